@@ -1,0 +1,157 @@
+//! The record: what the table holds of one upload.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ErrorCode, Metadata, Timestamp, Upload, table};
+
+/// What became of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Status {
+    /// It was accepted and read.
+    #[serde(rename = "SUCCESS")]
+    Success,
+    /// It was refused or could not be read; `errorCode` says why.
+    #[serde(rename = "FAILED")]
+    Failed,
+}
+
+impl Status {
+    /// The status as the record spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "SUCCESS",
+            Self::Failed => "FAILED",
+        }
+    }
+}
+
+impl std::fmt::Display for Status {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a file ends in a FAILED record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct Failure {
+    /// The code, for programs.
+    pub code: ErrorCode,
+    /// What is wrong and what would be right, for people. Never content of the file.
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure with its explanation.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+/// What the handler found out about a file, whichever way it ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Findings {
+    /// The media type by content, `None` where the content was not looked at.
+    pub file_type: Option<String>,
+    /// Bytes.
+    pub file_size: u64,
+    /// Lower-case hexadecimal, `None` where the file was not read to its end.
+    pub sha256: Option<String>,
+    /// What was read, also from a file that failed later.
+    pub metadata: Metadata,
+    /// Why the file failed, if it did.
+    pub failure: Option<Failure>,
+}
+
+/// One item of the table. The first six attributes are the user's schema.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// A version 5 UUID of what identifies the upload; the partition key.
+    pub document_id: String,
+    /// The last part of the object's key.
+    pub file_name: String,
+    /// The media type by content; `application/octet-stream` where it is not known.
+    pub file_type: String,
+    /// Bytes.
+    pub file_size: u64,
+    /// SUCCESS or FAILED.
+    pub status: Status,
+    /// When the object was put, by the event.
+    pub uploaded_at: Timestamp,
+
+    /// The bucket.
+    pub bucket: String,
+    /// The object's whole key.
+    pub object_key: String,
+    /// The object's version, in a bucket that keeps versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version_id: Option<String>,
+    /// The object's `ETag`, without quotes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub e_tag: Option<String>,
+    /// Orders the events of one key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequencer: Option<String>,
+    /// The content's SHA-256, lower-case hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Why the file failed, for programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<ErrorCode>,
+    /// Why the file failed, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_message: Option<String>,
+    /// When the handler wrote the record.
+    pub processed_at: Timestamp,
+    /// The handler's version.
+    pub handler_version: String,
+
+    /// What was read from the content.
+    #[serde(flatten)]
+    pub metadata: Metadata,
+
+    /// Where the record stands in the index of the newest.
+    pub recent_shard: String,
+    /// Where it stands in the index of failures by day; only on failures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure_shard: Option<String>,
+    /// Where it stands in the index by object key.
+    pub object_shard: String,
+}
+
+/// The type of what nobody recognises (RFC 2046, section 4.5.1).
+pub const UNKNOWN_TYPE: &str = "application/octet-stream";
+
+impl Record {
+    /// The record of one upload. Everything in it follows from the arguments.
+    pub fn new(upload: &Upload, findings: Findings, processed_at: Timestamp, handler_version: &str) -> Self {
+        let id = upload.document_id();
+        let (status, error_code, error_message) = match findings.failure {
+            None => (Status::Success, None, None),
+            Some(failure) => (Status::Failed, Some(failure.code), Some(failure.message)),
+        };
+        Self {
+            document_id: id.to_string(),
+            file_name: upload.file_name().to_owned(),
+            file_type: findings.file_type.unwrap_or_else(|| UNKNOWN_TYPE.to_owned()),
+            file_size: findings.file_size,
+            status,
+            uploaded_at: upload.uploaded_at.clone(),
+            bucket: upload.bucket.clone(),
+            object_key: upload.key.clone(),
+            version_id: upload.version_id.clone(),
+            e_tag: upload.e_tag.clone(),
+            sequencer: upload.sequencer.clone(),
+            sha256: findings.sha256,
+            error_code,
+            error_message,
+            processed_at,
+            handler_version: handler_version.to_owned(),
+            metadata: findings.metadata,
+            recent_shard: table::recent_shard(id),
+            failure_shard: (status == Status::Failed).then(|| table::failure_shard(upload.uploaded_at.day(), id)),
+            object_shard: table::object_shard(&upload.bucket, &upload.key, id),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! One upload, as its event tells of it, and the identity that makes its record unique.
+
+use uuid::Uuid;
+
+use crate::Timestamp;
+
+/// The facts that an event gives about one object that was put into the bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upload {
+    /// The bucket's name.
+    pub bucket: String,
+    /// The object's key, decoded.
+    pub key: String,
+    /// The version, in a bucket that keeps versions.
+    pub version_id: Option<String>,
+    /// The `ETag` without quotes: which bytes the event speaks of.
+    pub e_tag: Option<String>,
+    /// Orders the events of one key (hexadecimal of varying length); a redelivered event carries the same one.
+    pub sequencer: Option<String>,
+    /// The size in bytes, as the event tells it.
+    pub size: Option<u64>,
+    /// When the object was put.
+    pub uploaded_at: Timestamp,
+}
+
+impl Upload {
+    /// The record's partition key: a version 5 UUID of what identifies this upload and no other.
+    ///
+    /// That is the bucket, the key and the version, or where there is none the sequencer. Events of other make may
+    /// lack both; the `ETag` and the time stand in then. Parts are joined with their lengths, so that no two lists of
+    /// parts read alike.
+    pub fn document_id(&self) -> Uuid {
+        let version = self.version_id.as_deref().filter(|v| !v.is_empty() && *v != "null");
+        let (kind, occurrence) = match (version, self.sequencer.as_deref().filter(|s| !s.is_empty())) {
+            (Some(version), _) => ("version", version.to_owned()),
+            (None, Some(sequencer)) => ("sequencer", sequencer.to_owned()),
+            (None, None) => ("time", format!("{}/{}", self.uploaded_at, self.e_tag.as_deref().unwrap_or_default())),
+        };
+        let mut name = String::new();
+        for part in ["s3", &self.bucket, &self.key, kind, &occurrence] {
+            name.push_str(&part.len().to_string());
+            name.push(':');
+            name.push_str(part);
+        }
+        Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes())
+    }
+
+    /// The key's last part, which people know as the file's name.
+    pub fn file_name(&self) -> &str {
+        self.key.rsplit('/').find(|part| !part.is_empty()).unwrap_or(&self.key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    pub(crate) fn upload(key: &str, version: Option<&str>, sequencer: Option<&str>) -> Upload {
+        Upload {
+            bucket: "b".into(),
+            key: key.into(),
+            version_id: version.map(Into::into),
+            e_tag: Some("d41d8cd98f00b204e9800998ecf8427e".into()),
+            sequencer: sequencer.map(Into::into),
+            size: Some(0),
+            uploaded_at: Timestamp::parse("2026-11-22T16:33:49Z").unwrap(),
+        }
+    }
+
+    #[test]
+    fn the_identity_is_pinned() {
+        // Changing it would give redelivered events a second record.
+        assert_eq!(
+            upload("a.txt", None, Some("0055AED6DCD90281E5")).document_id().to_string(),
+            "6dcfed7a-f6fd-5ce0-964a-7ab0426018da"
+        );
+        assert_eq!(
+            upload("a.txt", Some("v1"), Some("0055AED6DCD90281E5")).document_id().to_string(),
+            "fc190af2-f777-52e8-9898-1845a670ea18"
+        );
+    }
+
+    #[test]
+    fn a_suspended_bucket_s_null_version_identifies_nothing() {
+        assert_ne!(
+            upload("a", Some("null"), Some("01")).document_id(),
+            upload("a", Some("null"), Some("02")).document_id()
+        );
+        assert_eq!(upload("a", Some("null"), Some("01")).document_id(), upload("a", None, Some("01")).document_id());
+    }
+
+    #[test]
+    fn the_name_is_the_last_part_of_the_key() {
+        for (key, name) in
+            [("a/b/c.pdf", "c.pdf"), ("c.pdf", "c.pdf"), ("a//c d.pdf", "c d.pdf"), ("/", "/"), ("a/", "a")]
+        {
+            assert_eq!(upload(key, None, None).file_name(), name);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn uploads_that_differ_have_different_records(
+            a in ("[ab:0-9/]{0,6}", proptest::option::of("[1-3:]{1,3}"), proptest::option::of("[1-3:]{1,3}")),
+            b in ("[ab:0-9/]{0,6}", proptest::option::of("[1-3:]{1,3}"), proptest::option::of("[1-3:]{1,3}")),
+        ) {
+            let (x, y) = (upload(&a.0, a.1.as_deref(), a.2.as_deref()), upload(&b.0, b.1.as_deref(), b.2.as_deref()));
+            // With a version, the sequencer adds nothing.
+            let same = a.0 == b.0 && a.1 == b.1 && (a.1.is_some() || a.2 == b.2);
+            prop_assert_eq!(x.document_id() == y.document_id(), same);
+        }
+    }
+}
