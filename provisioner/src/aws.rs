@@ -1,0 +1,78 @@
+//! AWS. This module and the ones below it are the only place that names an `aws_sdk_*` crate.
+//!
+//! Every function takes and returns the provisioner's own types; service error codes are told apart in [`fault`] alone.
+
+pub mod fault;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+
+use crate::error::{Error, Exit, Result};
+
+/// Where to connect, and as whom.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Target {
+    /// The region, if the command line or the stack file names one.
+    pub region: Option<String>,
+    /// The profile, if the command line names one.
+    pub profile: Option<String>,
+    /// Another address for every service.
+    pub endpoint: Option<String>,
+    /// Fixed credentials (key id and secret): those of the local emulator.
+    pub credentials: Option<(String, String)>,
+}
+
+/// A connection that has been checked: credentials work, account and region are known.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    /// The account, 12 digits.
+    pub account: String,
+    /// The region.
+    pub region: String,
+    /// The ARN of who calls.
+    pub caller: String,
+    /// The configuration that every client is made from.
+    pub(crate) sdk: SdkConfig,
+}
+
+impl Aws {
+    /// Loads credentials and region as the AWS command line does, and asks the service who we are.
+    pub async fn connect(target: &Target) -> Result<Self> {
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(aws_smithy_http_client::tls::Provider::Rustls(
+                aws_smithy_http_client::tls::rustls_provider::CryptoMode::Ring,
+            ))
+            .build_https();
+        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
+        if let Some(region) = &target.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        if let Some(profile) = &target.profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(endpoint) = &target.endpoint {
+            loader = loader.endpoint_url(endpoint);
+        }
+        if let Some((id, secret)) = &target.credentials {
+            loader =
+                loader.credentials_provider(aws_credential_types::Credentials::new(id, secret, None, None, "emulator"));
+        }
+        let sdk = loader.load().await;
+        let region = sdk.region().map(ToString::to_string).ok_or_else(|| {
+            Error::new(Exit::Access, "no-region", "no region is set").hint(
+                "Name one: `region:` in the stack file, `--region eu-central-1`, or AWS_REGION in the environment.\n\
+                 Or deploy to the local emulator, which needs no account: provisioner up -s local",
+            )
+        })?;
+        let identity = aws_sdk_sts::Client::new(&sdk)
+            .get_caller_identity()
+            .send()
+            .await
+            .map_err(|e| fault::Fault::from(e).into_error("find out whose credentials these are"))?;
+        Ok(Self {
+            account: identity.account.unwrap_or_default(),
+            region,
+            caller: identity.arn.unwrap_or_default(),
+            sdk,
+        })
+    }
+}

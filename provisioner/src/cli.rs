@@ -1,0 +1,231 @@
+//! The command line. Shapes and help texts only; what a command does stands in `commands/`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Creates, updates, shows and destroys an event-driven file pipeline on AWS: drop a file into the bucket, find its
+/// record in the table.
+#[derive(Debug, Parser)]
+#[command(name = "provisioner", version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// The stack: a name for stacks/NAME.yaml, or a path to a stack file
+    #[arg(short, long, global = true, value_name = "NAME|PATH", env = "PROVISIONER_STACK", default_value = "dev")]
+    pub stack: String,
+    /// Print data as JSON on standard output, and events as JSON lines
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// The profile of the AWS configuration files
+    #[arg(long, global = true, value_name = "NAME", env = "AWS_PROFILE")]
+    pub profile: Option<String>,
+    /// The region, before the one of the stack file
+    #[arg(long, global = true, value_name = "REGION")]
+    pub region: Option<String>,
+    /// Another address for every AWS service
+    #[arg(long, global = true, value_name = "URL", env = "AWS_ENDPOINT_URL")]
+    pub endpoint_url: Option<String>,
+    /// When to use colours
+    #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN")]
+    pub color: ColorChoice,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal, unless `NO_COLOR` is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Create the stack or bring it up to date
+    Up(Up),
+    /// Show the stack, its resources, code, last records and failed events
+    Status,
+    /// Delete the stack
+    Down(Down),
+    /// Upload files into the stack's bucket
+    Put(Put),
+    /// List records, newest first
+    Records(Records),
+    /// Show the handler's log lines
+    Logs(Logs),
+    /// Send events that failed every attempt to the handler again
+    Redrive(Redrive),
+    /// Show the record that the handler would write of a local file, without any cloud
+    Inspect(Inspect),
+    /// Run the local emulator
+    #[command(subcommand)]
+    Local(Local),
+    /// Print the CloudFormation template
+    Synth(Synth),
+    /// Print the JSON Schema of stack files
+    Schema,
+}
+
+/// `provisioner up`
+#[derive(Debug, Args)]
+pub struct Up {
+    /// Do not ask before changing anything
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Deploy this handler: an ELF executable for provided.al2023, or a folder that holds one named bootstrap
+    #[arg(long, value_name = "PATH", env = "PROVISIONER_HANDLER")]
+    pub handler: Option<PathBuf>,
+}
+
+/// `provisioner down`
+#[derive(Debug, Args)]
+pub struct Down {
+    /// Do not ask before deleting
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Also delete the files and records of a stack that keeps its data
+    #[arg(long)]
+    pub delete_data: bool,
+}
+
+/// `provisioner put`
+#[derive(Debug, Args)]
+pub struct Put {
+    /// Files, or folders whose files are taken with their relative paths; `-` reads standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Put the files under this prefix
+    #[arg(long, value_name = "PREFIX", default_value = "")]
+    pub prefix: String,
+    /// The object's key; only with a single file
+    #[arg(long, value_name = "KEY", conflicts_with = "prefix")]
+    pub key: Option<String>,
+    /// Wait for each file's record and show it
+    #[arg(short, long)]
+    pub wait: bool,
+    /// How long to wait for records
+    #[arg(long, value_name = "TIME", default_value = "2m", requires = "wait")]
+    pub timeout: crate::units::Seconds,
+    /// Uploads at the same time
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub parallel: u16,
+}
+
+/// The forms in which records are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Aligned columns
+    Table,
+    /// A JSON document
+    Json,
+    /// Comma-separated values with a header
+    Csv,
+}
+
+/// `provisioner records`
+#[derive(Debug, Args)]
+pub struct Records {
+    /// At most so many records
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    pub limit: usize,
+    /// Only records of this status: success or failed
+    #[arg(long, value_name = "STATUS", value_parser = ["success", "failed"], ignore_case = true)]
+    pub status: Option<String>,
+    /// Only files whose name or key contains this text; * stands for any characters
+    #[arg(long, value_name = "PATTERN")]
+    pub name: Option<String>,
+    /// Only files of this type, like application/pdf or image/*
+    #[arg(long = "type", value_name = "TYPE")]
+    pub file_type: Option<String>,
+    /// Only files uploaded since: a time (2026-11-22 or 2026-11-22T16:00:00Z), or how long ago (2h, 7d)
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Only files uploaded before: a time, or how long ago
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// All uploads of exactly this object key
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
+    /// Go on after the page that ended with this token
+    #[arg(long, value_name = "TOKEN")]
+    pub after: Option<String>,
+    /// The form
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `provisioner logs`
+#[derive(Debug, Args)]
+pub struct Logs {
+    /// Go on printing as lines arrive, until interrupted
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Only lines since: a time, or how long ago
+    #[arg(long, value_name = "TIME", default_value = "1h")]
+    pub since: String,
+    /// At most so many lines, the newest
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 100)]
+    pub limit: usize,
+}
+
+/// `provisioner redrive`
+#[derive(Debug, Args)]
+pub struct Redrive {
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// `provisioner inspect`
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// The files
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+/// `provisioner local`
+#[derive(Debug, Subcommand)]
+pub enum Local {
+    /// Start the emulator, if it does not run
+    Start,
+    /// Stop the emulator; its state stays
+    Stop,
+    /// Tell whether the emulator runs, and where
+    Status,
+    /// Stop the emulator and delete its state
+    Reset(Reset),
+}
+
+/// `provisioner local reset`
+#[derive(Debug, Args)]
+pub struct Reset {
+    /// Do not ask before deleting
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// `provisioner synth`
+#[derive(Debug, Args)]
+pub struct Synth {
+    /// Compare with stacks/rendered/ and fail when a file there is stale, for all stacks
+    #[arg(long, conflicts_with = "write")]
+    pub check: bool,
+    /// Write stacks/rendered/, for all stacks
+    #[arg(long)]
+    pub write: bool,
+}

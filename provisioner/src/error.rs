@@ -1,0 +1,95 @@
+//! What every command's failure comes down to: a code for programs, a message and a hint for people, an exit code.
+//!
+//! Modules have error types of their own where callers tell cases apart; at the edge they become this one.
+
+use std::process::ExitCode;
+
+/// The exit codes, as the README's table lists them. Code 0 is success.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Something failed that has no code of its own.
+    Failure = 1,
+    /// The command line is wrong (clap uses the same code).
+    Usage = 2,
+    /// The stack file, a plan or the handler's binary is wrong; nothing was called.
+    Invalid = 3,
+    /// No credentials, no region, no permission, or the service cannot be reached.
+    Access = 4,
+    /// Consent is missing: nothing was changed.
+    Refused = 5,
+    /// The deployment failed; the stack is in the state that the message names.
+    Deployment = 6,
+    /// Something could not be removed; the message lists what is left.
+    Leftovers = 7,
+    /// A file was recorded as FAILED, or its record did not arrive in time.
+    Files = 8,
+    /// Interrupted; what runs in AWS goes on.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// A failure, ready to be told.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    /// A stable name for programs, in kebab case.
+    pub code: &'static str,
+    /// What failed and where, without a full stop.
+    pub message: String,
+    /// How to mend it; whole sentences or a command to type.
+    pub hint: Option<String>,
+    /// The process's exit code.
+    pub exit: Exit,
+    /// The underlying error, told below the message.
+    #[source]
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// The result of everything that can fail for good.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// A failure with neither hint nor cause.
+    pub fn new(exit: Exit, code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), hint: None, exit, source: None }
+    }
+
+    /// Adds how to mend it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds the underlying error.
+    #[must_use]
+    pub fn source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// The messages of the underlying errors, outermost first, without repetitions.
+    pub fn causes(&self) -> Vec<String> {
+        let mut causes: Vec<String> = Vec::new();
+        let mut next = std::error::Error::source(self);
+        while let Some(cause) = next {
+            let text = cause.to_string();
+            if !self.message.contains(&text) && !causes.iter().any(|known| known.contains(&text)) {
+                causes.push(text);
+            }
+            next = cause.source();
+        }
+        causes
+    }
+}
+
+/// Turns an I/O failure into an [`Error`] that names the path.
+pub fn io(doing: &str, path: &std::path::Path, source: std::io::Error) -> Error {
+    Error::new(Exit::Failure, "io", format!("failed to {doing} {}", path.display())).source(source)
+}

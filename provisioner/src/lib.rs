@@ -1,0 +1,27 @@
+//! The provisioner: creates, updates, shows and destroys the file pipeline.
+//!
+//! `stacks/*.yaml` → [`spec`] → template → plan → consent → apply → events → [`report`]. Everything left of "apply" is
+//! a pure function of its inputs; [`aws`] alone speaks to AWS, [`report`] alone prints.
+
+pub mod aws;
+pub mod cli;
+pub mod commands;
+pub mod error;
+pub mod event;
+pub mod names;
+pub mod report;
+pub mod spec;
+pub mod units;
+
+use cli::{Cli, Command};
+use error::Result;
+use report::Report;
+
+/// Runs one command to its end.
+pub fn run(cli: Cli, report: &Report) -> Result<()> {
+    let _ = (&cli.global, report);
+    match cli.command {
+        Command::Schema => Ok(()),
+        _ => Ok(()),
+    }
+}

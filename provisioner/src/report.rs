@@ -1,0 +1,216 @@
+//! The only place that prints. Standard output is data, standard error is narration.
+//!
+//! On a terminal narration may be coloured and have live lines; elsewhere it is plain lines. With `--json` data is JSON
+//! on standard output, and events are JSON lines there too. Colour never carries meaning alone.
+
+pub mod deploy;
+pub mod files;
+pub mod local;
+pub mod table;
+
+use std::io::{IsTerminal as _, Write};
+use std::sync::Mutex;
+
+use indicatif::MultiProgress;
+use serde::Serialize;
+
+use crate::cli::{ColorChoice, Global};
+use crate::error::{Error, Exit, Result};
+use crate::event::Event;
+
+/// How narration looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// Colours may be used.
+    pub colour: bool,
+    /// Live lines may be drawn.
+    pub live: bool,
+    /// Columns of the terminal; 100 off a terminal.
+    pub width: usize,
+}
+
+macro_rules! paint {
+    ($($(#[doc = $doc:literal])+ $name:ident => $code:literal,)+) => {
+        impl Style { $(
+            $(#[doc = $doc])+
+            pub fn $name(self, text: &str) -> String {
+                if self.colour { format!(concat!("\u{1b}[", $code, "m{}\u{1b}[0m"), text) } else { text.to_owned() }
+            }
+        )+ }
+    };
+}
+
+paint! {
+    /// For what succeeded or is added.
+    good => "32",
+    /// For what failed or is deleted.
+    bad => "31",
+    /// For what wants attention or is changed.
+    warn => "33",
+    /// For what one may skip.
+    dim => "2",
+    /// For headings and names.
+    strong => "1",
+}
+
+/// Where data and narration go.
+pub struct Report {
+    json: bool,
+    /// How narration looks.
+    pub style: Style,
+    /// Live lines are drawn through this; hidden where they must not be.
+    pub live: MultiProgress,
+    can_ask: bool,
+    out: Mutex<Box<dyn Write + Send>>,
+    err: Mutex<Box<dyn Write + Send>>,
+}
+
+impl std::fmt::Debug for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Report").field("json", &self.json).field("style", &self.style).finish_non_exhaustive()
+    }
+}
+
+impl Report {
+    /// A report to this process's standard streams.
+    pub fn to_terminal(global: &Global) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
+        let style = Style {
+            colour: match global.color {
+                ColorChoice::Always => true,
+                ColorChoice::Never => false,
+                ColorChoice::Auto => terminal && !plain && !dumb,
+            },
+            live: terminal && !dumb && !ci && !global.json,
+            width: terminal_size::terminal_size_of(std::io::stderr()).map_or(100, |(w, _)| usize::from(w.0).max(20)),
+        };
+        Self {
+            json: global.json,
+            style,
+            live: if style.live {
+                MultiProgress::new()
+            } else {
+                MultiProgress::with_draw_target(indicatif::ProgressDrawTarget::hidden())
+            },
+            can_ask: terminal && std::io::stdin().is_terminal(),
+            out: Mutex::new(Box::new(std::io::stdout())),
+            err: Mutex::new(Box::new(std::io::stderr())),
+        }
+    }
+
+    /// A report into two buffers, for tests.
+    pub fn to_writers(json: bool, style: Style, out: Box<dyn Write + Send>, err: Box<dyn Write + Send>) -> Self {
+        Self {
+            json,
+            style,
+            live: MultiProgress::with_draw_target(indicatif::ProgressDrawTarget::hidden()),
+            can_ask: false,
+            out: Mutex::new(out),
+            err: Mutex::new(err),
+        }
+    }
+
+    /// Whether `--json` was given.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Tells an event: a JSON line, or narration.
+    pub fn event(&self, event: impl Into<Event>) {
+        let event = event.into();
+        if self.json {
+            self.json_line(&event);
+            return;
+        }
+        let line = match &event {
+            Event::Deploy(event) => deploy::line(event, self.style),
+            Event::Files(event) => files::line(event, self.style),
+            Event::Local(event) => local::line(event, self.style),
+        };
+        if let Some(line) = line {
+            self.narrate(&line);
+        }
+    }
+
+    /// Prints narration, one or more lines, above the live lines.
+    pub fn narrate(&self, text: &str) {
+        if !self.json {
+            self.live.suspend(|| write_line(&self.err, text));
+        }
+    }
+
+    /// Prints data: a document with `--json`, else the text that `human` makes of it.
+    pub fn data<T: Serialize>(&self, document: &T, human: impl FnOnce() -> String) {
+        if self.json {
+            self.live.suspend(|| write_line(&self.out, &serde_json::to_string_pretty(document).unwrap_or_default()));
+        } else {
+            self.text(&human());
+        }
+    }
+
+    /// Prints data that has one form only, such as a template.
+    pub fn text(&self, text: &str) {
+        self.live.suspend(|| write_line(&self.out, text.trim_end_matches('\n')));
+    }
+
+    fn json_line<T: Serialize>(&self, value: &T) {
+        self.live.suspend(|| write_line(&self.out, &serde_json::to_string(value).unwrap_or_default()));
+    }
+
+    /// Tells the failure that ends the command.
+    pub fn error(&self, error: &Error) {
+        if self.json {
+            self.json_line(&serde_json::json!({
+                "event": "error",
+                "code": error.code,
+                "message": error.message,
+                "causes": error.causes(),
+                "hint": error.hint,
+                "exitCode": error.exit as u8,
+            }));
+        }
+        let mut text = format!("{} {}", self.style.bad("error:"), error.message);
+        for cause in error.causes() {
+            text.push_str(&format!("\n  {} {cause}", self.style.dim("because:")));
+        }
+        if let Some(hint) = &error.hint {
+            for line in hint.lines() {
+                text.push_str(&format!("\n  {} {line}", self.style.warn("→")));
+            }
+        }
+        self.live.suspend(|| write_line(&self.err, &text));
+    }
+
+    /// Asks a yes-or-no question. Off a terminal nobody can answer: that is a refusal which names the flag to give.
+    pub fn confirm(&self, question: &str, flag: &str) -> Result<()> {
+        let refused = |message: String| Error::new(Exit::Refused, "not-confirmed", message);
+        if self.json || !self.can_ask {
+            return Err(refused(format!("{question} needs consent, and there is no terminal to ask on"))
+                .hint(format!("Give {flag} to consent beforehand.")));
+        }
+        self.live.suspend(|| write_text(&self.err, &format!("{question} [y/N] ")));
+        let mut answer = String::new();
+        std::io::stdin()
+            .read_line(&mut answer)
+            .map_err(|e| refused("the answer could not be read".into()).source(e))?;
+        match answer.trim().to_ascii_lowercase().as_str() {
+            "y" | "yes" => Ok(()),
+            _ => Err(refused("not confirmed; nothing was changed".into())),
+        }
+    }
+}
+
+/// A closed pipe on the other side is no failure of ours: `provisioner records | head` ends quietly.
+fn write_line(to: &Mutex<Box<dyn Write + Send>>, text: &str) {
+    write_text(to, &format!("{text}\n"));
+}
+
+fn write_text(to: &Mutex<Box<dyn Write + Send>>, text: &str) {
+    let mut to = to.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if to.write_all(text.as_bytes()).and_then(|()| to.flush()).is_err() {
+        std::process::exit(0);
+    }
+}
