@@ -28,7 +28,7 @@ const FIRST_BYTE: Duration = Duration::from_secs(4);
 /// One attempt up to the answer's head. The body of an object may take as long as the invocation lasts.
 const ATTEMPT: Duration = Duration::from_secs(5);
 /// A body that gives less than a byte a second for so long is given up.
-const STALLED: Duration = Duration::from_secs(10);
+const STALLED: Duration = Duration::from_secs(5);
 /// The first attempt and two more, with pauses that grow (the SDK's standard mode).
 const ATTEMPTS: u32 = 3;
 

@@ -30,6 +30,7 @@ pub fn lambda_vars(runtime_api: &str) -> Vec<(&'static str, String)> {
         ("AWS_LAMBDA_LOG_GROUP_NAME", "/bench"),
         ("AWS_LAMBDA_LOG_STREAM_NAME", "bench"),
         ("AWS_REGION", "us-east-1"),
+        ("AWS_DEFAULT_REGION", "us-east-1"),
         ("AWS_ACCESS_KEY_ID", "test"),
         ("AWS_SECRET_ACCESS_KEY", "test"),
         ("AWS_EC2_METADATA_DISABLED", "true"),

@@ -124,7 +124,7 @@ pub struct Server {
 
 struct Shared {
     stopping: AtomicBool,
-    connections: Mutex<Vec<TcpStream>>,
+    connections: Mutex<HashMap<u64, TcpStream>>,
 }
 
 impl std::fmt::Debug for Server {
@@ -143,17 +143,21 @@ impl Server {
         let acceptor = std::thread::spawn({
             let shared = Arc::clone(&shared);
             move || {
-                for stream in listener.incoming() {
+                for (number, stream) in (0..).zip(listener.incoming()) {
                     if shared.stopping.load(Ordering::SeqCst) {
                         break;
                     }
                     let Ok(stream) = stream else { continue };
                     if let Ok(copy) = stream.try_clone() {
-                        lock(&shared.connections).push(copy);
+                        lock(&shared.connections).insert(number, copy);
                     }
-                    let handler = Arc::clone(&handler);
-                    // A connection ends by its client or by the server's end; neither is anybody's business.
-                    std::thread::spawn(move || serve(stream, &*handler));
+                    let (handler, shared) = (Arc::clone(&handler), Arc::clone(&shared));
+                    std::thread::spawn(move || {
+                        // A connection ends by its client or by the server's end; neither is anybody's business.
+                        drop(serve(stream, &*handler));
+                        // The last copy of the socket: a reset happens when it closes.
+                        lock(&shared.connections).remove(&number);
+                    });
                 }
             }
         });
@@ -174,7 +178,7 @@ impl Drop for Server {
         if let Some(acceptor) = self.acceptor.take() {
             drop(acceptor.join());
         }
-        for connection in lock(&self.shared.connections).drain(..) {
+        for connection in lock(&self.shared.connections).values() {
             drop(connection.shutdown(Shutdown::Both));
         }
     }

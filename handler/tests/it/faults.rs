@@ -15,19 +15,21 @@ const EVERY_ATTEMPT: usize = 3;
 fn an_object_that_cannot_be_read_now_fails_the_invocation_and_is_read_by_the_next() {
     let broken = |ending| s3::Fault::Ending(ending);
     let cases = [
-        ("throttled", vec![s3::Fault::Error(503, "SlowDown"); EVERY_ATTEMPT]),
-        ("an internal error", vec![s3::Fault::Error(500, "InternalError"); EVERY_ATTEMPT]),
-        ("denied", vec![s3::Fault::Error(403, "AccessDenied")]),
-        ("no answer", vec![broken(Ending::Lost); EVERY_ATTEMPT]),
-        ("a truncated body", vec![broken(Ending::Closed(1000))]),
-        ("a reset body", vec![broken(Ending::Reset(30_000))]),
-        ("a corrupted body", vec![s3::Fault::Corrupt]),
+        ("throttled", vec![s3::Fault::Error(503, "SlowDown"); EVERY_ATTEMPT], "SlowDown"),
+        ("an internal error", vec![s3::Fault::Error(500, "InternalError"); EVERY_ATTEMPT], "InternalError"),
+        ("denied", vec![s3::Fault::Error(403, "AccessDenied")], "S3 denied the read"),
+        ("no answer", vec![broken(Ending::Lost); EVERY_ATTEMPT], "failed to read the object: dispatch failure"),
+        ("a truncated body", vec![broken(Ending::Closed(1000))], "streaming error"),
+        ("a reset body", vec![broken(Ending::Reset(30_000))], "streaming error"),
+        ("a stalled body", vec![broken(Ending::Hangs(30_000))], "minimum throughput"),
+        ("a corrupted body", vec![s3::Fault::Corrupt], "checksum"),
     ];
-    World::each(cases, |world, (name, faults)| {
+    World::each(cases, |world, (name, faults, said)| {
         let dropped = world.drop_file("a.txt", &b"word ".repeat(10_000), "01");
         world.s3.fail(faults);
         let message = world.failure(&dropped.event, "Retry");
         assert!(message.starts_with("uploads/a.txt: "), "{name}: {message}");
+        assert!(message.contains(said), "{name}: {message}");
         assert!(world.dynamodb.requests().is_empty(), "{name}");
         let line = world.function.line(|line| line["outcome"] == "retry");
         assert_eq!(line["level"], "WARN", "{name}");
