@@ -27,7 +27,7 @@ pub struct FileMetrics<'a> {
     pub recorded: bool,
     /// Bytes.
     pub bytes: u64,
-    /// The media type by content, where the content was looked at.
+    /// The media type, as the record gives it.
     pub file_type: Option<&'a str>,
     /// Why the file was refused.
     pub error_code: Option<ErrorCode>,
