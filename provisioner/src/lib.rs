@@ -11,6 +11,7 @@ pub mod event;
 pub mod names;
 pub mod report;
 pub mod spec;
+pub mod template;
 pub mod units;
 
 use cli::{Cli, Command};
@@ -19,9 +20,9 @@ use report::Report;
 
 /// Runs one command to its end.
 pub fn run(cli: Cli, report: &Report) -> Result<()> {
-    let _ = (&cli.global, report);
+    let global = &cli.global;
     match cli.command {
-        Command::Schema => Ok(()),
+        Command::Synth(args) => commands::synth::run(global, &args, report),
         _ => Ok(()),
     }
 }
