@@ -12,6 +12,7 @@ pub mod local;
 pub mod names;
 pub mod report;
 pub mod spec;
+pub mod template;
 pub mod units;
 
 use cli::{Cli, Command};
@@ -23,6 +24,7 @@ pub fn run(cli: Cli, report: &Report) -> Result<()> {
     let global = &cli.global;
     match cli.command {
         Command::Local(command) => wait_for(commands::local::run(global, &command, report)),
+        Command::Synth(args) => commands::synth::run(global, &args, report),
         _ => Ok(()),
     }
 }
