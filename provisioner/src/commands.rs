@@ -4,6 +4,7 @@ pub mod down;
 pub mod redrive;
 pub mod status;
 pub mod up;
+pub mod synth;
 
 use crate::aws::{Aws, Target};
 use crate::cli::Global;
@@ -77,7 +78,8 @@ pub async fn ask(report: &Report, question: &str, flag: &str) -> Result<()> {
     }
 }
 
-/// The template of a stack, as the value that CloudFormation is sent.
+/// The template of a stack, as the document that CloudFormation is sent.
 pub fn template(spec: &StackSpec) -> Result<serde_json::Value> {
-    INTERIM
+    serde_json::to_value(crate::template::build(spec))
+        .map_err(|e| Error::new(Exit::Failure, "template", "failed to write the template").source(e))
 }

@@ -18,6 +18,7 @@ pub mod report;
 pub mod resolve;
 pub mod spec;
 pub mod status;
+pub mod template;
 pub mod units;
 
 use cli::{Cli, Command};
@@ -32,6 +33,7 @@ pub fn run(cli: Cli, report: &Report) -> Result<()> {
         Command::Status => wait_for(commands::status::run(global, report)),
         Command::Down(args) => wait_for(commands::down::run(global, &args, report)),
         Command::Redrive(args) => wait_for(commands::redrive::run(global, &args, report)),
+        Command::Synth(args) => commands::synth::run(global, &args, report),
         _ => Ok(()),
     }
 }
