@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use handler_contract::record::Findings;
-use handler_contract::{ErrorCode, Failure, Metadata, Upload};
+use handler_contract::Upload;
 use handler_extract::Extractor;
 
 use crate::aws;
@@ -35,7 +35,7 @@ pub async fn findings(
     time: Duration,
 ) -> Result<Findings, Unread> {
     if let Some(size) = upload.size.filter(|&size| size > max_file_size) {
-        return Ok(too_large(size, max_file_size));
+        return Ok(Findings::too_large(size, max_file_size));
     }
     let size = AtomicU64::new(upload.size.unwrap_or_default());
     match tokio::time::timeout(time, stream(s3, extractor, upload, max_file_size, &size)).await {
@@ -61,7 +61,7 @@ async fn stream(
         Ok(answer) => answer,
         Err(error) => {
             return match after_read(&aws::trouble(&error)) {
-                AfterRead::Refuse(failure) => Ok(unread(upload.size.unwrap_or_default(), failure)),
+                AfterRead::Refuse(failure) => Ok(Findings::unread(upload.size.unwrap_or_default(), failure)),
                 AfterRead::Retry(reason) => Err(reason),
             };
         }
@@ -69,7 +69,7 @@ async fn stream(
     if let Some(length) = answer.content_length().and_then(|length| u64::try_from(length).ok()) {
         known_size.fetch_max(length, Ordering::Relaxed);
         if length > max_file_size {
-            return Ok(too_large(length, max_file_size));
+            return Ok(Findings::too_large(length, max_file_size));
         }
     }
     let mut session =
@@ -84,19 +84,10 @@ async fn stream(
         count += chunk.len() as u64;
         known_size.fetch_max(count, Ordering::Relaxed);
         if count > max_file_size {
-            return Ok(too_large(count, max_file_size));
+            return Ok(Findings::too_large(count, max_file_size));
         }
         session.feed(&chunk).await.map_err(|error| format!("failed to pass the object on: {error}"))?;
     }
     session.finish().await.map_err(|error| format!("failed to finish the extraction: {error}"))
 }
-
-fn too_large(size: u64, max_file_size: u64) -> Findings {
-    let message = format!("the object has {size} bytes, and this stack takes at most {max_file_size} (maxFileSize)");
-    unread(size, Failure::new(ErrorCode::FileTooLarge, message))
-}
-
-/// The findings of a file that was not read to its end.
-pub fn unread(file_size: u64, failure: Failure) -> Findings {
-    Findings { file_type: None, file_size, sha256: None, metadata: Metadata::default(), failure: Some(failure) }
 }

@@ -277,7 +277,7 @@ fn out_of_time(size: u64, time: Duration) -> Findings {
         "the file was not read to its end within {} ms, which is what the function's timeout leaves for it",
         time.as_millis()
     );
-    fetch::unread(size, Failure::new(ErrorCode::DeadlineExceeded, message))
+    Findings::unread(size, Failure::new(ErrorCode::DeadlineExceeded, message))
 }
 
 fn level(outcome: &Outcome) -> Level {

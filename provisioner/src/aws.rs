@@ -6,11 +6,14 @@ pub mod artifacts;
 pub mod fault;
 pub mod function;
 pub mod log_groups;
+pub mod logs;
 pub mod queue;
+pub mod records;
 pub mod roles;
 pub mod stacks;
 pub mod storage;
 pub mod table;
+pub mod uploads;
 
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};

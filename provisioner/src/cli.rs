@@ -108,7 +108,8 @@ pub struct Down {
 /// `provisioner put`
 #[derive(Debug, Args)]
 pub struct Put {
-    /// Files, or folders whose files are taken with their relative paths; `-` reads standard input
+    /// Files, which are put under their names; folders, whose files are put under their paths within; `-` for standard
+    /// input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Put the files under this prefix
@@ -142,9 +143,9 @@ pub enum Format {
 /// `provisioner records`
 #[derive(Debug, Args)]
 pub struct Records {
-    /// At most so many records
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
-    pub limit: usize,
+    /// At most so many records, up to 10000; more come page by page with --after
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub limit: u16,
     /// Only records of this status: success or failed
     #[arg(long, value_name = "STATUS", value_parser = ["success", "failed"], ignore_case = true)]
     pub status: Option<String>,
@@ -166,7 +167,7 @@ pub struct Records {
     /// Go on after the page that ended with this token
     #[arg(long, value_name = "TOKEN")]
     pub after: Option<String>,
-    /// The form
+    /// The form. In CSV, a text that a spreadsheet would take for a formula gets an apostrophe before it
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }
@@ -181,8 +182,8 @@ pub struct Logs {
     #[arg(long, value_name = "TIME", default_value = "1h")]
     pub since: String,
     /// At most so many lines, the newest
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 100)]
-    pub limit: usize,
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub limit: u16,
 }
 
 /// `provisioner redrive`
@@ -196,7 +197,8 @@ pub struct Redrive {
 /// `provisioner inspect`
 #[derive(Debug, Args)]
 pub struct Inspect {
-    /// The files
+    /// The files. What follows from their content is what an upload's record would say; id, bucket, times, version, tag
+    /// and shards are a local stand-in
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 }

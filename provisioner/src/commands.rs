@@ -1,6 +1,10 @@
 //! One file a verb: glue between the command line, the pure modules, AWS and the report.
 
+pub mod inspect;
 pub mod local;
+pub mod logs;
+pub mod put;
+pub mod records;
 pub mod down;
 pub mod redrive;
 pub mod status;
@@ -51,6 +55,30 @@ pub async fn connect(global: &Global, spec: &StackSpec) -> Result<Aws> {
         .hint("Choose another profile with --profile, or change `account:` in the stack file.")),
         _ => Ok(aws),
     }
+}
+
+/// Returns when this process is asked to end: Ctrl-C, or a polite kill.
+pub async fn interrupted() {
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signals) => signals.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        // Where the signal cannot be listened for, it ends the process by itself.
+        pressed = tokio::signal::ctrl_c() => if pressed.is_err() { std::future::pending().await },
+        _ = terminated => {}
+    }
+}
+
+/// This moment, by this machine's clock.
+pub fn now() -> handler_contract::Timestamp {
+    let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let millis = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
+    // A clock beyond the year 9999 is no clock.
+    handler_contract::Timestamp::from_unix_millis(millis)
+        .unwrap_or_else(|| handler_contract::Timestamp::from_unix_millis(0).expect("the epoch is a time"))
 }
 
 /// The name of this run, from the clock and the process: here randomness enters, everything below takes it as input.

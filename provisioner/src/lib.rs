@@ -4,17 +4,21 @@
 //! a pure function of its inputs; [`aws`] alone speaks to AWS, [`report`] alone prints.
 
 pub mod apply;
+pub mod arrivals;
 pub mod aws;
 pub mod cli;
 pub mod commands;
 pub mod diff;
 pub mod error;
 pub mod event;
+pub mod gather;
 pub mod local;
 pub mod handler_build;
+pub mod log_lines;
 pub mod names;
 pub mod package;
 pub mod plan;
+pub mod query;
 pub mod report;
 pub mod resolve;
 pub mod spec;
@@ -35,6 +39,10 @@ pub fn run(cli: Cli, report: &Report) -> Result<()> {
         Command::Status => wait_for(commands::status::run(global, report)),
         Command::Down(args) => wait_for(commands::down::run(global, &args, report)),
         Command::Redrive(args) => wait_for(commands::redrive::run(global, &args, report)),
+        Command::Put(args) => wait_for(commands::put::run(global, &args, report)),
+        Command::Records(args) => wait_for(commands::records::run(global, &args, report)),
+        Command::Logs(args) => wait_for(commands::logs::run(global, &args, report)),
+        Command::Inspect(args) => wait_for(commands::inspect::run(global, &args, report)),
         Command::Synth(args) => commands::synth::run(global, &args, report),
         _ => Ok(()),
     }
@@ -42,9 +50,12 @@ pub fn run(cli: Cli, report: &Report) -> Result<()> {
 
 /// Runs a command that waits for others: services, processes, files.
 fn wait_for(command: impl Future<Output = Result<()>>) -> Result<()> {
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|e| error::Error::new(error::Exit::Failure, "io", "failed to start the runtime").source(e))?
-        .block_on(command)
+        .map_err(|e| error::Error::new(error::Exit::Failure, "io", "failed to start the runtime").source(e))?;
+    let result = runtime.block_on(command);
+    // A read of standard input that waits for ever does not hold up the end.
+    runtime.shutdown_background();
+    result
 }

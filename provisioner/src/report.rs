@@ -17,6 +17,8 @@ use serde::Serialize;
 use crate::cli::{ColorChoice, Global};
 use crate::error::{Error, Exit, Result};
 use crate::event::Event;
+use crate::event::files::FilesEvent;
+use crate::log_lines::Entry;
 use crate::event::deploy::DeployEvent;
 
 /// How narration looks.
@@ -26,7 +28,7 @@ pub struct Style {
     pub colour: bool,
     /// Live lines may be drawn.
     pub live: bool,
-    /// Columns of the terminal; 100 off a terminal.
+    /// Columns of the terminal that data is printed on; off a terminal nothing is cut.
     pub width: usize,
 }
 
@@ -87,7 +89,7 @@ impl Report {
                 ColorChoice::Auto => terminal && !plain && !dumb,
             },
             live: terminal && !dumb && !ci && !global.json,
-            width: terminal_size::terminal_size_of(std::io::stderr()).map_or(100, |(w, _)| usize::from(w.0).max(20)),
+            width: terminal_size::terminal_size_of(std::io::stdout()).map_or(usize::MAX, |(w, _)| usize::from(w.0).max(20)),
         };
         Self {
             json: global.json,
@@ -159,6 +161,29 @@ impl Report {
             self.live.suspend(|| write_line(&self.out, &serde_json::to_string_pretty(document).unwrap_or_default()));
         } else {
             self.text(&human());
+        }
+    }
+
+    /// Prints a JSON document as data, whether `--json` was given or not.
+    pub fn document<T: Serialize>(&self, document: &T) {
+        self.text(&serde_json::to_string_pretty(document).unwrap_or_default());
+    }
+
+    /// Prints a record that has just arrived, as data.
+    pub fn record(&self, event: &FilesEvent) {
+        if self.json {
+            self.json_line(event);
+        } else if let FilesEvent::Record { file, record, .. } = event {
+            self.text(&files::record_line(file, record, self.style));
+        }
+    }
+
+    /// Prints a log entry as data: with `--json` the line as it was written, else what people want of it.
+    pub fn log(&self, entry: &Entry) {
+        if self.json {
+            self.text(&entry.message);
+        } else if let Some(line) = files::log_line(entry, self.style) {
+            self.text(&line);
         }
     }
 

@@ -63,6 +63,20 @@ pub struct Findings {
     pub failure: Option<Failure>,
 }
 
+impl Findings {
+    /// A file that was not read to its end.
+    pub fn unread(file_size: u64, failure: Failure) -> Self {
+        Self { file_type: None, file_size, sha256: None, metadata: Metadata::default(), failure: Some(failure) }
+    }
+
+    /// A file that is larger than the stack takes; it is not read at all.
+    pub fn too_large(file_size: u64, max_file_size: u64) -> Self {
+        let message =
+            format!("the object has {file_size} bytes, and this stack takes at most {max_file_size} (maxFileSize)");
+        Self::unread(file_size, Failure::new(ErrorCode::FileTooLarge, message))
+    }
+}
+
 /// One item of the table. The first six attributes are the user's schema.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

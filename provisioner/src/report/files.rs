@@ -1,9 +1,317 @@
-//! How events of `event::files` are told to people.
+//! How files, their records and the function's log lines are shown to people.
 
-use super::Style;
-use crate::event::files::FilesEvent;
+use handler_contract::{Metadata, Status};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::Value;
 
-/// The line for an event; `None` where a live line tells it.
-pub fn line(event: &FilesEvent, _style: Style) -> Option<String> {
-    match *event {}
+use super::table::{clean, table};
+use super::{Report, Style};
+use crate::event::files::{FilesEvent, Tally};
+use crate::log_lines::{Entry, Line};
+use crate::query::Row;
+use crate::units::Size;
+
+/// The line for an event; `None` where a live line or data tells it.
+pub fn line(event: &FilesEvent, style: Style) -> Option<String> {
+    match event {
+        FilesEvent::Uploaded { .. } if style.live => None,
+        FilesEvent::Uploaded { file, key, size, .. } => {
+            let name = if file.ends_with(key.as_str()) { clean(file) } else { format!("{} as {}", clean(file), clean(key)) };
+            Some(style.dim(&format!("uploaded {name} ({})", Size(*size).rounded())))
+        }
+        FilesEvent::NotUploaded { file, reason, left_open, .. } => {
+            let mut line = format!("{} {}: {}", style.bad("not uploaded"), clean(file), clean(reason));
+            if let Some(left) = left_open {
+                line.push_str(&format!("; its parts stay in the bucket until its lifecycle removes them ({})", clean(left)));
+            }
+            Some(line)
+        }
+        FilesEvent::NotProcessed { file, key, reason } => {
+            let warning = style.warn("warning:");
+            Some(format!("{warning} {} gets no record: the key {} {reason}", clean(file), clean(key)))
+        }
+        FilesEvent::Record { .. } => None,
+        FilesEvent::NoRecord { file, seconds, .. } => {
+            Some(format!("{} of {} within {seconds} s", style.bad("no record"), clean(file)))
+        }
+        FilesEvent::Done(tally) => Some(done(tally)),
+    }
+}
+
+fn done(tally: &Tally) -> String {
+    let files = |n: usize| if n == 1 { "1 file".to_owned() } else { format!("{n} files") };
+    let mut text =
+        format!("{} uploaded, {} in {:.1} s", files(tally.uploaded), Size(tally.bytes).rounded(), tally.seconds);
+    for (n, what) in [
+        (tally.not_uploaded, "not uploaded"),
+        (tally.succeeded, "SUCCESS"),
+        (tally.failed, "FAILED"),
+        (tally.without_record, "without record"),
+    ] {
+        if n > 0 {
+            text.push_str(&format!(", {n} {what}"));
+        }
+    }
+    text
+}
+
+/// A record that has just arrived, as one line of data.
+pub fn record_line(file: &str, record: &Value, style: Style) -> String {
+    let text = |name: &str| record[name].as_str().unwrap_or_default();
+    let failed = text("status") == Status::Failed.as_str();
+    let status = format!("{:<7}", clean(text("status")));
+    let status = if failed { style.bad(&status) } else { style.good(&status) };
+    let mut line = format!("{status}  {}", clean(file));
+    if failed {
+        line.push_str(&format!("  {}: {}", clean(text("errorCode")), clean(text("errorMessage"))));
+        return line;
+    }
+    line.push_str(&format!("  {}", clean(text("fileType"))));
+    if let Some(size) = record["fileSize"].as_u64() {
+        line.push_str(&format!("  {}", Size(size).rounded()));
+    }
+    for (name, one, many) in [("wordCount", "word", "words"), ("pageCount", "page", "pages")] {
+        match record[name].as_u64() {
+            Some(1) => line.push_str(&format!("  1 {one}")),
+            Some(n) => line.push_str(&format!("  {n} {many}")),
+            None => {}
+        }
+    }
+    line
+}
+
+/// The bar of an upload; nothing off a terminal.
+#[derive(Debug, Clone)]
+pub struct Uploading {
+    bar: ProgressBar,
+    files: usize,
+}
+
+impl Uploading {
+    /// A bar of so many bytes and files.
+    pub fn new(report: &Report, files: usize, bytes: u64) -> Self {
+        let bar = report.live.add(ProgressBar::new(bytes));
+        let template = "{bar:30} {binary_bytes}/{binary_total_bytes}  {binary_bytes_per_sec}  {msg}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        let uploading = Self { bar, files };
+        uploading.done(0);
+        uploading
+    }
+
+    /// So many more bytes are in the bucket.
+    pub fn bytes(&self, bytes: u64) {
+        self.bar.inc(bytes);
+    }
+
+    /// So many files are in the bucket.
+    pub fn done(&self, files: usize) {
+        self.bar.set_message(format!("{files} of {} files", self.files));
+    }
+
+    /// All are, and records are awaited.
+    pub fn awaiting(&self, records: usize) {
+        self.bar.set_message(format!("waiting for {records} record(s)"));
+    }
+
+    /// Takes the bar away.
+    pub fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Records as aligned columns. Columns that would be empty are left out.
+pub fn records(rows: &[Row], style: Style) -> String {
+    let number = |n: Option<u64>| n.map(|n| n.to_string()).unwrap_or_default();
+    let all = ["UPLOADED (UTC)", "STATUS", "TYPE", "SIZE", "WORDS", "PAGES", "ERROR", "KEY"];
+    let cells: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| {
+            vec![
+                row.uploaded_at.as_str()[..19].replace('T', " "),
+                row.status.to_string(),
+                row.file_type.clone(),
+                Size(row.file_size).rounded(),
+                number(row.word_count),
+                number(row.page_count),
+                row.error_code.clone().unwrap_or_default(),
+                row.object_key.clone(),
+            ]
+        })
+        .collect();
+    let used: Vec<usize> =
+        (0..all.len()).filter(|&n| cells.is_empty() || cells.iter().any(|row| !row[n].is_empty())).collect();
+    let header: Vec<&str> = used.iter().map(|&n| all[n]).collect();
+    let cells: Vec<Vec<String>> =
+        cells.into_iter().map(|row| used.iter().map(|&n| row[n].clone()).collect()).collect();
+    table(&header, &cells, style)
+}
+
+/// The attributes of a record before the metadata, in the order in which they are printed.
+const ATTRIBUTES: [&str; 16] = [
+    "documentId", "fileName", "fileType", "fileSize", "status", "uploadedAt", "bucket", "objectKey", "versionId",
+    "eTag", "sequencer", "sha256", "errorCode", "errorMessage", "processedAt", "handlerVersion",
+];
+
+/// The columns of the CSV form: always the same ones, whatever the records hold.
+fn columns() -> impl Iterator<Item = &'static str> {
+    ATTRIBUTES.into_iter().chain(Metadata::FIELDS.iter().map(|field| field.name))
+}
+
+/// Records as CSV (RFC 4180) with a header.
+///
+/// Names come from whoever may upload. A text that a spreadsheet would take for a formula gets an apostrophe before
+/// it; programs that need the exact text read the JSON form.
+pub fn csv(records: &[Value]) -> String {
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    // Writing into memory does not fail, and all rows have the header's length.
+    let _ = writer.write_record(columns());
+    for record in records {
+        let _ = writer.write_record(columns().map(|name| csv_cell(&record[name])));
+    }
+    writer.into_inner().ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
+}
+
+fn csv_cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        // OWASP, "CSV Injection".
+        Value::String(text) if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) => format!("'{text}"),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => {
+            csv_cell(&items.iter().map(|item| item.as_str().unwrap_or_default()).collect::<Vec<_>>().join("; ").into())
+        }
+        other => other.to_string(),
+    }
+}
+
+/// A record that was made without a cloud, as aligned fields: what follows from the content alone.
+pub fn inspected(file: &str, record: &Value, style: Style) -> String {
+    let shown = ["status", "fileType", "fileSize", "errorCode", "errorMessage", "sha256"];
+    let names = shown.into_iter().chain(Metadata::FIELDS.iter().map(|field| field.name));
+    let present: Vec<(&str, &Value)> =
+        names.map(|name| (name, &record[name])).filter(|(_, value)| !value.is_null()).collect();
+    let width = present.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    let mut lines = vec![style.strong(&clean(file))];
+    for (name, value) in present {
+        let text = match (name, value) {
+            ("fileSize", value) => {
+                let size = value.as_u64().unwrap_or_default();
+                if size < 1_024 { format!("{size} B") } else { format!("{size} B ({})", Size(size).rounded()) }
+            }
+            (_, Value::String(text)) => clean(text),
+            (_, Value::Array(items)) => items.iter().map(|i| clean(i.as_str().unwrap_or_default())).collect::<Vec<_>>().join(", "),
+            (_, other) => other.to_string(),
+        };
+        let text = match (name, text.as_str()) {
+            ("status", "FAILED") | ("errorCode", _) => style.bad(&text),
+            ("status", _) => style.good(&text),
+            _ => text,
+        };
+        lines.push(format!("  {name:<width$}  {text}"));
+    }
+    lines.join("\n")
+}
+
+/// A log entry as one line; `None` for what people do not want to see.
+pub fn log_line(entry: &Entry, style: Style) -> Option<String> {
+    let time = handler_contract::Timestamp::from_unix_millis(entry.time)
+        .map(|time| time.as_str()[..23].replace('T', " "))
+        .unwrap_or_default();
+    let (level, text, rest) = match entry.line() {
+        Line::Noise => return None,
+        Line::Report(text) => ("", style.dim(&clean(&text)), String::new()),
+        Line::Text(text) => ("", clean(&text), String::new()),
+        Line::Handler(line) => {
+            let level = match line.level.as_str() {
+                "INFO" => "INFO",
+                "WARN" => "WARN",
+                "ERROR" => "ERROR",
+                _ => "?",
+            };
+            let mut rest = String::new();
+            if let Some(duration) = line.duration_ms {
+                rest.push_str(&format!("  {duration} ms"));
+            }
+            if let Some(id) = &line.request_id {
+                rest.push_str(&format!("  {}", clean(&id.chars().take(8).collect::<String>())));
+            }
+            (level, clean(&line.message), rest)
+        }
+    };
+    let padded = format!("{level:<5}");
+    let level = match level {
+        "ERROR" => style.bad(&padded),
+        "WARN" => style.warn(&padded),
+        _ => padded,
+    };
+    Some(format!("{}  {level}  {text}{}", style.dim(&time), style.dim(&rest)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const PLAIN: Style = Style { colour: false, live: false, width: 200 };
+
+    #[test]
+    fn every_attribute_of_a_record_has_a_column_or_is_of_an_index() {
+        let upload = handler_contract::Upload {
+            bucket: "b".into(),
+            key: "k".into(),
+            version_id: Some("v".into()),
+            e_tag: Some("e".into()),
+            sequencer: Some("s".into()),
+            size: None,
+            uploaded_at: handler_contract::Timestamp::parse("2026-11-22T16:33:49Z").unwrap(),
+        };
+        let findings = handler_contract::record::Findings {
+            file_type: None,
+            file_size: 1,
+            sha256: Some("h".into()),
+            metadata: Metadata::default(),
+            failure: Some(handler_contract::Failure::new(handler_contract::ErrorCode::Crashed, "m")),
+        };
+        let time = upload.uploaded_at.clone();
+        let record = serde_json::to_value(handler_contract::Record::new(&upload, findings, time, "1")).unwrap();
+        let columns: Vec<&str> = columns().collect();
+        for name in record.as_object().unwrap().keys() {
+            assert!(columns.contains(&name.as_str()) || name.ends_with("Shard"), "{name}");
+        }
+    }
+
+    #[test]
+    fn no_cell_is_a_formula_and_numbers_stay_numbers() {
+        let records = [json!({"fileName": "=HYPERLINK(\"x\")", "fileSize": 3, "title": "a,b\nc", "objectKey": "-1"})];
+        let text = csv(&records);
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let header = reader.headers().unwrap().clone();
+        let row = reader.records().next().unwrap().unwrap();
+        let cell = |name: &str| &row[header.iter().position(|h| h == name).unwrap()];
+        assert_eq!(cell("fileName"), "'=HYPERLINK(\"x\")");
+        assert_eq!((cell("fileSize"), cell("title"), cell("objectKey"), cell("author")), ("3", "a,b\nc", "'-1", ""));
+        assert_eq!(csv(&[]).lines().count(), 1);
+    }
+
+    #[test]
+    fn a_log_line_cannot_steer_the_terminal() {
+        let entry = |message: &str| Entry { time: 1_795_278_829_120, message: message.into(), stream: "s".into(), id: None };
+        let line = log_line(
+            &entry("{\"level\":\"ERROR\",\"message\":\"File a\\u001b[2Jb failed\",\"requestId\":\"0123456789\",\"durationMs\":7}"),
+            PLAIN,
+        );
+        assert_eq!(line.as_deref(), Some("2026-11-21 16:33:49.120  ERROR  File a\u{fffd}[2Jb failed  7 ms  01234567"));
+        assert_eq!(log_line(&entry("START RequestId: x"), PLAIN), None);
+    }
+
+    #[test]
+    fn a_record_is_one_line() {
+        let success = json!({"status": "SUCCESS", "fileType": "application/pdf", "fileSize": 2048, "wordCount": 446, "pageCount": 1});
+        assert_eq!(record_line("a.pdf", &success, PLAIN), "SUCCESS  a.pdf  application/pdf  2.00 KiB  446 words  1 page");
+        let failed = json!({"status": "FAILED", "errorCode": "EMPTY_FILE", "errorMessage": "the file is empty"});
+        assert_eq!(record_line("a\nb", &failed, PLAIN), "FAILED   a\u{fffd}b  EMPTY_FILE: the file is empty");
+    }
 }

@@ -1,0 +1,338 @@
+//! `provisioner put`: uploads files and, where asked to, waits for their records.
+
+use std::collections::BTreeSet;
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use handler_contract::{Status, Timestamp};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::arrivals::{Arrivals, Awaited, Look, SLACK_MILLIS};
+use crate::aws::Aws;
+use crate::aws::fault::{Fault, Kind};
+use crate::aws::records::Records;
+use crate::aws::uploads::{Cause, NotStored, Stored, Uploads, clock_ahead};
+use crate::cli::{Global, Put};
+use crate::commands;
+use crate::error::{Error, Exit, Result};
+use crate::event::files::{FilesEvent, Tally};
+use crate::gather::{Source, Upload, gather};
+use crate::names::Names;
+use crate::query::{Query, Row};
+use crate::report::Report;
+use crate::report::files::Uploading;
+use crate::spec::{StackFile, StackSpec};
+
+/// The first look for a record. A warm function needs less.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The longest pause between looks.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+/// Records a page when all newest ones are read.
+const PAGE: usize = 1_000;
+
+/// Uploads all files, or none when something is wrong with one of them.
+pub async fn run(global: &Global, args: &Put, report: &Report) -> Result<()> {
+    let spec = StackFile::load(&global.stack)?.spec;
+    let uploads = gather(&args.files, &args.prefix, args.key.as_deref())?;
+    tell_unprocessed(&spec, &uploads, args.wait, report)?;
+    let aws = commands::connect(global, &spec).await?;
+    let names = Names::new(&spec.name, &aws.account, &aws.region);
+    let ahead = clock_ahead(&aws, &names.bucket).await.map_err(|fault| match fault.kind {
+        Kind::NotFound => {
+            Error::new(Exit::Failure, "no-bucket", format!("the stack {} has no bucket {}", spec.name, names.bucket))
+                .hint(format!("Create the stack first: provisioner up -s {}", global.stack))
+        }
+        _ => fault.into_error("look for the bucket"),
+    })?;
+    let bar = Uploading::new(report, uploads.len(), uploads.iter().map(Upload::size).sum());
+    let wait = if args.wait { Some(Wait::begin(&aws, &names, &uploads, ahead).await?) } else { None };
+    let mut work = Work {
+        report,
+        bar: bar.clone(),
+        ahead,
+        timeout: Duration::from_secs(args.timeout.0),
+        tally: Tally::default(),
+        wait,
+        stop_starting: None,
+    };
+    let began = Instant::now();
+    let done = work.all(&aws, &names, uploads, args.parallel).await;
+    bar.end();
+    done?;
+    work.tally.seconds = began.elapsed().as_secs_f64();
+    report.event(FilesEvent::Done(work.tally));
+    work.verdict(global)
+}
+
+/// Keys that the stack's notification leaves out never get a record.
+fn tell_unprocessed(spec: &StackSpec, uploads: &[Upload], wait: bool, report: &Report) -> Result<()> {
+    for upload in uploads {
+        let missing = |part: &Option<String>, is: fn(&str, &str) -> bool| {
+            part.clone().filter(|part| !is(&upload.key, part))
+        };
+        let prefix = missing(&spec.bucket.prefix, |key, part| key.starts_with(part));
+        let suffix = missing(&spec.bucket.suffix, |key, part| key.ends_with(part));
+        let reason = match (prefix, suffix) {
+            (Some(prefix), _) => format!("does not begin with {prefix:?}"),
+            (None, Some(suffix)) => format!("does not end with {suffix:?}"),
+            (None, None) => continue,
+        };
+        if wait {
+            let message = format!("{}: there would be no record to wait for: the key {} {reason}", upload.name(), upload.key);
+            return Err(Error::new(Exit::Usage, "not-processed", message)
+                .hint("The stack file's bucket.prefix and bucket.suffix say which keys are processed. Give the key with --prefix or --key."));
+        }
+        report.event(FilesEvent::NotProcessed { file: upload.name(), key: upload.key.clone(), reason });
+    }
+    Ok(())
+}
+
+/// What is awaited of one upload.
+#[derive(Debug)]
+struct Waiting {
+    file: String,
+    uploaded: Instant,
+}
+
+/// The wait for records.
+#[derive(Debug)]
+struct Wait {
+    records: Records,
+    bucket: String,
+    arrivals: Arrivals<Waiting>,
+}
+
+impl Wait {
+    async fn begin(aws: &Aws, names: &Names, uploads: &[Upload], ahead: i64) -> Result<Self> {
+        let records = Records::new(aws, &names.table);
+        let keys: BTreeSet<String> = uploads.iter().map(|upload| upload.key.clone()).collect();
+        let mut before = Vec::new();
+        if let Some(since) = Timestamp::from_unix_millis(commands::now().unix_millis() + ahead - SLACK_MILLIS) {
+            let query = Query { since: Some(since), ..Query::default() };
+            all_of(&records, query, |rows| before.extend(rows.into_iter().filter(|row| keys.contains(&row.object_key))))
+                .await
+                .map_err(|fault| fault.into_error("read the table of records"))?;
+        }
+        let arrivals = Arrivals::new(&names.bucket, keys, &before);
+        Ok(Self { records, bucket: names.bucket.clone(), arrivals })
+    }
+
+    /// Looks once for the records that are awaited.
+    async fn look(&mut self) -> Result<Vec<(Awaited<Waiting>, serde_json::Value)>, Fault> {
+        let mut ids = self.arrivals.certain_ids();
+        let arrivals = &self.arrivals;
+        match arrivals.look() {
+            None => {}
+            Some(Look::AtKeys(keys, since)) => {
+                for key in keys {
+                    let object = Some((self.bucket.clone(), key));
+                    let query = Query { since: Some(since.clone()), object, ..Query::default() };
+                    all_of(&self.records, query, |rows| ids.extend(arrivals.candidates(&rows))).await?;
+                }
+            }
+            Some(Look::AtNewest(since)) => {
+                let query = Query { since: Some(since), ..Query::default() };
+                all_of(&self.records, query, |rows| ids.extend(arrivals.candidates(&rows))).await?;
+            }
+        }
+        let found = self.records.documents(&ids).await?;
+        Ok(self.arrivals.offer(found))
+    }
+}
+
+/// Reads all records of a query, a page at a time.
+async fn all_of(records: &Records, mut query: Query, mut take: impl FnMut(Vec<Row>)) -> Result<(), Fault> {
+    let now = commands::now();
+    loop {
+        let page = records.page(&query, &now, PAGE, usize::MAX).await?;
+        take(page.rows);
+        query.after = page.next;
+        if query.after.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+/// One upload that has ended.
+struct Ended {
+    upload: Upload,
+    /// When it began, by S3's clock.
+    began: i64,
+    seconds: f64,
+    result: Result<Stored, NotStored>,
+}
+
+/// All uploads under way and all records awaited.
+struct Work<'a> {
+    report: &'a Report,
+    bar: Uploading,
+    ahead: i64,
+    timeout: Duration,
+    tally: Tally,
+    wait: Option<Wait>,
+    /// The service's reason why no further upload is begun.
+    stop_starting: Option<Fault>,
+}
+
+impl Work<'_> {
+    async fn all(&mut self, aws: &Aws, names: &Names, uploads: Vec<Upload>, parallel: u16) -> Result<()> {
+        let (stop, stopped) = watch::channel(false);
+        let bar = self.bar.clone();
+        let client = Uploads::new(aws, &names.bucket, parallel, stopped, Arc::new(move |bytes| bar.bytes(bytes)));
+        let mut interrupted = std::pin::pin!(commands::interrupted());
+        let mut queue = uploads.into_iter();
+        let mut under_way = JoinSet::new();
+        let mut pause = FIRST_PAUSE;
+        let mut look_at = tokio::time::Instant::now();
+        loop {
+            while self.stop_starting.is_none()
+                && under_way.len() < usize::from(parallel)
+                && let Some(upload) = queue.next()
+            {
+                under_way.spawn(put(client.clone(), upload, self.ahead));
+            }
+            let awaited = self.wait.as_ref().map_or(0, |wait| wait.arrivals.len());
+            if under_way.is_empty() {
+                if awaited == 0 {
+                    break;
+                }
+                self.bar.awaiting(awaited);
+            }
+            tokio::select! {
+                () = &mut interrupted => {
+                    let _ = stop.send(true);
+                    // Each upload that is under way takes its parts back first.
+                    while let Some(ended) = under_way.join_next().await {
+                        self.ended(ended);
+                    }
+                    return Err(self.interrupted(queue.len(), awaited));
+                }
+                Some(ended) = under_way.join_next() => {
+                    self.ended(ended);
+                    if awaited == 0 {
+                        pause = FIRST_PAUSE;
+                        look_at = tokio::time::Instant::now() + pause;
+                    }
+                }
+                () = tokio::time::sleep_until(look_at), if awaited > 0 => {
+                    pause = if self.look().await? { FIRST_PAUSE } else { (pause * 3 / 2).min(LONGEST_PAUSE) };
+                    look_at = tokio::time::Instant::now() + pause;
+                }
+            }
+        }
+        self.tally.not_uploaded += queue.len();
+        Ok(())
+    }
+
+    fn ended(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
+        // A task is never cancelled, and one that panics has said so.
+        let Ok(Ended { upload, began, seconds, result }) = ended else {
+            self.tally.not_uploaded += 1;
+            return;
+        };
+        let (file, key) = (upload.name(), upload.key);
+        match result {
+            Ok(stored) => {
+                self.tally.uploaded += 1;
+                self.tally.bytes += stored.size;
+                self.bar.done(self.tally.uploaded);
+                self.report.event(FilesEvent::Uploaded {
+                    file: file.clone(),
+                    key: key.clone(),
+                    size: stored.size,
+                    e_tag: stored.e_tag.clone(),
+                    version_id: stored.version_id.clone(),
+                    seconds,
+                });
+                if let Some(wait) = &mut self.wait {
+                    let with = Waiting { file, uploaded: Instant::now() };
+                    let Stored { e_tag, version_id, .. } = stored;
+                    wait.arrivals.expect(Awaited { key, e_tag, version_id, began, with });
+                }
+            }
+            Err(NotStored { cause, left_open }) => {
+                self.tally.not_uploaded += 1;
+                let reason = cause.to_string();
+                // What the service refuses for one file it refuses for the next.
+                if let Cause::Service(fault) = cause {
+                    self.stop_starting.get_or_insert(fault);
+                }
+                let left_open = left_open.map(|fault| fault.to_string());
+                self.report.event(FilesEvent::NotUploaded { file, key, reason, left_open });
+            }
+        }
+    }
+
+    /// Looks once, and says whether a record was there.
+    async fn look(&mut self) -> Result<bool> {
+        let Some(wait) = &mut self.wait else { return Ok(false) };
+        let arrived = wait.look().await.map_err(|fault| fault.into_error("read the table of records"))?;
+        let some = !arrived.is_empty();
+        for (upload, record) in arrived {
+            if record["status"] == Status::Failed.as_str() {
+                self.tally.failed += 1;
+            } else {
+                self.tally.succeeded += 1;
+            }
+            let seconds = upload.with.uploaded.elapsed().as_secs_f64();
+            self.report.record(&FilesEvent::Record { file: upload.with.file, key: upload.key, seconds, record });
+        }
+        let timeout = self.timeout;
+        for late in wait.arrivals.give_up(|waiting| waiting.uploaded.elapsed() >= timeout) {
+            self.tally.without_record += 1;
+            let seconds = timeout.as_secs();
+            self.report.event(FilesEvent::NoRecord { file: late.with.file, key: late.key, seconds });
+        }
+        Ok(some)
+    }
+
+    fn interrupted(&self, not_begun: usize, awaited: usize) -> Error {
+        let not_uploaded = self.tally.not_uploaded + not_begun;
+        let mut message = format!("interrupted: {} file(s) are uploaded, {not_uploaded} are not", self.tally.uploaded);
+        if awaited > 0 {
+            message.push_str(&format!(", and {awaited} record(s) were still awaited"));
+        }
+        Error::new(Exit::Interrupted, "interrupted", message)
+            .hint("What is uploaded is processed all the same; `provisioner records` shows it.")
+    }
+
+    fn verdict(&mut self, global: &Global) -> Result<()> {
+        let Tally { not_uploaded, failed, without_record, .. } = self.tally;
+        if not_uploaded > 0 {
+            let doing = format!("upload {not_uploaded} file(s)");
+            return Err(match self.stop_starting.take() {
+                Some(fault) => fault.into_error(&doing),
+                None => Error::new(Exit::Failure, "not-uploaded", format!("failed to {doing}")),
+            });
+        }
+        let stack = &global.stack;
+        if without_record > 0 {
+            let message = format!("{without_record} file(s) have no record after {} s", self.timeout.as_secs());
+            return Err(Error::new(Exit::Files, "no-record", message).hint(format!(
+                "Look at the function's log: provisioner logs -s {stack}\n\
+                 Events that failed every attempt are in the queue: provisioner status -s {stack}"
+            )));
+        }
+        if failed > 0 {
+            let message = format!("{failed} file(s) were recorded as FAILED");
+            return Err(Error::new(Exit::Files, "failed-files", message));
+        }
+        Ok(())
+    }
+}
+
+async fn put(client: Uploads, upload: Upload, ahead: i64) -> Ended {
+    let began = commands::now().unix_millis() + ahead;
+    let clock = Instant::now();
+    let (key, content_type) = (upload.key.clone(), upload.content_type.clone());
+    let result = match &upload.source {
+        Source::File(path, size) => client.file(path.clone(), *size, key, content_type).await,
+        Source::Stdin => match std::io::stdin().as_fd().try_clone_to_owned() {
+            Ok(stdin) => client.stream(tokio::fs::File::from_std(stdin.into()), key, content_type).await,
+            Err(e) => Err(Cause::Read(e).into()),
+        },
+    };
+    Ended { upload, began, seconds: clock.elapsed().as_secs_f64(), result }
+}
