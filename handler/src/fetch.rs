@@ -90,4 +90,3 @@ async fn stream(
     }
     session.finish().await.map_err(|error| format!("failed to finish the extraction: {error}"))
 }
-}
