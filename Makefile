@@ -49,6 +49,12 @@ synth: ## Write the generated files anew (templates, schema, tables of the docum
 bench: ## Measure the handler against a bare Lambda and, with PYTHON_BENCH=python3, a Python one
 	@tools/bench
 
+.PHONY: accuracy
+accuracy: build ## Compare the extractor with poppler, libmagic, python-docx, Pillow and mutagen (docs/accuracy.md)
+	@test -x target/accuracy/bin/python || $(PYTHON) -m venv target/accuracy
+	@target/accuracy/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement tools/accuracy/requirements.txt
+	@target/accuracy/bin/python tools/accuracy/accuracy.py $(PROVISIONER)
+
 .PHONY: audit
 audit: ## Check licences, banned crates and sources of every dependency
 	@command -v cargo-deny >/dev/null || cargo install --locked --version 0.20.2 cargo-deny
