@@ -1,5 +1,8 @@
 //! One file a verb: glue between the command line, the pure modules, AWS and the report.
 
+pub mod local;
+pub mod synth;
+
 use crate::aws::{Aws, Target};
 use crate::cli::Global;
 use crate::error::{Error, Exit, Result};

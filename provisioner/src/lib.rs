@@ -8,9 +8,11 @@ pub mod cli;
 pub mod commands;
 pub mod error;
 pub mod event;
+pub mod local;
 pub mod names;
 pub mod report;
 pub mod spec;
+pub mod template;
 pub mod units;
 
 use cli::{Cli, Command};
@@ -19,9 +21,19 @@ use report::Report;
 
 /// Runs one command to its end.
 pub fn run(cli: Cli, report: &Report) -> Result<()> {
-    let _ = (&cli.global, report);
+    let global = &cli.global;
     match cli.command {
-        Command::Schema => Ok(()),
+        Command::Local(command) => wait_for(commands::local::run(global, &command, report)),
+        Command::Synth(args) => commands::synth::run(global, &args, report),
         _ => Ok(()),
     }
+}
+
+/// Runs a command that waits for others: services, processes, files.
+fn wait_for(command: impl Future<Output = Result<()>>) -> Result<()> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| error::Error::new(error::Exit::Failure, "io", "failed to start the runtime").source(e))?
+        .block_on(command)
 }

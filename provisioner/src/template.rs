@@ -1,0 +1,188 @@
+//! The CloudFormation template of a stack: a pure function of its [`StackSpec`].
+//!
+//! [`build`] turns a validated spec into typed resources ([`resource`]), which serde writes as JSON or YAML. The parts
+//! of the stack stand in [`parts`], one file a part; IAM documents come from `policies/*.json` through [`policy`].
+//! Nothing here knows an account, a region or the outside world: CloudFormation fills those in.
+//!
+//! Neither role nor permission refers to the bucket, whose notification needs both: the bucket's ARN is made of its
+//! name instead, which [`Names`] knows beforehand. So there is no cycle.
+
+mod intrinsic;
+mod parts;
+pub mod policy;
+mod resource;
+
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
+
+use crate::names::Names;
+use crate::spec::StackSpec;
+use intrinsic::Value;
+use resource::Resource;
+
+pub use parts::{FREE_UNITS, child_limits, ephemeral_storage};
+
+/// The parameter that names the bucket with the handler's zip.
+pub const ARTIFACT_BUCKET: &str = "ArtifactBucket";
+/// The parameter that names the key of the handler's zip.
+pub const ARTIFACT_KEY: &str = "ArtifactKey";
+
+/// Logical ids of the resources. To change one is to replace the resource in every deployed stack.
+pub mod id {
+    /// The bucket that files are dropped into.
+    pub const BUCKET: &str = "Bucket";
+    /// What the bucket refuses; only where TLS is required.
+    pub const BUCKET_POLICY: &str = "BucketPolicy";
+    /// The table of records.
+    pub const TABLE: &str = "Table";
+    /// The function.
+    pub const HANDLER: &str = "Handler";
+    /// The role that the function runs as.
+    pub const HANDLER_ROLE: &str = "HandlerRole";
+    /// The function's log group.
+    pub const HANDLER_LOGS: &str = "HandlerLogs";
+    /// Lets the bucket, and nothing else, invoke the function.
+    pub const HANDLER_PERMISSION: &str = "HandlerPermission";
+    /// How often an event is tried, and where it goes after that.
+    pub const HANDLER_RETRIES: &str = "HandlerRetries";
+    /// The queue of events that failed every attempt.
+    pub const FAILED_EVENTS: &str = "FailedEvents";
+    /// What the queue refuses; only where TLS is required.
+    pub const FAILED_EVENTS_POLICY: &str = "FailedEventsPolicy";
+    /// Tells when an event arrives in the queue.
+    pub const FAILED_EVENTS_ALARM: &str = "FailedEventsAlarm";
+}
+
+/// Names of the stack's outputs.
+pub mod output {
+    /// The bucket that files are dropped into.
+    pub const BUCKET_NAME: &str = "BucketName";
+    /// The table of records.
+    pub const TABLE_NAME: &str = "TableName";
+    /// The function.
+    pub const FUNCTION_NAME: &str = "FunctionName";
+    /// The queue of events that failed every attempt.
+    pub const QUEUE_URL: &str = "QueueUrl";
+    /// The function's log group.
+    pub const LOG_GROUP_NAME: &str = "LogGroupName";
+}
+
+/// A CloudFormation template. Equal specs give equal text, byte by byte.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Template {
+    #[serde(rename = "AWSTemplateFormatVersion")]
+    format_version: &'static str,
+    description: String,
+    #[serde(skip_serializing_if = "Ordered::is_empty")]
+    parameters: Ordered<Parameter>,
+    resources: Ordered<Resource>,
+    #[serde(skip_serializing_if = "Ordered::is_empty")]
+    outputs: Ordered<Output>,
+}
+
+/// A map that keeps the order in which it was written.
+#[derive(Debug, Clone, PartialEq)]
+struct Ordered<T>(Vec<(&'static str, T)>);
+
+impl<T> Ordered<T> {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<T: Serialize> Serialize for Ordered<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (key, value) in &self.0 {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Parameter {
+    #[serde(rename = "Type")]
+    kind: &'static str,
+    description: &'static str,
+    min_length: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Output {
+    description: &'static str,
+    value: Value,
+}
+
+/// The template of a valid spec.
+pub fn build(spec: &StackSpec) -> Template {
+    let names = Names::for_template(&spec.name);
+    let mut resources = Vec::new();
+    parts::bucket::add(spec, &names, &mut resources);
+    parts::table::add(spec, &names, &mut resources);
+    parts::handler::add(spec, &names, &mut resources);
+    parts::failures::add(spec, &names, &mut resources);
+    let parameter = |description| Parameter { kind: "String", description, min_length: 1 };
+    let output = |description, value| Output { description, value };
+    Template {
+        format_version: "2010-09-09",
+        description: format!(
+            "File pipeline {}: a file dropped into the bucket becomes a record in the table. Made by provisioner from stacks/*.yaml.",
+            spec.name
+        ),
+        parameters: Ordered(vec![
+            (ARTIFACT_BUCKET, parameter("The bucket that holds the handler's zip")),
+            (ARTIFACT_KEY, parameter("The key of the handler's zip, which contains the zip's SHA-256")),
+        ]),
+        resources: Ordered(resources),
+        outputs: Ordered(vec![
+            (output::BUCKET_NAME, output("The bucket that files are dropped into", Value::reference(id::BUCKET))),
+            (output::TABLE_NAME, output("The table of records", Value::reference(id::TABLE))),
+            (output::FUNCTION_NAME, output("The function that reads files", Value::reference(id::HANDLER))),
+            (
+                output::QUEUE_URL,
+                output("The queue of events that failed every attempt", Value::reference(id::FAILED_EVENTS)),
+            ),
+            (output::LOG_GROUP_NAME, output("The function's log group", Value::reference(id::HANDLER_LOGS))),
+        ]),
+    }
+}
+
+impl Template {
+    /// The part that holds data, bucket and table, without what invokes the function: what an import change set takes
+    /// back after a `down` that kept the data. The next ordinary change set adds the rest.
+    #[must_use]
+    pub fn kept_data(&self) -> Self {
+        let kept = |name: &str| [id::BUCKET, id::TABLE].contains(&name);
+        let mut resources: Vec<_> = self.resources.0.iter().filter(|(name, _)| kept(name)).cloned().collect();
+        for (_, resource) in &mut resources {
+            resource.stand_alone();
+        }
+        Self {
+            parameters: Ordered(Vec::new()),
+            resources: Ordered(resources),
+            outputs: Ordered(Vec::new()),
+            ..self.clone()
+        }
+    }
+
+    /// Each resource's logical id and type, in the template's order.
+    pub fn resource_types(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.resources.0.iter().map(|(name, resource)| (*name, resource.type_name()))
+    }
+
+    /// The template as JSON, ending with a line feed.
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("a template has text keys only");
+        text.push('\n');
+        text
+    }
+
+    /// The template as YAML, ending with a line feed.
+    pub fn to_yaml(&self) -> String {
+        serde_yaml::to_string(self).expect("a template has text keys only")
+    }
+}
