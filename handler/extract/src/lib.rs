@@ -7,6 +7,7 @@
 //! This crate knows parsers; no SDK, no network, no environment.
 
 pub mod child;
+mod formats;
 mod session;
 
 pub use session::{Extractor, Session};
