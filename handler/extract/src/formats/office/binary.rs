@@ -10,8 +10,7 @@ use handler_contract::Metadata;
 use super::bytes::{u16_at, u32_at};
 use super::compound::Compound;
 use super::property_set;
-use super::stop::{Stop, finish, minor};
-use crate::formats::reading::Reading;
+use super::fault::{Fault, minor};
 
 /// What an OOXML document under encryption is: nothing of it can be seen, not even which program it is for.
 pub(crate) const ENCRYPTED_OPEN_XML: &str = "application/x-tika-ooxml-protected";
@@ -50,14 +49,8 @@ impl Kind {
     }
 }
 
-/// Reads a doc, xls or ppt file, or what is left to see of an encrypted document.
-pub(crate) fn read(bytes: &[u8]) -> Reading {
-    let mut metadata = Metadata::default();
-    let result = read_into(bytes, &mut metadata);
-    finish(metadata, result)
-}
-
-fn read_into(bytes: &[u8], metadata: &mut Metadata) -> Result<(), Stop> {
+/// Reads what a document says of itself, or what is left to see of an encrypted one.
+pub(super) fn describe<'b>(bytes: &'b [u8], metadata: &mut Metadata) -> Result<Compound<'b>, Fault> {
     let file = Compound::open(bytes)?;
     if let Some(stream) = file.stream("\u{5}SummaryInformation") {
         let result = property_set::summary(stream, metadata);
@@ -72,14 +65,19 @@ fn read_into(bytes: &[u8], metadata: &mut Metadata) -> Result<(), Stop> {
         metadata.has_macros = Some(file.has("Macros") || file.has("_VBA_PROJECT_CUR") || file.has("_VBA_PROJECT"));
     }
     if matches!(kind, Some(Kind::Encrypted)) || file.has("\u{9}DRMContent") {
-        return Err(Stop::Encrypted("the document is encrypted with a password or by rights management"));
+        return Err(Fault::Encrypted("the document is encrypted with a password or by rights management"));
     }
-    let protected = Stop::Encrypted("the document is encrypted with a password");
-    match kind {
+    Ok(file)
+}
+
+/// Counts the sheets of a workbook, and finds out whether there is a password.
+pub(super) fn count(file: Compound<'_>, metadata: &mut Metadata) -> Result<(), Fault> {
+    let protected = Fault::Encrypted("the document is encrypted with a password");
+    match Kind::of(&file) {
         Some(Kind::Word) => {
             // FibBase ([MS-DOC], section 2.5.2): the ninth bit of the flags.
             let mut head = [0; 12];
-            file.stream("WordDocument").ok_or(Stop::Cut)?.read_exact(&mut head)?;
+            file.stream("WordDocument").ok_or(Fault::Cut)?.read_exact(&mut head)?;
             let is_encrypted = u16_at(&head, 10).is_some_and(|flags| flags & 0x0100 != 0);
             if is_encrypted { Err(protected) } else { Ok(()) }
         }
@@ -91,7 +89,7 @@ fn read_into(bytes: &[u8], metadata: &mut Metadata) -> Result<(), Stop> {
             if is_encrypted { Err(protected) } else { Ok(()) }
         }
         Some(Kind::Workbook(name)) => {
-            let globals = read_globals(BufReader::new(file.stream(name).ok_or(Stop::Cut)?), metadata);
+            let globals = read_globals(BufReader::new(file.stream(name).ok_or(Fault::Cut)?), metadata);
             globals.and_then(|is_encrypted| if is_encrypted { Err(protected) } else { Ok(()) })
         }
         Some(Kind::Encrypted) | None => Ok(()),
@@ -100,7 +98,7 @@ fn read_into(bytes: &[u8], metadata: &mut Metadata) -> Result<(), Stop> {
 
 /// Reads the records that stand before the first sheet ([MS-XLS], section 2.1.7.20.1): the list of sheets, and whether
 /// what follows is encrypted.
-fn read_globals(mut stream: impl Read, metadata: &mut Metadata) -> Result<bool, Stop> {
+fn read_globals(mut stream: impl Read, metadata: &mut Metadata) -> Result<bool, Fault> {
     const END: u16 = 0x000a;
     const FILE_PASS: u16 = 0x002f;
     const BOUND_SHEET: u16 = 0x0085;
@@ -112,7 +110,7 @@ fn read_globals(mut stream: impl Read, metadata: &mut Metadata) -> Result<bool, 
         if let Err(error) = stream.read_exact(&mut head) {
             break Err(error.into());
         }
-        let (Some(kind), Some(length)) = (u16_at(&head, 0), u16_at(&head, 2)) else { break Err(Stop::Cut) };
+        let (Some(kind), Some(length)) = (u16_at(&head, 0), u16_at(&head, 2)) else { break Err(Fault::Cut) };
         let mut body = [0; 6];
         let known = usize::from(length).min(body.len());
         let rest = stream.read_exact(&mut body[..known]).and_then(|()| {

@@ -6,10 +6,10 @@
 use std::io::{self, Read};
 
 use super::bytes::{u16_at, u32_at, u64_at};
-use super::stop::Stop;
+use super::fault::Fault;
 
 /// The first bytes of every compound file.
-const SIGNATURE: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
+pub(super) const SIGNATURE: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
 /// Sector numbers from here on are marks: end of chain, free, and such.
 const FIRST_MARK: u32 = 0xffff_fffa;
 /// Sectors of the directory that are read; with the usual sectors 65,536 entries.
@@ -40,8 +40,8 @@ struct Entry {
 
 impl<'a> Compound<'a> {
     /// Reads header, allocation table and the names in the root.
-    pub(super) fn open(bytes: &'a [u8]) -> Result<Self, Stop> {
-        Self::parse(bytes).ok_or(Stop::Damaged("the file's table of contents is damaged or cut off"))
+    pub(super) fn open(bytes: &'a [u8]) -> Result<Self, Fault> {
+        Self::parse(bytes).ok_or(Fault::Damaged("the file's table of contents is damaged or cut off"))
     }
 
     fn parse(bytes: &'a [u8]) -> Option<Self> {
@@ -140,7 +140,7 @@ impl<'a> Compound<'a> {
         let root = self.directory_entry(directory, 0)?;
         self.mini_start = u32_at(root, 116)?;
         let mut pending = vec![u32_at(root, 76)?];
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = std::collections::BTreeSet::new();
         while let Some(number) = pending.pop() {
             if seen.len() == MOST_ENTRIES || !seen.insert(number) {
                 continue;
@@ -187,7 +187,7 @@ fn entry_name(entry: &[u8]) -> String {
     String::from_utf16_lossy(&units)
 }
 
-/// A stream, read sector by sector. Ends with an error that carries [`Stop::Cut`] where the chain breaks off.
+/// A stream, read sector by sector. Ends with an error that carries [`Fault::Cut`] where the chain breaks off.
 pub(super) struct Stream<'s, 'a> {
     file: &'s Compound<'a>,
     is_mini: bool,
@@ -204,16 +204,16 @@ impl Read for Stream<'_, '_> {
         }
         let bits = if self.is_mini { self.file.mini_bits } else { self.file.sector_bits };
         if self.within == 1 << bits {
-            self.steps = self.steps.checked_sub(1).ok_or(Stop::Cut)?;
+            self.steps = self.steps.checked_sub(1).ok_or(Fault::Cut)?;
             let next = if self.is_mini { self.file.after_mini(self.sector) } else { self.file.after(self.sector) };
-            self.sector = next.ok_or(Stop::Cut)?;
+            self.sector = next.ok_or(Fault::Cut)?;
             self.within = 0;
         }
         let sector = if self.is_mini { self.file.mini_sector(self.sector) } else { self.file.sector(self.sector) };
-        let rest = sector.and_then(|sector| sector.get(self.within..)).ok_or(Stop::Cut)?;
+        let rest = sector.and_then(|sector| sector.get(self.within..)).ok_or(Fault::Cut)?;
         let wanted = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX)).min(rest.len());
         if wanted == 0 {
-            return Err(Stop::Cut.into());
+            return Err(Fault::Cut.into());
         }
         buffer[..wanted].copy_from_slice(&rest[..wanted]);
         self.within += wanted;

@@ -3,7 +3,7 @@
 //! Counted is the text in the bodies of all documents of the spine, those outside the reading order too. An element
 //! that is not one of the inline elements of HTML ends a word.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use handler_contract::Metadata;
@@ -12,25 +12,27 @@ use super::markup::{Markup, Node, Tag};
 use super::open_xml::resolve;
 use super::package::Package;
 use super::properties::{add, iso_date, leaves};
-use super::stop::{Stop, finish, minor};
+use super::fault::{Fault, minor};
 use super::words::Words;
-use crate::formats::reading::{Reading, clean};
+use crate::formats::value::clean;
 
 /// Documents of a spine that are read.
 const MOST_DOCUMENTS: usize = 10_000;
 /// The longest name or identifier of a document.
 const LONGEST_NAME: usize = 256;
 
-/// Reads an EPUB.
-pub(crate) fn read(bytes: &[u8]) -> Reading {
-    let mut metadata = Metadata::default();
-    let result = read_into(bytes, &mut metadata);
-    finish(metadata, result)
+/// A book of which the metadata is read.
+pub(super) struct Body<'b> {
+    package: Package<'b>,
+    /// Where the package document is, to which all references are relative.
+    folder: String,
+    book: Book,
 }
 
-fn read_into(bytes: &[u8], metadata: &mut Metadata) -> Result<(), Stop> {
+/// Reads what a book says of itself.
+pub(super) fn describe<'b>(bytes: &'b [u8], metadata: &mut Metadata) -> Result<Body<'b>, Fault> {
     let package = Package::open(bytes)?;
-    let missing = Stop::Damaged("the part that lists what belongs to the book is missing");
+    let missing = Fault::Damaged("the part that lists what belongs to the book is missing");
     let mut root = None;
     leaves(package.part("META-INF/container.xml").ok_or(missing)??, |tag| tag.attribute("full-path"), |name, path, _| {
         if name == "rootfile" && root.is_none() {
@@ -53,10 +55,10 @@ fn read_into(bytes: &[u8], metadata: &mut Metadata) -> Result<(), Stop> {
         minor(metadata, result)?;
     }
     if is_encrypted {
-        return Err(Stop::Encrypted("the book is encrypted, so that only the owner of a licence can read it"));
+        return Err(Fault::Encrypted("the book is encrypted, so that only the owner of a licence can read it"));
     }
-    let folder = root.rsplit_once('/').map_or("", |(folder, _)| folder);
-    read_spine(&package, folder, &book, metadata)
+    let folder = root.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
+    Ok(Body { package, folder, book })
 }
 
 /// What hides fonts from being copied, and keeps nobody from reading (EPUB 3.3, section 4.3; Adobe's own).
@@ -66,7 +68,7 @@ const OBFUSCATIONS: &[&str] = &["http://www.idpf.org/2008/embedding", "http://ns
 #[derive(Debug, Default)]
 struct Book {
     /// Where each item is, by its identifier.
-    items: HashMap<String, String>,
+    items: BTreeMap<String, String>,
     /// The identifiers of the spine's items.
     spine: Vec<String>,
 }
@@ -95,7 +97,7 @@ fn attributes(tag: &Tag<'_>) -> Option<Attributes> {
 }
 
 /// The package document (EPUB 3.3, section 5; OPF 2.0.1).
-fn read_book(input: impl Read, metadata: &mut Metadata, book: &mut Book) -> Result<(), Stop> {
+fn read_book(input: impl Read, metadata: &mut Metadata, book: &mut Book) -> Result<(), Fault> {
     let mut version = None;
     let mut unique = None;
     let pick = |tag: &Tag<'_>| {
@@ -150,8 +152,10 @@ fn read_book(input: impl Read, metadata: &mut Metadata, book: &mut Book) -> Resu
     result
 }
 
-fn read_spine(package: &Package<'_>, folder: &str, book: &Book, metadata: &mut Metadata) -> Result<(), Stop> {
-    let mut words = Words::default();
+/// Counts the words of the spine's documents.
+pub(super) fn count(body: Body<'_>, metadata: &mut Metadata) -> Result<(), Fault> {
+    let Body { package, folder, book } = &body;
+    let mut words = Words::new();
     let mut is_whole = book.spine.len() < MOST_DOCUMENTS;
     for id in &book.spine {
         words.end();
@@ -159,12 +163,13 @@ fn read_spine(package: &Package<'_>, folder: &str, book: &Book, metadata: &mut M
             let href = href.split('#').next().unwrap_or_default();
             package.part(&resolve(folder, href)).or_else(|| package.part(&resolve(folder, &percent_decoded(href))))
         });
-        let result = part.ok_or(Stop::Cut).flatten().and_then(|document| count(document, &mut words));
-        metadata.word_count = Some(words.count());
+        let result = part.ok_or(Fault::Cut).flatten().and_then(|document| count_document(document, &mut words));
+        words.record(metadata);
         is_whole &= result.is_ok();
         minor(metadata, result)?;
     }
-    if is_whole { Ok(()) } else { Err(Stop::Cut) }
+    words.record(metadata);
+    if is_whole { Ok(()) } else { Err(Fault::Cut) }
 }
 
 /// A reference as the name of a file (RFC 3986, section 2.1).
@@ -192,7 +197,7 @@ const INLINE: &[&str] = &[
 const UNREAD: &[&str] = &["head", "script", "style", "template", "rt", "rp"];
 
 /// Counts the words of one content document.
-fn count(document: impl Read, words: &mut Words) -> Result<(), Stop> {
+fn count_document(document: impl Read, words: &mut Words) -> Result<(), Fault> {
     let mut markup = Markup::lenient(document);
     let mut unread: Option<String> = None;
     loop {

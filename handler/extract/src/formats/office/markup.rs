@@ -11,7 +11,7 @@ use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use quick_xml::events::{BytesEnd, BytesStart, Event};
 use quick_xml::{Error, Reader};
 
-use super::stop::Stop;
+use super::fault::Fault;
 
 /// The longest tag, comment or run of text.
 const LONGEST_PIECE: usize = 8 << 20;
@@ -107,7 +107,7 @@ impl<R: Read> Markup<R> {
     }
 
     /// What comes next. After [`Node::Eof`] or an error there is nothing more.
-    pub(super) fn next(&mut self) -> Result<Node<'_>, Stop> {
+    pub(super) fn next(&mut self) -> Result<Node<'_>, Fault> {
         self.buffer.clear();
         self.reader.get_mut().allowance = LONGEST_PIECE;
         match self.reader.read_event_into(&mut self.buffer) {
@@ -115,10 +115,10 @@ impl<R: Read> Markup<R> {
                 self.depth += 1;
                 self.rooted = true;
                 if self.depth > DEEPEST {
-                    return Err(if self.lenient { Stop::Cut } else { Stop::Deep });
+                    return Err(if self.lenient { Fault::Cut } else { Fault::Deep });
                 }
                 if tag.name().into_inner().len() > LONGEST_NAME {
-                    return Err(Stop::Cut);
+                    return Err(Fault::Cut);
                 }
                 Ok(Node::Start(Tag(tag)))
             }
@@ -136,24 +136,24 @@ impl<R: Read> Markup<R> {
                 };
                 Ok(Node::Text(Cow::Owned(character.into())))
             }
-            Ok(Event::Eof) if !self.rooted => Err(Stop::Damaged("a part of the document is not XML")),
-            Ok(Event::Eof) if self.depth > 0 && !self.lenient => Err(Stop::Cut),
+            Ok(Event::Eof) if !self.rooted => Err(Fault::Damaged("a part of the document is not XML")),
+            Ok(Event::Eof) if self.depth > 0 && !self.lenient => Err(Fault::Cut),
             Ok(Event::Eof) => Ok(Node::Eof),
             Ok(_) => Ok(Node::Other),
-            Err(error) => Err(stop(&error, self.rooted)),
+            Err(error) => Err(fault(&error, self.rooted)),
         }
     }
 }
 
-fn stop(error: &Error, rooted: bool) -> Stop {
+fn fault(error: &Error, rooted: bool) -> Fault {
     let known = match error {
-        Error::Io(error) => error.get_ref().and_then(|inner| inner.downcast_ref::<Stop>()).copied(),
+        Error::Io(error) => error.get_ref().and_then(|inner| inner.downcast_ref::<Fault>()).copied(),
         _ => None,
     };
     match known {
-        None | Some(Stop::Cut) if !rooted => Stop::Damaged("a part of the document is not XML"),
-        None => Stop::Cut,
-        Some(stop) => stop,
+        None | Some(Fault::Cut) if !rooted => Fault::Damaged("a part of the document is not XML"),
+        None => Fault::Cut,
+        Some(fault) => fault,
     }
 }
 
@@ -259,7 +259,7 @@ impl<R: Read> Read for Utf8<R> {
 impl<R: Read> BufRead for Utf8<R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.allowance == 0 {
-            return Err(Stop::LongPiece.into());
+            return Err(Fault::LongPiece.into());
         }
         while self.text_range.is_empty() && !self.is_flushed {
             if self.raw_range.is_empty() {

@@ -10,18 +10,12 @@ use handler_contract::Metadata;
 use super::markup::{Markup, Node};
 use super::package::Package;
 use super::properties::{add, iso_date, leaves};
-use super::stop::{Stop, finish, minor};
+use super::fault::{Fault, minor};
 use super::words::Words;
-use crate::formats::reading::{Reading, clean};
+use crate::formats::value::clean;
 
-/// Reads an OpenDocument package.
-pub(crate) fn read(bytes: &[u8]) -> Reading {
-    let mut metadata = Metadata::default();
-    let result = read_into(bytes, &mut metadata);
-    finish(metadata, result)
-}
-
-fn read_into(bytes: &[u8], metadata: &mut Metadata) -> Result<(), Stop> {
+/// Reads what a document says of itself.
+pub(super) fn describe<'b>(bytes: &'b [u8], metadata: &mut Metadata) -> Result<Package<'b>, Fault> {
     let package = Package::open(bytes)?;
     let is_macro = |name: &[u8]| {
         [&b"Basic/"[..], b"Scripts/"].iter().any(|folder| name.starts_with(folder)) && !name.ends_with(b"/")
@@ -33,18 +27,17 @@ fn read_into(bytes: &[u8], metadata: &mut Metadata) -> Result<(), Stop> {
         minor(metadata, result)?;
     }
     if is_encrypted {
-        return Err(Stop::Encrypted("the document is encrypted with a password"));
+        return Err(Fault::Encrypted("the document is encrypted with a password"));
     }
     if let Some(meta) = package.part("meta.xml") {
         let result = meta.and_then(|meta| read_meta(meta, metadata));
         minor(metadata, result)?;
     }
-    let content = package.part("content.xml").ok_or(Stop::Damaged("the part that holds the document is missing"))?;
-    read_content(content?, metadata)
+    Ok(package)
 }
 
 /// Whether the manifest lists encrypted parts (OpenDocument 1.3 part 2, section 4.4).
-fn read_manifest(manifest: impl Read, is_encrypted: &mut bool) -> Result<(), Stop> {
+fn read_manifest(manifest: impl Read, is_encrypted: &mut bool) -> Result<(), Fault> {
     let mut markup = Markup::new(manifest);
     loop {
         match markup.next()? {
@@ -56,7 +49,7 @@ fn read_manifest(manifest: impl Read, is_encrypted: &mut bool) -> Result<(), Sto
 }
 
 /// `meta.xml` (OpenDocument 1.3 part 3, section 4.3).
-fn read_meta(meta: impl Read, metadata: &mut Metadata) -> Result<(), Stop> {
+fn read_meta(meta: impl Read, metadata: &mut Metadata) -> Result<(), Fault> {
     let mut creator = None;
     let numbers = |tag: &super::markup::Tag<'_>| {
         let number = |name| tag.attribute(name)?.trim().parse().ok();
@@ -123,19 +116,21 @@ const SHAPES: &[&str] = &[
     "connector", "caption", "measure", "control",
 ];
 
-fn read_content(content: impl Read, metadata: &mut Metadata) -> Result<(), Stop> {
-    let mut markup = Markup::new(content);
-    let mut counts = Counts::default();
-    let result = count(&mut markup, &mut counts);
+/// Counts what there is in the document.
+pub(super) fn count(package: Package<'_>, metadata: &mut Metadata) -> Result<(), Fault> {
+    let content = package.part("content.xml").ok_or(Fault::Damaged("the part that holds the document is missing"))?;
+    let mut markup = Markup::new(content?);
+    let mut counts = Counts { words: Words::new(), has_text: false, slides: None, sheets: None };
+    let result = walk(&mut markup, &mut counts);
     if counts.has_text {
-        metadata.word_count = Some(counts.words.count());
+        counts.words.record(metadata);
     }
     metadata.slide_count = counts.slides;
     metadata.sheet_count = counts.sheets;
     result
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Counts {
     words: Words,
     has_text: bool,
@@ -143,7 +138,7 @@ struct Counts {
     sheets: Option<u64>,
 }
 
-fn count(markup: &mut Markup<impl Read>, counts: &mut Counts) -> Result<(), Stop> {
+fn walk(markup: &mut Markup<impl Read>, counts: &mut Counts) -> Result<(), Fault> {
     let mut places = vec![];
     loop {
         let place = places.last().copied();

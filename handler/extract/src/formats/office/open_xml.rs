@@ -3,31 +3,31 @@
 //! Of a workbook only the list of sheets is read. `calamine`, the crate for it, reads every cell of a sheet into
 //! memory, and a record has no use for cells.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io::{BufReader, Read};
 
 use handler_contract::Metadata;
 
 use super::markup::{Markup, Node};
 use super::package::Package;
-use super::stop::{Stop, finish, minor};
+use super::fault::{Fault, minor};
 use super::words::Words;
 use super::{properties, slides, word};
-use crate::formats::reading::Reading;
 
 /// Slides that are read for words. All are counted.
 const MOST_SLIDES: usize = 10_000;
 /// The longest name of a part that a relationship may point to.
 const LONGEST_TARGET: usize = 256;
 
-/// Reads an OOXML document.
-pub(crate) fn read(bytes: &[u8]) -> Reading {
-    let mut metadata = Metadata::default();
-    let result = read_into(bytes, &mut metadata);
-    finish(metadata, result)
+/// A document of which the properties are read.
+pub(super) struct Body<'b> {
+    package: Package<'b>,
+    /// The part that holds the document.
+    main: String,
 }
 
-fn read_into(bytes: &[u8], metadata: &mut Metadata) -> Result<(), Stop> {
+/// Reads what a document says of itself.
+pub(super) fn describe<'b>(bytes: &'b [u8], metadata: &mut Metadata) -> Result<Body<'b>, Fault> {
     let package = Package::open(bytes)?;
     let mut has_macros = package.names().any(|name| name.to_ascii_lowercase().ends_with(b"vbaproject.bin"));
     if let Some(types) = package.part("[Content_Types].xml") {
@@ -63,8 +63,8 @@ fn read_into(bytes: &[u8], metadata: &mut Metadata) -> Result<(), Stop> {
     let main = parts.main.filter(|main| package.has(main)).or_else(|| {
         USUAL_MAIN_PARTS.iter().find(|main| package.has(main)).map(|main| (*main).to_owned())
     });
-    let missing = Stop::Damaged("the part that holds the document is missing");
-    read_main(&package, &main.ok_or(missing)?, metadata)
+    let missing = Fault::Damaged("the part that holds the document is missing");
+    Ok(Body { main: main.ok_or(missing)?, package })
 }
 
 /// Content types of what a program would run.
@@ -88,7 +88,8 @@ struct Roots {
 }
 
 /// Reads the main part; the name of its outermost element tells what kind of document it is.
-fn read_main(package: &Package<'_>, name: &str, metadata: &mut Metadata) -> Result<(), Stop> {
+pub(super) fn count(body: Body<'_>, metadata: &mut Metadata) -> Result<(), Fault> {
+    let Body { package, main: name } = &body;
     let Some(input) = package.part(name) else { return Ok(()) };
     if name.to_ascii_lowercase().ends_with(".bin") {
         let mut sheets = 0;
@@ -100,15 +101,15 @@ fn read_main(package: &Package<'_>, name: &str, metadata: &mut Metadata) -> Resu
     let kind = loop {
         match markup.next()? {
             Node::Start(tag) => break tag.name().to_owned(),
-            Node::Eof => return Err(Stop::Damaged("a part of the document is not XML")),
+            Node::Eof => return Err(Fault::Damaged("a part of the document is not XML")),
             _ => {}
         }
     };
     match kind.as_str() {
         "document" => {
-            let mut words = Words::default();
+            let mut words = Words::new();
             let result = word::count(&mut markup, &mut words);
-            metadata.word_count = Some(words.count());
+            words.record(metadata);
             result
         }
         "presentation" => read_slides(package, name, &mut markup, metadata),
@@ -118,7 +119,7 @@ fn read_main(package: &Package<'_>, name: &str, metadata: &mut Metadata) -> Resu
             metadata.sheet_count = Some(sheets);
             result
         }
-        _ => Err(Stop::Damaged("the part that holds the document is of no kind that office programs write")),
+        _ => Err(Fault::Damaged("the part that holds the document is of no kind that office programs write")),
     }
 }
 
@@ -128,7 +129,7 @@ fn read_slides(
     name: &str,
     presentation: &mut Markup<impl Read>,
     metadata: &mut Metadata,
-) -> Result<(), Stop> {
+) -> Result<(), Fault> {
     let mut count = 0_u64;
     let mut listed = Vec::new();
     let result = each_id(presentation, "sldId", |id| {
@@ -140,7 +141,7 @@ fn read_slides(
     metadata.slide_count = Some(count);
     minor(metadata, result)?;
 
-    let mut targets = HashMap::new();
+    let mut targets = BTreeMap::new();
     let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
     if let Some(relationships) = package.part(&format!("{folder}/_rels/{file}.rels")) {
         let result = relationships.and_then(|input| {
@@ -152,24 +153,24 @@ fn read_slides(
         });
         minor(metadata, result)?;
     }
-    let mut words = Words::default();
+    let mut words = Words::new();
     let mut is_whole = count == listed.len() as u64;
     for id in listed {
         words.end();
         let result = match targets.get(&id).and_then(|target| package.part(target)) {
             Some(slide) => slide.and_then(|slide| slides::count(slide, &mut words)),
-            None => Err(Stop::Cut),
+            None => Err(Fault::Cut),
         };
-        metadata.word_count = Some(words.count());
+        words.record(metadata);
         is_whole &= result.is_ok();
         minor(metadata, result)?;
     }
-    metadata.word_count = Some(words.count());
-    if is_whole { Ok(()) } else { Err(Stop::Cut) }
+    words.record(metadata);
+    if is_whole { Ok(()) } else { Err(Fault::Cut) }
 }
 
 /// Calls `found` with the relationship identifier (`r:id`) of each element of this name, empty where it has none.
-fn each_id(markup: &mut Markup<impl Read>, name: &str, mut found: impl FnMut(String)) -> Result<(), Stop> {
+fn each_id(markup: &mut Markup<impl Read>, name: &str, mut found: impl FnMut(String)) -> Result<(), Fault> {
     loop {
         match markup.next()? {
             Node::Start(tag) if tag.name() == name => found(tag.prefixed_attribute("id").unwrap_or_default()),
@@ -180,7 +181,7 @@ fn each_id(markup: &mut Markup<impl Read>, name: &str, mut found: impl FnMut(Str
 }
 
 /// Calls `found` with the last part of the type, the identifier and the target of each relationship inside the package.
-fn each_relationship(input: impl Read, mut found: impl FnMut(&str, &str, &str)) -> Result<(), Stop> {
+fn each_relationship(input: impl Read, mut found: impl FnMut(&str, &str, &str)) -> Result<(), Fault> {
     let pick = |tag: &super::markup::Tag<'_>| {
         let is_inside = tag.attribute("TargetMode").is_none_or(|mode| mode != "External");
         (tag.name() == "Relationship" && is_inside)
@@ -213,28 +214,28 @@ pub(super) fn resolve(folder: &str, target: &str) -> String {
 }
 
 /// Counts the sheets of a binary workbook: records of type 156, `BrtBundleSh` ([MS-XLSB], sections 2.1.4 and 2.4.313).
-fn count_binary_sheets(input: impl Read, sheets: &mut u64) -> Result<(), Stop> {
+fn count_binary_sheets(input: impl Read, sheets: &mut u64) -> Result<(), Fault> {
     const BUNDLE_SHEET: u32 = 156;
     let mut input = BufReader::new(input);
     loop {
         let Some(kind) = seven_bit_number(&mut input, 2)? else { return Ok(()) };
-        let length = seven_bit_number(&mut input, 4)?.ok_or(Stop::Cut)?;
+        let length = seven_bit_number(&mut input, 4)?.ok_or(Fault::Cut)?;
         *sheets += u64::from(kind == BUNDLE_SHEET);
         let skipped = std::io::copy(&mut input.by_ref().take(length.into()), &mut std::io::sink())?;
         if skipped < u64::from(length) {
-            return Err(Stop::Cut);
+            return Err(Fault::Cut);
         }
     }
 }
 
 /// A number in at most `most` bytes of seven bits each, the least first, whose high bit says that another follows. The
 /// type of a record keeps its high bits, which makes it the same number for all types below 16,384.
-fn seven_bit_number(input: &mut impl Read, most: u32) -> Result<Option<u32>, Stop> {
+fn seven_bit_number(input: &mut impl Read, most: u32) -> Result<Option<u32>, Fault> {
     let mut number = 0;
     for place in 0..most {
         let mut byte = [0];
         if input.read(&mut byte)? == 0 {
-            return if place == 0 { Ok(None) } else { Err(Stop::Cut) };
+            return if place == 0 { Ok(None) } else { Err(Fault::Cut) };
         }
         number |= u32::from(byte[0] & 0x7f) << (7 * place);
         if byte[0] & 0x80 == 0 {

@@ -11,7 +11,7 @@ use flate2::Crc;
 use flate2::bufread::DeflateDecoder;
 
 use super::bytes::{u16_at, u32_at, u64_at};
-use super::stop::Stop;
+use super::fault::Fault;
 
 /// Entries that are indexed; further ones are as if they were not there. Honest documents have some hundred.
 const MOST_ENTRIES: usize = 65_536;
@@ -52,8 +52,8 @@ struct Entry<'a> {
 
 impl<'a> Package<'a> {
     /// Reads the directory.
-    pub(super) fn open(bytes: &'a [u8]) -> Result<Self, Stop> {
-        let missing = Stop::Damaged("the directory at the end of the file is missing, so the file is probably cut off");
+    pub(super) fn open(bytes: &'a [u8]) -> Result<Self, Fault> {
+        let missing = Fault::Damaged("the directory at the end of the file is missing, so the file is probably cut off");
         let (mut at, shift) = find_directory(bytes).ok_or(missing)?;
         let mut index = Vec::new();
         while let Some((entry, next)) = Entry::parse(bytes, at) {
@@ -91,15 +91,15 @@ impl<'a> Package<'a> {
     }
 
     /// The content of the part of this name, unpacked as it is read; `None` if there is no such part.
-    pub(super) fn part(&self, name: &str) -> Option<Result<Part<'_>, Stop>> {
+    pub(super) fn part(&self, name: &str) -> Option<Result<Part<'_>, Fault>> {
         self.find(name).map(|entry| self.unpack(&entry))
     }
 
-    fn unpack(&self, entry: &Entry<'_>) -> Result<Part<'_>, Stop> {
+    fn unpack(&self, entry: &Entry<'_>) -> Result<Part<'_>, Fault> {
         if entry.flags & 1 != 0 {
-            return Err(Stop::Encrypted("a part of the document is encrypted with a zip password"));
+            return Err(Fault::Encrypted("a part of the document is encrypted with a zip password"));
         }
-        let damaged = Stop::Damaged("the directory points to where no part of the document begins");
+        let damaged = Fault::Damaged("the directory points to where no part of the document begins");
         let at = usize::try_from(entry.header.saturating_add(self.shift)).map_err(|_| damaged)?;
         let header = self.bytes.get(at..).filter(|h| h.starts_with(LOCAL)).ok_or(damaged)?;
         let (Some(name), Some(extra)) = (u16_at(header, 26), u16_at(header, 28)) else { return Err(damaged) };
@@ -108,7 +108,7 @@ impl<'a> Package<'a> {
         let source = match entry.method {
             0 => Source::Stored(data),
             8 => Source::Deflated(DeflateDecoder::new(data)),
-            _ => return Err(Stop::Damaged("a part of the document is packed in a way that office files do not use")),
+            _ => return Err(Fault::Damaged("a part of the document is packed in a way that office files do not use")),
         };
         Ok(Part {
             source,
@@ -194,7 +194,7 @@ fn compare(a: &[u8], b: &[u8]) -> Ordering {
     a.iter().map(key).cmp(b.iter().map(key))
 }
 
-/// The content of a part. Ends with an error that carries a [`Stop`] when a bound is passed or the checksum is wrong.
+/// The content of a part. Ends with an error that carries a [`Fault`] when a bound is passed or the checksum is wrong.
 pub(super) struct Part<'p> {
     source: Source<'p>,
     packed: u64,
@@ -213,20 +213,20 @@ impl Read for Part<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = match &mut self.source {
             Source::Stored(data) => data.read(buffer)?,
-            Source::Deflated(decoder) => decoder.read(buffer).map_err(|_| Stop::Cut)?,
+            Source::Deflated(decoder) => decoder.read(buffer).map_err(|_| Fault::Cut)?,
         };
         if read == 0 {
             let whole = buffer.is_empty() || self.seen.sum() == self.checksum;
-            return if whole { Ok(0) } else { Err(Stop::Cut.into()) };
+            return if whole { Ok(0) } else { Err(Fault::Cut.into()) };
         }
         self.seen.update(&buffer[..read]);
         self.unpacked += read as u64;
         self.all.set(self.all.get() + read as u64);
         if self.unpacked > HARMLESS && self.unpacked / RATIO > self.packed {
-            return Err(Stop::Bomb.into());
+            return Err(Fault::Bomb.into());
         }
         if self.all.get() > MOST_UNPACKED {
-            return Err(Stop::Cut.into());
+            return Err(Fault::Cut.into());
         }
         Ok(read)
     }

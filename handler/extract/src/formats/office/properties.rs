@@ -5,8 +5,8 @@ use std::io::Read;
 use handler_contract::Metadata;
 
 use super::markup::{Markup, Node, Tag};
-use super::stop::Stop;
-use crate::formats::reading::clean;
+use super::fault::Fault;
+use crate::formats::value::clean;
 
 /// The longest text of a property that is read.
 const LONGEST: usize = 4096;
@@ -17,7 +17,7 @@ pub(super) fn leaves<T>(
     input: impl Read,
     mut attributes: impl FnMut(&Tag<'_>) -> T,
     mut leaf: impl FnMut(&str, T, &str),
-) -> Result<(), Stop> {
+) -> Result<(), Fault> {
     let mut markup = Markup::new(input);
     let mut open: Option<(String, T)> = None;
     let mut text = String::new();
@@ -52,7 +52,7 @@ pub(super) fn add(property: &mut Option<String>, value: &str) {
 }
 
 /// `docProps/core.xml` (ISO/IEC 29500-2, section 11).
-pub(super) fn core(input: impl Read, metadata: &mut Metadata) -> Result<(), Stop> {
+pub(super) fn core(input: impl Read, metadata: &mut Metadata) -> Result<(), Fault> {
     leaves(input, |_| (), |name, (), text| {
         let property = match name {
             "title" => &mut metadata.title,
@@ -75,7 +75,7 @@ pub(super) fn core(input: impl Read, metadata: &mut Metadata) -> Result<(), Stop
 }
 
 /// `docProps/app.xml` (ISO/IEC 29500-1, section 22.2): what the program that wrote the document claims.
-pub(super) fn app(input: impl Read, metadata: &mut Metadata) -> Result<(), Stop> {
+pub(super) fn app(input: impl Read, metadata: &mut Metadata) -> Result<(), Fault> {
     leaves(input, |_| (), |name, (), text| match name {
         "Application" => metadata.creator_tool = clean(text),
         "Company" => metadata.publisher = clean(text),

@@ -6,8 +6,8 @@ use handler_contract::{Metadata, Timestamp};
 
 use super::bytes::{u16_at, u32_at, u64_at};
 use super::codepage;
-use super::stop::Stop;
-use crate::formats::reading::clean;
+use super::fault::Fault;
+use crate::formats::value::clean;
 
 /// How much of a property set is read. Thumbnails make it long, and stand behind the rest.
 const MOST_BYTES: u64 = 256 << 10;
@@ -17,9 +17,9 @@ const MOST_PROPERTIES: usize = 256;
 const LONGEST_TEXT: usize = 4096;
 
 /// The stream `SummaryInformation` ([MS-OLEPS], section 3.1).
-pub(super) fn summary(stream: impl Read, metadata: &mut Metadata) -> Result<(), Stop> {
+pub(super) fn summary(stream: impl Read, metadata: &mut Metadata) -> Result<(), Fault> {
     let bytes = read(stream)?;
-    let set = Section::parse(&bytes).ok_or(Stop::Cut)?;
+    let set = Section::parse(&bytes).ok_or(Fault::Cut)?;
     metadata.title = set.text(2);
     metadata.subject = set.text(3);
     metadata.author = set.text(4);
@@ -35,14 +35,14 @@ pub(super) fn summary(stream: impl Read, metadata: &mut Metadata) -> Result<(), 
 }
 
 /// The stream `DocumentSummaryInformation` ([MS-OSHARED], section 2.3.3.2).
-pub(super) fn document_summary(stream: impl Read, metadata: &mut Metadata) -> Result<(), Stop> {
+pub(super) fn document_summary(stream: impl Read, metadata: &mut Metadata) -> Result<(), Fault> {
     let bytes = read(stream)?;
-    let set = Section::parse(&bytes).ok_or(Stop::Cut)?;
+    let set = Section::parse(&bytes).ok_or(Fault::Cut)?;
     metadata.publisher = set.text(15);
     Ok(())
 }
 
-fn read(stream: impl Read) -> Result<Vec<u8>, Stop> {
+fn read(stream: impl Read) -> Result<Vec<u8>, Fault> {
     let mut bytes = Vec::new();
     stream.take(MOST_BYTES).read_to_end(&mut bytes)?;
     Ok(bytes)

@@ -7,23 +7,28 @@ use encoding_rs::Encoding;
 use handler_contract::Metadata;
 
 use super::codepage;
-use super::stop::{Stop, finish};
+use super::fault::Fault;
 use super::words::Words;
-use crate::formats::reading::{Reading, clean};
+use crate::formats::value::clean;
 
 /// How deep groups may be nested. Honest documents stay below a hundred.
 const DEEPEST: usize = 4096;
+/// How much text is collected before it is counted. Bytes.
+const TEXT_AT_ONCE: usize = 4096;
 /// The longest property that is kept, in bytes.
 const LONGEST_PROPERTY: usize = 4096;
 
 /// Reads an RTF file.
-pub(crate) fn read(bytes: &[u8]) -> Reading {
-    let mut metadata = Metadata::default();
-    let mut parser = Parser::new(bytes, &mut metadata);
+pub(super) fn count(bytes: &[u8], metadata: &mut Metadata) -> Result<(), Fault> {
+    if !bytes.starts_with(b"{\\rtf") {
+        return Err(Fault::Damaged("the file does not begin as RTF does"));
+    }
+    let mut parser = Parser::new(bytes, metadata);
     let result = parser.run();
-    let words = parser.words.count();
-    metadata.word_count = Some(words);
-    finish(metadata, result)
+    parser.count_text();
+    let Parser { words, metadata, .. } = parser;
+    words.record(metadata);
+    result
 }
 
 /// Where text goes that stands in a group.
@@ -73,6 +78,8 @@ struct Parser<'a> {
     rest: &'a [u8],
     metadata: &'a mut Metadata,
     words: Words,
+    /// Text that is not yet counted.
+    text: String,
     groups: Vec<Group>,
     group: Group,
     /// Whether `\*` stood right before: who does not know the destination skips it.
@@ -92,7 +99,8 @@ impl<'a> Parser<'a> {
         Self {
             rest: bytes,
             metadata,
-            words: Words::default(),
+            words: Words::new(),
+            text: String::with_capacity(TEXT_AT_ONCE),
             groups: Vec::new(),
             group: Group { destination: Destination::Body, fallback: 1, is_deleted: false },
             is_optional: false,
@@ -105,13 +113,13 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn run(&mut self) -> Result<(), Stop> {
+    fn run(&mut self) -> Result<(), Fault> {
         while let Some((first, rest)) = self.rest.split_first() {
             self.rest = rest;
             match first {
                 b'{' => {
                     if self.groups.len() == DEEPEST {
-                        return Err(Stop::Deep);
+                        return Err(Fault::Deep);
                     }
                     self.groups.push(self.group);
                     self.to_skip = 0;
@@ -127,7 +135,7 @@ impl<'a> Parser<'a> {
                 byte => self.byte(*byte),
             }
         }
-        Err(Stop::Cut)
+        Err(Fault::Cut)
     }
 
     /// Ends a group; whether it was the outermost one.
@@ -201,7 +209,7 @@ impl<'a> Parser<'a> {
 
     #[expect(clippy::too_many_lines, reason = "one table: what each control word means")]
     fn word(&mut self, word: &str, number: Option<i32>) {
-        use Destination::{Body, Created, Info, Property as Keep, Revised, Skipped};
+        use Destination::{Body, Created, Info, Revised, Skipped};
         let is_optional = std::mem::take(&mut self.is_optional);
         let inside = self.group.destination;
         match word {
@@ -260,7 +268,6 @@ impl<'a> Parser<'a> {
             "rdblquote" => self.character('\u{201d}'),
 
             _ if is_optional || SKIPPED.contains(&word) => self.group.destination = Skipped,
-            _ if inside == Info && matches!(inside, Keep(_)) => {}
             _ => {}
         }
         self.to_skip = self.to_skip.saturating_sub(1);
@@ -284,6 +291,9 @@ impl<'a> Parser<'a> {
             self.to_skip -= 1;
             return;
         }
+        if self.high_surrogate.take().is_some() {
+            self.character(char::REPLACEMENT_CHARACTER);
+        }
         match self.group.destination {
             // Which letter it is does not matter for a count of words.
             Destination::Body => self.character(match byte {
@@ -298,18 +308,27 @@ impl<'a> Parser<'a> {
 
     /// A unit of UTF-16, which may be half a character.
     fn unit(&mut self, unit: u16) {
-        let units = [self.high_surrogate.take().unwrap_or(unit), unit];
-        let units = if units[0] == unit && !(0xd800..0xdc00).contains(&unit) { &units[1..] } else { &units[..] };
-        match char::decode_utf16(units.iter().copied()).next() {
-            Some(Ok(character)) => self.character(character),
-            _ if (0xd800..0xdc00).contains(&unit) => self.high_surrogate = Some(unit),
-            _ => self.character(char::REPLACEMENT_CHARACTER),
+        if let Some(high) = self.high_surrogate.take() {
+            if let Some(Ok(character)) = char::decode_utf16([high, unit]).next() {
+                return self.character(character);
+            }
+            self.character(char::REPLACEMENT_CHARACTER);
+        }
+        match char::from_u32(u32::from(unit)) {
+            Some(character) => self.character(character),
+            None if unit < 0xdc00 => self.high_surrogate = Some(unit),
+            None => self.character(char::REPLACEMENT_CHARACTER),
         }
     }
 
     fn character(&mut self, character: char) {
         match self.group.destination {
-            Destination::Body if !self.group.is_deleted => self.words.feed(character.encode_utf8(&mut [0; 4])),
+            Destination::Body if !self.group.is_deleted => {
+                self.text.push(character);
+                if self.text.len() + 4 > TEXT_AT_ONCE {
+                    self.count_text();
+                }
+            }
             Destination::Property(_) => {
                 self.decode();
                 if self.property.len() < LONGEST_PROPERTY {
@@ -318,6 +337,11 @@ impl<'a> Parser<'a> {
             }
             _ => {}
         }
+    }
+
+    fn count_text(&mut self) {
+        self.words.feed(&self.text);
+        self.text.clear();
     }
 
     fn decode(&mut self) {
@@ -348,7 +372,7 @@ const SKIPPED: &[&str] = &[
     "annotation", "atnauthor", "atndate", "atnicn", "atnid", "atnparent", "atnref", "atntime", "atrfend", "atrfstart",
     "colortbl", "colorschememapping", "comment", "datafield", "datastore", "do", "filetbl", "fldinst", "fonttbl",
     "footer", "footerf", "footerl", "footerr", "footnote", "ftncn", "ftnsep", "ftnsepc", "header", "headerf",
-    "headerl", "headerr", "listoverridetable", "listtable", "listtext", "nonshppict", "objalias", "objclass",
+    "headerl", "headerr", "leveltext", "levelnumbers", "listoverridetable", "listtable", "listtext", "nonshppict", "objalias", "objclass",
     "objdata", "objname", "objsect", "pict", "pntext", "pntxta", "pntxtb", "private", "revtbl", "rxe", "shpinst",
     "shprslt", "shptxt", "stylesheet", "tc", "tcn", "themedata", "txe", "xe",
 ];

@@ -6,7 +6,7 @@
 use std::io::Read;
 
 use super::markup::{Markup, Node};
-use super::stop::Stop;
+use super::fault::Fault;
 use super::words::Words;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ fn enter(place: Place, name: &str) -> Place {
 }
 
 /// Counts the words of one slide.
-pub(super) fn count(slide: impl Read, words: &mut Words) -> Result<(), Stop> {
+pub(super) fn count(slide: impl Read, words: &mut Words) -> Result<(), Fault> {
     let mut markup = Markup::new(slide);
     let mut places = vec![Place::Shapes];
     loop {

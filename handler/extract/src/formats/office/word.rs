@@ -7,7 +7,7 @@
 use std::io::Read;
 
 use super::markup::{Markup, Node};
-use super::stop::Stop;
+use super::fault::Fault;
 use super::words::Words;
 
 /// What the element means that is being read.
@@ -42,7 +42,7 @@ fn enter(place: Place, name: &str) -> Place {
 }
 
 /// Counts the words after the root's tag.
-pub(super) fn count(markup: &mut Markup<impl Read>, words: &mut Words) -> Result<(), Stop> {
+pub(super) fn count(markup: &mut Markup<impl Read>, words: &mut Words) -> Result<(), Fault> {
     let mut places = vec![Place::Document];
     loop {
         let place = places.last().copied().unwrap_or(Place::Skipped);

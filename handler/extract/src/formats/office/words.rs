@@ -1,29 +1,33 @@
 //! Words of a running text that comes in pieces.
 
-/// Counts words between white space, as `wc -w` does.
-#[derive(Debug, Default)]
-pub(super) struct Words {
-    count: u64,
-    in_word: bool,
-}
+use handler_contract::Metadata;
+
+use crate::words::Counter;
+
+/// Counts words, and knows where they end although no white space stands there.
+#[derive(Debug)]
+pub(super) struct Words(Counter);
 
 impl Words {
+    /// Nothing counted yet.
+    pub(super) fn new() -> Self {
+        Self(Counter::new())
+    }
+
     /// The next piece of text.
     pub(super) fn feed(&mut self, text: &str) {
-        for character in text.chars() {
-            let in_word = !character.is_whitespace();
-            self.count += u64::from(in_word && !self.in_word);
-            self.in_word = in_word;
-        }
+        self.0.feed(text);
     }
 
     /// The end of a paragraph, a cell or a line: a word does not go on behind it.
     pub(super) fn end(&mut self) {
-        self.in_word = false;
+        self.0.feed("\n");
     }
 
-    /// The words so far.
-    pub(super) fn count(&self) -> u64 {
-        self.count
+    /// Writes down what was counted.
+    pub(super) fn record(&self, metadata: &mut Metadata) {
+        let counts = self.0.counts();
+        metadata.word_count = Some(counts.words);
+        metadata.unicode_word_count = Some(counts.unicode_words);
     }
 }
