@@ -4,6 +4,7 @@
 //! To add one: write `formats/<name>.rs` with a function of one of the shapes of [`Reader`], give it a row in
 //! [`FORMATS`], and its fields a row in [`handler_contract::metadata`].
 
+pub(crate) mod office;
 mod pdf;
 mod text;
 mod value;
@@ -25,8 +26,15 @@ pub(crate) enum Reader {
 }
 
 /// Which types a format reads, and how.
-const FORMATS: &[(fn(&str) -> bool, Reader)] =
-    &[(|file_type| file_type == "application/pdf", Reader::Spool(pdf::read)), (is_textual, Reader::Stream(text::read))];
+const FORMATS: &[(fn(&str) -> bool, Reader)] = &[
+    (|file_type| file_type == "application/pdf", Reader::Spool(pdf::read)),
+    (office::is_open_xml, Reader::Spool(office::open_xml)),
+    (office::is_open_document, Reader::Spool(office::open_document)),
+    (office::is_binary, Reader::Spool(office::binary)),
+    (|file_type| file_type == "application/epub+zip", Reader::Spool(office::epub)),
+    (|file_type| file_type == "application/rtf", Reader::Spool(office::rtf)),
+    (is_textual, Reader::Stream(text::read)),
+];
 
 /// How files of a type are read; `None` where type, size and hash are all that is recorded.
 pub(crate) fn reader(file_type: &str) -> Option<Reader> {

@@ -3,6 +3,8 @@
 
 use handler_contract::{ErrorCode, Failure, FileTypes};
 
+use crate::formats::office::{ENCRYPTED_OPEN_XML, is_open_xml};
+
 /// What an extension promises.
 struct Promise {
     extensions: &'static [&'static str],
@@ -27,10 +29,10 @@ const PROMISES: &[Promise] = &[
     likely(&["ai"], &["application/pdf", "application/postscript", "application/illustrator"]),
     likely(&["ps", "eps"], &["application/postscript", "image/x-eps"]),
     certain(&["rtf"], &["application/rtf"]),
-    certain(&["docx", "docm", "dotx"], &["application/vnd.openxmlformats-officedocument.wordprocessingml.document"]),
-    certain(&["xlsx", "xlsm", "xltx"], &["application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"]),
+    certain(&["docx", "docm", "dotx", "dotm"], &["application/vnd.openxmlformats-officedocument.wordprocessingml.document"]),
+    certain(&["xlsx", "xlsm", "xlsb", "xltx", "xltm"], &["application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"]),
     certain(
-        &["pptx", "pptm", "ppsx", "potx"],
+        &["pptx", "pptm", "ppsx", "ppsm", "potx", "potm"],
         &["application/vnd.openxmlformats-officedocument.presentationml.presentation"],
     ),
     // Word itself writes RTF under this name.
@@ -152,11 +154,13 @@ pub(crate) fn is_textual(file_type: &str) -> bool {
     file_type.starts_with("text/") || TEXTUAL.contains(&file_type) || zipped_or_not("+xml") || zipped_or_not("+json")
 }
 
-/// The type of a text whose content leaves it open, by the name's extension: a list of names with commas is no table
-/// in `names.md`, and a table of one column is one in `names.csv`.
+/// The type of a file whose content leaves it open, by the name's extension: a list of names with commas is no table
+/// in `names.md`, a table of one column is one in `names.csv`, and of an encrypted Office document only the name tells
+/// which program it is for.
 pub(crate) fn settle<'a>(file_name: &str, file_type: &'a str) -> &'a str {
     match promise(file_name) {
         Some(promise) if UNDECIDED.contains(&file_type) && CHOSEN_BY_NAME.contains(&promise.types[0]) => promise.types[0],
+        Some(promise) if file_type == ENCRYPTED_OPEN_XML && is_open_xml(promise.types[0]) => promise.types[0],
         _ => file_type,
     }
 }
@@ -279,6 +283,9 @@ mod tests {
             ("x.csv", "application/json", "application/json"),
             ("x.pdf", "text/plain", "text/plain"),
             ("x", "text/plain", "text/plain"),
+            ("x.docx", ENCRYPTED_OPEN_XML, DOCX),
+            ("x.pdf", ENCRYPTED_OPEN_XML, ENCRYPTED_OPEN_XML),
+            ("x.docx", "application/x-cfb", "application/x-cfb"),
         ];
         for (name, sniffed, settled) in rows {
             assert_eq!(settle(name, sniffed), settled, "{name} {sniffed}");
