@@ -91,5 +91,9 @@ fn serve(report: &mut Report) -> Result<(), Stop> {
     };
     // What was read counts also when the rest could not be.
     report.keep()?;
+    if let Some(exact) = report.exact_type {
+        report.send(&Message::Type(exact.to_owned()))?;
+        validate::validate(&file_name, exact, &allowed)?;
+    }
     read
 }

@@ -146,6 +146,12 @@ const CHOSEN_BY_NAME: &[&str] = &[
     "text/x-java",
     "text/x-shellscript",
     "text/x-tex",
+    // Whether it is valid is found out by reading it.
+    "application/json",
+    "application/x-ndjson",
+    "text/xml",
+    "message/rfc822",
+    "text/html",
 ];
 
 /// Whether a type is text, and may be read as such.
@@ -279,7 +285,9 @@ mod tests {
             ("x.md", "text/csv", "text/markdown"),
             ("x.py", "text/markdown", "text/x-python"),
             ("x.txt", "text/csv", "text/csv"),
-            ("x.json", "text/plain", "text/plain"),
+            ("x.json", "text/plain", "application/json"),
+            ("x.eml", "text/plain", "message/rfc822"),
+            ("x.ics", "text/plain", "text/plain"),
             ("x.csv", "application/json", "application/json"),
             ("x.pdf", "text/plain", "text/plain"),
             ("x", "text/plain", "text/plain"),

@@ -68,12 +68,12 @@ impl Input {
     }
 
     /// The first bytes.
-    pub(super) fn head(&self) -> &[u8] {
+    pub(crate) fn head(&self) -> &[u8] {
         &self.head[..self.head.len().min(HEAD)]
     }
 
     /// Whether the head is all there is.
-    pub(super) fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         self.ended && self.head.len() <= HEAD
     }
 

@@ -13,11 +13,13 @@ use crate::protocol::Message;
 pub(crate) struct Report {
     /// What is known so far.
     pub(crate) metadata: Metadata,
+    /// The type, where reading told it more exactly than sniffing.
+    pub(crate) exact_type: Option<&'static str>,
 }
 
 impl Report {
     pub(super) fn new() -> Self {
-        Self { metadata: Metadata::default() }
+        Self { metadata: Metadata::default(), exact_type: None }
     }
 
     /// Tells the parent what is known so far, so that it survives the child. To be called before work that may not
