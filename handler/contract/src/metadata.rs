@@ -60,7 +60,7 @@ fields! {
     /// Words, separated by white space, as `wc -w` counts them.
     word_count: [u64] = "wordCount", "words", "text, pdf";
     /// Words by Unicode's rules (UAX 29), which also tell words apart where a script puts no spaces.
-    unicode_word_count: [u64] = "unicodeWordCount", "words", "text";
+    unicode_word_count: [u64] = "unicodeWordCount", "words", "text, pdf";
     /// Characters: Unicode scalar values.
     character_count: [u64] = "characterCount", "characters", "text";
     /// Lines; a last one without a line feed counts.
@@ -81,9 +81,9 @@ fields! {
     creator_tool: [String] = "creatorTool", "", "pdf";
     /// The program that made this file of it.
     producer: [String] = "producer", "", "pdf";
-    /// When the content was made, as the file says.
+    /// When the content was made, as the file says; UTC where it gives no zone.
     date_created: [String] = "dateCreated", "ISO 8601", "pdf";
-    /// When the content was last changed, as the file says.
+    /// When the content was last changed, as the file says; UTC where it gives no zone.
     date_modified: [String] = "dateModified", "ISO 8601", "pdf";
     /// The version of its format.
     format_version: [String] = "formatVersion", "", "pdf";

@@ -21,14 +21,23 @@ pub(crate) enum Reader {
     /// In order and once, in constant memory whatever the size.
     Stream(fn(&mut Input, &mut Report) -> Result<(), Stop>),
     /// In any order, from the temporary file.
-    Spool(fn(Arc<Mmap>, &mut Report) -> Result<(), Stop>),
+    Spool(fn(&Arc<Mmap>, &mut Report) -> Result<(), Stop>),
 }
 
-/// Which types a format reads, and how.
-const FORMATS: &[(fn(&str) -> bool, Reader)] =
-    &[(|file_type| file_type == "application/pdf", Reader::Spool(pdf::read)), (is_textual, Reader::Stream(text::read))];
+/// A row of the table.
+struct Format {
+    /// Whether files of a type are of this format.
+    has: fn(&str) -> bool,
+    reader: Reader,
+}
+
+/// Which types a format reads, and how. The first row that fits serves.
+const FORMATS: &[Format] = &[
+    Format { has: |file_type| file_type == "application/pdf", reader: Reader::Spool(pdf::read) },
+    Format { has: is_textual, reader: Reader::Stream(text::read) },
+];
 
 /// How files of a type are read; `None` where type, size and hash are all that is recorded.
 pub(crate) fn reader(file_type: &str) -> Option<Reader> {
-    FORMATS.iter().find(|(reads, _)| reads(file_type)).map(|(_, reader)| *reader)
+    FORMATS.iter().find(|format| (format.has)(file_type)).map(|format| format.reader)
 }
