@@ -1,11 +1,11 @@
 //! One file a verb: glue between the command line, the pure modules, AWS and the report.
 
-pub mod local;
 pub mod down;
+pub mod local;
 pub mod redrive;
 pub mod status;
-pub mod up;
 pub mod synth;
+pub mod up;
 
 use crate::aws::{Aws, Target};
 use crate::cli::Global;

@@ -61,7 +61,7 @@ fields! {
     /// Words, separated by white space, as `wc -w` counts them.
     word_count: [u64] = "wordCount", "words", "text, html, email, pdf, office, epub";
     /// Words by Unicode's rules (UAX 29), which also tell words apart where a script puts no spaces.
-    unicode_word_count: [u64] = "unicodeWordCount", "words", "text";
+    unicode_word_count: [u64] = "unicodeWordCount", "words", "text, pdf";
     /// Characters: Unicode scalar values.
     character_count: [u64] = "characterCount", "characters", "text";
     /// Lines; a last one without a line feed counts.
@@ -102,9 +102,9 @@ fields! {
     producer: [String] = "producer", "", "pdf";
     /// Who changed it last.
     last_modified_by: [String] = "lastModifiedBy", "", "office";
-    /// When the content was made, sent or photographed, as the file says.
+    /// When the content was made, sent or photographed, as the file says; UTC where it gives no zone.
     date_created: [String] = "dateCreated", "ISO 8601", "pdf, office, epub, email, image, audio";
-    /// When the content was last changed, as the file says.
+    /// When the content was last changed, as the file says; UTC where it gives no zone.
     date_modified: [String] = "dateModified", "ISO 8601", "pdf, office, epub";
     /// The version of its format.
     format_version: [String] = "formatVersion", "", "pdf, xml, epub";

@@ -15,7 +15,9 @@ pub(super) fn iso(text: &str) -> Option<String> {
             time = Some(clock(token)?);
         } else if let Some(found) = month_of(token) {
             month = month.or(Some(found));
-        } else if let Ok(number) = token.parse::<u32>().map_err(drop).and_then(|n| if token.starts_with('+') { Err(()) } else { Ok(n) }) {
+        } else if let Ok(number) =
+            token.parse::<u32>().map_err(drop).and_then(|n| if token.starts_with('+') { Err(()) } else { Ok(n) })
+        {
             match (day, year) {
                 (None, _) if number <= 31 && token.len() <= 2 => day = Some(number),
                 (_, None) => year = Some(full_year(number, token.len())?),
@@ -28,9 +30,8 @@ pub(super) fn iso(text: &str) -> Option<String> {
     let ((hour, minute, second), day, month, year) = (time?, day?, month?, year?);
     let valid = (1..=days(year, month)).contains(&day) && hour < 24 && minute < 60 && second <= 60;
     let second = second.min(59);
-    valid.then(|| {
-        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{}", zone.unwrap_or_default())
-    })
+    valid
+        .then(|| format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{}", zone.unwrap_or_default()))
 }
 
 /// `8-Aug-2003` is three tokens, `-0500` is one.
@@ -43,7 +44,8 @@ fn split_hyphens(token: &str) -> impl Iterator<Item = &str> {
 fn iso_already(text: &str) -> Option<String> {
     let (date, time) = (&text[..10], &text[11..19]);
     let digits = |text: &str, mark: u8| text.bytes().all(|b| b.is_ascii_digit() || b == mark);
-    (digits(date, b'-') && digits(time, b':')).then(|| format!("{date}T{time}{}", offset(text[19..].trim()).unwrap_or_default()))
+    (digits(date, b'-') && digits(time, b':'))
+        .then(|| format!("{date}T{time}{}", offset(text[19..].trim()).unwrap_or_default()))
 }
 
 fn clock(token: &str) -> Option<(u32, u32, u32)> {

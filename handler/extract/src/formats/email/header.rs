@@ -187,7 +187,11 @@ impl Parameters {
         let mut bytes = vec![];
         for section in &sections {
             let value = section.value.as_str();
-            let value = if section.section == 0 && section.extended { value.splitn(3, '\'').last().unwrap_or(value) } else { value };
+            let value = if section.section == 0 && section.extended {
+                value.splitn(3, '\'').last().unwrap_or(value)
+            } else {
+                value
+            };
             if section.extended { unescape(value, &mut bytes) } else { bytes.extend_from_slice(value.as_bytes()) }
         }
         Some(encoding(label).unwrap_or(UTF_8).decode_without_bom_handling(&bytes).0.into_owned())

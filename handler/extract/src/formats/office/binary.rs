@@ -9,8 +9,8 @@ use handler_contract::Metadata;
 
 use super::bytes::{u16_at, u32_at};
 use super::compound::Compound;
-use super::property_set;
 use super::fault::{Fault, minor};
+use super::property_set;
 
 /// What an OOXML document under encryption is: nothing of it can be seen, not even which program it is for.
 pub(crate) const ENCRYPTED_OPEN_XML: &str = "application/x-tika-ooxml-protected";

@@ -181,7 +181,8 @@ impl<'a> Parser<'a> {
         let (word, rest) = self.rest.split_at(length);
         let sign = usize::from(rest.first() == Some(&b'-'));
         let digits = rest[sign..].iter().take_while(|b| b.is_ascii_digit()).count();
-        let (number, rest) = if digits == 0 { (None, rest) } else { (Some(&rest[..sign + digits]), &rest[sign + digits..]) };
+        let (number, rest) =
+            if digits == 0 { (None, rest) } else { (Some(&rest[..sign + digits]), &rest[sign + digits..]) };
         self.rest = rest.strip_prefix(b" ").unwrap_or(rest);
         let number = number.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
         if let Ok(word) = std::str::from_utf8(word) {
@@ -369,10 +370,62 @@ impl Time {
 
 /// Destinations whose text is not part of the running text. Those that begin with `\*` are skipped without a list.
 const SKIPPED: &[&str] = &[
-    "annotation", "atnauthor", "atndate", "atnicn", "atnid", "atnparent", "atnref", "atntime", "atrfend", "atrfstart",
-    "colortbl", "colorschememapping", "comment", "datafield", "datastore", "do", "filetbl", "fldinst", "fonttbl",
-    "footer", "footerf", "footerl", "footerr", "footnote", "ftncn", "ftnsep", "ftnsepc", "header", "headerf",
-    "headerl", "headerr", "leveltext", "levelnumbers", "listoverridetable", "listtable", "listtext", "nonshppict", "objalias", "objclass",
-    "objdata", "objname", "objsect", "pict", "pntext", "pntxta", "pntxtb", "private", "revtbl", "rxe", "shpinst",
-    "shprslt", "shptxt", "stylesheet", "tc", "tcn", "themedata", "txe", "xe",
+    "annotation",
+    "atnauthor",
+    "atndate",
+    "atnicn",
+    "atnid",
+    "atnparent",
+    "atnref",
+    "atntime",
+    "atrfend",
+    "atrfstart",
+    "colortbl",
+    "colorschememapping",
+    "comment",
+    "datafield",
+    "datastore",
+    "do",
+    "filetbl",
+    "fldinst",
+    "fonttbl",
+    "footer",
+    "footerf",
+    "footerl",
+    "footerr",
+    "footnote",
+    "ftncn",
+    "ftnsep",
+    "ftnsepc",
+    "header",
+    "headerf",
+    "headerl",
+    "headerr",
+    "leveltext",
+    "levelnumbers",
+    "listoverridetable",
+    "listtable",
+    "listtext",
+    "nonshppict",
+    "objalias",
+    "objclass",
+    "objdata",
+    "objname",
+    "objsect",
+    "pict",
+    "pntext",
+    "pntxta",
+    "pntxtb",
+    "private",
+    "revtbl",
+    "rxe",
+    "shpinst",
+    "shprslt",
+    "shptxt",
+    "stylesheet",
+    "tc",
+    "tcn",
+    "themedata",
+    "txe",
+    "xe",
 ];

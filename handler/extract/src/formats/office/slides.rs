@@ -5,8 +5,8 @@
 
 use std::io::Read;
 
-use super::markup::{Markup, Node};
 use super::fault::Fault;
+use super::markup::{Markup, Node};
 use super::words::Words;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

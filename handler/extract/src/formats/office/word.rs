@@ -6,8 +6,8 @@
 
 use std::io::Read;
 
-use super::markup::{Markup, Node};
 use super::fault::Fault;
+use super::markup::{Markup, Node};
 use super::words::Words;
 
 /// What the element means that is being read.

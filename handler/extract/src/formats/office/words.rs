@@ -11,7 +11,7 @@ pub(super) struct Words(Counter);
 impl Words {
     /// Nothing counted yet.
     pub(super) fn new() -> Self {
-        Self(Counter::new())
+        Self(Counter::default())
     }
 
     /// The next piece of text.
