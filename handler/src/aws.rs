@@ -1,12 +1,11 @@
 //! The two clients, and the step from the SDK's errors to [`Trouble`]. Decides nothing about files.
 //!
 //! Everything comes from the environment that Lambda sets: region, credentials, and where somebody wants it so,
-//! `AWS_ENDPOINT_URL`. No profile, metadata service or single sign-on is asked, so that a start does no I/O.
+//! `AWS_ENDPOINT_URL`. No metadata service or single sign-on is asked, so that a start waits for nobody.
 //! An endpoint with an IP address gets path-style requests by S3's own endpoint rules, without a setting.
 //! Certificates are checked against the system's store, or against `SSL_CERT_FILE` where that is set.
 
 use std::error::Error;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
@@ -42,12 +41,12 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Makes the clients. Nothing is sent, and no certificate read, before the first request.
+    /// Makes the clients. Nothing is sent before the first request.
     pub async fn from_env() -> Self {
         let config = aws_config::defaults(aws_config::BehaviorVersion::latest())
             .region(EnvironmentVariableRegionProvider::new())
             .credentials_provider(EnvironmentVariableCredentialsProvider::new())
-            .http_client(SharedConnector::default())
+            .http_client(SharedConnector::new())
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .timeout_config(
                 TimeoutConfig::builder()
@@ -64,23 +63,28 @@ impl Clients {
     }
 }
 
-/// One connector for both clients, made at the first request.
+/// One connector for both clients.
 ///
-/// The client that `aws-smithy-http-client` builds reads and parses the system's certificates once a service while the
-/// clients are made, which costs more than all the rest of a start.
-#[derive(Debug, Default)]
-struct SharedConnector(OnceLock<SharedHttpConnector>);
+/// Making it reads and parses the system's certificates, the dearest part of a start (3 ms of 6). That is done once,
+/// where the client of `aws-smithy-http-client` does it for each service, and before the first event, while Lambda
+/// still gives a whole processor, however little memory the function has.
+#[derive(Debug)]
+struct SharedConnector(SharedHttpConnector);
+
+impl SharedConnector {
+    fn new() -> Self {
+        let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT).read_timeout(FIRST_BYTE).build();
+        let connector = Connector::builder()
+            .connector_settings(settings)
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+            .build();
+        Self(SharedHttpConnector::new(connector))
+    }
+}
 
 impl HttpClient for SharedConnector {
-    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
-        let connect = || {
-            let mut builder = Connector::builder()
-                .connector_settings(settings.clone())
-                .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring));
-            builder.set_sleep_impl(components.sleep_impl());
-            SharedHttpConnector::new(builder.build())
-        };
-        self.0.get_or_init(connect).clone()
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        self.0.clone()
     }
 }
 

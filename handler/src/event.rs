@@ -9,6 +9,9 @@
 //! | SQS | `Records[].body` holds one of the above, or an SNS envelope, as text | "Using Lambda with Amazon SQS" |
 //! | Lambda's on-failure destination | `requestPayload` holds the event that failed | "Capturing records of Lambda asynchronous invocations" |
 //!
+//! An event source mapping from a queue must report batch item failures: a batch always succeeds, and names in its
+//! answer the messages that must come again.
+//!
 //! They nest: what the failure queue holds is redriven as an SQS message around a destination's record around the
 //! first event.
 

@@ -86,10 +86,12 @@ impl PackageError {
                 architecture_name(*wanted),
                 if *wanted == Architecture::Arm64 { " --arm64" } else { "" }
             ),
-            Self::Interpreter(_) | Self::Glibc { .. } => "It was built on a system that is newer than the runtime, or for \
+            Self::Interpreter(_) | Self::Glibc { .. } => {
+                "It was built on a system that is newer than the runtime, or for \
                  another C library. Build it with cargo zigbuild or cargo lambda, which link against an older one, or \
                  as a static executable: cargo build --profile lambda -p handler --target x86_64-unknown-linux-musl."
-                .into(),
+                    .into()
+            }
             Self::TooLarge(_) => "Strip debug information (the profile `lambda` does).".into(),
         }
     }

@@ -76,14 +76,14 @@ impl RuntimeApi {
 
     /// Gives an event to the function, which has so long for it.
     pub fn send(&self, event: Value, time: Duration) -> Pending {
-        let deadline = SystemTime::now() + time;
+        let (deadline, sent) = (SystemTime::now() + time, Instant::now());
         let request_id = self.state.change(|state| {
             state.invocations += 1;
             let request_id = format!("00000000-0000-4000-8000-{:012}", state.invocations);
             state.events.push_back((request_id.clone(), event, deadline));
             request_id
         });
-        Pending { request_id, sent: Instant::now() }
+        Pending { request_id, sent }
     }
 
     /// Waits for the answer to an event and says how long it took; `None` when there is none in time.

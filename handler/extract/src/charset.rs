@@ -75,11 +75,13 @@ fn is_strange(c: char) -> bool {
 /// Turns a text into UTF-8, piece by piece.
 pub(crate) struct ToUtf8 {
     state: State,
-    decoded: String,
+    /// Decoded text, until it is given on.
+    buffer: String,
 }
 
 enum State {
-    Start,
+    /// With the encoding that the text declares.
+    Start(Option<&'static Encoding>),
     /// So far every encoding that holds ASCII gives the same text.
     Ascii,
     Utf8(Unfinished),
@@ -95,13 +97,18 @@ struct Unfinished {
 
 impl ToUtf8 {
     pub(crate) fn new() -> Self {
-        Self { state: State::Start, decoded: String::new() }
+        Self::declared(None)
+    }
+
+    /// For a text that declares its encoding. Only a byte order mark, or the zeros of UTF-16, count more.
+    pub(crate) fn declared(encoding: Option<&'static Encoding>) -> Self {
+        Self { state: State::Start(encoding), buffer: String::new() }
     }
 
     /// The encoding, by the name that the WHATWG gives it. ASCII is UTF-8.
     pub(crate) fn charset(&self) -> &'static str {
         match &self.state {
-            State::Start | State::Ascii | State::Utf8(_) => UTF_8.name(),
+            State::Start(_) | State::Ascii | State::Utf8(_) => UTF_8.name(),
             State::Other(decoder) => decoder.encoding().name(),
         }
     }
@@ -111,9 +118,9 @@ impl ToUtf8 {
         if bytes.is_empty() {
             return;
         }
-        if matches!(self.state, State::Start) {
+        if let State::Start(declared) = self.state {
             self.state = State::Ascii;
-            if let Some(encoding) = at_start(bytes) {
+            if let Some(encoding) = at_start(bytes).or(declared) {
                 bytes = Encoding::for_bom(bytes).map_or(bytes, |(_, mark)| &bytes[mark..]);
                 self.choose(encoding);
             }
@@ -126,18 +133,18 @@ impl ToUtf8 {
             self.choose(guess(bytes));
         }
         match &mut self.state {
-            State::Start | State::Ascii => {}
+            State::Start(_) | State::Ascii => {}
             State::Utf8(unfinished) => unfinished.feed(bytes, text),
-            State::Other(decoder) => decode(decoder, &mut self.decoded, bytes, false, text),
+            State::Other(decoder) => decode(decoder, &mut self.buffer, bytes, false, text),
         }
     }
 
     /// Gives what is still held back.
     pub(crate) fn finish(&mut self, text: &mut impl FnMut(&str)) {
         match &mut self.state {
-            State::Start | State::Ascii => {}
+            State::Start(_) | State::Ascii => {}
             State::Utf8(unfinished) => unfinished.finish(text),
-            State::Other(decoder) => decode(decoder, &mut self.decoded, &[], true, text),
+            State::Other(decoder) => decode(decoder, &mut self.buffer, &[], true, text),
         }
     }
 
@@ -145,18 +152,18 @@ impl ToUtf8 {
         self.state = if encoding == UTF_8 {
             State::Utf8(Unfinished::default())
         } else {
-            self.decoded.reserve(PIECE);
+            self.buffer.reserve(PIECE);
             State::Other(Box::new(encoding.new_decoder_without_bom_handling()))
         };
     }
 }
 
-fn decode(decoder: &mut Decoder, decoded: &mut String, mut bytes: &[u8], last: bool, text: &mut impl FnMut(&str)) {
+fn decode(decoder: &mut Decoder, buffer: &mut String, mut bytes: &[u8], last: bool, text: &mut impl FnMut(&str)) {
     loop {
-        decoded.clear();
-        let (result, read, _) = decoder.decode_to_string(bytes, decoded, last);
+        buffer.clear();
+        let (result, read, _) = decoder.decode_to_string(bytes, buffer, last);
         bytes = &bytes[read..];
-        text(decoded);
+        text(buffer);
         if result == CoderResult::InputEmpty {
             return;
         }
@@ -259,6 +266,21 @@ mod tests {
         let (text, charset) = decoded([&ascii[..], &late]);
         assert_eq!(charset, "windows-1252");
         assert!(text.ends_with(" Größe, Länge, schön"));
+    }
+
+    #[test]
+    fn what_is_declared_counts_more_than_a_guess_and_less_than_a_mark() {
+        for (bytes, text, charset) in [
+            (&b"\xa4 10"[..], "€ 10", "ISO-8859-15"),
+            (b"plain", "plain", "ISO-8859-15"),
+            (b"\xef\xbb\xbf\xe2\x82\xac", "€", "UTF-8"),
+            (b"a\0b\0c\0d\0", "abcd", "UTF-16LE"),
+        ] {
+            let (mut to_utf8, mut whole) = (ToUtf8::declared(Some(encoding_rs::ISO_8859_15)), String::new());
+            to_utf8.feed(bytes, &mut |text| whole.push_str(text));
+            to_utf8.finish(&mut |text| whole.push_str(text));
+            assert_eq!((whole.as_str(), to_utf8.charset()), (text, charset));
+        }
     }
 
     #[test]

@@ -4,12 +4,23 @@
 //! To add one: write `formats/<name>.rs` with a function of one of the shapes of [`Reader`], give it a row in
 //! [`FORMATS`], and its fields a row in [`handler_contract::metadata`].
 
+mod clip;
+mod csv;
+mod email;
+mod html;
+pub(crate) mod json;
+mod language;
+mod markdown;
+mod mbox;
+pub(crate) mod office;
 mod pdf;
 mod text;
 mod value;
+pub(crate) mod xml;
 
 use std::sync::Arc;
 
+use handler_contract::{ErrorCode, Failure};
 use memmap2::Mmap;
 
 use crate::child::{Input, Report, Stop};
@@ -21,14 +32,79 @@ pub(crate) enum Reader {
     /// In order and once, in constant memory whatever the size.
     Stream(fn(&mut Input, &mut Report) -> Result<(), Stop>),
     /// In any order, from the temporary file.
-    Spool(fn(Arc<Mmap>, &mut Report) -> Result<(), Stop>),
+    Spool(fn(&Arc<Mmap>, &mut Report) -> Result<(), Stop>),
 }
 
-/// Which types a format reads, and how.
-const FORMATS: &[(fn(&str) -> bool, Reader)] =
-    &[(|file_type| file_type == "application/pdf", Reader::Spool(pdf::read)), (is_textual, Reader::Stream(text::read))];
+/// A row of the table.
+struct Format {
+    /// Whether files of a type are of this format.
+    has: fn(&str) -> bool,
+    reader: Reader,
+}
+
+/// Which types a format reads, and how. The first row that fits serves.
+const FORMATS: &[Format] = &[
+    Format { has: |file_type| file_type == "application/pdf", reader: Reader::Spool(pdf::read) },
+    Format { has: office::is_open_xml, reader: Reader::Spool(office::open_xml) },
+    Format { has: office::is_open_document, reader: Reader::Spool(office::open_document) },
+    Format { has: office::is_binary, reader: Reader::Spool(office::binary) },
+    Format { has: |file_type| file_type == "application/epub+zip", reader: Reader::Spool(office::epub) },
+    Format { has: |file_type| file_type == "application/rtf", reader: Reader::Spool(office::rtf) },
+    Format { has: |file_type| file_type == "text/csv", reader: Reader::Stream(csv::read) },
+    Format { has: |file_type| file_type == "text/tab-separated-values", reader: Reader::Stream(csv::read_tabs) },
+    Format { has: |file_type| file_type == "application/x-ndjson", reader: Reader::Stream(json::read_lines) },
+    Format {
+        has: |file_type| file_type == "application/json" || file_type.ends_with("+json"),
+        reader: Reader::Stream(json::read),
+    },
+    Format {
+        has: |file_type| matches!(file_type, "text/html" | "application/xhtml+xml"),
+        reader: Reader::Stream(html::read),
+    },
+    Format { has: is_xml, reader: Reader::Stream(xml::read) },
+    Format { has: |file_type| file_type == "message/rfc822", reader: Reader::Stream(email::read) },
+    Format { has: |file_type| file_type == "application/mbox", reader: Reader::Stream(mbox::read) },
+    Format { has: |file_type| file_type == "text/markdown", reader: Reader::Stream(text::read_markdown) },
+    Format { has: |file_type| file_type == "text/plain", reader: Reader::Stream(text::read_prose) },
+    Format { has: is_textual, reader: Reader::Stream(text::read) },
+];
+
+fn is_xml(file_type: &str) -> bool {
+    matches!(file_type, "text/xml" | "application/xml") || file_type.ends_with("+xml") && is_textual(file_type)
+}
 
 /// How files of a type are read; `None` where type, size and hash are all that is recorded.
 pub(crate) fn reader(file_type: &str) -> Option<Reader> {
-    FORMATS.iter().find(|(reads, _)| reads(file_type)).map(|(_, reader)| *reader)
+    FORMATS.iter().find(|format| (format.has)(file_type)).map(|format| format.reader)
+}
+
+/// Why a text is not of the format that its beginning promised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Broken {
+    /// It breaks the format's rules.
+    Syntax {
+        /// The line, counted from 1.
+        line: u64,
+        /// What is wrong there.
+        reason: &'static str,
+    },
+    /// It is nested deeper than this reader follows.
+    TooDeep {
+        /// Levels that are followed.
+        levels: u64,
+    },
+}
+
+impl Broken {
+    /// The failure that ends up in the record; `format` is a name for people.
+    pub(crate) fn failure(self, format: &str) -> Failure {
+        match self {
+            Self::Syntax { line, reason } => {
+                Failure::new(ErrorCode::Malformed, format!("this is not valid {format}: line {line}: {reason}"))
+            }
+            Self::TooDeep { levels } => {
+                Failure::new(ErrorCode::StackLimit, format!("this {format} is nested deeper than {levels} levels"))
+            }
+        }
+    }
 }

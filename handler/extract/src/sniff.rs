@@ -11,6 +11,7 @@ use file_format::FileFormat;
 use handler_contract::record::UNKNOWN_TYPE;
 
 use crate::charset;
+use crate::formats::office;
 use crate::validate::is_textual;
 
 /// The type of an object without bytes, as libmagic names it.
@@ -72,6 +73,8 @@ pub(crate) fn whole(bytes: &[u8], container: &str) -> String {
     match format {
         // Its directory could not be read.
         FileFormat::ArbitraryBinaryData | FileFormat::PlainText | FileFormat::Empty => container.to_owned(),
+        // What an encrypted document is wrapped in has no class that would tell.
+        FileFormat::CompoundFileBinary => office::media_type(bytes).unwrap_or(container).to_owned(),
         _ => media_type(format),
     }
 }
@@ -92,7 +95,8 @@ fn signature(head: &[u8]) -> Option<String> {
     if known && !is_textual(format.media_type()) {
         return Some(media_type(format));
     }
-    let unfollowed = |(offset, magic, _): &&(usize, &[u8], &str)| head.get(*offset..).is_some_and(|b| b.starts_with(magic));
+    let unfollowed =
+        |(offset, magic, _): &&(usize, &[u8], &str)| head.get(*offset..).is_some_and(|b| b.starts_with(magic));
     UNFOLLOWED.iter().find(unfollowed).map(|(.., file_type)| (*file_type).to_owned())
 }
 

@@ -3,6 +3,8 @@
 
 use handler_contract::{ErrorCode, Failure, FileTypes};
 
+use crate::formats::office::{ENCRYPTED_OPEN_XML, is_open_xml};
+
 /// What an extension promises.
 struct Promise {
     extensions: &'static [&'static str],
@@ -27,10 +29,16 @@ const PROMISES: &[Promise] = &[
     likely(&["ai"], &["application/pdf", "application/postscript", "application/illustrator"]),
     likely(&["ps", "eps"], &["application/postscript", "image/x-eps"]),
     certain(&["rtf"], &["application/rtf"]),
-    certain(&["docx", "docm", "dotx"], &["application/vnd.openxmlformats-officedocument.wordprocessingml.document"]),
-    certain(&["xlsx", "xlsm", "xltx"], &["application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"]),
     certain(
-        &["pptx", "pptm", "ppsx", "potx"],
+        &["docx", "docm", "dotx", "dotm"],
+        &["application/vnd.openxmlformats-officedocument.wordprocessingml.document"],
+    ),
+    certain(
+        &["xlsx", "xlsm", "xlsb", "xltx", "xltm"],
+        &["application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"],
+    ),
+    certain(
+        &["pptx", "pptm", "ppsx", "ppsm", "potx", "potm"],
         &["application/vnd.openxmlformats-officedocument.presentationml.presentation"],
     ),
     // Word itself writes RTF under this name.
@@ -61,7 +69,16 @@ const PROMISES: &[Promise] = &[
     certain(&["ogg", "oga", "opus", "spx", "ogv"], &["audio/ogg", "application/ogg", "video/ogg", "audio/flac"]),
     likely(
         &["mp4", "m4v", "m4a", "m4b", "mov", "qt", "3gp", "3g2"],
-        &["video/mp4", "audio/mp4", "application/mp4", "video/quicktime", "video/3gpp", "video/3gpp2", "video/x-m4v", "audio/x-m4a"],
+        &[
+            "video/mp4",
+            "audio/mp4",
+            "application/mp4",
+            "video/quicktime",
+            "video/3gpp",
+            "video/3gpp2",
+            "video/x-m4v",
+            "audio/x-m4a",
+        ],
     ),
     certain(&["mkv", "mka", "webm"], &["video/matroska", "audio/matroska", "application/x-matroska", "video/webm"]),
     certain(&["avi"], &["video/x-msvideo"]),
@@ -80,15 +97,9 @@ const PROMISES: &[Promise] = &[
     certain(&["sqlite", "sqlite3"], &["application/vnd.sqlite3"]),
     certain(&["wasm"], &["application/wasm"]),
     // Programs.
-    certain(
-        &["exe", "dll"],
-        &["application/vnd.microsoft.portable-executable", "application/x-dosexec"],
-    ),
+    certain(&["exe", "dll"], &["application/vnd.microsoft.portable-executable", "application/x-dosexec"]),
     // Text, whatever its kind.
-    certain(
-        &["txt", "text", "log", "ini", "conf", "cfg", "yaml", "yml", "toml", "sql"],
-        &["text/plain"],
-    ),
+    certain(&["txt", "text", "log", "ini", "conf", "cfg", "yaml", "yml", "toml", "sql"], &["text/plain"]),
     certain(&["csv"], &["text/csv"]),
     certain(&["tsv", "tab"], &["text/tab-separated-values"]),
     certain(&["md", "markdown"], &["text/markdown"]),
@@ -144,6 +155,12 @@ const CHOSEN_BY_NAME: &[&str] = &[
     "text/x-java",
     "text/x-shellscript",
     "text/x-tex",
+    // Whether it is valid is found out by reading it.
+    "application/json",
+    "application/x-ndjson",
+    "text/xml",
+    "message/rfc822",
+    "text/html",
 ];
 
 /// Whether a type is text, and may be read as such.
@@ -152,11 +169,15 @@ pub(crate) fn is_textual(file_type: &str) -> bool {
     file_type.starts_with("text/") || TEXTUAL.contains(&file_type) || zipped_or_not("+xml") || zipped_or_not("+json")
 }
 
-/// The type of a text whose content leaves it open, by the name's extension: a list of names with commas is no table
-/// in `names.md`, and a table of one column is one in `names.csv`.
+/// The type of a file whose content leaves it open, by the name's extension: a list of names with commas is no table
+/// in `names.md`, a table of one column is one in `names.csv`, and of an encrypted Office document only the name tells
+/// which program it is for.
 pub(crate) fn settle<'a>(file_name: &str, file_type: &'a str) -> &'a str {
     match promise(file_name) {
-        Some(promise) if UNDECIDED.contains(&file_type) && CHOSEN_BY_NAME.contains(&promise.types[0]) => promise.types[0],
+        Some(promise) if UNDECIDED.contains(&file_type) && CHOSEN_BY_NAME.contains(&promise.types[0]) => {
+            promise.types[0]
+        }
+        Some(promise) if file_type == ENCRYPTED_OPEN_XML && is_open_xml(promise.types[0]) => promise.types[0],
         _ => file_type,
     }
 }
@@ -250,11 +271,8 @@ mod tests {
             ("", "image/png", true),
         ];
         for (name, file_type, accepted) in rows {
-            let verdict = validate(name, file_type, &FileTypes::any());
-            assert_eq!(verdict.as_ref().map_err(|failure| failure.code), match accepted {
-                true => Ok(&()),
-                false => Err(ErrorCode::TypeMismatch),
-            }, "{name} {file_type}");
+            let verdict = validate(name, file_type, &FileTypes::any()).map_err(|failure| failure.code);
+            assert_eq!(verdict, if accepted { Ok(()) } else { Err(ErrorCode::TypeMismatch) }, "{name} {file_type}");
         }
     }
 
@@ -275,10 +293,15 @@ mod tests {
             ("x.md", "text/csv", "text/markdown"),
             ("x.py", "text/markdown", "text/x-python"),
             ("x.txt", "text/csv", "text/csv"),
-            ("x.json", "text/plain", "text/plain"),
+            ("x.json", "text/plain", "application/json"),
+            ("x.eml", "text/plain", "message/rfc822"),
+            ("x.ics", "text/plain", "text/plain"),
             ("x.csv", "application/json", "application/json"),
             ("x.pdf", "text/plain", "text/plain"),
             ("x", "text/plain", "text/plain"),
+            ("x.docx", ENCRYPTED_OPEN_XML, DOCX),
+            ("x.pdf", ENCRYPTED_OPEN_XML, ENCRYPTED_OPEN_XML),
+            ("x.docx", "application/x-cfb", "application/x-cfb"),
         ];
         for (name, sniffed, settled) in rows {
             assert_eq!(settle(name, sniffed), settled, "{name} {sniffed}");

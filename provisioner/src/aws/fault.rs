@@ -205,7 +205,9 @@ impl Fault {
             Kind::Protected => (
                 Exit::Refused,
                 "termination-protection",
-                Some("Lift it with: aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name NAME"),
+                Some(
+                    "Lift it with: aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name NAME",
+                ),
             ),
             Kind::NotEmpty => {
                 (Exit::Leftovers, "not-empty", Some("Something still writes into the bucket. Stop it and try again."))
@@ -268,7 +270,9 @@ mod tests {
 
     #[test]
     fn answers_without_a_body() {
-        for (status, expected) in [(404, Kind::NotFound), (403, Kind::Denied), (503, Kind::Throttled), (500, Kind::Other)] {
+        for (status, expected) in
+            [(404, Kind::NotFound), (403, Kind::Denied), (503, Kind::Throttled), (500, Kind::Other)]
+        {
             assert_eq!(kind(None, "", Some(status)), expected, "{status}");
         }
     }

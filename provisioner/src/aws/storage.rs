@@ -159,12 +159,16 @@ impl Storage {
                 .send()
                 .await;
             let Some(page) = absent_is_none(page.map_err(Fault::from))? else { break };
-            let versions = page.versions.unwrap_or_default().into_iter().filter_map(|v| {
-                Some(Version { key: decode(&v.key?), id: v.version_id })
-            });
-            let markers = page.delete_markers.unwrap_or_default().into_iter().filter_map(|m| {
-                Some(Version { key: decode(&m.key?), id: m.version_id })
-            });
+            let versions = page
+                .versions
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|v| Some(Version { key: decode(&v.key?), id: v.version_id }));
+            let markers = page
+                .delete_markers
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|m| Some(Version { key: decode(&m.key?), id: m.version_id }));
             let batch: Vec<Version> = versions.chain(markers).collect();
             if running.len() >= PARALLEL {
                 *deleted += joined(running.join_next().await)?;
@@ -209,11 +213,11 @@ impl Storage {
                 .map(|v| ObjectIdentifier::builder().key(&v.key).set_version_id(v.id.clone()).build())
                 .collect::<Result<Vec<_>, _>>()
                 .map_err(|e| Fault { kind: Kind::Other, code: None, message: e.to_string() })?;
-            let delete = Delete::builder()
-                .set_objects(Some(objects))
-                .quiet(true)
-                .build()
-                .map_err(|e| Fault { kind: Kind::Other, code: None, message: e.to_string() })?;
+            let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build().map_err(|e| Fault {
+                kind: Kind::Other,
+                code: None,
+                message: e.to_string(),
+            })?;
             let output = self
                 .client
                 .delete_objects()
@@ -329,7 +333,9 @@ mod tests {
 
     #[test]
     fn keys_of_listings() {
-        for (listed, key) in [("a/b.txt", "a/b.txt"), ("a+b%2Bc", "a b+c"), ("%C3%A4%0A", "ä\n"), ("100%", "100%"), ("%zz", "%zz")] {
+        for (listed, key) in
+            [("a/b.txt", "a/b.txt"), ("a+b%2Bc", "a b+c"), ("%C3%A4%0A", "ä\n"), ("100%", "100%"), ("%zz", "%zz")]
+        {
             assert_eq!(decode(listed), key);
         }
         assert!(fits_xml("a\nb") && !fits_xml("a\u{1}b") && !fits_xml("a\rb"));

@@ -1,20 +1,47 @@
 //! The kinds of text: what has a grammar is recognised by it, what has only habits by those.
 
 use file_format::FileFormat;
-use serde::de::IgnoredAny;
+use handler_contract::Metadata;
 
+use crate::formats::{json, xml};
 use crate::validate::is_textual;
 
 /// Header fields of which a message has at least two (RFC 5322, section 3.6), or a mail server adds.
 const MESSAGE_FIELDS: &[&str] = &[
-    "from", "to", "cc", "subject", "date", "message-id", "received", "return-path", "delivered-to", "reply-to",
-    "mime-version", "content-type", "sender", "x-mailer",
+    "from",
+    "to",
+    "cc",
+    "subject",
+    "date",
+    "message-id",
+    "received",
+    "return-path",
+    "delivered-to",
+    "reply-to",
+    "mime-version",
+    "content-type",
+    "sender",
+    "x-mailer",
 ];
 
 /// What an HTML document begins with (WHATWG MIME Sniffing, section 7.1).
 const HTML_TAGS: &[&str] = &[
-    "!doctype html", "html", "head", "script", "iframe", "h1", "div", "font", "table", "a", "style", "title", "b",
-    "body", "br", "p",
+    "!doctype html",
+    "html",
+    "head",
+    "script",
+    "iframe",
+    "h1",
+    "div",
+    "font",
+    "table",
+    "a",
+    "style",
+    "title",
+    "b",
+    "body",
+    "br",
+    "p",
 ];
 
 /// Types that `file-format` tells by how a text begins, and that are text in spite of their name.
@@ -39,6 +66,9 @@ pub(super) fn kind(text: &str, whole: bool) -> String {
         && (is_textual(format.media_type()) || BEGINNINGS.contains(&format.media_type()))
     {
         return format.media_type().to_ascii_lowercase();
+    }
+    if undeclared_xml(begins, whole) {
+        return "text/xml".to_owned();
     }
     // The last line may be cut.
     let lines = if whole { text } else { text.rsplit_once('\n').map_or(text, |(lines, _)| lines) };
@@ -70,24 +100,21 @@ fn structured(begins: &str, whole: bool) -> Option<&'static str> {
     if !begins.starts_with(['{', '[']) {
         return None;
     }
-    let mut values = serde_json::Deserializer::from_str(begins).into_iter::<IgnoredAny>();
-    let mut count = 0;
-    while count < LINES {
-        match values.next() {
-            None => break,
-            Some(Ok(_)) => count += 1,
-            // What is cut at the end of the head is as good as whole.
-            Some(Err(error)) if error.is_eof() && !whole => {
-                count += 1;
-                break;
-            }
-            Some(Err(_)) => return None,
-        }
-        if count > 1 && !begins[..values.byte_offset()].contains('\n') {
-            return None;
-        }
+    let mut reader = json::Reader::new(json::Form::Json);
+    reader.feed(begins);
+    let form =
+        if whole { reader.finish(&mut Metadata::default()).ok() } else { (!reader.is_broken()).then(|| reader.form()) };
+    form.map(json::Form::media_type)
+}
+
+/// XML that does not declare itself: tags that match, more than one.
+fn undeclared_xml(begins: &str, whole: bool) -> bool {
+    if !begins.starts_with('<') {
+        return false;
     }
-    Some(if count == 1 { "application/json" } else { "application/x-ndjson" })
+    let mut reader = xml::Reader::new();
+    reader.feed(begins);
+    reader.elements() > 1 && if whole { reader.finish(&mut Metadata::default()).is_ok() } else { !reader.is_broken() }
 }
 
 fn html(begins: &str) -> bool {
@@ -211,6 +238,8 @@ mod tests {
             ("  <!-- c -->\n<HTML>", "text/html"),
             ("<p>It", "text/html"),
             ("<pre-history>", "text/plain"),
+            ("<note><to>x</to></note>", "text/xml"),
+            ("<note><to>x</note>", "text/plain"),
             ("<?xml version=\"1.0\"?><a/>", "text/xml"),
             ("From: a@example.com\nTo: b@example.com\nSubject: x\n\nHello", "message/rfc822"),
             ("Received: from a\n by b\nMessage-ID: <1@a>\n\n", "message/rfc822"),
