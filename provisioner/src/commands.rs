@@ -1,5 +1,6 @@
 //! One file a verb: glue between the command line, the pure modules, AWS and the report.
 
+pub mod schema;
 pub mod synth;
 
 use crate::aws::{Aws, Target};

@@ -6,8 +6,10 @@
 pub mod aws;
 pub mod cli;
 pub mod commands;
+pub mod docs;
 pub mod error;
 pub mod event;
+pub mod lint;
 pub mod names;
 pub mod report;
 pub mod spec;
@@ -23,6 +25,10 @@ pub fn run(cli: Cli, report: &Report) -> Result<()> {
     let global = &cli.global;
     match cli.command {
         Command::Synth(args) => commands::synth::run(global, &args, report),
+        Command::Schema => {
+            commands::schema::run(report);
+            Ok(())
+        }
         _ => Ok(()),
     }
 }
