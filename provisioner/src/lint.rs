@@ -537,6 +537,7 @@ mod tests {
             check(&spec, &template::build(&spec))
         };
         assert_eq!(findings(""), []);
+        let tags: Vec<String> = (0..50).map(|n| format!("  key-{n}: {}", "v".repeat(200))).collect();
         let types: Vec<String> = (0..100).map(|n| format!("application/vnd.provisioner.test-number-{n}")).collect();
         for (text, severity, part) in [
             ("bucket: {requireTls: false}", Severity::Warning, "without TLS"),
@@ -544,7 +545,7 @@ mod tests {
             ("files: {maxSize: 9 GiB}", Severity::Warning, "to fetch 9 GiB takes about 193s"),
             (&format!("files: {{allowedTypes: [{}]}}", types.join(", ")), Severity::Error, "Lambda takes 4096"),
             (
-                &format!("tags:\n{}", (0..50).map(|n| format!("  key-{n}: {}\n", "v".repeat(200))).collect::<String>()),
+                &format!("tags:\n{}", tags.join("\n")),
                 Severity::Error,
                 "CloudFormation takes at most 51200",
             ),
