@@ -2,11 +2,26 @@
 //!
 //! Every function takes and returns the provisioner's own types; service error codes are told apart in [`fault`] alone.
 
+pub mod artifacts;
 pub mod fault;
+pub mod function;
+pub mod log_groups;
+pub mod queue;
+pub mod roles;
+pub mod stacks;
+pub mod storage;
+pub mod table;
 
+use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 
 use crate::error::{Error, Exit, Result};
+
+/// Attempts of a call before it counts as failed. Control planes throttle early: CloudFormation allows some calls only
+/// a few times a second, so more attempts than the SDK's three are worth their wait.
+const ATTEMPTS: u32 = 8;
+/// Attempts of the first call: a wrong address or region should be told soon.
+const FIRST_ATTEMPTS: u32 = 2;
 
 /// Where to connect, and as whom.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,7 +57,9 @@ impl Aws {
                 aws_smithy_http_client::tls::rustls_provider::CryptoMode::Ring,
             ))
             .build_https();
-        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http)
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
         if let Some(region) = &target.region {
             loader = loader.region(Region::new(region.clone()));
         }
@@ -63,7 +80,10 @@ impl Aws {
                  Or deploy to the local emulator, which needs no account: provisioner up -s local",
             )
         })?;
-        let identity = aws_sdk_sts::Client::new(&sdk)
+        let once = aws_sdk_sts::config::Builder::from(&sdk)
+            .retry_config(RetryConfig::standard().with_max_attempts(FIRST_ATTEMPTS))
+            .build();
+        let identity = aws_sdk_sts::Client::from_conf(once)
             .get_caller_identity()
             .send()
             .await
@@ -74,5 +94,18 @@ impl Aws {
             caller: identity.arn.unwrap_or_default(),
             sdk,
         })
+    }
+
+    /// The partition, from the caller's ARN: `aws`, `aws-cn`, `aws-us-gov`.
+    pub fn partition(&self) -> &str {
+        self.caller.split(':').nth(1).unwrap_or("aws")
+    }
+
+    /// A client of S3. Another address than AWS's own has no host name for each bucket.
+    pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
+        let config = aws_sdk_s3::config::Builder::from(&self.sdk)
+            .force_path_style(self.sdk.endpoint_url().is_some())
+            .build();
+        aws_sdk_s3::Client::from_conf(config)
     }
 }

@@ -1,11 +1,17 @@
 //! One file a verb: glue between the command line, the pure modules, AWS and the report.
 
+pub mod down;
+pub mod local;
+pub mod redrive;
 pub mod schema;
+pub mod status;
+pub mod up;
 pub mod synth;
 
 use crate::aws::{Aws, Target};
 use crate::cli::Global;
 use crate::error::{Error, Exit, Result};
+use crate::report::Report;
 use crate::spec::StackSpec;
 
 /// The emulator accepts these as the root's credentials.
@@ -46,4 +52,36 @@ pub async fn connect(global: &Global, spec: &StackSpec) -> Result<Aws> {
         .hint("Choose another profile with --profile, or change `account:` in the stack file.")),
         _ => Ok(aws),
     }
+}
+
+/// The name of this run, from the clock and the process: here randomness enters, everything below takes it as input.
+pub fn run_id() -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let seed = format!("{}-{}", now.as_nanos(), std::process::id());
+    uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, seed.as_bytes()).simple().to_string()
+}
+
+/// Asks a yes-or-no question. An interruption is a no, so that the caller can put things back.
+pub async fn ask(report: &Report, question: &str, flag: &str) -> Result<()> {
+    report.ask(question, flag)?;
+    let (answer, answered) = tokio::sync::oneshot::channel();
+    // The thread may wait for a line that never comes; it ends with the process.
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let read = std::io::stdin().read_line(&mut line);
+        drop(answer.send(read.map(|_| line)));
+    });
+    tokio::select! {
+        line = answered => match line {
+            Ok(Ok(line)) => crate::report::judge(&line),
+            _ => crate::report::judge(""),
+        },
+        _ = tokio::signal::ctrl_c() => crate::report::judge(""),
+    }
+}
+
+/// The template of a stack, as the document that CloudFormation is sent.
+pub fn template(spec: &StackSpec) -> Result<serde_json::Value> {
+    serde_json::to_value(crate::template::build(spec))
+        .map_err(|e| Error::new(Exit::Failure, "template", "failed to write the template").source(e))
 }

@@ -17,6 +17,7 @@ use serde::Serialize;
 use crate::cli::{ColorChoice, Global};
 use crate::error::{Error, Exit, Result};
 use crate::event::Event;
+use crate::event::deploy::DeployEvent;
 
 /// How narration looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +62,7 @@ pub struct Report {
     /// Live lines are drawn through this; hidden where they must not be.
     pub live: MultiProgress,
     can_ask: bool,
+    progress: Mutex<deploy::Progress>,
     out: Mutex<Box<dyn Write + Send>>,
     err: Mutex<Box<dyn Write + Send>>,
 }
@@ -96,6 +98,7 @@ impl Report {
                 MultiProgress::with_draw_target(indicatif::ProgressDrawTarget::hidden())
             },
             can_ask: terminal && std::io::stdin().is_terminal(),
+            progress: Mutex::default(),
             out: Mutex::new(Box::new(std::io::stdout())),
             err: Mutex::new(Box::new(std::io::stderr())),
         }
@@ -108,6 +111,7 @@ impl Report {
             style,
             live: MultiProgress::with_draw_target(indicatif::ProgressDrawTarget::hidden()),
             can_ask: false,
+            progress: Mutex::default(),
             out: Mutex::new(out),
             err: Mutex::new(err),
         }
@@ -126,7 +130,14 @@ impl Report {
             return;
         }
         let line = match &event {
-            Event::Deploy(event) => deploy::line(event, self.style),
+            Event::Deploy(event) => {
+                let mut progress = self.progress.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                progress.show(event, &self.live, self.style);
+                if let DeployEvent::Ready { outputs, .. } = event {
+                    self.live.suspend(|| write_line(&self.out, &deploy::outputs(outputs, self.style)));
+                }
+                deploy::line(event, self.style)
+            }
             Event::Files(event) => files::line(event, self.style),
             Event::Local(event) => local::line(event, self.style),
         };
@@ -162,7 +173,7 @@ impl Report {
 
     /// Tells the failure that ends the command.
     pub fn error(&self, error: &Error) {
-        if self.json {
+        if self.json && !error.told {
             self.json_line(&serde_json::json!({
                 "event": "error",
                 "code": error.code,
@@ -184,22 +195,37 @@ impl Report {
         self.live.suspend(|| write_line(&self.err, &text));
     }
 
-    /// Asks a yes-or-no question. Off a terminal nobody can answer: that is a refusal which names the flag to give.
-    pub fn confirm(&self, question: &str, flag: &str) -> Result<()> {
-        let refused = |message: String| Error::new(Exit::Refused, "not-confirmed", message);
+    /// Prints a yes-or-no question; [`judge`] reads the answer. Off a terminal nobody can answer: that is a refusal which
+    /// names the flag to give.
+    pub fn ask(&self, question: &str, flag: &str) -> Result<()> {
         if self.json || !self.can_ask {
-            return Err(refused(format!("{question} needs consent, and there is no terminal to ask on"))
-                .hint(format!("Give {flag} to consent beforehand.")));
+            return Err(refused(format!("nobody can be asked here: {question}"))
+                .hint(format!("On a terminal one can answer; elsewhere give {flag}.")));
         }
         self.live.suspend(|| write_text(&self.err, &format!("{question} [y/N] ")));
+        Ok(())
+    }
+
+    /// Asks a yes-or-no question and waits for the answer.
+    pub fn confirm(&self, question: &str, flag: &str) -> Result<()> {
+        self.ask(question, flag)?;
         let mut answer = String::new();
         std::io::stdin()
             .read_line(&mut answer)
             .map_err(|e| refused("the answer could not be read".into()).source(e))?;
-        match answer.trim().to_ascii_lowercase().as_str() {
-            "y" | "yes" => Ok(()),
-            _ => Err(refused("not confirmed; nothing was changed".into())),
-        }
+        judge(&answer)
+    }
+}
+
+fn refused(message: String) -> Error {
+    Error::new(Exit::Refused, "not-confirmed", message)
+}
+
+/// What the answer to a yes-or-no question means.
+pub fn judge(answer: &str) -> Result<()> {
+    match answer.trim().to_ascii_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(refused("not confirmed; nothing was changed".into())),
     }
 }
 

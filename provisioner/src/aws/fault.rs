@@ -22,6 +22,14 @@ pub enum Kind {
     AlreadyExists,
     /// The service asks to slow down, and retries did not help.
     Throttled,
+    /// An update would change nothing.
+    NoUpdates,
+    /// The stack or resource is being changed by another operation.
+    Busy,
+    /// The stack is protected from deletion.
+    Protected,
+    /// The bucket still holds objects.
+    NotEmpty,
     /// The service cannot be reached.
     Unreachable,
     /// Anything else.
@@ -38,6 +46,32 @@ pub struct Fault {
     pub code: Option<String>,
     /// The service's words, or the connection's.
     pub message: String,
+}
+
+/// What a service's answer means: its error code, where that says too little its words, and where there is neither (a
+/// HEAD request has no body) the HTTP status.
+pub fn kind(code: Option<&str>, message: &str, status: Option<u16>) -> Kind {
+    match (code, status) {
+        (Some("ValidationError"), _) => kind_of_validation_error(message),
+        (Some(code), _) => kind_of(code),
+        (None, Some(403)) => Kind::Denied,
+        (None, Some(404)) => Kind::NotFound,
+        (None, Some(429 | 503)) => Kind::Throttled,
+        (None, _) => Kind::Other,
+    }
+}
+
+/// CloudFormation has one code for everything that is wrong with a request; its words are all there is.
+fn kind_of_validation_error(message: &str) -> Kind {
+    const WORDS: [(&str, Kind); 6] = [
+        ("No updates are to be performed", Kind::NoUpdates),
+        ("does not exist", Kind::NotFound),
+        ("TerminationProtection is enabled", Kind::Protected),
+        ("_IN_PROGRESS state and can not be updated", Kind::Busy),
+        ("cannot be called from current stack status", Kind::Busy),
+        ("_IN_PROGRESS", Kind::Busy),
+    ];
+    WORDS.iter().find(|(words, _)| message.contains(words)).map_or(Kind::Other, |(_, kind)| *kind)
 }
 
 /// What an error code means.
@@ -65,6 +99,7 @@ pub fn kind_of(code: &str) -> Kind {
         | "ResourceNotFoundException"
         | "NoSuchEntity"
         | "ChangeSetNotFound"
+        | "ChangeSetNotFoundException"
         | "NoSuchUpload"
         | "NoSuchBucketPolicy"
         | "NoSuchLifecycleConfiguration"
@@ -85,6 +120,12 @@ pub fn kind_of(code: &str) -> Kind {
         | "RequestThrottled"
         | "BandwidthLimitExceeded"
         | "LimitExceededException" => Kind::Throttled,
+        "InvalidChangeSetStatus"
+        | "InvalidChangeSetStatusException"
+        | "OperationAborted"
+        | "OperationInProgressException"
+        | "ResourceConflictException" => Kind::Busy,
+        "BucketNotEmpty" => Kind::NotEmpty,
         _ => Kind::Other,
     }
 }
@@ -98,8 +139,9 @@ where
         match &error {
             SdkError::ServiceError(_) => {
                 let code = error.code().map(ToOwned::to_owned);
+                let status = error.raw_response().map(|response| response.status().as_u16());
                 Self {
-                    kind: code.as_deref().map_or(Kind::Other, kind_of),
+                    kind: kind(code.as_deref(), error.message().unwrap_or_default(), status),
                     message: error.message().map_or_else(|| code.clone().unwrap_or(described), ToOwned::to_owned),
                     code,
                 }
@@ -155,10 +197,79 @@ impl Fault {
             }
             Kind::NotFound => (Exit::Failure, "not-found", None),
             Kind::AlreadyExists => (Exit::Failure, "already-exists", None),
-            Kind::Other => (Exit::Failure, "service", None),
+            Kind::Busy => (
+                Exit::Failure,
+                "busy",
+                Some("Another operation runs. Run the same command again: it shows that one first."),
+            ),
+            Kind::Protected => (
+                Exit::Refused,
+                "termination-protection",
+                Some("Lift it with: aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name NAME"),
+            ),
+            Kind::NotEmpty => {
+                (Exit::Leftovers, "not-empty", Some("Something still writes into the bucket. Stop it and try again."))
+            }
+            Kind::NoUpdates | Kind::Other => (Exit::Failure, "service", None),
         };
         let mut error = Error::new(exit, code, message).source(self);
         error.hint = hint.map(ToOwned::to_owned);
         error
+    }
+}
+
+/// Nothing where the failure says that there is nothing.
+pub fn absent_is_none<T>(result: Result<T, Fault>) -> Result<Option<T>, Fault> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(fault) if fault.kind == Kind::NotFound => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes() {
+        let rows = [
+            (Kind::Expired, ["ExpiredToken", "ExpiredTokenException"]),
+            (Kind::InvalidCredentials, ["InvalidClientTokenId", "SignatureDoesNotMatch"]),
+            (Kind::Denied, ["AccessDenied", "AccessDeniedException"]),
+            (Kind::NotFound, ["NoSuchBucket", "ResourceNotFoundException"]),
+            (Kind::NotFound, ["ChangeSetNotFound", "NoSuchEntity"]),
+            (Kind::AlreadyExists, ["AlreadyExistsException", "BucketAlreadyOwnedByYou"]),
+            (Kind::Throttled, ["Throttling", "SlowDown"]),
+            (Kind::Busy, ["OperationAborted", "InvalidChangeSetStatus"]),
+            (Kind::NotEmpty, ["BucketNotEmpty", "BucketNotEmpty"]),
+            (Kind::Other, ["InternalFailure", "ValidationException"]),
+        ];
+        for (expected, codes) in rows {
+            for code in codes {
+                assert_eq!(kind(Some(code), "", Some(400)), expected, "{code}");
+            }
+        }
+    }
+
+    #[test]
+    fn words_of_validation_errors() {
+        for (message, expected) in [
+            ("No updates are to be performed.", Kind::NoUpdates),
+            ("Stack with id x does not exist", Kind::NotFound),
+            ("Stack [x] cannot be deleted while TerminationProtection is enabled", Kind::Protected),
+            ("Stack:arn:x is in UPDATE_IN_PROGRESS state and can not be updated.", Kind::Busy),
+            ("CancelUpdateStack cannot be called from current stack status", Kind::Busy),
+            ("Template format error: x", Kind::Other),
+        ] {
+            assert_eq!(kind(Some("ValidationError"), message, Some(400)), expected, "{message}");
+        }
+    }
+
+    #[test]
+    fn answers_without_a_body() {
+        for (status, expected) in [(404, Kind::NotFound), (403, Kind::Denied), (503, Kind::Throttled), (500, Kind::Other)] {
+            assert_eq!(kind(None, "", Some(status)), expected, "{status}");
+        }
     }
 }

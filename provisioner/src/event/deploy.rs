@@ -2,8 +2,263 @@
 
 use serde::Serialize;
 
+use crate::aws::stacks::Output;
+use crate::diff::Change;
+use crate::plan::Kept;
+use crate::status::{Operation, Progress};
+
 /// What happens while a stack is brought up or taken down.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 #[non_exhaustive]
-pub enum DeployEvent {}
+pub enum DeployEvent {
+    /// Cargo builds the handler, if it is stale; its own messages follow.
+    Building,
+    /// The handler is checked and packed.
+    Packaged {
+        /// The SHA-256 of the zip.
+        sha256: String,
+        /// The size of the zip, bytes.
+        zipped: u64,
+        /// The size of the executable, bytes.
+        unzipped: u64,
+    },
+    /// What would be done, before anybody is asked.
+    Planned {
+        /// The stack.
+        stack: String,
+        /// Where to: account and region.
+        account: String,
+        /// The region.
+        region: String,
+        /// Resource by resource.
+        changes: Vec<Change>,
+        /// The handler's code, if it changes.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        code: Option<CodeChange>,
+    },
+    /// The stack is as it should be.
+    NoChange {
+        /// The stack.
+        stack: String,
+    },
+    /// A stack of which nothing was ever made is deleted first.
+    Recreating {
+        /// The stack.
+        stack: String,
+        /// The status that it is in.
+        status: String,
+    },
+    /// A deletion that failed is ended first.
+    EndingDeletion {
+        /// The stack.
+        stack: String,
+        /// Resources that stay and are taken back afterwards, by logical id.
+        keeping: Vec<String>,
+    },
+    /// Bucket or table exist, and are taken into the stack.
+    Adopting {
+        /// What is taken in.
+        resources: Vec<Kept>,
+    },
+    /// An operation that somebody else started (or an earlier run of this command) is shown to its end.
+    Attached {
+        /// The stack.
+        stack: String,
+        /// The operation.
+        operation: Operation,
+    },
+    /// A rollback that got stuck is continued.
+    ContinuingRollback {
+        /// The stack.
+        stack: String,
+        /// What is left as it is: logical id and why it could not be rolled back.
+        skipping: Vec<(String, String)>,
+    },
+    /// The artifact bucket was made.
+    ArtifactBucketCreated {
+        /// Its name.
+        bucket: String,
+    },
+    /// The handler's zip was uploaded.
+    Uploaded {
+        /// The bucket.
+        bucket: String,
+        /// The key.
+        key: String,
+        /// The size, bytes.
+        size: u64,
+    },
+    /// CloudFormation was told to begin.
+    Started {
+        /// The stack.
+        stack: String,
+        /// The operation.
+        operation: Operation,
+        /// How many resources it touches, if that is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        resources: Option<usize>,
+    },
+    /// A resource's state changed.
+    Resource {
+        /// The name in the template.
+        logical_id: String,
+        /// The CloudFormation type.
+        #[serde(rename = "type")]
+        kind: String,
+        /// CloudFormation's status.
+        status: String,
+        /// How far it is.
+        progress: Progress,
+        /// When, ISO 8601.
+        time: String,
+        /// Why, if CloudFormation says so.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// The first cause of a failure, told as soon as it is known.
+    Cause {
+        /// The resource that failed first.
+        logical_id: String,
+        /// Its CloudFormation type.
+        #[serde(rename = "type")]
+        kind: String,
+        /// CloudFormation's words.
+        reason: String,
+        /// What to do about it, where that is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        advice: Option<&'static str>,
+    },
+    /// CloudFormation could not be asked for a while; the operation goes on, and so does the watching.
+    Disturbed {
+        /// What was in the way.
+        reason: String,
+    },
+    /// An operation ended.
+    Finished {
+        /// The stack.
+        stack: String,
+        /// The operation.
+        operation: Operation,
+        /// CloudFormation's status.
+        status: String,
+        /// Whether it did what was asked.
+        success: bool,
+    },
+    /// Interrupted once: a second time within some seconds cancels what runs.
+    Interrupted {
+        /// The operation.
+        operation: Operation,
+        /// What a second interruption does; absent where the operation cannot be cancelled.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        second: Option<&'static str>,
+    },
+    /// What runs is cancelled.
+    Cancelling {
+        /// The operation.
+        operation: Operation,
+    },
+    /// The stack is up.
+    Ready {
+        /// The stack.
+        stack: String,
+        /// Its ARN.
+        arn: String,
+        /// Its outputs.
+        outputs: Vec<Output>,
+        /// What to type next.
+        next: Vec<String>,
+    },
+    /// What would be deleted, and what stays, before anybody is asked.
+    DeletionPlanned {
+        /// The stack.
+        stack: String,
+        /// What goes.
+        deletes: Vec<String>,
+        /// What stays.
+        keeps: Vec<String>,
+    },
+    /// A bucket is being emptied.
+    Emptying {
+        /// The bucket.
+        bucket: String,
+        /// Versions, delete markers and uploads deleted so far.
+        deleted: u64,
+    },
+    /// A bucket is empty.
+    Emptied {
+        /// The bucket.
+        bucket: String,
+        /// Versions, delete markers and uploads deleted.
+        deleted: u64,
+    },
+    /// Something outside the stack is gone.
+    Deleted {
+        /// What it was, in words.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// There was nothing to take down.
+    NothingToDelete {
+        /// The stack.
+        stack: String,
+        /// Data that is kept from earlier.
+        kept: Vec<String>,
+    },
+    /// A listing showed that everything is gone that should be.
+    Gone {
+        /// The stack.
+        stack: String,
+        /// What was looked for and not found.
+        checked: Vec<String>,
+        /// What stays on purpose.
+        kept: Vec<String>,
+    },
+    /// Failed events were sent to the function again.
+    Redriven {
+        /// Events that the function took.
+        sent: u64,
+        /// Messages that hold no event; they stay in the queue.
+        unreadable: u64,
+    },
+}
+
+/// The handler's code before and after.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CodeChange {
+    /// The SHA-256 of the zip that is deployed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// The size of that zip, bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_size: Option<u64>,
+    /// The SHA-256 of the zip that would be.
+    pub to: String,
+    /// The size of that zip, bytes.
+    pub to_size: u64,
+}
+
+/// An event of CloudFormation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResourceEvent {
+    /// The service's id of it.
+    pub id: String,
+    /// When, ISO 8601.
+    pub time: String,
+    /// Whether it tells of the stack as a whole.
+    pub stack_level: bool,
+    /// The name in the template.
+    pub logical_id: String,
+    /// The service's name of the resource.
+    pub physical_id: Option<String>,
+    /// The CloudFormation type.
+    pub kind: String,
+    /// The status.
+    pub status: String,
+    /// Why it has this status.
+    pub reason: Option<String>,
+    /// The operation that it belongs to.
+    pub token: Option<String>,
+}

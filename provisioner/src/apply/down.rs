@@ -1,0 +1,183 @@
+//! Takes a stack down, step by step as planned, and proves by looking that nothing is left.
+
+use super::follow::Pace;
+use super::{Applier, failed, name_of};
+use crate::aws::artifacts::Artifacts;
+use crate::aws::fault::Kind;
+use crate::aws::function::Function;
+use crate::aws::log_groups;
+use crate::aws::queue::Queue;
+use crate::aws::roles::Roles;
+use crate::aws::storage::{Presence, Storage};
+use crate::aws::table::Table;
+use crate::error::{Error, Exit, Result};
+use crate::event::deploy::DeployEvent;
+use crate::names::Names;
+use crate::plan::DownStep;
+use crate::status::Operation;
+
+/// How often emptying and deleting are tried against somebody who goes on writing.
+const ROUNDS: u32 = 5;
+/// How often one looks whether a table is gone: about ten minutes.
+const TABLE_LOOKS: u32 = 400;
+
+/// The parameters by which a stack names its artifacts.
+pub const ARTIFACT_BUCKET: &str = "ArtifactBucket";
+/// The key in that bucket.
+pub const ARTIFACT_KEY: &str = "ArtifactKey";
+
+impl Applier<'_> {
+    /// Does one step. `key` is the artifact that the stack used.
+    pub async fn take_down(&self, names: &Names, step: &DownStep, key: Option<&str>) -> Result<()> {
+        let bucket = Storage::new(self.aws, &names.bucket);
+        let table = Table::new(self.aws, &names.table);
+        match step {
+            DownStep::SilenceBucket => {
+                bucket.silence().await.map_err(|e| e.into_error("take away the bucket's notification"))
+            }
+            DownStep::EmptyBucket => self.empty(&names.bucket).await,
+            DownStep::UnprotectTable => {
+                table.unprotect().await.map_err(|e| e.into_error("take away the table's protection from deletion"))
+            }
+            DownStep::DeleteStack { stack, retain } => self.delete_stack(names, stack, retain).await,
+            DownStep::DeleteBucket => self.delete_bucket(&names.bucket, "bucket").await,
+            DownStep::DeleteTable => self.delete_table(&names.table).await,
+            DownStep::DeleteArtifacts => self.delete_artifacts(names, key).await,
+        }
+    }
+
+    async fn empty(&self, name: &str) -> Result<()> {
+        let progress = |deleted| self.report.event(DeployEvent::Emptying { bucket: name.to_owned(), deleted });
+        let deleted = Storage::new(self.aws, name)
+            .empty(progress)
+            .await
+            .map_err(|e| e.into_error(&format!("empty the bucket {name}")))?;
+        self.report.event(DeployEvent::Emptied { bucket: name.to_owned(), deleted });
+        Ok(())
+    }
+
+    /// Deletes the stack. Where its bucket filled up again meanwhile, writing is refused from then on, and it is emptied
+    /// and deleted once more.
+    async fn delete_stack(&self, names: &Names, stack: &str, retain: &[String]) -> Result<()> {
+        let mut round = 1;
+        loop {
+            let token = self.run.token(&format!("delete-{round}"));
+            self.stacks.delete(stack, &token, retain).await.map_err(|e| e.into_error("delete the stack"))?;
+            self.report.event(DeployEvent::Started {
+                stack: name_of(stack).to_owned(),
+                operation: Operation::Delete,
+                resources: None,
+            });
+            let (status, cause) = self.follow(stack, Operation::Delete, Some(&token)).await?;
+            if status.fulfils(Operation::Delete) {
+                return Ok(());
+            }
+            let refilled = cause.as_deref().is_some_and(|c| c.contains("not empty"));
+            if !refilled || round == ROUNDS {
+                let mut error = failed(stack, Operation::Delete, status, cause);
+                error.exit = Exit::Leftovers;
+                return Err(error);
+            }
+            round += 1;
+            let bucket = Storage::new(self.aws, &names.bucket);
+            bucket.refuse_writes().await.map_err(|e| e.into_error("refuse further uploads"))?;
+            self.empty(&names.bucket).await?;
+        }
+    }
+
+    async fn delete_bucket(&self, name: &str, what: &'static str) -> Result<()> {
+        let bucket = Storage::new(self.aws, name);
+        let doing = format!("delete the bucket {name}");
+        if bucket.presence().await.map_err(|e| e.into_error(&doing))? != Presence::Ours {
+            return Ok(());
+        }
+        for _ in 0..ROUNDS {
+            bucket.empty(|_| ()).await.map_err(|e| e.into_error(&format!("empty the bucket {name}")))?;
+            match bucket.delete().await {
+                Ok(()) => {
+                    self.report.event(DeployEvent::Deleted { what, name: name.to_owned() });
+                    return Ok(());
+                }
+                Err(fault) if fault.kind == Kind::NotEmpty => {
+                    bucket.refuse_writes().await.map_err(|e| e.into_error("refuse further uploads"))?;
+                }
+                Err(fault) => return Err(fault.into_error(&doing)),
+            }
+        }
+        Err(Error::new(Exit::Leftovers, "not-empty", format!("the bucket {name} fills up faster than it is emptied"))
+            .hint("Stop what writes into it and run the same command again."))
+    }
+
+    async fn delete_table(&self, name: &str) -> Result<()> {
+        let table = Table::new(self.aws, name);
+        let doing = format!("delete the table {name}");
+        let mut pace = Pace::new(self.run.seed());
+        let (mut asked, mut existed) = (false, false);
+        for _ in 0..TABLE_LOOKS {
+            if table.describe().await.map_err(|e| e.into_error(&doing))?.is_none() {
+                if existed {
+                    self.report.event(DeployEvent::Deleted { what: "table", name: name.to_owned() });
+                }
+                return Ok(());
+            }
+            existed = true;
+            if !asked {
+                asked = table.delete().await.map_err(|e| e.into_error(&doing))?;
+            }
+            tokio::time::sleep(pace.next_delay()).await;
+        }
+        Err(Error::new(Exit::Leftovers, "table-left", format!("the table {name} is still being deleted"))
+            .hint("Run the same command again in some minutes."))
+    }
+
+    /// Zips are shared between stacks, and so is their bucket: what another stack deploys from stays.
+    async fn delete_artifacts(&self, names: &Names, key: Option<&str>) -> Result<()> {
+        let stacks = self.stacks.list().await.map_err(|e| e.into_error("look for other stacks that use the artifacts"))?;
+        let mut others = stacks
+            .iter()
+            .filter(|s| s.name != names.stack && s.parameters.get(ARTIFACT_BUCKET) == Some(&names.artifacts))
+            .peekable();
+        if others.peek().is_none() {
+            return self.delete_bucket(&names.artifacts, "artifact bucket").await;
+        }
+        let Some(key) = key else { return Ok(()) };
+        if others.any(|s| s.parameters.get(ARTIFACT_KEY).is_some_and(|used| used == key)) {
+            return Ok(());
+        }
+        let doing = "delete the handler's zip";
+        Artifacts::new(self.aws, &names.artifacts).delete(key).await.map_err(|e| e.into_error(doing))?;
+        self.report.event(DeployEvent::Deleted { what: "handler zip", name: key.to_owned() });
+        Ok(())
+    }
+
+    /// Looks for everything that a stack is made of. Returns what was found, in words, and what was looked for.
+    pub async fn look_for_leftovers(&self, names: &Names, role: Option<&str>) -> Result<(Vec<String>, Vec<String>)> {
+        let doing = "look for leftovers";
+        let aws = self.aws;
+        let (bucket, table, function) = (
+            Storage::new(aws, &names.bucket),
+            Table::new(aws, &names.table),
+            Function::new(aws, &names.function),
+        );
+        let (bucket, table, function, logs, queue) = tokio::join!(
+            bucket.presence(),
+            table.describe(),
+            function.describe(),
+            log_groups::exists(aws, &names.log_group),
+            Queue::find(aws, &names.queue),
+        );
+        let found = |result: Result<bool, crate::aws::fault::Fault>| result.map_err(|e| e.into_error(doing));
+        let mut rows = vec![
+            (format!("bucket {}", names.bucket), found(bucket.map(|b| b == Presence::Ours))?),
+            (format!("table {}", names.table), found(table.map(|t| t.is_some()))?),
+            (format!("function {}", names.function), found(function.map(|f| f.is_some()))?),
+            (format!("log group {}", names.log_group), found(logs)?),
+            (format!("queue {}", names.queue), found(queue.map(|q| q.is_some()))?),
+        ];
+        if let Some(role) = role {
+            rows.push((format!("role {role}"), found(Roles::new(aws).exists(role).await)?));
+        }
+        let left = rows.iter().filter(|(_, there)| *there).map(|(what, _)| what.clone()).collect();
+        Ok((left, rows.into_iter().map(|(what, _)| what).collect()))
+    }
+}

@@ -1,0 +1,105 @@
+//! The Lambda function.
+
+use aws_sdk_lambda::Client;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::InvocationType;
+use serde::Serialize;
+
+use super::Aws;
+use super::fault::{Fault, Kind, absent_is_none};
+
+/// The function as it is deployed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Deployed {
+    /// The SHA-256 of its zip, lower-case hexadecimal digits.
+    pub sha256: String,
+    /// The size of its zip, bytes.
+    pub size: u64,
+    /// Whether it can be invoked: `Active`, `Pending`, `Inactive` or `Failed`.
+    pub state: String,
+    /// When it was last changed, as Lambda writes it.
+    pub changed: String,
+}
+
+/// The client of one function.
+#[derive(Debug, Clone)]
+pub struct Function {
+    client: Client,
+    name: String,
+}
+
+impl Function {
+    /// The function of this name.
+    pub fn new(aws: &Aws, name: &str) -> Self {
+        Self { client: Client::new(&aws.sdk), name: name.to_owned() }
+    }
+
+    /// What is deployed; `None` if there is no such function.
+    pub async fn describe(&self) -> Result<Option<Deployed>, Fault> {
+        let output =
+            self.client.get_function_configuration().function_name(&self.name).send().await.map_err(Fault::from);
+        Ok(absent_is_none(output)?.map(|f| Deployed {
+            sha256: f.code_sha256.as_deref().map(hex_of_base64).unwrap_or_default(),
+            size: u64::try_from(f.code_size).unwrap_or_default(),
+            state: f.state.map_or_else(|| "Active".to_owned(), |s| s.as_str().to_owned()),
+            changed: f.last_modified.unwrap_or_default(),
+        }))
+    }
+
+    /// Hands an event to the function, as S3 does; returns when Lambda has taken it into its queue.
+    pub async fn invoke_later(&self, event: Vec<u8>) -> Result<(), Fault> {
+        let output = self
+            .client
+            .invoke()
+            .function_name(&self.name)
+            .invocation_type(InvocationType::Event)
+            .payload(Blob::new(event))
+            .send()
+            .await?;
+        if output.status_code == 202 {
+            return Ok(());
+        }
+        Err(Fault {
+            kind: Kind::Other,
+            code: None,
+            message: format!("Lambda answered {} instead of 202 (accepted)", output.status_code),
+        })
+    }
+}
+
+/// Lambda reports hashes in base 64; artifact keys have them in hexadecimal digits.
+fn hex_of_base64(text: &str) -> String {
+    let value = |b: u8| match b {
+        b'A'..=b'Z' => Some(u32::from(b - b'A')),
+        b'a'..=b'z' => Some(u32::from(b - b'a') + 26),
+        b'0'..=b'9' => Some(u32::from(b - b'0') + 52),
+        b'+' => Some(62),
+        b'/' => Some(63),
+        _ => None,
+    };
+    let (mut bits, mut held, mut hex) = (0_u32, 0, String::with_capacity(64));
+    for digit in text.bytes().map_while(value) {
+        bits = (bits << 6) | digit;
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            hex.push_str(&format!("{:02x}", (bits >> held) & 0xff));
+        }
+    }
+    hex
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hex_of_base64;
+
+    #[test]
+    fn hashes_in_both_notations() {
+        // SHA-256 of nothing.
+        assert_eq!(
+            hex_of_base64("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
+    }
+}

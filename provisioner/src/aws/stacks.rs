@@ -1,0 +1,378 @@
+//! CloudFormation.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_cloudformation::Client;
+use aws_sdk_cloudformation::types::{
+    Capability, ChangeSetType, Parameter, ResourceChange, ResourceToImport, StackEvent as SdkEvent, Tag,
+};
+use aws_sdk_cloudformation::types::{Change as SdkChange, Stack as SdkStack};
+use serde::Serialize;
+
+use super::Aws;
+use super::fault::{Fault, Kind, absent_is_none};
+use crate::diff::{Action, Change, Detail, Replacement};
+use crate::event::deploy::ResourceEvent;
+use crate::plan::Kept;
+use crate::status::{ChangeSetState, StackStatus, change_set_state};
+
+/// A deployed stack.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stack {
+    /// The name.
+    pub name: String,
+    /// The ARN, which names the stack also when it is deleted.
+    pub arn: String,
+    /// The status.
+    pub status: StackStatus,
+    /// Why it has this status, if CloudFormation says so.
+    pub reason: Option<String>,
+    /// The parameters' values.
+    pub parameters: BTreeMap<String, String>,
+    /// The outputs, in the service's order.
+    pub outputs: Vec<Output>,
+    /// Whether it is protected from deletion.
+    pub protected: bool,
+    /// When it was made or last changed, ISO 8601.
+    pub changed: Option<String>,
+}
+
+/// An output of a stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Output {
+    /// The name.
+    pub key: String,
+    /// The value.
+    pub value: String,
+    /// What it is.
+    pub description: String,
+}
+
+/// A resource of a stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Resource {
+    /// The name in the template.
+    pub logical_id: String,
+    /// The service's name or address of it.
+    pub physical_id: String,
+    /// The CloudFormation type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The status.
+    pub status: String,
+    /// Why it has this status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What a change set is made for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Purpose {
+    /// A stack that does not exist.
+    Create,
+    /// A stack that exists.
+    Update,
+    /// A new stack that takes these over.
+    Import(Vec<Kept>),
+}
+
+/// What a change set is made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proposal {
+    /// The stack's name.
+    pub stack: String,
+    /// The change set's name.
+    pub name: String,
+    /// What for.
+    pub purpose: Purpose,
+    /// The template, JSON.
+    pub template: String,
+    /// The parameters' values.
+    pub parameters: BTreeMap<String, String>,
+    /// The stack's tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A change set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChangeSet {
+    /// The ARN.
+    pub id: String,
+    /// The stack's ARN.
+    pub stack: String,
+    /// What became of it.
+    pub state: ChangeSetState,
+    /// What it would change; complete only when it is ready.
+    pub changes: Vec<Change>,
+}
+
+/// The client of CloudFormation.
+#[derive(Debug, Clone)]
+pub struct Stacks {
+    client: Client,
+}
+
+impl Stacks {
+    /// Makes the client.
+    pub fn new(aws: &Aws) -> Self {
+        Self { client: Client::new(&aws.sdk) }
+    }
+
+    /// The stack of this name or ARN; `None` if there is none. A deleted stack is found by its ARN only.
+    pub async fn describe(&self, stack: &str) -> Result<Option<Stack>, Fault> {
+        let output = self.client.describe_stacks().stack_name(stack).send().await.map_err(Fault::from);
+        let Some(output) = absent_is_none(output)? else { return Ok(None) };
+        output.stacks.unwrap_or_default().into_iter().next().map(stack_from).transpose()
+    }
+
+    /// All stacks of the account and region that are not deleted.
+    pub async fn list(&self) -> Result<Vec<Stack>, Fault> {
+        let mut pages = self.client.describe_stacks().into_paginator().send();
+        let mut stacks = Vec::new();
+        while let Some(page) = pages.next().await {
+            for stack in page?.stacks.unwrap_or_default() {
+                stacks.push(stack_from(stack)?);
+            }
+        }
+        Ok(stacks)
+    }
+
+    /// The stack's resources.
+    pub async fn resources(&self, stack: &str) -> Result<Vec<Resource>, Fault> {
+        let mut pages = self.client.list_stack_resources().stack_name(stack).into_paginator().send();
+        let mut resources = Vec::new();
+        while let Some(page) = pages.next().await {
+            resources.extend(page?.stack_resource_summaries.unwrap_or_default().into_iter().map(|r| Resource {
+                logical_id: r.logical_resource_id.unwrap_or_default(),
+                physical_id: r.physical_resource_id.unwrap_or_default(),
+                kind: r.resource_type.unwrap_or_default(),
+                status: r.resource_status.map_or_else(String::new, |s| s.as_str().to_owned()),
+                reason: r.resource_status_reason.filter(|reason| !reason.is_empty()),
+            }));
+        }
+        Ok(resources)
+    }
+
+    /// The template that is deployed.
+    pub async fn template(&self, stack: &str) -> Result<String, Fault> {
+        let output = self.client.get_template().stack_name(stack).send().await?;
+        Ok(output.template_body.unwrap_or_default())
+    }
+
+    /// Asks for a change set; it is not computed yet when this returns.
+    pub async fn propose(&self, proposal: &Proposal) -> Result<ChangeSet, Fault> {
+        let (kind, kept): (_, &[Kept]) = match &proposal.purpose {
+            Purpose::Create => (ChangeSetType::Create, &[]),
+            Purpose::Update => (ChangeSetType::Update, &[]),
+            Purpose::Import(kept) => (ChangeSetType::Import, kept),
+        };
+        let output = self
+            .client
+            .create_change_set()
+            .stack_name(&proposal.stack)
+            .change_set_name(&proposal.name)
+            .client_token(&proposal.name)
+            .change_set_type(kind)
+            .template_body(&proposal.template)
+            .capabilities(Capability::CapabilityIam)
+            .capabilities(Capability::CapabilityNamedIam)
+            .set_parameters(Some(
+                proposal
+                    .parameters
+                    .iter()
+                    .map(|(key, value)| Parameter::builder().parameter_key(key).parameter_value(value).build())
+                    .collect(),
+            ))
+            .set_tags((!proposal.tags.is_empty()).then(|| {
+                proposal.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+            }))
+            .set_resources_to_import((!kept.is_empty()).then(|| {
+                kept.iter()
+                    .map(|kept| {
+                        ResourceToImport::builder()
+                            .resource_type(&kept.kind)
+                            .logical_resource_id(&kept.logical_id)
+                            .resource_identifier(&kept.identifier, &kept.name)
+                            .build()
+                    })
+                    .collect()
+            }))
+            .send()
+            .await?;
+        Ok(ChangeSet {
+            id: output.id.unwrap_or_default(),
+            stack: output.stack_id.unwrap_or_default(),
+            state: ChangeSetState::Pending,
+            changes: Vec::new(),
+        })
+    }
+
+    /// How far a change set is, and all pages of its changes.
+    pub async fn change_set(&self, id: &str) -> Result<ChangeSet, Fault> {
+        let (mut set, mut token): (Option<ChangeSet>, Option<String>) = (None, None);
+        loop {
+            let page =
+                self.client.describe_change_set().change_set_name(id).set_next_token(token.take()).send().await?;
+            let changes = page.changes.unwrap_or_default();
+            let status = page.status.as_ref().map_or("", |s| s.as_str());
+            let execution = page.execution_status.as_ref().map_or("", |s| s.as_str());
+            let set = set.get_or_insert_with(|| ChangeSet {
+                id: page.change_set_id.unwrap_or_else(|| id.to_owned()),
+                stack: page.stack_id.unwrap_or_default(),
+                state: change_set_state(status, execution, page.status_reason.as_deref().unwrap_or_default()),
+                changes: Vec::new(),
+            });
+            set.changes.extend(changes.into_iter().filter_map(change_from));
+            token = page.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                return Ok(set.clone());
+            }
+        }
+    }
+
+    /// Executes a change set.
+    pub async fn execute(&self, change_set: &str, token: &str) -> Result<(), Fault> {
+        self.client.execute_change_set().change_set_name(change_set).client_request_token(token).send().await?;
+        Ok(())
+    }
+
+    /// Deletes a change set that was not executed; none is fine.
+    pub async fn discard(&self, change_set: &str) -> Result<(), Fault> {
+        let output = self.client.delete_change_set().change_set_name(change_set).send().await.map_err(Fault::from);
+        absent_is_none(output).map(|_| ())
+    }
+
+    /// Deletes a stack, but leaves these resources.
+    pub async fn delete(&self, stack: &str, token: &str, retain: &[String]) -> Result<(), Fault> {
+        self.client
+            .delete_stack()
+            .stack_name(stack)
+            .client_request_token(token)
+            .set_retain_resources((!retain.is_empty()).then(|| retain.to_vec()))
+            .send()
+            .await?;
+        Ok(())
+    }
+
+    /// Goes on with a rollback that failed, leaving out these resources.
+    pub async fn continue_rollback(&self, stack: &str, token: &str, skip: &[String]) -> Result<(), Fault> {
+        self.client
+            .continue_update_rollback()
+            .stack_name(stack)
+            .client_request_token(token)
+            .set_resources_to_skip((!skip.is_empty()).then(|| skip.to_vec()))
+            .send()
+            .await?;
+        Ok(())
+    }
+
+    /// Cancels a running update; it is rolled back.
+    pub async fn cancel_update(&self, stack: &str) -> Result<(), Fault> {
+        self.client.cancel_update_stack().stack_name(stack).send().await?;
+        Ok(())
+    }
+
+    /// The stack's events, newest first, page by page until `enough` says so of an event (which is left out).
+    pub async fn events(
+        &self,
+        stack: &str,
+        mut enough: impl FnMut(&ResourceEvent) -> bool,
+    ) -> Result<Vec<ResourceEvent>, Fault> {
+        let mut pages = self.client.describe_stack_events().stack_name(stack).into_paginator().send();
+        let mut events = Vec::new();
+        while let Some(page) = pages.next().await {
+            for event in page?.stack_events.unwrap_or_default() {
+                let event = event_from(event);
+                if enough(&event) {
+                    return Ok(events);
+                }
+                events.push(event);
+            }
+        }
+        Ok(events)
+    }
+}
+
+fn stack_from(stack: SdkStack) -> Result<Stack, Fault> {
+    let status = stack.stack_status.as_ref().map_or("", |s| s.as_str());
+    let parsed = StackStatus::parse(status).ok_or_else(|| Fault {
+        kind: Kind::Other,
+        code: None,
+        message: format!("CloudFormation reports the status {status:?}, which this version does not know"),
+    })?;
+    Ok(Stack {
+        name: stack.stack_name.unwrap_or_default(),
+        arn: stack.stack_id.unwrap_or_default(),
+        status: parsed,
+        reason: stack.stack_status_reason.filter(|reason| !reason.is_empty()),
+        parameters: stack
+            .parameters
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|p| Some((p.parameter_key?, p.parameter_value?)))
+            .collect(),
+        outputs: stack
+            .outputs
+            .unwrap_or_default()
+            .into_iter()
+            .map(|o| Output {
+                key: o.output_key.unwrap_or_default(),
+                value: o.output_value.unwrap_or_default(),
+                description: o.description.unwrap_or_default(),
+            })
+            .collect(),
+        protected: stack.enable_termination_protection.unwrap_or_default(),
+        changed: stack.last_updated_time.or(stack.creation_time).map(|time| time.to_string()),
+    })
+}
+
+fn change_from(change: SdkChange) -> Option<Change> {
+    let change: ResourceChange = change.resource_change?;
+    let action = match change.action.as_ref()?.as_str() {
+        "Add" => Action::Add,
+        "Remove" => Action::Remove,
+        "Import" => Action::Import,
+        _ => match change.replacement.as_ref().map(|r| r.as_str()) {
+            Some("True") => Action::Modify(Replacement::Certain),
+            Some("Conditional") => Action::Modify(Replacement::Possible),
+            _ => Action::Modify(Replacement::None),
+        },
+    };
+    let details = change
+        .details
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|detail| {
+            let target = detail.target?;
+            let attribute = target.attribute.as_ref().map_or_else(String::new, |a| a.as_str().to_owned());
+            Some(Detail {
+                property: target.name.unwrap_or(attribute),
+                replaces: target.requires_recreation.is_some_and(|r| r.as_str() != "Never"),
+            })
+        })
+        .collect();
+    Some(Change {
+        logical_id: change.logical_resource_id.unwrap_or_default(),
+        physical_id: change.physical_resource_id.filter(|id| !id.is_empty()),
+        kind: change.resource_type.unwrap_or_default(),
+        action,
+        details,
+    })
+}
+
+fn event_from(event: SdkEvent) -> ResourceEvent {
+    let stack_level = event.resource_type.as_deref() == Some("AWS::CloudFormation::Stack")
+        && event.physical_resource_id == event.stack_id;
+    ResourceEvent {
+        id: event.event_id.unwrap_or_default(),
+        time: event.timestamp.map(|time| time.to_string()).unwrap_or_default(),
+        stack_level,
+        logical_id: event.logical_resource_id.unwrap_or_default(),
+        physical_id: event.physical_resource_id.filter(|id| !id.is_empty()),
+        kind: event.resource_type.unwrap_or_default(),
+        status: event.resource_status.map_or_else(String::new, |s| s.as_str().to_owned()),
+        reason: event.resource_status_reason.filter(|reason| !reason.is_empty()),
+        token: event.client_request_token,
+    }
+}

@@ -1,0 +1,320 @@
+//! `provisioner status`: the stack, its resources, code, permissions and failed events on one screen. Changes nothing,
+//! and a stack that is not deployed is an answer, not a failure.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::aws::Aws;
+use crate::aws::function::{Deployed, Function};
+use crate::aws::queue::Queue;
+use crate::aws::roles::Roles;
+use crate::aws::stacks::{Output, Resource, Stack, Stacks};
+use crate::aws::storage::{Presence, Storage};
+use crate::aws::table::Table;
+use crate::cli::Global;
+use crate::commands;
+use crate::error::Result;
+use crate::handler_build;
+use crate::names::Names;
+use crate::package::short;
+use crate::report::Style;
+use crate::report::deploy::words;
+use crate::report::{Report, table};
+use crate::resolve::Context;
+use crate::spec::{StackFile, StackSpec};
+use crate::status::Phase;
+use crate::units::Size;
+
+/// What `status` knows; with `--json` exactly this.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    stack: String,
+    account: String,
+    region: String,
+    phase: Phase,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changed: Option<String>,
+    resources: Vec<Resource>,
+    outputs: Vec<Output>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<Code>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    permissions: Option<Permissions>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed_events: Option<u64>,
+    /// Bucket or table that an earlier `down` kept; only where there is no stack.
+    kept: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Code {
+    deployed: Deployed,
+    /// The SHA-256 of the zip that the last build would give, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    local: Option<String>,
+    same: Option<bool>,
+}
+
+/// Whether the role is allowed what the template says, and not more.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "verdict", content = "detail")]
+enum Permissions {
+    /// Exactly.
+    AsGenerated,
+    /// Somebody changed them; this is how.
+    Changed(String),
+    /// They cannot be compared, for this reason.
+    Unknown(String),
+}
+
+/// Runs the command.
+pub async fn run(global: &Global, report: &Report) -> Result<()> {
+    let file = StackFile::load(&global.stack)?;
+    let aws = commands::connect(global, &file.spec).await?;
+    let names = Names::new(&file.spec.name, &aws.account, &aws.region);
+    let stacks = Stacks::new(&aws);
+    let stack = stacks
+        .describe(&names.stack)
+        .await
+        .map_err(|e| e.into_error(&format!("look at the stack {}", names.stack)))?
+        .filter(|stack| stack.status.phase() != Phase::Absent);
+    let status = match stack {
+        None => absent(&aws, &names).await?,
+        Some(stack) => present(&aws, &stacks, &file, &names, stack).await?,
+    };
+    let style = report.style;
+    report.data(&status, || human(&status, style));
+    Ok(())
+}
+
+async fn absent(aws: &Aws, names: &Names) -> Result<Status> {
+    let (bucket, table) = (Storage::new(aws, &names.bucket), Table::new(aws, &names.table));
+    let (bucket, table) = tokio::join!(bucket.presence(), table.describe());
+    let mut kept = Vec::new();
+    if bucket.map_err(|e| e.into_error("look for the bucket"))? == Presence::Ours {
+        kept.push(format!("bucket {}", names.bucket));
+    }
+    if table.map_err(|e| e.into_error("look for the table"))?.is_some() {
+        kept.push(format!("table {}", names.table));
+    }
+    Ok(Status {
+        stack: names.stack.clone(),
+        account: aws.account.clone(),
+        region: aws.region.clone(),
+        phase: Phase::Absent,
+        status: None,
+        reason: None,
+        changed: None,
+        resources: Vec::new(),
+        outputs: Vec::new(),
+        code: None,
+        permissions: None,
+        failed_events: None,
+        kept,
+    })
+}
+
+async fn present(aws: &Aws, stacks: &Stacks, file: &StackFile, names: &Names, stack: Stack) -> Result<Status> {
+    let function = Function::new(aws, &names.function);
+    let (resources, function, depth, local) =
+        tokio::join!(stacks.resources(&stack.arn), function.describe(), depth(aws, names), local_code(file));
+    let resources = resources.map_err(|e| e.into_error("look at the stack's resources"))?;
+    let function = function.map_err(|e| e.into_error("look at the function"))?;
+    let permissions = permissions(aws, &file.spec, &resources).await?;
+    Ok(Status {
+        stack: names.stack.clone(),
+        account: aws.account.clone(),
+        region: aws.region.clone(),
+        phase: stack.status.phase(),
+        status: Some(stack.status.as_str()),
+        reason: stack.reason,
+        changed: stack.changed,
+        code: function.map(|deployed| Code {
+            same: local.as_ref().map(|local| *local == deployed.sha256),
+            deployed,
+            local,
+        }),
+        permissions,
+        resources,
+        outputs: stack.outputs,
+        failed_events: depth?,
+        kept: Vec::new(),
+    })
+}
+
+async fn depth(aws: &Aws, names: &Names) -> Result<Option<u64>> {
+    let doing = "look into the queue of failed events";
+    match Queue::find(aws, &names.queue).await.map_err(|e| e.into_error(doing))? {
+        Some(queue) => Ok(Some(queue.depth().await.map_err(|e| e.into_error(doing))?)),
+        None => Ok(None),
+    }
+}
+
+/// The hash of what the last build would deploy; `None` outside the workspace or before the first build.
+async fn local_code(file: &StackFile) -> Option<String> {
+    let here = std::env::current_dir().ok()?;
+    let workspace = handler_build::workspace(&[&here, &file.path])?;
+    let path = handler_build::last_build(&workspace).await?;
+    let architecture = file.spec.handler.architecture;
+    tokio::task::spawn_blocking(move || handler_build::pack(&path, architecture).ok().map(|p| p.sha256)).await.ok()?
+}
+
+/// Compares the role's inline policies in IAM with those of the template.
+async fn permissions(aws: &Aws, spec: &StackSpec, resources: &[Resource]) -> Result<Option<Permissions>> {
+    let Some(role) = resources.iter().find(|r| r.kind == "AWS::IAM::Role" && !r.physical_id.is_empty()) else {
+        return Ok(None);
+    };
+    let template = commands::template(spec)?;
+    let context = Context {
+        partition: aws.partition().to_owned(),
+        account: aws.account.clone(),
+        region: aws.region.clone(),
+        resources: resources
+            .iter()
+            .map(|r| (r.logical_id.clone(), (r.kind.clone(), r.physical_id.clone())))
+            .collect(),
+    };
+    let generated = &template["Resources"][&role.logical_id]["Properties"];
+    let found = Roles::new(aws).policies(&role.physical_id).await;
+    let Some((inline, attached)) = found.map_err(|e| e.into_error("read the role's permissions"))? else {
+        return Ok(Some(Permissions::Changed(format!("the role {} is gone", role.physical_id))));
+    };
+    Ok(Some(compare(generated, &context, &inline, &attached)))
+}
+
+fn compare(
+    generated: &Value,
+    context: &Context,
+    inline: &BTreeMap<String, Value>,
+    attached: &[String],
+) -> Permissions {
+    let wanted = match context.resolve(&generated["Policies"]) {
+        Ok(wanted) => wanted,
+        Err(error) => return Permissions::Unknown(error.to_string()),
+    };
+    let wanted: BTreeMap<String, Value> = wanted
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|p| Some((p["PolicyName"].as_str()?.to_owned(), p["PolicyDocument"].clone())))
+        .collect();
+    let managed = match context.resolve(&generated["ManagedPolicyArns"]) {
+        Ok(managed) => managed.as_array().cloned().unwrap_or_default(),
+        Err(error) => return Permissions::Unknown(error.to_string()),
+    };
+    let mut differences: Vec<String> = Vec::new();
+    differences.extend(attached.iter().filter(|arn| !managed.iter().any(|m| m == *arn)).map(|arn| format!("{arn} is attached")));
+    differences.extend(inline.keys().filter(|name| !wanted.contains_key(*name)).map(|name| format!("policy {name} is new")));
+    for (name, document) in &wanted {
+        match inline.get(name) {
+            None => differences.push(format!("policy {name} is missing")),
+            Some(found) if found != document => differences.push(format!("policy {name} says something else")),
+            Some(_) => {}
+        }
+    }
+    if differences.is_empty() { Permissions::AsGenerated } else { Permissions::Changed(differences.join("; ")) }
+}
+
+fn human(status: &Status, style: Style) -> String {
+    let place = format!("account {}, {}", status.account, status.region);
+    let name = style.strong(&status.stack);
+    let Some(code_name) = status.status else {
+        let mut text = format!("{name}  not deployed ({place})");
+        if status.kept.is_empty() {
+            text.push_str(&format!("\nDeploy it with: provisioner up -s {}", status.stack));
+        } else {
+            text.push_str(&format!(
+                "\nkept from earlier: {}\nTake it back with: provisioner up -s {1}, or delete it with: provisioner down -s {1} --delete-data",
+                status.kept.join(", "),
+                status.stack
+            ));
+        }
+        return text;
+    };
+    let painted = match status.phase {
+        Phase::Ready => style.good(code_name),
+        Phase::Running | Phase::Review => style.warn(code_name),
+        _ => style.bad(code_name),
+    };
+    let mut text = format!("{name}  {painted}  ({place})");
+    if let Some(changed) = &status.changed {
+        text.push_str(&format!("\nlast changed {changed}"));
+    }
+    if let Some(reason) = &status.reason {
+        text.push_str(&format!("\nreason: {reason}"));
+    }
+    let rows: Vec<Vec<String>> = status
+        .resources
+        .iter()
+        .map(|r| vec![words(&r.kind).to_owned(), r.status.clone(), r.physical_id.clone()])
+        .collect();
+    text.push_str(&format!("\n\n{}", table::table(&["RESOURCE", "STATUS", "NAME"], &rows, style)));
+    if !status.outputs.is_empty() {
+        text.push_str(&format!("\n\n{}", crate::report::deploy::outputs(&status.outputs, style)));
+    }
+    text.push('\n');
+    if let Some(code) = &status.code {
+        let local = match (&code.local, code.same) {
+            (Some(_), Some(true)) => style.good("same as the local build"),
+            (Some(local), _) => style.warn(&format!("the local build is {}", short(local))),
+            (None, _) => "no local build to compare with".to_owned(),
+        };
+        text.push_str(&format!(
+            "\ncode           {} ({}), {local}",
+            short(&code.deployed.sha256),
+            Size(code.deployed.size).rounded()
+        ));
+    }
+    match &status.permissions {
+        Some(Permissions::AsGenerated) => text.push_str("\npermissions    as generated"),
+        Some(Permissions::Changed(how)) => text.push_str(&format!("\npermissions    {}: {how}", style.bad("changed"))),
+        Some(Permissions::Unknown(why)) => text.push_str(&format!("\npermissions    not compared: {why}")),
+        None => {}
+    }
+    match status.failed_events {
+        Some(0) => text.push_str("\nfailed events  none"),
+        Some(n) => text.push_str(&format!(
+            "\nfailed events  {}; send them again with: provisioner redrive -s {}",
+            style.bad(&n.to_string()),
+            status.stack
+        )),
+        None => {}
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn permissions_are_compared_with_what_iam_has() {
+        let generated = json!({ "Policies": [{ "PolicyName": "handler", "PolicyDocument": {
+            "Statement": [{ "Action": "dynamodb:PutItem", "Resource": { "Fn::Sub": "arn:${AWS::Partition}:x" } }],
+        }}]});
+        let context = Context { partition: "aws".into(), ..Context::default() };
+        let same = json!({ "Statement": [{ "Action": "dynamodb:PutItem", "Resource": "arn:aws:x" }] });
+        let wider = json!({ "Statement": [{ "Action": "dynamodb:*", "Resource": "arn:aws:x" }] });
+        let inline = |document: &Value| BTreeMap::from([("handler".to_owned(), document.clone())]);
+        assert_eq!(compare(&generated, &context, &inline(&same), &[]), Permissions::AsGenerated);
+        for (inline, attached, word) in [
+            (inline(&wider), vec![], "something else"),
+            (BTreeMap::new(), vec![], "missing"),
+            (inline(&same), vec!["arn:aws:iam::aws:policy/AdministratorAccess".to_owned()], "attached"),
+        ] {
+            let Permissions::Changed(how) = compare(&generated, &context, &inline, &attached) else { panic!("{word}") };
+            assert!(how.contains(word), "{how}");
+        }
+        let odd = json!({ "Policies": [{ "Fn::ImportValue": "x" }] });
+        assert!(matches!(compare(&odd, &context, &BTreeMap::new(), &[]), Permissions::Unknown(_)));
+    }
+}

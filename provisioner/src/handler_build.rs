@@ -1,0 +1,208 @@
+//! Where the handler's executable comes from: a path that the user gives, or a build of the workspace.
+//!
+//! Cargo itself decides whether something is stale, and says where the executable is.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::error::{Error, Exit, Result, io};
+use crate::package::Package;
+use crate::spec::Architecture;
+
+/// The name of the package that is the handler, and of its executable.
+const PACKAGE: &str = "handler";
+const EXECUTABLE: &str = "bootstrap";
+const PROFILE: &str = "lambda";
+
+/// How the handler is built on this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Builder {
+    /// Plain cargo: the machine is what Lambda runs on.
+    Cargo,
+    /// `cargo zigbuild`: another processor or another system.
+    Zigbuild,
+    /// `cargo lambda build`: the same.
+    Lambda,
+}
+
+/// Chooses how to build for `wanted` on a machine of this system and processor, as `std::env::consts` names them.
+pub fn choose(os: &str, arch: &str, wanted: Architecture, zigbuild: bool, lambda: bool) -> Option<Builder> {
+    let native = os == "linux"
+        && match wanted {
+            Architecture::X86_64 => arch == "x86_64",
+            Architecture::Arm64 => arch == "aarch64",
+        };
+    match (native, zigbuild, lambda) {
+        (true, _, _) => Some(Builder::Cargo),
+        (false, true, _) => Some(Builder::Zigbuild),
+        (false, false, true) => Some(Builder::Lambda),
+        (false, false, false) => None,
+    }
+}
+
+/// The arguments of `cargo` for a build.
+fn arguments(builder: Builder, wanted: Architecture) -> Vec<&'static str> {
+    let target = match wanted {
+        Architecture::X86_64 => "x86_64-unknown-linux-gnu.2.34",
+        Architecture::Arm64 => "aarch64-unknown-linux-gnu.2.34",
+    };
+    let mut arguments = match builder {
+        Builder::Cargo => vec!["build", "--profile", PROFILE],
+        Builder::Zigbuild => vec!["zigbuild", "--profile", PROFILE, "--target", target],
+        Builder::Lambda => vec!["lambda", "build", "--profile", PROFILE, "--target", target],
+    };
+    arguments.extend(["-p", PACKAGE, "--bin", EXECUTABLE]);
+    if builder != Builder::Lambda {
+        arguments.extend(["--message-format", "json-render-diagnostics"]);
+    }
+    arguments
+}
+
+/// The executable that cargo says it made, from its messages.
+fn executable_in(messages: &str) -> Option<PathBuf> {
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message["reason"] == "compiler-artifact" && message["target"]["name"] == EXECUTABLE)
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+}
+
+/// The workspace that holds the handler's sources: the nearest folder above one of these with `handler/Cargo.toml` of
+/// a package of that name.
+pub fn workspace(from: &[&Path]) -> Option<PathBuf> {
+    from.iter().filter_map(|path| path.canonicalize().ok()).find_map(|path| {
+        path.ancestors()
+            .find(|folder| {
+                folder.join("Cargo.toml").is_file()
+                    && std::fs::read_to_string(folder.join(PACKAGE).join("Cargo.toml"))
+                        .is_ok_and(|text| text.lines().any(|line| line.replace(' ', "") == "name=\"handler\""))
+            })
+            .map(Path::to_path_buf)
+    })
+}
+
+/// Builds the handler in the workspace and returns the executable's path. Cargo's own messages go to standard error.
+pub async fn build(workspace: &Path, wanted: Architecture) -> Result<PathBuf> {
+    let installed = |name: &str| {
+        std::env::var_os("PATH")
+            .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(name).is_file()))
+    };
+    let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+    let builder = choose(os, arch, wanted, installed("cargo-zigbuild"), installed("cargo-lambda")).ok_or_else(|| {
+        Error::new(Exit::Failure, "no-cross-build", format!("this {os} machine ({arch}) cannot build the handler for it"))
+            .hint(
+                "Install one of: cargo install cargo-zigbuild (needs zig), or cargo install cargo-lambda.\n\
+                 Or build it elsewhere and name it with --handler PATH.",
+            )
+    })?;
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = tokio::process::Command::new(&cargo)
+        .args(arguments(builder, wanted))
+        .current_dir(workspace)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .map_err(|e| {
+            Error::new(Exit::Failure, "no-cargo", "failed to start cargo, which builds the handler")
+                .source(e)
+                .hint("Install Rust from https://rustup.rs, or name a built handler with --handler PATH.")
+        })?;
+    if !output.status.success() {
+        return Err(Error::new(Exit::Failure, "build-failed", format!("the handler does not build ({})", output.status))
+            .hint("Cargo's messages stand above. Run again when they are mended."));
+    }
+    if builder == Builder::Lambda {
+        return Ok(target_directory(workspace, &cargo).await?.join("lambda").join(EXECUTABLE).join(EXECUTABLE));
+    }
+    executable_in(&String::from_utf8_lossy(&output.stdout)).ok_or_else(|| {
+        Error::new(Exit::Failure, "build-failed", format!("cargo named no executable {EXECUTABLE} of package {PACKAGE}"))
+    })
+}
+
+async fn target_directory(workspace: &Path, cargo: &std::ffi::OsStr) -> Result<PathBuf> {
+    let output = tokio::process::Command::new(cargo)
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .current_dir(workspace)
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .map_err(|e| io("run cargo metadata in", workspace, e))?;
+    serde_json::from_slice::<Value>(&output.stdout)
+        .ok()
+        .and_then(|metadata| metadata["target_directory"].as_str().map(PathBuf::from))
+        .ok_or_else(|| Error::new(Exit::Failure, "build-failed", "cargo metadata named no target directory"))
+}
+
+/// The executable of the last build for Lambda, if there is one; nothing is built.
+pub async fn last_build(workspace: &Path) -> Option<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let path = target_directory(workspace, &cargo).await.ok()?.join(PROFILE).join(EXECUTABLE);
+    path.is_file().then_some(path)
+}
+
+/// Finds the executable that `--handler` names: a file, or a folder that holds one named `bootstrap`.
+pub fn given(path: &Path) -> PathBuf {
+    if path.is_dir() { path.join(EXECUTABLE) } else { path.to_path_buf() }
+}
+
+/// The failure of a command outside the workspace that was given no handler.
+pub fn nothing_to_build() -> Error {
+    Error::new(Exit::Usage, "no-handler", "there is no handler to deploy: this folder is not in its workspace")
+        .hint("Name a built handler with --handler PATH, or run this in the folder that holds handler/ and provisioner/.")
+}
+
+/// Reads, checks and packs an executable.
+pub fn pack(path: &Path, architecture: Architecture) -> Result<Package> {
+    let bytes = std::fs::read(path).map_err(|e| io("read the handler", path, e))?;
+    Package::new(&bytes, architecture).map_err(|e| {
+        let hint = e.hint();
+        Error::new(Exit::Invalid, "handler", format!("{} cannot be the handler", path.display())).source(e).hint(hint)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_builder_suits_the_machine() {
+        use Architecture::{Arm64, X86_64};
+        let rows = [
+            ("linux", "x86_64", X86_64, false, false, Some(Builder::Cargo)),
+            ("linux", "aarch64", Arm64, true, true, Some(Builder::Cargo)),
+            ("linux", "x86_64", Arm64, true, true, Some(Builder::Zigbuild)),
+            ("linux", "x86_64", Arm64, false, true, Some(Builder::Lambda)),
+            ("linux", "x86_64", Arm64, false, false, None),
+            ("macos", "x86_64", X86_64, false, true, Some(Builder::Lambda)),
+            ("macos", "aarch64", Arm64, false, false, None),
+        ];
+        for (os, arch, wanted, zigbuild, lambda, expected) in rows {
+            assert_eq!(choose(os, arch, wanted, zigbuild, lambda), expected, "{os} {arch} {wanted:?}");
+        }
+    }
+
+    #[test]
+    fn cargo_says_where_the_executable_is() {
+        let messages = concat!(
+            r#"{"reason":"compiler-artifact","target":{"name":"serde"},"executable":null}"#,
+            "\n",
+            r#"{"reason":"compiler-artifact","target":{"name":"bootstrap"},"executable":"/t/lambda/bootstrap"}"#,
+            "\n",
+            r#"{"reason":"build-finished","success":true}"#,
+        );
+        assert_eq!(executable_in(messages), Some(PathBuf::from("/t/lambda/bootstrap")));
+        assert_eq!(executable_in(r#"{"reason":"build-finished","success":true}"#), None);
+    }
+
+    #[test]
+    fn the_workspace_is_found_from_below() {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        assert_eq!(workspace(&[&here.join("src")]).as_deref(), here.parent());
+        assert_eq!(workspace(&[&std::env::temp_dir()]), None);
+    }
+}

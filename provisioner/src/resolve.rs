@@ -1,0 +1,140 @@
+//! Resolves a template's references against a deployed stack, as far as comparing policies needs it. Pure.
+//!
+//! Knows `Ref`, `Fn::GetAtt` of `Arn`, and `Fn::Sub` of both and of pseudo parameters, for the types of resource this
+//! program deploys. Everything else is left unresolved, and says so.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+/// What a deployed stack knows.
+#[derive(Debug, Clone, Default)]
+pub struct Context {
+    /// The partition.
+    pub partition: String,
+    /// The account.
+    pub account: String,
+    /// The region.
+    pub region: String,
+    /// Each resource's type and physical id, by logical id.
+    pub resources: BTreeMap<String, (String, String)>,
+}
+
+/// Something that cannot be resolved.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0} cannot be resolved")]
+pub struct Unresolved(pub String);
+
+impl Context {
+    /// The value with every reference replaced by what it stands for.
+    pub fn resolve(&self, value: &Value) -> Result<Value, Unresolved> {
+        match value {
+            Value::Array(items) => items.iter().map(|item| self.resolve(item)).collect(),
+            Value::Object(map) => {
+                if let (1, Some((name, argument))) = (map.len(), map.iter().next()) {
+                    match name.as_str() {
+                        "Ref" => return self.text(argument.as_str().unwrap_or_default()).map(Value::String),
+                        "Fn::GetAtt" => return self.text(&attribute(argument)).map(Value::String),
+                        "Fn::Sub" => return self.substitute(argument).map(Value::String),
+                        other if other.starts_with("Fn::") => return Err(Unresolved(other.to_owned())),
+                        _ => {}
+                    }
+                }
+                map.iter().map(|(key, value)| Ok((key.clone(), self.resolve(value)?))).collect()
+            }
+            other => Ok(other.clone()),
+        }
+    }
+
+    fn substitute(&self, argument: &Value) -> Result<String, Unresolved> {
+        let (text, variables) = match argument {
+            Value::Array(parts) => (parts.first().and_then(Value::as_str).unwrap_or_default(), parts.get(1)),
+            other => (other.as_str().unwrap_or_default(), None),
+        };
+        let (mut resolved, mut rest) = (String::new(), text);
+        while let Some((before, after)) = rest.split_once("${") {
+            resolved.push_str(before);
+            let (name, after) = after.split_once('}').ok_or_else(|| Unresolved(text.to_owned()))?;
+            if let Some(literal) = name.strip_prefix('!') {
+                resolved.push_str(&format!("${{{literal}}}"));
+            } else if let Some(variable) = variables.and_then(|v| v.get(name)) {
+                match self.resolve(variable)? {
+                    Value::String(text) => resolved.push_str(&text),
+                    other => return Err(Unresolved(other.to_string())),
+                }
+            } else {
+                resolved.push_str(&self.text(name)?);
+            }
+            rest = after;
+        }
+        resolved.push_str(rest);
+        Ok(resolved)
+    }
+
+    /// What a name in a template stands for: `AWS::Region`, `Table`, `Table.Arn`.
+    fn text(&self, name: &str) -> Result<String, Unresolved> {
+        let unresolved = || Unresolved(name.to_owned());
+        match name {
+            "AWS::Partition" => return Ok(self.partition.clone()),
+            "AWS::AccountId" => return Ok(self.account.clone()),
+            "AWS::Region" => return Ok(self.region.clone()),
+            _ => {}
+        }
+        let (logical_id, wants_arn) = name.strip_suffix(".Arn").map_or((name, false), |id| (id, true));
+        let (kind, physical_id) = self.resources.get(logical_id).ok_or_else(unresolved)?;
+        if !wants_arn {
+            return Ok(physical_id.clone());
+        }
+        let Self { partition, account, region, .. } = self;
+        let last = physical_id.rsplit('/').next().unwrap_or(physical_id);
+        Ok(match kind.as_str() {
+            "AWS::S3::Bucket" => format!("arn:{partition}:s3:::{physical_id}"),
+            "AWS::DynamoDB::Table" => format!("arn:{partition}:dynamodb:{region}:{account}:table/{physical_id}"),
+            "AWS::Lambda::Function" => format!("arn:{partition}:lambda:{region}:{account}:function:{physical_id}"),
+            "AWS::Logs::LogGroup" => format!("arn:{partition}:logs:{region}:{account}:log-group:{physical_id}:*"),
+            "AWS::SQS::Queue" => format!("arn:{partition}:sqs:{region}:{account}:{last}"),
+            _ => return Err(unresolved()),
+        })
+    }
+}
+
+fn attribute(argument: &Value) -> String {
+    match argument {
+        Value::Array(parts) => parts.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("."),
+        other => other.as_str().unwrap_or_default().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn references_of_a_policy() {
+        let row = |kind: &str, id: &str| (kind.to_owned(), id.to_owned());
+        let context = Context {
+            partition: "aws".into(),
+            account: "123456789012".into(),
+            region: "eu-central-1".into(),
+            resources: BTreeMap::from([
+                ("Table".to_owned(), row("AWS::DynamoDB::Table", "s-records")),
+                ("Queue".to_owned(), row("AWS::SQS::Queue", "https://sqs.eu-central-1.amazonaws.com/123456789012/q")),
+                ("Role".to_owned(), row("AWS::IAM::Role", "r")),
+            ]),
+        };
+        for (value, expected) in [
+            (json!({"Ref": "Table"}), json!("s-records")),
+            (json!({"Fn::GetAtt": ["Table", "Arn"]}), json!("arn:aws:dynamodb:eu-central-1:123456789012:table/s-records")),
+            (json!({"Fn::Sub": "${Queue.Arn}"}), json!("arn:aws:sqs:eu-central-1:123456789012:q")),
+            (json!({"Fn::Sub": ["arn:${AWS::Partition}:s3:::${B}/*", {"B": {"Ref": "Table"}}]}), json!("arn:aws:s3:::s-records/*")),
+            (json!({"Fn::Sub": "${!literal}"}), json!("${literal}")),
+            (json!({"a": [1, {"Ref": "AWS::Region"}]}), json!({"a": [1, "eu-central-1"]})),
+        ] {
+            assert_eq!(context.resolve(&value), Ok(expected), "{value}");
+        }
+        for value in [json!({"Ref": "Nothing"}), json!({"Fn::GetAtt": ["Role", "Arn"]}), json!({"Fn::Join": ["", []]})] {
+            assert!(context.resolve(&value).is_err(), "{value}");
+        }
+    }
+}
