@@ -233,4 +233,7 @@ pub struct Synth {
     /// Write stacks/rendered/, for all stacks
     #[arg(long)]
     pub write: bool,
+    /// Print the IAM policy that a person needs to run the provisioner on this stack
+    #[arg(long, conflicts_with_all = ["write", "check"])]
+    pub permissions: bool,
 }

@@ -7,6 +7,7 @@ pub mod put;
 pub mod records;
 pub mod down;
 pub mod redrive;
+pub mod schema;
 pub mod status;
 pub mod synth;
 pub mod up;

@@ -9,12 +9,14 @@ pub mod aws;
 pub mod cli;
 pub mod commands;
 pub mod diff;
+pub mod docs;
 pub mod error;
 pub mod event;
 pub mod gather;
 pub mod local;
 pub mod handler_build;
 pub mod log_lines;
+pub mod lint;
 pub mod names;
 pub mod package;
 pub mod plan;
@@ -44,6 +46,10 @@ pub fn run(cli: Cli, report: &Report) -> Result<()> {
         Command::Logs(args) => wait_for(commands::logs::run(global, &args, report)),
         Command::Inspect(args) => wait_for(commands::inspect::run(global, &args, report)),
         Command::Synth(args) => commands::synth::run(global, &args, report),
+        Command::Schema => {
+            commands::schema::run(report);
+            Ok(())
+        }
         _ => Ok(()),
     }
 }

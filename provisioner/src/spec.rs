@@ -1,25 +1,48 @@
 //! The stack file: YAML in, a validated [`StackSpec`] out.
+//!
+//! Three steps, each of which lists all that it finds: the text must be one YAML document ([`document`]); its keys and
+//! values must have the shape of the types below ([`shape`], which walks the JSON Schema that these types give); and
+//! what has the shape must make sense ([`rules`]). Each fault says where it stands ([`lines`]), what is wrong, and what
+//! would be right.
+
+mod document;
+mod faults;
+mod find;
+mod lines;
+mod rules;
+mod schema;
+mod shape;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Exit, Result, io};
+use crate::error::{Result, io};
 use crate::units::{Seconds, Size};
+
+pub use document::parse;
+pub use faults::{Fault, Faults};
+pub use find::{existing, root};
+pub use rules::{LOG_PERIODS, MAX_SPOOLED_FILE, PARENT_MEMORY};
+pub use schema::json_schema;
 
 /// One deployment of the pipeline, as its stack file describes it.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct StackSpec {
-    /// The stack's name: lower-case letters, digits and hyphens, at most 24 characters, beginning with a letter.
+    /// The stack's name: lower-case letters, digits and single hyphens, beginning with a letter, at most 24 characters.
+    /// Everything in AWS is named after it; to change it is to make another stack.
+    #[schemars(length(min = 1, max = 24), regex(pattern = "^[a-z][a-z0-9]*(-[a-z0-9]+)*$"), extend("examples" = ["dev"]))]
     pub name: String,
     /// The region; without it the environment's or the profile's is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$"), extend("examples" = ["eu-central-1"]))]
     pub region: Option<String>,
-    /// The only account that this stack may be deployed to, 12 digits; without it any.
+    /// The only account that this stack may be deployed to, 12 digits in quotes; without it any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^[0-9]{12}$"), extend("examples" = ["123456789012"]))]
     pub account: Option<String>,
     /// Deploys to a local emulator instead of AWS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -51,6 +74,7 @@ pub struct StackSpec {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Emulator {
     /// The port on 127.0.0.1.
+    #[schemars(range(min = 1, max = 65535))]
     pub port: u16,
 }
 
@@ -68,20 +92,24 @@ pub enum DataPolicy {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct Bucket {
-    /// Refuse requests that do not use TLS. Only a local emulator has reason to say no.
+    /// Refuse requests to bucket and queue that do not use TLS. Only a local emulator has reason to say no.
     pub require_tls: bool,
     /// Keep overwritten and deleted versions of files.
     pub versioning: bool,
     /// How long overwritten and deleted versions are kept, in whole days.
+    #[schemars(extend("examples" = ["30d"]))]
     pub keep_old_versions: Seconds,
     /// Delete files this long after their upload, in whole days; without it they stay.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = ["365d"]))]
     pub expire_files: Option<Seconds>,
     /// Only objects whose key begins so are processed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024), extend("examples" = ["incoming/"]))]
     pub prefix: Option<String>,
     /// Only objects whose key ends so are processed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024), extend("examples" = [".pdf"]))]
     pub suffix: Option<String>,
 }
 
@@ -123,10 +151,15 @@ pub enum Billing {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct Files {
-    /// Larger files are recorded as FAILED, unread.
+    /// Larger files are recorded as FAILED, unread. Beyond 384 MiB the function's temporary storage grows with it.
     pub max_size: Size,
     /// The media types that are accepted, judged by content: `type/subtype`, `type/*` or `*/*`.
-    #[schemars(with = "Vec<String>")]
+    #[schemars(
+        with = "Vec<String>",
+        length(min = 1),
+        inner(regex(pattern = "^([^/ ,*]+/([^/ ,*]+|\\*)|\\*/\\*)$")),
+        extend("examples" = [["text/*", "application/pdf"]])
+    )]
     pub allowed_types: handler_contract::FileTypes,
 }
 
@@ -148,12 +181,15 @@ pub struct Handler {
     pub architecture: Architecture,
     /// How many files are processed at once at most; without it the account's limit.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub max_concurrency: Option<u32>,
     /// How long logs are kept: one of the periods that CloudWatch Logs offers (1d, 3d, 5d, 7d, 14d, 30d, …).
+    #[schemars(extend("examples" = ["14d"]))]
     pub keep_logs: Seconds,
-    /// Memory that reading one file may take, in a process of its own.
+    /// Memory that reading one file may take, in a process of its own. The function's memory holds it and 32 MiB more.
     pub child_memory: Size,
-    /// Processor time that reading one file may take.
+    /// Processor time that reading one file may take, at most three quarters of the timeout. Seconds of a whole
+    /// processor, which a function has at 1,769 MiB.
     pub child_cpu: Seconds,
 }
 
@@ -189,6 +225,10 @@ pub enum Architecture {
 pub struct Alarm {
     /// The ARN of an SNS topic that is told; without it the alarm only shows in the console and in `status`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        regex(pattern = "^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}(\\.fifo)?$"),
+        extend("examples" = ["arn:aws:sns:eu-central-1:123456789012:alarms"])
+    )]
     pub topic: Option<String>,
 }
 
@@ -205,14 +245,9 @@ impl StackFile {
     /// Finds and reads the stack: a path to a YAML file, or a name that stands for `stacks/NAME.yaml` in this folder or
     /// one above it.
     pub fn load(stack: &str) -> Result<Self> {
-        let named = Path::new("stacks").join(format!("{stack}.yaml"));
-        let path = if named.is_file() { named } else { PathBuf::from(stack) };
+        let here = std::env::current_dir().map_err(|e| io("find", std::path::Path::new("."), e))?;
+        let path = find::stack_file(stack, &here)?;
         let text = std::fs::read_to_string(&path).map_err(|e| io("read", &path, e))?;
         Ok(Self { spec: parse(&text, &path)?, path })
     }
-}
-
-/// Reads and validates the text of a stack file.
-pub fn parse(text: &str, path: &Path) -> Result<StackSpec> {
-    serde_yaml::from_str(text).map_err(|e| Error::new(Exit::Invalid, "stack-file", format!("{}: {e}", path.display())))
 }

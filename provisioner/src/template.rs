@@ -175,6 +175,9 @@ impl Template {
     }
 
     /// The template as JSON, ending with a line feed.
+    ///
+    /// # Panics
+    /// Never: a template is made of maps with text keys, which JSON can hold.
     pub fn to_json(&self) -> String {
         let mut text = serde_json::to_string_pretty(self).expect("a template has text keys only");
         text.push('\n');
@@ -182,6 +185,9 @@ impl Template {
     }
 
     /// The template as YAML, ending with a line feed.
+    ///
+    /// # Panics
+    /// Never: a template is made of maps with text keys, which YAML can hold.
     pub fn to_yaml(&self) -> String {
         serde_yaml::to_string(self).expect("a template has text keys only")
     }

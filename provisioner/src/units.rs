@@ -95,7 +95,7 @@ impl fmt::Display for Seconds {
 }
 
 macro_rules! as_text {
-    ($type:ty, $pattern:literal, $example:literal) => {
+    ($type:ty, $format:literal, $pattern:literal, $example:literal) => {
         impl Serialize for $type {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
@@ -130,14 +130,14 @@ macro_rules! as_text {
             }
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({ "type": "string", "pattern": $pattern, "examples": [$example] })
+                schemars::json_schema!({ "type": "string", "format": $format, "pattern": $pattern, "examples": [$example] })
             }
         }
     };
 }
 
-as_text!(Size, r"^\s*[0-9]+\s*([KMGTkmgt][Ii]?)?[Bb]\s*$", "100 MiB");
-as_text!(Seconds, r"^\s*[0-9]+\s*[smhdSMHD]\s*$", "60s");
+as_text!(Size, "size-with-unit", r"^\s*[0-9]+\s*([KMGTkmgt][Ii]?)?[Bb]\s*$", "100 MiB");
+as_text!(Seconds, "time-with-unit", r"^\s*[0-9]+\s*[smhdSMHD]\s*$", "60s");
 
 #[cfg(test)]
 mod tests {

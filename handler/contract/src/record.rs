@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::metadata::Field;
 use crate::{ErrorCode, Metadata, Timestamp, Upload, table};
 
 /// What became of a file.
@@ -137,7 +138,36 @@ pub struct Record {
 /// The type of what nobody recognises (RFC 2046, section 4.5.1).
 pub const UNKNOWN_TYPE: &str = "application/octet-stream";
 
+macro_rules! fields {
+    ($($name:literal: $kind:literal, $unit:literal, $files:literal, $meaning:literal;)+) => {
+        &[$(Field { name: $name, kind: $kind, unit: $unit, files: $files, meaning: $meaning }),+]
+    };
+}
+
 impl Record {
+    /// All attributes beside those of [`Metadata`], in the order of the documentation.
+    pub const FIELDS: &[Field] = fields! {
+        "documentId": "text", "UUID, version 5", "all", "The partition key. It follows from bucket, key and version (or sequencer), so an event that comes twice finds its own record.";
+        "fileName": "text", "", "all", "The last part of the object's key.";
+        "fileType": "text", "MIME", "all", "The media type by content; application/octet-stream where it is not known.";
+        "fileSize": "number", "bytes", "all", "The size.";
+        "status": "text", "SUCCESS or FAILED", "all", "What became of the file.";
+        "uploadedAt": "text", "ISO 8601, UTC, milliseconds", "all", "When the object was put, by the event. The sort key of every index.";
+        "bucket": "text", "", "all", "The bucket.";
+        "objectKey": "text", "", "all", "The object's whole key.";
+        "versionId": "text", "", "buckets that keep versions", "The object's version.";
+        "eTag": "text", "", "all that have one", "The object's ETag, without quotes.";
+        "sequencer": "text", "hexadecimal", "events of S3", "Orders the events of one key.";
+        "sha256": "text", "hexadecimal", "files read to their end", "The content's SHA-256.";
+        "errorCode": "text", "see error-codes.md", "FAILED", "Why the file failed, for programs.";
+        "errorMessage": "text", "", "FAILED", "Why the file failed, for people.";
+        "processedAt": "text", "ISO 8601, UTC, milliseconds", "all", "When the handler wrote the record.";
+        "handlerVersion": "text", "", "all", "The handler's version.";
+        "recentShard": "text", "00 to 31", "all", "The partition of the index `recent`.";
+        "failureShard": "text", "day#shard", "FAILED", "The partition of the index `failures`.";
+        "objectShard": "text", "shard#bucket/key", "all", "The partition of the index `by-object`.";
+    };
+
     /// The record of one upload. Everything in it follows from the arguments.
     pub fn new(upload: &Upload, findings: Findings, processed_at: Timestamp, handler_version: &str) -> Self {
         let id = upload.document_id();
@@ -167,5 +197,38 @@ impl Record {
             failure_shard: (status == Status::Failed).then(|| table::failure_shard(upload.uploaded_at.day(), id)),
             object_shard: table::object_shard(&upload.bucket, &upload.key, id),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_names_every_attribute_that_a_record_can_have() {
+        let upload = Upload {
+            bucket: "b".into(),
+            key: "a/c.txt".into(),
+            version_id: Some("v".into()),
+            e_tag: Some("e".into()),
+            sequencer: Some("01".into()),
+            size: None,
+            uploaded_at: Timestamp::parse("2026-11-22T16:33:49Z").unwrap(),
+        };
+        let findings = Findings {
+            file_type: None,
+            file_size: 1,
+            sha256: Some("00".into()),
+            metadata: Metadata::default(),
+            failure: Some(Failure::new(ErrorCode::Malformed, "is not whole")),
+        };
+        let processed_at = upload.uploaded_at.clone();
+        let item = serde_json::to_value(Record::new(&upload, findings, processed_at, "1")).unwrap();
+        let mut written: Vec<_> = item.as_object().unwrap().keys().map(String::as_str).collect();
+        let mut documented: Vec<_> = Record::FIELDS.iter().map(|field| field.name).collect();
+        assert_eq!(documented[..6], ["documentId", "fileName", "fileType", "fileSize", "status", "uploadedAt"]);
+        written.sort_unstable();
+        documented.sort_unstable();
+        assert_eq!(written, documented);
     }
 }

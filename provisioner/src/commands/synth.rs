@@ -1,15 +1,139 @@
-//! `provisioner synth`
+//! `provisioner synth`: templates and what else is generated, printed, written or compared.
+
+use std::path::{Path, PathBuf};
 
 use crate::cli::{Global, Synth};
-use crate::error::Result;
+use crate::error::{Error, Exit, Result, io};
+use crate::lint::{self, Severity};
 use crate::report::Report;
-use crate::spec::StackFile;
-use crate::template;
+use crate::spec::{self, StackFile};
+use crate::template::{self, Template};
+use crate::{docs, template::policy};
 
-/// Prints the stack's template: YAML, or JSON with `--json`.
-pub fn run(global: &Global, _args: &Synth, report: &Report) -> Result<()> {
-    let stack = StackFile::load(&global.stack)?;
-    let template = template::build(&stack.spec);
+/// Prints the stack's template, or its deployer's permissions; or writes or compares everything that is generated.
+pub fn run(global: &Global, args: &Synth, report: &Report) -> Result<()> {
+    if args.write || args.check {
+        let here = std::env::current_dir().map_err(|e| io("find", Path::new("."), e))?;
+        let root = spec::root(&here).ok_or_else(|| {
+            Error::new(Exit::Invalid, "no-stack", format!("no folder stacks/ stands in {} or above it", here.display()))
+                .hint("Change to the project's folder.")
+        })?;
+        let generated = generate(&root, report)?;
+        return if args.write { write(&generated, report) } else { check(&generated, report) };
+    }
+    let StackFile { path, spec } = StackFile::load(&global.stack)?;
+    if args.permissions {
+        let region = global.region.as_deref().or(spec.region.as_deref());
+        report.text(&policy::provisioner().for_caller(&spec.name, spec.account.as_deref(), region).to_json());
+        return Ok(());
+    }
+    let template = linted(&path, &spec, report)?;
     report.text(&if report.is_json() { template.to_json() } else { template.to_yaml() });
     Ok(())
+}
+
+/// The template, unless AWS would refuse it.
+fn linted(path: &Path, spec: &spec::StackSpec, report: &Report) -> Result<Template> {
+    let template = template::build(spec);
+    let findings = lint::check(spec, &template);
+    for finding in findings.iter().filter(|finding| finding.severity == Severity::Warning) {
+        report.narrate(&format!("{} {}: {finding}", report.style.warn("warning:"), path.display()));
+    }
+    lint::refuse(&findings)?;
+    Ok(template)
+}
+
+/// Everything that is generated, and what no longer is.
+struct Generated {
+    files: Vec<(PathBuf, String)>,
+    /// Templates of stacks that are gone.
+    orphans: Vec<PathBuf>,
+}
+
+fn generate(root: &Path, report: &Report) -> Result<Generated> {
+    let stacks = root.join("stacks");
+    let rendered = stacks.join("rendered");
+    let mut files = vec![(stacks.join("stack.schema.json"), spec::json_schema())];
+    for path in spec::existing(root)? {
+        let Some(name) = path.file_name() else { continue };
+        let text = std::fs::read_to_string(&path).map_err(|e| io("read", &path, e))?;
+        let spec = spec::parse(&text, &path)?;
+        let template = linted(&path, &spec, report)?;
+        let note = format!(
+            "# Generated from stacks/{} by `provisioner synth --write`. Do not edit.\n",
+            name.to_string_lossy()
+        );
+        files.push((rendered.join(name), note + &template.to_yaml()));
+    }
+    // A project of stack files alone has no use for pages about the handler; the workspace that builds it has.
+    let pages = root.join("docs");
+    if root.join("handler/contract").is_dir() {
+        files.push((pages.join("record.md"), docs::record()));
+        files.push((pages.join("error-codes.md"), docs::error_codes()));
+    }
+    let orphans =
+        yaml_files(&rendered)?.into_iter().filter(|path| files.iter().all(|(file, _)| file != path)).collect();
+    Ok(Generated { files, orphans })
+}
+
+fn yaml_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match folder.read_dir() {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(io("list", folder, e)),
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|e| io("list", folder, e))?.path();
+        if path.extension().is_some_and(|extension| extension == "yaml") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// The file's text; `None` if there is no such file.
+fn current(path: &Path) -> Result<Option<String>> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(io("read", path, e)),
+    }
+}
+
+fn write(generated: &Generated, report: &Report) -> Result<()> {
+    for (path, text) in &generated.files {
+        if current(path)?.as_ref() == Some(text) {
+            continue;
+        }
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|e| io("create", folder, e))?;
+        }
+        std::fs::write(path, text).map_err(|e| io("write", path, e))?;
+        report.narrate(&format!("wrote {}", path.display()));
+    }
+    for path in &generated.orphans {
+        std::fs::remove_file(path).map_err(|e| io("remove", path, e))?;
+        report.narrate(&format!("removed {}, whose stack is gone", path.display()));
+    }
+    Ok(())
+}
+
+fn check(generated: &Generated, report: &Report) -> Result<()> {
+    let mut stale = Vec::new();
+    for (path, text) in &generated.files {
+        match current(path)? {
+            Some(found) if found == *text => {}
+            Some(_) => stale.push(format!("{} is stale", path.display())),
+            None => stale.push(format!("{} is missing", path.display())),
+        }
+    }
+    stale.extend(generated.orphans.iter().map(|path| format!("{} belongs to no stack", path.display())));
+    if stale.is_empty() {
+        report.narrate(&format!("{} generated files are up to date", generated.files.len()));
+        return Ok(());
+    }
+    Err(Error::new(Exit::Invalid, "stale", format!("generated files are not up to date:\n{}", stale.join("\n")))
+        .hint("Run: provisioner synth --write"))
 }

@@ -61,10 +61,10 @@ pub enum OneOrMore<T> {
 
 impl<T> OneOrMore<T> {
     /// The entries.
-    pub fn iter(&self) -> std::slice::Iter<'_, T> {
+    pub fn as_slice(&self) -> &[T] {
         match self {
-            Self::One(one) => std::slice::from_ref(one).iter(),
-            Self::More(more) => more.iter(),
+            Self::One(one) => std::slice::from_ref(one),
+            Self::More(more) => more,
         }
     }
 
@@ -84,11 +84,6 @@ macro_rules! policies {
                 parse($file, include_str!(concat!("../../../policies/", $file)))
             }
         )+
-
-        #[cfg(test)]
-        fn all() -> Vec<(&'static str, Document)> {
-            vec![$(($file, $name())),+]
-        }
     };
 }
 
@@ -154,6 +149,9 @@ impl Document {
     }
 
     /// The document as JSON, ending with a line feed.
+    ///
+    /// # Panics
+    /// Never: a policy is texts in lists and maps with text keys, which JSON can hold.
     pub fn to_json(&self) -> String {
         let mut text = serde_json::to_string_pretty(self).expect("a policy has text keys only");
         text.push('\n');

@@ -1,6 +1,8 @@
 //! The resource types in use, and of each the properties in use. Names and meanings are those of the CloudFormation
 //! resource reference.
 
+#![expect(clippy::struct_field_names, reason = "the names are CloudFormation's")]
+
 pub(crate) mod cloudwatch;
 pub(crate) mod dynamodb;
 pub(crate) mod iam;

@@ -1,6 +1,15 @@
-//! The program as people run it, against the real emulator.
+//! Tests of the provisioner from outside.
 //!
-//! Each test has its own emulator port, data folder and stack files, and stops what it started, also when it fails.
+//! Those in `local` run it against the real emulator, as people do: each has its own port, data folder and stack files,
+//! and stops what it started, also when it fails. The others need no service.
 
 mod local;
+mod spec;
+mod specs;
+mod template;
 mod world;
+
+/// The workspace's folder.
+fn root() -> &'static std::path::Path {
+    std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}

@@ -1,0 +1,108 @@
+//! Where stack files stand.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Exit, Result, io};
+
+/// The folder of stack files, beside which the rest of a project stands.
+const STACKS: &str = "stacks";
+
+/// The file that a name or a path on the command line means.
+pub(super) fn stack_file(stack: &str, here: &Path) -> Result<PathBuf> {
+    let is_path = stack.contains(std::path::is_separator)
+        || Path::new(stack).extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+    if is_path {
+        let path = PathBuf::from(stack);
+        return if here.join(&path).is_file() {
+            Ok(path)
+        } else {
+            Err(Error::new(Exit::Invalid, "no-stack", format!("there is no stack file {stack}"))
+                .hint("Name a stack in stacks/ or the path of a stack file: --stack dev, --stack path/to/dev.yaml"))
+        };
+    }
+    let Some(root) = root(here) else {
+        return Err(Error::new(
+            Exit::Invalid,
+            "no-stack",
+            format!("there is no stack {stack}: no folder {STACKS}/ stands in {} or above it", here.display()),
+        )
+        .hint("Change to the project's folder, or name the path of a stack file: --stack path/to/dev.yaml"));
+    };
+    let path = root.join(STACKS).join(format!("{stack}.yaml"));
+    if here.join(&path).is_file() {
+        return Ok(path);
+    }
+    let names: Vec<String> = existing(&here.join(&root))?
+        .iter()
+        .filter_map(|file| file.file_stem().map(|name| name.to_string_lossy().into_owned()))
+        .collect();
+    let hint = if names.is_empty() {
+        format!("{} holds no stack file yet.", root.join(STACKS).display())
+    } else {
+        format!("Stacks that are there: {}", names.join(", "))
+    };
+    Err(Error::new(Exit::Invalid, "no-stack", format!("there is no stack {stack}: {} does not exist", path.display()))
+        .hint(hint))
+}
+
+/// The nearest folder, from this one upwards, that holds a folder `stacks`; relative to this one.
+pub fn root(here: &Path) -> Option<PathBuf> {
+    let up = here.ancestors().position(|folder| folder.join(STACKS).is_dir())?;
+    Some(std::iter::repeat_n("..", up).collect())
+}
+
+/// The stack files of a project, by name.
+pub fn existing(root: &Path) -> Result<Vec<PathBuf>> {
+    let folder = root.join(STACKS);
+    let read = |e| io("list", &folder, e);
+    let mut files = Vec::new();
+    for entry in folder.read_dir().map_err(read)? {
+        let path = entry.map_err(read)?.path();
+        if path.is_file() && path.extension().is_some_and(|extension| extension == "yaml") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn project() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("stacks/rendered")).unwrap();
+        std::fs::create_dir_all(dir.path().join("deep/er")).unwrap();
+        for name in ["stacks/dev.yaml", "stacks/prod.yaml", "stacks/notes.txt", "stacks/rendered/dev.yaml", "own.yml"] {
+            std::fs::write(dir.path().join(name), "").unwrap();
+        }
+        dir
+    }
+
+    #[test]
+    fn names_stand_for_files_here_and_above_and_paths_for_themselves() {
+        let dir = project();
+        for (stack, here, expected) in [
+            ("dev", "", "stacks/dev.yaml"),
+            ("prod", "deep/er", "../../stacks/prod.yaml"),
+            ("own.yml", "", "own.yml"),
+            ("../own.yml", "deep", "../own.yml"),
+            ("stacks/dev.yaml", "", "stacks/dev.yaml"),
+        ] {
+            assert_eq!(stack_file(stack, &dir.path().join(here)).unwrap(), Path::new(expected), "{stack} in {here:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_told_with_what_is() {
+        let dir = project();
+        let error = stack_file("prd", &dir.path().join("deep")).unwrap_err();
+        assert_eq!(error.message, "there is no stack prd: ../stacks/prd.yaml does not exist");
+        assert_eq!(error.hint.as_deref(), Some("Stacks that are there: dev, prod"));
+        assert_eq!(error.exit, Exit::Invalid);
+        assert!(stack_file("./no.yaml", dir.path()).unwrap_err().message.contains("./no.yaml"));
+        let nowhere = tempfile::tempdir().unwrap();
+        assert!(stack_file("dev", nowhere.path()).unwrap_err().message.contains("no folder stacks/"));
+    }
+}

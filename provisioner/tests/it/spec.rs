@@ -1,0 +1,283 @@
+//! Stack files: what is read, and what is refused with which words.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+use provisioner::error::Exit;
+use provisioner::spec::{StackFile, StackSpec, json_schema, parse};
+
+use crate::root;
+use crate::specs::{any_spec, spec};
+
+/// The message for a file that is refused.
+fn refused(text: &str) -> String {
+    let error = parse(text, Path::new("stacks/dev.yaml")).expect_err(text);
+    assert_eq!((error.exit, error.code), (Exit::Invalid, "stack-file"));
+    error.message
+}
+
+/// The first line of the only fault of a file that says the least, and these lines more.
+fn fault(more: &str) -> String {
+    let message = refused(&format!("name: dev\ndata: delete\n{more}"));
+    let faults: Vec<&str> = message.lines().filter(|line| line.starts_with("stacks/")).collect();
+    assert_eq!(faults.len(), 1, "{message}");
+    faults[0].strip_prefix("stacks/dev.yaml").unwrap().to_owned()
+}
+
+#[test]
+fn the_shipped_stacks_are_read_and_name_the_schema() {
+    for name in ["dev", "prod", "local"] {
+        let path = root().join(format!("stacks/{name}.yaml"));
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text.lines().next(), Some("# yaml-language-server: $schema=stack.schema.json"));
+        let stack = StackFile::load(path.to_str().unwrap()).unwrap();
+        assert_eq!(stack.spec.name, name);
+        assert_eq!(stack.spec.emulator.is_some(), name == "local");
+    }
+}
+
+#[test]
+fn the_least_file_has_the_defaults_of_the_schema() {
+    let schema: serde_json::Value = serde_json::from_str(&json_schema()).unwrap();
+    let spec = serde_json::to_value(spec("")).unwrap();
+    for group in ["bucket", "table", "files", "handler", "alarm"] {
+        assert_eq!(schema["properties"][group]["default"], spec[group], "{group}");
+    }
+}
+
+#[test]
+fn every_fault_tells_where_what_and_what_would_be_right() {
+    for (more, expected) in [
+        // Keys
+        ("handler:\n  memroy: 1 GiB", ":4:3: handler.memroy: is no key that is known here; did you mean `memory`?"),
+        (
+            "bucket: {require-tls: no}",
+            ":3:10: bucket.require-tls: is no key that is known here; did you mean `requireTls`?",
+        ),
+        (
+            "colour: blue",
+            ":3:1: colour: is no key that is known here; known are account, alarm, bucket, data, emulator, ",
+        ),
+        ("bucket:\n  <<: {versioning: true}", ":4:3: bucket.<<: is no key that is known here"),
+        ("emulator: {}", ":3:1: emulator.port: is missing (The port on 127.0.0.1)"),
+        // Kinds
+        (
+            "handler: 256 MiB",
+            ":3:10: handler: \"256 MiB\" stands where further keys are expected, like `architecture:`",
+        ),
+        ("handler:", ":3:1: handler: has no value; give it one, or leave the key out"),
+        ("handler:\n  memory: [1 GiB, 2 GiB]", ":4:11: handler.memory: holds several values where one is expected"),
+        ("bucket:\n  versioning: yes", ":4:15: bucket.versioning: \"yes\" is not true or false"),
+        ("account: 123456789012", ":3:10: account: 123456789012 is not text; put it in quotes: \"123456789012\""),
+        ("tags:\n  cost: 12", ":4:9: tags.cost: 12 is not text; put it in quotes: \"12\""),
+        ("tags:\n  12: cost", ":4:3: tags.12: 12 is not text; put it in quotes: \"12\""),
+        (
+            "files:\n  allowedTypes: text/*",
+            ":4:17: files.allowedTypes: \"text/*\" is not a list; write it between brackets",
+        ),
+        ("handler:\n  memory: !big 1 GiB", ":4:11: handler.memory: !big is a YAML tag"),
+        // Choices and amounts
+        (
+            "table: {billing: ondemand}",
+            ":3:18: table.billing: \"ondemand\" is not one of free-tier, on-demand; did you mean on-demand?",
+        ),
+        ("handler:\n  architecture: x86", ":4:17: handler.architecture: \"x86\" is not one of x86_64, arm64"),
+        (
+            "handler:\n  memory: 256",
+            ":4:11: handler.memory: \"256\" is not a size; write a whole number and a unit, like 100 MiB",
+        ),
+        (
+            "handler:\n  timeout: 1 minute",
+            ":4:12: handler.timeout: \"1 minute\" is not a time; write a whole number and a unit",
+        ),
+        ("emulator: {port: 70000}", ":3:18: emulator.port: 70000 is not a whole number from 1 to 65535"),
+        ("emulator: {port: 0}", ":3:18: emulator.port: 0 is not a whole number from 1 to 65535"),
+        (
+            "handler: {maxConcurrency: -1}",
+            ":3:27: handler.maxConcurrency: -1 is not a whole number from 1 to 4294967295",
+        ),
+        ("files:\n  allowedTypes:\n    - text/*\n    - pdf", ":6:7: files.allowedTypes.1: \"pdf\" is not a media type"),
+        ("files:\n  allowedTypes: []", ":4:17: files.allowedTypes: names nothing"),
+        // Sense
+        ("region: Frankfurt", ":3:9: region: \"Frankfurt\" is not a region; write its code, like eu-central-1"),
+        ("region: eu-1", ":3:9: region: \"eu-1\" is not a region"),
+        ("account: '1234'", ":3:10: account: \"1234\" is not an account's number; write its 12 digits in quotes"),
+        ("bucket:\n  keepOldVersions: 36h", ":4:20: bucket.keepOldVersions: \"36h\" is not a number of whole days"),
+        ("bucket:\n  expireFiles: 0d", ":4:16: bucket.expireFiles: \"0d\" is not a number of whole days"),
+        ("bucket:\n  prefix: ''", ":4:11: bucket.prefix: \"\" fits every key"),
+        ("files:\n  maxSize: 0 B", ":4:12: files.maxSize: \"0 B\" accepts no file"),
+        (
+            "files:\n  maxSize: 11 GiB",
+            ":4:12: files.maxSize: \"11 GiB\" is more than the 10112 MiB of temporary storage",
+        ),
+        (
+            "files: {maxSize: 6 TiB, allowedTypes: [text/*]}",
+            ":3:18: files.maxSize: \"6 TiB\" is more than the largest object",
+        ),
+        (
+            "handler:\n  memory: 100 MB",
+            ":4:11: handler.memory: \"100 MB\" is not between 128 MiB and 10,240 MiB, in whole MiB",
+        ),
+        ("handler:\n  memory: 11 GiB", ":4:11: handler.memory: \"11 GiB\" is not between 128 MiB and 10,240 MiB"),
+        ("handler:\n  timeout: 2s", ":4:12: handler.timeout: \"2s\" is not between 3s and 900s (15m)"),
+        ("handler:\n  timeout: 1h", ":4:12: handler.timeout: \"1h\" is not between 3s and 900s (15m)"),
+        (
+            "handler:\n  keepLogs: 10d",
+            ":4:13: handler.keepLogs: \"10d\" is not a period that CloudWatch Logs offers: 1d, 3d, 5d, 7d",
+        ),
+        (
+            "handler:\n  childMemory: 250 MiB",
+            ":4:16: handler.childMemory: \"250 MiB\" does not fit into the function's 256 MiB with 32 MiB for the function itself; write at most 224 MiB, or give `memory` 282 MiB",
+        ),
+        ("handler:\n  childMemory: 1 MiB", ":4:16: handler.childMemory: \"1 MiB\" is less than the 16 MiB"),
+        (
+            "handler:\n  childCpu: 46s",
+            ":4:13: handler.childCpu: \"46s\" is more than the 45s that a file may take, three quarters of `timeout`",
+        ),
+        (
+            "handler:\n  timeout: 5s",
+            ":3:1: handler.childCpu: \"5s\", the default, is more than the 3s that a file may take",
+        ),
+        ("handler:\n  childCpu: 0s", ":4:13: handler.childCpu: \"0s\" reads no file"),
+        ("alarm:\n  topic: alarms", ":4:10: alarm.topic: \"alarms\" is not the ARN of an SNS topic"),
+        (
+            "alarm: {topic: 'arn:aws:sqs:eu-west-1:123456789012:q'}",
+            ":3:16: alarm.topic: \"arn:aws:sqs:eu-west-1:123456789012:q\" is not the ARN",
+        ),
+        (
+            "region: eu-west-3\nalarm:\n  topic: arn:aws:sns:eu-west-1:123456789012:q",
+            ":5:10: alarm.topic: \"arn:aws:sns:eu-west-1:123456789012:q\" is in eu-west-1, and an alarm tells topics of its own region only: eu-west-3",
+        ),
+        ("tags:\n  aws:stage: dev", ":4:3: tags.aws:stage: begins with `aws:`"),
+        ("tags:\n  a: b\n  A: c", ":4:3: tags.a: differs from the tag \"A\" only in letter case"),
+        ("tags:\n  a*: b", ":4:3: tags.a*: holds a character that tags do not take"),
+        ("tags:\n  a: b?", ":4:6: tags.a: \"b?\" holds a character that tags do not take"),
+    ] {
+        let found = fault(more);
+        assert!(found.starts_with(expected), "{more}\n   gave {found}\n wanted {expected}");
+    }
+}
+
+#[test]
+fn lengths_are_held_to_their_limits() {
+    let long = |n: usize| "x".repeat(n);
+    for (fits, too_long, part) in [
+        (
+            format!("bucket: {{prefix: {}}}", long(1024)),
+            format!("bucket: {{prefix: {}}}", long(1025)),
+            "has 1025 bytes",
+        ),
+        (
+            format!("bucket: {{suffix: {}}}", long(1024)),
+            format!("bucket: {{suffix: {}}}", long(1025)),
+            "has 1025 bytes",
+        ),
+        (format!("tags: {{{}: a}}", long(128)), format!("tags: {{{}: a}}", long(129)), "has 129 characters"),
+        (format!("tags: {{a: {}}}", long(256)), format!("tags: {{a: {}}}", long(257)), "has 257 characters"),
+    ] {
+        spec(&fits);
+        assert!(fault(&too_long).contains(part), "{}", fault(&too_long));
+    }
+    let tags = |n: usize| (0..n).map(|n| format!("  key{n}: v\n")).collect::<String>();
+    spec(&format!("tags:\n{}", tags(50)));
+    assert!(fault(&format!("tags:\n{}", tags(51))).contains("holds 51 tags"));
+}
+
+#[test]
+fn names_are_those_that_every_service_takes() {
+    let name = |name: &str| parse(&format!("name: {name}\ndata: keep"), Path::new("x.yaml"));
+    for good in ["a", "dev", "dev-2", "a-b-c", "abcdefghijklmnopqrstuvwx"] {
+        assert!(name(good).is_ok(), "{good}");
+    }
+    for bad in ["Dev", "2dev", "-dev", "dev-", "dev--2", "dev_2", "dév", "abcdefghijklmnopqrstuvwxy", "'a b'", "''"] {
+        let message = name(bad).unwrap_err().message;
+        assert!(message.contains("is no name for a stack"), "{message}");
+    }
+}
+
+#[test]
+fn all_faults_of_a_kind_are_listed_at_once_in_the_file_s_order_with_the_place_marked() {
+    let text = "\
+name: Dev # mine
+data: delete
+handler:
+  memory: 64 MiB   # little
+  timeout: 20m
+";
+    assert_eq!(
+        refused(text),
+        "\
+stacks/dev.yaml:1:7: name: \"Dev\" is no name for a stack; write lower-case letters, digits and single hyphens, \
+beginning with a letter and not ending with a hyphen, at most 24 characters
+    1 | name: Dev # mine
+      |       ^^^
+stacks/dev.yaml:4:11: handler.memory: \"64 MiB\" is not between 128 MiB and 10,240 MiB, in whole MiB
+    4 |   memory: 64 MiB   # little
+      |           ^^^^^^
+stacks/dev.yaml:5:12: handler.timeout: \"20m\" is not between 3s and 900s (15m)
+    5 |   timeout: 20m
+      |            ^^^"
+    );
+    let message = refused("nam: dev\nhandler:\n  memory: big\n  timout: 1s\n");
+    let places: Vec<&str> =
+        message.lines().filter_map(|l| l.strip_prefix("stacks/dev.yaml:")?.split(": ").nth(1)).collect();
+    assert_eq!(places, ["nam", "name", "data", "handler.memory", "handler.timout"], "{message}");
+}
+
+#[test]
+fn what_is_no_stack_file_at_all_is_told_plainly() {
+    for (text, expected) in [
+        ("", "stacks/dev.yaml: says nothing"),
+        ("# only a comment\n", "stacks/dev.yaml: says nothing"),
+        ("- name: dev\n", "stacks/dev.yaml: is a list"),
+        ("dev", "stacks/dev.yaml: is a single value"),
+        ("name: dev\n---\nname: prod\n", "stacks/dev.yaml: holds 2 YAML documents"),
+        ("name: dev\ndata: [keep\n", "stacks/dev.yaml:3:1: is not YAML: "),
+        ("name: dev\n\tdata: keep\n", "stacks/dev.yaml:2:1: is not YAML: "),
+        (
+            "name: dev\ndata: keep\nname: prod\n",
+            "stacks/dev.yaml:3:1: name: stands here a second time; the first is in line 1",
+        ),
+        (
+            "name: dev\ndata: keep\nbucket:\n  prefix: a\n  prefix: b\n",
+            "stacks/dev.yaml:5:3: bucket.prefix: stands here a second time; the first is in line 4",
+        ),
+    ] {
+        let message = refused(text);
+        assert!(message.starts_with(expected), "{text:?}\n   gave {message}\n wanted {expected}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn a_spec_written_and_read_is_the_same(spec in any_spec()) {
+        let text = serde_yaml::to_string(&spec).unwrap();
+        let read = parse(&text, Path::new("x.yaml"));
+        prop_assert_eq!(read.map_err(|e| e.message), Ok(spec), "{}", text);
+    }
+
+    /// Whatever value is spoiled, the fault is told at the line where it stands.
+    #[test]
+    fn a_spoiled_value_is_told_at_its_own_line(spec in any_spec(), pick in any::<prop::sample::Index>()) {
+        let text = serde_yaml::to_string(&spec).unwrap();
+        let mut lines: Vec<String> = text.lines().map(ToOwned::to_owned).collect();
+        let amounts: Vec<usize> = (0..lines.len())
+            .filter(|&n| ["keepOldVersions:", "maxSize:", "memory:", "timeout:", "keepLogs:", "childCpu:", "billing:"]
+                .iter().any(|key| lines[n].trim_start().starts_with(key)))
+            .collect();
+        let line = amounts[pick.index(amounts.len())];
+        let key = lines[line].split(':').next().unwrap().to_owned();
+        lines[line] = format!("{key}: spoiled");
+        let message = refused(&lines.join("\n"));
+        let place = format!("stacks/dev.yaml:{}:{}: ", line + 1, key.len() + 3);
+        prop_assert!(message.starts_with(&place), "{} has not {}", message, place);
+    }
+
+    /// No text makes the reader fail otherwise than with a message.
+    #[test]
+    fn any_text_is_read_or_refused(text in "([a-z]{1,6}(: |:\n  |\n|- |[{}\\[\\]|>'\"#&*!,])){0,12}") {
+        let _: Result<StackSpec, _> = parse(&text, Path::new("x.yaml"));
+    }
+}

@@ -1,0 +1,359 @@
+//! Templates and policies: that they are what reviewers see in `stacks/rendered/`, and that they hold what they promise.
+
+use assert_cmd::Command;
+use handler_contract::actions::{ACTIONS, Resource};
+use handler_contract::{Settings, table};
+use proptest::prelude::*;
+use provisioner::lint::{self, Severity};
+use provisioner::spec::{DataPolicy, StackSpec};
+use provisioner::template::policy::{self, Document};
+use provisioner::template::{self, Template};
+use serde_json::{Value, json};
+
+use crate::root;
+use crate::specs::{any_spec, spec};
+
+fn provisioner() -> Command {
+    let mut command = Command::cargo_bin("provisioner").unwrap();
+    command.current_dir(root()).env_remove("PROVISIONER_STACK").env("NO_COLOR", "1");
+    command
+}
+
+fn tree(spec: &StackSpec) -> Value {
+    serde_json::to_value(template::build(spec)).unwrap()
+}
+
+fn kept() -> StackSpec {
+    StackSpec { data: DataPolicy::Keep, ..spec("") }
+}
+
+/// Every text of a tree.
+fn texts(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(text) => vec![text],
+        Value::Array(list) => list.iter().flat_map(texts).collect(),
+        Value::Object(object) => object.values().flat_map(texts).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn what_is_committed_is_what_would_be_generated() {
+    provisioner().args(["synth", "--check"]).assert().success();
+}
+
+#[test]
+fn check_names_what_is_stale_missing_or_left_over_and_write_mends_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let rendered = dir.path().join("stacks/rendered");
+    std::fs::create_dir_all(&rendered).unwrap();
+    std::fs::write(dir.path().join("stacks/one.yaml"), "name: one\ndata: delete\n").unwrap();
+    std::fs::write(rendered.join("one.yaml"), "old").unwrap();
+    std::fs::write(rendered.join("gone.yaml"), "old").unwrap();
+    let run = |flag: &str| provisioner().current_dir(dir.path()).args(["synth", flag]).assert();
+    let refused = run("--check").code(3);
+    let told = String::from_utf8(refused.get_output().stderr.clone()).unwrap();
+    for line in [
+        "stacks/stack.schema.json is missing",
+        "stacks/rendered/one.yaml is stale",
+        "stacks/rendered/gone.yaml belongs to no stack",
+        "provisioner synth --write",
+    ] {
+        assert!(told.contains(line), "{line} is not in {told}");
+    }
+    run("--write").success();
+    run("--check").success();
+    assert!(!rendered.join("gone.yaml").exists());
+    assert!(!dir.path().join("docs").exists(), "pages about the handler are for the workspace that builds it");
+}
+
+#[test]
+fn synth_prints_yaml_and_json_of_the_same_template() {
+    let print = |args: &[&str]| {
+        let output = provisioner().args(["synth", "-s", "prod"]).args(args).assert().success();
+        String::from_utf8(output.get_output().stdout.clone()).unwrap()
+    };
+    let yaml: Value = serde_yaml::from_str(&print(&[])).unwrap();
+    let json: Value = serde_json::from_str(&print(&["--json"])).unwrap();
+    assert_eq!(yaml, json);
+    assert_eq!(json["Resources"]["Table"]["Properties"]["TableName"], "prod-records");
+}
+
+#[test]
+fn schema_prints_what_is_committed() {
+    let output = provisioner().arg("schema").assert().success();
+    let committed = std::fs::read_to_string(root().join("stacks/stack.schema.json")).unwrap();
+    assert_eq!(String::from_utf8(output.get_output().stdout.clone()).unwrap(), committed);
+}
+
+#[test]
+fn neither_role_nor_permission_refers_to_the_bucket_and_the_bucket_waits_for_the_permission() {
+    let tree = tree(&spec(""));
+    for id in ["HandlerRole", "HandlerPermission"] {
+        let text = tree["Resources"][id].to_string();
+        assert!(!text.contains("\"Bucket\"") && !text.contains("${Bucket"), "{text}");
+    }
+    let after = &tree["Resources"]["Bucket"]["DependsOn"];
+    assert_eq!(after, &json!(["HandlerPermission", "HandlerRetries"]));
+}
+
+#[test]
+fn only_this_account_s_bucket_may_invoke() {
+    let tree = tree(&spec(""));
+    let permission = &tree["Resources"]["HandlerPermission"]["Properties"];
+    assert_eq!(permission["SourceAccount"], json!({"Ref": "AWS::AccountId"}));
+    let bucket = tree["Resources"]["Bucket"]["Properties"]["BucketName"]["Fn::Sub"].as_str().unwrap();
+    assert_eq!(permission["SourceArn"]["Fn::Sub"], format!("arn:${{AWS::Partition}}:s3:::{bucket}"));
+}
+
+#[test]
+fn logs_go_to_a_declared_group_that_the_handler_cannot_create() {
+    let tree = tree(&spec("handler: {keepLogs: 30d}"));
+    let function = &tree["Resources"]["Handler"]["Properties"];
+    assert_eq!(function["LoggingConfig"], json!({"LogFormat": "JSON", "LogGroup": {"Ref": "HandlerLogs"}}));
+    assert_eq!(tree["Resources"]["HandlerLogs"]["Properties"]["RetentionInDays"], 30);
+    assert!(!tree.to_string().contains("CreateLogGroup"));
+}
+
+#[test]
+fn failed_events_are_kept_and_tell() {
+    let tree = tree(&spec("alarm: {topic: 'arn:aws:sns:eu-west-1:123456789012:alarms'}"));
+    let retries = &tree["Resources"]["HandlerRetries"]["Properties"];
+    assert_eq!((&retries["MaximumRetryAttempts"], &retries["MaximumEventAgeInSeconds"]), (&json!(2), &json!(21_600)));
+    let queue = json!({"Fn::GetAtt": ["FailedEvents", "Arn"]});
+    assert_eq!(retries["DestinationConfig"]["OnFailure"]["Destination"], queue);
+    let alarm = &tree["Resources"]["FailedEventsAlarm"]["Properties"];
+    assert_eq!(alarm["TreatMissingData"], "notBreaching");
+    assert_eq!(alarm["AlarmActions"], json!(["arn:aws:sns:eu-west-1:123456789012:alarms"]));
+    assert_eq!(tree["Resources"]["Handler"]["Properties"]["RecursiveLoop"], "Terminate");
+}
+
+#[test]
+fn the_bucket_is_closed_clean_and_encrypted() {
+    let tree =
+        tree(&spec("bucket: {versioning: true, keepOldVersions: 9d, expireFiles: 40d, prefix: in/, suffix: .pdf}"));
+    let bucket = &tree["Resources"]["Bucket"]["Properties"];
+    let block = bucket["PublicAccessBlockConfiguration"].as_object().unwrap();
+    assert!(block.len() == 4 && block.values().all(|on| *on == true));
+    assert_eq!(bucket["OwnershipControls"]["Rules"], json!([{"ObjectOwnership": "BucketOwnerEnforced"}]));
+    assert!(bucket["BucketEncryption"].to_string().contains("AES256"));
+    assert_eq!(bucket["VersioningConfiguration"]["Status"], "Enabled");
+    let rules = &bucket["LifecycleConfiguration"]["Rules"];
+    assert_eq!(rules[0]["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"], 7);
+    assert_eq!(rules[1]["NoncurrentVersionExpiration"]["NoncurrentDays"], 9);
+    assert_eq!(rules[2]["ExpirationInDays"], 40);
+    // S3 refuses both in one bucket-wide expiration.
+    assert_eq!(rules[1].get("ExpiredObjectDeleteMarker"), None);
+    assert_eq!(
+        bucket["NotificationConfiguration"]["LambdaConfigurations"][0]["Filter"]["S3Key"]["Rules"],
+        json!([{"Name": "prefix", "Value": "in/"}, {"Name": "suffix", "Value": ".pdf"}])
+    );
+}
+
+#[test]
+fn tls_is_required_of_bucket_and_queue_unless_the_stack_file_says_no() {
+    let with = tree(&spec(""));
+    for id in ["BucketPolicy", "FailedEventsPolicy"] {
+        let statement = &with["Resources"][id]["Properties"]["PolicyDocument"]["Statement"][0];
+        assert_eq!(statement["Effect"], "Deny");
+        assert_eq!(statement["Condition"], json!({"Bool": {"aws:SecureTransport": "false"}}));
+    }
+    let without = tree(&spec("bucket: {requireTls: false}"));
+    assert!(!without.to_string().contains("SecureTransport"));
+}
+
+#[test]
+fn kept_data_survives_deletion_replacement_and_mistakes() {
+    let tree = tree(&kept());
+    for id in ["Bucket", "Table"] {
+        assert_eq!(tree["Resources"][id]["DeletionPolicy"], "RetainExceptOnCreate");
+        assert_eq!(tree["Resources"][id]["UpdateReplacePolicy"], "Retain");
+    }
+    assert_eq!(tree["Resources"]["Table"]["Properties"]["DeletionProtectionEnabled"], true);
+    let delete = self::tree(&spec("table: {pointInTimeRecovery: true}"));
+    for id in ["Bucket", "Table"] {
+        assert_eq!(delete["Resources"][id]["DeletionPolicy"], "Delete");
+    }
+    let table = &delete["Resources"]["Table"]["Properties"];
+    assert_eq!(table["DeletionProtectionEnabled"], false);
+    assert_eq!(table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true);
+}
+
+#[test]
+fn what_an_import_takes_back_is_the_data_alone() {
+    let template: Template = template::build(&kept());
+    let import = serde_json::to_value(template.kept_data()).unwrap();
+    let whole = serde_json::to_value(&template).unwrap();
+    let names: Vec<_> = import["Resources"].as_object().unwrap().keys().collect();
+    assert_eq!(names, ["Bucket", "Table"]);
+    assert_eq!(import["Resources"]["Table"], whole["Resources"]["Table"]);
+    assert_eq!(import["Resources"]["Bucket"]["DeletionPolicy"], "RetainExceptOnCreate");
+    assert!(!import.to_string().contains("Handler"), "it must stand alone: {import:#}");
+    assert_eq!((import.get("Parameters"), import.get("Outputs")), (None, None));
+}
+
+#[test]
+fn the_table_has_the_contract_s_keys_and_indexes() {
+    let on_demand = tree(&spec("table: {billing: on-demand}"));
+    let table = &on_demand["Resources"]["Table"]["Properties"];
+    assert_eq!(table["KeySchema"], json!([{"AttributeName": table::PARTITION_KEY, "KeyType": "HASH"}]));
+    assert_eq!(table["BillingMode"], "PAY_PER_REQUEST");
+    assert!(!table.to_string().contains("ProvisionedThroughput"));
+    let indexes = table["GlobalSecondaryIndexes"].as_array().unwrap();
+    for (index, expected) in indexes.iter().zip(table::INDEXES) {
+        assert_eq!(index["IndexName"], expected.name);
+        assert_eq!(
+            index["KeySchema"],
+            json!([
+                {"AttributeName": expected.partition_key, "KeyType": "HASH"},
+                {"AttributeName": table::SORT_KEY, "KeyType": "RANGE"},
+            ])
+        );
+        assert_eq!(index["Projection"]["NonKeyAttributes"], json!(table::PROJECTED));
+    }
+    assert_eq!(indexes.len(), table::INDEXES.len());
+}
+
+#[test]
+fn tags_are_on_every_resource_that_takes_them() {
+    let tree = tree(&spec("tags: {team: files}"));
+    let without = ["BucketPolicy", "HandlerPermission", "HandlerRetries", "FailedEventsPolicy"];
+    for (id, resource) in tree["Resources"].as_object().unwrap() {
+        let expected =
+            if without.contains(&id.as_str()) { Value::Null } else { json!([{"Key": "team", "Value": "files"}]) };
+        assert_eq!(resource["Properties"]["Tags"], expected, "{id}");
+    }
+}
+
+#[test]
+fn the_handler_s_policy_grants_the_contract_s_actions_on_their_resources_and_nothing_else() {
+    let tree = tree(&spec(""));
+    let document = &tree["Resources"]["HandlerRole"]["Properties"]["Policies"][0]["PolicyDocument"];
+    let arn = |resource| match resource {
+        Resource::UploadedObjects => {
+            json!({"Fn::Sub": "arn:${AWS::Partition}:s3:::dev-uploads-${AWS::AccountId}-${AWS::Region}/*"})
+        }
+        Resource::Table => json!({"Fn::GetAtt": ["Table", "Arn"]}),
+        Resource::LogStreams => json!({
+            "Fn::Sub": "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/provisioner/dev/handler:log-stream:*"
+        }),
+        Resource::FailedEvents => json!({"Fn::GetAtt": ["FailedEvents", "Arn"]}),
+    };
+    let mut granted = Vec::new();
+    for statement in document["Statement"].as_array().unwrap() {
+        assert_eq!(statement["Effect"], "Allow");
+        let actions = match &statement["Action"] {
+            Value::Array(list) => list.clone(),
+            one => vec![one.clone()],
+        };
+        granted.extend(actions.into_iter().map(|action| (action, statement["Resource"].clone())));
+    }
+    let wanted: Vec<_> = ACTIONS.iter().map(|action| (json!(action.name), arn(action.on))).collect();
+    assert_eq!(granted, wanted);
+}
+
+#[test]
+fn no_policy_allows_a_whole_service_or_an_action_on_everything() {
+    let policies: [(&str, Document); 3] = [
+        ("handler-trust.json", policy::handler_trust()),
+        ("handler.json", policy::handler()),
+        ("provisioner.json", policy::provisioner()),
+    ];
+    for (file, document) in policies {
+        for statement in document.statements() {
+            assert_eq!(statement.effect, "Allow");
+            for action in statement.action.as_slice() {
+                assert!(!action.contains('*'), "{file}: {}: {action}", statement.sid);
+            }
+            for resource in statement.resource.iter().flat_map(policy::OneOrMore::as_slice) {
+                // One whole attribute, like a table's ARN, names one resource.
+                if resource.starts_with("${") && resource.ends_with(".Arn}") {
+                    continue;
+                }
+                let arn = resource.replace("AWS::", "");
+                let last = arn.splitn(6, ':').nth(5).unwrap_or("*");
+                assert!(last.contains(|c: char| c.is_alphabetic()), "{file}: {}: {resource}", statement.sid);
+            }
+        }
+    }
+    for document in [policy::bucket(), policy::queue()] {
+        assert!(document.statements().iter().all(|statement| statement.effect == "Deny"));
+    }
+}
+
+#[test]
+fn who_runs_the_provisioner_gets_a_policy_that_iam_takes() {
+    let known = policy::provisioner().for_caller("prod", Some("123456789012"), Some("cn-north-1")).to_json();
+    assert!(!known.contains("${"), "{known}");
+    assert!(known.contains("\"arn:aws-cn:dynamodb:cn-north-1:123456789012:table/prod-records\""), "{known}");
+    let open = policy::provisioner().for_caller("prod", None, None).to_json();
+    assert!(open.contains("\"arn:aws:s3:::prod-uploads-${aws:PrincipalAccount}-*/*\""), "{open}");
+    assert_eq!(open.replace("${aws:PrincipalAccount}", "").matches("${").count(), 0);
+    // IAM quotas: characters of a managed policy, white space left out.
+    let length = |text: &str| text.chars().filter(|c| !c.is_whitespace()).count();
+    let longest = policy::provisioner().for_caller(&"x".repeat(24), None, Some("ap-southeast-1")).to_json();
+    assert!(length(&longest) <= 6_144, "{}", length(&longest));
+    let page = std::fs::read_to_string(root().join("docs/permissions.md")).unwrap();
+    for statement in policy::provisioner().statements() {
+        assert!(
+            page.contains(&format!("| `{}` |", statement.sid)),
+            "docs/permissions.md does not explain {}",
+            statement.sid
+        );
+    }
+    let printed =
+        provisioner().args(["synth", "-s", "dev", "--permissions", "--region", "eu-west-3"]).assert().success();
+    let printed: Value = serde_json::from_slice(&printed.get_output().stdout).unwrap();
+    assert!(texts(&printed).contains(&"arn:aws:sqs:eu-west-3:${aws:PrincipalAccount}:dev-failed-events"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn every_valid_spec_gives_a_template_that_aws_takes(spec in any_spec()) {
+        let template = template::build(&spec);
+        let errors: Vec<_> =
+            lint::check(&spec, &template).into_iter().filter(|f| f.severity == Severity::Error).collect();
+        prop_assert_eq!(errors, vec![]);
+    }
+
+    #[test]
+    fn json_and_yaml_say_the_same(spec in any_spec()) {
+        let template = template::build(&spec);
+        let json: Value = serde_json::from_str(&template.to_json()).unwrap();
+        let yaml: Value = serde_yaml::from_str(&template.to_yaml()).unwrap();
+        prop_assert_eq!(json, yaml);
+    }
+
+    #[test]
+    fn no_arn_is_bound_to_a_partition_an_account_or_a_region(spec in any_spec()) {
+        let mut spec = spec;
+        spec.alarm.topic = None;
+        spec.tags.clear();
+        let tree = tree(&spec);
+        for text in texts(&tree) {
+            prop_assert!(!text.contains("arn:") || text.starts_with("arn:${AWS::Partition}:"), "{}", text);
+            prop_assert!(!text.contains("amazonaws.com") || text.ends_with(".amazonaws.com") && !text.contains('/'), "{}", text);
+            prop_assert!(spec.account.as_ref().is_none_or(|account| !text.contains(account.as_str())), "{}", text);
+        }
+    }
+
+    #[test]
+    fn the_handler_reads_the_settings_that_the_template_writes(spec in any_spec()) {
+        let tree = tree(&spec);
+        let function = &tree["Resources"]["Handler"]["Properties"];
+        let variables = function["Environment"]["Variables"].as_object().unwrap();
+        let settings = Settings::parse(variables.iter().map(|(name, value)| (name, value.as_str().unwrap()))).unwrap();
+        prop_assert_eq!(&settings.table_name, tree["Resources"]["Table"]["Properties"]["TableName"].as_str().unwrap());
+        prop_assert_eq!(settings.max_file_size, spec.files.max_size.0);
+        prop_assert_eq!(&settings.allowed_types, &spec.files.allowed_types);
+        // What a child may use lies within what the function has.
+        let mib = |value: &Value| value.as_u64().unwrap() << 20;
+        prop_assert!(settings.limits.memory < mib(&function["MemorySize"]));
+        prop_assert!(settings.limits.spool < mib(&function["EphemeralStorage"]["Size"]));
+        prop_assert!(settings.limits.spool >= spec.files.max_size.0);
+        prop_assert!(u64::from(settings.limits.wall_seconds) < function["Timeout"].as_u64().unwrap());
+        prop_assert!(settings.limits.cpu_seconds <= settings.limits.wall_seconds);
+    }
+}
