@@ -3,8 +3,8 @@
 pub mod down;
 pub mod redrive;
 pub mod status;
-pub mod up;
 pub mod synth;
+pub mod up;
 
 use crate::aws::{Aws, Target};
 use crate::cli::Global;

@@ -86,10 +86,12 @@ impl PackageError {
                 architecture_name(*wanted),
                 if *wanted == Architecture::Arm64 { " --arm64" } else { "" }
             ),
-            Self::Interpreter(_) | Self::Glibc { .. } => "It was built on a system that is newer than the runtime, or for \
+            Self::Interpreter(_) | Self::Glibc { .. } => {
+                "It was built on a system that is newer than the runtime, or for \
                  another C library. Build it with cargo zigbuild or cargo lambda, which link against an older one, or \
                  as a static executable: cargo build --profile lambda -p handler --target x86_64-unknown-linux-musl."
-                .into(),
+                    .into()
+            }
             Self::TooLarge(_) => "Strip debug information (the profile `lambda` does).".into(),
         }
     }
@@ -323,7 +325,7 @@ mod tests {
         let mut archive = zip::ZipArchive::new(Cursor::new(&package.zip)).unwrap();
         assert_eq!(archive.len(), 1);
         let entry = archive.by_index(0).unwrap();
-        assert_eq!(entry.name(), "bootstrap");
+        assert_eq!(entry.name().unwrap(), "bootstrap");
         assert_eq!(entry.unix_mode().map(|mode| mode & 0o777), Some(0o755));
         assert_eq!(entry.last_modified().map(|time| time.to_string()), Some("1980-01-01 00:00:00".into()));
     }

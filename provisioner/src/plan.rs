@@ -142,9 +142,7 @@ pub fn decide(desired: &Desired, observed: &Observed) -> Plan {
     match stack.status.phase() {
         Phase::Absent => create(desired, observed),
         Phase::Ready => with_change_set(Operation::Update, observed),
-        Phase::Running => {
-            Plan::Attach { stack: arn, operation: stack.status.operation().unwrap_or(Operation::Update) }
-        }
+        Phase::Running => Plan::Attach { stack: arn, operation: stack.status.operation().unwrap_or(Operation::Update) },
         // The change set of an earlier plan made this stack; one of an earlier run is of no use.
         Phase::Review if observed.change_set.is_some() => with_change_set(Operation::Create, observed),
         Phase::Review | Phase::NeverMade => Plan::Recreate {
@@ -571,8 +569,10 @@ mod tests {
     #[test]
     fn a_stuck_rollback_is_continued_whole_before_anything_is_skipped() {
         let mut observed = observed(Some(StackStatus::UpdateRollbackFailed));
-        observed.resources =
-            vec![resource("Handler", "AWS::Lambda::Function", "UPDATE_FAILED"), resource("Table", diff::TABLE, "UPDATE_COMPLETE")];
+        observed.resources = vec![
+            resource("Handler", "AWS::Lambda::Function", "UPDATE_FAILED"),
+            resource("Table", diff::TABLE, "UPDATE_COMPLETE"),
+        ];
         let Plan::ContinueRollback { skip, .. } = decide(&desired(), &observed) else { panic!() };
         assert!(skip.is_empty());
         observed.continued = true;
@@ -653,7 +653,11 @@ mod tests {
             (Keep, true, standing(None), "delete-all"),
             (Delete, false, standing(None), "delete-all"),
         ] {
-            assert_eq!(down_name(&decide_down("s", policy, flag, &standing)), expected, "{policy:?} {flag} {standing:?}");
+            assert_eq!(
+                down_name(&decide_down("s", policy, flag, &standing)),
+                expected,
+                "{policy:?} {flag} {standing:?}"
+            );
         }
     }
 

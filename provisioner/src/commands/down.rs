@@ -134,7 +134,11 @@ fn announce(
     data: &[String],
 ) {
     let (mut deletes, mut keeps) = (Vec::new(), Vec::new());
-    if delete_data { deletes.extend_from_slice(data) } else { keeps.extend_from_slice(data) }
+    if delete_data {
+        deletes.extend_from_slice(data)
+    } else {
+        keeps.extend_from_slice(data)
+    }
     if steps.iter().any(|step| matches!(step, DownStep::DeleteStack { .. })) {
         let holds_data = |kind: &str| [diff::BUCKET, diff::TABLE].contains(&kind);
         deletes.extend(
@@ -172,8 +176,12 @@ async fn finish(
         report.event(DeployEvent::Gone { stack: names.stack.clone(), checked, kept });
         return Ok(());
     }
-    Err(Error::new(Exit::Leftovers, "leftovers", format!("the stack {} is gone, but not all of it: {}", names.stack, left.join(", ")))
-        .hint("Delete these by hand; they do not belong to any stack any more. Then run the same command again."))
+    Err(Error::new(
+        Exit::Leftovers,
+        "leftovers",
+        format!("the stack {} is gone, but not all of it: {}", names.stack, left.join(", ")),
+    )
+    .hint("Delete these by hand; they do not belong to any stack any more. Then run the same command again."))
 }
 
 #[cfg(test)]

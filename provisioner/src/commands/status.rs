@@ -177,10 +177,7 @@ async fn permissions(aws: &Aws, spec: &StackSpec, resources: &[Resource]) -> Res
         partition: aws.partition().to_owned(),
         account: aws.account.clone(),
         region: aws.region.clone(),
-        resources: resources
-            .iter()
-            .map(|r| (r.logical_id.clone(), (r.kind.clone(), r.physical_id.clone())))
-            .collect(),
+        resources: resources.iter().map(|r| (r.logical_id.clone(), (r.kind.clone(), r.physical_id.clone()))).collect(),
     };
     let generated = &template["Resources"][&role.logical_id]["Properties"];
     let found = Roles::new(aws).policies(&role.physical_id).await;
@@ -190,12 +187,7 @@ async fn permissions(aws: &Aws, spec: &StackSpec, resources: &[Resource]) -> Res
     Ok(Some(compare(generated, &context, &inline, &attached)))
 }
 
-fn compare(
-    generated: &Value,
-    context: &Context,
-    inline: &BTreeMap<String, Value>,
-    attached: &[String],
-) -> Permissions {
+fn compare(generated: &Value, context: &Context, inline: &BTreeMap<String, Value>, attached: &[String]) -> Permissions {
     let wanted = match context.resolve(&generated["Policies"]) {
         Ok(wanted) => wanted,
         Err(error) => return Permissions::Unknown(error.to_string()),
@@ -211,8 +203,11 @@ fn compare(
         Err(error) => return Permissions::Unknown(error.to_string()),
     };
     let mut differences: Vec<String> = Vec::new();
-    differences.extend(attached.iter().filter(|arn| !managed.iter().any(|m| m == *arn)).map(|arn| format!("{arn} is attached")));
-    differences.extend(inline.keys().filter(|name| !wanted.contains_key(*name)).map(|name| format!("policy {name} is new")));
+    differences.extend(
+        attached.iter().filter(|arn| !managed.iter().any(|m| m == *arn)).map(|arn| format!("{arn} is attached")),
+    );
+    differences
+        .extend(inline.keys().filter(|name| !wanted.contains_key(*name)).map(|name| format!("policy {name} is new")));
     for (name, document) in &wanted {
         match inline.get(name) {
             None => differences.push(format!("policy {name} is missing")),

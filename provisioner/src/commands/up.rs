@@ -244,7 +244,9 @@ impl Upping<'_> {
             .describe(name)
             .await
             .map_err(|e| e.into_error(&format!("look at the stack {name}")))?
-            .ok_or_else(|| Error::new(Exit::Deployment, "stack-gone", format!("the stack {name} was deleted meanwhile")))?;
+            .ok_or_else(|| {
+            Error::new(Exit::Deployment, "stack-gone", format!("the stack {name} was deleted meanwhile"))
+        })?;
         let option = if self.spec.name == "dev" { String::new() } else { format!(" -s {name}") };
         self.report.event(DeployEvent::Ready {
             stack: name.clone(),
@@ -255,4 +257,3 @@ impl Upping<'_> {
         Ok(())
     }
 }
-

@@ -128,7 +128,8 @@ pub fn line(event: &DeployEvent, style: Style) -> Option<String> {
             kept.join("\n  ")
         ),
         DeployEvent::Gone { stack, checked, kept } => {
-            let mut text = format!("{} {stack} is gone. Looked for and not found: {}", style.good("✓"), checked.join(", "));
+            let mut text =
+                format!("{} {stack} is gone. Looked for and not found: {}", style.good("✓"), checked.join(", "));
             if !kept.is_empty() {
                 text.push_str(&format!("\n  kept: {}", kept.join(", ")));
             }
@@ -268,7 +269,9 @@ impl Progress {
                 });
                 line.set_message(format!("emptying {bucket}: {deleted} deleted"));
             }
-            DeployEvent::Emptied { .. } | DeployEvent::Finished { .. } | DeployEvent::Interrupted { .. } => self.clear(),
+            DeployEvent::Emptied { .. } | DeployEvent::Finished { .. } | DeployEvent::Interrupted { .. } => {
+                self.clear()
+            }
             _ => {}
         }
     }
