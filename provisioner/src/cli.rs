@@ -17,12 +17,15 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// The stack that is meant where none is named.
+pub const DEFAULT_STACK: &str = "dev";
+
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// The stack: a name for stacks/NAME.yaml, or a path to a stack file
-    #[arg(short, long, global = true, value_name = "NAME|PATH", env = "PROVISIONER_STACK", default_value = "dev")]
+    #[arg(short, long, global = true, value_name = "NAME|PATH", env = "PROVISIONER_STACK", default_value = DEFAULT_STACK)]
     pub stack: String,
     /// Print data as JSON on standard output, and events as JSON lines
     #[arg(long, global = true)]

@@ -1,5 +1,6 @@
 //! One file a verb: glue between the command line, the pure modules, AWS and the report.
 
+pub mod local;
 pub mod down;
 pub mod redrive;
 pub mod status;

@@ -46,6 +46,8 @@ pub struct Error {
     pub hint: Option<String>,
     /// The process's exit code.
     pub exit: Exit,
+    /// The data that was printed tells it too: with `--json` nothing follows that data on standard output.
+    pub told: bool,
     /// The underlying error, told below the message.
     #[source]
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -57,7 +59,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// A failure with neither hint nor cause.
     pub fn new(exit: Exit, code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: None, exit, source: None }
+        Self { code, message: message.into(), hint: None, exit, told: false, source: None }
     }
 
     /// Adds how to mend it.
@@ -71,6 +73,13 @@ impl Error {
     #[must_use]
     pub fn source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
+        self
+    }
+
+    /// Says that the data which was printed tells it too.
+    #[must_use]
+    pub fn told(mut self) -> Self {
+        self.told = true;
         self
     }
 

@@ -10,6 +10,7 @@ pub mod commands;
 pub mod diff;
 pub mod error;
 pub mod event;
+pub mod local;
 pub mod handler_build;
 pub mod names;
 pub mod package;
@@ -29,6 +30,7 @@ use report::Report;
 pub fn run(cli: Cli, report: &Report) -> Result<()> {
     let global = &cli.global;
     match cli.command {
+        Command::Local(command) => wait_for(commands::local::run(global, &command, report)),
         Command::Up(args) => wait_for(commands::up::run(global, &args, report)),
         Command::Status => wait_for(commands::status::run(global, report)),
         Command::Down(args) => wait_for(commands::down::run(global, &args, report)),

@@ -173,7 +173,7 @@ impl Report {
 
     /// Tells the failure that ends the command.
     pub fn error(&self, error: &Error) {
-        if self.json {
+        if self.json && !error.told {
             self.json_line(&serde_json::json!({
                 "event": "error",
                 "code": error.code,

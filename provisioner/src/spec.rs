@@ -205,7 +205,8 @@ impl StackFile {
     /// Finds and reads the stack: a path to a YAML file, or a name that stands for `stacks/NAME.yaml` in this folder or
     /// one above it.
     pub fn load(stack: &str) -> Result<Self> {
-        let path = PathBuf::from(stack);
+        let named = Path::new("stacks").join(format!("{stack}.yaml"));
+        let path = if named.is_file() { named } else { PathBuf::from(stack) };
         let text = std::fs::read_to_string(&path).map_err(|e| io("read", &path, e))?;
         Ok(Self { spec: parse(&text, &path)?, path })
     }

@@ -1,2 +1,87 @@
-//! stub
-fn main() {}
+//! Measures the real handler beside a bare Rust Lambda and a Python one, on this machine, without any cloud.
+
+mod files;
+mod measure;
+mod report;
+
+use std::error::Error;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::measure::{Plan, Program, measure};
+
+/// Starts the handler against a minimal Lambda Runtime API, S3 and DynamoDB, and measures start, answers and memory.
+#[derive(Debug, Parser)]
+#[command(name = "handler-bench")]
+struct Arguments {
+    /// The handler's executable, built with `--profile lambda`
+    handler: PathBuf,
+    /// The bare Rust Lambda to compare with (`cargo build --profile lambda -p handler-bench --bin bare`)
+    #[arg(long, value_name = "PATH")]
+    bare: Option<PathBuf>,
+    /// A Python that has boto3 and pypdf, for the Python Lambda to compare with
+    #[arg(long, value_name = "PATH")]
+    python: Option<PathBuf>,
+    /// The Python Lambda
+    #[arg(long, value_name = "PATH", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/python/handler.py"))]
+    python_handler: PathBuf,
+    /// The PDF to measure with; generated if not given
+    #[arg(long, value_name = "FILE")]
+    pdf: Option<PathBuf>,
+    /// How often each program is started
+    #[arg(long, default_value_t = 20)]
+    starts: usize,
+    /// How many small texts each program gets
+    #[arg(long, default_value_t = 300)]
+    warm: usize,
+    /// How many PDFs each program gets
+    #[arg(long, default_value_t = 30)]
+    pdfs: usize,
+    /// Sizes of the large texts
+    #[arg(long, value_name = "MIB", value_delimiter = ',', default_value = "256,1024")]
+    large: Vec<u64>,
+    /// Where the figures go as JSON; "-" for standard output, instead of the table
+    #[arg(long, value_name = "FILE|-")]
+    json: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            drop(writeln!(std::io::stderr(), "error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
+    let program = |name, executable, arguments, reads_pdf| Program { name, executable, arguments, reads_pdf };
+    let mut programs = vec![program("handler", arguments.handler, Vec::new(), true)];
+    programs.extend(arguments.bare.map(|path| program("bare Rust", path, Vec::new(), false)));
+    let script = arguments.python_handler.display().to_string();
+    programs.extend(arguments.python.map(|path| program("Python", path, vec![script], true)));
+    let pdf = match &arguments.pdf {
+        Some(path) => std::fs::read(path).map_err(|error| format!("failed to read {}: {error}", path.display()))?,
+        None => files::pdf(),
+    };
+    let plan =
+        Plan { starts: arguments.starts, warm: arguments.warm, pdfs: arguments.pdfs, large: arguments.large, pdf };
+
+    // Narration that nobody reads is no reason to stop.
+    let report = measure(&programs, &plan, |step| drop(writeln!(std::io::stderr(), "{step}")))?;
+    let json = serde_json::to_string_pretty(&report)?;
+    let mut stdout = std::io::stdout();
+    match arguments.json {
+        Some(path) if path.as_os_str() == "-" => writeln!(stdout, "{json}")?,
+        Some(path) => {
+            std::fs::write(&path, json).map_err(|error| format!("failed to write {}: {error}", path.display()))?;
+            stdout.write_all(report.table().as_bytes())?;
+        }
+        None => stdout.write_all(report.table().as_bytes())?,
+    }
+    Ok(())
+}

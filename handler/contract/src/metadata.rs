@@ -57,8 +57,9 @@ macro_rules! fields {
 }
 
 fields! {
+    // Text and whatever has text in it.
     /// Words, separated by white space, as `wc -w` counts them.
-    word_count: [u64] = "wordCount", "words", "text, pdf";
+    word_count: [u64] = "wordCount", "words", "text, html, email, pdf, office, epub";
     /// Words by Unicode's rules (UAX 29), which also tell words apart where a script puts no spaces.
     unicode_word_count: [u64] = "unicodeWordCount", "words", "text";
     /// Characters: Unicode scalar values.
@@ -66,27 +67,133 @@ fields! {
     /// Lines; a last one without a line feed counts.
     line_count: [u64] = "lineCount", "lines", "text";
     /// The character encoding, as the WHATWG names it.
-    charset: [String] = "charset", "WHATWG label", "text";
-    /// Pages.
-    page_count: [u64] = "pageCount", "pages", "pdf";
+    charset: [String] = "charset", "WHATWG name", "text";
+    /// The language of the text, where it can be told with confidence, or the one the document declares.
+    language: [String] = "language", "BCP 47", "text, html, office, epub";
+
+    // Documents.
+    /// Pages, counted.
+    page_count: [u64] = "pageCount", "pages", "pdf, tiff";
+    /// Slides, counted.
+    slide_count: [u64] = "slideCount", "slides", "pptx, odp";
+    /// Sheets, counted.
+    sheet_count: [u64] = "sheetCount", "sheets", "xlsx, xls, ods";
+    /// Pages as the program that wrote the file declared them; often wrong.
+    declared_page_count: [u64] = "declaredPageCount", "pages", "office";
+    /// Words as the program that wrote the file declared them; often wrong.
+    declared_word_count: [u64] = "declaredWordCount", "words", "office";
     /// The title that the file gives itself.
-    title: [String] = "title", "", "pdf";
-    /// Who wrote it.
-    author: [String] = "author", "", "pdf";
+    title: [String] = "title", "", "pdf, office, epub, html, audio, video";
+    /// Who made it: the author or the artist.
+    author: [String] = "author", "", "pdf, office, epub, html, image, audio";
     /// What it is about.
-    subject: [String] = "subject", "", "pdf";
+    subject: [String] = "subject", "", "pdf, office, epub, email";
+    /// Its summary.
+    description: [String] = "description", "", "office, epub, html, image";
     /// Its keywords, as the file spells them.
-    keywords: [String] = "keywords", "", "pdf";
+    keywords: [String] = "keywords", "", "pdf, office, html";
+    /// Who published it.
+    publisher: [String] = "publisher", "", "epub, office";
+    /// The identifier it gives itself, such as an ISBN or a message's id.
+    identifier: [String] = "identifier", "", "epub, email";
     /// The program that wrote the original.
-    creator_tool: [String] = "creatorTool", "", "pdf";
+    creator_tool: [String] = "creatorTool", "", "pdf, office, html, image";
     /// The program that made this file of it.
     producer: [String] = "producer", "", "pdf";
-    /// When the content was made, as the file says.
-    date_created: [String] = "dateCreated", "ISO 8601", "pdf";
+    /// Who changed it last.
+    last_modified_by: [String] = "lastModifiedBy", "", "office";
+    /// When the content was made, sent or photographed, as the file says.
+    date_created: [String] = "dateCreated", "ISO 8601", "pdf, office, epub, email, image, audio";
     /// When the content was last changed, as the file says.
-    date_modified: [String] = "dateModified", "ISO 8601", "pdf";
+    date_modified: [String] = "dateModified", "ISO 8601", "pdf, office, epub";
     /// The version of its format.
-    format_version: [String] = "formatVersion", "", "pdf";
+    format_version: [String] = "formatVersion", "", "pdf, xml, epub";
+    /// Whether any page has text that can be selected; a scan has none.
+    has_text_layer: [bool] = "hasTextLayer", "", "pdf";
+    /// Whether it has a form to fill in.
+    has_forms: [bool] = "hasForms", "", "pdf";
+    /// Whether it carries scripts that a viewer might run.
+    has_java_script: [bool] = "hasJavaScript", "", "pdf, html";
+    /// Whether it carries macros.
+    has_macros: [bool] = "hasMacros", "", "office";
+    /// Whether it, or a part of it, is encrypted.
+    is_encrypted: [bool] = "isEncrypted", "", "pdf, office, archives";
+    /// Files embedded or attached.
+    attachment_count: [u64] = "attachmentCount", "files", "pdf, email";
+    /// The names of attached files, at most 32.
+    attachment_names: [Vec<String>] = "attachmentNames", "", "email";
+    /// Whether only a part could be read, so that counts are lower bounds.
+    is_partial: [bool] = "isPartial", "", "all";
+
+    // Data.
+    /// Rows, the header not among them.
+    row_count: [u64] = "rowCount", "rows", "csv";
+    /// Columns of the first row.
+    column_count: [u64] = "columnCount", "columns", "csv";
+    /// What separates columns.
+    delimiter: [String] = "delimiter", "one character", "csv";
+    /// Whether the first row looks like names of columns.
+    has_header: [bool] = "hasHeader", "", "csv";
+    /// Elements of the outermost array, members of the outermost object, or lines of NDJSON.
+    item_count: [u64] = "itemCount", "items", "json";
+    /// How deep arrays, objects or elements are nested.
+    nesting_depth: [u64] = "nestingDepth", "levels", "json, xml";
+    /// The name of the outermost element.
+    root_element: [String] = "rootElement", "", "xml";
+    /// The namespace of the outermost element.
+    root_namespace: [String] = "rootNamespace", "URI", "xml";
+    /// Elements.
+    element_count: [u64] = "elementCount", "elements", "xml";
+
+    // Mail.
+    /// Who sent it.
+    sender: [String] = "sender", "RFC 5322 address", "email";
+    /// To whom, at most 32.
+    recipients: [Vec<String>] = "recipients", "RFC 5322 addresses", "email";
+    /// Messages.
+    message_count: [u64] = "messageCount", "messages", "mbox";
+
+    // Pictures, sound and film.
+    /// Width, before any rotation that `orientation` asks for.
+    width: [u64] = "width", "pixels", "image, video, svg";
+    /// Height, before any rotation that `orientation` asks for.
+    height: [u64] = "height", "pixels", "image, video, svg";
+    /// How the picture is to be turned: the Exif value 1 to 8.
+    orientation: [u64] = "orientation", "Exif value", "image";
+    /// The maker of the camera.
+    camera_make: [String] = "cameraMake", "", "image";
+    /// The model of the camera.
+    camera_model: [String] = "cameraModel", "", "image";
+    /// Whether the picture tells where it was taken. The place itself is not recorded.
+    has_gps: [bool] = "hasGps", "", "image";
+    /// Whether it has more than one frame to be shown in turn.
+    is_animated: [bool] = "isAnimated", "", "gif, png, webp";
+    /// Frames.
+    frame_count: [u64] = "frameCount", "frames", "gif, png, webp";
+    /// Playing time.
+    duration: [f64] = "duration", "seconds", "audio, video";
+    /// How sound or film is coded.
+    codec: [String] = "codec", "", "audio, video";
+    /// Bits a second, over the whole file.
+    bit_rate: [u64] = "bitRate", "kbit/s", "audio, video";
+    /// Samples a second.
+    sample_rate: [u64] = "sampleRate", "Hz", "audio";
+    /// Channels of sound.
+    channel_count: [u64] = "channelCount", "channels", "audio";
+    /// The album.
+    album: [String] = "album", "", "audio";
+    /// The genre.
+    genre: [String] = "genre", "", "audio";
+    /// The number of the track on its album.
+    track_number: [u64] = "trackNumber", "", "audio";
+
+    // Archives and programs.
+    /// Files in the archive.
+    entry_count: [u64] = "entryCount", "files", "archives";
+    /// Size of everything in it when unpacked, as declared or counted.
+    uncompressed_size: [u64] = "uncompressedSize", "bytes", "archives";
+    /// The processor that a program is made for.
+    machine: [String] = "machine", "", "executables";
 }
 
 #[cfg(test)]

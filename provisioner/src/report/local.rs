@@ -2,8 +2,52 @@
 
 use super::Style;
 use crate::event::local::LocalEvent;
+use crate::local::Status;
 
 /// The line for an event; `None` where a live line tells it.
-pub fn line(event: &LocalEvent, _style: Style) -> Option<String> {
-    match *event {}
+pub fn line(event: &LocalEvent, style: Style) -> Option<String> {
+    let line = match event {
+        LocalEvent::Starting { data_folder, .. } => {
+            style.dim(&format!("Starting the emulator; its data is in {}", data_folder.display()))
+        }
+        LocalEvent::Started { endpoint, pid, seconds } => {
+            format!("{} at {endpoint} (process {pid}, {seconds:.1} s)", style.good("The emulator runs"))
+        }
+        LocalEvent::AlreadyRunning { endpoint, pid: Some(pid) } => {
+            format!("The emulator runs already at {endpoint} (process {pid})")
+        }
+        LocalEvent::AlreadyRunning { endpoint, pid: None } => {
+            format!("An emulator that was started by other means runs at {endpoint}")
+        }
+        LocalEvent::OtherVersion { found, expected, .. } => {
+            format!("{} this is MiniStack {found}; the provisioner is tested with {expected}", style.warn("warning:"))
+        }
+        LocalEvent::Stopping { pid, .. } => style.dim(&format!("Stopping the emulator (process {pid})")),
+        LocalEvent::Forced { pid, seconds } => format!(
+            "{} process {pid} did not end within {seconds} s and is killed; what it had not written to disk is lost",
+            style.warn("warning:")
+        ),
+        LocalEvent::Stopped { .. } => "The emulator is stopped; its state is kept".to_owned(),
+        LocalEvent::NotRunning { endpoint } => format!("No emulator runs at {endpoint}"),
+        LocalEvent::StateDeleted { data_folder } => {
+            format!("The emulator's state in {} is deleted", data_folder.display())
+        }
+    };
+    Some(line)
+}
+
+/// What `local status` says.
+pub fn status(status: &Status, style: Style) -> String {
+    let mut lines = Vec::new();
+    let state = if status.running { style.good("running") } else { style.warn("not running") };
+    lines.push(format!("emulator  {state}"));
+    lines.push(format!("endpoint  {}", status.endpoint));
+    if status.running {
+        let pid = status.pid.map_or_else(|| "not started by provisioner".to_owned(), |pid| pid.to_string());
+        lines.push(format!("process   {pid}"));
+        lines.push(format!("version   {}", status.version.as_deref().unwrap_or("does not answer")));
+    }
+    lines.push(format!("data      {}", status.data_folder.display()));
+    lines.push(format!("log       {}", status.log_file.display()));
+    lines.join("\n")
 }

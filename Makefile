@@ -1,0 +1,66 @@
+# Every target works on a fresh machine with Rust, Python 3.10+, make and a C compiler.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+MINISTACK := $(VENV)/bin/ministack
+STACK ?= local
+PROVISIONER := target/release/provisioner
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: emulator build ## Run the whole pipeline on the local emulator with real files, and show the records
+	@tools/demo $(PROVISIONER)
+
+.PHONY: demo-stop
+demo-stop: ## Take the demo down again and stop the emulator
+	@$(PROVISIONER) down -s local --yes
+	@$(PROVISIONER) local stop -s local
+
+.PHONY: test
+test: emulator ## Pass every check and every test, end-to-end included
+	@tools/test
+
+.PHONY: build
+build: ## Build the provisioner (the handler is built by `provisioner up`)
+	@cargo build --release --locked --package provisioner
+
+.PHONY: emulator
+emulator: $(MINISTACK) ## Install the pinned Python tools (emulator, cfn-lint) into .venv
+
+$(MINISTACK): tools/requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: make PYTHON=/path/to/python3")'
+	@echo "installing the emulator into $(VENV)"
+	@rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement $<
+	@touch $@
+
+.PHONY: synth
+synth: ## Write the generated files anew (templates, schema, tables of the documentation)
+	@cargo run --locked --quiet --package provisioner -- synth --write
+
+.PHONY: bench
+bench: ## Measure the handler against a bare Lambda and, with PYTHON_BENCH=python3, a Python one
+	@tools/bench
+
+.PHONY: accuracy
+accuracy: build ## Compare the extractor with poppler, libmagic, python-docx, Pillow and mutagen (docs/accuracy.md)
+	@test -x target/accuracy/bin/python || $(PYTHON) -m venv target/accuracy
+	@target/accuracy/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement tools/accuracy/requirements.txt
+	@target/accuracy/bin/python tools/accuracy/accuracy.py $(PROVISIONER)
+
+.PHONY: audit
+audit: ## Check licences, banned crates and sources of every dependency
+	@command -v cargo-deny >/dev/null || cargo install --locked --version 0.20.2 cargo-deny
+	@cargo deny --locked check licenses bans sources
+
+.PHONY: clean
+clean: ## Delete what was built and installed (the emulator's data: provisioner local reset)
+	@cargo clean --quiet
+	@rm -rf $(VENV)

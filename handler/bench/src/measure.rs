@@ -1,0 +1,185 @@
+//! Runs the contenders side by side and takes the times.
+//!
+//! Their runs alternate, so that whatever else the machine does meets all of them alike.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use handler_bench::dynamodb::DynamoDb;
+use handler_bench::events::{Put, notification};
+use handler_bench::function::{Function, children, lambda_vars, peak_kib};
+use handler_bench::http::Body;
+use handler_bench::runtime_api::{Answer, RuntimeApi};
+use handler_bench::s3::S3;
+use handler_contract::{FileTypes, Limits, Settings};
+
+use crate::files;
+use crate::report::{Contender, Large, Report, Times, in_units};
+
+/// The longest that any event may take.
+const TIME: Duration = Duration::from_mins(5);
+
+/// A program that is measured.
+#[derive(Debug, Clone)]
+pub(crate) struct Program {
+    pub(crate) name: &'static str,
+    pub(crate) executable: PathBuf,
+    pub(crate) arguments: Vec<String>,
+    /// Whether it can read a PDF.
+    pub(crate) reads_pdf: bool,
+}
+
+/// How much is measured.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) starts: usize,
+    pub(crate) warm: usize,
+    pub(crate) pdfs: usize,
+    /// MiB.
+    pub(crate) large: Vec<u64>,
+    pub(crate) pdf: Vec<u8>,
+}
+
+struct Bench {
+    s3: S3,
+    dynamodb: DynamoDb,
+    events: AtomicU64,
+}
+
+struct File {
+    key: &'static str,
+    e_tag: String,
+    size: u64,
+}
+
+struct Running {
+    function: Function,
+    api: RuntimeApi,
+}
+
+/// Measures everything. The first program is the handler.
+pub(crate) fn measure(programs: &[Program], plan: &Plan, mut say: impl FnMut(&str)) -> Result<Report, Box<dyn Error>> {
+    let bench = Bench { s3: S3::start()?, dynamodb: DynamoDb::start()?, events: AtomicU64::new(0) };
+    let small = bench.put("small.txt", files::small_text());
+    let pdf = bench.put("sample.pdf", Body::Bytes(Arc::new(plan.pdf.clone())));
+    let mut contenders: Vec<_> = programs.iter().map(|program| Contender::new(program.name)).collect();
+
+    say(&format!("starting each of {} programs {} times", programs.len(), plan.starts));
+    for _ in 0..plan.starts {
+        for (program, contender) in programs.iter().zip(&mut contenders) {
+            let running = bench.start(program)?;
+            let asked = running.api.asked(1).ok_or("the program never asks for an event")?;
+            contender.start_to_first_request.add(asked.saturating_duration_since(running.function.started()));
+            contender.first_answer.add(bench.invoke(&running, &small)?);
+            contender.peak_kib = contender.peak_kib.max(running.function.peak_kib());
+        }
+    }
+
+    say(&format!("{} small texts each", plan.warm));
+    let running = programs.iter().map(|program| bench.start(program)).collect::<Result<Vec<_>, _>>()?;
+    for running in &running {
+        // The first answers pay for connections.
+        bench.invoke(running, &small)?;
+    }
+    for _ in 0..plan.warm {
+        for (running, contender) in running.iter().zip(&mut contenders) {
+            contender.warm_text.add(bench.invoke(running, &small)?);
+        }
+    }
+
+    say(&format!("{} PDFs of {} KB each", plan.pdfs, plan.pdf.len() / 1000));
+    for _ in 0..plan.pdfs {
+        for ((program, running), contender) in programs.iter().zip(&running).zip(&mut contenders) {
+            if program.reads_pdf {
+                contender.warm_pdf.add(bench.invoke(running, &pdf)?);
+            }
+        }
+    }
+    for (running, contender) in running.iter().zip(&mut contenders) {
+        contender.peak_kib = contender.peak_kib.max(running.function.peak_kib());
+    }
+    drop(running);
+
+    let mut large = Vec::new();
+    for &mib in &plan.large {
+        say(&format!("a text of {mib} MiB"));
+        large.push(bench.large(&programs[0], mib)?);
+    }
+    Ok(Report::new(contenders, large, &programs[0].executable)?)
+}
+
+impl Bench {
+    fn put(&self, key: &'static str, body: Body) -> File {
+        let size = body.len();
+        File { key, e_tag: self.s3.put(&format!("uploads/{key}"), body), size }
+    }
+
+    fn start(&self, program: &Program) -> Result<Running, Box<dyn Error>> {
+        let api = RuntimeApi::start()?;
+        let settings = Settings {
+            table_name: "records".to_owned(),
+            max_file_size: u64::MAX,
+            allowed_types: FileTypes::any(),
+            limits: Limits::default(),
+        };
+        let mut vars = lambda_vars(&api.endpoint());
+        vars.extend(settings.to_vars());
+        vars.push(("AWS_ENDPOINT_URL_S3", self.s3.endpoint()));
+        vars.push(("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.endpoint()));
+        let arguments: Vec<_> = program.arguments.iter().map(String::as_str).collect();
+        let function = Function::start(&program.executable, &arguments, vars)
+            .map_err(|error| format!("failed to start {}: {error}", program.executable.display()))?;
+        Ok(Running { function, api })
+    }
+
+    /// Sends the file's event, and says how long its answer took. An answer other than "stored" ends the benchmark.
+    fn invoke(&self, running: &Running, file: &File) -> Result<Duration, Box<dyn Error>> {
+        // Every event is a new upload, or all but the first would be duplicates.
+        let sequencer = format!("{:016X}", self.events.fetch_add(1, Ordering::Relaxed));
+        let File { key, e_tag, size } = file;
+        let event = notification(&Put { bucket: "uploads", key, e_tag, size: *size, sequencer: &sequencer });
+        match running.api.invoke(event, TIME) {
+            (Answer::Success(answer), took) if answer["files"][0]["outcome"] == "stored" => Ok(took),
+            (answer, _) => Err(format!("{key} was not stored: {answer:?}").into()),
+        }
+    }
+
+    fn large(&self, program: &Program, mib: u64) -> Result<Large, Box<dyn Error>> {
+        let file = self.put("large.txt", files::large_text(mib << 20));
+        let running = self.start(program)?;
+        running.api.asked(1);
+        let done = AtomicBool::new(false);
+        let process = running.function.id();
+        let (took, child_kib) = std::thread::scope(|scope| {
+            // A child's peak is gone with the child, so it is looked at while it runs.
+            let watcher = scope.spawn(|| {
+                let mut peak = None;
+                while !done.load(Ordering::Relaxed) {
+                    peak = children(process).into_iter().filter_map(peak_kib).max().max(peak);
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                peak
+            });
+            let took = self.invoke(&running, &file);
+            done.store(true, Ordering::Relaxed);
+            (took, watcher.join().unwrap_or_default())
+        });
+        let took = took?;
+        Ok(Large {
+            mib,
+            seconds: took.as_secs_f64(),
+            mb_per_second: in_units(mib << 20, 1e6) / took.as_secs_f64(),
+            parent_peak_kib: running.function.peak_kib(),
+            child_peak_kib: child_kib,
+        })
+    }
+}
+
+impl Times {
+    fn add(&mut self, time: Duration) {
+        self.millis.push(time.as_secs_f64() * 1e3);
+    }
+}

@@ -1,0 +1,160 @@
+//! S3 as far as the handler calls it: `GetObject` with `If-Match`, on path-style URLs. Faults can be put before it.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::http::{Body, Ending, Request, Response, Server, Watched};
+
+/// What happens to one request instead of, or to, its right answer.
+#[derive(Debug, Clone)]
+pub enum Fault {
+    /// An error with this status and code.
+    Error(u16, &'static str),
+    /// The right answer, badly sent.
+    Ending(Ending),
+    /// The right answer without its length.
+    Chunked,
+    /// The right answer with one byte changed, and the checksum of the right bytes.
+    Corrupt,
+}
+
+#[derive(Debug)]
+struct Object {
+    body: Body,
+    e_tag: String,
+    crc32: Option<String>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    objects: HashMap<String, Object>,
+    puts: u64,
+    faults: VecDeque<Fault>,
+    requests: Vec<Request>,
+}
+
+/// The service.
+#[derive(Debug)]
+pub struct S3 {
+    server: Server,
+    state: Arc<Watched<State>>,
+}
+
+impl S3 {
+    /// Starts the service on a free port.
+    pub fn start() -> io::Result<Self> {
+        let state = Arc::new(Watched::<State>::default());
+        let server = Server::start({
+            let state = Arc::clone(&state);
+            move |request| state.change(|state| answer(state, request))
+        })?;
+        Ok(Self { server, state })
+    }
+
+    /// What belongs into `AWS_ENDPOINT_URL_S3`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.server.address())
+    }
+
+    /// Puts an object under `bucket/key` (as the URL spells it) and says its `ETag`, without quotes.
+    pub fn put(&self, path: &str, body: Body) -> String {
+        let crc32 = match &body {
+            Body::Bytes(bytes) => Some(base64(crc32(bytes).to_be_bytes())),
+            Body::Repeat(..) => None,
+        };
+        self.state.change(|state| {
+            state.puts += 1;
+            let e_tag = format!("{:032x}", state.puts);
+            state.objects.insert(format!("/{path}"), Object { body, e_tag: e_tag.clone(), crc32 });
+            e_tag
+        })
+    }
+
+    /// Removes an object.
+    pub fn delete(&self, path: &str) {
+        self.state.change(|state| state.objects.remove(&format!("/{path}")));
+    }
+
+    /// Lets these happen to the next requests, one to each.
+    pub fn fail(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.state.change(|state| state.faults.extend(faults));
+    }
+
+    /// Every request so far.
+    pub fn requests(&self) -> Vec<Request> {
+        self.state.change(|state| state.requests.clone())
+    }
+
+    /// Waits until there were so many requests.
+    ///
+    /// # Panics
+    /// When there are not within 30 seconds.
+    pub fn wait_for_requests(&self, count: usize) {
+        let patience = Duration::from_secs(30);
+        self.state.wait(patience, |state| (state.requests.len() >= count).then_some(())).expect("the requests come");
+    }
+}
+
+fn answer(state: &mut State, request: &Request) -> Response {
+    state.requests.push(request.clone());
+    let fault = state.faults.pop_front();
+    if let Some(Fault::Error(status, code)) = fault {
+        return error(status, code);
+    }
+    let path = request.path.split('?').next().unwrap_or_default();
+    let Some(object) = state.objects.get(path) else { return error(404, "NoSuchKey") };
+    let quoted = format!("\"{}\"", object.e_tag);
+    if request.header("if-match").is_some_and(|wanted| wanted != quoted) {
+        return error(412, "PreconditionFailed");
+    }
+    let mut response = Response::new(200, "").with("etag", quoted).with("content-type", "application/octet-stream");
+    if let (Some(crc32), Some("ENABLED")) = (&object.crc32, request.header("x-amz-checksum-mode")) {
+        response = response.with("x-amz-checksum-crc32", crc32).with("x-amz-checksum-type", "FULL_OBJECT");
+    }
+    response.body = object.body.clone();
+    match (fault, &mut response.body) {
+        (Some(Fault::Ending(ending)), _) => response.ending = ending,
+        (Some(Fault::Chunked), _) => response.chunked = true,
+        (Some(Fault::Corrupt), Body::Bytes(bytes)) => {
+            if let Some(byte) = Arc::make_mut(bytes).last_mut() {
+                *byte ^= 1;
+            }
+        }
+        _ => {}
+    }
+    response
+}
+
+fn error(status: u16, code: &str) -> Response {
+    let body = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>as the test wants it</Message></Error>"
+    );
+    Response::new(status, body).with("content-type", "application/xml")
+}
+
+/// CRC-32 as of ISO-HDLC, bit by bit: the bodies it is used on are small.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 })
+    })
+}
+
+fn base64(bytes: [u8; 4]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let bits = u64::from(u32::from_be_bytes(bytes)) << 4;
+    let digits = (0..6).rev().map(|n| char::from(ALPHABET[usize::try_from(bits >> (6 * n) & 63).unwrap_or(0)]));
+    digits.chain("==".chars()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_checksum_is_the_one_that_s3_sends() {
+        // The check value of CRC-32/ISO-HDLC, CBF43926, in base64.
+        assert_eq!(base64(crc32(b"123456789").to_be_bytes()), "y/Q5Jg==");
+    }
+}

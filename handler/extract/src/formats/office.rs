@@ -1,0 +1,91 @@
+//! Office documents and e-books: OOXML, OpenDocument, EPUB, RTF, and the binary formats before them.
+//!
+//! Every format is read in two steps, so that what a document says of itself is known before its text is counted,
+//! which may not come to an end. Of a file, which lies in a map outside the child's memory, nothing is held whose size
+//! the file decides.
+
+mod binary;
+mod bytes;
+mod codepage;
+mod compound;
+mod epub;
+mod fault;
+mod markup;
+mod open_document;
+mod open_xml;
+mod package;
+mod properties;
+mod property_set;
+mod rtf;
+mod slides;
+mod word;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use handler_contract::Metadata;
+use memmap2::Mmap;
+
+use crate::child::{Report, Stop};
+use fault::Fault;
+
+pub(crate) use binary::{ENCRYPTED_OPEN_XML, media_type};
+
+/// Types of OOXML documents.
+pub(crate) fn is_open_xml(file_type: &str) -> bool {
+    file_type.starts_with("application/vnd.openxmlformats-officedocument.")
+}
+
+/// Types of OpenDocument packages.
+pub(super) fn is_open_document(file_type: &str) -> bool {
+    file_type.starts_with("application/vnd.oasis.opendocument.")
+}
+
+/// Types of the binary formats, and of OOXML documents that are encrypted.
+pub(super) fn is_binary(file_type: &str) -> bool {
+    ["application/msword", "application/vnd.ms-excel", "application/vnd.ms-powerpoint", ENCRYPTED_OPEN_XML]
+        .contains(&file_type)
+}
+
+/// Reads an OOXML document, or says that it is an encrypted one.
+pub(super) fn open_xml(bytes: Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
+    if bytes.starts_with(compound::SIGNATURE) {
+        return binary(bytes, report);
+    }
+    in_two_steps(&bytes, report, open_xml::describe, open_xml::count)
+}
+
+/// Reads an OpenDocument package.
+pub(super) fn open_document(bytes: Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
+    in_two_steps(&bytes, report, open_document::describe, open_document::count)
+}
+
+/// Reads an e-book.
+pub(super) fn epub(bytes: Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
+    in_two_steps(&bytes, report, epub::describe, epub::count)
+}
+
+/// Reads a document of the binary formats.
+pub(super) fn binary(bytes: Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
+    in_two_steps(&bytes, report, binary::describe, binary::count)
+}
+
+/// Reads an RTF document.
+pub(super) fn rtf(bytes: Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
+    in_two_steps(&bytes, report, |bytes, _| Ok(bytes), rtf::count)
+}
+
+fn in_two_steps<'b, Body>(
+    bytes: &'b [u8],
+    report: &mut Report,
+    describe: impl FnOnce(&'b [u8], &mut Metadata) -> Result<Body, Fault>,
+    count: impl FnOnce(Body, &mut Metadata) -> Result<(), Fault>,
+) -> Result<(), Stop> {
+    let described = describe(bytes, &mut report.metadata);
+    report.keep()?;
+    let result = described.and_then(|body| count(body, &mut report.metadata));
+    Ok(fault::finish(&mut report.metadata, result)?)
+}

@@ -1,0 +1,233 @@
+//! A zip file as office formats use it: parts, looked up by name and unpacked as streams.
+//!
+//! The `zip` crate keeps some hundred bytes of memory for each entry that a directory names; here it is eight, in a
+//! number that is bounded, and everything else is read in place. Sizes in the directory are not believed.
+
+use std::cell::Cell;
+use std::cmp::Ordering;
+use std::io::{self, Read};
+
+use flate2::Crc;
+use flate2::bufread::DeflateDecoder;
+
+use super::bytes::{u16_at, u32_at, u64_at};
+use super::fault::Fault;
+
+/// Entries that are indexed; further ones are as if they were not there. Honest documents have some hundred.
+const MOST_ENTRIES: usize = 65_536;
+/// The longest name that a part can be looked up by.
+const LONGEST_NAME: usize = 512;
+/// What all parts together may unpack to. More would not be read in the processor time of a child.
+const MOST_UNPACKED: u64 = 1 << 30;
+/// An entry that unpacks to more than this multiple of its size is a bomb. The largest honest one seen is 70.
+const RATIO: u64 = 200;
+/// Up to this size no ratio is suspicious.
+const HARMLESS: u64 = 1 << 20;
+
+const END: &[u8] = b"PK\x05\x06";
+const END64: &[u8] = b"PK\x06\x06";
+const LOCATOR64: &[u8] = b"PK\x06\x07";
+const CENTRAL: &[u8] = b"PK\x01\x02";
+const LOCAL: &[u8] = b"PK\x03\x04";
+
+/// A zip file, open for look-ups.
+pub(super) struct Package<'a> {
+    bytes: &'a [u8],
+    /// How many bytes stand before the archive, so that its offsets are too small by as much.
+    shift: u64,
+    /// Where each entry stands in the directory, in the order of names.
+    index: Vec<usize>,
+    unpacked: Cell<u64>,
+}
+
+/// An entry, as the directory describes it.
+struct Entry<'a> {
+    name: &'a [u8],
+    flags: u16,
+    method: u16,
+    checksum: u32,
+    packed: u64,
+    header: u64,
+}
+
+impl<'a> Package<'a> {
+    /// Reads the directory.
+    pub(super) fn open(bytes: &'a [u8]) -> Result<Self, Fault> {
+        let missing = Fault::Damaged("the directory at the end of the file is missing, so the file is probably cut off");
+        let (mut at, shift) = find_directory(bytes).ok_or(missing)?;
+        let mut index = Vec::new();
+        while let Some((entry, next)) = Entry::parse(bytes, at) {
+            if index.len() == MOST_ENTRIES {
+                break;
+            }
+            if entry.name.len() <= LONGEST_NAME {
+                index.push(at);
+            }
+            at = next;
+        }
+        // The sort is stable: of two entries with one name the later stays the later.
+        let name = |at: usize| Entry::parse(bytes, at).map_or(&b""[..], |(entry, _)| entry.name);
+        index.sort_by(|a, b| compare(name(*a), name(*b)));
+        Ok(Self { bytes, shift, index, unpacked: Cell::new(0) })
+    }
+
+    /// The names of all parts.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'a [u8]> {
+        self.index.iter().filter_map(|at| Entry::parse(self.bytes, *at)).map(|(entry, _)| entry.name)
+    }
+
+    /// Whether there is a part of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
+    /// The last entry of this name. Letter case does not matter (ISO/IEC 29500-2, section 7.2.3.5).
+    fn find(&self, name: &str) -> Option<Entry<'a>> {
+        let parse = |at: &usize| Entry::parse(self.bytes, *at).map(|(entry, _)| entry);
+        let name = name.trim_start_matches('/').as_bytes();
+        let after = self.index.partition_point(|at| parse(at).is_some_and(|e| compare(e.name, name).is_le()));
+        let entry = parse(self.index.get(after.checked_sub(1)?)?)?;
+        compare(entry.name, name).is_eq().then_some(entry)
+    }
+
+    /// The content of the part of this name, unpacked as it is read; `None` if there is no such part.
+    pub(super) fn part(&self, name: &str) -> Option<Result<Part<'_>, Fault>> {
+        self.find(name).map(|entry| self.unpack(&entry))
+    }
+
+    fn unpack(&self, entry: &Entry<'_>) -> Result<Part<'_>, Fault> {
+        if entry.flags & 1 != 0 {
+            return Err(Fault::Encrypted("a part of the document is encrypted with a zip password"));
+        }
+        let damaged = Fault::Damaged("the directory points to where no part of the document begins");
+        let at = usize::try_from(entry.header.saturating_add(self.shift)).map_err(|_| damaged)?;
+        let header = self.bytes.get(at..).filter(|h| h.starts_with(LOCAL)).ok_or(damaged)?;
+        let (Some(name), Some(extra)) = (u16_at(header, 26), u16_at(header, 28)) else { return Err(damaged) };
+        let data = header.get(30 + usize::from(name) + usize::from(extra)..).ok_or(damaged)?;
+        let data = &data[..usize::try_from(entry.packed).map_or(data.len(), |packed| packed.min(data.len()))];
+        let source = match entry.method {
+            0 => Source::Stored(data),
+            8 => Source::Deflated(DeflateDecoder::new(data)),
+            _ => return Err(Fault::Damaged("a part of the document is packed in a way that office files do not use")),
+        };
+        Ok(Part {
+            source,
+            packed: data.len() as u64,
+            unpacked: 0,
+            all: &self.unpacked,
+            seen: Crc::new(),
+            checksum: entry.checksum,
+        })
+    }
+}
+
+/// Where the directory begins, and how many bytes stand before the archive.
+fn find_directory(bytes: &[u8]) -> Option<(usize, u64)> {
+    let last = bytes.len().checked_sub(22)?;
+    let first = last.saturating_sub(usize::from(u16::MAX));
+    (first..=last).rev().filter(|at| bytes[*at..].starts_with(END)).find_map(|at| directory_before(bytes, at))
+}
+
+/// The directory that the end record at `at` tells of.
+fn directory_before(bytes: &[u8], at: usize) -> Option<(usize, u64)> {
+    let end = &bytes[at..];
+    let mut directory_end = at as u64;
+    let mut size = u64::from(u32_at(end, 12)?);
+    let mut offset = u64::from(u32_at(end, 16)?);
+    if let Some(locator) = at.checked_sub(20).and_then(|l| bytes.get(l..)).filter(|l| l.starts_with(LOCATOR64)) {
+        let end64_at = u64_at(locator, 8)?;
+        let end64 = bytes.get(usize::try_from(end64_at).ok()?..).filter(|e| e.starts_with(END64))?;
+        (directory_end, size, offset) = (end64_at, u64_at(end64, 40)?, u64_at(end64, 48)?);
+    }
+    let is_directory = |at: u64| {
+        usize::try_from(at).ok().filter(|at| bytes.get(*at..).is_some_and(|d| d.starts_with(CENTRAL)))
+    };
+    // Something may stand before the archive: the end record is where it is, whatever the offsets say.
+    if let Some(start) = directory_end.checked_sub(size).and_then(is_directory) {
+        return (start as u64).checked_sub(offset).map(|shift| (start, shift));
+    }
+    is_directory(offset).map(|start| (start, 0))
+}
+
+impl<'a> Entry<'a> {
+    /// The entry at `at` in the directory, and where the next one begins.
+    fn parse(bytes: &'a [u8], at: usize) -> Option<(Self, usize)> {
+        let entry = bytes.get(at..).filter(|e| e.starts_with(CENTRAL))?;
+        let name_length = usize::from(u16_at(entry, 28)?);
+        let extra_length = usize::from(u16_at(entry, 30)?);
+        let comment_length = usize::from(u16_at(entry, 32)?);
+        let name = entry.get(46..46 + name_length)?;
+        let extra = entry.get(46 + name_length..46 + name_length + extra_length)?;
+        let (mut packed, unpacked) = (u64::from(u32_at(entry, 20)?), u32_at(entry, 24)?);
+        let mut header = u64::from(u32_at(entry, 42)?);
+        let mut wide = zip64(extra);
+        if unpacked == u32::MAX {
+            wide.next();
+        }
+        for value in [&mut packed, &mut header] {
+            if *value == u64::from(u32::MAX) {
+                *value = wide.next().unwrap_or(*value);
+            }
+        }
+        let parsed = Self { name, flags: u16_at(entry, 8)?, method: u16_at(entry, 10)?, checksum: u32_at(entry, 16)?, packed, header };
+        Some((parsed, at + 46 + name_length + extra_length + comment_length))
+    }
+}
+
+/// The numbers that did not fit into 32 bits, from the extra field with the identifier 1.
+fn zip64(mut extra: &[u8]) -> impl Iterator<Item = u64> {
+    let mut values: &[u8] = &[];
+    while let (Some(identifier), Some(length)) = (u16_at(extra, 0), u16_at(extra, 2)) {
+        let Some(field) = extra.get(4..4 + usize::from(length)) else { break };
+        if identifier == 1 {
+            values = field;
+            break;
+        }
+        extra = &extra[4 + field.len()..];
+    }
+    values.chunks_exact(8).filter_map(|value| u64_at(value, 0))
+}
+
+/// The order of names in which letter case does not matter, nor which way slashes lean.
+fn compare(a: &[u8], b: &[u8]) -> Ordering {
+    let key = |byte: &u8| if *byte == b'\\' { b'/' } else { byte.to_ascii_lowercase() };
+    a.iter().map(key).cmp(b.iter().map(key))
+}
+
+/// The content of a part. Ends with an error that carries a [`Fault`] when a bound is passed or the checksum is wrong.
+pub(super) struct Part<'p> {
+    source: Source<'p>,
+    packed: u64,
+    unpacked: u64,
+    all: &'p Cell<u64>,
+    seen: Crc,
+    checksum: u32,
+}
+
+enum Source<'p> {
+    Stored(&'p [u8]),
+    Deflated(DeflateDecoder<&'p [u8]>),
+}
+
+impl Read for Part<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = match &mut self.source {
+            Source::Stored(data) => data.read(buffer)?,
+            Source::Deflated(decoder) => decoder.read(buffer).map_err(|_| Fault::Cut)?,
+        };
+        if read == 0 {
+            let whole = buffer.is_empty() || self.seen.sum() == self.checksum;
+            return if whole { Ok(0) } else { Err(Fault::Cut.into()) };
+        }
+        self.seen.update(&buffer[..read]);
+        self.unpacked += read as u64;
+        self.all.set(self.all.get() + read as u64);
+        if self.unpacked > HARMLESS && self.unpacked / RATIO > self.packed {
+            return Err(Fault::Bomb.into());
+        }
+        if self.all.get() > MOST_UNPACKED {
+            return Err(Fault::Cut.into());
+        }
+        Ok(read)
+    }
+}

@@ -1,0 +1,116 @@
+//! The two clients, and the step from the SDK's errors to [`Trouble`]. Decides nothing about files.
+//!
+//! Everything comes from the environment that Lambda sets: region, credentials, and where somebody wants it so,
+//! `AWS_ENDPOINT_URL`. No profile, metadata service or single sign-on is asked, so that a start does no I/O.
+//! An endpoint with an IP address gets path-style requests by S3's own endpoint rules, without a setting.
+//! Certificates are checked against the system's store, or against `SSL_CERT_FILE` where that is set.
+
+use std::error::Error;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
+use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::config::{HttpClient, ResponseChecksumValidation, RuntimeComponents};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_http_client::{Connector, tls};
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector};
+
+use crate::outcome::Trouble;
+
+/// To reach a service, TLS included.
+const CONNECT: Duration = Duration::from_secs(2);
+/// From a request to the first byte of its answer.
+const FIRST_BYTE: Duration = Duration::from_secs(4);
+/// One attempt up to the answer's head. The body of an object may take as long as the invocation lasts.
+const ATTEMPT: Duration = Duration::from_secs(5);
+/// A body that gives less than a byte a second for so long is given up.
+const STALLED: Duration = Duration::from_secs(5);
+/// The first attempt and two more, with pauses that grow (the SDK's standard mode).
+const ATTEMPTS: u32 = 3;
+
+/// The services that the pipeline calls.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    /// Reads the uploads.
+    pub s3: aws_sdk_s3::Client,
+    /// Writes the records.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+}
+
+impl Clients {
+    /// Makes the clients. Nothing is sent, and no certificate read, before the first request.
+    pub async fn from_env() -> Self {
+        let config = aws_config::defaults(aws_config::BehaviorVersion::latest())
+            .region(EnvironmentVariableRegionProvider::new())
+            .credentials_provider(EnvironmentVariableCredentialsProvider::new())
+            .http_client(SharedConnector::default())
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT)
+                    .read_timeout(FIRST_BYTE)
+                    .operation_attempt_timeout(ATTEMPT)
+                    .build(),
+            )
+            .stalled_stream_protection(StalledStreamProtectionConfig::enabled().grace_period(STALLED).build())
+            .response_checksum_validation(ResponseChecksumValidation::WhenSupported)
+            .load()
+            .await;
+        Self { s3: aws_sdk_s3::Client::new(&config), dynamodb: aws_sdk_dynamodb::Client::new(&config) }
+    }
+}
+
+/// One connector for both clients, made at the first request.
+///
+/// The client that `aws-smithy-http-client` builds reads and parses the system's certificates once a service while the
+/// clients are made, which costs more than all the rest of a start.
+#[derive(Debug, Default)]
+struct SharedConnector(OnceLock<SharedHttpConnector>);
+
+impl HttpClient for SharedConnector {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        let connect = || {
+            let mut builder = Connector::builder()
+                .connector_settings(settings.clone())
+                .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring));
+            builder.set_sleep_impl(components.sleep_impl());
+            SharedHttpConnector::new(builder.build())
+        };
+        self.0.get_or_init(connect).clone()
+    }
+}
+
+/// What the tables of [`crate::outcome`] need of an error of the SDK.
+pub(crate) fn trouble<E>(error: &SdkError<E, HttpResponse>) -> Trouble
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    match error {
+        SdkError::ServiceError(answer) => Trouble::Answer {
+            status: answer.raw().status().as_u16(),
+            code: answer.err().code().unwrap_or_default().to_owned(),
+            message: answer.err().message().unwrap_or("the service gives no reason").to_owned(),
+        },
+        other => Trouble::NoAnswer(chain(other)),
+    }
+}
+
+/// An error with all that caused it, in one line.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        // Many errors repeat their cause in their own words.
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}

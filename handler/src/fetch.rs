@@ -1,0 +1,102 @@
+//! Reads an object once, from S3 straight into the child that extracts it. Never holds more than one chunk.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use aws_sdk_s3::Client;
+use handler_contract::record::Findings;
+use handler_contract::{ErrorCode, Failure, Metadata, Upload};
+use handler_extract::Extractor;
+
+use crate::aws;
+use crate::outcome::{AfterRead, Trouble, after_read};
+
+/// Why there are no findings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unread {
+    /// Another try may do better.
+    Retry(String),
+    /// The time was over.
+    OutOfTime {
+        /// The object's size as far as it is known. Bytes.
+        size: u64,
+    },
+}
+
+/// Fetches and extracts one upload within the time given.
+///
+/// Files that cannot be accepted are findings too, with a failure. An object that the event already calls too large is
+/// not read at all.
+pub async fn findings(
+    s3: &Client,
+    extractor: &Extractor,
+    upload: &Upload,
+    max_file_size: u64,
+    time: Duration,
+) -> Result<Findings, Unread> {
+    if let Some(size) = upload.size.filter(|&size| size > max_file_size) {
+        return Ok(too_large(size, max_file_size));
+    }
+    let size = AtomicU64::new(upload.size.unwrap_or_default());
+    match tokio::time::timeout(time, stream(s3, extractor, upload, max_file_size, &size)).await {
+        Ok(result) => result.map_err(Unread::Retry),
+        // The session went with the future, and its child with the session.
+        Err(_) => Err(Unread::OutOfTime { size: size.load(Ordering::Relaxed) }),
+    }
+}
+
+async fn stream(
+    s3: &Client,
+    extractor: &Extractor,
+    upload: &Upload,
+    max_file_size: u64,
+    known_size: &AtomicU64,
+) -> Result<Findings, String> {
+    let request = s3
+        .get_object()
+        .bucket(&upload.bucket)
+        .key(&upload.key)
+        .set_if_match(upload.e_tag.as_ref().map(|e_tag| format!("\"{e_tag}\"")));
+    let answer = match request.send().await {
+        Ok(answer) => answer,
+        Err(error) => {
+            return match after_read(&aws::trouble(&error)) {
+                AfterRead::Refuse(failure) => Ok(unread(upload.size.unwrap_or_default(), failure)),
+                AfterRead::Retry(reason) => Err(reason),
+            };
+        }
+    };
+    if let Some(length) = answer.content_length().and_then(|length| u64::try_from(length).ok()) {
+        known_size.fetch_max(length, Ordering::Relaxed);
+        if length > max_file_size {
+            return Ok(too_large(length, max_file_size));
+        }
+    }
+    let mut session =
+        extractor.start(upload.file_name()).map_err(|error| format!("failed to start the extraction: {error}"))?;
+    let mut body = answer.body;
+    let mut count = 0;
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk.map_err(|error| match after_read(&Trouble::NoAnswer(aws::chain(&error))) {
+            AfterRead::Refuse(failure) => failure.message,
+            AfterRead::Retry(reason) => reason,
+        })?;
+        count += chunk.len() as u64;
+        known_size.fetch_max(count, Ordering::Relaxed);
+        if count > max_file_size {
+            return Ok(too_large(count, max_file_size));
+        }
+        session.feed(&chunk).await.map_err(|error| format!("failed to pass the object on: {error}"))?;
+    }
+    session.finish().await.map_err(|error| format!("failed to finish the extraction: {error}"))
+}
+
+fn too_large(size: u64, max_file_size: u64) -> Findings {
+    let message = format!("the object has {size} bytes, and this stack takes at most {max_file_size} (maxFileSize)");
+    unread(size, Failure::new(ErrorCode::FileTooLarge, message))
+}
+
+/// The findings of a file that was not read to its end.
+pub fn unread(file_size: u64, failure: Failure) -> Findings {
+    Findings { file_type: None, file_size, sha256: None, metadata: Metadata::default(), failure: Some(failure) }
+}

@@ -1,0 +1,308 @@
+//! The Lambda function: for each file that is dropped into the bucket, one record in the table.
+//!
+//! Settings and clients once, then, for each event:
+//! event ([`event`]) → fetch and extract ([`fetch`]) → record → put ([`store`]) → outcome ([`outcome`]).
+//!
+//! Every file ends in a named [`Outcome`]. What can be tried again fails the invocation, so that Lambda tries it again
+//! and, when that does not help, sends the event to the queue; a batch of a queue names its failed messages instead.
+
+pub mod aws;
+pub mod deadline;
+pub mod event;
+pub mod fetch;
+pub mod log;
+pub mod metrics;
+pub mod outcome;
+pub mod store;
+
+use std::cell::Cell;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use handler_contract::record::Findings;
+use handler_contract::{ErrorCode, Failure, Record, Settings, Status, Timestamp, Upload};
+use handler_extract::Extractor;
+use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::aws::Clients;
+use crate::event::{Event, EventError, Ignored, Item};
+use crate::fetch::Unread;
+use crate::log::{Level, Line, Log};
+use crate::metrics::FileMetrics;
+use crate::outcome::Outcome;
+
+/// Serves events until Lambda ends the process. Returns only when it cannot start, or lost the Runtime API.
+pub fn run() -> ExitCode {
+    let log = Log::new(Box::new(std::io::stdout()), system_clock);
+    let Err(error) = start(&log);
+    log.write(&Line { level: Level::Error, message: format!("the function stops: {error}"), ..Line::default() });
+    ExitCode::FAILURE
+}
+
+fn system_clock() -> i64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// What the Lambda runtime's client panics without.
+const SET_BY_LAMBDA: [&str; 4] = [
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+];
+
+fn start(log: &Log) -> Result<std::convert::Infallible, lambda_runtime::Error> {
+    let vars =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let settings = Settings::parse(vars)?;
+    let missing: Vec<_> = SET_BY_LAMBDA.into_iter().filter(|name| std::env::var_os(name).is_none()).collect();
+    if !missing.is_empty() {
+        return Err(format!("this program runs inside AWS Lambda, which sets {}", missing.join(", ")).into());
+    }
+    let extractor = Extractor::new(settings.limits, settings.allowed_types.clone())?;
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let clients = Clients::from_env().await;
+        let function = Function { settings, clients, extractor, log, cold: Cell::new(true) };
+        Runtime::new(service_fn(|event| function.handle(event))).run().await?;
+        Err("the Lambda Runtime API gives no more events".into())
+    })
+}
+
+/// All that outlives an invocation.
+struct Function<'a> {
+    settings: Settings,
+    clients: Clients,
+    extractor: Extractor,
+    log: &'a Log,
+    /// Whether no invocation has come yet.
+    cold: Cell<bool>,
+}
+
+/// What the function tells its caller.
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", untagged)]
+enum Answer {
+    /// To whoever invokes it with one event.
+    #[serde(rename_all = "camelCase")]
+    Single { files: Vec<FileAnswer> },
+    /// To a queue: the messages that must come again.
+    #[serde(rename_all = "camelCase")]
+    Batch { batch_item_failures: Vec<MessageAnswer> },
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FileAnswer {
+    document_id: Option<String>,
+    outcome: &'static str,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MessageAnswer {
+    item_identifier: String,
+}
+
+/// Why an invocation fails, and so is repeated by Lambda.
+#[derive(Debug, thiserror::Error)]
+enum InvocationError {
+    #[error(transparent)]
+    Event(#[from] EventError),
+    #[error("{}", .0.join("; "))]
+    Retry(Vec<String>),
+}
+
+impl From<InvocationError> for Diagnostic {
+    fn from(error: InvocationError) -> Self {
+        let error_type = match error {
+            InvocationError::Event(_) => "EventNotUnderstood",
+            InvocationError::Retry(_) => "Retry",
+        };
+        Self { error_type: error_type.to_owned(), error_message: error.to_string() }
+    }
+}
+
+/// One invocation, as far as the work on a file needs it.
+struct Invocation {
+    context: Context,
+    cold_start: bool,
+}
+
+impl Invocation {
+    /// What is left until Lambda ends the invocation by force.
+    fn left(&self, now: i64) -> Duration {
+        Duration::from_millis(self.context.deadline.saturating_sub(u64::try_from(now).unwrap_or_default()))
+    }
+
+    /// A log line that names the invocation.
+    fn line(&self, level: Level, message: String) -> Line<'_> {
+        Line {
+            level,
+            message,
+            request_id: Some(&self.context.request_id),
+            xray_trace_id: self.context.xray_trace_id.as_deref(),
+            cold_start: Some(self.cold_start),
+            ..Line::default()
+        }
+    }
+}
+
+impl Function<'_> {
+    async fn handle(&self, event: LambdaEvent<Value>) -> Result<Answer, InvocationError> {
+        let invocation = Invocation { context: event.context, cold_start: self.cold.replace(false) };
+        let refuse = |error: &EventError| self.log.write(&invocation.line(Level::Error, error.to_string()));
+        // Whether a file has the invocation's time to itself.
+        let mut alone = true;
+        match event::read(&event.payload).inspect_err(refuse)? {
+            Event::Single(items) => {
+                let (files, retries) = self.process_all(&invocation, &items, &mut alone).await;
+                if retries.is_empty() { Ok(Answer::Single { files }) } else { Err(InvocationError::Retry(retries)) }
+            }
+            Event::Batch(messages) => {
+                let mut batch_item_failures = Vec::new();
+                for message in messages {
+                    let failed = match message.items.inspect_err(refuse) {
+                        Ok(items) => !self.process_all(&invocation, &items, &mut alone).await.1.is_empty(),
+                        Err(_) => true,
+                    };
+                    if failed {
+                        batch_item_failures.push(MessageAnswer { item_identifier: message.id });
+                    }
+                }
+                Ok(Answer::Batch { batch_item_failures })
+            }
+        }
+    }
+
+    /// Processes what an event tells of, one after the other, and says what must be tried again.
+    async fn process_all(
+        &self,
+        invocation: &Invocation,
+        items: &[Item],
+        alone: &mut bool,
+    ) -> (Vec<FileAnswer>, Vec<String>) {
+        let mut files = Vec::new();
+        let mut retries = Vec::new();
+        for item in items {
+            match item {
+                Item::Ignored(ignored) => {
+                    self.log_ignored(invocation, ignored);
+                    files.push(FileAnswer { document_id: None, outcome: "ignored" });
+                }
+                Item::Upload(upload) => {
+                    let id = upload.document_id().to_string();
+                    let outcome = self.process(invocation, upload, &id, std::mem::take(alone)).await;
+                    files.push(FileAnswer { document_id: Some(id), outcome: outcome.name() });
+                    if let Outcome::Retry(reason) = outcome {
+                        retries.push(format!("{}/{}: {reason}", upload.bucket, upload.key));
+                    }
+                }
+            }
+        }
+        (files, retries)
+    }
+
+    /// Fetch, extract, record, put: one file from its event to its outcome.
+    async fn process(&self, invocation: &Invocation, upload: &Upload, id: &str, alone: bool) -> Outcome {
+        let started = self.log.now();
+        let max_file_size = self.settings.max_file_size;
+        let time = deadline::for_work(invocation.left(started));
+        let read = fetch::findings(&self.clients.s3, &self.extractor, upload, max_file_size, time).await;
+        let extracted = self.log.now();
+
+        let findings = match read {
+            Ok(findings) => Ok(findings),
+            Err(Unread::OutOfTime { size }) if alone => Ok(out_of_time(size, time)),
+            Err(Unread::OutOfTime { .. }) => Err("files before this one in the same event took its time".to_owned()),
+            Err(Unread::Retry(reason)) => Err(reason),
+        };
+        let outcome = match findings {
+            Ok(findings) => {
+                let processed_at = Timestamp::from_unix_millis(extracted).unwrap_or_else(|| upload.uploaded_at.clone());
+                let record = Record::new(upload, findings, processed_at, env!("CARGO_PKG_VERSION"));
+                let time = deadline::for_record(invocation.left(extracted));
+                store::put(&self.clients.dynamodb, &self.settings.table_name, record, time).await
+            }
+            Err(reason) => Outcome::Retry(reason),
+        };
+
+        let record = outcome.record();
+        self.log.write(&Line {
+            bucket: Some(&upload.bucket),
+            key: Some(&upload.key),
+            document_id: Some(id),
+            outcome: Some(outcome.name()),
+            error_code: record.and_then(|record| record.error_code),
+            file_type: record.map(|record| record.file_type.as_str()),
+            file_size: record.map(|record| record.file_size).or(upload.size),
+            word_count: record.and_then(|record| record.metadata.word_count),
+            duration_ms: Some(self.log.now() - started),
+            ..invocation.line(level(&outcome), message(upload, &outcome))
+        });
+        let file = FileMetrics {
+            function_name: &invocation.context.env_config.function_name,
+            recorded: matches!(outcome, Outcome::Recorded(_)),
+            bytes: record.map_or(0, |record| record.file_size),
+            file_type: record.map(|record| record.file_type.as_str()),
+            error_code: record.and_then(|record| record.error_code),
+            extraction_ms: extracted - started,
+            cold_start: invocation.cold_start && alone,
+        };
+        self.log.write_json(&metrics::line(&file, self.log.now()));
+        outcome
+    }
+
+    fn log_ignored(&self, invocation: &Invocation, ignored: &Ignored) {
+        let (message, bucket, key) = match ignored {
+            Ignored::TestEvent { bucket } => (format!("S3 tested the notification of bucket {bucket}"), bucket, None),
+            Ignored::FolderMarker { bucket, key } => (format!("Folder {key} has no content"), bucket, Some(key)),
+            Ignored::Removal { bucket, key } => {
+                (format!("File {key} was removed; its record stays"), bucket, Some(key))
+            }
+        };
+        self.log.write(&Line {
+            bucket: Some(bucket),
+            key: key.map(String::as_str),
+            outcome: Some("ignored"),
+            ..invocation.line(Level::Info, message)
+        });
+    }
+}
+
+fn out_of_time(size: u64, time: Duration) -> Findings {
+    let message = format!(
+        "the file was not read to its end within {} ms, which is what the function's timeout leaves for it",
+        time.as_millis()
+    );
+    fetch::unread(size, Failure::new(ErrorCode::DeadlineExceeded, message))
+}
+
+fn level(outcome: &Outcome) -> Level {
+    match outcome {
+        Outcome::Recorded(record) if record.status == Status::Failed => Level::Error,
+        Outcome::Recorded(_) | Outcome::Duplicate(_) => Level::Info,
+        Outcome::Retry(_) => Level::Warn,
+    }
+}
+
+/// The line that people read. The form of the first two is the user's own.
+fn message(upload: &Upload, outcome: &Outcome) -> String {
+    let name = upload.file_name();
+    match outcome {
+        Outcome::Recorded(record) => {
+            let detail = match (record.error_code, record.metadata.word_count) {
+                (Some(code), _) => {
+                    format!(", errorCode={code}: {}", record.error_message.as_deref().unwrap_or_default())
+                }
+                (None, Some(words)) => format!(", words={words}"),
+                (None, None) => String::new(),
+            };
+            format!("File {name} processed with status {}{detail}", record.status)
+        }
+        Outcome::Duplicate(_) => format!("File {name} has its record already"),
+        Outcome::Retry(reason) => format!("File {name} was not processed and will be tried again: {reason}"),
+    }
+}

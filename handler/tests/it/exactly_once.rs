@@ -1,0 +1,341 @@
+//! Each upload ends with exactly one record, the right one: the handler's rules against a model of the world.
+//!
+//! The rules are the very functions that the handler runs: what a failed read means, what the record says, on which
+//! condition it is written, what an answer of the table means. The model deals out deliveries of events in any order,
+//! twice, at the same time, with overwrites and deletions between event and read, reads that fail, and writes that
+//! are throttled, lost, or lost after they were written.
+
+use std::collections::HashMap;
+
+use handler::fetch::unread;
+use handler::outcome::{AfterRead, Outcome, Trouble, after_read, after_write};
+use handler::store::condition;
+use handler_bench::dynamodb::holds;
+use handler_contract::record::Findings;
+use handler_contract::{ErrorCode, Failure, Metadata, Record, Status, Timestamp, Upload};
+use proptest::prelude::*;
+use serde_json::json;
+
+/// Lambda tries an asynchronous event three times in all.
+const ATTEMPTS: u8 = 3;
+const KEYS: usize = 2;
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// Somebody puts an object; its event comes so many times.
+    Put { key: usize, deliveries: u8, refused: bool },
+    /// Somebody deletes it.
+    Delete { key: usize },
+    /// A function takes one of the waiting events and reads.
+    Read { delivery: prop::sample::Index, fault: ReadFault },
+    /// One of the functions that have read writes.
+    Write { function: prop::sample::Index, faults: Vec<WriteFault> },
+    /// One of the functions that have read is killed. Lambda delivers its event again.
+    Kill { function: prop::sample::Index },
+    /// Somebody redrives the queue.
+    Redrive,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum ReadFault {
+    None,
+    Throttled,
+    BrokenBody,
+    Deadline,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum WriteFault {
+    Throttled,
+    Lost,
+    WrittenButLost,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let read_fault = prop_oneof![
+        4 => Just(ReadFault::None),
+        1 => Just(ReadFault::Throttled),
+        1 => Just(ReadFault::BrokenBody),
+        1 => Just(ReadFault::Deadline),
+    ];
+    let write_fault =
+        prop_oneof![Just(WriteFault::Throttled), Just(WriteFault::Lost), Just(WriteFault::WrittenButLost)];
+    let index = any::<prop::sample::Index>;
+    prop_oneof![
+        3 => (0..KEYS, 1..=3_u8, prop::bool::weighted(0.2))
+            .prop_map(|(key, deliveries, refused)| Step::Put { key, deliveries, refused }),
+        1 => (0..KEYS).prop_map(|key| Step::Delete { key }),
+        6 => (index(), read_fault).prop_map(|(delivery, fault)| Step::Read { delivery, fault }),
+        6 => (index(), prop::collection::vec(write_fault, 0..4))
+            .prop_map(|(function, faults)| Step::Write { function, faults }),
+        1 => index().prop_map(|function| Step::Kill { function }),
+        1 => Just(Step::Redrive),
+    ]
+}
+
+/// An object's bytes stand for themselves by number; a refused one is, say, encrypted.
+#[derive(Debug, Clone)]
+struct Put {
+    key: usize,
+    upload: Upload,
+    content: u64,
+    refused: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Delivery {
+    put: usize,
+    attempt: u8,
+}
+
+struct InFlight {
+    delivery: Delivery,
+    record: Record,
+}
+
+#[derive(Default)]
+struct Model {
+    clock: i64,
+    puts: Vec<Put>,
+    /// What each key holds.
+    objects: [Option<usize>; KEYS],
+    waiting: Vec<Delivery>,
+    in_flight: Vec<InFlight>,
+    failed_events: Vec<Delivery>,
+    table: HashMap<String, Record>,
+    /// The first SUCCESS that reached the table, by record.
+    first_success: HashMap<String, Record>,
+}
+
+impl Model {
+    fn run(&mut self, step: &Step) {
+        self.clock += 1;
+        match step {
+            Step::Put { key, deliveries, refused } => {
+                let put = self.puts.len();
+                let upload = Upload {
+                    bucket: "uploads".to_owned(),
+                    key: format!("key{key}"),
+                    version_id: None,
+                    e_tag: Some(format!("etag{put}")),
+                    sequencer: Some(format!("{put:04X}")),
+                    size: Some(1),
+                    uploaded_at: self.now(),
+                };
+                self.puts.push(Put { key: *key, upload, content: 1000 + put as u64, refused: *refused });
+                self.objects[*key] = Some(put);
+                self.waiting.extend((0..*deliveries).map(|_| Delivery { put, attempt: 1 }));
+            }
+            Step::Delete { key } => self.objects[*key] = None,
+            Step::Read { delivery, fault } => {
+                if !self.waiting.is_empty() {
+                    let delivery = self.waiting.swap_remove(delivery.index(self.waiting.len()));
+                    self.read(delivery, *fault);
+                }
+            }
+            Step::Write { function, faults } => {
+                if !self.in_flight.is_empty() {
+                    let function = self.in_flight.swap_remove(function.index(self.in_flight.len()));
+                    self.write(function, faults);
+                }
+            }
+            Step::Kill { function } => {
+                if !self.in_flight.is_empty() {
+                    let killed = self.in_flight.swap_remove(function.index(self.in_flight.len()));
+                    self.again(killed.delivery);
+                }
+            }
+            Step::Redrive => {
+                self.waiting.extend(self.failed_events.drain(..).map(|failed| Delivery { attempt: 1, ..failed }));
+            }
+        }
+    }
+
+    /// What `GetObject` with `If-Match` answers, and what the handler makes of it.
+    fn read(&mut self, delivery: Delivery, fault: ReadFault) {
+        let put = self.puts[delivery.put].clone();
+        let key = put.key;
+        let answer = |status, code: &str| Trouble::Answer { status, code: code.to_owned(), message: String::new() };
+        let found = match (fault, self.objects[key]) {
+            (ReadFault::Throttled, _) => Err(answer(503, "SlowDown")),
+            (_, None) => Err(answer(404, "NoSuchKey")),
+            (_, Some(current)) if self.puts[current].upload.e_tag != put.upload.e_tag => {
+                Err(answer(412, "PreconditionFailed"))
+            }
+            (ReadFault::BrokenBody, _) => Err(Trouble::NoAnswer("the body ended early".to_owned())),
+            (ReadFault::Deadline, _) => Ok(unread(1, Failure::new(ErrorCode::DeadlineExceeded, "too slow"))),
+            (ReadFault::None, Some(current)) => Ok(extract(&self.puts[current])),
+        };
+        let findings = match found {
+            Ok(findings) => findings,
+            Err(trouble) => match after_read(&trouble) {
+                AfterRead::Refuse(failure) => unread(1, failure),
+                AfterRead::Retry(_) => return self.again(delivery),
+            },
+        };
+        let record = Record::new(&put.upload, findings, self.now(), "0.1.0");
+        self.in_flight.push(InFlight { delivery, record });
+    }
+
+    /// `PutItem` as the SDK sends it, three times at most, and what the handler makes of the last answer.
+    fn write(&mut self, InFlight { delivery, record }: InFlight, faults: &[WriteFault]) {
+        let mut result = Err(Trouble::NoAnswer("not yet sent".to_owned()));
+        for attempt in 0..3 {
+            result = match faults.get(attempt) {
+                Some(WriteFault::Throttled) => {
+                    Err(Trouble::Answer { status: 400, code: "ThrottlingException".to_owned(), message: String::new() })
+                }
+                Some(WriteFault::Lost) => Err(Trouble::NoAnswer("connection reset".to_owned())),
+                Some(WriteFault::WrittenButLost) => {
+                    // Whatever the table says, nobody hears it.
+                    drop(self.put_item(&record));
+                    Err(Trouble::NoAnswer("connection reset".to_owned()))
+                }
+                None => self.put_item(&record),
+            };
+            let passing = match &result {
+                Ok(()) => false,
+                Err(Trouble::Answer { code, .. }) => code == "ThrottlingException",
+                Err(Trouble::NoAnswer(_)) => true,
+            };
+            if !passing {
+                break;
+            }
+        }
+        let id = record.document_id.clone();
+        match after_write(record, result) {
+            Outcome::Retry(_) => self.again(delivery),
+            Outcome::Recorded(_) | Outcome::Duplicate(_) => {
+                assert!(self.table.contains_key(&id), "an invocation succeeded without a record");
+            }
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_millis(self.clock).expect("the clock starts at 1970")
+    }
+
+    fn put_item(&mut self, record: &Record) -> Result<(), Trouble> {
+        let condition = condition(record.status);
+        let existing = self.table.get(&record.document_id);
+        let item = existing
+            .map(|record| json!({"documentId": {"S": record.document_id}, "status": {"S": record.status.as_str()}}));
+        let allowed = holds(
+            condition.expression,
+            |name| condition.names.iter().find(|(n, _)| *n == name).map(|(_, attribute)| (*attribute).to_owned()),
+            |value| condition.values.iter().find(|(v, _)| *v == value).map(|(_, status)| json!({"S": status.as_str()})),
+            item.as_ref(),
+        );
+        if !allowed {
+            let code = "ConditionalCheckFailedException".to_owned();
+            return Err(Trouble::Answer { status: 400, code, message: String::new() });
+        }
+        if record.status == Status::Success {
+            self.first_success.entry(record.document_id.clone()).or_insert_with(|| record.clone());
+        }
+        self.table.insert(record.document_id.clone(), record.clone());
+        Ok(())
+    }
+
+    /// A failed invocation: Lambda tries again, and in the end puts the event into the queue.
+    fn again(&mut self, delivery: Delivery) {
+        if delivery.attempt < ATTEMPTS {
+            self.waiting.push(Delivery { attempt: delivery.attempt + 1, ..delivery });
+        } else {
+            self.failed_events.push(delivery);
+        }
+    }
+
+    /// The world becomes quiet: what waits is delivered, what was read is written, and nothing fails any more.
+    fn settle(&mut self) {
+        while let Some(function) = self.in_flight.pop() {
+            self.write(function, &[]);
+        }
+        while let Some(delivery) = self.waiting.pop() {
+            self.clock += 1;
+            self.read(delivery, ReadFault::None);
+            while let Some(function) = self.in_flight.pop() {
+                self.write(function, &[]);
+            }
+        }
+    }
+
+    fn check(&self) {
+        for put in &self.puts {
+            let id = put.upload.document_id().to_string();
+            let Some(record) = self.table.get(&id) else {
+                // Nothing is lost: the event is where somebody finds it.
+                let queued = self.failed_events.iter().any(|failed| self.puts[failed.put].upload == put.upload);
+                assert!(queued, "{} has neither a record nor a place in the queue", put.upload.key);
+                continue;
+            };
+            assert_eq!(record.e_tag, put.upload.e_tag);
+            assert_eq!(record.sequencer, put.upload.sequencer);
+            match record.status {
+                Status::Success => {
+                    assert!(!put.refused);
+                    assert_eq!(record.metadata.word_count, Some(put.content), "the words of another upload");
+                }
+                Status::Failed => {
+                    assert!(!self.first_success.contains_key(&id), "a FAILED record replaced a SUCCESS");
+                }
+            }
+            if let Some(first) = self.first_success.get(&id) {
+                assert_eq!(record, first, "a duplicate replaced the record");
+            }
+        }
+        assert!(self.table.len() <= self.puts.len(), "more records than uploads");
+    }
+}
+
+fn extract(put: &Put) -> Findings {
+    Findings {
+        file_type: Some("text/plain".to_owned()),
+        file_size: 1,
+        sha256: None,
+        metadata: Metadata { word_count: Some(put.content), ..Metadata::default() },
+        failure: put.refused.then(|| Failure::new(ErrorCode::Encrypted, "the file needs a password")),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_upload_ends_with_exactly_one_right_record(steps in prop::collection::vec(step(), 1..60)) {
+        let mut model = Model::default();
+        for step in &steps {
+            model.run(step);
+        }
+        model.settle();
+        model.check();
+        // Once the queue is redriven, too, nothing is without a record.
+        model.run(&Step::Redrive);
+        model.settle();
+        prop_assert!(model.failed_events.is_empty());
+        model.check();
+        prop_assert_eq!(model.table.len(), model.puts.len());
+    }
+}
+
+#[test]
+fn the_condition_admits_a_better_record_and_nothing_else() {
+    for (status, existing, allowed) in [
+        (Status::Success, None, true),
+        (Status::Success, Some(Status::Failed), true),
+        (Status::Success, Some(Status::Success), false),
+        (Status::Failed, None, true),
+        (Status::Failed, Some(Status::Failed), false),
+        (Status::Failed, Some(Status::Success), false),
+    ] {
+        let condition = condition(status);
+        let item = existing.map(|status| json!({"documentId": {"S": "id"}, "status": {"S": status.as_str()}}));
+        let result = holds(
+            condition.expression,
+            |name| condition.names.iter().find(|(n, _)| *n == name).map(|(_, attribute)| (*attribute).to_owned()),
+            |value| condition.values.iter().find(|(v, _)| *v == value).map(|(_, status)| json!({"S": status.as_str()})),
+            item.as_ref(),
+        );
+        assert_eq!(result, allowed, "{status} over {existing:?}");
+    }
+}

@@ -1,0 +1,148 @@
+//! What the function does when S3, `DynamoDB`, the time or its own process fails: no wrong record, no lost file.
+
+use std::time::Duration;
+
+use handler_bench::http::Ending;
+use handler_bench::{dynamodb, s3};
+use serde_json::json;
+
+use crate::world::{TIME, World};
+
+/// As often as the SDK tries.
+const EVERY_ATTEMPT: usize = 3;
+
+#[test]
+fn an_object_that_cannot_be_read_now_fails_the_invocation_and_is_read_by_the_next() {
+    let broken = |ending| s3::Fault::Ending(ending);
+    let cases = [
+        ("throttled", vec![s3::Fault::Error(503, "SlowDown"); EVERY_ATTEMPT], "SlowDown"),
+        ("an internal error", vec![s3::Fault::Error(500, "InternalError"); EVERY_ATTEMPT], "InternalError"),
+        ("denied", vec![s3::Fault::Error(403, "AccessDenied")], "S3 denied the read"),
+        ("no answer", vec![broken(Ending::Lost); EVERY_ATTEMPT], "failed to read the object: dispatch failure"),
+        ("a truncated body", vec![broken(Ending::Closed(1000))], "streaming error"),
+        ("a reset body", vec![broken(Ending::Reset(30_000))], "streaming error"),
+        ("a stalled body", vec![broken(Ending::Hangs(30_000))], "minimum throughput"),
+        ("a corrupted body", vec![s3::Fault::Corrupt], "checksum"),
+    ];
+    World::each(cases, |world, (name, faults, said)| {
+        let dropped = world.drop_file("a.txt", &b"word ".repeat(10_000), "01");
+        world.s3.fail(faults);
+        let message = world.failure(&dropped.event, "Retry");
+        assert!(message.starts_with("uploads/a.txt: "), "{name}: {message}");
+        assert!(message.contains(said), "{name}: {message}");
+        assert!(world.dynamodb.requests().is_empty(), "{name}");
+        let line = world.function.line(|line| line["outcome"] == "retry");
+        assert_eq!(line["level"], "WARN", "{name}");
+
+        assert_eq!(world.outcome(&dropped.event), "stored", "{name}");
+        assert_eq!(world.item()["fileSize"], json!({"N": "50000"}), "{name}");
+    });
+}
+
+#[test]
+fn a_fault_that_passes_is_not_even_noticed() {
+    let world = World::start();
+    let dropped = world.drop_file("a.txt", b"text", "01");
+    world.s3.fail([s3::Fault::Error(503, "SlowDown")]);
+    world.dynamodb.fail([dynamodb::Fault::Lost]);
+    assert_eq!(world.outcome(&dropped.event), "stored");
+}
+
+#[test]
+fn a_record_that_cannot_be_written_fails_the_invocation_and_is_written_by_the_next() {
+    let cases = [
+        (dynamodb::Fault::Error(400, "ProvisionedThroughputExceededException"), EVERY_ATTEMPT),
+        (dynamodb::Fault::Error(400, "ThrottlingException"), EVERY_ATTEMPT),
+        (dynamodb::Fault::Error(500, "InternalServerError"), EVERY_ATTEMPT),
+        (dynamodb::Fault::Lost, EVERY_ATTEMPT),
+        (dynamodb::Fault::Error(400, "AccessDeniedException"), 1),
+        (dynamodb::Fault::Error(400, "ResourceNotFoundException"), 1),
+        (dynamodb::Fault::Error(400, "ValidationException"), 1),
+    ];
+    World::each(cases, |world, (fault, times)| {
+        let dropped = world.drop_file("a.txt", b"text", "01");
+        world.dynamodb.fail(vec![fault; times]);
+        let message = world.failure(&dropped.event, "Retry");
+        if let dynamodb::Fault::Error(_, code) = fault {
+            assert!(message.contains(code), "{message}");
+        }
+        assert!(world.dynamodb.items().is_empty(), "{fault:?}");
+        assert_eq!(world.outcome(&dropped.event), "stored", "{fault:?}");
+        world.item();
+    });
+}
+
+#[test]
+fn a_write_whose_answer_was_lost_leaves_one_record() {
+    let world = World::start();
+    let dropped = world.drop_file("a.txt", b"text", "01");
+    world.dynamodb.fail([dynamodb::Fault::WrittenButLost]);
+    assert_eq!(world.outcome(&dropped.event), "duplicate");
+    assert_eq!(world.item()["status"], json!({"S": "SUCCESS"}));
+    assert_eq!(world.dynamodb.requests().len(), 2);
+}
+
+#[test]
+fn a_file_that_would_not_finish_in_time_is_recorded() {
+    let world = World::start();
+    let dropped = world.drop_file("slow.txt", &b"word ".repeat(10_000), "01");
+    world.s3.fail([s3::Fault::Ending(Ending::Hangs(1000))]);
+    let (answer, _) = world.api.invoke(dropped.event, Duration::from_secs(4));
+    assert!(matches!(answer, handler_bench::runtime_api::Answer::Success(_)), "{answer:?}");
+    let item = world.item();
+    assert_eq!(item["status"], json!({"S": "FAILED"}));
+    assert_eq!(item["errorCode"], json!({"S": "DEADLINE_EXCEEDED"}));
+    assert_eq!(item["fileSize"], json!({"N": "50000"}));
+}
+
+#[test]
+fn a_file_that_another_one_took_the_time_from_comes_again() {
+    let world = World::start();
+    let slow = world.drop_file("slow.txt", &b"word ".repeat(10_000), "01");
+    let next = world.drop_file("next.txt", &b"word ".repeat(10_000), "02");
+    let mut event = slow.event;
+    event["Records"].as_array_mut().unwrap().push(next.event["Records"][0].clone());
+    world.s3.fail(vec![s3::Fault::Ending(Ending::Hangs(1000)); 2]);
+    let (answer, _) = world.api.invoke(event, Duration::from_secs(6));
+    let handler_bench::runtime_api::Answer::Failure(error) = answer else { unreachable!("{answer:?}") };
+    let message = error["errorMessage"].as_str().unwrap();
+    assert!(message.starts_with("uploads/next.txt: files before this one"), "{message}");
+    assert_eq!(world.item()["fileName"], json!({"S": "slow.txt"}));
+}
+
+#[test]
+fn one_file_that_must_come_again_does_not_hold_up_the_others_of_its_event() {
+    let world = World::start();
+    let first = world.drop_file("first.txt", b"first", "01");
+    let second = world.drop_file("second.txt", b"second", "02");
+    let mut event = first.event;
+    event["Records"].as_array_mut().unwrap().push(second.event["Records"][0].clone());
+    world.s3.fail([s3::Fault::Error(403, "AccessDenied")]);
+    let message = world.failure(&event, "Retry");
+    assert!(message.starts_with("uploads/first.txt: "), "{message}");
+    assert_eq!(world.item()["fileName"], json!({"S": "second.txt"}));
+}
+
+#[test]
+fn a_function_that_is_killed_leaves_nothing_wrong() {
+    // While it reads.
+    let mut world = World::start();
+    let dropped = world.drop_file("a.txt", &b"word ".repeat(10_000), "01");
+    world.s3.fail([s3::Fault::Ending(Ending::Hangs(20_000))]);
+    drop(world.api.send(dropped.event.clone(), TIME));
+    world.s3.wait_for_requests(1);
+    world.kill_and_restart();
+    assert!(world.dynamodb.items().is_empty());
+    assert_eq!(world.outcome(&dropped.event), "stored");
+    world.item();
+
+    // After it wrote, before it knows.
+    let mut world = World::start();
+    let dropped = world.drop_file("a.txt", b"text", "01");
+    world.dynamodb.fail([dynamodb::Fault::WrittenButSilent]);
+    drop(world.api.send(dropped.event.clone(), TIME));
+    world.dynamodb.wait_for_requests(1);
+    world.kill_and_restart();
+    assert_eq!(world.outcome(&dropped.event), "duplicate");
+    assert_eq!(world.item()["status"], json!({"S": "SUCCESS"}));
+}

@@ -1,0 +1,229 @@
+//! What the function does while everything around it works.
+
+use handler_bench::dynamodb;
+use handler_bench::events::{Put, notification, queue};
+use handler_bench::function::{Function, lambda_vars};
+use handler_bench::runtime_api::Answer;
+use serde_json::{Value, json};
+
+use crate::world::{MAX_FILE_SIZE, World, bootstrap};
+
+fn text(item: &Value, attribute: &str) -> String {
+    item[attribute]["S"].as_str().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_file_becomes_one_record_and_one_line() {
+    let world = World::start();
+    let content = b"four words in here\n";
+    // "a/four words.txt" as notifications spell it, and as a URL does.
+    world.s3.put("uploads/a/four%20words.txt", handler_bench::http::Body::Bytes(content.to_vec().into()));
+    let event = notification(&Put {
+        bucket: "uploads",
+        key: "a/four+words.txt",
+        e_tag: "00000000000000000000000000000001",
+        size: content.len() as u64,
+        sequencer: "0055AED6DCD90281E5",
+    });
+    assert_eq!(world.outcome(&event), "stored");
+
+    let item = world.item();
+    assert_eq!(text(&item, "fileName"), "four words.txt");
+    assert_eq!(text(&item, "status"), "SUCCESS");
+    assert_eq!(item["fileSize"], json!({"N": "19"}));
+    assert_eq!(text(&item, "uploadedAt"), "2026-11-22T16:33:49.120Z");
+    assert!(!text(&item, "fileType").is_empty());
+    assert_eq!(text(&item, "objectKey"), "a/four words.txt");
+    assert_eq!(text(&item, "bucket"), "uploads");
+    assert_eq!(text(&item, "eTag"), "00000000000000000000000000000001");
+    assert_eq!(text(&item, "sequencer"), "0055AED6DCD90281E5");
+    assert_eq!(item.get("errorCode"), None);
+    assert_eq!(world.dynamodb.requests()[0]["TableName"], "records");
+
+    let line = world.function.line(|line| line["outcome"] == "stored");
+    let message = line["message"].as_str().unwrap();
+    assert!(message.starts_with("File four words.txt processed with status SUCCESS"), "{message}");
+    assert_eq!(line["level"], "INFO");
+    assert_eq!(line["coldStart"], true);
+    assert_eq!(line["key"], "a/four words.txt");
+    assert_eq!(line["documentId"].as_str(), item["documentId"]["S"].as_str());
+    assert_eq!(line["requestId"], "00000000-0000-4000-8000-000000000001");
+    assert!(line["xrayTraceId"].as_str().unwrap().starts_with("Root=1-"));
+    assert!(line["durationMs"].is_u64());
+    let metrics = world.function.line(|line| line["_aws"].is_object());
+    assert_eq!((&metrics["Files"], &metrics["Bytes"], &metrics["ColdStart"]), (&json!(1), &json!(19), &json!(1)));
+    // The second invocation is warm.
+    assert_eq!(world.outcome(&event), "duplicate");
+    assert_eq!(world.function.line(|line| line["outcome"] == "duplicate")["coldStart"], false);
+
+    for line in world.function.lines() {
+        assert!(!line.contains("four words in here"), "a log line shows the file's content: {line}");
+    }
+}
+
+#[test]
+fn what_leaves_no_record_calls_nothing_and_succeeds() {
+    let world = World::start();
+    let mut removal = notification(&Put { bucket: "uploads", key: "a.txt", e_tag: "1", size: 1, sequencer: "01" });
+    removal["Records"][0]["eventName"] = json!("ObjectRemoved:Delete");
+    for event in [
+        json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "uploads"}),
+        notification(&Put { bucket: "uploads", key: "folder/", e_tag: "1", size: 0, sequencer: "01" }),
+        removal,
+    ] {
+        assert_eq!(world.outcome(&event), "ignored");
+    }
+    assert!(world.s3.requests().is_empty());
+    assert!(world.dynamodb.requests().is_empty());
+    let ignored = world.function.lines().iter().filter(|line| line.contains("\"outcome\":\"ignored\"")).count();
+    assert_eq!(ignored, 3);
+}
+
+#[test]
+fn a_file_that_is_too_large_is_not_read() {
+    let world = World::start();
+    let event = notification(&Put {
+        bucket: "uploads",
+        key: "large.txt",
+        e_tag: "1",
+        size: MAX_FILE_SIZE + 1,
+        sequencer: "01",
+    });
+    assert_eq!(world.outcome(&event), "rejected");
+    assert!(world.s3.requests().is_empty());
+    let item = world.item();
+    assert_eq!(text(&item, "errorCode"), "FILE_TOO_LARGE");
+    assert_eq!(item["fileSize"], json!({"N": "100001"}));
+    assert!(text(&item, "errorMessage").contains("100001 bytes"));
+    let line = world.function.line(|line| line["outcome"] == "rejected");
+    assert_eq!(line["level"], "ERROR");
+    let message = line["message"].as_str().unwrap();
+    assert!(
+        message.starts_with("File large.txt processed with status FAILED, errorCode=FILE_TOO_LARGE: "),
+        "{message}"
+    );
+}
+
+#[test]
+fn an_event_that_is_wrong_about_the_size_does_not_help_a_large_file() {
+    for chunked in [false, true] {
+        let world = World::start();
+        let dropped = world.drop_file("large.txt", &vec![b'a'; 100_001], "01");
+        let mut event = dropped.event;
+        event["Records"][0]["s3"]["object"].as_object_mut().unwrap().remove("size");
+        if chunked {
+            world.s3.fail([handler_bench::s3::Fault::Chunked]);
+        }
+        assert_eq!(world.outcome(&event), "rejected");
+        assert_eq!(text(&world.item(), "errorCode"), "FILE_TOO_LARGE");
+    }
+}
+
+#[test]
+fn an_overwritten_and_a_deleted_object_are_named() {
+    let world = World::start();
+    let old = world.drop_file("a.txt", b"old", "01");
+    let new = world.drop_file("a.txt", b"newer", "02");
+    assert_eq!(world.outcome(&old.event), "rejected");
+    assert_eq!(text(&world.item(), "errorCode"), "SUPERSEDED");
+    assert_eq!(world.outcome(&new.event), "stored");
+
+    let gone = world.drop_file("b.txt", b"gone", "03");
+    world.s3.delete("uploads/b.txt");
+    assert_eq!(world.outcome(&gone.event), "rejected");
+    let mut codes: Vec<_> = world.dynamodb.items().iter().map(|item| text(item, "errorCode")).collect();
+    codes.sort();
+    assert_eq!(codes, ["", "NOT_FOUND", "SUPERSEDED"]);
+}
+
+#[test]
+fn the_better_record_stays() {
+    let world = World::start();
+    let dropped = world.drop_file("a.txt", b"text", "01");
+    assert_eq!(world.outcome(&dropped.event), "stored");
+    let stored = world.item();
+    // The same event again, while the object is there and after it has gone.
+    assert_eq!(world.outcome(&dropped.event), "duplicate");
+    world.s3.delete("uploads/a.txt");
+    assert_eq!(world.outcome(&dropped.event), "duplicate");
+    assert_eq!(world.item(), stored);
+
+    // A delivery that read the file replaces what one left that could not.
+    let world = World::start();
+    let dropped = world.drop_file("a.txt", b"text", "01");
+    let id = stored["documentId"].clone();
+    world.dynamodb.put(json!({"documentId": id, "status": {"S": "FAILED"}, "errorCode": {"S": "NOT_FOUND"}}));
+    assert_eq!(world.outcome(&dropped.event), "stored");
+    assert_eq!(text(&world.item(), "status"), "SUCCESS");
+}
+
+#[test]
+fn a_queue_gets_back_what_must_come_again_and_nothing_else() {
+    let world = World::start();
+    let good = world.drop_file("good.txt", b"good", "01");
+    let slow = world.drop_file("slow.txt", b"slow", "02");
+    world.dynamodb.fail([
+        dynamodb::Fault::Error(400, "ProvisionedThroughputExceededException"),
+        dynamodb::Fault::Error(400, "ProvisionedThroughputExceededException"),
+        dynamodb::Fault::Error(400, "ProvisionedThroughputExceededException"),
+    ]);
+    let batch = queue(&[slow.event.to_string(), "not JSON".to_owned(), good.event.to_string()]);
+    let failures = json!({"batchItemFailures": [{"itemIdentifier": "m0"}, {"itemIdentifier": "m1"}]});
+    assert_eq!(world.invoke(&batch), Answer::Success(failures));
+    assert_eq!(text(&world.item(), "fileName"), "good.txt");
+    let line = world.function.line(|line| line["level"] == "ERROR");
+    assert!(line["message"].as_str().unwrap().contains("the body of the SQS message is not JSON"));
+
+    assert_eq!(world.invoke(&queue(&[slow.event.to_string()])), Answer::Success(json!({"batchItemFailures": []})));
+    assert_eq!(world.dynamodb.items().len(), 2);
+}
+
+#[test]
+fn an_event_that_nobody_understands_fails_the_invocation() {
+    let world = World::start();
+    let message = world.failure(&json!({"hello": "world"}), "EventNotUnderstood");
+    assert!(message.contains("expected an S3 notification"), "{message}");
+    assert_eq!(world.function.line(|line| line["level"] == "ERROR")["message"], message);
+    // And the function goes on.
+    let dropped = world.drop_file("a.txt", b"text", "01");
+    assert_eq!(world.outcome(&dropped.event), "stored");
+}
+
+#[test]
+fn a_start_without_settings_is_refused_with_every_fault() {
+    let api = handler_bench::runtime_api::RuntimeApi::start().unwrap();
+    for (vars, named) in [
+        (
+            lambda_vars(&api.endpoint()),
+            vec![
+                "TABLE_NAME",
+                "MAX_FILE_SIZE",
+                "ALLOWED_TYPES",
+                "CHILD_MEMORY",
+                "CHILD_CPU_SECONDS",
+                "CHILD_WALL_SECONDS",
+                "CHILD_SPOOL",
+            ],
+        ),
+        (
+            handler_contract::Settings {
+                table_name: "records".to_owned(),
+                max_file_size: 1,
+                allowed_types: handler_contract::FileTypes::any(),
+                limits: handler_contract::Limits::default(),
+            }
+            .to_vars(),
+            vec!["AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_FUNCTION_NAME", "runs inside AWS Lambda"],
+        ),
+    ] {
+        let mut function = Function::start(bootstrap(), &[], vars).unwrap();
+        assert!(!function.wait().unwrap().success());
+        let lines = function.lines();
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        let line: Value = serde_json::from_str(&lines[0]).unwrap();
+        assert_eq!(line["level"], "ERROR");
+        for name in named {
+            assert!(line["message"].as_str().unwrap().contains(name), "{name} is not in {line}");
+        }
+    }
+}

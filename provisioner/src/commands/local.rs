@@ -1,0 +1,42 @@
+//! `provisioner local`: the emulator's life, by hand.
+
+use crate::cli::{DEFAULT_STACK, Global, Local};
+use crate::error::{Error, Exit, Result};
+use crate::local::{Emulator, Surroundings};
+use crate::report::{Report, local as show};
+use crate::spec::StackFile;
+
+/// The stack whose emulator is meant where the command line names no stack.
+const LOCAL_STACK: &str = "local";
+
+/// Runs one of the subcommands on the emulator of the stack.
+pub async fn run(global: &Global, command: &Local, report: &Report) -> Result<()> {
+    let stack = if global.stack == DEFAULT_STACK { LOCAL_STACK } else { &global.stack };
+    let spec = StackFile::load(stack)?.spec;
+    let port = spec.emulator.as_ref().map(|emulator| emulator.port).ok_or_else(|| {
+        Error::new(Exit::Invalid, "no-emulator", format!("the stack {} is not for a local emulator", spec.name))
+            .hint("Name one whose file has `emulator:`, for example: provisioner local start -s local")
+    })?;
+    let emulator = Emulator::new(port, Surroundings::of_this_process())?;
+    match command {
+        Local::Start => emulator.start(report).await,
+        Local::Stop => emulator.stop(report).await,
+        Local::Status => {
+            let status = emulator.status().await?;
+            report.data(&status, || show::status(&status, report.style));
+            if status.running {
+                Ok(())
+            } else {
+                Err(Error::new(Exit::Failure, "emulator-not-running", "the emulator does not run").told())
+            }
+        }
+        Local::Reset(reset) => {
+            if !reset.yes {
+                let question =
+                    format!("Delete everything in the emulator on port {port} ({})?", emulator.data_folder().display());
+                report.confirm(&question, "--yes")?;
+            }
+            emulator.reset(report).await
+        }
+    }
+}

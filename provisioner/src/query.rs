@@ -1,0 +1,625 @@
+//! Questions about records: filters, time windows, paging, and the merge of many index partitions into one order.
+//!
+//! Pure: knows neither AWS nor the clock. [`Search`] says which pages it needs ([`Search::step`]), is given them
+//! ([`Search::supply`]), and ends with one page of the answer. It holds at most one page a partition, whatever the
+//! table's size.
+//!
+//! The order is total: newest first, and by id among records of the same millisecond. A [`Position`] in it is where a
+//! page ended; the next one goes on strictly after it, so that records which arrive meanwhile neither repeat nor hide
+//! others.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::str::FromStr;
+
+use handler_contract::{Status, Timestamp, table};
+use serde::Deserialize;
+
+use crate::units::Seconds;
+
+/// What an index holds of a record ([`table::PROJECTED`] and the keys).
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Row {
+    /// The record's id.
+    pub document_id: String,
+    /// When the file was put.
+    pub uploaded_at: Timestamp,
+    /// The last part of the key.
+    pub file_name: String,
+    /// The media type by content.
+    pub file_type: String,
+    /// Bytes.
+    pub file_size: u64,
+    /// What became of it.
+    pub status: Status,
+    /// The whole key.
+    pub object_key: String,
+    /// Why it failed. Text, because a newer handler may know more codes.
+    pub error_code: Option<String>,
+    /// Words.
+    pub word_count: Option<u64>,
+    /// Pages.
+    pub page_count: Option<u64>,
+}
+
+impl Row {
+    fn position(&self) -> Position {
+        Position { uploaded_at: self.uploaded_at.clone(), document_id: self.document_id.clone() }
+    }
+}
+
+/// A place in the order of records.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// When the file was put.
+    pub uploaded_at: Timestamp,
+    /// Orders records of the same millisecond.
+    pub document_id: String,
+}
+
+/// A token that no page ended with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a token; give --after the one that a page ended with")]
+pub struct TokenError(String);
+
+impl fmt::Display for Position {
+    /// The token: opaque to whoever passes it on.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}.{}", self.uploaded_at.unix_millis(), self.document_id)
+    }
+}
+
+impl FromStr for Position {
+    type Err = TokenError;
+
+    fn from_str(token: &str) -> Result<Self, TokenError> {
+        let error = || TokenError(token.to_owned());
+        let (millis, id) = token.trim().split_once('.').ok_or_else(error)?;
+        let uploaded_at = i64::from_str_radix(millis, 16).ok().and_then(Timestamp::from_unix_millis);
+        let id = uuid::Uuid::parse_str(id).map_err(|_| error())?;
+        Ok(Self { uploaded_at: uploaded_at.ok_or_else(error)?, document_id: id.to_string() })
+    }
+}
+
+/// Text that is not a moment.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a time; write 2026-11-22, 2026-11-22T16:00:00Z, or how long ago: 30m, 2h, 7d")]
+pub struct MomentError(String);
+
+/// Reads a moment: a day (its first instant, UTC), an RFC 3339 time, or how long before `now`.
+pub fn moment(text: &str, now: &Timestamp) -> Result<Timestamp, MomentError> {
+    let text = text.trim();
+    let error = || MomentError(text.to_owned());
+    if let Ok(Seconds(ago)) = text.parse::<Seconds>() {
+        let ago = i64::try_from(ago).ok().and_then(|s| s.checked_mul(1_000)).ok_or_else(error)?;
+        return now.unix_millis().checked_sub(ago).and_then(Timestamp::from_unix_millis).ok_or_else(error);
+    }
+    Timestamp::parse(text).or_else(|_| Timestamp::parse(&format!("{text}T00:00:00Z"))).map_err(|_| error())
+}
+
+/// A text in which `*` stands for any characters, in any letter case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern {
+    /// Lower-case pieces between the stars.
+    pieces: Vec<String>,
+    /// Whether the pattern may begin and end anywhere.
+    anywhere: bool,
+}
+
+impl Pattern {
+    /// Matches a whole text.
+    pub fn whole(pattern: &str) -> Self {
+        Self { pieces: pattern.to_lowercase().split('*').map(ToOwned::to_owned).collect(), anywhere: false }
+    }
+
+    /// Matches a text that contains this; with a `*` in it, a whole text.
+    pub fn contained(pattern: &str) -> Self {
+        Self { anywhere: !pattern.contains('*'), ..Self::whole(pattern) }
+    }
+
+    /// Whether the text matches.
+    pub fn matches(&self, text: &str) -> bool {
+        let text = text.to_lowercase();
+        if self.anywhere {
+            return text.contains(&self.pieces[0]);
+        }
+        let (first, rest) = (&self.pieces[0], &self.pieces[1..]);
+        let Some(mut text) = text.strip_prefix(first.as_str()) else { return false };
+        let Some((last, middle)) = rest.split_last() else { return text.is_empty() };
+        // The leftmost place of each piece leaves the most for those behind it.
+        for piece in middle {
+            match text.find(piece.as_str()) {
+                Some(at) => text = &text[at + piece.len()..],
+                None => return false,
+            }
+        }
+        text.ends_with(last.as_str())
+    }
+}
+
+/// Which records are wanted.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Query {
+    /// Only of this status.
+    pub status: Option<Status>,
+    /// Only with this in the name or key.
+    pub name: Option<Pattern>,
+    /// Only of this type.
+    pub file_type: Option<Pattern>,
+    /// Only uploaded then or later.
+    pub since: Option<Timestamp>,
+    /// Only uploaded before.
+    pub until: Option<Timestamp>,
+    /// Only uploads of this bucket and key.
+    pub object: Option<(String, String)>,
+    /// Only what stands behind this in the order.
+    pub after: Option<Position>,
+}
+
+/// The longest window, in days, for which failures are read from their own index. Each day is a read of 32 partitions.
+const FAILURE_DAYS: usize = 8;
+const DAY_MILLIS: i64 = 86_400_000;
+
+impl Query {
+    /// The index to ask, and its partitions in groups: every record of a group is newer than any of the next.
+    pub fn source(&self, now: &Timestamp) -> (table::Index, Vec<Vec<String>>) {
+        if let Some((bucket, key)) = &self.object {
+            return (table::BY_OBJECT, vec![table::object_shards(bucket, key).collect()]);
+        }
+        match self.failure_days(now) {
+            Some(days) => {
+                (table::FAILURES, days.iter().map(|day| table::failure_shards(day).collect()).collect())
+            }
+            None => (table::RECENT, vec![table::recent_shards().collect()]),
+        }
+    }
+
+    /// The days of the window, newest first, if only failures of few days are wanted.
+    fn failure_days(&self, now: &Timestamp) -> Option<Vec<String>> {
+        if self.status != Some(Status::Failed) {
+            return None;
+        }
+        let first = self.since.as_ref()?.unix_millis().div_euclid(DAY_MILLIS);
+        // Clocks differ: S3's may be a little ahead of this one.
+        let last = self.newest().map_or(now.unix_millis() + DAY_MILLIS, |t| t.unix_millis()).div_euclid(DAY_MILLIS);
+        let days = usize::try_from(last - first + 1).unwrap_or(0);
+        (days <= FAILURE_DAYS).then(|| {
+            (first..=last)
+                .rev()
+                .filter_map(|day| Timestamp::from_unix_millis(day * DAY_MILLIS))
+                .map(|day| day.day().to_owned())
+                .collect()
+        })
+    }
+
+    /// The newest time that is of interest, inclusive.
+    pub fn newest(&self) -> Option<Timestamp> {
+        let before_until = self.until.as_ref().and_then(|until| Timestamp::from_unix_millis(until.unix_millis() - 1));
+        let after = self.after.as_ref().map(|after| after.uploaded_at.clone());
+        before_until.into_iter().chain(after).min()
+    }
+
+    /// Whether the record is wanted.
+    pub fn matches(&self, row: &Row) -> bool {
+        self.status.is_none_or(|status| row.status == status)
+            && self.name.as_ref().is_none_or(|name| name.matches(&row.file_name) || name.matches(&row.object_key))
+            && self.file_type.as_ref().is_none_or(|file_type| file_type.matches(&row.file_type))
+            && self.since.as_ref().is_none_or(|since| row.uploaded_at >= *since)
+            && self.until.as_ref().is_none_or(|until| row.uploaded_at < *until)
+            && self.object.as_ref().is_none_or(|(_, key)| row.object_key == *key)
+            && self.after.as_ref().is_none_or(|after| row.position() < *after)
+    }
+}
+
+/// One page of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    /// The records, newest first.
+    pub rows: Vec<Row>,
+    /// Where to go on; `None` when nothing is left.
+    pub next: Option<Position>,
+    /// The search ended early, after so many records that did not match.
+    pub gave_up_after: Option<usize>,
+}
+
+/// A page of one index partition that a search needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request<K> {
+    /// The partition's value.
+    pub partition: String,
+    /// Behind which item to go on.
+    pub from: Option<K>,
+    /// How many items to read.
+    pub limit: usize,
+}
+
+/// What a search wants next.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step<K> {
+    /// These pages, all of them, before the next step. They may be read at the same time.
+    Fetch(Vec<Request<K>>),
+    /// Nothing: this is the answer.
+    Done(Page),
+}
+
+/// A search under way. `K` is whatever marks a place within one partition.
+#[derive(Debug)]
+pub struct Search<K> {
+    query: Query,
+    limit: usize,
+    budget: usize,
+    groups: VecDeque<Vec<String>>,
+    partitions: Vec<Partition<K>>,
+    page_size: usize,
+    found: Vec<Row>,
+    examined: usize,
+    last: Option<Position>,
+    fetches_since_full: usize,
+}
+
+#[derive(Debug)]
+struct Partition<K> {
+    name: String,
+    rows: VecDeque<Row>,
+    next: Next<K>,
+}
+
+#[derive(Debug)]
+enum Next<K> {
+    Start,
+    At(K),
+    End,
+}
+
+impl<K> Partition<K> {
+    fn has_more(&self) -> bool {
+        !matches!(self.next, Next::End)
+    }
+}
+
+/// The largest page that is read of one partition: with 32 partitions, about 8 MB are held.
+const MAX_PAGE: usize = 500;
+
+impl<K: Clone> Search<K> {
+    /// A search for at most `limit` records in these groups of partitions, which looks at about `budget` at most.
+    pub fn new(query: Query, groups: Vec<Vec<String>>, limit: usize, budget: usize) -> Self {
+        Self {
+            query,
+            limit: limit.max(1),
+            budget,
+            groups: groups.into(),
+            partitions: Vec::new(),
+            page_size: 0,
+            found: Vec::new(),
+            examined: 0,
+            last: None,
+            fetches_since_full: 0,
+        }
+    }
+
+    /// What is wanted next.
+    pub fn step(&mut self) -> Step<K> {
+        loop {
+            if self.found.len() > self.limit {
+                // One more was found than is asked for: there is a next page, and it begins behind the last shown.
+                self.found.truncate(self.limit);
+                let next = self.found.last().map(Row::position);
+                return self.done(next, None);
+            }
+            if self.examined >= self.budget {
+                let examined = self.examined;
+                return self.done(self.last.clone(), Some(examined));
+            }
+            if self.partitions.iter().all(|p| p.rows.is_empty() && !p.has_more()) {
+                match self.groups.pop_front() {
+                    Some(group) => self.open(group),
+                    None => return self.done(None, None),
+                }
+            }
+            let newest = self.partitions.iter().filter_map(|p| p.rows.front()).map(|row| row.uploaded_at.clone()).max();
+            // Records of one millisecond are put in order only once all of them are known.
+            let short = |p: &Partition<K>| {
+                p.has_more() && p.rows.back().is_none_or(|last| newest.as_ref() == Some(&last.uploaded_at))
+            };
+            if self.partitions.iter().any(short) {
+                if self.found.len() == self.limit {
+                    // The page is full. Whether another follows is worth one more look, and no long search.
+                    if self.fetches_since_full > 0 {
+                        return self.done(self.last.clone(), None);
+                    }
+                    self.fetches_since_full += 1;
+                }
+                return Step::Fetch(self.requests());
+            }
+            if let Some(newest) = newest {
+                self.take(&newest);
+            }
+        }
+    }
+
+    /// Gives a page that was asked for, and the place behind it if the partition goes on.
+    pub fn supply(&mut self, partition: &str, rows: Vec<Row>, next: Option<K>) {
+        if let Some(p) = self.partitions.iter_mut().find(|p| p.name == partition) {
+            p.rows.extend(rows);
+            p.next = next.map_or(Next::End, Next::At);
+        }
+    }
+
+    fn open(&mut self, group: Vec<String>) {
+        if self.page_size == 0 {
+            // Twice a partition's fair share: most pages of an answer then need a single round.
+            self.page_size = (2 * self.limit / group.len().max(1) + 4).min(MAX_PAGE);
+        }
+        self.partitions =
+            group.into_iter().map(|name| Partition { name, rows: VecDeque::new(), next: Next::Start }).collect();
+    }
+
+    /// All partitions that are low are asked at once, not only the one without which it does not go on.
+    fn requests(&mut self) -> Vec<Request<K>> {
+        let limit = self.page_size;
+        self.page_size = (2 * self.page_size).min(MAX_PAGE);
+        self.partitions
+            .iter()
+            .filter(|p| p.has_more() && p.rows.len() <= limit / 4 || p.has_more() && is_one_instant(&p.rows))
+            .map(|p| Request {
+                partition: p.name.clone(),
+                from: match &p.next {
+                    Next::At(key) => Some(key.clone()),
+                    Next::Start | Next::End => None,
+                },
+                limit,
+            })
+            .collect()
+    }
+
+    /// Takes all records of one millisecond.
+    fn take(&mut self, instant: &Timestamp) {
+        let mut rows = Vec::new();
+        for partition in &mut self.partitions {
+            while let Some(row) = partition.rows.pop_front_if(|row| row.uploaded_at == *instant) {
+                rows.push(row);
+            }
+        }
+        rows.sort_by(|a, b| b.document_id.cmp(&a.document_id));
+        for row in rows {
+            self.examined += 1;
+            self.last = Some(row.position());
+            // What is found beyond one record too many would be thrown away.
+            if self.found.len() <= self.limit && self.query.matches(&row) {
+                self.found.push(row);
+            }
+        }
+    }
+
+    fn done(&mut self, next: Option<Position>, gave_up_after: Option<usize>) -> Step<K> {
+        self.found.truncate(self.limit);
+        Step::Done(Page { rows: std::mem::take(&mut self.found), next, gave_up_after })
+    }
+}
+
+/// Whether all rows are of one millisecond, so that its end may lie on the next page.
+fn is_one_instant(rows: &VecDeque<Row>) -> bool {
+    match (rows.front(), rows.back()) {
+        (Some(first), Some(last)) => first.uploaded_at == last.uploaded_at,
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const NOW: i64 = 1_795_278_829_120;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_unix_millis(millis).unwrap()
+    }
+
+    fn row(millis: i64, n: u32, name: &str, failed: bool) -> Row {
+        Row {
+            document_id: Uuid::new_v5(&Uuid::NAMESPACE_URL, &n.to_be_bytes()).to_string(),
+            uploaded_at: at(millis),
+            file_name: name.into(),
+            file_type: "text/plain".into(),
+            file_size: 1,
+            status: if failed { Status::Failed } else { Status::Success },
+            object_key: format!("in/{name}"),
+            error_code: None,
+            word_count: None,
+            page_count: None,
+        }
+    }
+
+    /// Runs a search over rows as DynamoDB would keep them: each partition sorted by time, ties as they come.
+    fn run(rows: &[Row], query: &Query, limit: usize, budget: usize, page_cap: usize) -> (Page, usize) {
+        let mut partitions = BTreeMap::<String, Vec<Row>>::new();
+        let (index, groups) = query.source(&at(NOW));
+        for row in rows {
+            let id = Uuid::parse_str(&row.document_id).unwrap();
+            let partition = match index.name {
+                "recent" => table::recent_shard(id),
+                "failures" if row.status == Status::Failed => table::failure_shard(row.uploaded_at.day(), id),
+                "failures" => continue,
+                _ => table::object_shard("b", &row.object_key, id),
+            };
+            partitions.entry(partition).or_default().push(row.clone());
+        }
+        for rows in partitions.values_mut() {
+            rows.sort_by(|a, b| b.uploaded_at.cmp(&a.uploaded_at));
+        }
+        let mut search = Search::<usize>::new(query.clone(), groups, limit, budget);
+        let mut rounds = 0;
+        loop {
+            match search.step() {
+                Step::Done(page) => return (page, rounds),
+                Step::Fetch(requests) => {
+                    rounds += 1;
+                    assert!(!requests.is_empty(), "a search that asks for nothing never ends");
+                    for request in requests {
+                        let all = partitions.get(&request.partition).map(Vec::as_slice).unwrap_or_default();
+                        let from = request.from.unwrap_or(0);
+                        let to = (from + request.limit.min(page_cap)).min(all.len());
+                        // Like DynamoDB: a page that is full names a next place, even when nothing is there.
+                        let next = (to - from == request.limit.min(page_cap)).then_some(to);
+                        search.supply(&request.partition, all[from..to].to_vec(), next);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The same question, answered by sorting and filtering everything.
+    fn reference(rows: &[Row], query: &Query) -> Vec<Row> {
+        let mut all: Vec<Row> = rows.iter().filter(|row| query.matches(row)).cloned().collect();
+        all.sort_by_key(|row| std::cmp::Reverse(row.position()));
+        all
+    }
+
+    fn rows() -> impl Strategy<Value = Vec<Row>> {
+        // Few instants and few names, so that ties and matches are common; three days, for the failures.
+        proptest::collection::vec((0..40_i64, 0..3_i64, "[ab]{1,2}", any::<bool>()), 0..120).prop_map(|list| {
+            list.into_iter()
+                .zip(0..)
+                .map(|((tick, day, name, failed), n)| row(NOW - day * DAY_MILLIS - tick * 7, n, &name, failed))
+                .collect()
+        })
+    }
+
+    fn query() -> impl Strategy<Value = Query> {
+        (
+            proptest::option::of(any::<bool>()),
+            proptest::option::of("[ab*]{1,3}"),
+            proptest::option::of(0..300_i64),
+            proptest::option::of(0..300_i64),
+            proptest::option::of("[ab]"),
+        )
+            .prop_map(|(failed, name, since, until, object)| Query {
+                status: failed.map(|failed| if failed { Status::Failed } else { Status::Success }),
+                name: name.map(|name| Pattern::contained(&name)),
+                since: since.map(|n| at(NOW - n - DAY_MILLIS)),
+                until: until.map(|n| at(NOW - n)),
+                object: object.map(|name| ("b".into(), format!("in/{name}"))),
+                ..Query::default()
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn pages_together_are_all_records_sorted_and_filtered(
+            rows in rows(), query in query(), limit in 1..40_usize, budget in 5..200_usize, page_cap in 1..9_usize,
+        ) {
+            let expected = reference(&rows, &query);
+            let mut got = Vec::new();
+            let mut next = query.clone();
+            for _ in 0..500 {
+                let (page, _) = run(&rows, &next, limit, budget, page_cap);
+                prop_assert!(page.rows.len() <= limit);
+                got.extend(page.rows);
+                next.after = page.next.map(|position| position.to_string().parse().unwrap());
+                if next.after.is_none() {
+                    break;
+                }
+            }
+            prop_assert_eq!(got, expected);
+        }
+
+        #[test]
+        fn records_that_arrive_between_pages_neither_repeat_nor_hide_others(
+            rows in rows(), newer in 1..50_u32, limit in 1..30_usize,
+        ) {
+            let query = Query::default();
+            let (first, _) = run(&rows, &query, limit, 10_000, 7);
+            let mut later = rows.clone();
+            later.extend((0..newer).map(|n| row(NOW + 1 + i64::from(n), 1_000_000 + n, "new", false)));
+            let mut got = first.rows;
+            if let Some(after) = first.next {
+                let rest = Query { after: Some(after), ..query.clone() };
+                got.extend(run(&later, &rest, 1_000, 10_000, 7).0.rows);
+            }
+            prop_assert_eq!(got, reference(&rows, &query));
+        }
+
+        #[test]
+        fn a_token_reads_back(millis in 0..4_000_000_000_000_i64, n in any::<u32>()) {
+            let position = row(millis, n, "a", false).position();
+            prop_assert_eq!(position.to_string().parse(), Ok(position));
+        }
+
+        #[test]
+        fn patterns_agree_with_a_slow_reference(pattern in "[ab*]{0,6}", text in "[ab]{0,8}") {
+            fn slow(pattern: &[u8], text: &[u8]) -> bool {
+                match pattern.split_first() {
+                    None => text.is_empty(),
+                    Some((b'*', rest)) => (0..=text.len()).any(|n| slow(rest, &text[n..])),
+                    Some((c, rest)) => text.split_first().is_some_and(|(t, left)| t == c && slow(rest, left)),
+                }
+            }
+            prop_assert_eq!(Pattern::whole(&pattern).matches(&text), slow(pattern.as_bytes(), text.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn the_newest_few_of_many_need_one_round() {
+        let rows: Vec<Row> = (0..5_000).map(|n| row(NOW - i64::from(n), n, "a", false)).collect();
+        let (page, rounds) = run(&rows, &Query::default(), 20, 50_000, usize::MAX);
+        assert_eq!(page.rows, reference(&rows, &Query::default())[..20]);
+        assert_eq!((rounds, page.next.is_some()), (1, true));
+    }
+
+    #[test]
+    fn a_search_that_finds_nothing_gives_up_and_goes_on_where_it_was() {
+        let rows: Vec<Row> = (0..3_000).map(|n| row(NOW - i64::from(n), n, "a", n == 2_999)).collect();
+        let mut query = Query { name: Some(Pattern::contained("zzz")), ..Query::default() };
+        let (page, _) = run(&rows, &query, 5, 1_000, 50);
+        assert_eq!((page.rows.len(), page.gave_up_after), (0, Some(1_000)));
+        assert_eq!(page.next.clone().unwrap(), rows[999].position());
+        query.name = None;
+        query.after = page.next;
+        assert_eq!(run(&rows, &query, 1, 10_000, 50).0.rows, rows[1_000..1_001]);
+    }
+
+    #[test]
+    fn the_index_fits_the_question() {
+        let now = at(NOW);
+        let failed = Query { status: Some(Status::Failed), ..Query::default() };
+        assert_eq!(failed.source(&now).0, table::RECENT);
+        let of_a_day = Query { since: Some(at(NOW - 3_600_000)), ..failed.clone() };
+        let (index, groups) = of_a_day.source(&now);
+        assert_eq!((index, groups.len(), groups[0].len()), (table::FAILURES, 2, 32));
+        assert!(groups[0][0] > groups[1][0], "newest day first");
+        let of_a_year = Query { since: Some(at(NOW - 365 * DAY_MILLIS)), ..failed };
+        assert_eq!(of_a_year.source(&now).0, table::RECENT);
+        let of_a_key = Query { object: Some(("b".into(), "k".into())), ..Query::default() };
+        assert_eq!(of_a_key.source(&now).0, table::BY_OBJECT);
+    }
+
+    #[test]
+    fn moments() {
+        let now = at(NOW);
+        for (text, expected) in [
+            ("2026-11-22", "2026-11-22T00:00:00.000Z"),
+            ("2026-11-22T16:00:00Z", "2026-11-22T16:00:00.000Z"),
+            ("2026-11-22T16:00:00+02:00", "2026-11-22T14:00:00.000Z"),
+            ("2h", "2026-11-21T14:33:49.120Z"),
+            ("7d", "2026-11-14T16:33:49.120Z"),
+        ] {
+            assert_eq!(moment(text, &now).unwrap().as_str(), expected);
+        }
+        for bad in ["", "yesterday", "2026-13-01", "2", "99999999999999d", "2026-11-22T16:00"] {
+            assert!(moment(bad, &now).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_token_is_refused() {
+        for bad in ["", "x", "19f.", "19f.not-a-uuid", "zz.6dcfed7a-f6fd-5ce0-964a-7ab0426018da"] {
+            assert!(bad.parse::<Position>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The program as people run it, against the real emulator.
+//!
+//! Each test has its own emulator port, data folder and stack files, and stops what it started, also when it fails.
+
+mod local;
+mod world;
