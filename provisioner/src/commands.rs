@@ -43,7 +43,13 @@ pub fn target(global: &Global, spec: &StackSpec) -> Target {
 
 /// Connects, and refuses an account that the stack file does not name.
 pub async fn connect(global: &Global, spec: &StackSpec) -> Result<Aws> {
-    let aws = Aws::connect(&target(global, spec)).await?;
+    let aws = Aws::connect(&target(global, spec)).await.map_err(|error| match &spec.emulator {
+        Some(_) if error.code == "unreachable" => error.hint(format!(
+            "The emulator of the stack {0} does not answer. Start it with: provisioner local start -s {0}",
+            spec.name
+        )),
+        _ => error,
+    })?;
     match &spec.account {
         Some(account) if *account != aws.account => Err(Error::new(
             Exit::Access,

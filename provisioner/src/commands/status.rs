@@ -35,8 +35,8 @@ struct Status {
     account: String,
     region: String,
     phase: Phase,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<&'static str>,
+    #[serde(rename = "status", skip_serializing_if = "Option::is_none")]
+    code_name: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -110,7 +110,7 @@ async fn absent(aws: &Aws, names: &Names) -> Result<Status> {
         account: aws.account.clone(),
         region: aws.region.clone(),
         phase: Phase::Absent,
-        status: None,
+        code_name: None,
         reason: None,
         changed: None,
         resources: Vec::new(),
@@ -134,7 +134,7 @@ async fn present(aws: &Aws, stacks: &Stacks, file: &StackFile, names: &Names, st
         account: aws.account.clone(),
         region: aws.region.clone(),
         phase: stack.status.phase(),
-        status: Some(stack.status.as_str()),
+        code_name: Some(stack.status.as_str()),
         reason: stack.reason,
         changed: stack.changed,
         code: function.map(|deployed| Code {
@@ -221,7 +221,7 @@ fn compare(generated: &Value, context: &Context, inline: &BTreeMap<String, Value
 fn human(status: &Status, style: Style) -> String {
     let place = format!("account {}, {}", status.account, status.region);
     let name = style.strong(&status.stack);
-    let Some(code_name) = status.status else {
+    let Some(code_name) = status.code_name else {
         let mut text = format!("{name}  not deployed ({place})");
         if status.kept.is_empty() {
             text.push_str(&format!("\nDeploy it with: provisioner up -s {}", status.stack));

@@ -31,6 +31,10 @@ pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
     let file = StackFile::load(&global.stack)?;
     let spec = &file.spec;
     let template = commands::template(spec)?;
+    // Another address than the emulator's own is somebody else's to start.
+    if let (Some(emulator), None) = (&spec.emulator, &global.endpoint_url) {
+        crate::local::ensure_running(emulator.port, report).await?;
+    }
     let aws = commands::connect(global, spec).await?;
     let names = Names::new(&spec.name, &aws.account, &aws.region);
     let stacks = Stacks::new(&aws);
