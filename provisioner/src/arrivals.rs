@@ -105,7 +105,8 @@ impl<T> Arrivals<T> {
     /// Where to look for the others; `None` when there are none.
     pub fn look(&self) -> Option<Look> {
         let uncertain = || self.awaited.iter().filter(|upload| version(upload).is_none());
-        let since = uncertain().map(|upload| upload.began - SLACK_MILLIS).min().and_then(Timestamp::from_unix_millis)?;
+        let since =
+            uncertain().map(|upload| upload.began - SLACK_MILLIS).min().and_then(Timestamp::from_unix_millis)?;
         let keys: BTreeSet<&String> = uncertain().map(|upload| &upload.key).collect();
         if keys.len() <= FEW_KEYS {
             Some(Look::AtKeys(keys.into_iter().cloned().collect(), since))

@@ -1,11 +1,11 @@
 //! One file a verb: glue between the command line, the pure modules, AWS and the report.
 
+pub mod down;
 pub mod inspect;
 pub mod local;
 pub mod logs;
 pub mod put;
 pub mod records;
-pub mod down;
 pub mod redrive;
 pub mod schema;
 pub mod status;

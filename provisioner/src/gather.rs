@@ -139,7 +139,9 @@ fn walk(root: &Path, folder: &Path, found: &mut Vec<(Source, String)>, faults: &
             Ok(meta) if meta.is_file() => {
                 add(&path, path.strip_prefix(root).unwrap_or(&path), meta.len(), found, faults);
             }
-            Ok(meta) if meta.is_dir() => faults.push(format!("{}: a link to a folder; name the folder itself", path.display())),
+            Ok(meta) if meta.is_dir() => {
+                faults.push(format!("{}: a link to a folder; name the folder itself", path.display()))
+            }
             Ok(_) => faults.push(format!("{}: neither a file nor a folder", path.display())),
         }
     }
@@ -207,7 +209,12 @@ mod tests {
         let paths = [at("missing"), at("empty"), at("a.txt"), at("other"), "-".into(), folder.path().join(odd)];
         let error = gather(&paths, "", None).unwrap_err();
         assert_eq!(error.exit, Exit::Usage);
-        for part in ["missing: No such file", "empty: the folder has no files", "link: a link to a folder", "-: standard input has no name"] {
+        for part in [
+            "missing: No such file",
+            "empty: the folder has no files",
+            "link: a link to a folder",
+            "-: standard input has no name",
+        ] {
             assert!(error.message.contains(part), "{part}: {}", error.message);
         }
         assert!(error.message.contains("a.txt has the same key, a.txt"), "{}", error.message);

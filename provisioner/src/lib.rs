@@ -13,10 +13,10 @@ pub mod docs;
 pub mod error;
 pub mod event;
 pub mod gather;
-pub mod local;
 pub mod handler_build;
-pub mod log_lines;
 pub mod lint;
+pub mod local;
+pub mod log_lines;
 pub mod names;
 pub mod package;
 pub mod plan;
@@ -50,7 +50,6 @@ pub fn run(cli: Cli, report: &Report) -> Result<()> {
             commands::schema::run(report);
             Ok(())
         }
-        _ => Ok(()),
     }
 }
 

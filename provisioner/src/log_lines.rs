@@ -76,7 +76,8 @@ fn report(value: &Value) -> String {
     let record = &value["record"];
     let id = record["requestId"].as_str().unwrap_or_default();
     let mut text = format!("REPORT RequestId: {id}");
-    for (name, unit) in [("durationMs", "ms"), ("billedDurationMs", "ms"), ("maxMemoryUsedMB", "MB"), ("initDurationMs", "ms")]
+    for (name, unit) in
+        [("durationMs", "ms"), ("billedDurationMs", "ms"), ("maxMemoryUsedMB", "MB"), ("initDurationMs", "ms")]
     {
         if let Some(number) = record["metrics"][name].as_f64() {
             let name = name.trim_end_matches(|c: char| c.is_ascii_uppercase()).trim_end_matches("Ms");
@@ -132,7 +133,9 @@ mod tests {
     fn who_wrote_a_line() {
         let line = |message: &str| entry(0, message, None).line();
         assert_eq!(
-            line("{\"timestamp\":\"2026-11-22T16:33:49.120Z\",\"level\":\"INFO\",\"message\":\"File a.txt processed with status SUCCESS, words=3\",\"requestId\":\"r\",\"durationMs\":4}\n"),
+            line(
+                "{\"timestamp\":\"2026-11-22T16:33:49.120Z\",\"level\":\"INFO\",\"message\":\"File a.txt processed with status SUCCESS, words=3\",\"requestId\":\"r\",\"durationMs\":4}\n"
+            ),
             Line::Handler(HandlerLine {
                 level: "INFO".into(),
                 message: "File a.txt processed with status SUCCESS, words=3".into(),
@@ -143,9 +146,14 @@ mod tests {
         assert_eq!(line("{\"_aws\":{},\"Files\":1}"), Line::Noise);
         assert_eq!(line("START RequestId: r Version: $LATEST\n"), Line::Noise);
         assert_eq!(line("END RequestId: r"), Line::Noise);
-        assert_eq!(line("REPORT RequestId: r\tDuration: 1.2 ms\t"), Line::Report("REPORT RequestId: r  Duration: 1.2 ms".into()));
         assert_eq!(
-            line("{\"time\":\"t\",\"type\":\"platform.report\",\"record\":{\"requestId\":\"r\",\"metrics\":{\"durationMs\":1.5,\"maxMemoryUsedMB\":14}}}"),
+            line("REPORT RequestId: r\tDuration: 1.2 ms\t"),
+            Line::Report("REPORT RequestId: r  Duration: 1.2 ms".into())
+        );
+        assert_eq!(
+            line(
+                "{\"time\":\"t\",\"type\":\"platform.report\",\"record\":{\"requestId\":\"r\",\"metrics\":{\"durationMs\":1.5,\"maxMemoryUsedMB\":14}}}"
+            ),
             Line::Report("REPORT RequestId: r  duration: 1.5 ms  maxMemoryUsed: 14 MB".into())
         );
         assert_eq!(line("{\"time\":\"t\",\"type\":\"platform.start\",\"record\":{}}"), Line::Noise);

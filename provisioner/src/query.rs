@@ -168,9 +168,7 @@ impl Query {
             return (table::BY_OBJECT, vec![table::object_shards(bucket, key).collect()]);
         }
         match self.failure_days(now) {
-            Some(days) => {
-                (table::FAILURES, days.iter().map(|day| table::failure_shards(day).collect()).collect())
-            }
+            Some(days) => (table::FAILURES, days.iter().map(|day| table::failure_shards(day).collect()).collect()),
             None => (table::RECENT, vec![table::recent_shards().collect()]),
         }
     }

@@ -17,9 +17,9 @@ use serde::Serialize;
 use crate::cli::{ColorChoice, Global};
 use crate::error::{Error, Exit, Result};
 use crate::event::Event;
+use crate::event::deploy::DeployEvent;
 use crate::event::files::FilesEvent;
 use crate::log_lines::Entry;
-use crate::event::deploy::DeployEvent;
 
 /// How narration looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +89,8 @@ impl Report {
                 ColorChoice::Auto => terminal && !plain && !dumb,
             },
             live: terminal && !dumb && !ci && !global.json,
-            width: terminal_size::terminal_size_of(std::io::stdout()).map_or(usize::MAX, |(w, _)| usize::from(w.0).max(20)),
+            width: terminal_size::terminal_size_of(std::io::stdout())
+                .map_or(usize::MAX, |(w, _)| usize::from(w.0).max(20)),
         };
         Self {
             json: global.json,

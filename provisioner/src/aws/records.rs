@@ -96,7 +96,8 @@ impl Records {
             .send()
             .await
             .map_err(Fault::from)?;
-        let rows = answer.items.unwrap_or_default().into_iter().map(|item| self.parse(item)).collect::<Result<_, _>>()?;
+        let rows =
+            answer.items.unwrap_or_default().into_iter().map(|item| self.parse(item)).collect::<Result<_, _>>()?;
         Ok((request.partition, rows, answer.last_evaluated_key.filter(|key| !key.is_empty())))
     }
 
@@ -122,14 +123,16 @@ impl Records {
     }
 
     async fn batch(self, ids: Vec<String>) -> Result<Vec<Key>, Fault> {
-        let mut keys: Vec<Key> =
-            ids.into_iter().map(|id| HashMap::from([(table::PARTITION_KEY.to_owned(), AttributeValue::S(id))])).collect();
+        let mut keys: Vec<Key> = ids
+            .into_iter()
+            .map(|id| HashMap::from([(table::PARTITION_KEY.to_owned(), AttributeValue::S(id))]))
+            .collect();
         let mut items = Vec::new();
         let mut pause = FIRST_PAUSE;
         for _ in 0..BATCH_ATTEMPTS {
-            let wanted =
-                KeysAndAttributes::builder().set_keys(Some(keys)).build().map_err(|e| other(e.to_string()))?;
-            let answer = self.client.batch_get_item().request_items(&self.table, wanted).send().await.map_err(Fault::from)?;
+            let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).build().map_err(|e| other(e.to_string()))?;
+            let answer =
+                self.client.batch_get_item().request_items(&self.table, wanted).send().await.map_err(Fault::from)?;
             items.extend(answer.responses.into_iter().flat_map(|mut tables| tables.remove(&self.table)).flatten());
             keys = answer
                 .unprocessed_keys

@@ -164,13 +164,11 @@ impl Storage {
                 .versions
                 .unwrap_or_default()
                 .into_iter()
-                .filter_map(|v| Some(Version { key: decode(&v.key?), id: v.version_id }));
                 .filter_map(|v| Some(Version { key: key(&v.key?), id: v.version_id }));
             let markers = page
                 .delete_markers
                 .unwrap_or_default()
                 .into_iter()
-                .filter_map(|m| Some(Version { key: decode(&m.key?), id: m.version_id }));
                 .filter_map(|m| Some(Version { key: key(&m.key?), id: m.version_id }));
             let batch: Vec<Version> = versions.chain(markers).collect();
             if running.len() >= PARALLEL {

@@ -133,10 +133,8 @@ fn announce(
 ) {
     let (mut deletes, mut keeps) = (Vec::new(), Vec::new());
     if delete_data {
-        deletes.extend_from_slice(data)
-    } else {
-        keeps.extend_from_slice(data)
         deletes.extend_from_slice(data);
+    } else {
         keeps.extend_from_slice(data);
     }
     if steps.iter().any(|step| matches!(step, DownStep::DeleteStack { .. })) {

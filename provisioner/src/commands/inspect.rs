@@ -75,7 +75,8 @@ async fn inspect(extractor: &Extractor, path: &Path, max_size: u64) -> Result<Re
     let findings = if meta.len() > max_size {
         Findings::too_large(meta.len(), max_size)
     } else {
-        let broken = |e| Error::new(Exit::Failure, "extraction", format!("failed to extract {}", path.display())).source(e);
+        let broken =
+            |e| Error::new(Exit::Failure, "extraction", format!("failed to extract {}", path.display())).source(e);
         let mut session = extractor.start(upload.file_name()).map_err(broken)?;
         let mut chunk = vec![0; CHUNK];
         loop {

@@ -69,9 +69,8 @@ pub async fn run(global: &Global, args: &Put, report: &Report) -> Result<()> {
 /// Keys that the stack's notification leaves out never get a record.
 fn tell_unprocessed(spec: &StackSpec, uploads: &[Upload], wait: bool, report: &Report) -> Result<()> {
     for upload in uploads {
-        let missing = |part: &Option<String>, is: fn(&str, &str) -> bool| {
-            part.clone().filter(|part| !is(&upload.key, part))
-        };
+        let missing =
+            |part: &Option<String>, is: fn(&str, &str) -> bool| part.clone().filter(|part| !is(&upload.key, part));
         let prefix = missing(&spec.bucket.prefix, |key, part| key.starts_with(part));
         let suffix = missing(&spec.bucket.suffix, |key, part| key.ends_with(part));
         let reason = match (prefix, suffix) {
@@ -80,7 +79,8 @@ fn tell_unprocessed(spec: &StackSpec, uploads: &[Upload], wait: bool, report: &R
             (None, None) => continue,
         };
         if wait {
-            let message = format!("{}: there would be no record to wait for: the key {} {reason}", upload.name(), upload.key);
+            let message =
+                format!("{}: there would be no record to wait for: the key {} {reason}", upload.name(), upload.key);
             return Err(Error::new(Exit::Usage, "not-processed", message)
                 .hint("The stack file's bucket.prefix and bucket.suffix say which keys are processed. Give the key with --prefix or --key."));
         }
@@ -111,9 +111,11 @@ impl Wait {
         let mut before = Vec::new();
         if let Some(since) = Timestamp::from_unix_millis(commands::now().unix_millis() + ahead - SLACK_MILLIS) {
             let query = Query { since: Some(since), ..Query::default() };
-            all_of(&records, query, |rows| before.extend(rows.into_iter().filter(|row| keys.contains(&row.object_key))))
-                .await
-                .map_err(|fault| fault.into_error("read the table of records"))?;
+            all_of(&records, query, |rows| {
+                before.extend(rows.into_iter().filter(|row| keys.contains(&row.object_key)))
+            })
+            .await
+            .map_err(|fault| fault.into_error("read the table of records"))?;
         }
         let arrivals = Arrivals::new(&names.bucket, keys, &before);
         Ok(Self { records, bucket: names.bucket.clone(), arrivals })

@@ -30,7 +30,8 @@ pub async fn run(global: &Global, args: &Records, report: &Report) -> Result<()>
     let spec = StackFile::load(&global.stack)?.spec;
     let now = commands::now();
     let usage = |e: &dyn std::error::Error| Error::new(Exit::Usage, "usage", e.to_string());
-    let time = |text: &Option<String>| text.as_deref().map(|text| moment(text, &now)).transpose().map_err(|e| usage(&e));
+    let time =
+        |text: &Option<String>| text.as_deref().map(|text| moment(text, &now)).transpose().map_err(|e| usage(&e));
     let (since, until) = (time(&args.since)?, time(&args.until)?);
     if let (Some(since), Some(until)) = (&since, &until)
         && since >= until
@@ -38,7 +39,8 @@ pub async fn run(global: &Global, args: &Records, report: &Report) -> Result<()>
         return Err(Error::new(Exit::Usage, "usage", format!("--since ({since}) is not before --until ({until})")));
     }
     let after = args.after.as_deref().map(str::parse).transpose().map_err(|e| usage(&e))?;
-    let status = args.status.as_ref().map(|s| if s.eq_ignore_ascii_case("failed") { Status::Failed } else { Status::Success });
+    let status =
+        args.status.as_ref().map(|s| if s.eq_ignore_ascii_case("failed") { Status::Failed } else { Status::Success });
 
     let aws = commands::connect(global, &spec).await?;
     let names = Names::new(&spec.name, &aws.account, &aws.region);

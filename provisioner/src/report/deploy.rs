@@ -287,9 +287,6 @@ impl Progress {
             DeployEvent::Emptied { .. } | DeployEvent::Finished { .. } | DeployEvent::Interrupted { .. } => {
                 self.clear();
             }
-            DeployEvent::Emptied { .. } | DeployEvent::Finished { .. } | DeployEvent::Interrupted { .. } => {
-                self.clear()
-            }
             _ => {}
         }
     }

@@ -16,13 +16,17 @@ pub fn line(event: &FilesEvent, style: Style) -> Option<String> {
     match event {
         FilesEvent::Uploaded { .. } if style.live => None,
         FilesEvent::Uploaded { file, key, size, .. } => {
-            let name = if file.ends_with(key.as_str()) { clean(file) } else { format!("{} as {}", clean(file), clean(key)) };
+            let name =
+                if file.ends_with(key.as_str()) { clean(file) } else { format!("{} as {}", clean(file), clean(key)) };
             Some(style.dim(&format!("uploaded {name} ({})", Size(*size).rounded())))
         }
         FilesEvent::NotUploaded { file, reason, left_open, .. } => {
             let mut line = format!("{} {}: {}", style.bad("not uploaded"), clean(file), clean(reason));
             if let Some(left) = left_open {
-                line.push_str(&format!("; its parts stay in the bucket until its lifecycle removes them ({})", clean(left)));
+                line.push_str(&format!(
+                    "; its parts stay in the bucket until its lifecycle removes them ({})",
+                    clean(left)
+                ));
             }
             Some(line)
         }
@@ -143,15 +147,28 @@ pub fn records(rows: &[Row], style: Style) -> String {
     let used: Vec<usize> =
         (0..all.len()).filter(|&n| cells.is_empty() || cells.iter().any(|row| !row[n].is_empty())).collect();
     let header: Vec<&str> = used.iter().map(|&n| all[n]).collect();
-    let cells: Vec<Vec<String>> =
-        cells.into_iter().map(|row| used.iter().map(|&n| row[n].clone()).collect()).collect();
+    let cells: Vec<Vec<String>> = cells.into_iter().map(|row| used.iter().map(|&n| row[n].clone()).collect()).collect();
     table(&header, &cells, style)
 }
 
 /// The attributes of a record before the metadata, in the order in which they are printed.
 const ATTRIBUTES: [&str; 16] = [
-    "documentId", "fileName", "fileType", "fileSize", "status", "uploadedAt", "bucket", "objectKey", "versionId",
-    "eTag", "sequencer", "sha256", "errorCode", "errorMessage", "processedAt", "handlerVersion",
+    "documentId",
+    "fileName",
+    "fileType",
+    "fileSize",
+    "status",
+    "uploadedAt",
+    "bucket",
+    "objectKey",
+    "versionId",
+    "eTag",
+    "sequencer",
+    "sha256",
+    "errorCode",
+    "errorMessage",
+    "processedAt",
+    "handlerVersion",
 ];
 
 /// The columns of the CSV form: always the same ones, whatever the records hold.
@@ -201,7 +218,9 @@ pub fn inspected(file: &str, record: &Value, style: Style) -> String {
                 if size < 1_024 { format!("{size} B") } else { format!("{size} B ({})", Size(size).rounded()) }
             }
             (_, Value::String(text)) => clean(text),
-            (_, Value::Array(items)) => items.iter().map(|i| clean(i.as_str().unwrap_or_default())).collect::<Vec<_>>().join(", "),
+            (_, Value::Array(items)) => {
+                items.iter().map(|i| clean(i.as_str().unwrap_or_default())).collect::<Vec<_>>().join(", ")
+            }
             (_, other) => other.to_string(),
         };
         let text = match (name, text.as_str()) {
@@ -298,9 +317,12 @@ mod tests {
 
     #[test]
     fn a_log_line_cannot_steer_the_terminal() {
-        let entry = |message: &str| Entry { time: 1_795_278_829_120, message: message.into(), stream: "s".into(), id: None };
+        let entry =
+            |message: &str| Entry { time: 1_795_278_829_120, message: message.into(), stream: "s".into(), id: None };
         let line = log_line(
-            &entry("{\"level\":\"ERROR\",\"message\":\"File a\\u001b[2Jb failed\",\"requestId\":\"0123456789\",\"durationMs\":7}"),
+            &entry(
+                "{\"level\":\"ERROR\",\"message\":\"File a\\u001b[2Jb failed\",\"requestId\":\"0123456789\",\"durationMs\":7}",
+            ),
             PLAIN,
         );
         assert_eq!(line.as_deref(), Some("2026-11-21 16:33:49.120  ERROR  File a\u{fffd}[2Jb failed  7 ms  01234567"));
@@ -310,7 +332,10 @@ mod tests {
     #[test]
     fn a_record_is_one_line() {
         let success = json!({"status": "SUCCESS", "fileType": "application/pdf", "fileSize": 2048, "wordCount": 446, "pageCount": 1});
-        assert_eq!(record_line("a.pdf", &success, PLAIN), "SUCCESS  a.pdf  application/pdf  2.00 KiB  446 words  1 page");
+        assert_eq!(
+            record_line("a.pdf", &success, PLAIN),
+            "SUCCESS  a.pdf  application/pdf  2.00 KiB  446 words  1 page"
+        );
         let failed = json!({"status": "FAILED", "errorCode": "EMPTY_FILE", "errorMessage": "the file is empty"});
         assert_eq!(record_line("a\nb", &failed, PLAIN), "FAILED   a\u{fffd}b  EMPTY_FILE: the file is empty");
     }
