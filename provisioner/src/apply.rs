@@ -123,10 +123,8 @@ impl<'a> Applier<'a> {
                 self.delete(stack, "recreate", &[]).await
             }
             Plan::RetryDelete { stack, keep, .. } => {
-                self.report.event(DeployEvent::EndingDeletion {
-                    stack: desired.names.stack.clone(),
-                    keeping: keep.clone(),
-                });
+                self.report
+                    .event(DeployEvent::EndingDeletion { stack: desired.names.stack.clone(), keeping: keep.clone() });
                 self.delete(stack, "retry-delete", keep).await
             }
             Plan::Adopt { kept, template, .. } => {
@@ -311,8 +309,12 @@ impl<'a> Applier<'a> {
             _ => self.stacks.cancel_update(stack).await,
         }
         .map_err(|e| e.into_error(&format!("cancel the {}", operation.noun())))?;
-        Ok(Error::new(Exit::Interrupted, "cancelled", format!("the {} of the stack {name} is cancelled", operation.noun()))
-            .hint(format!("It takes a while in AWS. Watch it with: provisioner status -s {name}")))
+        Ok(Error::new(
+            Exit::Interrupted,
+            "cancelled",
+            format!("the {} of the stack {name} is cancelled", operation.noun()),
+        )
+        .hint(format!("It takes a while in AWS. Watch it with: provisioner status -s {name}")))
     }
 }
 

@@ -103,9 +103,8 @@ impl Aws {
 
     /// A client of S3. Another address than AWS's own has no host name for each bucket.
     pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
-        let config = aws_sdk_s3::config::Builder::from(&self.sdk)
-            .force_path_style(self.sdk.endpoint_url().is_some())
-            .build();
+        let config =
+            aws_sdk_s3::config::Builder::from(&self.sdk).force_path_style(self.sdk.endpoint_url().is_some()).build();
         aws_sdk_s3::Client::from_conf(config)
     }
 }

@@ -5,14 +5,16 @@ pub mod local;
 pub mod redrive;
 pub mod schema;
 pub mod status;
-pub mod up;
 pub mod synth;
+pub mod up;
 
 use crate::aws::{Aws, Target};
 use crate::cli::Global;
 use crate::error::{Error, Exit, Result};
+use crate::lint::{self, Severity};
 use crate::report::Report;
 use crate::spec::StackSpec;
+use crate::template::Template;
 
 /// The emulator accepts these as the root's credentials.
 const EMULATOR_CREDENTIALS: (&str, &str) = ("test", "test");
@@ -39,7 +41,13 @@ pub fn target(global: &Global, spec: &StackSpec) -> Target {
 
 /// Connects, and refuses an account that the stack file does not name.
 pub async fn connect(global: &Global, spec: &StackSpec) -> Result<Aws> {
-    let aws = Aws::connect(&target(global, spec)).await?;
+    let aws = Aws::connect(&target(global, spec)).await.map_err(|error| match &spec.emulator {
+        Some(_) if error.code == "unreachable" => error.hint(format!(
+            "The emulator of the stack {0} does not answer. Start it with: provisioner local start -s {0}",
+            spec.name
+        )),
+        _ => error,
+    })?;
     match &spec.account {
         Some(account) if *account != aws.account => Err(Error::new(
             Exit::Access,
@@ -78,6 +86,17 @@ pub async fn ask(report: &Report, question: &str, flag: &str) -> Result<()> {
         },
         _ = tokio::signal::ctrl_c() => crate::report::judge(""),
     }
+}
+
+/// The stack's template, unless AWS would refuse it; what only looks doubtful is told.
+pub fn linted(file: &std::path::Path, spec: &StackSpec, report: &Report) -> Result<Template> {
+    let template = crate::template::build(spec);
+    let findings = lint::check(spec, &template);
+    for finding in findings.iter().filter(|finding| finding.severity == Severity::Warning) {
+        report.narrate(&format!("{} {}: {finding}", report.style.warn("warning:"), file.display()));
+    }
+    lint::refuse(&findings)?;
+    Ok(template)
 }
 
 /// The template of a stack, as the document that CloudFormation is sent.

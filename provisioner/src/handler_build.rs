@@ -90,13 +90,18 @@ pub async fn build(workspace: &Path, wanted: Architecture) -> Result<PathBuf> {
             .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(name).is_file()))
     };
     let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
-    let builder = choose(os, arch, wanted, installed("cargo-zigbuild"), installed("cargo-lambda")).ok_or_else(|| {
-        Error::new(Exit::Failure, "no-cross-build", format!("this {os} machine ({arch}) cannot build the handler for it"))
+    let builder =
+        choose(os, arch, wanted, installed("cargo-zigbuild"), installed("cargo-lambda")).ok_or_else(|| {
+            Error::new(
+                Exit::Failure,
+                "no-cross-build",
+                format!("this {os} machine ({arch}) cannot build the handler for it"),
+            )
             .hint(
                 "Install one of: cargo install cargo-zigbuild (needs zig), or cargo install cargo-lambda.\n\
                  Or build it elsewhere and name it with --handler PATH.",
             )
-    })?;
+        })?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = tokio::process::Command::new(&cargo)
         .args(arguments(builder, wanted))
@@ -113,14 +118,22 @@ pub async fn build(workspace: &Path, wanted: Architecture) -> Result<PathBuf> {
                 .hint("Install Rust from https://rustup.rs, or name a built handler with --handler PATH.")
         })?;
     if !output.status.success() {
-        return Err(Error::new(Exit::Failure, "build-failed", format!("the handler does not build ({})", output.status))
-            .hint("Cargo's messages stand above. Run again when they are mended."));
+        return Err(Error::new(
+            Exit::Failure,
+            "build-failed",
+            format!("the handler does not build ({})", output.status),
+        )
+        .hint("Cargo's messages stand above. Run again when they are mended."));
     }
     if builder == Builder::Lambda {
         return Ok(target_directory(workspace, &cargo).await?.join("lambda").join(EXECUTABLE).join(EXECUTABLE));
     }
     executable_in(&String::from_utf8_lossy(&output.stdout)).ok_or_else(|| {
-        Error::new(Exit::Failure, "build-failed", format!("cargo named no executable {EXECUTABLE} of package {PACKAGE}"))
+        Error::new(
+            Exit::Failure,
+            "build-failed",
+            format!("cargo named no executable {EXECUTABLE} of package {PACKAGE}"),
+        )
     })
 }
 
@@ -152,8 +165,9 @@ pub fn given(path: &Path) -> PathBuf {
 
 /// The failure of a command outside the workspace that was given no handler.
 pub fn nothing_to_build() -> Error {
-    Error::new(Exit::Usage, "no-handler", "there is no handler to deploy: this folder is not in its workspace")
-        .hint("Name a built handler with --handler PATH, or run this in the folder that holds handler/ and provisioner/.")
+    Error::new(Exit::Usage, "no-handler", "there is no handler to deploy: this folder is not in its workspace").hint(
+        "Name a built handler with --handler PATH, or run this in the folder that holds handler/ and provisioner/.",
+    )
 }
 
 /// Reads, checks and packs an executable.

@@ -544,11 +544,7 @@ mod tests {
             ("handler: {memory: 128 MiB, childCpu: 30s}", Severity::Warning, "take 415s, and a file is given 45s"),
             ("files: {maxSize: 9 GiB}", Severity::Warning, "to fetch 9 GiB takes about 193s"),
             (&format!("files: {{allowedTypes: [{}]}}", types.join(", ")), Severity::Error, "Lambda takes 4096"),
-            (
-                &format!("tags:\n{}", tags.join("\n")),
-                Severity::Error,
-                "CloudFormation takes at most 51200",
-            ),
+            (&format!("tags:\n{}", tags.join("\n")), Severity::Error, "CloudFormation takes at most 51200"),
         ] {
             let findings = findings(text);
             assert_eq!(findings.len(), 1, "{findings:#?}");

@@ -86,10 +86,12 @@ impl PackageError {
                 architecture_name(*wanted),
                 if *wanted == Architecture::Arm64 { " --arm64" } else { "" }
             ),
-            Self::Interpreter(_) | Self::Glibc { .. } => "It was built on a system that is newer than the runtime, or for \
+            Self::Interpreter(_) | Self::Glibc { .. } => {
+                "It was built on a system that is newer than the runtime, or for \
                  another C library. Build it with cargo zigbuild or cargo lambda, which link against an older one, or \
                  as a static executable: cargo build --profile lambda -p handler --target x86_64-unknown-linux-musl."
-                .into(),
+                    .into()
+            }
             Self::TooLarge(_) => "Strip debug information (the profile `lambda` does).".into(),
         }
     }
@@ -135,8 +137,10 @@ pub fn short(sha256: &str) -> &str {
     sha256.get(..12).unwrap_or(sha256)
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+/// Bytes in lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    bytes.iter().flat_map(|b| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]]).collect()
 }
 
 /// One entry, its time and mode fixed: the same bytes give the same zip.
@@ -323,7 +327,7 @@ mod tests {
         let mut archive = zip::ZipArchive::new(Cursor::new(&package.zip)).unwrap();
         assert_eq!(archive.len(), 1);
         let entry = archive.by_index(0).unwrap();
-        assert_eq!(entry.name(), "bootstrap");
+        assert_eq!(entry.name().unwrap(), "bootstrap");
         assert_eq!(entry.unix_mode().map(|mode| mode & 0o777), Some(0o755));
         assert_eq!(entry.last_modified().map(|time| time.to_string()), Some("1980-01-01 00:00:00".into()));
     }

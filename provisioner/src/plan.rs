@@ -3,7 +3,7 @@
 //! `up` observes, decides, asks, applies, and starts over until the plan is [`Plan::NoChange`] or the change set has
 //! been executed. Every state that a stack can be in has its row in [`decide`]; applying a plan makes no choices.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -142,9 +142,7 @@ pub fn decide(desired: &Desired, observed: &Observed) -> Plan {
     match stack.status.phase() {
         Phase::Absent => create(desired, observed),
         Phase::Ready => with_change_set(Operation::Update, observed),
-        Phase::Running => {
-            Plan::Attach { stack: arn, operation: stack.status.operation().unwrap_or(Operation::Update) }
-        }
+        Phase::Running => Plan::Attach { stack: arn, operation: stack.status.operation().unwrap_or(Operation::Update) },
         // The change set of an earlier plan made this stack; one of an earlier run is of no use.
         Phase::Review if observed.change_set.is_some() => with_change_set(Operation::Create, observed),
         Phase::Review | Phase::NeverMade => Plan::Recreate {
@@ -293,16 +291,21 @@ pub struct Standing {
     pub stack: Option<Stack>,
     /// Its resources.
     pub resources: Vec<Resource>,
-    /// Whether the deployed template keeps the bucket when the stack goes.
-    pub bucket_retained: bool,
-    /// Whether the deployed template keeps the table when the stack goes.
-    pub table_retained: bool,
+    /// The types of resource that the deployed template keeps when the stack goes.
+    pub retained: BTreeSet<String>,
     /// The upload bucket.
     pub bucket: Presence,
-    /// Whether there is a table.
-    pub table: bool,
-    /// Whether the table is protected from deletion.
-    pub table_protected: bool,
+    /// The table, if there is one.
+    pub table: Option<Lock>,
+}
+
+/// Whether something can be deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lock {
+    /// It can.
+    Open,
+    /// It is protected from deletion.
+    Protected,
 }
 
 /// One step of taking a stack down.
@@ -367,7 +370,7 @@ pub fn decide_down(name: &str, policy: DataPolicy, delete_data: bool, standing: 
     let delete_data = delete_data || policy == DataPolicy::Delete;
     let bucket = standing.bucket == Presence::Ours;
     let Some(stack) = standing.stack.as_ref().filter(|s| s.status.phase() != Phase::Absent) else {
-        return match (bucket || standing.table, delete_data) {
+        return match (bucket || standing.table.is_some(), delete_data) {
             (false, _) => DownPlan::Nothing,
             (true, false) => DownPlan::OnlyKeptData,
             (true, true) => DownPlan::Proceed { delete_data, steps: data_steps(standing, bucket, Vec::new()) },
@@ -393,8 +396,8 @@ pub fn decide_down(name: &str, policy: DataPolicy, delete_data: bool, standing: 
     let owns = |kind: &str| {
         standing.resources.iter().any(|r| r.kind == kind && !r.physical_id.is_empty() && r.status != "DELETE_COMPLETE")
     };
-    let at_risk = (owns(diff::BUCKET) && bucket && !standing.bucket_retained)
-        || (owns(diff::TABLE) && standing.table && !standing.table_retained);
+    let goes_along = |kind: &str, there: bool| there && owns(kind) && !standing.retained.contains(kind);
+    let at_risk = goes_along(diff::BUCKET, bucket) || goes_along(diff::TABLE, standing.table.is_some());
     if !delete_data && at_risk && phase == Phase::Ready {
         return DownPlan::Blocked {
             code: "policy-not-deployed",
@@ -423,14 +426,14 @@ fn data_steps(standing: &Standing, bucket: bool, delete: Vec<DownStep>) -> Vec<D
     if bucket {
         steps.extend([DownStep::SilenceBucket, DownStep::EmptyBucket]);
     }
-    if standing.table && standing.table_protected {
+    if standing.table == Some(Lock::Protected) {
         steps.push(DownStep::UnprotectTable);
     }
     steps.extend(delete);
     if bucket {
         steps.push(DownStep::DeleteBucket);
     }
-    if standing.table {
+    if standing.table.is_some() {
         steps.push(DownStep::DeleteTable);
     }
     steps.push(DownStep::DeleteArtifacts);
@@ -479,8 +482,8 @@ mod tests {
         }
     }
 
-    fn change_set(state: ChangeSetState, changes: Vec<Change>) -> Option<ChangeSet> {
-        Some(ChangeSet { id: "cs".into(), stack: "arn".into(), state, changes })
+    fn change_set(state: ChangeSetState, changes: Vec<Change>) -> ChangeSet {
+        ChangeSet { id: "cs".into(), stack: "arn".into(), state, changes }
     }
 
     fn resource(logical_id: &str, kind: &str, status: &str) -> Resource {
@@ -541,11 +544,11 @@ mod tests {
             (ChangeSetState::Failed("x".into()), vec![], "change-set-failed"),
         ] {
             let mut observed = observed(Some(StackStatus::UpdateComplete));
-            observed.change_set = change_set(state, changes);
+            observed.change_set = Some(change_set(state, changes));
             assert_eq!(name(&decide(&desired(), &observed)), expected);
         }
         let mut reviewed = observed(Some(StackStatus::ReviewInProgress));
-        reviewed.change_set = change_set(ChangeSetState::Ready, Vec::new());
+        reviewed.change_set = Some(change_set(ChangeSetState::Ready, Vec::new()));
         assert_eq!(name(&decide(&desired(), &reviewed)), "execute", "the change set of this run is not a leftover");
     }
 
@@ -571,8 +574,10 @@ mod tests {
     #[test]
     fn a_stuck_rollback_is_continued_whole_before_anything_is_skipped() {
         let mut observed = observed(Some(StackStatus::UpdateRollbackFailed));
-        observed.resources =
-            vec![resource("Handler", "AWS::Lambda::Function", "UPDATE_FAILED"), resource("Table", diff::TABLE, "UPDATE_COMPLETE")];
+        observed.resources = vec![
+            resource("Handler", "AWS::Lambda::Function", "UPDATE_FAILED"),
+            resource("Table", diff::TABLE, "UPDATE_COMPLETE"),
+        ];
         let Plan::ContinueRollback { skip, .. } = decide(&desired(), &observed) else { panic!() };
         assert!(skip.is_empty());
         observed.continued = true;
@@ -600,11 +605,9 @@ mod tests {
                 resource("Bucket", diff::BUCKET, "CREATE_COMPLETE"),
                 resource("Table", diff::TABLE, "CREATE_COMPLETE"),
             ],
-            bucket_retained: false,
-            table_retained: false,
+            retained: BTreeSet::new(),
             bucket: Presence::Ours,
-            table: true,
-            table_protected: false,
+            table: Some(Lock::Open),
         }
     }
 
@@ -624,13 +627,12 @@ mod tests {
         use DataPolicy::{Delete, Keep};
         let up = Some(StackStatus::CreateComplete);
         let kept = |mut s: Standing| {
-            s.bucket_retained = true;
-            s.table_retained = true;
+            s.retained = BTreeSet::from([diff::BUCKET.to_owned(), diff::TABLE.to_owned()]);
             s
         };
         let bare = |mut s: Standing| {
             s.bucket = Presence::Absent;
-            s.table = false;
+            s.table = None;
             s
         };
         let protected = |mut s: Standing| {
@@ -653,14 +655,18 @@ mod tests {
             (Keep, true, standing(None), "delete-all"),
             (Delete, false, standing(None), "delete-all"),
         ] {
-            assert_eq!(down_name(&decide_down("s", policy, flag, &standing)), expected, "{policy:?} {flag} {standing:?}");
+            assert_eq!(
+                down_name(&decide_down("s", policy, flag, &standing)),
+                expected,
+                "{policy:?} {flag} {standing:?}"
+            );
         }
     }
 
     #[test]
     fn data_goes_in_an_order_that_cannot_fail_on_itself() {
         let mut standing = standing(Some(StackStatus::CreateComplete));
-        standing.table_protected = true;
+        standing.table = Some(Lock::Protected);
         let DownPlan::Proceed { steps, .. } = decide_down("s", DataPolicy::Keep, true, &standing) else { panic!() };
         assert_eq!(
             steps,

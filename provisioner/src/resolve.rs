@@ -125,15 +125,22 @@ mod tests {
         };
         for (value, expected) in [
             (json!({"Ref": "Table"}), json!("s-records")),
-            (json!({"Fn::GetAtt": ["Table", "Arn"]}), json!("arn:aws:dynamodb:eu-central-1:123456789012:table/s-records")),
+            (
+                json!({"Fn::GetAtt": ["Table", "Arn"]}),
+                json!("arn:aws:dynamodb:eu-central-1:123456789012:table/s-records"),
+            ),
             (json!({"Fn::Sub": "${Queue.Arn}"}), json!("arn:aws:sqs:eu-central-1:123456789012:q")),
-            (json!({"Fn::Sub": ["arn:${AWS::Partition}:s3:::${B}/*", {"B": {"Ref": "Table"}}]}), json!("arn:aws:s3:::s-records/*")),
+            (
+                json!({"Fn::Sub": ["arn:${AWS::Partition}:s3:::${B}/*", {"B": {"Ref": "Table"}}]}),
+                json!("arn:aws:s3:::s-records/*"),
+            ),
             (json!({"Fn::Sub": "${!literal}"}), json!("${literal}")),
             (json!({"a": [1, {"Ref": "AWS::Region"}]}), json!({"a": [1, "eu-central-1"]})),
         ] {
             assert_eq!(context.resolve(&value), Ok(expected), "{value}");
         }
-        for value in [json!({"Ref": "Nothing"}), json!({"Fn::GetAtt": ["Role", "Arn"]}), json!({"Fn::Join": ["", []]})] {
+        for value in [json!({"Ref": "Nothing"}), json!({"Fn::GetAtt": ["Role", "Arn"]}), json!({"Fn::Join": ["", []]})]
+        {
             assert!(context.resolve(&value).is_err(), "{value}");
         }
     }

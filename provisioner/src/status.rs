@@ -229,7 +229,10 @@ pub fn advice(reason: &str) -> Option<&'static str> {
             "The account's limit of concurrent executions leaves no room. Lower or remove handler.maxConcurrency in the \
              stack file.",
         ),
-        (&["ExpiredToken", "security token included in the request is expired"], "Renew the credentials and run the same command again."),
+        (
+            &["ExpiredToken", "security token included in the request is expired"],
+            "Renew the credentials and run the same command again.",
+        ),
         (
             &["Rate exceeded", "Throttling", "TooManyRequests"],
             "The service was too busy. Run the same command again in a minute.",
@@ -239,10 +242,7 @@ pub fn advice(reason: &str) -> Option<&'static str> {
             &["NoSuchKey", "S3 Error Code", "artifact bucket"],
             "The handler's zip is not where it was uploaded to. Run the same command again: it uploads what is missing.",
         ),
-        (
-            &["not empty"],
-            "Something wrote into the bucket while it was emptied. Run the same command again.",
-        ),
+        (&["not empty"], "Something wrote into the bucket while it was emptied. Run the same command again."),
         (
             &["Unable to validate the following destination configurations"],
             "S3 could not invoke the function yet. Run the same command again.",
@@ -355,7 +355,10 @@ mod tests {
             ("Rate exceeded", "minute"),
             ("The security token included in the request is expired", "Renew"),
             ("Error occurred while GetObject. S3 Error Code: NoSuchKey.", "uploads"),
-            ("Specified ReservedConcurrentExecutions … decreases account's UnreservedConcurrentExecution below", "Lower"),
+            (
+                "Specified ReservedConcurrentExecutions … decreases account's UnreservedConcurrentExecution below",
+                "Lower",
+            ),
         ] {
             assert!(advice(reason).is_some_and(|a| a.contains(word)), "{reason}: {:?}", advice(reason));
         }

@@ -132,7 +132,8 @@ impl Applier<'_> {
 
     /// Zips are shared between stacks, and so is their bucket: what another stack deploys from stays.
     async fn delete_artifacts(&self, names: &Names, key: Option<&str>) -> Result<()> {
-        let stacks = self.stacks.list().await.map_err(|e| e.into_error("look for other stacks that use the artifacts"))?;
+        let stacks =
+            self.stacks.list().await.map_err(|e| e.into_error("look for other stacks that use the artifacts"))?;
         let mut others = stacks
             .iter()
             .filter(|s| s.name != names.stack && s.parameters.get(ARTIFACT_BUCKET) == Some(&names.artifacts))
@@ -154,11 +155,8 @@ impl Applier<'_> {
     pub async fn look_for_leftovers(&self, names: &Names, role: Option<&str>) -> Result<(Vec<String>, Vec<String>)> {
         let doing = "look for leftovers";
         let aws = self.aws;
-        let (bucket, table, function) = (
-            Storage::new(aws, &names.bucket),
-            Table::new(aws, &names.table),
-            Function::new(aws, &names.function),
-        );
+        let (bucket, table, function) =
+            (Storage::new(aws, &names.bucket), Table::new(aws, &names.table), Function::new(aws, &names.function));
         let (bucket, table, function, logs, queue) = tokio::join!(
             bucket.presence(),
             table.describe(),

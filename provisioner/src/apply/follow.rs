@@ -164,7 +164,8 @@ mod tests {
         assert_eq!(follower.ended(), None);
         assert!(follower.cause().is_some_and(|c| c.contains("the reason")));
 
-        follower.take(vec![event(8, "s", "ROLLBACK_COMPLETE", "", "t"), event(7, "s", "ROLLBACK_IN_PROGRESS", "", "t")]);
+        follower
+            .take(vec![event(8, "s", "ROLLBACK_COMPLETE", "", "t"), event(7, "s", "ROLLBACK_IN_PROGRESS", "", "t")]);
         assert_eq!(follower.ended(), Some(StackStatus::RollbackComplete));
     }
 

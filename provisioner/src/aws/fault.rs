@@ -1,7 +1,7 @@
 //! What a failed call means, told apart by its error code in one pure table.
 
 use aws_sdk_sts::config::http::HttpResponse;
-use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 
 use crate::error::{Error, Exit};
 
@@ -130,12 +130,27 @@ pub fn kind_of(code: &str) -> Kind {
     }
 }
 
+/// The messages of an error and of what caused it, without the answer's bytes that the SDK would print along.
+fn described(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        next = cause.source();
+    }
+    text
+}
+
 impl<E> From<SdkError<E, HttpResponse>> for Fault
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     fn from(error: SdkError<E, HttpResponse>) -> Self {
-        let described = DisplayErrorContext(&error).to_string();
+        let described = described(&error);
         match &error {
             SdkError::ServiceError(_) => {
                 let code = error.code().map(ToOwned::to_owned);
@@ -205,7 +220,9 @@ impl Fault {
             Kind::Protected => (
                 Exit::Refused,
                 "termination-protection",
-                Some("Lift it with: aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name NAME"),
+                Some(
+                    "Lift it with: aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name NAME",
+                ),
             ),
             Kind::NotEmpty => {
                 (Exit::Leftovers, "not-empty", Some("Something still writes into the bucket. Stop it and try again."))
@@ -268,7 +285,9 @@ mod tests {
 
     #[test]
     fn answers_without_a_body() {
-        for (status, expected) in [(404, Kind::NotFound), (403, Kind::Denied), (503, Kind::Throttled), (500, Kind::Other)] {
+        for (status, expected) in
+            [(404, Kind::NotFound), (403, Kind::Denied), (503, Kind::Throttled), (500, Kind::Other)]
+        {
             assert_eq!(kind(None, "", Some(status)), expected, "{status}");
         }
     }

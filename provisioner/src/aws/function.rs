@@ -78,16 +78,16 @@ fn hex_of_base64(text: &str) -> String {
         b'/' => Some(63),
         _ => None,
     };
-    let (mut bits, mut held, mut hex) = (0_u32, 0, String::with_capacity(64));
+    let (mut bits, mut held, mut bytes) = (0_u32, 0, Vec::with_capacity(32));
     for digit in text.bytes().map_while(value) {
         bits = (bits << 6) | digit;
         held += 6;
         if held >= 8 {
             held -= 8;
-            hex.push_str(&format!("{:02x}", (bits >> held) & 0xff));
+            bytes.extend(u8::try_from((bits >> held) & 0xff));
         }
     }
-    hex
+    crate::package::hex(&bytes)
 }
 
 #[cfg(test)]

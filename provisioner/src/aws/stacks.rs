@@ -333,7 +333,7 @@ fn change_from(change: SdkChange) -> Option<Change> {
         "Add" => Action::Add,
         "Remove" => Action::Remove,
         "Import" => Action::Import,
-        _ => match change.replacement.as_ref().map(|r| r.as_str()) {
+        _ => match change.replacement.as_ref().map(aws_sdk_cloudformation::types::Replacement::as_str) {
             Some("True") => Action::Modify(Replacement::Certain),
             Some("Conditional") => Action::Modify(Replacement::Possible),
             _ => Action::Modify(Replacement::None),

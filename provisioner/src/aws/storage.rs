@@ -159,12 +159,17 @@ impl Storage {
                 .send()
                 .await;
             let Some(page) = absent_is_none(page.map_err(Fault::from))? else { break };
-            let versions = page.versions.unwrap_or_default().into_iter().filter_map(|v| {
-                Some(Version { key: decode(&v.key?), id: v.version_id })
-            });
-            let markers = page.delete_markers.unwrap_or_default().into_iter().filter_map(|m| {
-                Some(Version { key: decode(&m.key?), id: m.version_id })
-            });
+            let key = key_reader(page.encoding_type.as_ref());
+            let versions = page
+                .versions
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|v| Some(Version { key: key(&v.key?), id: v.version_id }));
+            let markers = page
+                .delete_markers
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|m| Some(Version { key: key(&m.key?), id: m.version_id }));
             let batch: Vec<Version> = versions.chain(markers).collect();
             if running.len() >= PARALLEL {
                 *deleted += joined(running.join_next().await)?;
@@ -176,7 +181,7 @@ impl Storage {
             if page.is_truncated != Some(true) {
                 break;
             }
-            key_marker = page.next_key_marker.map(|key| decode(&key));
+            key_marker = page.next_key_marker.as_deref().map(key);
             version_marker = page.next_version_id_marker;
         }
         while let Some(result) = running.join_next().await {
@@ -209,11 +214,11 @@ impl Storage {
                 .map(|v| ObjectIdentifier::builder().key(&v.key).set_version_id(v.id.clone()).build())
                 .collect::<Result<Vec<_>, _>>()
                 .map_err(|e| Fault { kind: Kind::Other, code: None, message: e.to_string() })?;
-            let delete = Delete::builder()
-                .set_objects(Some(objects))
-                .quiet(true)
-                .build()
-                .map_err(|e| Fault { kind: Kind::Other, code: None, message: e.to_string() })?;
+            let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build().map_err(|e| Fault {
+                kind: Kind::Other,
+                code: None,
+                message: e.to_string(),
+            })?;
             let output = self
                 .client
                 .delete_objects()
@@ -256,13 +261,14 @@ impl Storage {
                 .send()
                 .await;
             let Some(page) = absent_is_none(page.map_err(Fault::from))? else { return Ok(aborted) };
+            let read = key_reader(page.encoding_type.as_ref());
             for upload in page.uploads.unwrap_or_default() {
                 let (Some(key), Some(id)) = (upload.key, upload.upload_id) else { continue };
                 let gone = self
                     .client
                     .abort_multipart_upload()
                     .bucket(&self.bucket)
-                    .key(decode(&key))
+                    .key(read(&key))
                     .upload_id(id)
                     .expected_bucket_owner(&self.account)
                     .send()
@@ -273,7 +279,7 @@ impl Storage {
             if page.is_truncated != Some(true) {
                 return Ok(aborted);
             }
-            key_marker = page.next_key_marker.map(|key| decode(&key));
+            key_marker = page.next_key_marker.as_deref().map(read);
             id_marker = page.next_upload_id_marker;
         }
     }
@@ -296,6 +302,11 @@ fn joined(result: Option<Result<Result<u64, Fault>, tokio::task::JoinError>>) ->
 /// Whether XML 1.0 can carry the text.
 fn fits_xml(key: &str) -> bool {
     key.chars().all(|c| c == '\t' || c == '\n' || (c >= ' ' && c != '\u{fffe}' && c != '\u{ffff}'))
+}
+
+/// How the keys of a listing are read: the answer says whether it encoded them as asked.
+fn key_reader(encoding: Option<&EncodingType>) -> fn(&str) -> String {
+    if encoding == Some(&EncodingType::Url) { decode } else { ToOwned::to_owned }
 }
 
 /// Decodes a key of a listing that was asked for with `encoding-type=url`: percent signs, and `+` for a space.
@@ -329,9 +340,13 @@ mod tests {
 
     #[test]
     fn keys_of_listings() {
-        for (listed, key) in [("a/b.txt", "a/b.txt"), ("a+b%2Bc", "a b+c"), ("%C3%A4%0A", "ä\n"), ("100%", "100%"), ("%zz", "%zz")] {
+        for (listed, key) in
+            [("a/b.txt", "a/b.txt"), ("a+b%2Bc", "a b+c"), ("%C3%A4%0A", "ä\n"), ("100%", "100%"), ("%zz", "%zz")]
+        {
             assert_eq!(decode(listed), key);
         }
+        assert_eq!(key_reader(None)("a+b"), "a+b", "not encoded although asked for");
+        assert_eq!(key_reader(Some(&EncodingType::Url))("a+b"), "a b");
         assert!(fits_xml("a\nb") && !fits_xml("a\u{1}b") && !fits_xml("a\rb"));
     }
 }

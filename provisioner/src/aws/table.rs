@@ -65,8 +65,7 @@ impl Table {
 
     /// Takes away the protection from deletion.
     pub async fn unprotect(&self) -> Result<(), Fault> {
-        let updated =
-            self.client.update_table().table_name(&self.name).deletion_protection_enabled(false).send().await;
+        let updated = self.client.update_table().table_name(&self.name).deletion_protection_enabled(false).send().await;
         absent_is_none(updated.map_err(Fault::from)).map(|_| ())
     }
 
@@ -110,10 +109,7 @@ fn properties(name: &str, table: &TableDescription) -> Value {
 }
 
 fn keys(schema: &[KeySchemaElement]) -> Vec<Value> {
-    schema
-        .iter()
-        .map(|key| json!({ "AttributeName": key.attribute_name, "KeyType": key.key_type.as_str() }))
-        .collect()
+    schema.iter().map(|key| json!({ "AttributeName": key.attribute_name, "KeyType": key.key_type.as_str() })).collect()
 }
 
 fn throughput(throughput: Option<&ProvisionedThroughputDescription>) -> Value {

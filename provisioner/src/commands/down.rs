@@ -16,7 +16,7 @@ use crate::diff;
 use crate::error::{Error, Exit, Result};
 use crate::event::deploy::DeployEvent;
 use crate::names::Names;
-use crate::plan::{DownPlan, DownStep, Standing, decide_down};
+use crate::plan::{DownPlan, DownStep, Lock, Standing, decide_down};
 use crate::report::Report;
 use crate::spec::{StackFile, StackSpec};
 use crate::status::Phase;
@@ -59,7 +59,7 @@ pub async fn run(global: &Global, args: &Down, report: &Report) -> Result<()> {
                     let what = if delete_data && !data.is_empty() { ", with all files and records" } else { "" };
                     commands::ask(report, &format!("Delete the stack {}{what}?", spec.name), "--yes").await?;
                 }
-                return finish(&applier, &names, &standing, &steps, delete_data, report).await;
+                return Box::pin(finish(&applier, &names, &standing, &steps, delete_data, report)).await;
             }
         }
     }
@@ -84,11 +84,9 @@ async fn look(aws: &Aws, stacks: &Stacks, names: &Names) -> Result<(Standing, Op
     let standing = Standing {
         stack,
         resources,
-        bucket_retained: retained.contains(diff::BUCKET),
-        table_retained: retained.contains(diff::TABLE),
+        retained,
         bucket,
-        table: table.is_some(),
-        table_protected: table.as_ref().is_some_and(|t| t.protected),
+        table: table.as_ref().map(|t| if t.protected { Lock::Protected } else { Lock::Open }),
     };
     Ok((standing, table))
 }
@@ -134,7 +132,11 @@ fn announce(
     data: &[String],
 ) {
     let (mut deletes, mut keeps) = (Vec::new(), Vec::new());
-    if delete_data { deletes.extend_from_slice(data) } else { keeps.extend_from_slice(data) }
+    if delete_data {
+        deletes.extend_from_slice(data);
+    } else {
+        keeps.extend_from_slice(data);
+    }
     if steps.iter().any(|step| matches!(step, DownStep::DeleteStack { .. })) {
         let holds_data = |kind: &str| [diff::BUCKET, diff::TABLE].contains(&kind);
         deletes.extend(
@@ -163,7 +165,7 @@ async fn finish(
     for step in steps {
         applier.take_down(names, step, key.map(String::as_str)).await?;
     }
-    let (left, looked_for) = applier.look_for_leftovers(names, role).await?;
+    let (left, looked_for) = Box::pin(applier.look_for_leftovers(names, role)).await?;
     let data = [format!("bucket {}", names.bucket), format!("table {}", names.table)];
     let (kept, left): (Vec<String>, Vec<String>) =
         left.into_iter().partition(|what| !delete_data && data.contains(what));
@@ -172,8 +174,12 @@ async fn finish(
         report.event(DeployEvent::Gone { stack: names.stack.clone(), checked, kept });
         return Ok(());
     }
-    Err(Error::new(Exit::Leftovers, "leftovers", format!("the stack {} is gone, but not all of it: {}", names.stack, left.join(", ")))
-        .hint("Delete these by hand; they do not belong to any stack any more. Then run the same command again."))
+    Err(Error::new(
+        Exit::Leftovers,
+        "leftovers",
+        format!("the stack {} is gone, but not all of it: {}", names.stack, left.join(", ")),
+    )
+    .hint("Delete these by hand; they do not belong to any stack any more. Then run the same command again."))
 }
 
 #[cfg(test)]

@@ -46,7 +46,10 @@ pub async fn run(global: &Global, args: &Redrive, report: &Report) -> Result<()>
                 continue;
             };
             function.invoke_later(event).await.map_err(|e| {
-                e.into_error(&format!("send an event to {}; {sent} were sent, the others stay in the queue", names.function))
+                e.into_error(&format!(
+                    "send an event to {}; {sent} were sent, the others stay in the queue",
+                    names.function
+                ))
             })?;
             // Only now is it safe with Lambda. Should this fail, the event is handled twice, which gives one record.
             queue.delete(&message).await.map_err(|e| e.into_error("take a sent event out of the queue"))?;
@@ -79,7 +82,8 @@ mod tests {
 
     #[test]
     fn the_event_is_found_in_lambdas_record() {
-        let body = r#"{"version":"1.0","requestContext":{"condition":"RetriesExhausted"},"requestPayload":{"Records":[]}}"#;
+        let body =
+            r#"{"version":"1.0","requestContext":{"condition":"RetriesExhausted"},"requestPayload":{"Records":[]}}"#;
         assert_eq!(event_of(&Message::for_test(body)).as_deref(), Some(br#"{"Records":[]}"#.as_slice()));
         for other in ["", "hello", "{}", r#"{"requestPayload":"text"}"#, r#"{"requestPayload":null}"#] {
             assert_eq!(event_of(&Message::for_test(other)), None, "{other}");

@@ -35,8 +35,8 @@ struct Status {
     account: String,
     region: String,
     phase: Phase,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<&'static str>,
+    #[serde(rename = "status", skip_serializing_if = "Option::is_none")]
+    code_name: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -110,7 +110,7 @@ async fn absent(aws: &Aws, names: &Names) -> Result<Status> {
         account: aws.account.clone(),
         region: aws.region.clone(),
         phase: Phase::Absent,
-        status: None,
+        code_name: None,
         reason: None,
         changed: None,
         resources: Vec::new(),
@@ -134,7 +134,7 @@ async fn present(aws: &Aws, stacks: &Stacks, file: &StackFile, names: &Names, st
         account: aws.account.clone(),
         region: aws.region.clone(),
         phase: stack.status.phase(),
-        status: Some(stack.status.as_str()),
+        code_name: Some(stack.status.as_str()),
         reason: stack.reason,
         changed: stack.changed,
         code: function.map(|deployed| Code {
@@ -177,10 +177,7 @@ async fn permissions(aws: &Aws, spec: &StackSpec, resources: &[Resource]) -> Res
         partition: aws.partition().to_owned(),
         account: aws.account.clone(),
         region: aws.region.clone(),
-        resources: resources
-            .iter()
-            .map(|r| (r.logical_id.clone(), (r.kind.clone(), r.physical_id.clone())))
-            .collect(),
+        resources: resources.iter().map(|r| (r.logical_id.clone(), (r.kind.clone(), r.physical_id.clone()))).collect(),
     };
     let generated = &template["Resources"][&role.logical_id]["Properties"];
     let found = Roles::new(aws).policies(&role.physical_id).await;
@@ -190,12 +187,7 @@ async fn permissions(aws: &Aws, spec: &StackSpec, resources: &[Resource]) -> Res
     Ok(Some(compare(generated, &context, &inline, &attached)))
 }
 
-fn compare(
-    generated: &Value,
-    context: &Context,
-    inline: &BTreeMap<String, Value>,
-    attached: &[String],
-) -> Permissions {
+fn compare(generated: &Value, context: &Context, inline: &BTreeMap<String, Value>, attached: &[String]) -> Permissions {
     let wanted = match context.resolve(&generated["Policies"]) {
         Ok(wanted) => wanted,
         Err(error) => return Permissions::Unknown(error.to_string()),
@@ -211,8 +203,11 @@ fn compare(
         Err(error) => return Permissions::Unknown(error.to_string()),
     };
     let mut differences: Vec<String> = Vec::new();
-    differences.extend(attached.iter().filter(|arn| !managed.iter().any(|m| m == *arn)).map(|arn| format!("{arn} is attached")));
-    differences.extend(inline.keys().filter(|name| !wanted.contains_key(*name)).map(|name| format!("policy {name} is new")));
+    differences.extend(
+        attached.iter().filter(|arn| !managed.iter().any(|m| m == *arn)).map(|arn| format!("{arn} is attached")),
+    );
+    differences
+        .extend(inline.keys().filter(|name| !wanted.contains_key(*name)).map(|name| format!("policy {name} is new")));
     for (name, document) in &wanted {
         match inline.get(name) {
             None => differences.push(format!("policy {name} is missing")),
@@ -226,7 +221,7 @@ fn compare(
 fn human(status: &Status, style: Style) -> String {
     let place = format!("account {}, {}", status.account, status.region);
     let name = style.strong(&status.stack);
-    let Some(code_name) = status.status else {
+    let Some(code_name) = status.code_name else {
         let mut text = format!("{name}  not deployed ({place})");
         if status.kept.is_empty() {
             text.push_str(&format!("\nDeploy it with: provisioner up -s {}", status.stack));

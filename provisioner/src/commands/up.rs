@@ -30,7 +30,12 @@ const MOST_DECISIONS: u32 = 12;
 pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
     let file = StackFile::load(&global.stack)?;
     let spec = &file.spec;
+    commands::linted(&file.path, spec, report)?;
     let template = commands::template(spec)?;
+    // Another address than the emulator's own is somebody else's to start.
+    if let (Some(emulator), None) = (&spec.emulator, &global.endpoint_url) {
+        crate::local::ensure_running(emulator.port, report).await?;
+    }
     let aws = commands::connect(global, spec).await?;
     let names = Names::new(&spec.name, &aws.account, &aws.region);
     let stacks = Stacks::new(&aws);
@@ -244,7 +249,9 @@ impl Upping<'_> {
             .describe(name)
             .await
             .map_err(|e| e.into_error(&format!("look at the stack {name}")))?
-            .ok_or_else(|| Error::new(Exit::Deployment, "stack-gone", format!("the stack {name} was deleted meanwhile")))?;
+            .ok_or_else(|| {
+            Error::new(Exit::Deployment, "stack-gone", format!("the stack {name} was deleted meanwhile"))
+        })?;
         let option = if self.spec.name == "dev" { String::new() } else { format!(" -s {name}") };
         self.report.event(DeployEvent::Ready {
             stack: name.clone(),
@@ -255,4 +262,3 @@ impl Upping<'_> {
         Ok(())
     }
 }
-

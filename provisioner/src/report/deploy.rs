@@ -73,6 +73,13 @@ pub fn line(event: &DeployEvent, style: Style) -> Option<String> {
         DeployEvent::Uploaded { bucket, key, size } => {
             format!("uploaded the handler ({}) to s3://{bucket}/{key}", Size(*size).rounded())
         }
+        other => return during(other, style),
+    })
+}
+
+/// The lines of an operation that runs.
+fn during(event: &DeployEvent, style: Style) -> Option<String> {
+    Some(match event {
         DeployEvent::Started { stack, operation, .. } => format!("{} of {stack} begins", capitalised(operation.noun())),
         DeployEvent::Resource { logical_id, kind, status, progress, time, reason } => {
             return resource(logical_id, kind, status, *progress, time, reason.as_deref(), style);
@@ -101,6 +108,13 @@ pub fn line(event: &DeployEvent, style: Style) -> Option<String> {
             None => format!("\n{} leaving; the {} goes on in AWS.", style.warn("!"), operation.noun()),
         },
         DeployEvent::Cancelling { operation } => format!("cancelling the {}", operation.noun()),
+        other => return after(other, style),
+    })
+}
+
+/// The lines of the end, and of what is taken down.
+fn after(event: &DeployEvent, style: Style) -> Option<String> {
+    Some(match event {
         DeployEvent::Ready { next, .. } => {
             format!("Next: {}", next.iter().map(|n| style.strong(n)).collect::<Vec<_>>().join("\n      "))
         }
@@ -128,7 +142,8 @@ pub fn line(event: &DeployEvent, style: Style) -> Option<String> {
             kept.join("\n  ")
         ),
         DeployEvent::Gone { stack, checked, kept } => {
-            let mut text = format!("{} {stack} is gone. Looked for and not found: {}", style.good("✓"), checked.join(", "));
+            let mut text =
+                format!("{} {stack} is gone. Looked for and not found: {}", style.good("✓"), checked.join(", "));
             if !kept.is_empty() {
                 text.push_str(&format!("\n  kept: {}", kept.join(", ")));
             }
@@ -141,6 +156,7 @@ pub fn line(event: &DeployEvent, style: Style) -> Option<String> {
             }
             text
         }
+        _ => return None,
     })
 }
 
@@ -240,20 +256,20 @@ impl Progress {
             DeployEvent::Resource { logical_id, kind, status, progress, .. } => match progress {
                 status::Progress::Running => {
                     let (doing, _) = status::verb(status);
-                    let line = self.lines.entry(logical_id.clone()).or_insert_with(|| {
-                        let line = match &self.whole {
+                    let bar = self.lines.entry(logical_id.clone()).or_insert_with(|| {
+                        let bar = match &self.whole {
                             Some(whole) => live.insert_before(whole, ProgressBar::new_spinner()),
                             None => live.add(ProgressBar::new_spinner()),
                         };
-                        line.set_style(lines_style("  {elapsed:>4} {spinner} {msg}"));
-                        line.enable_steady_tick(Duration::from_millis(250));
-                        line
+                        bar.set_style(lines_style("  {elapsed:>4} {spinner} {msg}"));
+                        bar.enable_steady_tick(Duration::from_millis(250));
+                        bar
                     });
-                    line.set_message(format!("{doing:<11} {:<22} {logical_id}", words(kind)));
+                    bar.set_message(format!("{doing:<11} {:<22} {logical_id}", words(kind)));
                 }
                 status::Progress::Done | status::Progress::Failed | status::Progress::Kept => {
-                    if let Some(line) = self.lines.remove(logical_id) {
-                        line.finish_and_clear();
+                    if let Some(bar) = self.lines.remove(logical_id) {
+                        bar.finish_and_clear();
                     }
                     if let Some(whole) = &self.whole {
                         whole.inc(1);
@@ -261,14 +277,16 @@ impl Progress {
                 }
             },
             DeployEvent::Emptying { bucket, deleted } => {
-                let line = self.whole.get_or_insert_with(|| {
-                    let line = live.add(ProgressBar::new_spinner());
-                    line.set_style(lines_style("  {elapsed:>4} {spinner} {msg}"));
-                    line
+                let bar = self.whole.get_or_insert_with(|| {
+                    let bar = live.add(ProgressBar::new_spinner());
+                    bar.set_style(lines_style("  {elapsed:>4} {spinner} {msg}"));
+                    bar
                 });
-                line.set_message(format!("emptying {bucket}: {deleted} deleted"));
+                bar.set_message(format!("emptying {bucket}: {deleted} deleted"));
             }
-            DeployEvent::Emptied { .. } | DeployEvent::Finished { .. } | DeployEvent::Interrupted { .. } => self.clear(),
+            DeployEvent::Emptied { .. } | DeployEvent::Finished { .. } | DeployEvent::Interrupted { .. } => {
+                self.clear();
+            }
             _ => {}
         }
     }
