@@ -15,8 +15,10 @@ pub mod up;
 use crate::aws::{Aws, Target};
 use crate::cli::Global;
 use crate::error::{Error, Exit, Result};
+use crate::lint::{self, Severity};
 use crate::report::Report;
 use crate::spec::StackSpec;
+use crate::template::Template;
 
 /// The emulator accepts these as the root's credentials.
 const EMULATOR_CREDENTIALS: (&str, &str) = ("test", "test");
@@ -112,6 +114,17 @@ pub async fn ask(report: &Report, question: &str, flag: &str) -> Result<()> {
         },
         _ = tokio::signal::ctrl_c() => crate::report::judge(""),
     }
+}
+
+/// The stack's template, unless AWS would refuse it; what only looks doubtful is told.
+pub fn linted(file: &std::path::Path, spec: &StackSpec, report: &Report) -> Result<Template> {
+    let template = crate::template::build(spec);
+    let findings = lint::check(spec, &template);
+    for finding in findings.iter().filter(|finding| finding.severity == Severity::Warning) {
+        report.narrate(&format!("{} {}: {finding}", report.style.warn("warning:"), file.display()));
+    }
+    lint::refuse(&findings)?;
+    Ok(template)
 }
 
 /// The template of a stack, as the document that CloudFormation is sent.

@@ -23,9 +23,8 @@ use crate::error::{Result, io};
 use crate::units::{Seconds, Size};
 
 pub use document::parse;
-pub use faults::{Fault, Faults};
 pub use find::{existing, root};
-pub use rules::{LOG_PERIODS, MAX_SPOOLED_FILE, PARENT_MEMORY};
+pub use rules::{LOG_PERIODS, PARENT_MEMORY};
 pub use schema::json_schema;
 
 /// One deployment of the pipeline, as its stack file describes it.

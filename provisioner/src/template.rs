@@ -20,7 +20,7 @@ use crate::spec::StackSpec;
 use intrinsic::Value;
 use resource::Resource;
 
-pub use parts::{FREE_UNITS, child_limits, ephemeral_storage};
+pub use parts::{FREE_UNITS, child_limits};
 
 /// The parameter that names the bucket with the handler's zip.
 pub const ARTIFACT_BUCKET: &str = "ArtifactBucket";
@@ -152,28 +152,6 @@ pub fn build(spec: &StackSpec) -> Template {
 }
 
 impl Template {
-    /// The part that holds data, bucket and table, without what invokes the function: what an import change set takes
-    /// back after a `down` that kept the data. The next ordinary change set adds the rest.
-    #[must_use]
-    pub fn kept_data(&self) -> Self {
-        let kept = |name: &str| [id::BUCKET, id::TABLE].contains(&name);
-        let mut resources: Vec<_> = self.resources.0.iter().filter(|(name, _)| kept(name)).cloned().collect();
-        for (_, resource) in &mut resources {
-            resource.stand_alone();
-        }
-        Self {
-            parameters: Ordered(Vec::new()),
-            resources: Ordered(resources),
-            outputs: Ordered(Vec::new()),
-            ..self.clone()
-        }
-    }
-
-    /// Each resource's logical id and type, in the template's order.
-    pub fn resource_types(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        self.resources.0.iter().map(|(name, resource)| (*name, resource.type_name()))
-    }
-
     /// The template as JSON, ending with a line feed.
     ///
     /// # Panics

@@ -65,8 +65,10 @@ impl FromStr for Seconds {
 impl fmt::Display for Size {
     /// Exact: the largest binary unit that leaves a whole number.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (unit, factor) =
-            SIZES[..4].iter().find(|(_, factor)| self.0 >= *factor && self.0 % factor == 0).unwrap_or(&SIZES[3]);
+        let (unit, factor) = SIZES[..4]
+            .iter()
+            .find(|(_, factor)| self.0 >= *factor && self.0.is_multiple_of(*factor))
+            .unwrap_or(&SIZES[3]);
         write!(f, "{} {unit}", self.0 / factor)
     }
 }
@@ -89,7 +91,7 @@ impl Size {
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (unit, factor) =
-            TIMES.iter().find(|(_, factor)| self.0 >= *factor && self.0 % factor == 0).unwrap_or(&TIMES[3]);
+            TIMES.iter().find(|(_, factor)| self.0 >= *factor && self.0.is_multiple_of(*factor)).unwrap_or(&TIMES[3]);
         write!(f, "{}{unit}", self.0 / factor)
     }
 }

@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::{Global, Synth};
+use crate::docs;
 use crate::error::{Error, Exit, Result, io};
-use crate::lint::{self, Severity};
 use crate::report::Report;
 use crate::spec::{self, StackFile};
-use crate::template::{self, Template};
-use crate::{docs, template::policy};
+use crate::template::policy;
 
 /// Prints the stack's template, or its deployer's permissions; or writes or compares everything that is generated.
 pub fn run(global: &Global, args: &Synth, report: &Report) -> Result<()> {
@@ -27,20 +26,9 @@ pub fn run(global: &Global, args: &Synth, report: &Report) -> Result<()> {
         report.text(&policy::provisioner().for_caller(&spec.name, spec.account.as_deref(), region).to_json());
         return Ok(());
     }
-    let template = linted(&path, &spec, report)?;
+    let template = super::linted(&path, &spec, report)?;
     report.text(&if report.is_json() { template.to_json() } else { template.to_yaml() });
     Ok(())
-}
-
-/// The template, unless AWS would refuse it.
-fn linted(path: &Path, spec: &spec::StackSpec, report: &Report) -> Result<Template> {
-    let template = template::build(spec);
-    let findings = lint::check(spec, &template);
-    for finding in findings.iter().filter(|finding| finding.severity == Severity::Warning) {
-        report.narrate(&format!("{} {}: {finding}", report.style.warn("warning:"), path.display()));
-    }
-    lint::refuse(&findings)?;
-    Ok(template)
 }
 
 /// Everything that is generated, and what no longer is.
@@ -58,7 +46,7 @@ fn generate(root: &Path, report: &Report) -> Result<Generated> {
         let Some(name) = path.file_name() else { continue };
         let text = std::fs::read_to_string(&path).map_err(|e| io("read", &path, e))?;
         let spec = spec::parse(&text, &path)?;
-        let template = linted(&path, &spec, report)?;
+        let template = super::linted(&path, &spec, report)?;
         let note = format!(
             "# Generated from stacks/{} by `provisioner synth --write`. Do not edit.\n",
             name.to_string_lossy()

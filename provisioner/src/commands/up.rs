@@ -30,6 +30,7 @@ const MOST_DECISIONS: u32 = 12;
 pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
     let file = StackFile::load(&global.stack)?;
     let spec = &file.spec;
+    commands::linted(&file.path, spec, report)?;
     let template = commands::template(spec)?;
     // Another address than the emulator's own is somebody else's to start.
     if let (Some(emulator), None) = (&spec.emulator, &global.endpoint_url) {

@@ -20,17 +20,17 @@ pub(super) struct Problem {
 
 /// One fault of a stack file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct Fault {
+pub(super) struct Fault {
     /// The file.
-    pub file: PathBuf,
+    file: PathBuf,
     /// Counted from 1; `None` where the whole file is meant.
-    pub line: Option<usize>,
+    line: Option<usize>,
     /// Counted in characters from 1.
-    pub column: Option<usize>,
+    column: Option<usize>,
     /// The key's path, like `handler.memory`; empty where there is none.
-    pub key: String,
+    key: String,
     /// What is wrong and what would be right.
-    pub problem: String,
+    problem: String,
     /// The line itself and how many characters of it are meant.
     excerpt: Option<(String, usize)>,
 }
@@ -82,7 +82,7 @@ impl std::fmt::Display for Fault {
 /// All faults of a stack file that one step of reading finds.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-pub struct Faults(pub Vec<Fault>);
+pub(super) struct Faults(pub(super) Vec<Fault>);
 
 impl Faults {
     pub(super) fn locate(problems: Vec<Problem>, file: &Path, lines: &Lines) -> Self {

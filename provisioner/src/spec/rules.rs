@@ -23,7 +23,7 @@ pub const PARENT_MEMORY: Size = Size(32 * MIB);
 /// The least with which the child that reads a file starts.
 const LEAST_CHILD_MEMORY: Size = Size(16 * MIB);
 /// The largest file that Lambda's temporary storage of 10,240 MiB holds beside a reserve of 128 MiB.
-pub const MAX_SPOOLED_FILE: Size = Size(10_112 * MIB);
+const MAX_SPOOLED_FILE: Size = Size(10_112 * MIB);
 /// The largest object that S3 keeps (S3 user guide, "Uploading objects").
 const MAX_OBJECT: Size = Size(5 << 40);
 /// Bytes of a notification's prefix or suffix (S3 user guide, "Object key names").

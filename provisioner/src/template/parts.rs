@@ -5,7 +5,7 @@ pub(super) mod failures;
 pub(super) mod handler;
 pub(super) mod table;
 
-pub use handler::{child_limits, ephemeral_storage};
+pub use handler::child_limits;
 pub use table::FREE_UNITS;
 
 use super::resource::Resource;

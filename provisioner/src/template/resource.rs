@@ -60,14 +60,6 @@ impl Resource {
         self
     }
 
-    /// Takes out what points to other resources.
-    pub(crate) fn stand_alone(&mut self) {
-        self.depends_on.clear();
-        if let Properties::Bucket(bucket) = &mut self.properties {
-            bucket.notification_configuration = None;
-        }
-    }
-
     pub(crate) fn type_name(&self) -> &'static str {
         self.properties.type_name()
     }

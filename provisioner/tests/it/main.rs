@@ -3,6 +3,8 @@
 //! Those in `local` run it against the real emulator, as people do: each has its own port, data folder and stack files,
 //! and stops what it started, also when it fails. The others need no service.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails, also in its helpers")]
+
 mod local;
 mod spec;
 mod specs;

@@ -178,7 +178,7 @@ fn lengths_are_held_to_their_limits() {
         spec(&fits);
         assert!(fault(&too_long).contains(part), "{}", fault(&too_long));
     }
-    let tags = |n: usize| (0..n).map(|n| format!("  key{n}: v\n")).collect::<String>();
+    let tags = |n: usize| (0..n).map(|n| format!("  key{n}: v")).collect::<Vec<_>>().join("\n");
     spec(&format!("tags:\n{}", tags(50)));
     assert!(fault(&format!("tags:\n{}", tags(51))).contains("holds 51 tags"));
 }

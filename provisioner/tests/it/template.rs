@@ -6,8 +6,8 @@ use handler_contract::{Settings, table};
 use proptest::prelude::*;
 use provisioner::lint::{self, Severity};
 use provisioner::spec::{DataPolicy, StackSpec};
+use provisioner::template;
 use provisioner::template::policy::{self, Document};
-use provisioner::template::{self, Template};
 use serde_json::{Value, json};
 
 use crate::root;
@@ -177,19 +177,6 @@ fn kept_data_survives_deletion_replacement_and_mistakes() {
     let table = &delete["Resources"]["Table"]["Properties"];
     assert_eq!(table["DeletionProtectionEnabled"], false);
     assert_eq!(table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true);
-}
-
-#[test]
-fn what_an_import_takes_back_is_the_data_alone() {
-    let template: Template = template::build(&kept());
-    let import = serde_json::to_value(template.kept_data()).unwrap();
-    let whole = serde_json::to_value(&template).unwrap();
-    let names: Vec<_> = import["Resources"].as_object().unwrap().keys().collect();
-    assert_eq!(names, ["Bucket", "Table"]);
-    assert_eq!(import["Resources"]["Table"], whole["Resources"]["Table"]);
-    assert_eq!(import["Resources"]["Bucket"]["DeletionPolicy"], "RetainExceptOnCreate");
-    assert!(!import.to_string().contains("Handler"), "it must stand alone: {import:#}");
-    assert_eq!((import.get("Parameters"), import.get("Outputs")), (None, None));
 }
 
 #[test]

@@ -24,7 +24,7 @@ const EPHEMERAL_STORAGE: (u64, u64) = (512 * MIB, 10_240 * MIB);
 const STORAGE_RESERVE: u64 = 128 * MIB;
 
 /// The function's temporary storage: what is free, or as much more as the largest accepted file needs.
-pub fn ephemeral_storage(spec: &StackSpec) -> Size {
+fn ephemeral_storage(spec: &StackSpec) -> Size {
     let (least, most) = EPHEMERAL_STORAGE;
     let wanted = spec.files.max_size.0.div_ceil(MIB).saturating_mul(MIB).saturating_add(STORAGE_RESERVE);
     Size(wanted.clamp(least, most))
