@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
-use handler_contract::record::Findings;
 use handler_contract::Upload;
+use handler_contract::record::Findings;
 use handler_extract::Extractor;
 
 use crate::aws;

@@ -17,6 +17,8 @@ mod charset;
 pub mod child;
 mod death;
 mod formats;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod glibc;
 mod protocol;
 mod session;
 mod sniff;
