@@ -2,5 +2,8 @@
 //!
 //! Each test has its own emulator port, data folder and stack files, and stops what it started, also when it fails.
 
+mod deploy;
+mod fake;
 mod local;
+mod package;
 mod world;
