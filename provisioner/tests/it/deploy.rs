@@ -231,7 +231,7 @@ fn a_busy_stack_is_shown_to_its_end_first() {
 #[test]
 fn throttling_is_sat_out() {
     let site = Site::new();
-    site.fake.fail("cloudformation:DescribeStackEvents", (2, 2), (400, "Throttling", "Rate exceeded"));
+    site.fake.fail("cloudformation:DescribeStackEvents", (1, 2), (400, "Throttling", "Rate exceeded"));
     site.up().ended(0).says("CREATE_COMPLETE");
 }
 
@@ -246,13 +246,15 @@ fn a_missing_permission_is_named() {
 #[test]
 fn credentials_that_expire_in_the_middle_are_renewed_and_the_next_up_goes_on() {
     let site = Site::new();
+    site.fake.state().cloudformation.slow = true;
     site.fake.fail(
         "cloudformation:DescribeStackEvents",
-        (4, 1),
+        (2, 1),
         (403, "ExpiredToken", "The security token included in the request is expired"),
     );
     site.up().ended(4).says("goes on").says("Renew the credentials");
     assert_eq!(site.status().as_deref(), Some("CREATE_IN_PROGRESS"));
+    site.fake.state().cloudformation.slow = false;
     site.up().ended(0).says("runs already").says("nothing to change");
     assert_eq!(site.status().as_deref(), Some("CREATE_COMPLETE"));
 }
@@ -276,17 +278,20 @@ fn events_of_many_pages_are_told_once_each() {
 #[test]
 fn killed_in_the_middle_the_next_up_attaches() {
     let site = Site::new();
+    site.fake.state().cloudformation.slow = true;
     let mut killed = site.up_command().spawn().unwrap();
     site.fake.wait_for("cloudformation:DescribeStackEvents", 3);
     killed.kill().unwrap();
     killed.wait().unwrap();
     assert_eq!(site.status().as_deref(), Some("CREATE_IN_PROGRESS"));
+    site.fake.state().cloudformation.slow = false;
     site.up().ended(0).says("runs already").says("nothing to change");
 }
 
 #[test]
 fn an_interruption_detaches_and_says_how_to_come_back() {
     let site = Site::new();
+    site.fake.state().cloudformation.slow = true;
     let child = site.up_command().spawn().unwrap();
     site.fake.wait_for("cloudformation:DescribeStackEvents", 2);
     let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
@@ -294,6 +299,7 @@ fn an_interruption_detaches_and_says_how_to_come_back() {
     let ran = Ran::of(&child.wait_with_output().unwrap());
     ran.ended(130).says("goes on in AWS").says("Come back with: provisioner up -s shop");
     assert_eq!(site.status().as_deref(), Some("CREATE_IN_PROGRESS"));
+    site.fake.state().cloudformation.slow = false;
     site.up().ended(0);
 }
 

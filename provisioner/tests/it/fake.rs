@@ -1,7 +1,7 @@
 //! A stand-in for AWS on 127.0.0.1, for what the emulator cannot do: failures of every kind, in slow motion.
 //!
-//! [`cloudformation`] is the real piece: stateful, and its time is virtual. Each look at a stack's events lets one step
-//! of the running operation happen, so a test needs no clock and no sleep. The other services answer what deploying
+//! [`cloudformation`] is the real piece: stateful, and its time is virtual: each look at a stack's events lets some
+//! steps of the running operation happen, so a test needs no clock and no sleep. The other services answer what deploying
 //! asks them, from as little state as that takes.
 
 pub(crate) mod cloudformation;

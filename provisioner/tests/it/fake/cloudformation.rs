@@ -24,6 +24,8 @@ pub(crate) struct CloudFormation {
     pub(crate) stuck_rollbacks: u32,
     /// Resources whose deletion fails so often, with the reason.
     pub(crate) undeletable: BTreeMap<String, (u32, String)>,
+    /// One step a look instead of several, for tests that act in the middle.
+    pub(crate) slow: bool,
     /// Events in a page of API `DescribeStackEvents`; 0 stands for AWS's 100.
     pub(crate) page: usize,
     /// What `ContinueUpdateRollback` was told to skip, call by call.
@@ -42,7 +44,7 @@ pub(crate) struct Stack {
     pub(crate) template: Value,
     pub(crate) parameters: BTreeMap<String, String>,
     pub(crate) resources: BTreeMap<String, Resource>,
-    /// What is still to happen, one step a look.
+    /// What is still to happen.
     pub(crate) script: VecDeque<Step>,
     /// Oldest first.
     pub(crate) events: Vec<Event>,
@@ -323,12 +325,13 @@ impl CloudFormation {
         Ok(String::new())
     }
 
-    /// API, "DescribeStackEvents": newest first, in pages. Each look at the first page lets one step happen.
+    /// API, "DescribeStackEvents": newest first, in pages. Each look at the first page lets time go on.
     fn events(&mut self, stack: &str, next: &str) -> Result<String, Answer> {
         let page = if self.page == 0 { 100 } else { self.page };
+        let steps = if self.slow { 1 } else { 6 };
         let stack = self.existing(stack)?;
         if next.is_empty() {
-            stack.tick();
+            (0..steps).for_each(|_| stack.tick());
         }
         // The token holds how many events there were, so that a page does not shift when new ones arrive.
         let (total, skip) = next
