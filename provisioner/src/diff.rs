@@ -69,9 +69,14 @@ pub struct Change {
 }
 
 impl Change {
+    /// Whether the resource holds files or records.
+    pub fn holds_data(&self) -> bool {
+        [BUCKET, TABLE].contains(&self.kind.as_str())
+    }
+
     /// Whether files or records would be lost, or left behind where nobody looks.
     pub fn loses_data(&self) -> bool {
-        [BUCKET, TABLE].contains(&self.kind.as_str())
+        self.holds_data()
             && match self.action {
                 Action::Add | Action::Import | Action::Modify(Replacement::None) => false,
                 Action::Remove | Action::Modify(Replacement::Certain) => true,

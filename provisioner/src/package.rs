@@ -318,7 +318,12 @@ mod tests {
         assert_eq!(sha256_of(&a.key()), Some(a.sha256.as_str()));
         assert_ne!(a.key(), Package::new(&tiny(62, 2, 8192), Architecture::X86_64).unwrap().key());
         // Known from the first run; a new version of the zip crate that changes it would redeploy every stack.
-        assert_eq!(a.key(), "handler/KNOWN.zip");
+        let mut large = tiny(62, 2, 4096);
+        large.extend((0..200_000_u32).flat_map(|n| (n.wrapping_mul(n) / 7).to_le_bytes()));
+        assert_eq!(
+            Package::new(&large, Architecture::X86_64).unwrap().sha256,
+            "0e84bd17b7abc4961bd9f31c0527d9adf918809e549f48d3a296117338bad506"
+        );
     }
 
     #[test]

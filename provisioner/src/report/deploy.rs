@@ -198,6 +198,8 @@ fn planned(title: &str, changes: &[Change], code: Option<&CodeChange>, style: St
             Action::Add => style.good("+ add    "),
             Action::Import => style.good("+ adopt  "),
             Action::Modify(Replacement::None) => style.warn("~ change "),
+            // CloudFormation is careful; what holds data was looked at more closely.
+            Action::Modify(Replacement::Possible) if change.holds_data() => style.warn("~ change "),
             Action::Modify(Replacement::Possible) => style.warn("~ change, may replace"),
             Action::Modify(Replacement::Certain) => style.bad("± replace"),
             Action::Remove => style.bad("- remove "),

@@ -5,7 +5,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails, also in its helpers")]
 
+mod deploy;
+mod fake;
 mod local;
+mod package;
 mod spec;
 mod specs;
 mod template;

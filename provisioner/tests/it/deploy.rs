@@ -1,0 +1,387 @@
+//! `up` and `down` against the fake: what goes wrong at AWS, and how one comes out of it.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use serde_json::json;
+
+use crate::fake::{ACCOUNT, Fake, REGION};
+use crate::world::Ran;
+
+const STACK: &str = "shop";
+
+/// A folder with a stack file and a handler, and the fake.
+struct Site {
+    folder: tempfile::TempDir,
+    fake: Fake,
+}
+
+impl Site {
+    fn new() -> Self {
+        Self::with("delete")
+    }
+
+    fn with(data: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = format!("name: {STACK}\nregion: {REGION}\ndata: {data}\n");
+        std::fs::write(folder.path().join("shop.yaml"), file).unwrap();
+        let site = Self { folder, fake: Fake::start() };
+        site.build_handler(1);
+        site
+    }
+
+    /// Writes a handler: the smallest static executable for `x86_64`, with an ending of its own.
+    fn build_handler(&self, version: u8) {
+        let mut file = vec![0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 62, 0, 1, 0, 0, 0, 0, 16];
+        file.resize(64, 0);
+        file[52] = 64;
+        file.push(version);
+        std::fs::write(self.handler(), file).unwrap();
+    }
+
+    fn handler(&self) -> PathBuf {
+        self.folder.path().join("bootstrap")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_provisioner"));
+        command
+            .args(arguments)
+            .args(["-s", "shop.yaml", "--endpoint-url", &self.fake.url()])
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+            .env("AWS_SECRET_ACCESS_KEY", "secret")
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        Ran::of(&self.command(arguments).output().unwrap())
+    }
+
+    fn up(&self) -> Ran {
+        self.run(&["up", "--yes", "--handler", "bootstrap"])
+    }
+
+    fn up_command(&self) -> Command {
+        let mut command = self.command(&["up", "--yes", "--handler", "bootstrap"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn status(&self) -> Option<String> {
+        self.fake.state().cloudformation.live(STACK).map(|s| s.status.clone())
+    }
+
+    fn bucket() -> String {
+        format!("{STACK}-uploads-{ACCOUNT}-{REGION}")
+    }
+
+    /// Makes the stack as `up` would have left it.
+    fn deployed(&self) {
+        let ran = self.up();
+        ran.ended(0);
+        self.fake.state().calls.clear();
+    }
+}
+
+impl Ran {
+    #[track_caller]
+    fn ended(&self, code: i32) -> &Self {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        self
+    }
+
+    /// Everything that was printed holds this.
+    #[track_caller]
+    fn says(&self, text: &str) -> &Self {
+        assert!(self.err.contains(text) || self.out.contains(text), "{text:?} is missing in {self:#?}");
+        self
+    }
+}
+
+#[test]
+fn the_second_up_finds_nothing_to_do() {
+    let site = Site::new();
+    site.up().ended(0).says("made the artifact bucket").says("uploaded the handler").says("CREATE_COMPLETE");
+    assert_eq!(site.status().as_deref(), Some("CREATE_COMPLETE"));
+    site.fake.state().calls.clear();
+    site.up().ended(0).says("nothing to change");
+    assert_eq!(site.fake.count("s3:PutObject"), 0);
+    assert_eq!(site.fake.count("cloudformation:ExecuteChangeSet"), 0);
+    assert!(site.fake.state().cloudformation.change_sets.is_empty(), "the empty change set is left behind");
+}
+
+#[test]
+fn new_code_is_an_update() {
+    let site = Site::new();
+    site.deployed();
+    site.build_handler(2);
+    site.up().ended(0).says("handler function").says("UPDATE_COMPLETE");
+    assert_eq!(site.fake.count("s3:PutObject"), 1);
+}
+
+#[test]
+fn without_consent_nothing_is_left() {
+    let site = Site::new();
+    site.run(&["up", "--handler", "bootstrap"]).ended(5).says("--yes").says("+ add");
+    site.fake.wait_for("cloudformation:DeleteStack", 1);
+    assert_eq!(site.fake.count("s3:PutObject") + site.fake.count("s3:CreateBucket"), 0);
+    assert_eq!(site.fake.count("cloudformation:ExecuteChangeSet"), 0);
+
+    let site = Site::new();
+    site.deployed();
+    site.build_handler(2);
+    site.run(&["up", "--handler", "bootstrap"]).ended(5);
+    assert!(site.fake.state().cloudformation.change_sets.is_empty());
+    assert_eq!(site.status().as_deref(), Some("CREATE_COMPLETE"));
+}
+
+#[test]
+fn a_failed_creation_names_its_cause_at_once_and_is_made_anew() {
+    let site = Site::new();
+    let reason = "shop-failed-events already exists";
+    site.fake.state().cloudformation.failing.insert("FailedEvents".into(), reason.into());
+    let failed = site.up();
+    failed.ended(6).says(reason).says("give the stack another name").says("ROLLBACK_COMPLETE");
+    let cause = failed.err.find("failed first").unwrap();
+    let end = failed.err.find("ended: ROLLBACK_COMPLETE").unwrap();
+    assert!(cause < end, "the cause is told only at the end");
+    assert_eq!(failed.err.matches("failed first").count(), 1, "{failed:#?}");
+    assert_eq!(site.status().as_deref(), Some("ROLLBACK_COMPLETE"));
+
+    site.up().ended(0).says("deleted and made anew").says("CREATE_COMPLETE");
+    assert_eq!(site.status().as_deref(), Some("CREATE_COMPLETE"));
+}
+
+#[test]
+fn a_failed_update_is_rolled_back_and_the_next_one_works() {
+    let site = Site::new();
+    site.deployed();
+    site.build_handler(2);
+    site.fake.state().cloudformation.failing.insert("Handler".into(), "Resource handler returned message: no".into());
+    site.up().ended(6).says("Resource handler returned message: no").says("UPDATE_ROLLBACK_COMPLETE");
+    site.up().ended(0).says("UPDATE_COMPLETE");
+}
+
+#[test]
+fn a_stuck_rollback_is_continued() {
+    let site = Site::new();
+    site.deployed();
+    site.build_handler(2);
+    {
+        let mut state = site.fake.state();
+        state.cloudformation.failing.insert("Handler".into(), "no".into());
+        state.cloudformation.stuck_rollbacks = 1;
+    }
+    site.up().ended(6).says("UPDATE_ROLLBACK_FAILED");
+    site.up().ended(0).says("continuing the rollback").says("UPDATE_COMPLETE");
+    assert_eq!(site.fake.state().cloudformation.skipped, [Vec::<String>::new()]);
+}
+
+#[test]
+fn what_a_continued_rollback_would_skip_needs_its_own_consent() {
+    let site = Site::new();
+    site.deployed();
+    site.build_handler(2);
+    {
+        let mut state = site.fake.state();
+        state.cloudformation.failing.insert("Handler".into(), "no".into());
+        state.cloudformation.stuck_rollbacks = 2;
+    }
+    site.up().ended(6);
+    site.up().ended(5).says("Handler: could not be put back").says("leave Handler as it is");
+    assert_eq!(site.fake.state().cloudformation.skipped, [Vec::<String>::new()], "nothing was skipped without consent");
+}
+
+#[test]
+fn a_review_that_was_left_over_is_made_anew() {
+    let site = Site::new();
+    site.fake.state().cloudformation.put(STACK, "REVIEW_IN_PROGRESS", json!(null));
+    site.up().ended(0).says("REVIEW_IN_PROGRESS").says("CREATE_COMPLETE");
+}
+
+#[test]
+fn a_busy_stack_is_shown_to_its_end_first() {
+    use crate::fake::cloudformation::Step;
+    let site = Site::new();
+    site.deployed();
+    {
+        let mut state = site.fake.state();
+        let stack = state.cloudformation.stacks.iter_mut().find(|s| s.name == STACK).unwrap();
+        stack.status = "UPDATE_IN_PROGRESS".into();
+        let step = |resource: Option<&str>, status| Step {
+            resource: resource.map(ToOwned::to_owned),
+            status,
+            reason: String::new(),
+            token: "somebody-else".into(),
+        };
+        stack.script.extend([
+            step(None, "UPDATE_IN_PROGRESS"),
+            step(Some("Table"), "UPDATE_IN_PROGRESS"),
+            step(Some("Table"), "UPDATE_COMPLETE"),
+            step(None, "UPDATE_COMPLETE"),
+        ]);
+    }
+    site.up().ended(0).says("runs already").says("table of records").says("nothing to change");
+}
+
+#[test]
+fn throttling_is_sat_out() {
+    let site = Site::new();
+    site.fake.fail("cloudformation:DescribeStackEvents", (1, 2), (400, "Throttling", "Rate exceeded"));
+    site.up().ended(0).says("CREATE_COMPLETE");
+}
+
+#[test]
+fn a_missing_permission_is_named() {
+    let site = Site::new();
+    let message = "User: arn:aws:iam::1:user/t is not authorized to perform: cloudformation:CreateChangeSet";
+    site.fake.fail("cloudformation:CreateChangeSet", (0, 99), (403, "AccessDenied", message));
+    site.up().ended(4).says("cloudformation:CreateChangeSet").says("policies/provisioner.json");
+}
+
+#[test]
+fn credentials_that_expire_in_the_middle_are_renewed_and_the_next_up_goes_on() {
+    let site = Site::new();
+    site.fake.state().cloudformation.slow = true;
+    site.fake.fail(
+        "cloudformation:DescribeStackEvents",
+        (2, 1),
+        (403, "ExpiredToken", "The security token included in the request is expired"),
+    );
+    site.up().ended(4).says("goes on").says("Renew the credentials");
+    assert_eq!(site.status().as_deref(), Some("CREATE_IN_PROGRESS"));
+    site.fake.state().cloudformation.slow = false;
+    site.up().ended(0).says("runs already").says("nothing to change");
+    assert_eq!(site.status().as_deref(), Some("CREATE_COMPLETE"));
+}
+
+#[test]
+fn events_of_many_pages_are_told_once_each() {
+    let site = Site::new();
+    site.fake.state().cloudformation.page = 2;
+    let ran = site.up();
+    ran.ended(0);
+    for resource in ["Bucket", "Table", "Handler", "HandlerRole", "FailedEvents"] {
+        let told = ran
+            .err
+            .lines()
+            .filter(|line| line.contains(" created ") && line.split_whitespace().last() == Some(resource))
+            .count();
+        assert_eq!(told, 1, "{resource}: {ran:#?}");
+    }
+}
+
+#[test]
+fn killed_in_the_middle_the_next_up_attaches() {
+    let site = Site::new();
+    site.fake.state().cloudformation.slow = true;
+    let mut killed = site.up_command().spawn().unwrap();
+    site.fake.wait_for("cloudformation:DescribeStackEvents", 3);
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    assert_eq!(site.status().as_deref(), Some("CREATE_IN_PROGRESS"));
+    site.fake.state().cloudformation.slow = false;
+    site.up().ended(0).says("runs already").says("nothing to change");
+}
+
+#[test]
+fn an_interruption_detaches_and_says_how_to_come_back() {
+    let site = Site::new();
+    site.fake.state().cloudformation.slow = true;
+    let child = site.up_command().spawn().unwrap();
+    site.fake.wait_for("cloudformation:DescribeStackEvents", 2);
+    let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let ran = Ran::of(&child.wait_with_output().unwrap());
+    ran.ended(130).says("goes on in AWS").says("Come back with: provisioner up -s shop");
+    assert_eq!(site.status().as_deref(), Some("CREATE_IN_PROGRESS"));
+    site.fake.state().cloudformation.slow = false;
+    site.up().ended(0);
+}
+
+#[test]
+fn what_an_earlier_down_kept_is_taken_back() {
+    let site = Site::with("keep");
+    {
+        let mut state = site.fake.state();
+        state.buckets.insert(Site::bucket(), ["a.txt".to_owned()].into());
+        state.tables.insert(format!("{STACK}-records"));
+    }
+    site.up().ended(0).says("+ adopt").says("taking back").says("IMPORT_COMPLETE").says("UPDATE_COMPLETE");
+    let state = site.fake.state();
+    let [imported] = state.cloudformation.imported.as_slice() else { panic!("one import") };
+    assert_eq!(imported["Resources"].as_object().unwrap().len(), 2);
+    assert_eq!(imported["Resources"]["Table"]["DeletionPolicy"], "Retain");
+    assert!(state.buckets[&Site::bucket()].contains("a.txt"));
+}
+
+#[test]
+fn down_deletes_everything_and_says_so_twice() {
+    let site = Site::new();
+    site.deployed();
+    site.run(&["down"]).ended(5).says("- delete");
+    site.run(&["down", "--yes"]).ended(0).says("DELETE_COMPLETE").says("is gone");
+    assert_eq!(site.status(), None);
+    assert!(site.fake.state().buckets.is_empty(), "the artifact bucket stays although nobody uses it");
+    site.run(&["down", "--yes"]).ended(0).says("nothing of shop");
+}
+
+#[test]
+fn a_bucket_that_fills_up_meanwhile_is_closed_and_emptied_again() {
+    let site = Site::new();
+    site.deployed();
+    {
+        let mut state = site.fake.state();
+        state.buckets.insert(Site::bucket(), ["a.txt".to_owned()].into());
+        let reason = "The bucket you tried to delete is not empty";
+        state.cloudformation.undeletable.insert("Bucket".into(), (1, reason.into()));
+    }
+    site.run(&["down", "--yes"]).ended(0).says("DELETE_FAILED").says("is gone");
+    let state = site.fake.state();
+    assert!(state.bucket_policies[&Site::bucket()].contains("s3:PutObject"));
+}
+
+#[test]
+fn what_cannot_be_deleted_is_named() {
+    let site = Site::new();
+    site.deployed();
+    let reason = "Resource handler returned message: queue is in use";
+    site.fake.state().cloudformation.undeletable.insert("FailedEvents".into(), (99, reason.into()));
+    site.run(&["down", "--yes"]).ended(7).says("FailedEvents").says("queue is in use");
+    assert_eq!(site.status().as_deref(), Some("DELETE_FAILED"));
+
+    // `up` ends the deletion, leaving out what cannot go, and makes the stack anew.
+    site.up().ended(0).says("the last deletion of shop failed").says("CREATE_COMPLETE");
+}
+
+#[test]
+fn a_protected_stack_is_not_touched() {
+    let site = Site::new();
+    site.deployed();
+    site.fake.state().cloudformation.stacks.iter_mut().for_each(|s| s.protected = true);
+    site.run(&["down", "--yes"]).ended(5).says("update-termination-protection");
+    assert_eq!(site.fake.count("cloudformation:DeleteStack"), 0);
+}
+
+#[test]
+fn a_policy_that_is_not_deployed_does_not_count() {
+    let site = Site::new();
+    site.deployed();
+    site.fake.state().buckets.insert(Site::bucket(), ["a.txt".to_owned()].into());
+    let file = format!("name: {STACK}\nregion: {REGION}\ndata: keep\n");
+    std::fs::write(site.folder.path().join("shop.yaml"), file).unwrap();
+    site.run(&["down", "--yes"]).ended(5).says("First deploy the stack file");
+    assert_eq!(site.fake.count("cloudformation:DeleteStack"), 0);
+}
+
+#[test]
+fn status_of_nothing_is_an_answer() {
+    let site = Site::new();
+    site.run(&["status"]).ended(0).says("not deployed");
+    let ran = site.run(&["status", "--json"]);
+    assert_eq!(ran.ended(0).json()["phase"], "absent");
+}

@@ -1,0 +1,382 @@
+//! A stand-in for AWS on 127.0.0.1, for what the emulator cannot do: failures of every kind, in slow motion.
+//!
+//! [`cloudformation`] is the real piece: stateful, and its time is virtual: each look at a stack's events lets some
+//! steps of the running operation happen, so a test needs no clock and no sleep. The other services answer what deploying
+//! asks them, from as little state as that takes.
+
+pub(crate) mod cloudformation;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+
+use cloudformation::CloudFormation;
+
+pub(crate) const ACCOUNT: &str = "123456789012";
+pub(crate) const REGION: &str = "eu-central-1";
+
+/// The state of all services.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) cloudformation: CloudFormation,
+    /// Buckets and the keys in them.
+    pub(crate) buckets: BTreeMap<String, BTreeSet<String>>,
+    /// Buckets that got a policy, with its text.
+    pub(crate) bucket_policies: BTreeMap<String, String>,
+    pub(crate) tables: BTreeSet<String>,
+    /// What was asked so far, as `service:Action`.
+    pub(crate) calls: Vec<String>,
+    faults: Vec<Fault>,
+    stopping: bool,
+}
+
+/// A failure that a test has ordered.
+#[derive(Debug)]
+struct Fault {
+    call: &'static str,
+    after: usize,
+    times: usize,
+    status: u16,
+    code: &'static str,
+    message: &'static str,
+}
+
+/// The server. Dropping it stops it.
+pub(crate) struct Fake {
+    state: Arc<(Mutex<State>, Condvar)>,
+    address: std::net::SocketAddr,
+}
+
+struct Request {
+    method: String,
+    path: String,
+    query: String,
+    headers: BTreeMap<String, String>,
+    body: Vec<u8>,
+}
+
+/// An answer: status, content type, body.
+pub(crate) struct Answer(pub(crate) u16, pub(crate) &'static str, pub(crate) String);
+
+impl Fake {
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let fake =
+            Self { address: listener.local_addr().unwrap(), state: Arc::new((Mutex::default(), Condvar::new())) };
+        let state = Arc::clone(&fake.state);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                if state.0.lock().is_ok_and(|s| s.stopping) {
+                    return;
+                }
+                let state = Arc::clone(&state);
+                if let Ok(stream) = stream {
+                    std::thread::spawn(move || serve(&stream, &state));
+                }
+            }
+        });
+        fake
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.0.lock().unwrap()
+    }
+
+    /// Orders that a call (`service:Action`) fails `times` times, after having been answered `after` times.
+    pub(crate) fn fail(
+        &self,
+        call: &'static str,
+        (after, times): (usize, usize),
+        (status, code, message): (u16, &'static str, &'static str),
+    ) {
+        self.state().faults.push(Fault { call, after, times, status, code, message });
+    }
+
+    /// How often a call was made.
+    pub(crate) fn count(&self, call: &str) -> usize {
+        self.state().calls.iter().filter(|c| *c == call).count()
+    }
+
+    /// Waits until a call has been made so often.
+    pub(crate) fn wait_for(&self, call: &str, times: usize) {
+        let mut state = self.state();
+        while state.calls.iter().filter(|c| *c == call).count() < times {
+            let limit = std::time::Duration::from_secs(60);
+            let (next, timed_out) = self.state.1.wait_timeout(state, limit).unwrap();
+            state = next;
+            assert!(!timed_out.timed_out(), "{call} was not called {times} time(s): {:?}", state.calls);
+        }
+    }
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        if let Ok(mut state) = self.state.0.lock() {
+            state.stopping = true;
+        }
+        // The listener is waiting for a connection; this is the last one.
+        drop(TcpStream::connect(self.address));
+    }
+}
+
+fn serve(stream: &TcpStream, state: &(Mutex<State>, Condvar)) {
+    let mut reader = BufReader::new(stream);
+    while let Some(request) = read(&mut reader) {
+        let Answer(status, kind, body) = {
+            let Ok(mut locked) = state.0.lock() else { return };
+            if locked.stopping {
+                return;
+            }
+            let answer = locked.answer(&request);
+            state.1.notify_all();
+            answer
+        };
+        let head = format!(
+            "HTTP/1.1 {status} x\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nx-amzn-requestid: r\r\n\r\n",
+            body.len()
+        );
+        let body = if request.method == "HEAD" { String::new() } else { body };
+        let mut out = stream;
+        if out.write_all((head + &body).as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+fn read(reader: &mut BufReader<&TcpStream>) -> Option<Request> {
+    let mut line = String::new();
+    reader.read_line(&mut line).ok().filter(|n| *n > 0)?;
+    let mut words = line.split(' ');
+    let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
+    let mut headers = BTreeMap::new();
+    loop {
+        let mut header = String::new();
+        reader.read_line(&mut header).ok()?;
+        let Some((name, value)) = header.split_once(':') else { break };
+        headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
+    }
+    let length = headers.get("content-length").and_then(|n| n.parse().ok()).unwrap_or(0);
+    if headers.get("expect").is_some() {
+        let mut stream = *reader.get_ref();
+        stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").ok()?;
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+    Some(Request { method, path: path.to_owned(), query: query.to_owned(), headers, body })
+}
+
+impl State {
+    fn answer(&mut self, request: &Request) -> Answer {
+        let service = service(request);
+        let action = action(service, request);
+        let call = format!("{service}:{action}");
+        self.calls.push(call.clone());
+        for fault in &mut self.faults {
+            if fault.call == call {
+                if fault.after > 0 {
+                    fault.after -= 1;
+                } else if fault.times > 0 {
+                    fault.times -= 1;
+                    return error(service, fault.status, fault.code, fault.message);
+                }
+            }
+        }
+        match service {
+            "sts" => xml(&format!(
+                "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::{ACCOUNT}:user/tester</Arn>\
+                 <UserId>u</UserId><Account>{ACCOUNT}</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
+            )),
+            "cloudformation" => self.cloudformation.answer(&action, &form(&request.body)),
+            "s3" => self.s3(request, &action),
+            "dynamodb" => self.dynamodb(request, &action),
+            "logs" => json(200, r#"{"logGroups":[]}"#),
+            "lambda" => error(service, 404, "ResourceNotFoundException", "Function not found"),
+            "sqs" => error(service, 400, "AWS.SimpleQueueService.NonExistentQueue", "The queue does not exist"),
+            "iam" => error(service, 404, "NoSuchEntity", "The role cannot be found."),
+            other => panic!("nobody should call {other}"),
+        }
+    }
+
+    fn s3(&mut self, request: &Request, action: &str) -> Answer {
+        let mut parts = request.path.trim_start_matches('/').splitn(2, '/');
+        let bucket = parts.next().unwrap_or_default().to_owned();
+        let key = parts.next().unwrap_or_default().to_owned();
+        if action == "CreateBucket" {
+            self.buckets.entry(bucket).or_default();
+            return xml("");
+        }
+        let Some(keys) = self.buckets.get_mut(&bucket) else {
+            return error("s3", 404, "NoSuchBucket", "The specified bucket does not exist");
+        };
+        match action {
+            "HeadObject" if !keys.contains(&key) => Answer(404, "application/xml", String::new()),
+            "PutObject" => {
+                keys.insert(key);
+                xml("")
+            }
+            "DeleteObject" => {
+                keys.remove(&key);
+                xml("")
+            }
+            "PutBucketPolicy" => {
+                self.bucket_policies.insert(bucket, String::from_utf8_lossy(&request.body).into_owned());
+                xml("")
+            }
+            "DeleteObjects" => {
+                keys.clear();
+                xml("<DeleteResult/>")
+            }
+            "ListObjectVersions" => {
+                let listed: String = keys
+                    .iter()
+                    .map(|key| format!("<Version><Key>{key}</Key><VersionId>null</VersionId></Version>"))
+                    .collect();
+                xml(&format!("<ListVersionsResult><IsTruncated>false</IsTruncated>{listed}</ListVersionsResult>"))
+            }
+            "ListObjectsV2" => {
+                let listed: String = keys.iter().map(|key| format!("<Contents><Key>{key}</Key></Contents>")).collect();
+                xml(&format!("<ListBucketResult><IsTruncated>false</IsTruncated>{listed}</ListBucketResult>"))
+            }
+            "ListMultipartUploads" => {
+                xml("<ListMultipartUploadsResult><IsTruncated>false</IsTruncated></ListMultipartUploadsResult>")
+            }
+            "DeleteBucket" if !keys.is_empty() => error("s3", 409, "BucketNotEmpty", "The bucket is not empty"),
+            "DeleteBucket" => {
+                self.buckets.remove(&bucket);
+                xml("")
+            }
+            _ => xml(""),
+        }
+    }
+
+    fn dynamodb(&mut self, request: &Request, action: &str) -> Answer {
+        let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let name = body["TableName"].as_str().unwrap_or_default();
+        if !self.tables.contains(name) {
+            return error("dynamodb", 400, "ResourceNotFoundException", "Requested resource not found");
+        }
+        match action {
+            "Scan" => json(200, r#"{"Count":3,"ScannedCount":3}"#),
+            "DeleteTable" => {
+                self.tables.remove(name);
+                json(200, "{}")
+            }
+            _ => json(
+                200,
+                &serde_json::json!({ "Table": {
+                    "TableName": name,
+                    "TableStatus": "ACTIVE",
+                    "AttributeDefinitions": [{ "AttributeName": "documentId", "AttributeType": "S" }],
+                    "KeySchema": [{ "AttributeName": "documentId", "KeyType": "HASH" }],
+                    "ProvisionedThroughput": { "ReadCapacityUnits": 1, "WriteCapacityUnits": 1 },
+                    "ItemCount": 3,
+                }})
+                .to_string(),
+            ),
+        }
+    }
+}
+
+/// The service stands in the signature's scope: `Credential=ID/DATE/REGION/SERVICE/aws4_request`.
+fn service(request: &Request) -> &'static str {
+    let authorization = request.headers.get("authorization").cloned().unwrap_or_default();
+    let scope = authorization.split("Credential=").nth(1).and_then(|s| s.split(',').next()).unwrap_or_default();
+    let name = scope.split('/').nth(3).unwrap_or_default();
+    ["sts", "cloudformation", "s3", "dynamodb", "logs", "lambda", "sqs", "iam"]
+        .into_iter()
+        .find(|known| *known == name)
+        .unwrap_or("unknown")
+}
+
+fn action(service: &str, request: &Request) -> String {
+    match service {
+        "dynamodb" | "logs" | "sqs" => {
+            request.headers.get("x-amz-target").and_then(|t| t.rsplit('.').next()).unwrap_or_default().to_owned()
+        }
+        "s3" => s3_action(request).to_owned(),
+        "lambda" => request.method.clone(),
+        _ => form(&request.body).get("Action").cloned().unwrap_or_default(),
+    }
+}
+
+fn s3_action(request: &Request) -> &'static str {
+    let object = request.path.trim_matches('/').contains('/');
+    let asks = |name: &str| request.query.split('&').any(|q| q.split('=').next() == Some(name));
+    match (request.method.as_str(), object) {
+        ("HEAD", true) => "HeadObject",
+        ("HEAD", false) => "HeadBucket",
+        ("PUT", true) => "PutObject",
+        ("DELETE", true) => "DeleteObject",
+        ("DELETE", false) => "DeleteBucket",
+        ("POST", false) if asks("delete") => "DeleteObjects",
+        ("PUT", false) if asks("policy") => "PutBucketPolicy",
+        ("PUT", false) if asks("notification") => "PutBucketNotificationConfiguration",
+        ("PUT", false) if request.query.is_empty() || request.query == "x-id=CreateBucket" => "CreateBucket",
+        ("PUT", false) => "PutBucketConfiguration",
+        ("GET", false) if asks("versions") => "ListObjectVersions",
+        ("GET", false) if asks("uploads") => "ListMultipartUploads",
+        ("GET", false) => "ListObjectsV2",
+        _ => "Unknown",
+    }
+}
+
+/// The parameters of a request in the Query protocol.
+fn form(body: &[u8]) -> BTreeMap<String, String> {
+    let text = String::from_utf8_lossy(body);
+    text.split('&').filter_map(|pair| pair.split_once('=')).map(|(k, v)| (decode(k), decode(v))).collect()
+}
+
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'+' => bytes.push(b' '),
+            b'%' => {
+                let hex: Vec<u8> = rest.by_ref().take(2).collect();
+                bytes.push(u8::from_str_radix(std::str::from_utf8(&hex).unwrap(), 16).unwrap());
+            }
+            other => bytes.push(other),
+        }
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+pub(crate) fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+pub(crate) fn xml(body: &str) -> Answer {
+    Answer(200, "text/xml", body.to_owned())
+}
+
+fn json(status: u16, body: &str) -> Answer {
+    Answer(status, "application/x-amz-json-1.0", body.to_owned())
+}
+
+/// A service's way of saying no.
+pub(crate) fn error(service: &str, status: u16, code: &str, message: &str) -> Answer {
+    let message = escape(message);
+    match service {
+        "s3" => {
+            Answer(status, "application/xml", format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>"))
+        }
+        "dynamodb" | "logs" | "sqs" | "lambda" => {
+            json(status, &serde_json::json!({ "__type": code, "code": code, "message": message }).to_string())
+        }
+        _ => Answer(
+            status,
+            "text/xml",
+            format!(
+                "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>\
+                 <RequestId>r</RequestId></ErrorResponse>"
+            ),
+        ),
+    }
+}
