@@ -1,9 +1,13 @@
 //! Tests of the provisioner from outside.
 //!
-//! Those in `local` run it against the real emulator, as people do: each has its own port, data folder and stack files,
+//! Those in `local`, `put` and `records` run it against the real emulator, as people do: each has its own port, data folder and stack files,
 //! and stops what it started, also when it fails. The others need no service.
 
+mod inspect;
 mod local;
+mod put;
+mod records;
+mod service;
 mod spec;
 mod specs;
 mod template;
