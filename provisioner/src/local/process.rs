@@ -171,8 +171,15 @@ mod tests {
         std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         let inside = waiting(&script);
         let _outside = waiting(Path::new("cat"));
-        let found: Vec<u32> = running_from(&folder_path).iter().map(|p| p.pid).collect();
-        assert_eq!(found, [inside.0.id()]);
+        // A process has no arguments to be found by for an instant while it becomes the program.
+        let found = loop {
+            let found = running_from(&folder_path);
+            if !found.is_empty() {
+                break found;
+            }
+            std::thread::yield_now();
+        };
+        assert_eq!(found.iter().map(|p| p.pid).collect::<Vec<_>>(), [inside.0.id()]);
     }
 
     #[cfg(target_os = "linux")]

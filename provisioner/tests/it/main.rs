@@ -1,14 +1,19 @@
 //! Tests of the provisioner from outside.
 //!
-//! Those in `local` run it against the real emulator, as people do: each has its own port, data folder and stack files,
-//! and stops what it started, also when it fails. The others need no service.
+//! `local`, `put` and `records` run it against the real emulator, as people do: each test has its own port, data folder
+//! and stack files, and stops what it started, also when it fails. `deploy` runs it against a fake of CloudFormation that
+//! shows what the emulator never does. The others need no service.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails, also in its helpers")]
 
 mod deploy;
 mod fake;
+mod inspect;
 mod local;
 mod package;
+mod put;
+mod records;
+mod service;
 mod spec;
 mod specs;
 mod template;
