@@ -75,6 +75,8 @@ pub(crate) fn whole(bytes: &[u8], container: &str) -> String {
         FileFormat::ArbitraryBinaryData | FileFormat::PlainText | FileFormat::Empty => container.to_owned(),
         // What an encrypted document is wrapped in has no class that would tell.
         FileFormat::CompoundFileBinary => office::media_type(bytes).unwrap_or(container).to_owned(),
+        // Which order its entries have, and whether they are packed, is not for the type to hang on.
+        FileFormat::Zip => office::package_type(bytes).unwrap_or_else(|| container.to_owned()),
         _ => media_type(format),
     }
 }
@@ -95,7 +97,8 @@ fn signature(head: &[u8]) -> Option<String> {
     if known && !is_textual(format.media_type()) {
         return Some(media_type(format));
     }
-    let unfollowed = |(offset, magic, _): &&(usize, &[u8], &str)| head.get(*offset..).is_some_and(|b| b.starts_with(magic));
+    let unfollowed =
+        |(offset, magic, _): &&(usize, &[u8], &str)| head.get(*offset..).is_some_and(|b| b.starts_with(magic));
     UNFOLLOWED.iter().find(unfollowed).map(|(.., file_type)| (*file_type).to_owned())
 }
 

@@ -29,8 +29,14 @@ const PROMISES: &[Promise] = &[
     likely(&["ai"], &["application/pdf", "application/postscript", "application/illustrator"]),
     likely(&["ps", "eps"], &["application/postscript", "image/x-eps"]),
     certain(&["rtf"], &["application/rtf"]),
-    certain(&["docx", "docm", "dotx", "dotm"], &["application/vnd.openxmlformats-officedocument.wordprocessingml.document"]),
-    certain(&["xlsx", "xlsm", "xlsb", "xltx", "xltm"], &["application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"]),
+    certain(
+        &["docx", "docm", "dotx", "dotm"],
+        &["application/vnd.openxmlformats-officedocument.wordprocessingml.document"],
+    ),
+    certain(
+        &["xlsx", "xlsm", "xlsb", "xltx", "xltm"],
+        &["application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"],
+    ),
     certain(
         &["pptx", "pptm", "ppsx", "ppsm", "potx", "potm"],
         &["application/vnd.openxmlformats-officedocument.presentationml.presentation"],
@@ -63,7 +69,16 @@ const PROMISES: &[Promise] = &[
     certain(&["ogg", "oga", "opus", "spx", "ogv"], &["audio/ogg", "application/ogg", "video/ogg", "audio/flac"]),
     likely(
         &["mp4", "m4v", "m4a", "m4b", "mov", "qt", "3gp", "3g2"],
-        &["video/mp4", "audio/mp4", "application/mp4", "video/quicktime", "video/3gpp", "video/3gpp2", "video/x-m4v", "audio/x-m4a"],
+        &[
+            "video/mp4",
+            "audio/mp4",
+            "application/mp4",
+            "video/quicktime",
+            "video/3gpp",
+            "video/3gpp2",
+            "video/x-m4v",
+            "audio/x-m4a",
+        ],
     ),
     certain(&["mkv", "mka", "webm"], &["video/matroska", "audio/matroska", "application/x-matroska", "video/webm"]),
     certain(&["avi"], &["video/x-msvideo"]),
@@ -82,15 +97,9 @@ const PROMISES: &[Promise] = &[
     certain(&["sqlite", "sqlite3"], &["application/vnd.sqlite3"]),
     certain(&["wasm"], &["application/wasm"]),
     // Programs.
-    certain(
-        &["exe", "dll"],
-        &["application/vnd.microsoft.portable-executable", "application/x-dosexec"],
-    ),
+    certain(&["exe", "dll"], &["application/vnd.microsoft.portable-executable", "application/x-dosexec"]),
     // Text, whatever its kind.
-    certain(
-        &["txt", "text", "log", "ini", "conf", "cfg", "yaml", "yml", "toml", "sql"],
-        &["text/plain"],
-    ),
+    certain(&["txt", "text", "log", "ini", "conf", "cfg", "yaml", "yml", "toml", "sql"], &["text/plain"]),
     certain(&["csv"], &["text/csv"]),
     certain(&["tsv", "tab"], &["text/tab-separated-values"]),
     certain(&["md", "markdown"], &["text/markdown"]),
@@ -159,7 +168,9 @@ pub(crate) fn is_textual(file_type: &str) -> bool {
 /// which program it is for.
 pub(crate) fn settle<'a>(file_name: &str, file_type: &'a str) -> &'a str {
     match promise(file_name) {
-        Some(promise) if UNDECIDED.contains(&file_type) && CHOSEN_BY_NAME.contains(&promise.types[0]) => promise.types[0],
+        Some(promise) if UNDECIDED.contains(&file_type) && CHOSEN_BY_NAME.contains(&promise.types[0]) => {
+            promise.types[0]
+        }
         Some(promise) if file_type == ENCRYPTED_OPEN_XML && is_open_xml(promise.types[0]) => promise.types[0],
         _ => file_type,
     }
@@ -255,10 +266,14 @@ mod tests {
         ];
         for (name, file_type, accepted) in rows {
             let verdict = validate(name, file_type, &FileTypes::any());
-            assert_eq!(verdict.as_ref().map_err(|failure| failure.code), match accepted {
-                true => Ok(&()),
-                false => Err(ErrorCode::TypeMismatch),
-            }, "{name} {file_type}");
+            assert_eq!(
+                verdict.as_ref().map_err(|failure| failure.code),
+                match accepted {
+                    true => Ok(&()),
+                    false => Err(ErrorCode::TypeMismatch),
+                },
+                "{name} {file_type}"
+            );
         }
     }
 

@@ -8,11 +8,11 @@ use std::io::Read;
 
 use handler_contract::Metadata;
 
+use super::fault::{Fault, minor};
 use super::markup::{Markup, Node, Tag};
 use super::open_xml::resolve;
 use super::package::Package;
 use super::properties::{add, iso_date, leaves};
-use super::fault::{Fault, minor};
 use super::words::Words;
 use crate::formats::value::clean;
 
@@ -34,11 +34,15 @@ pub(super) fn describe<'b>(bytes: &'b [u8], metadata: &mut Metadata) -> Result<B
     let package = Package::open(bytes)?;
     let missing = Fault::Damaged("the part that lists what belongs to the book is missing");
     let mut root = None;
-    leaves(package.part("META-INF/container.xml").ok_or(missing)??, |tag| tag.attribute("full-path"), |name, path, _| {
-        if name == "rootfile" && root.is_none() {
-            root = path;
-        }
-    })?;
+    leaves(
+        package.part("META-INF/container.xml").ok_or(missing)??,
+        |tag| tag.attribute("full-path"),
+        |name, path, _| {
+            if name == "rootfile" && root.is_none() {
+                root = path;
+            }
+        },
+    )?;
     let root = root.ok_or(missing)?;
     let mut book = Book::default();
     let result = read_book(package.part(&root).ok_or(missing)??, metadata, &mut book);
@@ -47,10 +51,14 @@ pub(super) fn describe<'b>(bytes: &'b [u8], metadata: &mut Metadata) -> Result<B
     let mut is_encrypted = package.has("META-INF/rights.xml");
     if let Some(encryption) = package.part("META-INF/encryption.xml") {
         let result = encryption.and_then(|input| {
-            leaves(input, |tag| tag.attribute("Algorithm"), |name, algorithm, _| {
-                let algorithm = algorithm.unwrap_or_default();
-                is_encrypted |= name == "EncryptionMethod" && !OBFUSCATIONS.contains(&algorithm.as_str());
-            })
+            leaves(
+                input,
+                |tag| tag.attribute("Algorithm"),
+                |name, algorithm, _| {
+                    let algorithm = algorithm.unwrap_or_default();
+                    is_encrypted |= name == "EncryptionMethod" && !OBFUSCATIONS.contains(&algorithm.as_str());
+                },
+            )
         });
         minor(metadata, result)?;
     }
@@ -153,8 +161,8 @@ fn read_book(input: impl Read, metadata: &mut Metadata, book: &mut Book) -> Resu
 }
 
 /// Counts the words of the spine's documents.
-pub(super) fn count(body: Body<'_>, metadata: &mut Metadata) -> Result<(), Fault> {
-    let Body { package, folder, book } = &body;
+pub(super) fn count(body: &Body<'_>, metadata: &mut Metadata) -> Result<(), Fault> {
+    let Body { package, folder, book } = body;
     let mut words = Words::new();
     let mut is_whole = book.spine.len() < MOST_DOCUMENTS;
     for id in &book.spine {
@@ -177,9 +185,10 @@ fn percent_decoded(href: &str) -> String {
     let mut bytes = Vec::with_capacity(href.len());
     let mut rest = href.as_bytes();
     while let Some((first, after)) = rest.split_first() {
-        let escaped = (*first == b'%').then(|| after.get(..2)).flatten().and_then(|hex| {
-            u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok()
-        });
+        let escaped = (*first == b'%')
+            .then(|| after.get(..2))
+            .flatten()
+            .and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
         bytes.push(escaped.unwrap_or(*first));
         rest = if escaped.is_some() { &after[2..] } else { after };
     }

@@ -7,10 +7,10 @@ use std::io::Read;
 
 use handler_contract::Metadata;
 
+use super::fault::{Fault, minor};
 use super::markup::{Markup, Node};
 use super::package::Package;
 use super::properties::{add, iso_date, leaves};
-use super::fault::{Fault, minor};
 use super::words::Words;
 use crate::formats::value::clean;
 
@@ -96,13 +96,12 @@ enum Place {
 fn enter(place: Place, name: &str) -> Place {
     match (place, name) {
         (Place::Document, "body") => Place::Body,
-        (Place::Body, "text" | "drawing") => Place::Blocks,
         (Place::Body, "spreadsheet") => Place::Sheets,
         (Place::Body, "presentation") => Place::Slides,
-        (Place::Slides, "page") => Place::Blocks,
-        (_, "tracked-changes" | "annotation" | "notes" | "note" | "script" | "event-listeners" | "ruby-text") => Place::Skipped,
-        // Those of pictures are there for people who cannot see them. In a paragraph the title is a field.
-        (Place::Blocks, "title" | "desc") => Place::Skipped,
+        (Place::Body, "text" | "drawing") | (Place::Slides, "page") => Place::Blocks,
+        // Titles of pictures are there for people who cannot see them. In a paragraph a title is a field.
+        (_, "tracked-changes" | "annotation" | "notes" | "note" | "script" | "event-listeners" | "ruby-text")
+        | (Place::Blocks, "title" | "desc") => Place::Skipped,
         (Place::Blocks | Place::Paragraph, "p" | "h") => Place::Paragraph,
         (Place::Paragraph, shape) if SHAPES.contains(&shape) => Place::Blocks,
         (Place::Blocks | Place::Paragraph, _) => place,
@@ -112,12 +111,25 @@ fn enter(place: Place, name: &str) -> Place {
 
 /// What stands in a paragraph and may hold paragraphs of its own.
 const SHAPES: &[&str] = &[
-    "frame", "custom-shape", "rect", "line", "polyline", "polygon", "regular-polygon", "path", "circle", "ellipse", "g",
-    "connector", "caption", "measure", "control",
+    "frame",
+    "custom-shape",
+    "rect",
+    "line",
+    "polyline",
+    "polygon",
+    "regular-polygon",
+    "path",
+    "circle",
+    "ellipse",
+    "g",
+    "connector",
+    "caption",
+    "measure",
+    "control",
 ];
 
 /// Counts what there is in the document.
-pub(super) fn count(package: Package<'_>, metadata: &mut Metadata) -> Result<(), Fault> {
+pub(super) fn count(package: &Package<'_>, metadata: &mut Metadata) -> Result<(), Fault> {
     let content = package.part("content.xml").ok_or(Fault::Damaged("the part that holds the document is missing"))?;
     let mut markup = Markup::new(content?);
     let mut counts = Counts { words: Words::new(), has_text: false, slides: None, sheets: None };
@@ -148,7 +160,8 @@ fn walk(markup: &mut Markup<impl Read>, counts: &mut Counts) -> Result<(), Fault
                 match (place, tag.name()) {
                     (Some(Place::Sheets), "table") => counts.sheets = counts.sheets.map(|n| n + 1),
                     (Some(Place::Slides), "page") => counts.slides = counts.slides.map(|n| n + 1),
-                    (Some(Place::Paragraph), "s" | "tab" | "line-break" | "p" | "h") | (Some(Place::Blocks), "p" | "h") => {
+                    (Some(Place::Paragraph), "s" | "tab" | "line-break" | "p" | "h")
+                    | (Some(Place::Blocks), "p" | "h") => {
                         counts.words.end();
                     }
                     _ => {}

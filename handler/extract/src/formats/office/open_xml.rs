@@ -8,9 +8,9 @@ use std::io::{BufReader, Read};
 
 use handler_contract::Metadata;
 
+use super::fault::{Fault, minor};
 use super::markup::{Markup, Node};
 use super::package::Package;
-use super::fault::{Fault, minor};
 use super::words::Words;
 use super::{properties, slides, word};
 
@@ -32,9 +32,13 @@ pub(super) fn describe<'b>(bytes: &'b [u8], metadata: &mut Metadata) -> Result<B
     let mut has_macros = package.names().any(|name| name.to_ascii_lowercase().ends_with(b"vbaproject.bin"));
     if let Some(types) = package.part("[Content_Types].xml") {
         let result = types.and_then(|types| {
-            properties::leaves(types, |tag| tag.attribute("ContentType"), |_, content_type, _| {
-                has_macros |= content_type.is_some_and(|t| MACROS.contains(&t.as_str()));
-            })
+            properties::leaves(
+                types,
+                |tag| tag.attribute("ContentType"),
+                |_, content_type, _| {
+                    has_macros |= content_type.is_some_and(|t| MACROS.contains(&t.as_str()));
+                },
+            )
         });
         minor(metadata, result)?;
     }
@@ -60,9 +64,10 @@ pub(super) fn describe<'b>(bytes: &'b [u8], metadata: &mut Metadata) -> Result<B
         let result = app.and_then(|app| properties::app(app, metadata));
         minor(metadata, result)?;
     }
-    let main = parts.main.filter(|main| package.has(main)).or_else(|| {
-        USUAL_MAIN_PARTS.iter().find(|main| package.has(main)).map(|main| (*main).to_owned())
-    });
+    let main = parts
+        .main
+        .filter(|main| package.has(main))
+        .or_else(|| USUAL_MAIN_PARTS.iter().find(|main| package.has(main)).map(|main| (*main).to_owned()));
     let missing = Fault::Damaged("the part that holds the document is missing");
     Ok(Body { main: main.ok_or(missing)?, package })
 }
@@ -88,8 +93,8 @@ struct Roots {
 }
 
 /// Reads the main part; the name of its outermost element tells what kind of document it is.
-pub(super) fn count(body: Body<'_>, metadata: &mut Metadata) -> Result<(), Fault> {
-    let Body { package, main: name } = &body;
+pub(super) fn count(body: &Body<'_>, metadata: &mut Metadata) -> Result<(), Fault> {
+    let Body { package, main: name } = body;
     let Some(input) = package.part(name) else { return Ok(()) };
     if name.to_ascii_lowercase().ends_with(".bin") {
         let mut sheets = 0;

@@ -53,7 +53,8 @@ struct Entry<'a> {
 impl<'a> Package<'a> {
     /// Reads the directory.
     pub(super) fn open(bytes: &'a [u8]) -> Result<Self, Fault> {
-        let missing = Fault::Damaged("the directory at the end of the file is missing, so the file is probably cut off");
+        let missing =
+            Fault::Damaged("the directory at the end of the file is missing, so the file is probably cut off");
         let (mut at, shift) = find_directory(bytes).ok_or(missing)?;
         let mut index = Vec::new();
         while let Some((entry, next)) = Entry::parse(bytes, at) {
@@ -139,9 +140,8 @@ fn directory_before(bytes: &[u8], at: usize) -> Option<(usize, u64)> {
         let end64 = bytes.get(usize::try_from(end64_at).ok()?..).filter(|e| e.starts_with(END64))?;
         (directory_end, size, offset) = (end64_at, u64_at(end64, 40)?, u64_at(end64, 48)?);
     }
-    let is_directory = |at: u64| {
-        usize::try_from(at).ok().filter(|at| bytes.get(*at..).is_some_and(|d| d.starts_with(CENTRAL)))
-    };
+    let is_directory =
+        |at: u64| usize::try_from(at).ok().filter(|at| bytes.get(*at..).is_some_and(|d| d.starts_with(CENTRAL)));
     // Something may stand before the archive: the end record is where it is, whatever the offsets say.
     if let Some(start) = directory_end.checked_sub(size).and_then(is_directory) {
         return (start as u64).checked_sub(offset).map(|shift| (start, shift));
@@ -169,7 +169,14 @@ impl<'a> Entry<'a> {
                 *value = wide.next().unwrap_or(*value);
             }
         }
-        let parsed = Self { name, flags: u16_at(entry, 8)?, method: u16_at(entry, 10)?, checksum: u32_at(entry, 16)?, packed, header };
+        let parsed = Self {
+            name,
+            flags: u16_at(entry, 8)?,
+            method: u16_at(entry, 10)?,
+            checksum: u32_at(entry, 16)?,
+            packed,
+            header,
+        };
         Some((parsed, at + 46 + name_length + extra_length + comment_length))
     }
 }

@@ -4,8 +4,8 @@ use std::io::Read;
 
 use handler_contract::Metadata;
 
-use super::markup::{Markup, Node, Tag};
 use super::fault::Fault;
+use super::markup::{Markup, Node, Tag};
 use crate::formats::value::clean;
 
 /// The longest text of a property that is read.
@@ -53,36 +53,44 @@ pub(super) fn add(property: &mut Option<String>, value: &str) {
 
 /// `docProps/core.xml` (ISO/IEC 29500-2, section 11).
 pub(super) fn core(input: impl Read, metadata: &mut Metadata) -> Result<(), Fault> {
-    leaves(input, |_| (), |name, (), text| {
-        let property = match name {
-            "title" => &mut metadata.title,
-            "creator" => &mut metadata.author,
-            "subject" => &mut metadata.subject,
-            "keywords" => &mut metadata.keywords,
-            "description" => &mut metadata.description,
-            "lastModifiedBy" => &mut metadata.last_modified_by,
-            "language" => &mut metadata.language,
-            "identifier" => &mut metadata.identifier,
-            "created" | "modified" => {
-                let date = if name == "created" { &mut metadata.date_created } else { &mut metadata.date_modified };
-                *date = iso_date(text);
-                return;
-            }
-            _ => return,
-        };
-        *property = clean(text);
-    })
+    leaves(
+        input,
+        |_| (),
+        |name, (), text| {
+            let property = match name {
+                "title" => &mut metadata.title,
+                "creator" => &mut metadata.author,
+                "subject" => &mut metadata.subject,
+                "keywords" => &mut metadata.keywords,
+                "description" => &mut metadata.description,
+                "lastModifiedBy" => &mut metadata.last_modified_by,
+                "language" => &mut metadata.language,
+                "identifier" => &mut metadata.identifier,
+                "created" | "modified" => {
+                    let date = if name == "created" { &mut metadata.date_created } else { &mut metadata.date_modified };
+                    *date = iso_date(text);
+                    return;
+                }
+                _ => return,
+            };
+            *property = clean(text);
+        },
+    )
 }
 
 /// `docProps/app.xml` (ISO/IEC 29500-1, section 22.2): what the program that wrote the document claims.
 pub(super) fn app(input: impl Read, metadata: &mut Metadata) -> Result<(), Fault> {
-    leaves(input, |_| (), |name, (), text| match name {
-        "Application" => metadata.creator_tool = clean(text),
-        "Company" => metadata.publisher = clean(text),
-        "Pages" => metadata.declared_page_count = text.trim().parse().ok(),
-        "Words" => metadata.declared_word_count = text.trim().parse().ok(),
-        _ => {}
-    })
+    leaves(
+        input,
+        |_| (),
+        |name, (), text| match name {
+            "Application" => metadata.creator_tool = clean(text),
+            "Company" => metadata.publisher = clean(text),
+            "Pages" => metadata.declared_page_count = text.trim().parse().ok(),
+            "Words" => metadata.declared_word_count = text.trim().parse().ok(),
+            _ => {}
+        },
+    )
 }
 
 /// A date in a form of ISO 8601 that documents use (W3C NOTE-datetime): a year, a month, a day, or an instant with or

@@ -181,7 +181,8 @@ impl<'a> Parser<'a> {
         let (word, rest) = self.rest.split_at(length);
         let sign = usize::from(rest.first() == Some(&b'-'));
         let digits = rest[sign..].iter().take_while(|b| b.is_ascii_digit()).count();
-        let (number, rest) = if digits == 0 { (None, rest) } else { (Some(&rest[..sign + digits]), &rest[sign + digits..]) };
+        let (number, rest) =
+            if digits == 0 { (None, rest) } else { (Some(&rest[..sign + digits]), &rest[sign + digits..]) };
         self.rest = rest.strip_prefix(b" ").unwrap_or(rest);
         let number = number.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
         if let Ok(word) = std::str::from_utf8(word) {
@@ -291,9 +292,6 @@ impl<'a> Parser<'a> {
             self.to_skip -= 1;
             return;
         }
-        if self.high_surrogate.take().is_some() {
-            self.character(char::REPLACEMENT_CHARACTER);
-        }
         match self.group.destination {
             // Which letter it is does not matter for a count of words.
             Destination::Body => self.character(match byte {
@@ -309,10 +307,10 @@ impl<'a> Parser<'a> {
     /// A unit of UTF-16, which may be half a character.
     fn unit(&mut self, unit: u16) {
         if let Some(high) = self.high_surrogate.take() {
-            if let Some(Ok(character)) = char::decode_utf16([high, unit]).next() {
-                return self.character(character);
+            match char::decode_utf16([high, unit]).next() {
+                Some(Ok(character)) => return self.character(character),
+                _ => self.character(char::REPLACEMENT_CHARACTER),
             }
-            self.character(char::REPLACEMENT_CHARACTER);
         }
         match char::from_u32(u32::from(unit)) {
             Some(character) => self.character(character),
@@ -322,6 +320,9 @@ impl<'a> Parser<'a> {
     }
 
     fn character(&mut self, character: char) {
+        if self.high_surrogate.take().is_some() {
+            self.character(char::REPLACEMENT_CHARACTER);
+        }
         match self.group.destination {
             Destination::Body if !self.group.is_deleted => {
                 self.text.push(character);
@@ -369,10 +370,63 @@ impl Time {
 
 /// Destinations whose text is not part of the running text. Those that begin with `\*` are skipped without a list.
 const SKIPPED: &[&str] = &[
-    "annotation", "atnauthor", "atndate", "atnicn", "atnid", "atnparent", "atnref", "atntime", "atrfend", "atrfstart",
-    "colortbl", "colorschememapping", "comment", "datafield", "datastore", "do", "filetbl", "fldinst", "fonttbl",
-    "footer", "footerf", "footerl", "footerr", "footnote", "ftncn", "ftnsep", "ftnsepc", "header", "headerf",
-    "headerl", "headerr", "leveltext", "levelnumbers", "listoverridetable", "listtable", "listtext", "nonshppict", "objalias", "objclass",
-    "objdata", "objname", "objsect", "pict", "pntext", "pntxta", "pntxtb", "private", "revtbl", "rxe", "shpinst",
-    "shprslt", "shptxt", "stylesheet", "tc", "tcn", "themedata", "txe", "xe",
+    "annotation",
+    "atnauthor",
+    "atndate",
+    "atnicn",
+    "atnid",
+    "atnparent",
+    "atnref",
+    "atntime",
+    "atrfend",
+    "atrfstart",
+    "colortbl",
+    "colorschememapping",
+    "comment",
+    "datafield",
+    "datastore",
+    "do",
+    "filetbl",
+    "fldinst",
+    "fonttbl",
+    "footer",
+    "footerf",
+    "footerl",
+    "footerr",
+    "footnote",
+    "ftncn",
+    "ftnsep",
+    "ftnsepc",
+    "header",
+    "headerf",
+    "headerl",
+    "headerr",
+    "leveltext",
+    "levelnumbers",
+    "listname",
+    "listoverridetable",
+    "listtable",
+    "listtext",
+    "nonshppict",
+    "objalias",
+    "objclass",
+    "objdata",
+    "objname",
+    "objsect",
+    "pict",
+    "pntext",
+    "pntxta",
+    "pntxtb",
+    "private",
+    "revtbl",
+    "rxe",
+    "shpinst",
+    "shprslt",
+    "shptxt",
+    "stylesheet",
+    "tc",
+    "tcn",
+    "themedata",
+    "txe",
+    "xe",
 ];

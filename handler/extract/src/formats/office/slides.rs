@@ -1,12 +1,12 @@
-//! Words of a PresentationML slide.
+//! Words of a `PresentationML` slide.
 //!
 //! Counted is the text of all shapes of the slide, in groups and tables too. Not counted are the notes, the master and
 //! its layouts, comments, charts and diagrams. A line break ends a word.
 
 use std::io::Read;
 
-use super::markup::{Markup, Node};
 use super::fault::Fault;
+use super::markup::{Markup, Node};
 use super::words::Words;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
