@@ -102,9 +102,9 @@ fields! {
     producer: [String] = "producer", "", "pdf";
     /// Who changed it last.
     last_modified_by: [String] = "lastModifiedBy", "", "office";
-    /// When the content was made, sent or photographed, as the file says.
+    /// When the content was made, sent or photographed, as the file says; in a PDF UTC where it gives no zone.
     date_created: [String] = "dateCreated", "ISO 8601", "pdf, office, epub, email, image, audio";
-    /// When the content was last changed, as the file says.
+    /// When the content was last changed, as the file says; in a PDF UTC where it gives no zone.
     date_modified: [String] = "dateModified", "ISO 8601", "pdf, office, epub";
     /// The version of its format.
     format_version: [String] = "formatVersion", "", "pdf, xml, epub";

@@ -22,21 +22,28 @@ pub(crate) enum Reader {
     /// In order and once, in constant memory whatever the size.
     Stream(fn(&mut Input, &mut Report) -> Result<(), Stop>),
     /// In any order, from the temporary file.
-    Spool(fn(Arc<Mmap>, &mut Report) -> Result<(), Stop>),
+    Spool(fn(&Arc<Mmap>, &mut Report) -> Result<(), Stop>),
 }
 
-/// Which types a format reads, and how.
-const FORMATS: &[(fn(&str) -> bool, Reader)] = &[
-    (|file_type| file_type == "application/pdf", Reader::Spool(pdf::read)),
-    (office::is_open_xml, Reader::Spool(office::open_xml)),
-    (office::is_open_document, Reader::Spool(office::open_document)),
-    (office::is_binary, Reader::Spool(office::binary)),
-    (|file_type| file_type == "application/epub+zip", Reader::Spool(office::epub)),
-    (|file_type| file_type == "application/rtf", Reader::Spool(office::rtf)),
-    (is_textual, Reader::Stream(text::read)),
+/// A row of the table.
+struct Format {
+    /// Whether files of a type are of this format.
+    has: fn(&str) -> bool,
+    reader: Reader,
+}
+
+/// Which types a format reads, and how. The first row that fits serves.
+const FORMATS: &[Format] = &[
+    Format { has: |file_type| file_type == "application/pdf", reader: Reader::Spool(pdf::read) },
+    Format { has: office::is_open_xml, reader: Reader::Spool(office::open_xml) },
+    Format { has: office::is_open_document, reader: Reader::Spool(office::open_document) },
+    Format { has: office::is_binary, reader: Reader::Spool(office::binary) },
+    Format { has: |file_type| file_type == "application/epub+zip", reader: Reader::Spool(office::epub) },
+    Format { has: |file_type| file_type == "application/rtf", reader: Reader::Spool(office::rtf) },
+    Format { has: is_textual, reader: Reader::Stream(text::read) },
 ];
 
 /// How files of a type are read; `None` where type, size and hash are all that is recorded.
 pub(crate) fn reader(file_type: &str) -> Option<Reader> {
-    FORMATS.iter().find(|(reads, _)| reads(file_type)).map(|(_, reader)| *reader)
+    FORMATS.iter().find(|format| (format.has)(file_type)).map(|format| format.reader)
 }

@@ -53,31 +53,31 @@ pub(super) fn is_binary(file_type: &str) -> bool {
 }
 
 /// Reads an OOXML document, or says that it is an encrypted one.
-pub(super) fn open_xml(bytes: Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
+pub(super) fn open_xml(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
     if bytes.starts_with(compound::SIGNATURE) {
         return binary(bytes, report);
     }
-    in_two_steps(&bytes, report, open_xml::describe, open_xml::count)
+    in_two_steps(bytes, report, open_xml::describe, open_xml::count)
 }
 
 /// Reads an OpenDocument package.
-pub(super) fn open_document(bytes: Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
-    in_two_steps(&bytes, report, open_document::describe, open_document::count)
+pub(super) fn open_document(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
+    in_two_steps(bytes, report, open_document::describe, open_document::count)
 }
 
 /// Reads an e-book.
-pub(super) fn epub(bytes: Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
-    in_two_steps(&bytes, report, epub::describe, epub::count)
+pub(super) fn epub(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
+    in_two_steps(bytes, report, epub::describe, epub::count)
 }
 
 /// Reads a document of the binary formats.
-pub(super) fn binary(bytes: Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
-    in_two_steps(&bytes, report, binary::describe, binary::count)
+pub(super) fn binary(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
+    in_two_steps(bytes, report, binary::describe, binary::count)
 }
 
 /// Reads an RTF document.
-pub(super) fn rtf(bytes: Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
-    in_two_steps(&bytes, report, |bytes, _| Ok(bytes), |bytes, metadata| rtf::count(bytes, metadata))
+pub(super) fn rtf(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
+    in_two_steps(bytes, report, |bytes, _| Ok(bytes), |bytes, metadata| rtf::count(bytes, metadata))
 }
 
 fn in_two_steps<'b, Body>(

@@ -163,7 +163,7 @@ fn read_book(input: impl Read, metadata: &mut Metadata, book: &mut Book) -> Resu
 /// Counts the words of the spine's documents.
 pub(super) fn count(body: &Body<'_>, metadata: &mut Metadata) -> Result<(), Fault> {
     let Body { package, folder, book } = body;
-    let mut words = Words::new();
+    let mut words = Words::default();
     let mut is_whole = book.spine.len() < MOST_DOCUMENTS;
     for id in &book.spine {
         words.end();

@@ -132,7 +132,7 @@ const SHAPES: &[&str] = &[
 pub(super) fn count(package: &Package<'_>, metadata: &mut Metadata) -> Result<(), Fault> {
     let content = package.part("content.xml").ok_or(Fault::Damaged("the part that holds the document is missing"))?;
     let mut markup = Markup::new(content?);
-    let mut counts = Counts { words: Words::new(), has_text: false, slides: None, sheets: None };
+    let mut counts = Counts::default();
     let result = walk(&mut markup, &mut counts);
     if counts.has_text {
         counts.words.record(metadata);
@@ -142,7 +142,7 @@ pub(super) fn count(package: &Package<'_>, metadata: &mut Metadata) -> Result<()
     result
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Counts {
     words: Words,
     has_text: bool,

@@ -112,7 +112,7 @@ pub(super) fn count(body: &Body<'_>, metadata: &mut Metadata) -> Result<(), Faul
     };
     match kind.as_str() {
         "document" => {
-            let mut words = Words::new();
+            let mut words = Words::default();
             let result = word::count(&mut markup, &mut words);
             words.record(metadata);
             result
@@ -158,7 +158,7 @@ fn read_slides(
         });
         minor(metadata, result)?;
     }
-    let mut words = Words::new();
+    let mut words = Words::default();
     let mut is_whole = count == listed.len() as u64;
     for id in listed {
         words.end();

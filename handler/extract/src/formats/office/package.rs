@@ -1,7 +1,7 @@
 //! A zip file as office formats use it: parts, looked up by name and unpacked as streams.
 //!
-//! The `zip` crate keeps some hundred bytes of memory for each entry that a directory names; here it is eight, in a
-//! number that is bounded, and everything else is read in place. Sizes in the directory are not believed.
+//! The `zip` crate keeps some hundred bytes of memory for each entry that a directory names; here it is two dozen,
+//! in a number that is bounded, and everything else is read in place. Sizes in the directory are not believed.
 
 use std::cell::Cell;
 use std::cmp::Ordering;
@@ -35,8 +35,8 @@ pub(super) struct Package<'a> {
     bytes: &'a [u8],
     /// How many bytes stand before the archive, so that its offsets are too small by as much.
     shift: u64,
-    /// Where each entry stands in the directory, in the order of names.
-    index: Vec<usize>,
+    /// The name of each entry and where it stands in the directory, in the order of names.
+    index: Vec<(&'a [u8], usize)>,
     unpacked: Cell<u64>,
 }
 
@@ -62,19 +62,18 @@ impl<'a> Package<'a> {
                 break;
             }
             if entry.name.len() <= LONGEST_NAME {
-                index.push(at);
+                index.push((entry.name, at));
             }
             at = next;
         }
         // The sort is stable: of two entries with one name the later stays the later.
-        let name = |at: usize| Entry::parse(bytes, at).map_or(&b""[..], |(entry, _)| entry.name);
-        index.sort_by(|a, b| compare(name(*a), name(*b)));
+        index.sort_by(|(a, _), (b, _)| compare(a, b));
         Ok(Self { bytes, shift, index, unpacked: Cell::new(0) })
     }
 
     /// The names of all parts.
     pub(super) fn names(&self) -> impl Iterator<Item = &'a [u8]> {
-        self.index.iter().filter_map(|at| Entry::parse(self.bytes, *at)).map(|(entry, _)| entry.name)
+        self.index.iter().map(|(name, _)| *name)
     }
 
     /// Whether there is a part of this name.
@@ -84,11 +83,13 @@ impl<'a> Package<'a> {
 
     /// The last entry of this name. Letter case does not matter (ISO/IEC 29500-2, section 7.2.3.5).
     fn find(&self, name: &str) -> Option<Entry<'a>> {
-        let parse = |at: &usize| Entry::parse(self.bytes, *at).map(|(entry, _)| entry);
         let name = name.trim_start_matches('/').as_bytes();
-        let after = self.index.partition_point(|at| parse(at).is_some_and(|e| compare(e.name, name).is_le()));
-        let entry = parse(self.index.get(after.checked_sub(1)?)?)?;
-        compare(entry.name, name).is_eq().then_some(entry)
+        let after = self.index.partition_point(|(other, _)| compare(other, name).is_le());
+        let (found, at) = self.index.get(after.checked_sub(1)?)?;
+        if compare(found, name).is_ne() {
+            return None;
+        }
+        Entry::parse(self.bytes, *at).map(|(entry, _)| entry)
     }
 
     /// The content of the part of this name, unpacked as it is read; `None` if there is no such part.

@@ -99,7 +99,7 @@ impl<'a> Parser<'a> {
         Self {
             rest: bytes,
             metadata,
-            words: Words::new(),
+            words: Words::default(),
             text: String::with_capacity(TEXT_AT_ONCE),
             groups: Vec::new(),
             group: Group { destination: Destination::Body, fallback: 1, is_deleted: false },
@@ -208,7 +208,6 @@ impl<'a> Parser<'a> {
         }
     }
 
-    #[expect(clippy::too_many_lines, reason = "one table: what each control word means")]
     fn word(&mut self, word: &str, number: Option<i32>) {
         use Destination::{Body, Created, Info, Revised, Skipped};
         let is_optional = std::mem::take(&mut self.is_optional);

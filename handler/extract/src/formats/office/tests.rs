@@ -41,8 +41,10 @@ fn read_rtf(bytes: &[u8]) -> Outcome {
     outcome(bytes, |bytes, _| Ok(bytes), |bytes, metadata| rtf::count(bytes, metadata))
 }
 
+type Read = fn(&[u8]) -> Outcome;
+
 /// Every reader.
-const READERS: [fn(&[u8]) -> Outcome; 5] = [read_open_xml, read_open_document, read_epub, read_binary, read_rtf];
+const READERS: [Read; 5] = [read_open_xml, read_open_document, read_epub, read_binary, read_rtf];
 
 fn zip<'p>(parts: impl IntoIterator<Item = (&'p str, &'p [u8])>) -> Vec<u8> {
     zip_with(SimpleFileOptions::default(), parts)
@@ -74,17 +76,14 @@ fn docx(body: &str) -> Vec<u8> {
 }
 
 fn relationships(rows: &[(&str, &str, &str)]) -> String {
-    let rows: String = rows
-        .iter()
-        .map(|(id, kind, target)| {
-            format!(r#"<Relationship Id="{id}" Type="http://x/relationships/{kind}" Target="{target}"/>"#)
-        })
-        .collect();
-    format!("<Relationships>{rows}</Relationships>")
+    let row = |(id, kind, target): &(&str, &str, &str)| {
+        format!(r#"<Relationship Id="{id}" Type="http://x/relationships/{kind}" Target="{target}"/>"#)
+    };
+    format!("<Relationships>{}</Relationships>", rows.iter().map(row).collect::<Vec<_>>().concat())
 }
 
 fn pptx(listed: &[&str], slides: &[(&str, &str)]) -> Vec<u8> {
-    let ids: String = listed.iter().map(|id| format!(r#"<p:sldId id="256" r:id="{id}"/>"#)).collect();
+    let ids = listed.iter().map(|id| format!(r#"<p:sldId id="256" r:id="{id}"/>"#)).collect::<Vec<_>>().concat();
     let presentation = format!("<p:presentation><p:sldIdLst>{ids}</p:sldIdLst></p:presentation>");
     let rels: Vec<_> = slides.iter().map(|(id, _)| (*id, "slide", format!("slides/{id}.xml"))).collect();
     let rels = relationships(&rels.iter().map(|(id, kind, target)| (*id, *kind, target.as_str())).collect::<Vec<_>>());
@@ -132,7 +131,7 @@ fn book(first: &str, more: &[(&str, &str)]) -> Vec<u8> {
     zip_text(&parts)
 }
 
-fn compound(streams: &[(&str, &[u8])]) -> Vec<u8> {
+fn compound(streams: &[Stream<'_>]) -> Vec<u8> {
     let mut file = cfb::CompoundFile::create(Cursor::new(Vec::new())).unwrap();
     for (name, content) in streams {
         if content.is_empty() {
@@ -144,6 +143,9 @@ fn compound(streams: &[(&str, &[u8])]) -> Vec<u8> {
     file.flush().unwrap();
     file.into_inner().into_inner()
 }
+
+/// A name and a content; without a content it is a storage.
+type Stream<'s> = (&'s str, &'s [u8]);
 
 /// A record of a binary workbook.
 fn record(kind: u16, body: &[u8]) -> Vec<u8> {
@@ -497,7 +499,7 @@ fn binary_documents_say_what_they_are() {
 
 #[test]
 fn types_by_what_is_inside() {
-    let rows: [(&str, &[(&str, &[u8])]); 6] = [
+    let rows: [(&str, &[Stream<'_>]); 6] = [
         ("application/msword", &[("WordDocument", b"x")]),
         ("application/vnd.ms-excel", &[("WORKBOOK", b"x")]),
         ("application/vnd.ms-excel", &[("Book", b"x")]),
@@ -677,7 +679,7 @@ fn files_that_are_cut_off_anywhere_end_in_an_outcome() {
     let rtf = b"{\\rtf1\\ansi{\\info{\\title T}}\\u233?\\'e9 {\\pict\\bin3 }}}}x\\par}".to_vec();
     let slides = pptx(&["a"], &[("a", "<p:txBody><a:p><a:r><a:t>x</a:t></a:r></a:p></p:txBody>")]);
     // Compound files are long, since their sectors are.
-    let rows: [(fn(&[u8]) -> Outcome, Vec<u8>, usize); 6] = [
+    let rows: [(Read, Vec<u8>, usize); 6] = [
         (read_open_xml, docx("<w:p/>"), 1),
         (read_open_xml, slides, 1),
         (read_open_document, odf("<office:text/>"), 1),
