@@ -18,7 +18,7 @@ const MOST_ENTRIES: usize = 65_536;
 /// The longest name that a part can be looked up by.
 const LONGEST_NAME: usize = 512;
 /// What all parts together may unpack to. More would not be read in the processor time of a child.
-const MOST_UNPACKED: u64 = 1 << 30;
+const MOST_UNPACKED: u64 = 512 << 20;
 /// An entry that unpacks to more than this multiple of its size is a bomb. The largest honest one seen is 70.
 const RATIO: u64 = 200;
 /// Up to this size no ratio is suspicious.
@@ -47,6 +47,8 @@ struct Entry<'a> {
     method: u16,
     checksum: u32,
     packed: u64,
+    /// As the directory claims.
+    unpacked: u64,
     header: u64,
 }
 
@@ -107,6 +109,10 @@ impl<'a> Package<'a> {
         let (Some(name), Some(extra)) = (u16_at(header, 26), u16_at(header, 28)) else { return Err(damaged) };
         let data = header.get(30 + usize::from(name) + usize::from(extra)..).ok_or(damaged)?;
         let data = &data[..usize::try_from(entry.packed).map_or(data.len(), |packed| packed.min(data.len()))];
+        // Whoever lies about it is found out while it is unpacked.
+        if is_bomb(data.len() as u64, entry.unpacked) {
+            return Err(Fault::Bomb);
+        }
         let source = match entry.method {
             0 => Source::Stored(data),
             8 => Source::Deflated(DeflateDecoder::new(data)),
@@ -121,6 +127,10 @@ impl<'a> Package<'a> {
             checksum: entry.checksum,
         })
     }
+}
+
+const fn is_bomb(packed: u64, unpacked: u64) -> bool {
+    unpacked > HARMLESS && unpacked / RATIO > packed
 }
 
 /// Where the directory begins, and how many bytes stand before the archive.
@@ -159,13 +169,10 @@ impl<'a> Entry<'a> {
         let comment_length = usize::from(u16_at(entry, 32)?);
         let name = entry.get(46..46 + name_length)?;
         let extra = entry.get(46 + name_length..46 + name_length + extra_length)?;
-        let (mut packed, unpacked) = (u64::from(u32_at(entry, 20)?), u32_at(entry, 24)?);
+        let (mut packed, mut unpacked) = (u64::from(u32_at(entry, 20)?), u64::from(u32_at(entry, 24)?));
         let mut header = u64::from(u32_at(entry, 42)?);
         let mut wide = zip64(extra);
-        if unpacked == u32::MAX {
-            wide.next();
-        }
-        for value in [&mut packed, &mut header] {
+        for value in [&mut unpacked, &mut packed, &mut header] {
             if *value == u64::from(u32::MAX) {
                 *value = wide.next().unwrap_or(*value);
             }
@@ -176,6 +183,7 @@ impl<'a> Entry<'a> {
             method: u16_at(entry, 10)?,
             checksum: u32_at(entry, 16)?,
             packed,
+            unpacked,
             header,
         };
         Some((parsed, at + 46 + name_length + extra_length + comment_length))
@@ -230,7 +238,7 @@ impl Read for Part<'_> {
         self.seen.update(&buffer[..read]);
         self.unpacked += read as u64;
         self.all.set(self.all.get() + read as u64);
-        if self.unpacked > HARMLESS && self.unpacked / RATIO > self.packed {
+        if is_bomb(self.packed, self.unpacked) {
             return Err(Fault::Bomb.into());
         }
         if self.all.get() > MOST_UNPACKED {

@@ -285,11 +285,11 @@ fn slides_are_those_that_the_presentation_lists() {
         shape(&run("once")),
     );
     let orphan = shape(&run("never"));
-    let file = pptx(&["rId1", "rId2"], &[("rId1", &first), ("rId2", &second), ("rId3", &orphan)]);
+    let file = pptx(&["rId1", "rId2", "rId2"], &[("rId1", &first), ("rId2", &second), ("rId3", &orphan)]);
     let (metadata, failure) = read_open_xml(&file);
     assert_eq!(
         (metadata.slide_count, metadata.word_count, metadata.is_partial, failure),
-        (Some(2), Some(5), None, None)
+        (Some(3), Some(5), None, None)
     );
 
     let (metadata, failure) = read_open_xml(&pptx(&["rId1", "lost"], &[("rId1", &first)]));
@@ -627,7 +627,11 @@ fn encrypted_zips_are_named() {
 #[test]
 fn bombs_are_named_before_they_go_off() {
     let filler = " ".repeat(2 << 20);
-    let bomb = docx(&filler);
+    let mut bomb = docx(&filler);
+    assert_eq!(read_open_xml(&bomb).1, Some(ErrorCode::DecompressionBomb));
+    // The same, but its directory claims that it is small.
+    let at = bomb.windows(4).rposition(|w| w == b"PK\x01\x02").unwrap();
+    bomb[at + 24..at + 28].copy_from_slice(&100_u32.to_le_bytes());
     assert_eq!(read_open_xml(&bomb).1, Some(ErrorCode::DecompressionBomb));
     let body = format!("<office:text>{filler}</office:text>");
     assert_eq!(read_open_document(&odf(&body)).1, Some(ErrorCode::DecompressionBomb));
