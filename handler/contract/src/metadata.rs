@@ -61,7 +61,7 @@ fields! {
     /// Words, separated by white space, as `wc -w` counts them.
     word_count: [u64] = "wordCount", "words", "text, html, email, pdf, office, epub";
     /// Words by Unicode's rules (UAX 29), which also tell words apart where a script puts no spaces.
-    unicode_word_count: [u64] = "unicodeWordCount", "words", "text, pdf";
+    unicode_word_count: [u64] = "unicodeWordCount", "words", "text, pdf, office, epub";
     /// Characters: Unicode scalar values.
     character_count: [u64] = "characterCount", "characters", "text";
     /// Lines; a last one without a line feed counts.
@@ -77,7 +77,7 @@ fields! {
     /// Slides, counted.
     slide_count: [u64] = "slideCount", "slides", "pptx, odp";
     /// Sheets, counted.
-    sheet_count: [u64] = "sheetCount", "sheets", "xlsx, xls, ods";
+    sheet_count: [u64] = "sheetCount", "sheets", "xlsx, xlsb, xls, ods";
     /// Pages as the program that wrote the file declared them; often wrong.
     declared_page_count: [u64] = "declaredPageCount", "pages", "office";
     /// Words as the program that wrote the file declared them; often wrong.
@@ -95,16 +95,16 @@ fields! {
     /// Who published it.
     publisher: [String] = "publisher", "", "epub, office";
     /// The identifier it gives itself, such as an ISBN or a message's id.
-    identifier: [String] = "identifier", "", "epub, email";
+    identifier: [String] = "identifier", "", "epub, office, email";
     /// The program that wrote the original.
     creator_tool: [String] = "creatorTool", "", "pdf, office, html, image";
     /// The program that made this file of it.
     producer: [String] = "producer", "", "pdf";
     /// Who changed it last.
     last_modified_by: [String] = "lastModifiedBy", "", "office";
-    /// When the content was made, sent or photographed, as the file says; UTC where it gives no zone.
+    /// When the content was made, sent or photographed, as the file says; in a PDF UTC where it gives no zone.
     date_created: [String] = "dateCreated", "ISO 8601", "pdf, office, epub, email, image, audio";
-    /// When the content was last changed, as the file says; UTC where it gives no zone.
+    /// When the content was last changed, as the file says; in a PDF UTC where it gives no zone.
     date_modified: [String] = "dateModified", "ISO 8601", "pdf, office, epub";
     /// The version of its format.
     format_version: [String] = "formatVersion", "", "pdf, xml, epub";
@@ -117,7 +117,7 @@ fields! {
     /// Whether it carries macros.
     has_macros: [bool] = "hasMacros", "", "office";
     /// Whether it, or a part of it, is encrypted.
-    is_encrypted: [bool] = "isEncrypted", "", "pdf, office, archives";
+    is_encrypted: [bool] = "isEncrypted", "", "pdf, office, epub, archives";
     /// Files embedded or attached.
     attachment_count: [u64] = "attachmentCount", "files", "pdf, email";
     /// The names of attached files, at most 32.

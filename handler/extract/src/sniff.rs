@@ -75,6 +75,8 @@ pub(crate) fn whole(bytes: &[u8], container: &str) -> String {
         FileFormat::ArbitraryBinaryData | FileFormat::PlainText | FileFormat::Empty => container.to_owned(),
         // What an encrypted document is wrapped in has no class that would tell.
         FileFormat::CompoundFileBinary => office::media_type(bytes).unwrap_or(container).to_owned(),
+        // Which order its entries have, and whether they are packed, is not for the type to hang on.
+        FileFormat::Zip => office::package_type(bytes).unwrap_or_else(|| container.to_owned()),
         _ => media_type(format),
     }
 }

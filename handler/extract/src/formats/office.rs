@@ -14,6 +14,7 @@ mod markup;
 mod open_document;
 mod open_xml;
 mod package;
+mod package_type;
 mod properties;
 mod property_set;
 mod rtf;
@@ -33,6 +34,7 @@ use crate::child::{Report, Stop};
 use fault::Fault;
 
 pub(crate) use binary::{ENCRYPTED_OPEN_XML, media_type};
+pub(crate) use package_type::package_type;
 
 /// Types of OOXML documents.
 pub(crate) fn is_open_xml(file_type: &str) -> bool {
@@ -75,17 +77,17 @@ pub(super) fn binary(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Stop>
 
 /// Reads an RTF document.
 pub(super) fn rtf(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
-    in_two_steps(bytes, report, |bytes, _| Ok(bytes), rtf::count)
+    in_two_steps(bytes, report, |bytes, _| Ok(bytes), |bytes, metadata| rtf::count(bytes, metadata))
 }
 
 fn in_two_steps<'b, Body>(
     bytes: &'b [u8],
     report: &mut Report,
     describe: impl FnOnce(&'b [u8], &mut Metadata) -> Result<Body, Fault>,
-    count: impl FnOnce(Body, &mut Metadata) -> Result<(), Fault>,
+    count: impl FnOnce(&Body, &mut Metadata) -> Result<(), Fault>,
 ) -> Result<(), Stop> {
     let described = describe(bytes, &mut report.metadata);
     report.keep()?;
-    let result = described.and_then(|body| count(body, &mut report.metadata));
+    let result = described.and_then(|body| count(&body, &mut report.metadata));
     Ok(fault::finish(&mut report.metadata, result)?)
 }

@@ -60,6 +60,9 @@ pub(super) fn describe<'b>(bytes: &'b [u8], metadata: &mut Metadata) -> Result<C
         let result = property_set::document_summary(stream, metadata);
         minor(metadata, result)?;
     }
+    if file.is_cut() {
+        metadata.is_partial = Some(true);
+    }
     let kind = Kind::of(&file);
     if let Some(Kind::Word | Kind::Workbook(_)) = kind {
         metadata.has_macros = Some(file.has("Macros") || file.has("_VBA_PROJECT_CUR") || file.has("_VBA_PROJECT"));
@@ -71,9 +74,9 @@ pub(super) fn describe<'b>(bytes: &'b [u8], metadata: &mut Metadata) -> Result<C
 }
 
 /// Counts the sheets of a workbook, and finds out whether there is a password.
-pub(super) fn count(file: Compound<'_>, metadata: &mut Metadata) -> Result<(), Fault> {
+pub(super) fn count(file: &Compound<'_>, metadata: &mut Metadata) -> Result<(), Fault> {
     let protected = Fault::Encrypted("the document is encrypted with a password");
-    match Kind::of(&file) {
+    match Kind::of(file) {
         Some(Kind::Word) => {
             // FibBase ([MS-DOC], section 2.5.2): the ninth bit of the flags.
             let mut head = [0; 12];
@@ -92,7 +95,8 @@ pub(super) fn count(file: Compound<'_>, metadata: &mut Metadata) -> Result<(), F
             let globals = read_globals(BufReader::new(file.stream(name).ok_or(Fault::Cut)?), metadata);
             globals.and_then(|is_encrypted| if is_encrypted { Err(protected) } else { Ok(()) })
         }
-        Some(Kind::Encrypted) | None => Ok(()),
+        Some(Kind::Encrypted) => Ok(()),
+        None => Err(Fault::Damaged("the stream that holds the document is missing")),
     }
 }
 

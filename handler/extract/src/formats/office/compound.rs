@@ -12,6 +12,8 @@ use super::fault::Fault;
 pub(super) const SIGNATURE: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
 /// Sector numbers from here on are marks: end of chain, free, and such.
 const FIRST_MARK: u32 = 0xffff_fffa;
+/// Where an entry has no neighbour.
+const NO_ENTRY: u32 = u32::MAX;
 /// Sectors of the directory that are read; with the usual sectors 65,536 entries.
 const MOST_DIRECTORY_SECTORS: usize = 16_384;
 /// Entries of the root that are looked at. Honest documents have some dozen.
@@ -28,6 +30,8 @@ pub(super) struct Compound<'a> {
     mini_table_start: u32,
     mini_start: u32,
     entries: Vec<Entry>,
+    /// Whether entries of the root could not be found.
+    is_cut: bool,
 }
 
 /// An entry of the root.
@@ -62,11 +66,17 @@ impl<'a> Compound<'a> {
             mini_table_start: u32_at(bytes, 60)?,
             mini_start: FIRST_MARK,
             entries: Vec::new(),
+            is_cut: false,
         };
         compound.read_table()?;
         let directory = compound.directory(u32_at(bytes, 48)?);
         compound.read_root(&directory)?;
         Some(compound)
+    }
+
+    /// Whether entries of the root could not be found.
+    pub(super) const fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     /// Whether the root has a stream or storage of this name, in any letter case.
@@ -142,10 +152,13 @@ impl<'a> Compound<'a> {
         let mut pending = vec![u32_at(root, 76)?];
         let mut seen = std::collections::BTreeSet::new();
         while let Some(number) = pending.pop() {
-            if seen.len() == MOST_ENTRIES || !seen.insert(number) {
+            if number == NO_ENTRY || seen.len() == MOST_ENTRIES || !seen.insert(number) {
                 continue;
             }
-            let Some(entry) = self.directory_entry(directory, number) else { continue };
+            let Some(entry) = self.directory_entry(directory, number) else {
+                self.is_cut = true;
+                continue;
+            };
             pending.extend([u32_at(entry, 68)?, u32_at(entry, 72)?]);
             // In files with small sectors the upper half of the size may be garbage (section 2.6.3).
             let size = if self.sector_bits < 12 { u64::from(u32_at(entry, 120)?) } else { u64_at(entry, 120)? };

@@ -3,7 +3,7 @@
 //! Counted is the text in the bodies of all documents of the spine, those outside the reading order too. An element
 //! that is not one of the inline elements of HTML ends a word.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 use handler_contract::Metadata;
@@ -161,11 +161,16 @@ fn read_book(input: impl Read, metadata: &mut Metadata, book: &mut Book) -> Resu
 }
 
 /// Counts the words of the spine's documents.
-pub(super) fn count(body: Body<'_>, metadata: &mut Metadata) -> Result<(), Fault> {
-    let Body { package, folder, book } = &body;
-    let mut words = Words::new();
+pub(super) fn count(body: &Body<'_>, metadata: &mut Metadata) -> Result<(), Fault> {
+    let Body { package, folder, book } = body;
+    let mut words = Words::default();
     let mut is_whole = book.spine.len() < MOST_DOCUMENTS;
+    let mut seen = BTreeSet::new();
     for id in &book.spine {
+        // No document is part of a spine twice (EPUB 3.3, section 5.7.2), and none is unpacked twice.
+        if !seen.insert(book.items.get(id)) {
+            continue;
+        }
         words.end();
         let part = book.items.get(id).and_then(|href| {
             let href = href.split('#').next().unwrap_or_default();

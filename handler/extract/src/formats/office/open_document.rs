@@ -96,15 +96,12 @@ enum Place {
 fn enter(place: Place, name: &str) -> Place {
     match (place, name) {
         (Place::Document, "body") => Place::Body,
-        (Place::Body, "text" | "drawing") => Place::Blocks,
         (Place::Body, "spreadsheet") => Place::Sheets,
         (Place::Body, "presentation") => Place::Slides,
-        (Place::Slides, "page") => Place::Blocks,
-        (_, "tracked-changes" | "annotation" | "notes" | "note" | "script" | "event-listeners" | "ruby-text") => {
-            Place::Skipped
-        }
-        // Those of pictures are there for people who cannot see them. In a paragraph the title is a field.
-        (Place::Blocks, "title" | "desc") => Place::Skipped,
+        (Place::Body, "text" | "drawing") | (Place::Slides, "page") => Place::Blocks,
+        // Titles of pictures are there for people who cannot see them. In a paragraph a title is a field.
+        (_, "tracked-changes" | "annotation" | "notes" | "note" | "script" | "event-listeners" | "ruby-text")
+        | (Place::Blocks, "title" | "desc") => Place::Skipped,
         (Place::Blocks | Place::Paragraph, "p" | "h") => Place::Paragraph,
         (Place::Paragraph, shape) if SHAPES.contains(&shape) => Place::Blocks,
         (Place::Blocks | Place::Paragraph, _) => place,
@@ -132,10 +129,10 @@ const SHAPES: &[&str] = &[
 ];
 
 /// Counts what there is in the document.
-pub(super) fn count(package: Package<'_>, metadata: &mut Metadata) -> Result<(), Fault> {
+pub(super) fn count(package: &Package<'_>, metadata: &mut Metadata) -> Result<(), Fault> {
     let content = package.part("content.xml").ok_or(Fault::Damaged("the part that holds the document is missing"))?;
     let mut markup = Markup::new(content?);
-    let mut counts = Counts { words: Words::new(), has_text: false, slides: None, sheets: None };
+    let mut counts = Counts::default();
     let result = walk(&mut markup, &mut counts);
     if counts.has_text {
         counts.words.record(metadata);
@@ -145,7 +142,7 @@ pub(super) fn count(package: Package<'_>, metadata: &mut Metadata) -> Result<(),
     result
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Counts {
     words: Words,
     has_text: bool,

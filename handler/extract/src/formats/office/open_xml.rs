@@ -3,7 +3,7 @@
 //! Of a workbook only the list of sheets is read. `calamine`, the crate for it, reads every cell of a sheet into
 //! memory, and a record has no use for cells.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io::{BufReader, Read};
 
 use handler_contract::Metadata;
@@ -93,8 +93,8 @@ struct Roots {
 }
 
 /// Reads the main part; the name of its outermost element tells what kind of document it is.
-pub(super) fn count(body: Body<'_>, metadata: &mut Metadata) -> Result<(), Fault> {
-    let Body { package, main: name } = &body;
+pub(super) fn count(body: &Body<'_>, metadata: &mut Metadata) -> Result<(), Fault> {
+    let Body { package, main: name } = body;
     let Some(input) = package.part(name) else { return Ok(()) };
     if name.to_ascii_lowercase().ends_with(".bin") {
         let mut sheets = 0;
@@ -112,7 +112,7 @@ pub(super) fn count(body: Body<'_>, metadata: &mut Metadata) -> Result<(), Fault
     };
     match kind.as_str() {
         "document" => {
-            let mut words = Words::new();
+            let mut words = Words::default();
             let result = word::count(&mut markup, &mut words);
             words.record(metadata);
             result
@@ -135,37 +135,38 @@ fn read_slides(
     presentation: &mut Markup<impl Read>,
     metadata: &mut Metadata,
 ) -> Result<(), Fault> {
-    let mut count = 0_u64;
-    let mut listed = Vec::new();
+    let mut count = 0;
+    let mut is_whole = true;
+    let mut listed = BTreeSet::new();
     let result = each_id(presentation, "sldId", |id| {
         count += 1;
         if listed.len() < MOST_SLIDES && id.len() <= LONGEST_TARGET {
-            listed.push(id);
+            listed.insert(id);
+        } else {
+            is_whole = false;
         }
     });
     metadata.slide_count = Some(count);
     minor(metadata, result)?;
 
-    let mut targets = BTreeMap::new();
+    // Two names for one part would be unpacked twice; a set has it once.
+    let mut slides = BTreeSet::new();
     let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
     if let Some(relationships) = package.part(&format!("{folder}/_rels/{file}.rels")) {
         let result = relationships.and_then(|input| {
             each_relationship(input, |kind, id, target| {
-                if kind == "slide" && targets.len() < MOST_SLIDES && id.len() <= LONGEST_TARGET {
-                    targets.insert(id.to_owned(), resolve(folder, target));
+                if kind == "slide" && listed.remove(id) {
+                    slides.insert(resolve(folder, target));
                 }
             })
         });
         minor(metadata, result)?;
     }
-    let mut words = Words::new();
-    let mut is_whole = count == listed.len() as u64;
-    for id in listed {
+    is_whole &= listed.is_empty();
+    let mut words = Words::default();
+    for slide in &slides {
         words.end();
-        let result = match targets.get(&id).and_then(|target| package.part(target)) {
-            Some(slide) => slide.and_then(|slide| slides::count(slide, &mut words)),
-            None => Err(Fault::Cut),
-        };
+        let result = package.part(slide).ok_or(Fault::Cut).flatten().and_then(|slide| slides::count(slide, &mut words));
         words.record(metadata);
         is_whole &= result.is_ok();
         minor(metadata, result)?;

@@ -1,7 +1,7 @@
 //! A zip file as office formats use it: parts, looked up by name and unpacked as streams.
 //!
-//! The `zip` crate keeps some hundred bytes of memory for each entry that a directory names; here it is eight, in a
-//! number that is bounded, and everything else is read in place. Sizes in the directory are not believed.
+//! The `zip` crate keeps some hundred bytes of memory for each entry that a directory names; here it is two dozen,
+//! in a number that is bounded, and everything else is read in place. Sizes in the directory are not believed.
 
 use std::cell::Cell;
 use std::cmp::Ordering;
@@ -18,7 +18,7 @@ const MOST_ENTRIES: usize = 65_536;
 /// The longest name that a part can be looked up by.
 const LONGEST_NAME: usize = 512;
 /// What all parts together may unpack to. More would not be read in the processor time of a child.
-const MOST_UNPACKED: u64 = 1 << 30;
+const MOST_UNPACKED: u64 = 512 << 20;
 /// An entry that unpacks to more than this multiple of its size is a bomb. The largest honest one seen is 70.
 const RATIO: u64 = 200;
 /// Up to this size no ratio is suspicious.
@@ -35,8 +35,8 @@ pub(super) struct Package<'a> {
     bytes: &'a [u8],
     /// How many bytes stand before the archive, so that its offsets are too small by as much.
     shift: u64,
-    /// Where each entry stands in the directory, in the order of names.
-    index: Vec<usize>,
+    /// The name of each entry and where it stands in the directory, in the order of names.
+    index: Vec<(&'a [u8], usize)>,
     unpacked: Cell<u64>,
 }
 
@@ -47,6 +47,8 @@ struct Entry<'a> {
     method: u16,
     checksum: u32,
     packed: u64,
+    /// As the directory claims.
+    unpacked: u64,
     header: u64,
 }
 
@@ -62,19 +64,18 @@ impl<'a> Package<'a> {
                 break;
             }
             if entry.name.len() <= LONGEST_NAME {
-                index.push(at);
+                index.push((entry.name, at));
             }
             at = next;
         }
         // The sort is stable: of two entries with one name the later stays the later.
-        let name = |at: usize| Entry::parse(bytes, at).map_or(&b""[..], |(entry, _)| entry.name);
-        index.sort_by(|a, b| compare(name(*a), name(*b)));
+        index.sort_by(|(a, _), (b, _)| compare(a, b));
         Ok(Self { bytes, shift, index, unpacked: Cell::new(0) })
     }
 
     /// The names of all parts.
     pub(super) fn names(&self) -> impl Iterator<Item = &'a [u8]> {
-        self.index.iter().filter_map(|at| Entry::parse(self.bytes, *at)).map(|(entry, _)| entry.name)
+        self.index.iter().map(|(name, _)| *name)
     }
 
     /// Whether there is a part of this name.
@@ -84,11 +85,13 @@ impl<'a> Package<'a> {
 
     /// The last entry of this name. Letter case does not matter (ISO/IEC 29500-2, section 7.2.3.5).
     fn find(&self, name: &str) -> Option<Entry<'a>> {
-        let parse = |at: &usize| Entry::parse(self.bytes, *at).map(|(entry, _)| entry);
         let name = name.trim_start_matches('/').as_bytes();
-        let after = self.index.partition_point(|at| parse(at).is_some_and(|e| compare(e.name, name).is_le()));
-        let entry = parse(self.index.get(after.checked_sub(1)?)?)?;
-        compare(entry.name, name).is_eq().then_some(entry)
+        let after = self.index.partition_point(|(other, _)| compare(other, name).is_le());
+        let (found, at) = self.index.get(after.checked_sub(1)?)?;
+        if compare(found, name).is_ne() {
+            return None;
+        }
+        Entry::parse(self.bytes, *at).map(|(entry, _)| entry)
     }
 
     /// The content of the part of this name, unpacked as it is read; `None` if there is no such part.
@@ -106,6 +109,10 @@ impl<'a> Package<'a> {
         let (Some(name), Some(extra)) = (u16_at(header, 26), u16_at(header, 28)) else { return Err(damaged) };
         let data = header.get(30 + usize::from(name) + usize::from(extra)..).ok_or(damaged)?;
         let data = &data[..usize::try_from(entry.packed).map_or(data.len(), |packed| packed.min(data.len()))];
+        // Whoever lies about it is found out while it is unpacked.
+        if is_bomb(data.len() as u64, entry.unpacked) {
+            return Err(Fault::Bomb);
+        }
         let source = match entry.method {
             0 => Source::Stored(data),
             8 => Source::Deflated(DeflateDecoder::new(data)),
@@ -120,6 +127,10 @@ impl<'a> Package<'a> {
             checksum: entry.checksum,
         })
     }
+}
+
+const fn is_bomb(packed: u64, unpacked: u64) -> bool {
+    unpacked > HARMLESS && unpacked / RATIO > packed
 }
 
 /// Where the directory begins, and how many bytes stand before the archive.
@@ -158,13 +169,10 @@ impl<'a> Entry<'a> {
         let comment_length = usize::from(u16_at(entry, 32)?);
         let name = entry.get(46..46 + name_length)?;
         let extra = entry.get(46 + name_length..46 + name_length + extra_length)?;
-        let (mut packed, unpacked) = (u64::from(u32_at(entry, 20)?), u32_at(entry, 24)?);
+        let (mut packed, mut unpacked) = (u64::from(u32_at(entry, 20)?), u64::from(u32_at(entry, 24)?));
         let mut header = u64::from(u32_at(entry, 42)?);
         let mut wide = zip64(extra);
-        if unpacked == u32::MAX {
-            wide.next();
-        }
-        for value in [&mut packed, &mut header] {
+        for value in [&mut unpacked, &mut packed, &mut header] {
             if *value == u64::from(u32::MAX) {
                 *value = wide.next().unwrap_or(*value);
             }
@@ -175,6 +183,7 @@ impl<'a> Entry<'a> {
             method: u16_at(entry, 10)?,
             checksum: u32_at(entry, 16)?,
             packed,
+            unpacked,
             header,
         };
         Some((parsed, at + 46 + name_length + extra_length + comment_length))
@@ -229,7 +238,7 @@ impl Read for Part<'_> {
         self.seen.update(&buffer[..read]);
         self.unpacked += read as u64;
         self.all.set(self.all.get() + read as u64);
-        if self.unpacked > HARMLESS && self.unpacked / RATIO > self.packed {
+        if is_bomb(self.packed, self.unpacked) {
             return Err(Fault::Bomb.into());
         }
         if self.all.get() > MOST_UNPACKED {

@@ -99,7 +99,7 @@ impl<'a> Parser<'a> {
         Self {
             rest: bytes,
             metadata,
-            words: Words::new(),
+            words: Words::default(),
             text: String::with_capacity(TEXT_AT_ONCE),
             groups: Vec::new(),
             group: Group { destination: Destination::Body, fallback: 1, is_deleted: false },
@@ -208,7 +208,6 @@ impl<'a> Parser<'a> {
         }
     }
 
-    #[expect(clippy::too_many_lines, reason = "one table: what each control word means")]
     fn word(&mut self, word: &str, number: Option<i32>) {
         use Destination::{Body, Created, Info, Revised, Skipped};
         let is_optional = std::mem::take(&mut self.is_optional);
@@ -292,9 +291,6 @@ impl<'a> Parser<'a> {
             self.to_skip -= 1;
             return;
         }
-        if self.high_surrogate.take().is_some() {
-            self.character(char::REPLACEMENT_CHARACTER);
-        }
         match self.group.destination {
             // Which letter it is does not matter for a count of words.
             Destination::Body => self.character(match byte {
@@ -310,10 +306,10 @@ impl<'a> Parser<'a> {
     /// A unit of UTF-16, which may be half a character.
     fn unit(&mut self, unit: u16) {
         if let Some(high) = self.high_surrogate.take() {
-            if let Some(Ok(character)) = char::decode_utf16([high, unit]).next() {
-                return self.character(character);
+            match char::decode_utf16([high, unit]).next() {
+                Some(Ok(character)) => return self.character(character),
+                _ => self.character(char::REPLACEMENT_CHARACTER),
             }
-            self.character(char::REPLACEMENT_CHARACTER);
         }
         match char::from_u32(u32::from(unit)) {
             Some(character) => self.character(character),
@@ -323,6 +319,9 @@ impl<'a> Parser<'a> {
     }
 
     fn character(&mut self, character: char) {
+        if self.high_surrogate.take().is_some() {
+            self.character(char::REPLACEMENT_CHARACTER);
+        }
         match self.group.destination {
             Destination::Body if !self.group.is_deleted => {
                 self.text.push(character);
@@ -403,6 +402,7 @@ const SKIPPED: &[&str] = &[
     "headerr",
     "leveltext",
     "levelnumbers",
+    "listname",
     "listoverridetable",
     "listtable",
     "listtext",

@@ -1,4 +1,4 @@
-//! Words of a PresentationML slide.
+//! Words of a `PresentationML` slide.
 //!
 //! Counted is the text of all shapes of the slide, in groups and tables too. Not counted are the notes, the master and
 //! its layouts, comments, charts and diagrams. A line break ends a word.

@@ -1,4 +1,4 @@
-//! Words of a WordprocessingML document.
+//! Words of a `WordprocessingML` document.
 //!
 //! Counted is the running text of the body, each piece once: paragraphs, and tables in tables, with what is inserted
 //! under tracked changes, in content controls, links and simple fields. Not counted are headers, footers, foot- and

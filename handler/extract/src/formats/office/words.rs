@@ -5,15 +5,10 @@ use handler_contract::Metadata;
 use crate::words::Counter;
 
 /// Counts words, and knows where they end although no white space stands there.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Words(Counter);
 
 impl Words {
-    /// Nothing counted yet.
-    pub(super) fn new() -> Self {
-        Self(Counter::default())
-    }
-
     /// The next piece of text.
     pub(super) fn feed(&mut self, text: &str) {
         self.0.feed(text);
