@@ -65,7 +65,8 @@ fn start(log: &Log) -> Result<std::convert::Infallible, lambda_runtime::Error> {
     let extractor = Extractor::new(settings.limits, settings.allowed_types.clone())?;
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let clients = Clients::from_env().await;
-        let function = Function { settings, clients, extractor, log, cold: Cell::new(true) };
+        let function =
+            Function { settings, clients, extractor, log, cold: Cell::new(true), containment_known: Cell::new(false) };
         Runtime::new(service_fn(|event| function.handle(event))).run().await?;
         Err("the Lambda Runtime API gives no more events".into())
     })
@@ -79,6 +80,8 @@ struct Function<'a> {
     log: &'a Log,
     /// Whether no invocation has come yet.
     cold: Cell<bool>,
+    /// Whether it is known how well children are locked in.
+    containment_known: Cell<bool>,
 }
 
 /// What the function tells its caller.
@@ -250,9 +253,22 @@ impl Function<'_> {
             error_code: record.and_then(|record| record.error_code),
             extraction_ms: extracted - started,
             cold_start: invocation.cold_start && alone,
+            detailed: self.settings.detailed_metrics,
         };
         self.log.write_json(&metrics::line(&file, self.log.now()));
+        self.tell_of_weak_containment(invocation);
         outcome
+    }
+
+    /// Says once in a process's life if the system cannot lock children in as it should.
+    fn tell_of_weak_containment(&self, invocation: &Invocation) {
+        if let Some(containment) = self.extractor.containment()
+            && !self.containment_known.replace(true)
+            && !containment.is_full()
+        {
+            let message = format!("files are read with less containment than this program can give: {containment}");
+            self.log.write(&invocation.line(Level::Info, message));
+        }
     }
 
     fn log_ignored(&self, invocation: &Invocation, ignored: &Ignored) {

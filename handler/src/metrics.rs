@@ -7,10 +7,11 @@
 //! | dimensions | metrics |
 //! | --- | --- |
 //! | `FunctionName` | `Files`, `Bytes`, `Failures`, `ExtractionTime`, `ColdStart` |
-//! | `FunctionName`, `FileType` | `Files`, `ExtractionTime` |
-//! | `FunctionName`, `ErrorCode` | `Failures` |
+//! | `FunctionName`, `FileType` | `Files`, `ExtractionTime`; only in detail |
+//! | `FunctionName`, `ErrorCode` | `Failures`; only in detail |
 //!
-//! Every combination of a metric and its dimensions that occurs is one custom metric on the bill.
+//! Every combination of a metric and its dimensions that occurs is one custom metric on the bill, and ten are free. The
+//! type and the code stand in the line also without detail, where a query of the logs can count by them.
 
 use handler_contract::ErrorCode;
 use serde_json::{Value, json};
@@ -35,6 +36,8 @@ pub struct FileMetrics<'a> {
     pub extraction_ms: i64,
     /// Whether the invocation is the process's first.
     pub cold_start: bool,
+    /// Whether to count by type and code too.
+    pub detailed: bool,
 }
 
 /// The line that reports one file; the time in milliseconds since the Unix epoch.
@@ -58,11 +61,15 @@ pub fn line(file: &FileMetrics<'_>, unix_millis: i64) -> Value {
         "ColdStart": u8::from(file.cold_start),
     });
     if let Some(file_type) = file.file_type.filter(|_| file.recorded) {
-        directives.push(directive(&["FunctionName", "FileType"], vec![count("Files"), time]));
+        if file.detailed {
+            directives.push(directive(&["FunctionName", "FileType"], vec![count("Files"), time]));
+        }
         line["FileType"] = json!(file_type);
     }
     if let Some(code) = file.error_code.filter(|_| file.recorded) {
-        directives.push(directive(&["FunctionName", "ErrorCode"], vec![count("Failures")]));
+        if file.detailed {
+            directives.push(directive(&["FunctionName", "ErrorCode"], vec![count("Failures")]));
+        }
         line["ErrorCode"] = json!(code);
     }
     line["_aws"] = json!({"Timestamp": unix_millis, "CloudWatchMetrics": directives});
@@ -81,6 +88,7 @@ mod tests {
         error_code: None,
         extraction_ms: 12,
         cold_start: true,
+        detailed: true,
     };
 
     #[test]
@@ -121,6 +129,15 @@ mod tests {
                 "ColdStart": 1,
             })
         );
+    }
+
+    #[test]
+    fn without_detail_five_metrics_are_on_the_bill_and_the_line_still_tells() {
+        let line = line(&FileMetrics { detailed: false, error_code: Some(ErrorCode::Encrypted), ..FILE }, 0);
+        let directives = line["_aws"]["CloudWatchMetrics"].as_array().unwrap();
+        assert_eq!(directives.len(), 1);
+        assert_eq!(directives[0]["Metrics"].as_array().unwrap().len(), 5);
+        assert_eq!((&line["FileType"], &line["ErrorCode"]), (&json!("text/plain"), &json!("ENCRYPTED")));
     }
 
     #[test]

@@ -8,8 +8,8 @@ use std::process::Stdio;
 use serde_json::Value;
 
 use crate::error::{Error, Exit, Result, io};
-use crate::package::Package;
-use crate::spec::Architecture;
+use crate::package::{Package, RunsOn};
+use crate::spec::{Architecture, StackSpec};
 
 /// The name of the package that is the handler, and of its executable.
 const PACKAGE: &str = "handler";
@@ -27,13 +27,21 @@ pub enum Builder {
     Lambda,
 }
 
+/// Where a stack's handler runs.
+pub fn runs_on(spec: &StackSpec) -> RunsOn {
+    match spec.emulator {
+        Some(_) => RunsOn::ThisMachine,
+        None => RunsOn::Lambda(spec.handler.architecture),
+    }
+}
+
 /// Chooses how to build for `wanted` on a machine of this system and processor, as `std::env::consts` names them.
-pub fn choose(os: &str, arch: &str, wanted: Architecture, zigbuild: bool, lambda: bool) -> Option<Builder> {
-    let native = os == "linux"
-        && match wanted {
-            Architecture::X86_64 => arch == "x86_64",
-            Architecture::Arm64 => arch == "aarch64",
-        };
+pub fn choose(os: &str, arch: &str, wanted: RunsOn, zigbuild: bool, lambda: bool) -> Option<Builder> {
+    let native = match wanted {
+        RunsOn::ThisMachine => true,
+        RunsOn::Lambda(Architecture::X86_64) => os == "linux" && arch == "x86_64",
+        RunsOn::Lambda(Architecture::Arm64) => os == "linux" && arch == "aarch64",
+    };
     match (native, zigbuild, lambda) {
         (true, _, _) => Some(Builder::Cargo),
         (false, true, _) => Some(Builder::Zigbuild),
@@ -43,10 +51,10 @@ pub fn choose(os: &str, arch: &str, wanted: Architecture, zigbuild: bool, lambda
 }
 
 /// The arguments of `cargo` for a build.
-fn arguments(builder: Builder, wanted: Architecture) -> Vec<&'static str> {
+fn arguments(builder: Builder, wanted: RunsOn) -> Vec<&'static str> {
     let target = match wanted {
-        Architecture::X86_64 => "x86_64-unknown-linux-gnu.2.34",
-        Architecture::Arm64 => "aarch64-unknown-linux-gnu.2.34",
+        RunsOn::Lambda(Architecture::Arm64) => "aarch64-unknown-linux-gnu.2.34",
+        RunsOn::Lambda(Architecture::X86_64) | RunsOn::ThisMachine => "x86_64-unknown-linux-gnu.2.34",
     };
     let mut arguments = match builder {
         Builder::Cargo => vec!["build", "--profile", PROFILE],
@@ -84,7 +92,7 @@ pub fn workspace(from: &[&Path]) -> Option<PathBuf> {
 }
 
 /// Builds the handler in the workspace and returns the executable's path. Cargo's own messages go to standard error.
-pub async fn build(workspace: &Path, wanted: Architecture) -> Result<PathBuf> {
+pub async fn build(workspace: &Path, wanted: RunsOn) -> Result<PathBuf> {
     let installed = |name: &str| {
         std::env::var_os("PATH")
             .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(name).is_file()))
@@ -171,9 +179,9 @@ pub fn nothing_to_build() -> Error {
 }
 
 /// Reads, checks and packs an executable.
-pub fn pack(path: &Path, architecture: Architecture) -> Result<Package> {
+pub fn pack(path: &Path, runs_on: RunsOn) -> Result<Package> {
     let bytes = std::fs::read(path).map_err(|e| io("read the handler", path, e))?;
-    Package::new(&bytes, architecture).map_err(|e| {
+    Package::new(&bytes, runs_on).map_err(|e| {
         let hint = e.hint();
         Error::new(Exit::Invalid, "handler", format!("{} cannot be the handler", path.display())).source(e).hint(hint)
     })
@@ -195,8 +203,9 @@ mod tests {
             ("macos", "x86_64", X86_64, false, true, Some(Builder::Lambda)),
             ("macos", "aarch64", Arm64, false, false, None),
         ];
+        assert_eq!(choose("macos", "aarch64", RunsOn::ThisMachine, false, false), Some(Builder::Cargo));
         for (os, arch, wanted, zigbuild, lambda, expected) in rows {
-            assert_eq!(choose(os, arch, wanted, zigbuild, lambda), expected, "{os} {arch} {wanted:?}");
+            assert_eq!(choose(os, arch, RunsOn::Lambda(wanted), zigbuild, lambda), expected, "{os} {arch} {wanted:?}");
         }
     }
 

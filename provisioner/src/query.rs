@@ -13,12 +13,12 @@ use std::fmt;
 use std::str::FromStr;
 
 use handler_contract::{Status, Timestamp, table};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::units::Seconds;
 
 /// What an index holds of a record ([`table::PROJECTED`] and the keys).
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Row {
     /// The record's id.
@@ -36,10 +36,13 @@ pub struct Row {
     /// The whole key.
     pub object_key: String,
     /// Why it failed. Text, because a newer handler may know more codes.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub error_code: Option<String>,
     /// Words.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub word_count: Option<u64>,
     /// Pages.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub page_count: Option<u64>,
 }
 

@@ -190,6 +190,9 @@ pub struct Handler {
     /// Processor time that reading one file may take, at most three quarters of the timeout. Seconds of a whole
     /// processor, which a function has at 1,769 MiB.
     pub child_cpu: Seconds,
+    /// Also count metrics by file type and by error code. Each that occurs is a custom metric on the bill, of which the
+    /// first ten are free; without it there are five.
+    pub detailed_metrics: bool,
 }
 
 impl Default for Handler {
@@ -203,6 +206,7 @@ impl Default for Handler {
             keep_logs: Seconds(14 * 86_400),
             child_memory: Size(limits.memory),
             child_cpu: Seconds(limits.cpu_seconds.into()),
+            detailed_metrics: false,
         }
     }
 }

@@ -123,6 +123,7 @@ impl Bench {
             table_name: "records".to_owned(),
             max_file_size: u64::MAX,
             allowed_types: FileTypes::any(),
+            detailed_metrics: false,
             limits: Limits::default(),
         };
         let mut vars = lambda_vars(&api.endpoint());

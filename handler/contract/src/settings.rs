@@ -13,6 +13,8 @@ pub struct Settings {
     pub max_file_size: u64,
     /// The types that are accepted, by content.
     pub allowed_types: FileTypes,
+    /// Whether metrics are also counted by file type and by error code. Each that occurs is a metric on the bill.
+    pub detailed_metrics: bool,
     /// What one child process may use for one file.
     pub limits: Limits,
 }
@@ -24,7 +26,8 @@ pub struct Limits {
     pub memory: u64,
     /// Processor time. Seconds.
     pub cpu_seconds: u32,
-    /// Time from start to answer while the child has its input. Seconds.
+    /// The longest that the child may let its parent wait at a time: to take the next bytes, or to answer after the
+    /// last. Seconds.
     pub wall_seconds: u32,
     /// Temporary storage for formats that must be read out of order. Bytes.
     pub spool: u64,
@@ -40,6 +43,7 @@ impl Default for Limits {
 const TABLE_NAME: &str = "TABLE_NAME";
 const MAX_FILE_SIZE: &str = "MAX_FILE_SIZE";
 const ALLOWED_TYPES: &str = "ALLOWED_TYPES";
+const DETAILED_METRICS: &str = "DETAILED_METRICS";
 const CHILD_MEMORY: &str = "CHILD_MEMORY";
 const CHILD_CPU_SECONDS: &str = "CHILD_CPU_SECONDS";
 const CHILD_WALL_SECONDS: &str = "CHILD_WALL_SECONDS";
@@ -67,6 +71,7 @@ impl Settings {
             (TABLE_NAME, self.table_name.clone()),
             (MAX_FILE_SIZE, self.max_file_size.to_string()),
             (ALLOWED_TYPES, self.allowed_types.to_csv()),
+            (DETAILED_METRICS, self.detailed_metrics.to_string()),
             (CHILD_MEMORY, self.limits.memory.to_string()),
             (CHILD_CPU_SECONDS, self.limits.cpu_seconds.to_string()),
             (CHILD_WALL_SECONDS, self.limits.wall_seconds.to_string()),
@@ -91,6 +96,9 @@ impl Settings {
             max_file_size: reader.positive(MAX_FILE_SIZE, "bytes"),
             allowed_types: reader
                 .read_or(ALLOWED_TYPES, FileTypes::any(), |text| FileTypes::from_csv(text).map_err(|e| e.to_string())),
+            detailed_metrics: reader.read(DETAILED_METRICS, |text| {
+                text.parse().map_err(|_| format!("{text:?} is neither \"true\" nor \"false\""))
+            }),
             limits: Limits {
                 memory: reader.positive(CHILD_MEMORY, "bytes"),
                 cpu_seconds: reader.positive(CHILD_CPU_SECONDS, "seconds"),
@@ -150,9 +158,17 @@ mod tests {
         let named: Vec<_> = faults.iter().map(|f| f.variable).collect();
         assert_eq!(
             named,
-            [TABLE_NAME, MAX_FILE_SIZE, ALLOWED_TYPES, CHILD_MEMORY, CHILD_CPU_SECONDS, CHILD_WALL_SECONDS]
+            [
+                TABLE_NAME,
+                MAX_FILE_SIZE,
+                ALLOWED_TYPES,
+                DETAILED_METRICS,
+                CHILD_MEMORY,
+                CHILD_CPU_SECONDS,
+                CHILD_WALL_SECONDS
+            ]
         );
-        assert_eq!(faults[4].problem, "is not set");
+        assert_eq!(faults[3].problem, "is not set");
     }
 
     proptest! {
@@ -161,12 +177,14 @@ mod tests {
             table_name in "[A-Za-z0-9_.-]{3,255}",
             max_file_size in 1..=u64::MAX,
             types in proptest::collection::vec("([a-z]{1,8}/([a-z+.-]{1,12}|\\*))|\\*/\\*", 1..5),
+            detailed_metrics in any::<bool>(),
             limits in (1..=u64::MAX, 1..=u32::MAX, 1..=u32::MAX, 1..=u64::MAX),
         ) {
             let settings = Settings {
                 table_name,
                 max_file_size,
                 allowed_types: FileTypes::new(types).unwrap(),
+                detailed_metrics,
                 limits: Limits { memory: limits.0, cpu_seconds: limits.1, wall_seconds: limits.2, spool: limits.3 },
             };
             prop_assert_eq!(Settings::parse(settings.to_vars()), Ok(settings));

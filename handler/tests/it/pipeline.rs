@@ -210,6 +210,7 @@ fn a_start_without_settings_is_refused_with_every_fault() {
                 table_name: "records".to_owned(),
                 max_file_size: 1,
                 allowed_types: handler_contract::FileTypes::any(),
+                detailed_metrics: false,
                 limits: handler_contract::Limits::default(),
             }
             .to_vars(),

@@ -111,6 +111,7 @@ fn vars(api: &str, s3: &S3, dynamodb: &DynamoDb) -> Vec<(&'static str, String)> 
         table_name: "records".to_owned(),
         max_file_size: MAX_FILE_SIZE,
         allowed_types: FileTypes::any(),
+        detailed_metrics: false,
         limits: Limits::default(),
     };
     let mut vars = lambda_vars(api);

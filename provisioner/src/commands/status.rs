@@ -7,8 +7,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::aws::Aws;
+use crate::aws::fault::absent_is_none;
 use crate::aws::function::{Deployed, Function};
 use crate::aws::queue::Queue;
+use crate::aws::records;
 use crate::aws::roles::Roles;
 use crate::aws::stacks::{Output, Resource, Stack, Stacks};
 use crate::aws::storage::{Presence, Storage};
@@ -19,13 +21,18 @@ use crate::error::Result;
 use crate::handler_build;
 use crate::names::Names;
 use crate::package::short;
+use crate::query::Row;
 use crate::report::Style;
 use crate::report::deploy::words;
+use crate::report::files;
 use crate::report::{Report, table};
 use crate::resolve::Context;
 use crate::spec::{StackFile, StackSpec};
 use crate::status::Phase;
 use crate::units::Size;
+
+/// So many of the newest records are shown.
+const NEWEST: usize = 5;
 
 /// What `status` knows; with `--json` exactly this.
 #[derive(Debug, Serialize)]
@@ -49,6 +56,9 @@ struct Status {
     permissions: Option<Permissions>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failed_events: Option<u64>,
+    /// The newest records.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    records: Vec<Row>,
     /// Bucket or table that an earlier `down` kept; only where there is no stack.
     kept: Vec<String>,
 }
@@ -118,14 +128,20 @@ async fn absent(aws: &Aws, names: &Names) -> Result<Status> {
         code: None,
         permissions: None,
         failed_events: None,
+        records: Vec::new(),
         kept,
     })
 }
 
 async fn present(aws: &Aws, stacks: &Stacks, file: &StackFile, names: &Names, stack: Stack) -> Result<Status> {
     let function = Function::new(aws, &names.function);
-    let (resources, function, depth, local) =
-        tokio::join!(stacks.resources(&stack.arn), function.describe(), depth(aws, names), local_code(file));
+    let (resources, function, depth, records, local) = tokio::join!(
+        stacks.resources(&stack.arn),
+        function.describe(),
+        depth(aws, names),
+        newest(aws, names),
+        local_code(file)
+    );
     let resources = resources.map_err(|e| e.into_error("look at the stack's resources"))?;
     let function = function.map_err(|e| e.into_error("look at the function"))?;
     let permissions = permissions(aws, &file.spec, &resources).await?;
@@ -146,6 +162,7 @@ async fn present(aws: &Aws, stacks: &Stacks, file: &StackFile, names: &Names, st
         resources,
         outputs: stack.outputs,
         failed_events: depth?,
+        records: records?,
         kept: Vec::new(),
     })
 }
@@ -158,13 +175,19 @@ async fn depth(aws: &Aws, names: &Names) -> Result<Option<u64>> {
     }
 }
 
+/// The newest records; none where there is no table yet.
+async fn newest(aws: &Aws, names: &Names) -> Result<Vec<Row>> {
+    let rows = records::newest(aws, &names.table, NEWEST, &commands::now()).await;
+    Ok(absent_is_none(rows).map_err(|e| e.into_error("read the newest records"))?.unwrap_or_default())
+}
+
 /// The hash of what the last build would deploy; `None` outside the workspace or before the first build.
 async fn local_code(file: &StackFile) -> Option<String> {
     let here = std::env::current_dir().ok()?;
     let workspace = handler_build::workspace(&[&here, &file.path])?;
     let path = handler_build::last_build(&workspace).await?;
-    let architecture = file.spec.handler.architecture;
-    tokio::task::spawn_blocking(move || handler_build::pack(&path, architecture).ok().map(|p| p.sha256)).await.ok()?
+    let runs_on = handler_build::runs_on(&file.spec);
+    tokio::task::spawn_blocking(move || handler_build::pack(&path, runs_on).ok().map(|p| p.sha256)).await.ok()?
 }
 
 /// Compares the role's inline policies in IAM with those of the template.
@@ -282,6 +305,9 @@ fn human(status: &Status, style: Style) -> String {
             status.stack
         )),
         None => {}
+    }
+    if !status.records.is_empty() {
+        text.push_str(&format!("\n\n{}", files::records(&status.records, style)));
     }
     text
 }

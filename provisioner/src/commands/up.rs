@@ -61,7 +61,7 @@ pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
 
 /// Finds or builds the handler, checks and packs it.
 async fn package(file: &StackFile, handler: Option<&Path>, report: &Report) -> Result<Package> {
-    let architecture = file.spec.handler.architecture;
+    let runs_on = handler_build::runs_on(&file.spec);
     let path = if let Some(path) = handler {
         handler_build::given(path)
     } else {
@@ -69,9 +69,9 @@ async fn package(file: &StackFile, handler: Option<&Path>, report: &Report) -> R
             .map_err(|e| Error::new(Exit::Failure, "io", "failed to find out the current folder").source(e))?;
         let workspace = handler_build::workspace(&[&here, &file.path]).ok_or_else(handler_build::nothing_to_build)?;
         report.event(DeployEvent::Building);
-        handler_build::build(&workspace, architecture).await?
+        handler_build::build(&workspace, runs_on).await?
     };
-    let package = tokio::task::spawn_blocking(move || handler_build::pack(&path, architecture))
+    let package = tokio::task::spawn_blocking(move || handler_build::pack(&path, runs_on))
         .await
         .map_err(|e| Error::new(Exit::Failure, "pack", "failed to pack the handler").source(e))??;
     report.event(DeployEvent::Packaged {

@@ -98,6 +98,7 @@ fn any_handler() -> impl Strategy<Value = Handler> {
                 keep_logs: Seconds(days * DAY),
                 child_memory: Size(16 * MIB + part(memory * MIB - PARENT_MEMORY.0 - 16 * MIB, memory_part)),
                 child_cpu: Seconds(1 + part(timeout * 3 / 4 - 1, cpu_part)),
+                detailed_metrics: timeout % 2 == 0,
             }
         },
     )
