@@ -1,53 +1,390 @@
 //! The parent's side: hash, count and pipe; wait, and name what ended the child.
+//!
+//! Nothing here looks into the file. What comes back from the child is bounded, read defensively and never logged.
 
+use std::fmt::Write as _;
 use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
+use std::pin::pin;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use handler_contract::record::Findings;
-use handler_contract::{FileTypes, Limits};
+use handler_contract::{Failure, FileTypes, Limits, Metadata};
+use sha2::{Digest, Sha256};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::time::{sleep, timeout};
+
+use crate::death::{End, Reason, verdict};
+use crate::protocol::{CHILD_MARKER, Containment, Message, Request};
+
+/// More than this is no answer: an item of the table holds 400 KB. Bytes.
+const MAX_ANSWER: usize = 256 << 10;
+/// So much of the end of what the child writes to its standard error serves to name its death. Bytes.
+const MAX_LAST_WORDS: usize = 4 << 10;
+/// The longest explanation of a failure. Bytes.
+const MAX_EXPLANATION: usize = 1 << 10;
 
 /// Starts children. Made once a process.
 #[derive(Debug, Clone)]
 pub struct Extractor {
-    #[expect(dead_code, reason = "stub")]
     program: PathBuf,
+    limits: Limits,
+    allowed: FileTypes,
+    containment: Arc<OnceLock<Containment>>,
 }
 
 impl Extractor {
     /// Children are further instances of the running program, whose `main` calls [`crate::child::run_if_asked`].
-    pub fn new(_limits: Limits, _allowed: FileTypes) -> io::Result<Self> {
-        Ok(Self { program: std::env::current_exe()? })
+    ///
+    /// # Errors
+    /// The system does not say which program is running.
+    pub fn new(limits: Limits, allowed: FileTypes) -> io::Result<Self> {
+        // The link still leads to this program when another one has taken its place on disk.
+        let program =
+            if cfg!(target_os = "linux") { PathBuf::from("/proc/self/exe") } else { std::env::current_exe()? };
+        Ok(Self::with_program(program, limits, allowed))
     }
 
-    /// Starts the child for one file. The name serves only to compare its extension with the content.
-    pub fn start(&self, _file_name: &str) -> io::Result<Session> {
-        Ok(Session { size: 0 })
+    /// Children are instances of another program whose `main` calls [`crate::child::run_if_asked`].
+    pub fn with_program(program: impl Into<PathBuf>, limits: Limits, allowed: FileTypes) -> Self {
+        Self { program: program.into(), limits, allowed, containment: Arc::default() }
+    }
+
+    /// How well children are locked in, which the first one that answers tells; `None` before.
+    pub fn containment(&self) -> Option<Containment> {
+        self.containment.get().copied()
+    }
+
+    /// Starts the child for one file. The name serves only to compare its extension with the content. Must be called
+    /// within a Tokio runtime that has its I/O and its clock enabled.
+    ///
+    /// # Errors
+    /// The child cannot be started; nothing is known of the file, and another attempt may succeed.
+    pub fn start(&self, file_name: &str) -> io::Result<Session> {
+        let mut child = Command::new(&self.program)
+            .arg0("handler-extract")
+            .arg(CHILD_MARKER)
+            .env_clear()
+            // Without it glibc reserves 64 MiB of address space for each further arena, and good files hit the limit.
+            .env("MALLOC_ARENA_MAX", "1")
+            .env("TMPDIR", std::env::temp_dir())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let (input, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let request =
+            Request { file_name: file_name.to_owned(), allowed: self.allowed.clone(), limits: self.limits };
+        let mut unsent = serde_json::to_vec(&request)?;
+        unsent.push(b'\n');
+        Ok(Session {
+            child,
+            input,
+            unsent,
+            ears: Ears { output, errors, line: Vec::new(), heard: 0, answer: Answer::default(), last_words: Vec::new() },
+            ended: None,
+            limits: self.limits,
+            containment: Arc::clone(&self.containment),
+            size: 0,
+            hash: Sha256::new(),
+        })
     }
 }
 
-/// One file on its way through a child.
+/// One file on its way through a child. Dropping it ends the child.
 #[derive(Debug)]
 pub struct Session {
+    child: Child,
+    /// `None` once the child takes no more.
+    input: Option<ChildStdin>,
+    /// The request, until it is sent.
+    unsent: Vec<u8>,
+    ears: Ears,
+    /// What the child's output ended with, once it has ended.
+    ended: Option<Heard>,
+    limits: Limits,
+    containment: Arc<OnceLock<Containment>>,
     size: u64,
+    hash: Sha256,
 }
 
 impl Session {
-    /// Hashes, counts and passes on the next bytes. Never fails because of what the child did.
-    #[expect(clippy::unused_async, reason = "stub")]
+    /// Hashes, counts and passes on the next bytes. Returns when the child has taken them, has declined to take more,
+    /// or has stalled for as long as it may; none of these is an error.
+    ///
+    /// # Errors
+    /// The pipe from the child cannot be read.
     pub async fn feed(&mut self, chunk: &[u8]) -> io::Result<()> {
-        self.size += chunk.len() as u64;
-        Ok(())
+        let Self { child, input, unsent, ears, ended, limits, size, hash, .. } = self;
+        *size += chunk.len() as u64;
+        let request = std::mem::take(unsent);
+        let piping = async {
+            let Some(pipe) = input else { return Ok(()) };
+            for bytes in [&request, chunk] {
+                match pipe_through(pipe, bytes, ears, patience(*limits)).await? {
+                    Piped::Taken => {}
+                    Piped::Declined => {
+                        *input = None;
+                        break;
+                    }
+                    Piped::Ended(heard) => {
+                        if !matches!(heard, Heard::End | Heard::Closed) {
+                            child.start_kill()?;
+                        }
+                        *ended = Some(heard);
+                        *input = None;
+                        break;
+                    }
+                }
+            }
+            Ok(())
+        };
+        // The pipe comes first, so that the child reads while the parent hashes.
+        let (piped, ()) = tokio::join!(piping, async { hash.update(chunk) });
+        piped
     }
 
-    /// Ends the input, waits for the answer or the end of the child, and says what is known.
-    #[expect(clippy::unused_async, reason = "stub")]
-    pub async fn finish(self) -> io::Result<Findings> {
+    /// Ends the input, waits for the answer or the end of the child, and says what is known. The findings hold a
+    /// failure for whatever the file is or did to the child.
+    ///
+    /// # Errors
+    /// The child could not work for a reason that is not the file's, for example because no temporary file can be
+    /// made; another attempt may succeed.
+    pub async fn finish(mut self) -> io::Result<Findings> {
+        if !self.unsent.is_empty() {
+            self.feed(&[]).await?;
+        }
+        self.input = None;
+        let patience = patience(self.limits);
+        let heard = match self.ended {
+            Some(heard) => heard,
+            None => timeout(patience, self.ears.listen()).await.unwrap_or(Ok(Heard::Nothing))?,
+        };
+        let killed = match heard {
+            Heard::End => None,
+            Heard::Closed => match timeout(patience, self.child.wait()).await {
+                Ok(status) => Some(ended(status?)),
+                Err(_) => Some(End::Killed(Reason::Silent)),
+            },
+            Heard::Nothing => Some(End::Killed(Reason::Silent)),
+            Heard::TooMuch => Some(End::Killed(Reason::Verbose)),
+            Heard::Nonsense => Some(End::Killed(Reason::Unintelligible)),
+        };
+        self.child.kill().await?;
+
+        let Answer { containment, file_type, metadata, outcome } = std::mem::take(&mut self.ears.answer);
+        if let Some(containment) = containment {
+            self.containment.get_or_init(|| containment);
+        }
+        let failure = match (outcome, killed) {
+            (Some(Outcome::Trouble(trouble)), _) => return Err(io::Error::other(trouble)),
+            (Some(Outcome::End(failure)), _) => failure,
+            (None, Some(end)) => {
+                // Bounded all the same: a pipe stays open as long as anybody holds it.
+                let last_words = timeout(patience, self.ears.last_words()).await.unwrap_or_default();
+                Some(verdict(end, &last_words, &self.limits))
+            }
+            (None, None) => None,
+        };
         Ok(Findings {
-            file_type: None,
+            file_type,
             file_size: self.size,
-            sha256: None,
-            metadata: handler_contract::Metadata::default(),
-            failure: None,
+            sha256: Some(hexadecimal(&self.hash.finalize())),
+            metadata,
+            failure,
         })
     }
+}
+
+/// How long the child may let the parent wait: for taking the next bytes, or for its answer after the last.
+fn patience(limits: Limits) -> Duration {
+    Duration::from_secs(limits.wall_seconds.into())
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// How a process ended, as the table of deaths has it.
+fn ended(status: ExitStatus) -> End {
+    match status.signal() {
+        Some(signal) => End::Signalled(signal),
+        None => End::Exited(status.code().unwrap_or_default()),
+    }
+}
+
+/// What became of bytes for the child.
+enum Piped {
+    Taken,
+    /// The child has closed its input: it knows enough, or is dead.
+    Declined,
+    /// The child's output ended before its input did.
+    Ended(Heard),
+}
+
+/// Writes to the child and listens to it at once, so that neither waits for the other forever.
+async fn pipe_through(input: &mut ChildStdin, bytes: &[u8], ears: &mut Ears, patience: Duration) -> io::Result<Piped> {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        tokio::select! {
+            biased;
+            // Whatever keeps bytes from the child, its end tells why.
+            written = input.write(rest) => match written {
+                Ok(count) => rest = &rest[count..],
+                Err(_) => return Ok(Piped::Declined),
+            },
+            heard = ears.listen() => return heard.map(Piped::Ended),
+            () = sleep(patience) => return Ok(Piped::Ended(Heard::Nothing)),
+        }
+    }
+    Ok(Piped::Taken)
+}
+
+/// How the child's output ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Heard {
+    /// With its last message.
+    End,
+    /// Without it.
+    Closed,
+    /// Not at all, in the time that it had.
+    Nothing,
+    /// It was more than an answer can be.
+    TooMuch,
+    /// It was not what the protocol says.
+    Nonsense,
+}
+
+/// Listens to a child.
+#[derive(Debug)]
+struct Ears {
+    output: Option<ChildStdout>,
+    errors: Option<ChildStderr>,
+    /// The beginning of a line whose end is not there yet.
+    line: Vec<u8>,
+    heard: usize,
+    answer: Answer,
+    last_words: Vec<u8>,
+}
+
+impl Ears {
+    /// Listens until the child has nothing more to say. May be dropped and called again without loss.
+    async fn listen(&mut self) -> io::Result<Heard> {
+        let (mut output, mut errors) = ([0; 4 << 10], [0; 1 << 10]);
+        while let Some(pipe) = &mut self.output {
+            tokio::select! {
+                read = pipe.read(&mut output) => match read? {
+                    0 => self.output = None,
+                    count => {
+                        if let Some(heard) = self.hear(&output[..count]) {
+                            return Ok(heard);
+                        }
+                    }
+                },
+                count = read_some(&mut self.errors, &mut errors) => self.overhear(&errors[..count]),
+            }
+        }
+        Ok(Heard::Closed)
+    }
+
+    /// Waits for the end of the child's standard error, and returns the end of it.
+    async fn last_words(&mut self) -> Vec<u8> {
+        let mut errors = [0; 1 << 10];
+        while self.errors.is_some() {
+            let count = read_some(&mut self.errors, &mut errors).await;
+            self.overhear(&errors[..count]);
+        }
+        std::mem::take(&mut self.last_words)
+    }
+
+    fn hear(&mut self, bytes: &[u8]) -> Option<Heard> {
+        self.heard += bytes.len();
+        if self.heard > MAX_ANSWER {
+            return Some(Heard::TooMuch);
+        }
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.line.extend_from_slice(piece);
+            if piece.ends_with(b"\n") {
+                let line = std::mem::take(&mut self.line);
+                if let Some(heard) = self.answer.take(&line) {
+                    return Some(heard);
+                }
+            }
+        }
+        None
+    }
+
+    fn overhear(&mut self, bytes: &[u8]) {
+        self.last_words.extend_from_slice(bytes);
+        let excess = self.last_words.len().saturating_sub(MAX_LAST_WORDS);
+        self.last_words.drain(..excess);
+    }
+}
+
+/// Reads what is there, at least a byte; a pipe that has ended, or fails, is closed and gives none. Without a pipe it
+/// waits forever.
+async fn read_some(pipe: &mut Option<ChildStderr>, buffer: &mut [u8]) -> usize {
+    let Some(open) = pipe else { return std::future::pending().await };
+    match pin!(open.read(buffer)).await {
+        Ok(count @ 1..) => count,
+        Ok(0) | Err(_) => {
+            *pipe = None;
+            0
+        }
+    }
+}
+
+/// What a child has said so far.
+#[derive(Debug, Default)]
+struct Answer {
+    containment: Option<Containment>,
+    file_type: Option<String>,
+    metadata: Metadata,
+    outcome: Option<Outcome>,
+}
+
+/// How a child says that it is done.
+#[derive(Debug)]
+enum Outcome {
+    End(Option<Failure>),
+    Trouble(String),
+}
+
+impl Answer {
+    /// Takes a line in. `Some` when no further line is wanted.
+    fn take(&mut self, line: &[u8]) -> Option<Heard> {
+        let Ok(message) = serde_json::from_slice(line) else { return Some(Heard::Nonsense) };
+        match message {
+            Message::Contained(containment) => self.containment = Some(containment),
+            Message::Type(file_type) if is_media_type(&file_type) => self.file_type = Some(file_type),
+            Message::Type(_) => return Some(Heard::Nonsense),
+            Message::Metadata(metadata) => self.metadata = *metadata,
+            Message::Trouble(trouble) => self.outcome = Some(Outcome::Trouble(printable(&trouble))),
+            Message::End(failure) => {
+                let failure = failure.map(|Failure { code, message }| Failure { code, message: printable(&message) });
+                self.outcome = Some(Outcome::End(failure));
+            }
+        }
+        self.outcome.is_some().then_some(Heard::End)
+    }
+}
+
+/// Whether a text can be a type in a record: lower case, without parameters.
+fn is_media_type(text: &str) -> bool {
+    text.len() <= 255 && FileTypes::new([text]).is_ok() && !text.contains(|c: char| c == '*' || c.is_ascii_uppercase())
+}
+
+/// What of an explanation can stand in a log: no control characters, and not without end.
+fn printable(text: &str) -> String {
+    let clean: String = text.chars().filter(|c| !c.is_control()).collect();
+    clean[..clean.floor_char_boundary(MAX_EXPLANATION)].to_owned()
 }

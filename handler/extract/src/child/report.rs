@@ -1,0 +1,76 @@
+//! What the child says, and how far it has come.
+
+use std::io::{self, Write};
+use std::panic::PanicHookInfo;
+use std::path::Path;
+
+use handler_contract::{ErrorCode, Failure, Metadata};
+
+use super::Stop;
+use crate::protocol::Message;
+
+/// Collects what is read from a file, and tells the parent.
+pub(crate) struct Report {
+    /// What is known so far.
+    pub(crate) metadata: Metadata,
+}
+
+impl Report {
+    pub(super) fn new() -> Self {
+        Self { metadata: Metadata::default() }
+    }
+
+    /// Tells the parent what is known so far, so that it survives the child. To be called before work that may not
+    /// come to an end.
+    pub(crate) fn keep(&mut self) -> Result<(), Stop> {
+        self.send(&Message::Metadata(Box::new(self.metadata.clone())))
+    }
+
+    pub(super) fn send(&mut self, message: &Message) -> Result<(), Stop> {
+        write(message).map_err(|error| Stop::Trouble(format!("the parser failed to answer: {error}")))
+    }
+}
+
+fn write(message: &Message) -> io::Result<()> {
+    let mut line = serde_json::to_vec(message)?;
+    line.push(b'\n');
+    let mut output = io::stdout().lock();
+    output.write_all(&line)?;
+    output.flush()
+}
+
+/// The panic hook: names the place, which is no content of the file as the panic's message may be, and ends the child
+/// in the same way whether panics unwind or abort.
+pub(super) fn panicked(info: &PanicHookInfo<'_>) {
+    let place = info.location().map_or_else(String::new, |at| format!(" at {}:{}", short(at.file()), at.line()));
+    let failure = Failure::new(ErrorCode::Crashed, format!("the parser gave up on the file{place}"));
+    // Without an answer the parent still sees the status.
+    let _ = write(&Message::End(Some(failure)));
+    std::process::exit(101);
+}
+
+/// A source file without the directories of the machine that built it: from its crate on.
+fn short(path: &str) -> String {
+    let parts: Vec<_> = Path::new(path).iter().map(|part| part.to_string_lossy()).collect();
+    let source = parts.iter().rposition(|part| part == "src").unwrap_or(parts.len().saturating_sub(1));
+    parts[source.saturating_sub(1)..].join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn places_are_named_from_their_crate_on() {
+        let rows = [
+            ("/home/someone/.cargo/registry/src/index-1/hayro-syntax-0.9.0/src/xref.rs", "hayro-syntax-0.9.0/src/xref.rs"),
+            ("handler/extract/src/formats/pdf.rs", "extract/src/formats/pdf.rs"),
+            ("src/lib.rs", "src/lib.rs"),
+            ("lib.rs", "lib.rs"),
+            ("", ""),
+        ];
+        for (path, name) in rows {
+            assert_eq!(short(path), name);
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Locks the child in: Landlock takes files and network from it, seccomp all system calls but those that reading and
+//! answering needs.
+//!
+//! A kernel that lacks one of them is no error; the answer says what holds.
+
+use std::io;
+
+use crate::protocol::Containment;
+
+/// Locks this process in for good.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn enter() -> io::Result<Containment> {
+    Ok(Containment { system_calls: false, files: false })
+}
+
+#[cfg(target_os = "linux")]
+pub(super) use linux::enter;
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::collections::BTreeMap;
+
+    use landlock::{ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetStatus, Scope};
+    use seccompiler::{
+        BpfProgram, Error, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    };
+
+    use super::{Containment, io};
+
+    /// System calls without conditions.
+    const ALLOWED: &[libc::c_long] = &[
+        // Input, temporary file, output.
+        libc::SYS_read,
+        libc::SYS_write,
+        libc::SYS_lseek,
+        libc::SYS_close,
+        libc::SYS_fstat,
+        // Memory.
+        libc::SYS_brk,
+        libc::SYS_munmap,
+        libc::SYS_mremap,
+        libc::SYS_madvise,
+        // The runtime: locks, clocks, seeds of hash maps, signal handlers and the way out.
+        libc::SYS_futex,
+        libc::SYS_clock_gettime,
+        libc::SYS_getrandom,
+        libc::SYS_rt_sigaction,
+        libc::SYS_rt_sigprocmask,
+        libc::SYS_rt_sigreturn,
+        libc::SYS_sigaltstack,
+        libc::SYS_restart_syscall,
+        libc::SYS_getpid,
+        libc::SYS_gettid,
+        libc::SYS_exit,
+        libc::SYS_exit_group,
+    ];
+
+    pub(in super::super) fn enter() -> io::Result<Containment> {
+        Ok(Containment { files: hide_files()?, system_calls: filter_system_calls()? })
+    }
+
+    /// No file may be opened and no network used. Files that are open stay so.
+    fn hide_files() -> io::Result<bool> {
+        let latest = ABI::V6;
+        let status = Ruleset::default()
+            .handle_access(AccessFs::from_all(latest))
+            .and_then(|rules| rules.handle_access(AccessNet::from_all(latest)))
+            .and_then(|rules| rules.scope(Scope::from_all(latest)))
+            .and_then(|rules| rules.create())
+            .and_then(landlock::RulesetCreated::restrict_self)
+            .map_err(io::Error::other)?;
+        Ok(status.ruleset != RulesetStatus::NotEnforced)
+    }
+
+    fn filter_system_calls() -> io::Result<bool> {
+        let filter = program().map_err(io::Error::other)?;
+        match seccompiler::apply_filter(&filter) {
+            Ok(()) => Ok(true),
+            Err(Error::Prctl(error) | Error::Seccomp(error))
+                if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EINVAL)) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(io::Error::other(error)),
+        }
+    }
+
+    /// The filter. Whatever it does not name ends the process.
+    fn program() -> Result<BpfProgram, seccompiler::BackendError> {
+        let mut rules: BTreeMap<i64, Vec<SeccompRule>> = ALLOWED.iter().map(|call| (*call, Vec::new())).collect();
+        let only = |argument, operator, value| {
+            let condition = SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value)?;
+            SeccompRule::new(vec![condition])
+        };
+        // Memory that can be executed is not to be had.
+        let executable = SeccompCmpOp::MaskedEq(libc::PROT_EXEC as u64);
+        rules.insert(libc::SYS_mmap, vec![only(2, executable.clone(), 0)?]);
+        rules.insert(libc::SYS_mprotect, vec![only(2, executable, 0)?]);
+        // The runtime of a debug build asks whether what it closes is open.
+        rules.insert(libc::SYS_fcntl, vec![only(1, SeccompCmpOp::Eq, libc::F_GETFD as u64)?]);
+        // Aborting means a signal, to nobody but itself.
+        rules.insert(libc::SYS_tgkill, vec![only(0, SeccompCmpOp::Eq, u64::from(std::process::id()))?]);
+        SeccompFilter::new(
+            rules,
+            SeccompAction::KillProcess,
+            SeccompAction::Allow,
+            std::env::consts::ARCH.try_into()?,
+        )?
+        .try_into()
+    }
+}

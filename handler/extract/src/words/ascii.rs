@@ -1,0 +1,140 @@
+//! Words of ASCII text, 64 bytes at a time and without a branch a byte: each byte becomes a set of flags, each flag a
+//! mask of 64 bits, and what the rules say of neighbours becomes shifts of masks.
+//!
+//! Of UAX 29 there remains: letters, digits and underscores stick to each other; `:` joins letters, `,` and `;` join
+//! digits, `.` and `'` join either.
+
+const LETTER: usize = 0;
+const DIGIT: usize = 1;
+const UNDERSCORE: usize = 2;
+const JOINS_LETTERS: usize = 3;
+const JOINS_DIGITS: usize = 4;
+const SPACE: usize = 5;
+const LINE_FEED: usize = 6;
+
+/// Bytes in a block.
+pub(super) const BLOCK: usize = 64;
+
+/// What a block adds to the counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Added {
+    pub(super) words: u64,
+    pub(super) unicode_words: u64,
+    pub(super) lines: u64,
+}
+
+/// What the next block must know of the ones before.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Carry {
+    /// The last two bytes.
+    last: [u8; 2],
+    /// Whether the last byte is not white space.
+    in_word: bool,
+    /// Whether the last byte ends a run of underscores with which a segment begins.
+    leading_underscores: bool,
+}
+
+impl Carry {
+    /// After white space or at the start of a text. `in_word` belongs to the count by white space.
+    pub(super) fn neutral(in_word: bool) -> Self {
+        Self { last: [b'\n'; 2], in_word, leading_underscores: false }
+    }
+
+    pub(super) fn last(&self) -> [u8; 2] {
+        self.last
+    }
+
+    pub(super) fn in_word(&self) -> bool {
+        self.in_word
+    }
+
+    /// Whether the segment that the last byte belongs to is counted.
+    pub(super) fn counted(&self) -> bool {
+        match self.last {
+            [_, b'_'] => !self.leading_underscores,
+            [before, b'.' | b'\''] => before.is_ascii_alphanumeric(),
+            [before, b':'] => before.is_ascii_alphabetic(),
+            [before, b',' | b';'] => before.is_ascii_digit(),
+            [_, last] => last.is_ascii_alphanumeric(),
+        }
+    }
+
+    /// Counts up to 64 bytes, all ASCII.
+    pub(super) fn block(&mut self, bytes: &[u8]) -> Added {
+        let len = bytes.len();
+        debug_assert!((1..=BLOCK).contains(&len) && bytes.is_ascii());
+        let masks = match bytes.try_into() {
+            Ok(block) => masks(block),
+            Err(_) => {
+                let mut block = [0; BLOCK];
+                block[..len].copy_from_slice(bytes);
+                masks(&block)
+            }
+        };
+        let valid = u64::MAX >> (BLOCK - len);
+
+        let spaces = masks[SPACE];
+        let words = !spaces & (spaces << 1 | u64::from(!self.in_word)) & valid;
+
+        let [before_last, last] = self.last.map(flags);
+        let had = |flags: u8, bit: usize| u64::from(flags >> bit & 1);
+        // The masks of the byte before and of the one before that.
+        let shift = |bit: usize| masks[bit] << 1 | had(last, bit);
+        let shift_twice = |bit: usize| masks[bit] << 2 | had(last, bit) << 1 | had(before_last, bit);
+
+        let alphanumeric = masks[LETTER] | masks[DIGIT];
+        let underscores = masks[UNDERSCORE];
+        let after_underscore = shift(UNDERSCORE);
+        let after_word = shift(LETTER) | shift(DIGIT) | after_underscore;
+        let bridged = masks[LETTER] & shift(JOINS_LETTERS) & shift_twice(LETTER)
+            | masks[DIGIT] & shift(JOINS_DIGITS) & shift_twice(DIGIT);
+
+        // Underscores that begin a segment: adding their first bits to their runs leaves a bit behind each run.
+        let leading = underscores & !after_word | underscores & u64::from(self.leading_underscores);
+        let (sum, overflow) = underscores.overflowing_add(leading);
+        let ends = sum & !underscores | u64::from(self.leading_underscores) & !underscores;
+        let unicode_words = (alphanumeric & !after_word & !bridged | alphanumeric & ends) & valid;
+
+        self.leading_underscores = if len == BLOCK { overflow } else { ends >> len & 1 == 1 };
+        self.in_word = spaces >> (len - 1) & 1 == 0;
+        self.last = if len == 1 { [self.last[1], bytes[0]] } else { [bytes[len - 2], bytes[len - 1]] };
+        Added {
+            words: words.count_ones().into(),
+            unicode_words: unicode_words.count_ones().into(),
+            lines: (masks[LINE_FEED] & valid).count_ones().into(),
+        }
+    }
+}
+
+/// A byte's classes, a bit each.
+const fn flags(byte: u8) -> u8 {
+    (byte.is_ascii_alphabetic() as u8) << LETTER
+        | (byte.is_ascii_digit() as u8) << DIGIT
+        | ((byte == b'_') as u8) << UNDERSCORE
+        | (matches!(byte, b':' | b'.' | b'\'') as u8) << JOINS_LETTERS
+        | (matches!(byte, b',' | b';' | b'.' | b'\'') as u8) << JOINS_DIGITS
+        | (matches!(byte, b' ' | b'\t'..=b'\r') as u8) << SPACE
+        | ((byte == b'\n') as u8) << LINE_FEED
+}
+
+/// For each class the bytes that have it.
+fn masks(block: &[u8; BLOCK]) -> [u64; 8] {
+    let mut masks = [[0; 8]; 8];
+    for (at, bytes) in block.as_chunks::<8>().0.iter().enumerate() {
+        let rows = transpose(u64::from_le_bytes(bytes.map(flags))).to_le_bytes();
+        for (mask, row) in masks.iter_mut().zip(rows) {
+            mask[at] = row;
+        }
+    }
+    masks.map(u64::from_le_bytes)
+}
+
+/// Turns a matrix of 8 by 8 bits over (Hacker's Delight, section 7-3).
+const fn transpose(matrix: u64) -> u64 {
+    let swap = (matrix ^ (matrix >> 7)) & 0x00aa_00aa_00aa_00aa;
+    let matrix = matrix ^ swap ^ (swap << 7);
+    let swap = (matrix ^ (matrix >> 14)) & 0x0000_cccc_0000_cccc;
+    let matrix = matrix ^ swap ^ (swap << 14);
+    let swap = (matrix ^ (matrix >> 28)) & 0x0000_0000_f0f0_f0f0;
+    matrix ^ swap ^ (swap << 28)
+}

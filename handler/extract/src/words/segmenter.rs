@@ -1,0 +1,216 @@
+//! Unicode's default word boundaries (UAX 29, section 4) one character at a time, in constant memory.
+//!
+//! The rules look back over any number of skipped characters and ahead over one, so the machine keeps the last
+//! character that was not skipped, and holds back one that may stand inside a word (`can't`, `3.14`) until the next
+//! one decides.
+
+use icu_properties::props::{ExtendedPictographic, WordBreak};
+use icu_properties::{CodePointMapData, CodePointSetData};
+
+/// The property values of UAX 29, table 3; those that no rule tells apart are one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Other,
+    Letter,
+    HebrewLetter,
+    Numeric,
+    Katakana,
+    ExtendNumLet,
+    MidLetter,
+    MidNum,
+    MidNumLet,
+    SingleQuote,
+    DoubleQuote,
+    RegionalIndicator,
+    Cr,
+    LineBreak,
+    Space,
+    /// `Extend` and `Format`, which rule WB4 skips.
+    Skipped,
+    /// Skipped as well, but a pictograph after it belongs to what stands before it.
+    Joiner,
+}
+
+impl Class {
+    fn of(c: char) -> Self {
+        match CodePointMapData::<WordBreak>::new().get(c) {
+            WordBreak::ALetter => Self::Letter,
+            WordBreak::HebrewLetter => Self::HebrewLetter,
+            WordBreak::Numeric => Self::Numeric,
+            WordBreak::Katakana => Self::Katakana,
+            WordBreak::ExtendNumLet => Self::ExtendNumLet,
+            WordBreak::MidLetter => Self::MidLetter,
+            WordBreak::MidNum => Self::MidNum,
+            WordBreak::MidNumLet => Self::MidNumLet,
+            WordBreak::SingleQuote => Self::SingleQuote,
+            WordBreak::DoubleQuote => Self::DoubleQuote,
+            WordBreak::RegionalIndicator => Self::RegionalIndicator,
+            WordBreak::CR => Self::Cr,
+            WordBreak::LF | WordBreak::Newline => Self::LineBreak,
+            WordBreak::WSegSpace => Self::Space,
+            WordBreak::Extend | WordBreak::Format => Self::Skipped,
+            WordBreak::ZWJ => Self::Joiner,
+            _ => Self::Other,
+        }
+    }
+
+    fn is_letter(self) -> bool {
+        matches!(self, Self::Letter | Self::HebrewLetter)
+    }
+
+    fn ends_line(self) -> bool {
+        matches!(self, Self::Cr | Self::LineBreak)
+    }
+
+    fn is_skipped(self) -> bool {
+        matches!(self, Self::Skipped | Self::Joiner)
+    }
+
+    /// Whether a character of this class may stand inside a word after `before` (WB6, WB7b, WB12).
+    fn may_join(self, before: Self) -> bool {
+        match self {
+            Self::MidLetter => before.is_letter(),
+            Self::MidNum => before == Self::Numeric,
+            Self::MidNumLet | Self::SingleQuote => before.is_letter() || before == Self::Numeric,
+            Self::DoubleQuote => before == Self::HebrewLetter,
+            _ => false,
+        }
+    }
+
+    /// Whether there is no boundary between two neighbours (WB5, WB8 to WB10, WB13 to WB13b).
+    fn sticks_to(self, before: Self) -> bool {
+        let in_word = |class: Self| class.is_letter() || class == Self::Numeric;
+        match before {
+            Self::Letter | Self::HebrewLetter | Self::Numeric => in_word(self) || self == Self::ExtendNumLet,
+            Self::Katakana => matches!(self, Self::Katakana | Self::ExtendNumLet),
+            Self::ExtendNumLet => in_word(self) || matches!(self, Self::Katakana | Self::ExtendNumLet),
+            _ => false,
+        }
+    }
+}
+
+/// A character that belongs to the word before it only if the next one fits.
+#[derive(Debug, Clone, Copy)]
+struct HeldBack {
+    before: Class,
+    class: Class,
+    /// WB7a: a quote belongs to the Hebrew letter before it in any case.
+    attached: bool,
+    alphanumeric: bool,
+}
+
+/// Counts the segments between boundaries that hold a letter or a digit.
+#[derive(Debug, Clone)]
+pub(super) struct Segmenter {
+    words: u64,
+    /// The last character that WB4 does not skip.
+    effective: Class,
+    /// The last character.
+    last: Class,
+    held_back: Option<HeldBack>,
+    odd_indicators: bool,
+    /// Whether the segment at hand is counted already.
+    counted: bool,
+}
+
+impl Segmenter {
+    pub(super) fn new() -> Self {
+        Self {
+            words: 0,
+            effective: Class::LineBreak,
+            last: Class::LineBreak,
+            held_back: None,
+            odd_indicators: false,
+            counted: false,
+        }
+    }
+
+    /// The words so far, were the text to end here.
+    pub(super) fn words(&self) -> u64 {
+        let alone = self.held_back.is_some_and(|held| !held.attached && held.alphanumeric);
+        self.words + u64::from(alone)
+    }
+
+    /// Whether what comes next is segmented as if the text began there.
+    pub(super) fn is_neutral(&self) -> bool {
+        matches!(self.last, Class::LineBreak | Class::Space)
+    }
+
+    /// Takes over after a stretch of ASCII that another counter went through, from its last two bytes.
+    pub(super) fn resume(&mut self, words: u64, [before, last]: [u8; 2], counted: bool) {
+        let (before, class) = (Class::of(char::from(before)), Class::of(char::from(last)));
+        self.words += words;
+        self.effective = class;
+        self.last = class;
+        self.counted = counted;
+        self.held_back =
+            class.may_join(before).then_some(HeldBack { before, class, attached: false, alphanumeric: false });
+    }
+
+    pub(super) fn push(&mut self, c: char) {
+        let class = Class::of(c);
+        let alphanumeric = c.is_alphanumeric();
+        if class.is_skipped() && !self.last.ends_line() {
+            self.last = class;
+            match &mut self.held_back {
+                Some(held) if !held.attached => held.alphanumeric |= alphanumeric,
+                _ => self.saw(alphanumeric),
+            }
+            return;
+        }
+        if let Some(held) = self.held_back.take() {
+            let fits = match held.before {
+                Class::Numeric => class == Class::Numeric,
+                _ if held.class == Class::DoubleQuote => class == Class::HebrewLetter,
+                _ => class.is_letter(),
+            };
+            if fits {
+                self.saw(held.alphanumeric);
+                self.saw(alphanumeric);
+                self.advance(class);
+                return;
+            }
+            if !held.attached {
+                self.counted = false;
+                self.saw(held.alphanumeric);
+            }
+        }
+        if class.may_join(self.effective) && !self.last.ends_line() {
+            let attached = self.effective == Class::HebrewLetter && class == Class::SingleQuote;
+            self.held_back = Some(HeldBack { before: self.effective, class, attached, alphanumeric });
+            self.advance(class);
+            return;
+        }
+        if !self.joins(c, class) {
+            self.counted = false;
+        }
+        self.saw(alphanumeric);
+        self.advance(class);
+    }
+
+    fn joins(&self, c: char, class: Class) -> bool {
+        if self.last.ends_line() || class.ends_line() {
+            return self.last == Class::Cr && c == '\n';
+        }
+        match (self.last, self.effective) {
+            (Class::Joiner, _) if CodePointSetData::new::<ExtendedPictographic>().contains(c) => true,
+            (Class::Space, _) if class == Class::Space => true,
+            (_, Class::RegionalIndicator) if class == Class::RegionalIndicator => self.odd_indicators,
+            (_, before) => class.sticks_to(before),
+        }
+    }
+
+    fn advance(&mut self, class: Class) {
+        let again = self.effective == Class::RegionalIndicator && self.odd_indicators;
+        self.odd_indicators = class == Class::RegionalIndicator && !again;
+        self.effective = class;
+        self.last = class;
+    }
+
+    fn saw(&mut self, alphanumeric: bool) {
+        if alphanumeric && !self.counted {
+            self.counted = true;
+            self.words += 1;
+        }
+    }
+}
