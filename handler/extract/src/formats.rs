@@ -4,16 +4,22 @@
 //! To add one: write `formats/<name>.rs` with a function of one of the shapes of [`Reader`], give it a row in
 //! [`FORMATS`], and its fields a row in [`handler_contract::metadata`].
 
+mod archive;
+mod boxes;
+mod executable;
+mod image;
+mod media;
 mod pdf;
 mod text;
 mod value;
+mod view;
 
 use std::sync::Arc;
 
 use memmap2::Mmap;
 
 use crate::child::{Input, Report, Stop};
-use crate::validate::is_textual;
+use crate::validate::{is_executable, is_textual, is_zip};
 
 /// How a format is read.
 #[derive(Clone, Copy)]
@@ -25,8 +31,27 @@ pub(crate) enum Reader {
 }
 
 /// Which types a format reads, and how.
-const FORMATS: &[(fn(&str) -> bool, Reader)] =
-    &[(|file_type| file_type == "application/pdf", Reader::Spool(pdf::read)), (is_textual, Reader::Stream(text::read))];
+const FORMATS: &[(fn(&str) -> bool, Reader)] = &[
+    (|file_type| file_type == "application/pdf", Reader::Spool(pdf::read)),
+    (|file_type| file_type == "image/svg+xml", Reader::Stream(image::read_svg)),
+    (image::reads, Reader::Spool(|bytes, report| Ok(image::read(&bytes, &mut report.metadata)?))),
+    (media::reads, Reader::Spool(|bytes, report| Ok(media::read(&bytes, &mut report.metadata)?))),
+    (is_zip, Reader::Spool(|bytes, report| Ok(archive::zip(&bytes, &mut report.metadata)?))),
+    (|file_type| file_type == "application/x-tar", Reader::Stream(archive::tar)),
+    (|file_type| file_type == "application/gzip", Reader::Stream(archive::gzip)),
+    (|file_type| file_type == "application/x-xz", Reader::Stream(archive::xz)),
+    (|file_type| file_type == "application/zstd", Reader::Stream(archive::zstd)),
+    (
+        |file_type| file_type == "application/x-7z-compressed",
+        Reader::Spool(|bytes, report| Ok(archive::seven_zip(&bytes, &mut report.metadata)?)),
+    ),
+    (
+        |file_type| file_type == "application/vnd.rar",
+        Reader::Spool(|bytes, report| Ok(archive::rar(&bytes, &mut report.metadata)?)),
+    ),
+    (is_executable, Reader::Stream(executable::read)),
+    (is_textual, Reader::Stream(text::read)),
+];
 
 /// How files of a type are read; `None` where type, size and hash are all that is recorded.
 pub(crate) fn reader(file_type: &str) -> Option<Reader> {

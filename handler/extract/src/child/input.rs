@@ -68,7 +68,7 @@ impl Input {
     }
 
     /// The first bytes.
-    pub(super) fn head(&self) -> &[u8] {
+    pub(crate) fn head(&self) -> &[u8] {
         &self.head[..self.head.len().min(HEAD)]
     }
 

@@ -1,5 +1,5 @@
-//! The boxes of the ISO base media file format (ISO 14496-12), which MP4, QuickTime, HEIF, JPEG 2000 and JPEG XL share:
-//! a length, a name, a content that may be boxes again.
+//! The boxes of the ISO base media file format (ISO 14496-12), which MP4, `QuickTime`, HEIF, JPEG 2000 and JPEG XL
+//! share: a length, a name, a content that may be boxes again.
 
 use super::view::View;
 
@@ -25,13 +25,13 @@ impl<'a> Boxes<'a> {
     }
 
     /// The first box of this name.
-    pub(crate) fn find(content: View<'a>, name: &[u8; 4]) -> Option<View<'a>> {
-        Self::of(content).find(|found| found.name == *name).map(|found| found.content)
+    pub(crate) fn find(content: View<'a>, name: [u8; 4]) -> Option<View<'a>> {
+        Self::of(content).find(|found| found.name == name).map(|found| found.content)
     }
 
     /// Follows names from box to box.
-    pub(crate) fn find_path(content: View<'a>, path: &[&[u8; 4]]) -> Option<View<'a>> {
-        path.iter().try_fold(content, |content, name| Self::find(content, name))
+    pub(crate) fn find_path(content: View<'a>, path: &[[u8; 4]]) -> Option<View<'a>> {
+        path.iter().try_fold(content, |content, name| Self::find(content, *name))
     }
 }
 

@@ -14,10 +14,12 @@ mod svg;
 mod tiff;
 mod webp;
 
-use handler_contract::{ErrorCode, Metadata};
+use handler_contract::{ErrorCode, Failure, Metadata};
 
-use super::reading::Reading;
+use super::text;
 use super::view::View;
+use crate::child::{Input, Report, Stop};
+use crate::validate::is_textual;
 
 /// No honest picture is longer than this on a side; formats with 32-bit sizes can claim anything.
 const LONGEST_SIDE: u64 = 1 << 24;
@@ -25,35 +27,40 @@ const LONGEST_SIDE: u64 = 1 << 24;
 /// A packet of XMP is a few kilobytes; more than this is not looked through.
 const LARGEST_XMP: usize = 1 << 20;
 
+/// Types of pictures that are not text. Not all have a reader.
+pub(super) fn reads(file_type: &str) -> bool {
+    file_type.starts_with("image/") && !is_textual(file_type)
+}
+
 /// Reads a picture of any format. What is no picture, or one of a format without a reader, gives nothing.
-pub(crate) fn read(bytes: &[u8]) -> Reading {
-    let mut metadata = Metadata::default();
+pub(super) fn read(bytes: &[u8], metadata: &mut Metadata) -> Result<(), Failure> {
     let Some(reader) = reader_of(bytes) else {
-        return metadata.into();
+        return Ok(());
     };
     // A reader that meets the end of the file has written down all it found before.
-    let complete = reader(bytes, &mut metadata).is_some();
+    let complete = reader(bytes, metadata).is_some();
     let (width, height) = (metadata.width, metadata.height);
     let absurd = |side: Option<u64>| side.is_some_and(|side| side > LONGEST_SIDE);
     if absurd(width) || absurd(height) {
         (metadata.width, metadata.height) = (None, None);
         let claim = format!("its header claims {} × {} pixels", width.unwrap_or(0), height.unwrap_or(0));
-        return Reading::failed(metadata, ErrorCode::Malformed, claim);
+        return Err(Failure::new(ErrorCode::Malformed, claim));
     }
     metadata.width = width.filter(|side| *side > 0);
     metadata.height = height.filter(|side| *side > 0);
     if metadata.width.is_none() && metadata.height.is_none() {
-        return Reading::failed(metadata, ErrorCode::Malformed, "its header does not say how large the picture is");
+        return Err(Failure::new(ErrorCode::Malformed, "its header does not say how large the picture is"));
     }
     if !complete {
         metadata.is_partial = Some(true);
     }
-    metadata.into()
+    Ok(())
 }
 
-/// Reads an SVG. A picture without a size is no error here: it fills whatever it is shown in.
-pub(crate) fn read_svg(bytes: &[u8]) -> Reading {
-    svg::read(bytes)
+/// Reads an SVG, as a picture and as the text that it is.
+pub(super) fn read_svg(input: &mut Input, report: &mut Report) -> Result<(), Stop> {
+    svg::describe(input.head(), &mut report.metadata);
+    text::read(input, report)
 }
 
 /// Fills in what the file says; `None` when it ends before it says all.
@@ -66,14 +73,15 @@ fn reader_of(bytes: &[u8]) -> Option<Reader> {
         [0xff, 0xd8, 0xff, ..] => jpeg::read,
         [b'G', b'I', b'F', b'8', ..] => gif::read,
         [b'R', b'I', b'F', b'F', ..] if view.has(8, b"WEBP") => webp::read,
-        [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => tiff::read,
-        // Raw formats of two makers that are TIFF but for the number that says so.
-        [b'I', b'I', b'R', b'O' | b'S', ..] | [b'I', b'I', b'U', 0, ..] | [b'M', b'M', b'O', b'R', ..] => tiff::read,
-        [0xff, 0x0a, ..] => jxl::read,
-        [0, 0, 0, 12, b'J', b'X', b'L', b' ', ..] => jxl::read,
+        // Some makers of cameras write letters, or a U, in place of the number by which TIFF is known.
+        [b'I', b'I', 42 | 43 | b'U', 0, ..]
+        | [b'M', b'M', 0, 42 | 43, ..]
+        | [b'I', b'I', b'R', b'O' | b'S', ..]
+        | [b'M', b'M', b'O', b'R', ..] => tiff::read,
+        [0xff, 0x0a, ..] | [0, 0, 0, 12, b'J', b'X', b'L', b' ', ..] => jxl::read,
         [0, 0, 0, 12, b'j', b'P', b' ' | 0x1a, ..] => flat::jp2,
         [0xff, 0x4f, 0xff, 0x51, ..] => flat::jp2_codestream,
-        [0, 0, 1 | 2, 0, ..] => flat::ico,
+        [0, 0, 1 | 2, 0, 1..=255, ..] => flat::ico,
         [b'B', b'M', ..] => flat::bmp,
         [b'8', b'B', b'P', b'S', ..] => flat::psd,
         [b'i', b'c', b'n', b's', ..] => flat::icns,
@@ -86,6 +94,8 @@ fn reader_of(bytes: &[u8]) -> Option<Reader> {
         [b'P', b'1'..=b'7' | b'F' | b'f', ..] => flat::pnm,
         [1, 0, 0, 0, ..] if view.has(40, b" EMF") => flat::emf,
         _ if view.has(4, b"ftyp") => heif::read,
+        // No signature at all, so that only what was sniffed can tell.
+        [_, 0 | 1, 1..=3 | 9..=11, ..] => flat::tga,
         _ => return None,
     };
     Some(reader)

@@ -19,10 +19,10 @@ mod ogg;
 mod riff;
 mod vorbis;
 
-use handler_contract::{ErrorCode, Metadata};
+use handler_contract::{ErrorCode, Failure, Metadata};
 
-use super::reading::Reading;
 use super::view::View;
+use crate::validate::is_textual;
 
 /// No honest recording plays longer: a year, in seconds.
 const LONGEST_DURATION: f64 = 366.0 * 86_400.0;
@@ -33,30 +33,36 @@ const MOST_CHANNELS: u64 = 256;
 /// No film is larger on a side.
 const LONGEST_SIDE: u64 = 1 << 16;
 
+/// Types of sound and film that are not text, as lists of what to play are. Not all have a reader.
+pub(super) fn reads(file_type: &str) -> bool {
+    let is_media = ["audio/", "video/"].iter().any(|top| file_type.starts_with(top)) && !is_textual(file_type);
+    is_media || matches!(file_type, "application/mp4" | "application/ogg" | "application/x-matroska" | "application/vnd.ms-asf")
+}
+
 /// Reads sound or film of any format. What is neither, or of a format without a reader, gives nothing.
-pub(crate) fn read(bytes: &[u8]) -> Reading {
-    let mut metadata = Metadata::default();
+pub(super) fn read(bytes: &[u8], metadata: &mut Metadata) -> Result<(), Failure> {
     // Tags that may lead and follow whatever format.
-    let start = id3::read_leading(bytes, &mut metadata);
+    let start = id3::read_leading(bytes, metadata);
     let sound = bytes.get(start..).unwrap_or_default();
     let complete = match reader_of(sound) {
-        Some(reader) => reader(bytes, start, &mut metadata).is_some(),
-        None if start > 0 => mpeg::read(bytes, start, &mut metadata).is_some(),
-        None => return metadata.into(),
+        Some(reader) => reader(bytes, start, metadata).is_some(),
+        // Behind tags, damage before the first frame is common.
+        None if start > 0 => mpeg::read(bytes, start, metadata).is_some(),
+        None => return Ok(()),
     };
-    ape::read_trailing(bytes, &mut metadata);
-    id3::read_trailing(bytes, &mut metadata);
-    refuse_absurd(&mut metadata);
+    ape::read_trailing(bytes, metadata);
+    id3::read_trailing(bytes, metadata);
+    refuse_absurd(metadata);
     if let Some(seconds) = metadata.duration {
         metadata.bit_rate = bit_rate(bytes.len() as u64, seconds);
     }
     if metadata.codec.is_none() && metadata.duration.is_none() && metadata.width.is_none() {
-        return Reading::failed(metadata, ErrorCode::Malformed, "neither sound nor film was found in it");
+        return Err(Failure::new(ErrorCode::Malformed, "neither sound nor film was found in it"));
     }
     if !complete {
         metadata.is_partial = Some(true);
     }
-    metadata.into()
+    Ok(())
 }
 
 /// Reads what begins at an offset, behind leading tags. `None` when the file ends before it says all.
@@ -79,6 +85,7 @@ fn reader_of(sound: &[u8]) -> Option<Reader> {
         [b't', b'B', b'a', b'K', ..] => headers::tak,
         [b'O', b'F', b'R', b' ', ..] => headers::optimfrog,
         [b'#', b'!', b'A', b'M', b'R', b'\n', ..] => headers::amr,
+        [_, _, _, _, 0x11 | 0x12, 0xaf, ..] if matches!(sound.get(14..16), Some([0 | 3, 0])) => headers::fli,
         [0x0b, 0x77, ..] => ac3::read,
         [0x30, 0x26, 0xb2, 0x75, ..] => asf::read,
         [0x1a, 0x45, 0xdf, 0xa3, ..] => matroska::read,
@@ -87,7 +94,6 @@ fn reader_of(sound: &[u8]) -> Option<Reader> {
         [0xff, second, ..] if second & 0xf6 == 0xf0 => mpeg::read_aac,
         [0xff, 0xe0..=0xff, ..] => mpeg::read,
         _ if matches!(view.slice(4, 4), Some(b"ftyp" | b"moov" | b"mdat" | b"wide" | b"free" | b"skip")) => mp4::read,
-        [_, _, _, _, 0x11 | 0x12, 0xaf, ..] => headers::fli,
         _ => return None,
     };
     Some(reader)
@@ -95,7 +101,9 @@ fn reader_of(sound: &[u8]) -> Option<Reader> {
 
 /// Numbers that no honest file has are as good as missing.
 fn refuse_absurd(metadata: &mut Metadata) {
-    metadata.duration = metadata.duration.filter(|seconds| (0.0..LONGEST_DURATION).contains(seconds));
+    // To the millisecond; more is an accident of the division.
+    let duration = metadata.duration.filter(|seconds| (0.0..LONGEST_DURATION).contains(seconds));
+    metadata.duration = duration.map(|seconds| (seconds * 1000.0).round() / 1000.0);
     metadata.sample_rate = metadata.sample_rate.filter(|rate| (1..HIGHEST_RATE).contains(rate));
     metadata.channel_count = metadata.channel_count.filter(|count| (1..MOST_CHANNELS).contains(count));
     for side in [&mut metadata.width, &mut metadata.height] {

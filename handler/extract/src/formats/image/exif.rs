@@ -3,7 +3,7 @@
 use handler_contract::Metadata;
 
 use super::tiff::{Directory, Entry, Tiff};
-use crate::formats::reading::clean_bytes;
+use crate::formats::value::clean_bytes;
 
 const IMAGE_DESCRIPTION: u16 = 0x010e;
 const MAKE: u16 = 0x010f;
@@ -23,10 +23,10 @@ const GPS_LATITUDE: u16 = 0x0002;
 
 /// Reads a block. What is damaged in it is left out: the picture is good without.
 pub(super) fn read(block: &[u8], metadata: &mut Metadata) {
-    if let Some(tiff) = Tiff::new(block) {
-        if let Some(directory) = tiff.first().and_then(|at| tiff.directory(at)) {
-            read_tiff(tiff, directory, metadata);
-        }
+    if let Some(tiff) = Tiff::new(block)
+        && let Some(directory) = tiff.first().and_then(|at| tiff.directory(at))
+    {
+        read_tiff(tiff, directory, metadata);
     }
 }
 

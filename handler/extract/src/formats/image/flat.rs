@@ -27,6 +27,13 @@ pub(super) fn ico(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
     Some(())
 }
 
+/// TGA.
+pub(super) fn tga(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
+    let view = View::little_endian(bytes);
+    set_size(metadata, view.u16(12)?, view.u16(14)?);
+    Some(())
+}
+
 /// PSD and PSB.
 pub(super) fn psd(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
     let view = View::big_endian(bytes);
@@ -53,7 +60,7 @@ pub(super) fn icns(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
         at += u64::from(len.max(8));
     }
     set_size(metadata, largest, largest);
-    Some(())
+    (at >= view.len()).then_some(())
 }
 
 /// QOI.
@@ -163,7 +170,7 @@ pub(super) fn emf(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
 
 /// JPEG 2000 in its container.
 pub(super) fn jp2(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
-    let header = Boxes::find_path(View::big_endian(bytes), &[b"jp2h", b"ihdr"])?;
+    let header = Boxes::find_path(View::big_endian(bytes), &[*b"jp2h", *b"ihdr"])?;
     set_size(metadata, header.u32(4)?, header.u32(0)?);
     Some(())
 }

@@ -1,4 +1,4 @@
-//! GIF (CompuServe 89a): a walk over the blocks; pictures are counted, not unpacked.
+//! GIF (`CompuServe` 89a): a walk over the blocks; pictures are counted, not unpacked.
 
 use handler_contract::Metadata;
 

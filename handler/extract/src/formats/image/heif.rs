@@ -14,13 +14,13 @@ const MOST_ITEMS: usize = 16;
 
 pub(super) fn read(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
     let file = View::big_endian(bytes);
-    let meta = match Boxes::find(file, b"meta") {
+    let meta = match Boxes::find(file, *b"meta") {
         Some(meta) => meta.from(FULL_BOX)?,
         None => return read_sequence(file, metadata),
     };
-    let primary = Boxes::find(meta, b"pitm").and_then(|pitm| item_id(pitm, FULL_BOX, pitm.u8(0)? > 0));
-    let properties = Boxes::find(meta, b"iprp")?;
-    let container = Boxes::find(properties, b"ipco")?;
+    let primary = Boxes::find(meta, *b"pitm").and_then(|pitm| item_id(pitm, FULL_BOX, pitm.u8(0)? > 0));
+    let properties = Boxes::find(meta, *b"iprp")?;
+    let container = Boxes::find(properties, *b"ipco")?;
 
     metadata.has_gps = Some(false);
     read_items(file, meta, metadata);
@@ -48,7 +48,7 @@ pub(super) fn read(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
 
 /// A file that has nothing but a film in it.
 fn read_sequence(file: View, metadata: &mut Metadata) -> Option<()> {
-    let header = Boxes::find_path(file, &[b"moov", b"trak", b"tkhd"])?;
+    let header = Boxes::find_path(file, &[*b"moov", *b"trak", *b"tkhd"])?;
     let at = header.len().checked_sub(8)?;
     set_size(metadata, header.u32(at)? >> 16, header.u32(at + 4)? >> 16);
     Some(())
@@ -61,10 +61,10 @@ fn orientation(rotation: u8, mirror: Option<u8>) -> u64 {
         (0, None) => 1,
         (0, Some(1)) | (2, Some(0)) => 2,
         (2, None) => 3,
-        (0, Some(_)) | (2, Some(_)) => 4,
+        (0 | 2, Some(_)) => 4,
         (1, Some(0)) | (3, Some(1)) => 5,
         (3, None) => 6,
-        (1, Some(_)) | (3, Some(_)) => 7,
+        (1 | 3, Some(_)) => 7,
         (_, _) => 8,
     }
 }
@@ -76,7 +76,7 @@ fn item_id(view: View, at: u64, wide: bool) -> Option<u32> {
 
 /// The properties of an item, as places in the container, counted from 1. They are at most 255: their number is a byte.
 fn associations(properties: View, item: u32) -> Option<Vec<u16>> {
-    let ipma = Boxes::find(properties, b"ipma")?;
+    let ipma = Boxes::find(properties, *b"ipma")?;
     let (wide_ids, wide_indices) = (ipma.u8(0)? > 0, ipma.u8(3)? & 1 == 1);
     let mut at = FULL_BOX + 4;
     for _ in 0..ipma.u32(FULL_BOX)? {
@@ -99,7 +99,7 @@ fn associations(properties: View, item: u32) -> Option<Vec<u16>> {
 
 /// Reads Exif and XMP, which are items beside the picture.
 fn read_items(file: View, meta: View, metadata: &mut Metadata) -> Option<()> {
-    let infos = Boxes::find(meta, b"iinf")?;
+    let infos = Boxes::find(meta, *b"iinf")?;
     let entries = infos.from(if infos.u8(0)? == 0 { 6 } else { 8 })?;
     let mut looked_up = 0;
     for info in Boxes::of(entries).filter(|info| info.name == *b"infe") {
@@ -134,7 +134,7 @@ fn read_items(file: View, meta: View, metadata: &mut Metadata) -> Option<()> {
 
 /// The first extent of an item that stands in the file itself.
 fn item_data<'a>(file: View<'a>, meta: View<'a>, item: u32) -> Option<View<'a>> {
-    let iloc = Boxes::find(meta, b"iloc")?;
+    let iloc = Boxes::find(meta, *b"iloc")?;
     let version = iloc.u8(0)?;
     let sizes = iloc.u16(FULL_BOX)?;
     let (offset_size, length_size) = (u64::from(sizes >> 12), u64::from(sizes >> 8 & 15));
@@ -156,7 +156,7 @@ fn item_data<'a>(file: View<'a>, meta: View<'a>, item: u32) -> Option<View<'a>> 
             let from = base.checked_add(offset)?;
             return match method {
                 0 => file.part(from, len),
-                1 => Boxes::find(meta, b"idat")?.part(from, len),
+                1 => Boxes::find(meta, *b"idat")?.part(from, len),
                 _ => None,
             };
         }

@@ -3,7 +3,7 @@
 use handler_contract::Metadata;
 
 use super::{exif, set_frames, set_size, xmp_has_gps};
-use crate::formats::reading::clean_bytes;
+use crate::formats::value::clean_bytes;
 use crate::formats::view::View;
 
 /// Length, name and checksum of a chunk.

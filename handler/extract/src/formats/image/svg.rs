@@ -1,21 +1,18 @@
 //! SVG: size, title and description, out of the start of the tree.
 
-use handler_contract::{ErrorCode, Metadata};
+use handler_contract::Metadata;
 use quick_xml::Reader;
 use quick_xml::encoding::DecodingReader;
 use quick_xml::escape::resolve_xml_entity;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
 use super::LONGEST_SIDE;
-use crate::formats::reading::{Reading, clean};
+use crate::formats::value::clean;
 
-/// Size, title and description stand before the drawing; more than this is not looked at, so that no element, however
-/// long, fills the memory.
-const HEAD: usize = 1 << 20;
-
-pub(super) fn read(bytes: &[u8]) -> Reading {
-    let mut metadata = Metadata::default();
-    let mut reader = Reader::from_reader(DecodingReader::new(&bytes[..bytes.len().min(HEAD)]));
+/// Reads the head of a picture. Its size, title and description stand before the drawing; without a size, it fills
+/// whatever it is shown in.
+pub(super) fn describe(head: &[u8], metadata: &mut Metadata) {
+    let mut reader = Reader::from_reader(DecodingReader::new(head));
     let mut buffer = Vec::new();
     let mut depth = 0_u64;
     let (mut title, mut description) = (String::new(), String::new());
@@ -27,7 +24,7 @@ pub(super) fn read(bytes: &[u8]) -> Reading {
                 if element.local_name().as_ref() != "svg" {
                     break;
                 }
-                set_size(&element, &mut metadata);
+                set_size(&element, metadata);
                 depth = 1;
                 continue;
             }
@@ -51,11 +48,9 @@ pub(super) fn read(bytes: &[u8]) -> Reading {
             Ok(Event::Text(text)) => text.xml10_content().into_owned(),
             Ok(Event::CData(text)) => text.xml10_content().into_owned(),
             Ok(Event::GeneralRef(reference)) => resolve(&reference),
-            Ok(Event::Eof) => break,
-            Ok(_) => continue,
             // The head of a larger file ends anywhere.
-            Err(_) if depth > 0 => break,
-            Err(error) => return Reading::failed(metadata, ErrorCode::Malformed, format!("it is no XML: {error}")),
+            Ok(Event::Eof) | Err(_) => break,
+            Ok(_) => continue,
         };
         match inside {
             Inside::Title => title.push_str(&text),
@@ -65,7 +60,6 @@ pub(super) fn read(bytes: &[u8]) -> Reading {
     }
     metadata.title = clean(&title);
     metadata.description = clean(&description);
-    metadata.into()
 }
 
 /// Whose text is being read.

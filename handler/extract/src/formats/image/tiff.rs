@@ -1,4 +1,4 @@
-//! TIFF 6, BigTIFF, and the raw formats made of them: the chain of directories, one a page, anywhere in the file.
+//! TIFF 6, `BigTIFF`, and the raw formats made of them: the chain of directories, one a page, anywhere in the file.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use crate::formats::view::View;
 
 /// More pages than this are not counted. The directories of an honest file of so many would fill 20 MB.
 const MOST_PAGES: usize = 100_000;
-/// More entries than this no directory has: their number is 16 bits wide in TIFF, and BigTIFF's is bounded likewise.
+/// More entries than this no directory has: their number is 16 bits wide in TIFF, and `BigTIFF`'s is bounded likewise.
 const MOST_ENTRIES: u64 = 65_535;
 /// The tags looked for stand among the first of a directory: they are sorted, and few are smaller.
 const MOST_SMALL_TAGS: usize = 256;
@@ -46,7 +46,7 @@ pub(super) struct Directory {
 }
 
 impl<'a> Tiff<'a> {
-    /// Reads the header. The number after the byte order is 42 or, in BigTIFF, 43; some cameras write others.
+    /// Reads the header. The number after the byte order is 42 or, in `BigTIFF`, 43; some cameras write others.
     pub(super) fn new(bytes: &'a [u8]) -> Option<Self> {
         let view = match bytes.get(..2)? {
             b"II" => View::little_endian(bytes),
@@ -87,22 +87,22 @@ impl<'a> Tiff<'a> {
 
     fn entry(self, at: u64) -> Option<Entry<'a>> {
         let (tag, kind) = (self.view.u16(at)?, self.view.u16(at + 2)?);
-        let (count, value_at, inline) = if self.big {
+        let (count, field, inline) = if self.big {
             (self.view.u64(at + 4)?, at + 12, 8)
         } else {
             (self.view.u32(at + 4)?.into(), at + 8, 4)
         };
         let len = count.saturating_mul(size_of_kind(kind));
-        let values_at = if len <= inline {
-            value_at
+        let from = if len <= inline {
+            field
         } else if self.big {
-            self.view.u64(value_at)?
+            self.view.u64(field)?
         } else {
-            self.view.u32(value_at)?.into()
+            self.view.u32(field)?.into()
         };
-        let available = len.min(self.view.len().saturating_sub(values_at));
+        let available = len.min(self.view.len().saturating_sub(from));
         // Values outside of the file are no values, but other entries may still be good.
-        let values = self.view.part(values_at, available).or_else(|| self.view.part(0, 0))?;
+        let values = self.view.part(from, available).or_else(|| self.view.part(0, 0))?;
         Some(Entry { tag, kind, count, values })
     }
 }

@@ -3,7 +3,7 @@
 use handler_contract::Metadata;
 
 use super::{id3, set_sound};
-use crate::formats::reading::clean_bytes;
+use crate::formats::value::clean_bytes;
 use crate::formats::view::View;
 
 pub(super) fn read(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Option<()> {
@@ -33,12 +33,14 @@ pub(super) fn read(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Optio
 fn common(chunk: View, is_compressed: bool, metadata: &mut Metadata) -> Option<()> {
     let (channels, frames) = (chunk.u16(0)?, chunk.u32(2)?);
     let codec = match if is_compressed { chunk.name(18) } else { None } {
-        None | Some([b'N', b'O', b'N', b'E'] | [b's', b'o', b'w', b't'] | [b't', b'w', b'o', b's']) => "pcm",
-        Some([b'f' | b'F', b'l' | b'L', ..]) => "pcm",
-        Some([b'a' | b'A', b'l' | b'L', b'a' | b'A', b'w' | b'W']) => "alaw",
-        Some([b'u' | b'U', b'l' | b'L', b'a' | b'A', b'w' | b'W']) => "mulaw",
-        Some([b'i', b'm', b'a', b'4']) => "adpcm",
-        Some(_) => "unknown",
+        None => "pcm",
+        Some(name) => match name.to_ascii_lowercase().as_slice() {
+            b"none" | b"sowt" | b"twos" | b"fl32" | b"fl64" | b"in24" | b"in32" => "pcm",
+            b"alaw" => "alaw",
+            b"ulaw" => "mulaw",
+            b"ima4" => "adpcm",
+            _ => "unknown",
+        },
     };
     let rate = extended(chunk, 8)?;
     set_sound(metadata, codec, rate, channels);

@@ -3,7 +3,7 @@
 use handler_contract::Metadata;
 
 use super::{date, track_number};
-use crate::formats::reading::clean_bytes;
+use crate::formats::value::clean_bytes;
 use crate::formats::view::View;
 
 const FOOTER: u64 = 32;
@@ -31,7 +31,7 @@ fn read_items(view: View, footer: u64, metadata: &mut Metadata) -> Option<()> {
         let name = &name[..name.iter().position(|b| *b == 0)?];
         let value_at = at + 8 + name.len() as u64 + 1;
         // Bits 1 and 2: text, bytes, or a reference.
-        if flags >> 1 & 3 == 0 {
+        if flags & 0b110 == 0 {
             set(name, view.slice_up_to(value_at, len), metadata);
         }
         at = value_at + len;

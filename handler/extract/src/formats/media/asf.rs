@@ -3,7 +3,7 @@
 use handler_contract::Metadata;
 
 use super::{add_codec, date, riff, seconds, track_number};
-use crate::formats::reading::clean;
+use crate::formats::value::clean;
 use crate::formats::view::View;
 
 const FILE_PROPERTIES: [u8; 16] = *b"\xa1\xdc\xab\x8c\x47\xa9\xcf\x11\x8e\xe4\0\xc0\x0c\x20\x53\x65";

@@ -14,7 +14,8 @@ pub(super) fn read(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Optio
     loop {
         let (kind, len) = (view.u8(at)?, u64::from(view.u24(at + 1)?));
         match kind & 0x7f {
-            STREAM_INFO => read_stream_info(view, at + 4, metadata)?,
+            // Only the first: behind a length that lies, anything may look like one.
+            STREAM_INFO if metadata.codec.is_none() => read_stream_info(view, at + 4, metadata)?,
             // Some programs write a length here that is too short; the comments have lengths of their own.
             VORBIS_COMMENT => vorbis::read_comments(&bytes[usize::try_from(at + 4).ok()?..], metadata),
             _ => {}

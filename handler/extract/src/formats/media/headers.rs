@@ -208,7 +208,7 @@ pub(super) fn amr(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Option
         frames += 1;
     }
     metadata.duration = seconds(frames, 50);
-    Some(())
+    (at == bytes.len()).then_some(())
 }
 
 /// FLI and FLC: pictures at a pace given in ticks of a 70th of a second, or in milliseconds.

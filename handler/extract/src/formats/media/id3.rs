@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use handler_contract::Metadata;
 
 use super::{date, track_number};
-use crate::formats::reading::{clean, clean_bytes};
+use crate::formats::value::{clean, clean_bytes};
 use crate::formats::view::View;
 
 const HEADER: u64 = 10;
@@ -50,7 +50,8 @@ pub(super) fn read(bytes: &[u8], metadata: &mut Metadata) {
     let body = if flags & 0x80 != 0 && version < 4 { without_unsynchronisation(body) } else { body.into() };
     let view = View::big_endian(&body);
     let mut at = 0;
-    if flags & 0x40 != 0 {
+    // Some programs set the mark of an extended header and write none.
+    if flags & 0x40 != 0 && !view.slice(0, 4).is_some_and(is_name) {
         let size = view.u32(0).unwrap_or(0);
         at = match version {
             3 => u64::from(size) + 4,
@@ -75,6 +76,10 @@ fn without_unsynchronisation(bytes: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(kept.collect())
 }
 
+fn is_name(name: &[u8]) -> bool {
+    name.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+}
+
 struct Frame<'a> {
     name: [u8; 4],
     content: Cow<'a, [u8]>,
@@ -83,7 +88,6 @@ struct Frame<'a> {
 
 impl<'a> Frame<'a> {
     fn at(view: View<'a>, at: u64, version: u8) -> Option<Self> {
-        let is_name = |name: &[u8]| name.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
         if version < 3 {
             let (name, len) = (view.slice(at, 3)?, u64::from(view.u24(at + 3)?));
             let content = view.slice_up_to(at + 6, len).into();
@@ -93,7 +97,7 @@ impl<'a> Frame<'a> {
         if !is_name(&name) {
             return None;
         }
-        let len = if version == 3 { size } else { size_2_4(view, at, size, is_name) };
+        let len = if version == 3 { size } else { size_2_4(view, at, size) };
         let end = at + HEADER + u64::from(len);
         let mut content = view.slice_up_to(at + HEADER, len.into());
         let (packed, unsynchronised, has_length) = if version == 3 {
@@ -115,7 +119,7 @@ impl<'a> Frame<'a> {
 
 /// The size of a frame of version 2.4 is written with seven bits a byte, but a widespread program writes it with
 /// eight: right is what another frame, padding or the end follows.
-fn size_2_4(view: View, at: u64, size: u32, is_name: impl Fn(&[u8]) -> bool) -> u32 {
+fn size_2_4(view: View, at: u64, size: u32) -> u32 {
     let fits = |len: u32| {
         let next = at + HEADER + u64::from(len);
         next >= view.len() || view.name(next).is_none_or(|name| name == [0; 4] || is_name(&name))

@@ -3,7 +3,7 @@
 use handler_contract::{Metadata, Timestamp};
 
 use super::{add_codec, date, track_number};
-use crate::formats::reading::clean_bytes;
+use crate::formats::value::clean_bytes;
 use crate::formats::view::View;
 
 const SEGMENT: u64 = 0x1853_8067;

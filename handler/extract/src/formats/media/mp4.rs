@@ -1,10 +1,10 @@
-//! MP4, QuickTime and 3GP (ISO 14496-12, -14): the movie header, the tracks, and the tags of iTunes and QuickTime.
+//! MP4, `QuickTime` and 3GP (ISO 14496-12, -14): the movie header, the tracks, and the tags of `iTunes` and `QuickTime`.
 
 use handler_contract::{Metadata, Timestamp};
 
 use super::{add_codec, date, seconds};
 use crate::formats::boxes::Boxes;
-use crate::formats::reading::clean_bytes;
+use crate::formats::value::clean_bytes;
 use crate::formats::view::View;
 
 /// More tracks than this are not read.
@@ -33,7 +33,7 @@ pub(super) fn read(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Optio
             _ => {}
         }
     }
-    let header = Boxes::find(movie, b"mvhd");
+    let header = Boxes::find(movie, *b"mvhd");
     let (created, whole) = header.and_then(movie_header).unwrap_or_default();
     if let Some(track) = &picture {
         add_codec(metadata, &codec(track.format));
@@ -52,7 +52,7 @@ pub(super) fn read(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Optio
     };
     metadata.duration = metadata.duration.filter(|seconds| *seconds > 0.0).or_else(|| {
         // In pieces, as it is streamed: the length of all of them may stand apart.
-        let all = Boxes::find_path(movie, &[b"mvex", b"mehd"])?;
+        let all = Boxes::find_path(movie, &[*b"mvex", *b"mehd"])?;
         let duration = if all.u8(0)? == 0 { all.u32(4)?.into() } else { all.u64(4)? };
         seconds(duration, timescale(header?)?)
     });
@@ -96,14 +96,14 @@ struct Track {
 
 impl Track {
     fn read(track: View) -> Option<Self> {
-        let media = Boxes::find(track, b"mdia")?;
-        let mut read = Self { handler: Boxes::find(media, b"hdlr")?.name(8)?, ..Self::default() };
-        read.duration = Boxes::find(media, b"mdhd").and_then(duration);
-        if let Some(header) = Boxes::find(track, b"tkhd") {
+        let media = Boxes::find(track, *b"mdia")?;
+        let mut read = Self { handler: Boxes::find(media, *b"hdlr")?.name(8)?, ..Self::default() };
+        read.duration = Boxes::find(media, *b"mdhd").and_then(duration);
+        if let Some(header) = Boxes::find(track, *b"tkhd") {
             let at = header.len().checked_sub(8)?;
             read.shown = ((header.u32(at)? >> 16).into(), (header.u32(at + 4)? >> 16).into());
         }
-        let descriptions = Boxes::find_path(media, &[b"minf", b"stbl", b"stsd"])?;
+        let descriptions = Boxes::find_path(media, &[*b"minf", *b"stbl", *b"stsd"])?;
         if let Some(entry) = Boxes::of(descriptions.from(8)?).next() {
             read.format = entry.name;
             match &read.handler {
@@ -125,12 +125,12 @@ impl Track {
             _ => 28,
         };
         let inner = entry.from(boxes)?;
-        let settings = Boxes::find(inner, b"esds").or_else(|| Boxes::find_path(inner, &[b"wave", b"esds"]));
+        let settings = Boxes::find(inner, *b"esds").or_else(|| Boxes::find_path(inner, &[*b"wave", *b"esds"]));
         if let Some((rate, channels)) = settings.and_then(aac_settings) {
             (self.rate, self.channels) = (rate, channels);
         }
         // ALAC's own settings are right where the fields above have no room.
-        if let (b"alac", Some(settings)) = (&self.format, Boxes::find(inner, b"alac")) {
+        if let (b"alac", Some(settings)) = (&self.format, Boxes::find(inner, *b"alac")) {
             (self.channels, self.rate) = (settings.u8(13)?.into(), settings.u32(24)?.into());
         }
         Some(())
@@ -196,16 +196,16 @@ fn codec(format: [u8; 4]) -> String {
 }
 
 fn tags(movie: View, metadata: &mut Metadata) {
-    let Some(user) = Boxes::find(movie, b"udta") else {
-        if let Some(meta) = Boxes::find(movie, b"meta") {
+    let Some(user) = Boxes::find(movie, *b"udta") else {
+        if let Some(meta) = Boxes::find(movie, *b"meta") {
             named_tags(meta, metadata);
         }
         return;
     };
-    if let Some(list) = Boxes::find(user, b"meta").and_then(|meta| Boxes::find(meta_content(meta)?, b"ilst")) {
+    if let Some(list) = Boxes::find(user, *b"meta").and_then(|meta| Boxes::find(meta_content(meta)?, *b"ilst")) {
         itunes_tags(list, metadata);
     }
-    if let Some(meta) = Boxes::find(movie, b"meta") {
+    if let Some(meta) = Boxes::find(movie, *b"meta") {
         named_tags(meta, metadata);
     }
     // QuickTime's old texts: a length, a language, the text.
@@ -215,14 +215,14 @@ fn tags(movie: View, metadata: &mut Metadata) {
     }
 }
 
-/// `meta` is a full box in MP4, and a plain one in QuickTime.
+/// `meta` is a full box in MP4, and a plain one in `QuickTime`.
 fn meta_content(meta: View<'_>) -> Option<View<'_>> {
     if meta.has(4, b"hdlr") { Some(meta) } else { meta.from(4) }
 }
 
 fn itunes_tags(list: View, metadata: &mut Metadata) {
     for tag in Boxes::of(list).take(MOST_TAGS) {
-        let Some(data) = Boxes::find(tag.content, b"data").and_then(|data| data.from(8)) else { continue };
+        let Some(data) = Boxes::find(tag.content, *b"data").and_then(|data| data.from(8)) else { continue };
         match &tag.name {
             b"trkn" => metadata.track_number = data.u16(2).map(u64::from).filter(|number| *number > 0),
             // The number of ID3's genre, plus one.
@@ -254,12 +254,12 @@ fn set(name: [u8; 4], text: impl Fn() -> Option<String>, metadata: &mut Metadata
 /// What cameras of later years write: names in one box, values by their numbers in another.
 fn named_tags(meta: View, metadata: &mut Metadata) -> Option<()> {
     let content = meta_content(meta)?;
-    let names = Boxes::find(content, b"keys")?.from(8)?;
-    let list = Boxes::find(content, b"ilst")?;
+    let names = Boxes::find(content, *b"keys")?.from(8)?;
+    let list = Boxes::find(content, *b"ilst")?;
     let names: Vec<&[u8]> = Boxes::of(names).take(MOST_TAGS).map(|name| name.content.bytes()).collect();
     for tag in Boxes::of(list).take(MOST_TAGS) {
         let index = usize::try_from(u32::from_be_bytes(tag.name).checked_sub(1)?).ok()?;
-        let Some(data) = Boxes::find(tag.content, b"data").and_then(|data| data.from(8)) else { continue };
+        let Some(data) = Boxes::find(tag.content, *b"data").and_then(|data| data.from(8)) else { continue };
         let text = || clean_bytes(data.bytes());
         match names.get(index).copied().unwrap_or_default() {
             b"com.apple.quicktime.make" => metadata.camera_make = text(),

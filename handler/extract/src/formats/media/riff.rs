@@ -3,7 +3,7 @@
 use handler_contract::Metadata;
 
 use super::{add_codec, date, id3, seconds, set_sound, track_number};
-use crate::formats::reading::clean_bytes;
+use crate::formats::value::clean_bytes;
 use crate::formats::view::View;
 
 /// The chunks of a list, as far as the file goes.
@@ -140,12 +140,12 @@ fn avi_headers(headers: View, metadata: &mut Metadata) {
 }
 
 fn avi_stream(stream: View, metadata: &mut Metadata) {
-    let mut kind = None;
+    let mut kind: Option<[u8; 4]> = None;
     for (name, chunk) in chunks(stream) {
         match (&name, &kind) {
             (b"strh", _) => kind = chunk.name(0),
-            (b"strf", Some(kind)) if kind == b"vids" => add_codec(metadata, video_codec(chunk.name(16))),
-            (b"strf", Some(kind)) if kind == b"auds" => {
+            (b"strf", Some([b'v', b'i', b'd', b's'])) => add_codec(metadata, video_codec(chunk.name(16))),
+            (b"strf", Some([b'a', b'u', b'd', b's'])) => {
                 wave_format(chunk, metadata);
             }
             _ => {}
@@ -166,8 +166,8 @@ pub(super) fn video_codec(name: Option<[u8; 4]>) -> &'static str {
         Some(b"VP90") => "vp9",
         Some(b"AV01") => "av1",
         Some(b"CVID") => "cinepak",
-        Some(b"MRLE") => "rle",
         Some([0, 0, 0, 0]) => "raw",
+        Some([1 | 2, 0, 0, 0] | b"MRLE") => "rle",
         _ => "unknown",
     }
 }

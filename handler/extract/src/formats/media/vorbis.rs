@@ -3,7 +3,7 @@
 use handler_contract::Metadata;
 
 use super::{date, track_number};
-use crate::formats::reading::clean_bytes;
+use crate::formats::value::clean_bytes;
 use crate::formats::view::View;
 
 /// Reads comments up to the first whose length lies.
