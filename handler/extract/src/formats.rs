@@ -27,33 +27,35 @@ pub(crate) enum Reader {
     /// In order and once, in constant memory whatever the size.
     Stream(fn(&mut Input, &mut Report) -> Result<(), Stop>),
     /// In any order, from the temporary file.
-    Spool(fn(Arc<Mmap>, &mut Report) -> Result<(), Stop>),
+    Spool(fn(&Arc<Mmap>, &mut Report) -> Result<(), Stop>),
 }
 
-/// Which types a format reads, and how.
-const FORMATS: &[(fn(&str) -> bool, Reader)] = &[
-    (|file_type| file_type == "application/pdf", Reader::Spool(pdf::read)),
-    (|file_type| file_type == "image/svg+xml", Reader::Stream(image::read_svg)),
-    (image::reads, Reader::Spool(|bytes, report| Ok(image::read(&bytes, &mut report.metadata)?))),
-    (media::reads, Reader::Spool(|bytes, report| Ok(media::read(&bytes, &mut report.metadata)?))),
-    (is_zip, Reader::Spool(|bytes, report| Ok(archive::zip(&bytes, &mut report.metadata)?))),
-    (|file_type| file_type == "application/x-tar", Reader::Stream(archive::tar)),
-    (|file_type| file_type == "application/gzip", Reader::Stream(archive::gzip)),
-    (|file_type| file_type == "application/x-xz", Reader::Stream(archive::xz)),
-    (|file_type| file_type == "application/zstd", Reader::Stream(archive::zstd)),
-    (
-        |file_type| file_type == "application/x-7z-compressed",
-        Reader::Spool(|bytes, report| Ok(archive::seven_zip(&bytes, &mut report.metadata)?)),
-    ),
-    (
-        |file_type| file_type == "application/vnd.rar",
-        Reader::Spool(|bytes, report| Ok(archive::rar(&bytes, &mut report.metadata)?)),
-    ),
-    (is_executable, Reader::Stream(executable::read)),
-    (is_textual, Reader::Stream(text::read)),
+/// A row of the table.
+struct Format {
+    /// Whether files of a type are of this format.
+    has: fn(&str) -> bool,
+    reader: Reader,
+}
+
+/// Which types a format reads, and how. The first row that fits serves.
+const FORMATS: &[Format] = &[
+    Format { has: |file_type| file_type == "application/pdf", reader: Reader::Spool(pdf::read) },
+    Format { has: |file_type| file_type == "image/svg+xml", reader: Reader::Stream(image::read_svg) },
+    Format { has: image::is_postscript, reader: Reader::Stream(image::read_postscript) },
+    Format { has: image::reads, reader: Reader::Spool(image::read) },
+    Format { has: media::reads, reader: Reader::Spool(media::read) },
+    Format { has: is_zip, reader: Reader::Spool(archive::zip) },
+    Format { has: |file_type| file_type == "application/x-tar", reader: Reader::Stream(archive::tar) },
+    Format { has: |file_type| file_type == "application/gzip", reader: Reader::Stream(archive::gzip) },
+    Format { has: |file_type| file_type == "application/x-xz", reader: Reader::Stream(archive::xz) },
+    Format { has: |file_type| file_type == "application/zstd", reader: Reader::Stream(archive::zstd) },
+    Format { has: |file_type| file_type == "application/x-7z-compressed", reader: Reader::Spool(archive::seven_zip) },
+    Format { has: |file_type| file_type == "application/vnd.rar", reader: Reader::Spool(archive::rar) },
+    Format { has: is_textual, reader: Reader::Stream(text::read) },
+    Format { has: is_executable, reader: Reader::Stream(executable::read) },
 ];
 
 /// How files of a type are read; `None` where type, size and hash are all that is recorded.
 pub(crate) fn reader(file_type: &str) -> Option<Reader> {
-    FORMATS.iter().find(|(reads, _)| reads(file_type)).map(|(_, reader)| *reader)
+    FORMATS.iter().find(|format| (format.has)(file_type)).map(|format| format.reader)
 }

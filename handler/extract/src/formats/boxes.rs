@@ -63,7 +63,8 @@ mod tests {
     #[test]
     fn boxes_follow_their_lengths_and_end_with_the_file() {
         let bytes = b"\0\0\0\x0aabcd12\0\0\0\x01long\0\0\0\0\0\0\0\x12\x33\x34\0\0\0\0last5";
-        let found: Vec<_> = Boxes::of(View::big_endian(bytes)).map(|b| (b.name, b.content.bytes(), b.is_whole)).collect();
+        let found: Vec<_> =
+            Boxes::of(View::big_endian(bytes)).map(|b| (b.name, b.content.bytes(), b.is_whole)).collect();
         assert_eq!(
             found,
             [(*b"abcd", &b"12"[..], true), (*b"long", &b"\x33\x34"[..], true), (*b"last", &b"5"[..], true)]

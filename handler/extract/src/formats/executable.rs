@@ -29,27 +29,30 @@ fn describe(head: &[u8], metadata: &mut Metadata) {
 /// The numbers of the System V ABI and its processor supplements.
 fn elf(head: &[u8]) -> Option<String> {
     let view = if head.get(5)? == &2 { View::big_endian(head) } else { View::little_endian(head) };
-    Some(named(view.u16(18)?, &[
-        (2, "SPARC"),
-        (3, "x86"),
-        (4, "68000"),
-        (8, "MIPS"),
-        (15, "PA-RISC"),
-        (20, "PowerPC"),
-        (21, "PowerPC 64"),
-        (22, "S/390"),
-        (40, "ARM"),
-        (42, "SuperH"),
-        (43, "SPARC V9"),
-        (50, "Itanium"),
-        (62, "x86-64"),
-        (83, "AVR"),
-        (164, "Hexagon"),
-        (183, "AArch64"),
-        (243, "RISC-V"),
-        (247, "BPF"),
-        (258, "LoongArch"),
-    ]))
+    Some(named(
+        view.u16(18)?,
+        &[
+            (2, "SPARC"),
+            (3, "x86"),
+            (4, "68000"),
+            (8, "MIPS"),
+            (15, "PA-RISC"),
+            (20, "PowerPC"),
+            (21, "PowerPC 64"),
+            (22, "S/390"),
+            (40, "ARM"),
+            (42, "SuperH"),
+            (43, "SPARC V9"),
+            (50, "Itanium"),
+            (62, "x86-64"),
+            (83, "AVR"),
+            (164, "Hexagon"),
+            (183, "AArch64"),
+            (243, "RISC-V"),
+            (247, "BPF"),
+            (258, "LoongArch"),
+        ],
+    ))
 }
 
 /// The numbers of Microsoft's PE format.
@@ -59,21 +62,24 @@ fn portable_executable(head: &[u8]) -> Option<String> {
     if !view.has(at, b"PE\0\0") {
         return None;
     }
-    Some(named(view.u16(at + 4)?, &[
-        (0x014c, "x86"),
-        (0x0166, "MIPS"),
-        (0x01c0, "ARM"),
-        (0x01c2, "ARM"),
-        (0x01c4, "ARM"),
-        (0x01f0, "PowerPC"),
-        (0x0200, "Itanium"),
-        (0x0ebc, "EFI byte code"),
-        (0x5032, "RISC-V"),
-        (0x5064, "RISC-V"),
-        (0x6264, "LoongArch"),
-        (0x8664, "x86-64"),
-        (0xaa64, "AArch64"),
-    ]))
+    Some(named(
+        view.u16(at + 4)?,
+        &[
+            (0x014c, "x86"),
+            (0x0166, "MIPS"),
+            (0x01c0, "ARM"),
+            (0x01c2, "ARM"),
+            (0x01c4, "ARM"),
+            (0x01f0, "PowerPC"),
+            (0x0200, "Itanium"),
+            (0x0ebc, "EFI byte code"),
+            (0x5032, "RISC-V"),
+            (0x5064, "RISC-V"),
+            (0x6264, "LoongArch"),
+            (0x8664, "x86-64"),
+            (0xaa64, "AArch64"),
+        ],
+    ))
 }
 
 fn named(number: u16, names: &[(u16, &str)]) -> String {

@@ -10,11 +10,15 @@ mod heif;
 mod jpeg;
 mod jxl;
 mod png;
+mod postscript;
 mod svg;
 mod tiff;
 mod webp;
 
+use std::sync::Arc;
+
 use handler_contract::{ErrorCode, Failure, Metadata};
+use memmap2::Mmap;
 
 use super::text;
 use super::view::View;
@@ -32,8 +36,13 @@ pub(super) fn reads(file_type: &str) -> bool {
     file_type.starts_with("image/") && !is_textual(file_type)
 }
 
-/// Reads a picture of any format. What is no picture, or one of a format without a reader, gives nothing.
-pub(super) fn read(bytes: &[u8], metadata: &mut Metadata) -> Result<(), Failure> {
+/// Reads a picture of any format.
+pub(super) fn read(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
+    Ok(describe(bytes, &mut report.metadata)?)
+}
+
+/// What is no picture, or one of a format without a reader, gives nothing.
+fn describe(bytes: &[u8], metadata: &mut Metadata) -> Result<(), Failure> {
     let Some(reader) = reader_of(bytes) else {
         return Ok(());
     };
@@ -61,6 +70,17 @@ pub(super) fn read(bytes: &[u8], metadata: &mut Metadata) -> Result<(), Failure>
 pub(super) fn read_svg(input: &mut Input, report: &mut Report) -> Result<(), Stop> {
     svg::describe(input.head(), &mut report.metadata);
     text::read(input, report)
+}
+
+/// Types of `PostScript`.
+pub(super) fn is_postscript(file_type: &str) -> bool {
+    matches!(file_type, "application/postscript" | "image/x-eps")
+}
+
+/// Reads `PostScript`, of which the head describes the page.
+pub(super) fn read_postscript(input: &mut Input, report: &mut Report) -> Result<(), Stop> {
+    postscript::describe(input.head(), &mut report.metadata);
+    input.stream(|_| ())
 }
 
 /// Fills in what the file says; `None` when it ends before it says all.
@@ -116,4 +136,3 @@ fn xmp_has_gps(packet: &[u8]) -> bool {
     const NAME: &[u8] = b"GPSLatitude";
     packet[..packet.len().min(LARGEST_XMP)].windows(NAME.len()).any(|window| window == NAME)
 }
-

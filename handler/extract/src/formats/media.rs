@@ -19,9 +19,13 @@ mod ogg;
 mod riff;
 mod vorbis;
 
+use std::sync::Arc;
+
 use handler_contract::{ErrorCode, Failure, Metadata};
+use memmap2::Mmap;
 
 use super::view::View;
+use crate::child::{Report, Stop};
 use crate::validate::is_textual;
 
 /// No honest recording plays longer: a year, in seconds.
@@ -36,11 +40,20 @@ const LONGEST_SIDE: u64 = 1 << 16;
 /// Types of sound and film that are not text, as lists of what to play are. Not all have a reader.
 pub(super) fn reads(file_type: &str) -> bool {
     let is_media = ["audio/", "video/"].iter().any(|top| file_type.starts_with(top)) && !is_textual(file_type);
-    is_media || matches!(file_type, "application/mp4" | "application/ogg" | "application/x-matroska" | "application/vnd.ms-asf")
+    is_media
+        || matches!(
+            file_type,
+            "application/mp4" | "application/ogg" | "application/x-matroska" | "application/vnd.ms-asf"
+        )
 }
 
-/// Reads sound or film of any format. What is neither, or of a format without a reader, gives nothing.
-pub(super) fn read(bytes: &[u8], metadata: &mut Metadata) -> Result<(), Failure> {
+/// Reads sound or film of any format.
+pub(super) fn read(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
+    Ok(describe(bytes, &mut report.metadata)?)
+}
+
+/// What is neither sound nor film, or of a format without a reader, gives nothing.
+fn describe(bytes: &[u8], metadata: &mut Metadata) -> Result<(), Failure> {
     // Tags that may lead and follow whatever format.
     let start = id3::read_leading(bytes, metadata);
     let sound = bytes.get(start..).unwrap_or_default();
@@ -153,7 +166,10 @@ fn date(text: &str) -> Option<String> {
     let text = text.trim();
     let fits = |form: &[u8]| {
         text.len() == form.len()
-            && text.bytes().zip(form).all(|(byte, form)| if *form == b'0' { byte.is_ascii_digit() } else { byte == *form })
+            && text
+                .bytes()
+                .zip(form)
+                .all(|(byte, form)| if *form == b'0' { byte.is_ascii_digit() } else { byte == *form })
     };
     let forms: [&[u8]; 5] = [b"0000", b"0000-00", b"0000-00-00", b"0000-00-00T00:00:00", b"0000-00-00T00:00:00Z"];
     (forms.iter().any(|form| fits(form)) && !text.starts_with("0000")).then(|| text.to_owned())

@@ -6,7 +6,7 @@ use crate::words::Counter;
 
 /// Reads a text once, in constant memory.
 pub(super) fn read(input: &mut Input, report: &mut Report) -> Result<(), Stop> {
-    let (mut to_utf8, mut counter) = (ToUtf8::new(), Counter::new());
+    let (mut to_utf8, mut counter) = (ToUtf8::new(), Counter::default());
     input.stream(|bytes| to_utf8.feed(bytes, &mut |text| counter.feed(text)))?;
     to_utf8.finish(&mut |text| counter.feed(text));
     let counts = counter.counts();

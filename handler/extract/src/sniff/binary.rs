@@ -14,6 +14,7 @@ const NEVER_TEXT: &[Signature] = &[
     ("image/vnd.adobe.photoshop", &[(0, b"8BPS\0\x01")]),
     ("image/vnd.adobe.photoshop", &[(0, b"8BPS\0\x02")]),
     ("image/vnd.ms-dds", &[(0, b"DDS |\0\0\0")]),
+    ("image/x-eps", &[(0, b"\xc5\xd0\xd3\xc6")]),
 ];
 
 /// Signatures of what `file-format` does not know, or knows by less.
@@ -35,7 +36,22 @@ fn is(head: &[u8], (_, parts): &Signature) -> bool {
 
 /// The type of a file that is never text, whatever follows.
 pub(super) fn never_text(head: &[u8]) -> Option<&'static str> {
-    NEVER_TEXT.iter().find(|signature| is(head, signature)).map(|(file_type, _)| *file_type)
+    let known = NEVER_TEXT.iter().find(|signature| is(head, signature)).map(|(file_type, _)| *file_type);
+    known.or_else(|| plain_netpbm(head))
+}
+
+/// Pictures written out in digits: a name, perhaps a comment, two numbers, and nothing but numbers after them.
+fn plain_netpbm(head: &[u8]) -> Option<&'static str> {
+    let file_type = match head.get(..3)? {
+        [b'P', b'1', b'\n' | b'\r' | b' '] => "image/x-portable-bitmap",
+        [b'P', b'2', b'\n' | b'\r' | b' '] => "image/x-portable-graymap",
+        [b'P', b'3', b'\n' | b'\r' | b' '] => "image/x-portable-pixmap",
+        _ => return None,
+    };
+    let lines = head[3..].split(|byte| *byte == b'\n').filter(|line| !line.starts_with(b"#"));
+    let mut words = lines.flat_map(|line| line.split(u8::is_ascii_whitespace)).filter(|word| !word.is_empty()).take(16);
+    let numbers = words.by_ref().take_while(|word| word.iter().all(u8::is_ascii_digit)).count();
+    (numbers >= 2 && words.next().is_none()).then_some(file_type)
 }
 
 /// A type that has no signature at all, and that others are mistaken for.
@@ -74,6 +90,9 @@ mod tests {
             (b"RIFF\x10\0\0\0what", None),
             (b"8BPS\0\x01\0", Some("image/vnd.adobe.photoshop")),
             (b"8BPS is how this text begins", None),
+            (b"P2\n# a comment\n2 1 255\n0 1\n", Some("image/x-portable-graymap")),
+            (b"P2 2 ways to begin a text", None),
+            (b"P2P networks", None),
         ];
         for (head, file_type) in rows {
             assert_eq!(never_text(head), *file_type, "{}", head.escape_ascii());

@@ -7,14 +7,40 @@ use crate::validate::is_textual;
 
 /// Header fields of which a message has at least two (RFC 5322, section 3.6), or a mail server adds.
 const MESSAGE_FIELDS: &[&str] = &[
-    "from", "to", "cc", "subject", "date", "message-id", "received", "return-path", "delivered-to", "reply-to",
-    "mime-version", "content-type", "sender", "x-mailer",
+    "from",
+    "to",
+    "cc",
+    "subject",
+    "date",
+    "message-id",
+    "received",
+    "return-path",
+    "delivered-to",
+    "reply-to",
+    "mime-version",
+    "content-type",
+    "sender",
+    "x-mailer",
 ];
 
 /// What an HTML document begins with (WHATWG MIME Sniffing, section 7.1).
 const HTML_TAGS: &[&str] = &[
-    "!doctype html", "html", "head", "script", "iframe", "h1", "div", "font", "table", "a", "style", "title", "b",
-    "body", "br", "p",
+    "!doctype html",
+    "html",
+    "head",
+    "script",
+    "iframe",
+    "h1",
+    "div",
+    "font",
+    "table",
+    "a",
+    "style",
+    "title",
+    "b",
+    "body",
+    "br",
+    "p",
 ];
 
 /// Types that `file-format` tells by how a text begins, and that are text in spite of their name.

@@ -4,47 +4,58 @@ use std::io::{self, Write};
 
 use flate2::write::MultiGzDecoder;
 
-use super::tar::Walk;
-use super::{malformed, refuse_bomb};
-use crate::child::{Input, Report, Stop};
+use handler_contract::{Failure, Metadata};
+
+use super::{Walk as _, malformed, refuse_bomb, tar};
 
 /// So much is unpacked at most: about a second's work. Bytes.
 const MOST_UNPACKED: u64 = 512 << 20;
 
-/// Reads a file as it arrives.
-pub(in crate::formats) fn read(input: &mut Input, report: &mut Report) -> Result<(), Stop> {
-    let mut decoder = MultiGzDecoder::new(Sink { walk: Walk::new(), unpacked: 0 });
-    let mut packed = 0;
-    let mut outcome = Ok(());
-    input.stream(|piece| {
-        if outcome.is_ok() {
-            packed += piece.len() as u64;
-            outcome = decoder.write_all(piece);
+/// Unpacks what comes.
+pub(super) struct Walk {
+    decoder: MultiGzDecoder<Sink>,
+    packed: u64,
+    outcome: io::Result<()>,
+}
+
+impl Walk {
+    pub(super) fn new() -> Self {
+        let decoder = MultiGzDecoder::new(Sink { tar: tar::Walk::new(), unpacked: 0 });
+        Self { decoder, packed: 0, outcome: Ok(()) }
+    }
+}
+
+impl super::Walk for Walk {
+    fn feed(&mut self, piece: &[u8]) {
+        if self.outcome.is_ok() {
+            self.packed += piece.len() as u64;
+            self.outcome = self.decoder.write_all(piece);
         }
-    })?;
-    // What follows the last member is no gzip, and is left alone as gunzip does.
-    let ended = outcome.and_then(|()| decoder.try_finish());
-    let Sink { walk, unpacked } = decoder.get_ref();
-    let unpacked = *unpacked;
-    if unpacked == 0 && ended.is_err() {
-        return Err(malformed("not even its first byte can be unpacked").into());
     }
-    let metadata = &mut report.metadata;
-    if walk.is_tar() {
-        let walk = std::mem::replace(&mut decoder.get_mut().walk, Walk::new());
-        walk.finish(metadata)?;
-    } else {
-        metadata.uncompressed_size = Some(unpacked);
+
+    fn finish(mut self, metadata: &mut Metadata) -> Result<(), Failure> {
+        // An error is damage, the bound above, or something behind the last member: what was unpacked counts.
+        let ended = self.outcome.and_then(|()| self.decoder.try_finish());
+        let unpacked = self.decoder.get_ref().unpacked;
+        if unpacked == 0 && ended.is_err() {
+            return Err(malformed("not even its first byte can be unpacked"));
+        }
+        let tar = std::mem::replace(&mut self.decoder.get_mut().tar, tar::Walk::new());
+        if tar.is_tar() {
+            tar.finish(metadata)?;
+        } else {
+            metadata.uncompressed_size = Some(unpacked);
+        }
+        if ended.is_err() {
+            metadata.is_partial = Some(true);
+        }
+        refuse_bomb(self.packed, unpacked)
     }
-    if ended.is_err() {
-        metadata.is_partial = Some(true);
-    }
-    Ok(refuse_bomb(packed, unpacked)?)
 }
 
 /// Counts what comes, and gives it on to be read as a tar.
 struct Sink {
-    walk: Walk,
+    tar: tar::Walk,
     unpacked: u64,
 }
 
@@ -54,7 +65,7 @@ impl Write for Sink {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         self.unpacked += bytes.len() as u64;
-        self.walk.feed(bytes);
+        self.tar.feed(bytes);
         Ok(bytes.len())
     }
 

@@ -21,7 +21,7 @@ struct Files {
 }
 
 /// Reads the headers of an archive.
-pub(in crate::formats) fn read(bytes: &[u8], metadata: &mut Metadata) -> Result<(), Failure> {
+pub(super) fn describe(bytes: &[u8], metadata: &mut Metadata) -> Result<(), Failure> {
     let view = View::little_endian(bytes);
     let mut files = Files::default();
     let walked = if view.has(0, VERSION_5) {

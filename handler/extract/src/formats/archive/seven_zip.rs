@@ -40,11 +40,13 @@ const LZMA_2: &[u8] = &[0x21];
 const AES: &[u8] = &[0x06, 0xf1, 0x07, 0x01];
 
 /// Reads the header of an archive.
-pub(in crate::formats) fn read(bytes: &[u8], metadata: &mut Metadata) -> Result<(), Failure> {
+pub(super) fn describe(bytes: &[u8], metadata: &mut Metadata) -> Result<(), Failure> {
     let file = View::little_endian(bytes);
-    let place = file.u64(12).zip(file.u64(20)).and_then(|(offset, len)| offset.checked_add(SIGNATURE_HEADER).zip(Some(len)));
+    let place =
+        file.u64(12).zip(file.u64(20)).and_then(|(offset, len)| offset.checked_add(SIGNATURE_HEADER).zip(Some(len)));
     let header = place.and_then(|(at, len)| file.slice(at, len));
-    let header = header.ok_or_else(|| malformed("its header, which ends a 7z file, is missing; the file is probably cut off"))?;
+    let header = header
+        .ok_or_else(|| malformed("its header, which ends a 7z file, is missing; the file is probably cut off"))?;
     if header.is_empty() {
         (metadata.entry_count, metadata.uncompressed_size) = (Some(0), Some(0));
         return Ok(());
@@ -103,10 +105,12 @@ impl Archive {
         loop {
             match fields.number()? {
                 END => break,
-                ARCHIVE_PROPERTIES => while fields.number()? != END {
-                    let len = fields.number()?;
-                    fields.bytes(len)?;
-                },
+                ARCHIVE_PROPERTIES => {
+                    while fields.number()? != END {
+                        let len = fields.number()?;
+                        fields.bytes(len)?;
+                    }
+                }
                 ADDITIONAL_STREAMS => {
                     Streams::read(&mut fields)?;
                 }
@@ -258,7 +262,8 @@ impl Streams {
             kind = fields.number()?;
         }
         if kind == CRC {
-            let without = |(count, folder): (&u64, &Folder)| if *count == 1 && folder.has_checksum { 0 } else { *count };
+            let without =
+                |(count, folder): (&u64, &Folder)| if *count == 1 && folder.has_checksum { 0 } else { *count };
             fields.checksums(files.iter().zip(&self.folders).map(without).fold(0, u64::saturating_add))?;
             kind = fields.number()?;
         }

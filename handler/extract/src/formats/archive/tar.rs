@@ -4,19 +4,11 @@ use handler_contract::{Failure, Metadata};
 
 use super::malformed;
 use super::records::{Next, Records};
-use crate::child::{Input, Report, Stop};
 use crate::formats::view::View;
 
 const BLOCK: usize = 512;
 /// A pax header is looked at up to here; honest ones have some hundred bytes.
 const LONGEST_PAX: u64 = 64 << 10;
-
-/// Reads an archive as it arrives.
-pub(in crate::formats) fn read(input: &mut Input, report: &mut Report) -> Result<(), Stop> {
-    let mut walk = Walk::new();
-    input.stream(|piece| walk.feed(piece))?;
-    Ok(walk.finish(&mut report.metadata)?)
-}
 
 /// A walk over the headers.
 pub(super) struct Walk {
@@ -50,17 +42,19 @@ impl Walk {
         Self { records: Records::new(BLOCK), state }
     }
 
-    pub(super) fn feed(&mut self, piece: &[u8]) {
-        let state = &mut self.state;
-        self.records.feed(piece, |record| state.take(record));
-    }
-
     /// Whether what came is an archive at all.
     pub(super) fn is_tar(&self) -> bool {
         self.state.headers > 0
     }
+}
 
-    pub(super) fn finish(self, metadata: &mut Metadata) -> Result<(), Failure> {
+impl super::Walk for Walk {
+    fn feed(&mut self, piece: &[u8]) {
+        let state = &mut self.state;
+        self.records.feed(piece, |record| state.take(record));
+    }
+
+    fn finish(self, metadata: &mut Metadata) -> Result<(), Failure> {
         let State { files, unpacked, headers, end, .. } = self.state;
         if headers == 0 && end != End::Marked {
             return Err(malformed("its first header is damaged"));
@@ -121,7 +115,8 @@ impl State {
 /// The kind and the size of an entry, if the header's sum is right.
 fn header(block: &[u8]) -> Option<(u8, u64)> {
     let view = View::big_endian(block);
-    let sum: u64 = (0..).zip(block).map(|(at, byte)| if (148..156).contains(&at) { 32 } else { u64::from(*byte) }).sum();
+    let sum: u64 =
+        (0..).zip(block).map(|(at, byte)| if (148..156).contains(&at) { 32 } else { u64::from(*byte) }).sum();
     if number(view.slice(148, 8)?)? != sum {
         return None;
     }

@@ -1,9 +1,8 @@
 //! xz (version 1.2 of the format): the index at the end of the stream, which knows all sizes.
 
-use handler_contract::Metadata;
+use handler_contract::{Failure, Metadata};
 
 use super::refuse_bomb;
-use crate::child::{Input, Report, Stop};
 use crate::formats::view::View;
 
 /// So much of the end is kept. An index needs a few bytes for each block, of which most files have one.
@@ -11,26 +10,35 @@ const TAIL: usize = 64 << 10;
 /// A header and a footer.
 const AROUND: u64 = 24;
 
-/// Reads a file as it arrives.
-pub(in crate::formats) fn read(input: &mut Input, report: &mut Report) -> Result<(), Stop> {
-    let (mut tail, mut packed) = (Vec::with_capacity(2 * TAIL), 0);
-    input.stream(|piece| {
-        packed += piece.len() as u64;
-        for part in piece.chunks(TAIL) {
-            let excess = (tail.len() + part.len()).saturating_sub(2 * TAIL);
-            tail.drain(..excess.max(if excess > 0 { TAIL.min(tail.len()) } else { 0 }));
-            tail.extend_from_slice(part);
-        }
-    })?;
-    let unpacked = unpacked(&tail, packed);
-    note(unpacked, &mut report.metadata);
-    Ok(refuse_bomb(packed, unpacked.unwrap_or(0))?)
+/// Keeps the end of what comes.
+pub(super) struct Walk {
+    tail: Vec<u8>,
+    packed: u64,
 }
 
-fn note(unpacked: Option<u64>, metadata: &mut Metadata) {
-    metadata.uncompressed_size = unpacked;
-    if unpacked.is_none() {
-        metadata.is_partial = Some(true);
+impl Walk {
+    pub(super) fn new() -> Self {
+        Self { tail: Vec::with_capacity(2 * TAIL), packed: 0 }
+    }
+}
+
+impl super::Walk for Walk {
+    fn feed(&mut self, piece: &[u8]) {
+        self.packed += piece.len() as u64;
+        for part in piece.chunks(TAIL) {
+            if self.tail.len() + part.len() > 2 * TAIL {
+                self.tail.drain(..self.tail.len() - TAIL);
+            }
+            self.tail.extend_from_slice(part);
+        }
+    }
+
+    fn finish(self, metadata: &mut Metadata) -> Result<(), Failure> {
+        metadata.uncompressed_size = unpacked(&self.tail, self.packed);
+        if metadata.uncompressed_size.is_none() {
+            metadata.is_partial = Some(true);
+        }
+        refuse_bomb(self.packed, metadata.uncompressed_size.unwrap_or(0))
     }
 }
 

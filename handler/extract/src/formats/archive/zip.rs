@@ -18,7 +18,7 @@ const LOCAL_LEN: u64 = 30;
 const IN_ZIP_64: u64 = u32::MAX as u64;
 
 /// Reads the directory of an archive.
-pub(in crate::formats) fn read(bytes: &[u8], metadata: &mut Metadata) -> Result<(), Failure> {
+pub(super) fn describe(bytes: &[u8], metadata: &mut Metadata) -> Result<(), Failure> {
     let view = View::little_endian(bytes);
     let directory = Directory::find(view)
         .ok_or_else(|| malformed("its directory, which ends a zip file, is missing; the file is probably cut off"))?;
@@ -86,9 +86,9 @@ impl Directory {
     /// The record that ends the file, but for a comment.
     fn end(view: View) -> Option<u64> {
         let last = view.len().checked_sub(END_LEN)?;
-        (last.saturating_sub(u16::MAX.into())..=last)
-            .rev()
-            .find(|at| view.has(*at, END) && view.u16(*at + 20).is_some_and(|len| at + END_LEN + u64::from(len) <= view.len()))
+        (last.saturating_sub(u16::MAX.into())..=last).rev().find(|at| {
+            view.has(*at, END) && view.u16(*at + 20).is_some_and(|len| at + END_LEN + u64::from(len) <= view.len())
+        })
     }
 }
 

@@ -4,31 +4,52 @@ use handler_contract::{Failure, Metadata};
 
 use super::records::{Next, Records};
 use super::{malformed, refuse_bomb};
-use crate::child::{Input, Report, Stop};
 use crate::formats::view::View;
 
 const MAGIC: u32 = 0xfd2f_b528;
 const SKIPPABLE: u32 = 0x184d_2a50;
 
-/// Reads a file as it arrives.
-pub(in crate::formats) fn read(input: &mut Input, report: &mut Report) -> Result<(), Stop> {
-    let mut walk = Walk { at: At::Magic, has_checksum: false, declared: Some(0), frames: 0, broken: false };
-    let mut records = Records::new(4);
-    let mut packed = 0;
-    input.stream(|piece| {
-        packed += piece.len() as u64;
-        records.feed(piece, |record| walk.take(record));
-    })?;
-    Ok(walk.finish(records.is_between(), packed, &mut report.metadata)?)
+/// A walk over frames and blocks.
+pub(super) struct Walk {
+    records: Records,
+    frames: Frames,
+    packed: u64,
 }
 
-struct Walk {
+struct Frames {
     at: At,
     has_checksum: bool,
     /// The size of all frames so far, as long as each declares one.
     declared: Option<u64>,
-    frames: u64,
-    broken: bool,
+    count: u64,
+    is_broken: bool,
+}
+
+impl Walk {
+    pub(super) fn new() -> Self {
+        let frames = Frames { at: At::Magic, has_checksum: false, declared: Some(0), count: 0, is_broken: false };
+        Self { records: Records::new(4), frames, packed: 0 }
+    }
+}
+
+impl super::Walk for Walk {
+    fn feed(&mut self, piece: &[u8]) {
+        self.packed += piece.len() as u64;
+        let frames = &mut self.frames;
+        self.records.feed(piece, |record| frames.take(record));
+    }
+
+    fn finish(self, metadata: &mut Metadata) -> Result<(), Failure> {
+        let Frames { at, declared, count, is_broken, .. } = self.frames;
+        if count == 0 && is_broken {
+            return Err(malformed("its first frame is damaged"));
+        }
+        metadata.uncompressed_size = declared;
+        if is_broken || at != At::Magic || !self.records.is_between() {
+            metadata.is_partial = Some(true);
+        }
+        refuse_bomb(self.packed, declared.unwrap_or(0))
+    }
 }
 
 #[derive(PartialEq)]
@@ -40,10 +61,10 @@ enum At {
     Block,
 }
 
-impl Walk {
+impl Frames {
     fn take(&mut self, record: &[u8]) -> Next {
         self.step(View::little_endian(record)).unwrap_or_else(|| {
-            self.broken = true;
+            self.is_broken = true;
             Next { skip: 0, want: None }
         })
     }
@@ -59,7 +80,7 @@ impl Walk {
             At::Descriptor => {
                 let descriptor = record.u8(0)?;
                 self.has_checksum = descriptor & 4 != 0;
-                self.frames += 1;
+                self.count += 1;
                 let len = before_size(descriptor) + size_len(descriptor);
                 // A header is never without a window or a size.
                 (At::Header { descriptor }, 0, len)
@@ -94,17 +115,6 @@ impl Walk {
         };
         self.at = at;
         Some(Next { skip, want: Some(want) })
-    }
-
-    fn finish(self, is_between: bool, packed: u64, metadata: &mut Metadata) -> Result<(), Failure> {
-        if self.frames == 0 && self.broken {
-            return Err(malformed("its first frame is damaged"));
-        }
-        metadata.uncompressed_size = self.declared;
-        if self.broken || self.at != At::Magic || !is_between {
-            metadata.is_partial = Some(true);
-        }
-        refuse_bomb(packed, self.declared.unwrap_or(0))
     }
 }
 

@@ -87,11 +87,8 @@ impl<'a> Tiff<'a> {
 
     fn entry(self, at: u64) -> Option<Entry<'a>> {
         let (tag, kind) = (self.view.u16(at)?, self.view.u16(at + 2)?);
-        let (count, field, inline) = if self.big {
-            (self.view.u64(at + 4)?, at + 12, 8)
-        } else {
-            (self.view.u32(at + 4)?.into(), at + 8, 4)
-        };
+        let (count, field, inline) =
+            if self.big { (self.view.u64(at + 4)?, at + 12, 8) } else { (self.view.u32(at + 4)?.into(), at + 8, 4) };
         let len = count.saturating_mul(size_of_kind(kind));
         let from = if len <= inline {
             field

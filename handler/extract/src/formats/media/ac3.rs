@@ -9,8 +9,7 @@ const RATES: [u64; 3] = [48_000, 44_100, 32_000];
 /// Full-bandwidth channels by coding mode.
 const CHANNELS: [u8; 8] = [2, 1, 2, 3, 3, 4, 4, 5];
 /// Bit rates by half the frame size code, in kbit/s.
-const BIT_RATES: [u64; 19] =
-    [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640];
+const BIT_RATES: [u64; 19] = [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640];
 
 struct Frame {
     codec: &'static str,

@@ -24,9 +24,9 @@ pub(super) fn read(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Optio
 
 /// A number of AMF: its name, led by a length of two bytes, then a zero for its kind, then a float.
 fn number(script: &[u8], name: &[u8]) -> Option<f64> {
-    let from = script.windows(name.len() + 2).position(|window| {
-        window[0] == 0 && usize::from(window[1]) == name.len() && &window[2..] == name
-    })?;
+    let from = script
+        .windows(name.len() + 2)
+        .position(|window| window[0] == 0 && usize::from(window[1]) == name.len() && &window[2..] == name)?;
     let view = View::big_endian(script);
     let at = (from + name.len() + 2) as u64;
     (view.u8(at)? == 0).then(|| view.u64(at + 1).map(f64::from_bits))?

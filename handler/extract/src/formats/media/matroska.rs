@@ -131,7 +131,11 @@ fn track(view: View, metadata: &mut Metadata) {
                 for property in elements(element.content) {
                     match property.id {
                         0xb5 => {
-                            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within bounds")]
+                            #[expect(
+                                clippy::cast_possible_truncation,
+                                clippy::cast_sign_loss,
+                                reason = "within bounds"
+                            )]
                             let rate = float(property.content).filter(|f| (1.0..1e9).contains(f)).map(|f| f as u64);
                             metadata.sample_rate = rate;
                         }

@@ -23,11 +23,18 @@ struct Stream {
 
 enum Kind {
     /// Samples a second, and samples before the first that is heard.
-    Sound { rate: u64, skip: u64 },
+    Sound {
+        rate: u64,
+        skip: u64,
+    },
     /// The header told the playing time.
     Told,
     /// Frames in so many units of so many a second; positions are a key frame's number and a distance from it.
-    Theora { numerator: u64, denominator: u64, shift: u32 },
+    Theora {
+        numerator: u64,
+        denominator: u64,
+        shift: u32,
+    },
     Other,
 }
 
@@ -60,9 +67,10 @@ pub(super) fn read(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Optio
             }
         }
     }
-    let longest = streams.iter().filter_map(Stream::seconds).fold(None, |longest: Option<f64>, seconds| {
-        Some(longest.map_or(seconds, |longest| longest.max(seconds)))
-    });
+    let longest = streams
+        .iter()
+        .filter_map(Stream::seconds)
+        .fold(None, |longest: Option<f64>, seconds| Some(longest.map_or(seconds, |longest| longest.max(seconds))));
     metadata.duration = longest.or(metadata.duration);
     (at == view.len()).then_some(())
 }
