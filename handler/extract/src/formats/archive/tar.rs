@@ -126,9 +126,8 @@ fn header(block: &[u8]) -> Option<(u8, u64)> {
 /// Octal digits between blanks and zeros, or, where the upper bit is set, a number in bytes.
 fn number(field: &[u8]) -> Option<u64> {
     if field[0] & 0x80 != 0 {
-        let (high, low) = field.split_at(field.len() - 8);
-        let fits = high[0] == 0x80 && high[1..].iter().all(|byte| *byte == 0);
-        return fits.then(|| low.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)));
+        let first = u64::from(field[0] & 0x7f);
+        return field[1..].iter().try_fold(first, |number: u64, byte| Some(number.checked_mul(256)? | u64::from(*byte)));
     }
     let text = std::str::from_utf8(field).ok()?.trim_matches(['\0', ' ']);
     let text = text.split(['\0', ' ']).next()?;
