@@ -172,7 +172,7 @@ fields! {
     frame_count: [u64] = "frameCount", "frames", "gif, png, webp";
     /// Playing time.
     duration: [f64] = "duration", "seconds", "audio, video";
-    /// How it is coded: the pictures of a film, then its sound, parted by a comma.
+    /// How it is coded; the tracks of a film are parted by commas.
     codec: [String] = "codec", "", "audio, video";
     /// Bits a second, over the whole file.
     bit_rate: [u64] = "bitRate", "kbit/s", "audio, video";

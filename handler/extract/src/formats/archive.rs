@@ -89,3 +89,6 @@ fn malformed(message: &str) -> Failure {
 fn encrypted() -> Failure {
     Failure::new(ErrorCode::Encrypted, "the archive's directory is encrypted; only with its password can it be read")
 }
+
+#[cfg(test)]
+mod tests;

@@ -113,3 +113,47 @@ fn universal(head: &[u8]) -> Option<String> {
     let names: Option<Vec<_>> = (0..u64::from(count)).map(|index| mach(view, 8 + 20 * index)).collect();
     names.filter(|names| !names.is_empty()).map(|names| names.join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine(head: &[u8]) -> Option<String> {
+        let mut metadata = Metadata::default();
+        describe(head, &mut metadata);
+        metadata.machine
+    }
+
+    #[test]
+    fn processors_by_their_numbers() {
+        let elf = |class: u8, order: u8, machine: [u8; 2]| {
+            [&[0x7f, b'E', b'L', b'F', class, order, 1], &[0; 9][..], &[2, 0], &machine[..]].concat()
+        };
+        let pe = |machine: [u8; 2]| [&b"MZ"[..], &[0; 58], &64_u32.to_le_bytes(), b"PE\0\0", &machine].concat();
+        let rows: Vec<(Vec<u8>, Option<&str>)> = vec![
+            (elf(2, 1, [62, 0]), Some("x86-64")),
+            (elf(2, 1, [183, 0]), Some("AArch64")),
+            (elf(2, 2, [0, 22]), Some("S/390")),
+            (elf(1, 1, [0x34, 0x12]), Some("0x1234")),
+            (pe([0x64, 0x86]), Some("x86-64")),
+            (pe([0x4c, 0x01]), Some("x86")),
+            ([&b"MZ"[..], &[0; 62]].concat(), None),
+            (b"\xcf\xfa\xed\xfe\x0c\0\0\x01".to_vec(), Some("AArch64")),
+            (b"\xfe\xed\xfa\xce\0\0\0\x12".to_vec(), Some("PowerPC")),
+            (
+                [&b"\xca\xfe\xba\xbe\0\0\0\x02\x01\0\0\x07"[..], &[0; 16], b"\x01\0\0\x0c", &[0; 16]].concat(),
+                Some("x86-64, AArch64"),
+            ),
+            (b"\xca\xfe\xba\xbe\0\0\0\x02\x01\0\0\x07".to_vec(), None),
+            (b"\xca\xfe\xba\xbe\0\0\0\x41".to_vec(), Some("Java virtual machine")),
+            (b"\0asm\x01\0\0\0".to_vec(), Some("WebAssembly")),
+            (b"#!/bin/sh".to_vec(), None),
+        ];
+        for (head, expected) in rows {
+            assert_eq!(machine(&head).as_deref(), expected, "{}", head.escape_ascii());
+            for len in 0..head.len() {
+                machine(&head[..len]);
+            }
+        }
+    }
+}

@@ -136,3 +136,6 @@ fn xmp_has_gps(packet: &[u8]) -> bool {
     const NAME: &[u8] = b"GPSLatitude";
     packet[..packet.len().min(LARGEST_XMP)].windows(NAME.len()).any(|window| window == NAME)
 }
+
+#[cfg(test)]
+mod tests;

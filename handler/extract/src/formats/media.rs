@@ -144,7 +144,7 @@ fn set_sound(metadata: &mut Metadata, codec: &str, sample_rate: impl Into<u64>, 
     metadata.channel_count.get_or_insert(channels.into());
 }
 
-/// Adds a coding to those that a file uses, of its pictures first.
+/// Adds a coding to those that a file uses.
 fn add_codec(metadata: &mut Metadata, codec: &str) {
     match &mut metadata.codec {
         Some(codecs) if codecs.split(", ").any(|known| known == codec) || codecs.len() > 64 => {}
@@ -174,3 +174,6 @@ fn date(text: &str) -> Option<String> {
     let forms: [&[u8]; 5] = [b"0000", b"0000-00", b"0000-00-00", b"0000-00-00T00:00:00", b"0000-00-00T00:00:00Z"];
     (forms.iter().any(|form| fits(form)) && !text.starts_with("0000")).then(|| text.to_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,7 +20,12 @@ pub(super) struct Walk {
 
 impl Walk {
     pub(super) fn new() -> Self {
-        let decoder = MultiGzDecoder::new(Sink { tar: tar::Walk::new(), unpacked: 0 });
+        Self::up_to(MOST_UNPACKED)
+    }
+
+    /// Unpacks at most so many bytes, and a little more.
+    pub(super) fn up_to(limit: u64) -> Self {
+        let decoder = MultiGzDecoder::new(Sink { tar: tar::Walk::new(), unpacked: 0, limit });
         Self { decoder, packed: 0, outcome: Ok(()) }
     }
 }
@@ -57,11 +62,12 @@ impl super::Walk for Walk {
 struct Sink {
     tar: tar::Walk,
     unpacked: u64,
+    limit: u64,
 }
 
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.unpacked > MOST_UNPACKED {
+        if self.unpacked > self.limit {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         self.unpacked += bytes.len() as u64;

@@ -121,7 +121,7 @@ impl Archive {
                     self.is_encrypted = streams.folders.iter().any(|folder| folder.is_encrypted);
                 }
                 FILES => {
-                    self.files = packed_files + empty_files(&mut fields)?;
+                    self.files = packed_files.saturating_add(empty_files(&mut fields)?);
                     return Ok(());
                 }
                 _ => return Err(Trouble::Damaged),

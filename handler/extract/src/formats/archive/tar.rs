@@ -127,7 +127,9 @@ fn header(block: &[u8]) -> Option<(u8, u64)> {
 fn number(field: &[u8]) -> Option<u64> {
     if field[0] & 0x80 != 0 {
         let first = u64::from(field[0] & 0x7f);
-        return field[1..].iter().try_fold(first, |number: u64, byte| Some(number.checked_mul(256)? | u64::from(*byte)));
+        return field[1..]
+            .iter()
+            .try_fold(first, |number: u64, byte| Some(number.checked_mul(256)? | u64::from(*byte)));
     }
     let text = std::str::from_utf8(field).ok()?.trim_matches(['\0', ' ']);
     let text = text.split(['\0', ' ']).next()?;

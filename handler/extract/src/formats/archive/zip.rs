@@ -36,7 +36,7 @@ pub(super) fn describe(bytes: &[u8], metadata: &mut Metadata) -> Result<(), Fail
         files += u64::from(!entry.is_directory);
         is_encrypted |= entry.is_encrypted;
         // With its header, so that entries without content count for something.
-        packed = packed.saturating_add(entry.packed + LOCAL_LEN);
+        packed = packed.saturating_add(entry.packed).saturating_add(LOCAL_LEN);
         unpacked = unpacked.saturating_add(entry.unpacked);
         bomb = bomb.and_then(|()| refuse_bomb(entry.packed, entry.unpacked));
     }
