@@ -206,10 +206,12 @@ fn markdown(lines: &str) -> bool {
             && line.len() >= 3
             && (line.trim_end().bytes().all(|b| b == b'=') || line.trim_end().bytes().all(|b| b == b'-'));
         headings += usize::from((1..=6).contains(&level) && line[level..].starts_with(' ') || underlined);
-        marks += usize::from(line.starts_with("```") || line.starts_with("~~~"));
-        marks += usize::from(line.contains("](") && line.contains('['));
-        marks += usize::from(line.matches("**").count() >= 2);
-        marks += usize::from(line.matches('`').count() >= 2);
+        // A comment that quotes such a mark is no mark.
+        let mark = line.starts_with("```")
+            || line.starts_with("~~~")
+            || line.contains("](") && line.contains('[')
+            || line.matches("**").count() >= 2;
+        marks += usize::from(mark && level == 0);
         previous = line;
     }
     headings > 0 && marks > 0
@@ -252,6 +254,7 @@ mod tests {
             ("# Title\n\nSee [here](there).\n", "text/markdown"),
             ("Title\n=====\n\n```\ncode\n```\n", "text/markdown"),
             ("# a comment\nx = 1\n", "text/plain"),
+            ("# see [this](there) and `that`\nx = \"`y`\"\n", "text/plain"),
             ("BEGIN:VCARD\r\nVERSION:3.0\r\n", "text/vcard"),
             ("%!PS-Adobe-3.0\n", "application/postscript"),
         ];
