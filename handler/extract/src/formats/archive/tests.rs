@@ -240,7 +240,7 @@ fn gzip_bombs() {
     assert_eq!(walked(gzip::Walk::new(), &gzipped(&zeros[..1 << 20]), 65_536).1, None);
     // What would unpack for minutes is given up.
     let endless = gzipped(&zeros).repeat(100);
-    let outcome = walked(gzip::Walk::up_to(10 << 20), &endless, 65_536);
+    let outcome = walked(gzip::Walk::up_to(10 << 20), &endless, 1000);
     assert_eq!((outcome.0.is_partial, outcome.1), (Some(true), Some(ErrorCode::DecompressionBomb)));
     assert!((Some(10 << 20)..Some(11 << 20)).contains(&outcome.0.uncompressed_size));
     // Honest, but large: what was counted until then.

@@ -21,8 +21,25 @@ const OFFSET_TIME_ORIGINAL: u16 = 0x9011;
 const OFFSET_TIME_DIGITIZED: u16 = 0x9012;
 const GPS_LATITUDE: u16 = 0x0002;
 
-/// Reads a block. What is damaged in it is left out: the picture is good without.
-pub(super) fn read(block: &[u8], metadata: &mut Metadata) {
+/// More entries than this of a directory are not looked at. Honest ones have some dozen.
+const MOST_ENTRIES: usize = 1024;
+
+/// The block of a picture: the first counts, whatever a hostile file repeats.
+#[derive(Default)]
+pub(super) struct Block {
+    is_read: bool,
+}
+
+impl Block {
+    /// Reads the block, if it is the first. What is damaged in it is left out: the picture is good without.
+    pub(super) fn read(&mut self, block: &[u8], metadata: &mut Metadata) {
+        if !std::mem::replace(&mut self.is_read, true) {
+            read(block, metadata);
+        }
+    }
+}
+
+fn read(block: &[u8], metadata: &mut Metadata) {
     if let Some(tiff) = Tiff::new(block)
         && let Some(directory) = tiff.first().and_then(|at| tiff.directory(at))
     {
@@ -35,7 +52,7 @@ pub(super) fn read_tiff(tiff: Tiff, directory: Directory, metadata: &mut Metadat
     let mut times = Times::default();
     // Followed after the walk, once each: a hostile file names a directory as often as it likes.
     let (mut details, mut place) = (None, None);
-    for entry in tiff.entries(directory) {
+    for entry in tiff.entries(directory).take(MOST_ENTRIES) {
         let text = || entry.text().and_then(clean_bytes);
         match entry.tag {
             IMAGE_DESCRIPTION => metadata.description = text(),
@@ -62,7 +79,7 @@ pub(super) fn read_tiff(tiff: Tiff, directory: Directory, metadata: &mut Metadat
 /// The entries of the directory that an entry points to.
 fn below<'a>(tiff: Tiff<'a>, entry: Entry<'a>) -> impl Iterator<Item = Entry<'a>> {
     let directory = entry.number(0).and_then(|at| tiff.directory(at));
-    directory.into_iter().flat_map(move |directory| tiff.entries(directory))
+    directory.into_iter().flat_map(move |directory| tiff.entries(directory)).take(MOST_ENTRIES)
 }
 
 /// The times that a picture has, each with the zone it was noted in.
@@ -132,18 +149,18 @@ mod tests {
 
     #[test]
     fn times_become_iso_8601_or_nothing() {
-        let cases: [(&[u8], Option<&[u8]>, Option<&str>); 8] = [
-            (b"2003:10:31 15:44:19\0", None, Some("2003-10-31T15:44:19")),
-            (b"2003:10:31 15:44:19\0", Some(b"+01:00\0"), Some("2003-10-31T15:44:19+01:00")),
-            (b"2003:10:31 15:44:19\0", Some(b"   :  \0"), Some("2003-10-31T15:44:19")),
-            (b"2003-10-31T15:44:19", None, Some("2003-10-31T15:44:19")),
-            (b"    :  :     :  :  \0", None, None),
-            (b"0000:00:00 00:00:00\0", None, None),
-            (b"2003:13:31 15:44:19\0", None, None),
-            (b"2003:10:31", None, None),
+        let cases: [(&str, Option<&str>, Option<&str>); 8] = [
+            ("2003:10:31 15:44:19\0", None, Some("2003-10-31T15:44:19")),
+            ("2003:10:31 15:44:19\0", Some("+01:00\0"), Some("2003-10-31T15:44:19+01:00")),
+            ("2003:10:31 15:44:19\0", Some("   :  \0"), Some("2003-10-31T15:44:19")),
+            ("2003-10-31T15:44:19", None, Some("2003-10-31T15:44:19")),
+            ("    :  :     :  :  \0", None, None),
+            ("0000:00:00 00:00:00\0", None, None),
+            ("2003:13:31 15:44:19\0", None, None),
+            ("2003:10:31", None, None),
         ];
         for (time, zone, expected) in cases {
-            assert_eq!(iso_8601(Some(time), zone).as_deref(), expected);
+            assert_eq!(iso_8601(Some(time.as_bytes()), zone.map(str::as_bytes)).as_deref(), expected);
         }
     }
 }

@@ -11,6 +11,8 @@ const FULL_BOX: u64 = 4;
 
 /// More blocks of Exif and XMP than this are not looked up: each costs a walk over the places of all items.
 const MOST_ITEMS: usize = 16;
+/// More items than this are not walked over. Their numbers are 16 bits wide in nearly every file.
+const MOST_PLACES: u32 = 1 << 16;
 
 pub(super) fn read(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
     let file = View::big_endian(bytes);
@@ -79,7 +81,7 @@ fn associations(properties: View, item: u32) -> Option<Vec<u16>> {
     let ipma = Boxes::find(properties, *b"ipma")?;
     let (wide_ids, wide_indices) = (ipma.u8(0)? > 0, ipma.u8(3)? & 1 == 1);
     let mut at = FULL_BOX + 4;
-    for _ in 0..ipma.u32(FULL_BOX)? {
+    for _ in 0..ipma.u32(FULL_BOX)?.min(MOST_PLACES) {
         let id = item_id(ipma, at, wide_ids)?;
         at += if wide_ids { 4 } else { 2 };
         let count = u64::from(ipma.u8(at)?);
@@ -102,6 +104,7 @@ fn read_items(file: View, meta: View, metadata: &mut Metadata) -> Option<()> {
     let infos = Boxes::find(meta, *b"iinf")?;
     let entries = infos.from(if infos.u8(0)? == 0 { 6 } else { 8 })?;
     let mut looked_up = 0;
+    let mut exif = exif::Block::default();
     for info in Boxes::of(entries).filter(|info| info.name == *b"infe") {
         let info = info.content;
         let version = info.u8(0)?;
@@ -123,7 +126,7 @@ fn read_items(file: View, meta: View, metadata: &mut Metadata) -> Option<()> {
             // The block is led by the distance to its start.
             let start = u64::from(data.u32(0)?) + 4;
             if let Some(block) = data.from(start) {
-                exif::read(block.bytes(), metadata);
+                exif.read(block.bytes(), metadata);
             }
         } else if xmp_has_gps(data.bytes()) {
             metadata.has_gps = Some(true);
@@ -141,7 +144,7 @@ fn item_data<'a>(file: View<'a>, meta: View<'a>, item: u32) -> Option<View<'a>> 
     let (base_size, index_size) = (u64::from(sizes >> 4 & 15), if version > 0 { u64::from(sizes & 15) } else { 0 });
     let wide = version > 1;
     let mut at = FULL_BOX + 2 + if wide { 4 } else { 2 };
-    for _ in 0..item_id(iloc, FULL_BOX + 2, wide)? {
+    for _ in 0..item_id(iloc, FULL_BOX + 2, wide)?.min(MOST_PLACES) {
         let id = item_id(iloc, at, wide)?;
         at += if wide { 4 } else { 2 };
         let method = if version > 0 { iloc.u16(at)? & 15 } else { 0 };

@@ -9,6 +9,7 @@ pub(super) fn read(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
     let view = View::big_endian(bytes);
     metadata.has_gps = Some(false);
     let mut at = 2;
+    let mut exif = exif::Block::default();
     loop {
         // Any number of fill bytes may stand before a marker; what stands between segments otherwise is stray.
         match (view.u8(at)?, view.u8(at + 1)?) {
@@ -22,7 +23,7 @@ pub(super) fn read(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
                     0xc0..=0xcf if !matches!(marker, 0xc4 | 0xc8 | 0xcc) => {
                         set_size(metadata, view.u16(at + 7)?, view.u16(at + 5)?);
                     }
-                    0xe1 => application(data, metadata),
+                    0xe1 => application(data, &mut exif, metadata),
                     _ => {}
                 }
                 at += 2 + len;
@@ -32,9 +33,9 @@ pub(super) fn read(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
     }
 }
 
-fn application(data: &[u8], metadata: &mut Metadata) {
+fn application(data: &[u8], exif: &mut exif::Block, metadata: &mut Metadata) {
     if let Some(block) = data.strip_prefix(b"Exif\0\0") {
-        exif::read(block, metadata);
+        exif.read(block, metadata);
     } else if data.starts_with(b"http://ns.adobe.com/x") && xmp_has_gps(data) {
         metadata.has_gps = Some(true);
     }

@@ -13,6 +13,7 @@ pub(super) fn read(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
     let view = View::big_endian(bytes);
     metadata.has_gps = Some(false);
     let mut at = 8;
+    let mut exif = exif::Block::default();
     let (mut animated, mut frames) = (false, 0);
     loop {
         let (Some(len), Some(name)) = (view.u32(at), view.name(at + 4)) else {
@@ -27,7 +28,7 @@ pub(super) fn read(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
             b"IHDR" => set_size(metadata, view.u32(at + 8)?, view.u32(at + 12)?),
             b"acTL" => animated = true,
             b"fcTL" => frames += 1,
-            b"eXIf" => exif::read(data, metadata),
+            b"eXIf" => exif.read(data, metadata),
             b"tEXt" => text(data, metadata),
             b"iTXt" => international_text(data, metadata),
             _ => {}

@@ -2,6 +2,7 @@
 
 use handler_contract::Metadata;
 
+use super::LONGEST_SIDE;
 use crate::formats::value::clean_bytes;
 use crate::formats::view::View;
 
@@ -20,6 +21,12 @@ pub(super) fn describe(head: &[u8], metadata: &mut Metadata) {
             b"%%BoundingBox" if metadata.width.is_none() => {
                 (metadata.width, metadata.height) = size(value).unzip();
             }
+            // A picture wrapped in a page says how large it is itself.
+            b"%ImageData" => {
+                if let Some((width, height)) = image_size(value) {
+                    (metadata.width, metadata.height) = (Some(width), Some(height));
+                }
+            }
             b"%%Title" => metadata.title = text(value),
             b"%%Creator" => metadata.creator_tool = text(value),
             b"%%For" => metadata.author = text(value),
@@ -36,6 +43,14 @@ fn size(value: &[u8]) -> Option<(u64, u64)> {
     let [left, bottom, right, top] = corners.ok()?[..] else { return None };
     let side = |from: i32, to: i32| u64::try_from(i64::from(to) - i64::from(from)).ok().filter(|side| *side > 0);
     side(left, right).zip(side(bottom, top))
+}
+
+/// Columns and rows come first.
+fn image_size(value: &[u8]) -> Option<(u64, u64)> {
+    let text = clean_bytes(value)?;
+    let mut numbers =
+        text.split(' ').map(|number| number.parse().ok().filter(|side| (1..=LONGEST_SIDE).contains(side)));
+    numbers.next()?.zip(numbers.next()?)
 }
 
 /// A text may stand in parentheses.

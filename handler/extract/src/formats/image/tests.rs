@@ -13,7 +13,7 @@ fn size(bytes: &[u8]) -> Option<(u64, u64)> {
     metadata.width.zip(metadata.height)
 }
 
-fn chunk(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
+fn chunk(name: &[u8], data: &[u8]) -> Vec<u8> {
     [&u32::try_from(data.len()).unwrap().to_be_bytes()[..], name, data, b"crc!"].concat()
 }
 
@@ -72,12 +72,12 @@ fn gif(frames: usize) -> Vec<u8> {
     [&b"GIF89a\x02\0\x01\0\x80\0\0\0\0\0\xff\xff\xff"[..], &frame.repeat(frames), b"\x3b"].concat()
 }
 
-fn riff(form: &[u8; 4], chunks: &[u8]) -> Vec<u8> {
+fn riff(form: &[u8], chunks: &[u8]) -> Vec<u8> {
     [b"RIFF", &u32::try_from(chunks.len() + 4).unwrap().to_le_bytes()[..], form, chunks].concat()
 }
 
 fn webp() -> Vec<u8> {
-    let chunk = |name: &[u8; 4], data: &[u8]| {
+    let chunk = |name: &[u8], data: &[u8]| {
         [name, &u32::try_from(data.len()).unwrap().to_le_bytes()[..], data, &[0_u8; 1][..data.len() % 2]].concat()
     };
     let extended = chunk(b"VP8X", &[0x0a, 0, 0, 0, 0xff, 1, 0, 0x0f, 0, 0]);
@@ -95,7 +95,7 @@ fn tiff(pages: &[(u32, u32)]) -> Vec<u8> {
 
 const PAGE: u32 = 42;
 
-fn full(name: &[u8; 4], content: &[u8]) -> Vec<u8> {
+fn full(name: &[u8], content: &[u8]) -> Vec<u8> {
     [&u32::try_from(content.len() + 8).unwrap().to_be_bytes()[..], name, content].concat()
 }
 
@@ -294,6 +294,10 @@ fn postscript_describes_itself() {
         assert_eq!(metadata.title.as_deref(), Some("A drawing"));
         assert_eq!(metadata.creator_tool.as_deref(), Some("a program"));
     }
+    let mut metadata = Metadata::default();
+    let image = b"%%BoundingBox: 0 0 72 48\n%ImageData: 100 67 8 3 0 1 2 \"x\"\n%ImageData: 0 4294967295\n";
+    postscript::describe(image, &mut metadata);
+    assert_eq!((metadata.width, metadata.height), (Some(100), Some(67)));
     for bounds in ["(atend)", "1 2 3", "5 5 5 5", "9 9 1 1", "-2147483648 0 2147483647 1 2"] {
         let mut metadata = Metadata::default();
         postscript::describe(format!("%%BoundingBox: {bounds}\n").as_bytes(), &mut metadata);

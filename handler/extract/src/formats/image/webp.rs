@@ -10,6 +10,7 @@ pub(super) fn read(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
     let end = view.len().min(8 + u64::from(view.u32(4)?));
     let complete = end == 8 + u64::from(view.u32(4)?);
     metadata.has_gps = Some(false);
+    let mut exif = exif::Block::default();
     let (mut at, mut frames, mut animated) = (12, 0, false);
     while let (true, Some(name), Some(len)) = (at < end, view.name(at), view.u32(at + 4)) {
         let body = at + 8;
@@ -30,7 +31,7 @@ pub(super) fn read(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
             b"EXIF" => {
                 let data = view.slice_up_to(body, len.into());
                 // Some programs keep the prefix that only JPEG asks for.
-                exif::read(data.strip_prefix(b"Exif\0\0").unwrap_or(data), metadata);
+                exif.read(data.strip_prefix(b"Exif\0\0").unwrap_or(data), metadata);
             }
             b"XMP " if xmp_has_gps(view.slice_up_to(body, len.into())) => metadata.has_gps = Some(true),
             _ => {}

@@ -11,13 +11,17 @@ const VORBIS_COMMENT: u8 = 4;
 pub(super) fn read(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Option<()> {
     let view = View::big_endian(bytes);
     let mut at = start as u64 + 4;
+    let mut has_comments = false;
     loop {
         let (kind, len) = (view.u8(at)?, u64::from(view.u24(at + 1)?));
         match kind & 0x7f {
             // Only the first: behind a length that lies, anything may look like one.
             STREAM_INFO if metadata.codec.is_none() => read_stream_info(view, at + 4, metadata)?,
             // Some programs write a length here that is too short; the comments have lengths of their own.
-            VORBIS_COMMENT => vorbis::read_comments(&bytes[usize::try_from(at + 4).ok()?..], metadata),
+            VORBIS_COMMENT if !has_comments => {
+                has_comments = true;
+                vorbis::read_comments(view.from(at + 4)?.bytes(), metadata);
+            }
             _ => {}
         }
         if kind & 0x80 != 0 {

@@ -71,18 +71,18 @@ fn vorbis() -> Vec<u8> {
     ogg(&head, &[b"\x03vorbis", &comments()[..], b"\x01"].concat(), 44_100)
 }
 
-fn chunk(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
+fn chunk(name: &[u8], data: &[u8]) -> Vec<u8> {
     [name, &u32::try_from(data.len()).unwrap().to_le_bytes()[..], data, &[0; 1][..data.len() % 2]].concat()
 }
 
-fn riff(form: &[u8; 4], chunks: &[Vec<u8>]) -> Vec<u8> {
-    chunk(b"RIFF", &[&form[..], &chunks.concat()].concat())
+fn riff(form: &[u8], chunks: &[Vec<u8>]) -> Vec<u8> {
+    chunk(b"RIFF", &[form, &chunks.concat()].concat())
 }
 
 fn wav() -> Vec<u8> {
     let format = b"\x01\0\x02\0\x44\xac\0\0\x10\xb1\x02\0\x04\0\x10\0";
     let info = [&b"INFO"[..], &chunk(b"INAM", b"A song\0")].concat();
-    riff(b"WAVE", &[chunk(b"fmt ", format), chunk(b"LIST", &info), chunk(b"data", &[0; 17_640])])
+    riff(b"WAVE", &[chunk(b"fmt ", format), chunk(b"LIST", &info), chunk(b"data", &vec![0; 17_640])])
 }
 
 fn avi() -> Vec<u8> {
@@ -95,7 +95,7 @@ fn avi() -> Vec<u8> {
 }
 
 fn aiff() -> Vec<u8> {
-    let chunk = |name: &[u8; 4], data: &[u8]| {
+    let chunk = |name: &[u8], data: &[u8]| {
         [name, &u32::try_from(data.len()).unwrap().to_be_bytes()[..], data, &[0; 1][..data.len() % 2]].concat()
     };
     // 44,100 as an 80-bit float.
@@ -103,14 +103,14 @@ fn aiff() -> Vec<u8> {
     chunk(b"FORM", &[&b"AIFF"[..], &chunk(b"COMM", common), &chunk(b"NAME", b"A song")].concat())
 }
 
-fn full(name: &[u8; 4], content: &[u8]) -> Vec<u8> {
+fn full(name: &[u8], content: &[u8]) -> Vec<u8> {
     [&u32::try_from(content.len() + 8).unwrap().to_be_bytes()[..], name, content].concat()
 }
 
 /// A film with sound: 640 × 360, two seconds and a half; the movie after the media, as cameras write it.
 fn mp4() -> Vec<u8> {
     let words = |words: &[u32]| words.iter().flat_map(|word| word.to_be_bytes()).collect::<Vec<_>>();
-    let track = |handler: &[u8; 4], entry: &[u8]| {
+    let track = |handler: &[u8], entry: &[u8]| {
         let description = full(b"stsd", &[&words(&[0, 1])[..], entry].concat());
         let media = [
             full(b"mdhd", &words(&[0, 0, 0, 1000, 2000, 0])),
@@ -120,7 +120,7 @@ fn mp4() -> Vec<u8> {
         let header = full(b"tkhd", &[&[0; 76][..], &words(&[640 << 16, 360 << 16])].concat());
         full(b"trak", &[header, full(b"mdia", &media.concat())].concat())
     };
-    let picture = full(b"avc1", &[&[0; 24][..], &words(&[640 << 16 | 360]), &[0; 50]].concat());
+    let picture = full(b"avc1", &[&[0; 24][..], &words(&[(640 << 16) + 360]), &[0; 50]].concat());
     let sound = full(b"mp4a", &[&[0; 16][..], b"\0\x02\0\x10\0\0\0\0", &words(&[48_000 << 16])].concat());
     let title = full(b"\xa9nam", &full(b"data", &[&words(&[1, 0])[..], b"A film"].concat()));
     let number = full(b"trkn", &full(b"data", &words(&[0, 0, 3, 12 << 16])));
