@@ -45,8 +45,13 @@ impl FileTypes {
 
     /// Whether a file of this type (lower case, without parameters) is accepted.
     pub fn allows(&self, file_type: &str) -> bool {
+        self.names(file_type) || self.0.iter().any(|pattern| pattern == "*/*")
+    }
+
+    /// Whether this type is accepted by its own name or its top-level type's, rather than because every type is.
+    pub fn names(&self, file_type: &str) -> bool {
         self.0.iter().any(|pattern| match pattern.split_once('/') {
-            Some(("*", _)) => true,
+            Some(("*", _)) => false,
             Some((top, "*")) => file_type.split_once('/').is_some_and(|(t, _)| t == top),
             _ => pattern == file_type,
         })
@@ -101,6 +106,8 @@ mod tests {
         assert!(!types.allows("application/zip"));
         assert!(!types.allows("texture/x"));
         assert!(FileTypes::any().allows("application/x-executable"));
+        assert!(!FileTypes::any().names("application/x-executable"));
+        assert!(types.names("text/csv") && types.names("application/pdf") && !types.names("application/zip"));
     }
 
     #[test]

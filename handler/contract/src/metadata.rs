@@ -73,7 +73,7 @@ fields! {
 
     // Documents.
     /// Pages, counted.
-    page_count: [u64] = "pageCount", "pages", "pdf, tiff";
+    page_count: [u64] = "pageCount", "pages", "pdf, tiff, postscript";
     /// Slides, counted.
     slide_count: [u64] = "slideCount", "slides", "pptx, odp";
     /// Sheets, counted.
@@ -83,13 +83,13 @@ fields! {
     /// Words as the program that wrote the file declared them; often wrong.
     declared_word_count: [u64] = "declaredWordCount", "words", "office";
     /// The title that the file gives itself.
-    title: [String] = "title", "", "pdf, office, epub, html, audio, video";
+    title: [String] = "title", "", "pdf, office, epub, html, image, audio, video";
     /// Who made it: the author or the artist.
-    author: [String] = "author", "", "pdf, office, epub, html, image, audio";
+    author: [String] = "author", "", "pdf, office, epub, html, image, audio, video";
     /// What it is about.
     subject: [String] = "subject", "", "pdf, office, epub, email";
     /// Its summary.
-    description: [String] = "description", "", "office, epub, html, image";
+    description: [String] = "description", "", "office, epub, html, image, audio, video";
     /// Its keywords, as the file spells them.
     keywords: [String] = "keywords", "", "pdf, office, html";
     /// Who published it.
@@ -97,15 +97,15 @@ fields! {
     /// The identifier it gives itself, such as an ISBN or a message's id.
     identifier: [String] = "identifier", "", "epub, office, email";
     /// The program that wrote the original.
-    creator_tool: [String] = "creatorTool", "", "pdf, office, html, image";
+    creator_tool: [String] = "creatorTool", "", "pdf, office, html, image, audio, video";
     /// The program that made this file of it.
     producer: [String] = "producer", "", "pdf";
     /// Who changed it last.
     last_modified_by: [String] = "lastModifiedBy", "", "office";
-    /// When the content was made, sent or photographed, as the file says; in a PDF UTC where it gives no zone.
-    date_created: [String] = "dateCreated", "ISO 8601", "pdf, office, epub, email, image, audio";
-    /// When the content was last changed, as the file says; in a PDF UTC where it gives no zone.
-    date_modified: [String] = "dateModified", "ISO 8601", "pdf, office, epub";
+    /// When the content was made, sent or photographed, as the file says; UTC where a PDF gives no zone.
+    date_created: [String] = "dateCreated", "ISO 8601", "pdf, office, epub, email, image, audio, video";
+    /// When the content was last changed, as the file says; UTC where a PDF gives no zone.
+    date_modified: [String] = "dateModified", "ISO 8601", "pdf, office, epub, image";
     /// The version of its format.
     format_version: [String] = "formatVersion", "", "pdf, xml, epub";
     /// Whether any page has text that can be selected; a scan has none.
@@ -161,25 +161,25 @@ fields! {
     /// How the picture is to be turned: the Exif value 1 to 8.
     orientation: [u64] = "orientation", "Exif value", "image";
     /// The maker of the camera.
-    camera_make: [String] = "cameraMake", "", "image";
+    camera_make: [String] = "cameraMake", "", "image, video";
     /// The model of the camera.
-    camera_model: [String] = "cameraModel", "", "image";
+    camera_model: [String] = "cameraModel", "", "image, video";
     /// Whether the picture tells where it was taken. The place itself is not recorded.
-    has_gps: [bool] = "hasGps", "", "image";
+    has_gps: [bool] = "hasGps", "", "image, video";
     /// Whether it has more than one frame to be shown in turn.
     is_animated: [bool] = "isAnimated", "", "gif, png, webp";
     /// Frames.
     frame_count: [u64] = "frameCount", "frames", "gif, png, webp";
     /// Playing time.
     duration: [f64] = "duration", "seconds", "audio, video";
-    /// How sound or film is coded.
+    /// How it is coded; the tracks of a film are parted by commas.
     codec: [String] = "codec", "", "audio, video";
     /// Bits a second, over the whole file.
     bit_rate: [u64] = "bitRate", "kbit/s", "audio, video";
     /// Samples a second.
-    sample_rate: [u64] = "sampleRate", "Hz", "audio";
+    sample_rate: [u64] = "sampleRate", "Hz", "audio, video";
     /// Channels of sound.
-    channel_count: [u64] = "channelCount", "channels", "audio";
+    channel_count: [u64] = "channelCount", "channels", "audio, video";
     /// The album.
     album: [String] = "album", "", "audio";
     /// The genre.
@@ -191,7 +191,7 @@ fields! {
     /// Files in the archive.
     entry_count: [u64] = "entryCount", "files", "archives";
     /// Size of everything in it when unpacked, as declared or counted.
-    uncompressed_size: [u64] = "uncompressedSize", "bytes", "archives";
+    uncompressed_size: [u64] = "uncompressedSize", "bytes", "archives, compressed files";
     /// The processor that a program is made for.
     machine: [String] = "machine", "", "executables";
 }

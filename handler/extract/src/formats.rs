@@ -4,18 +4,24 @@
 //! To add one: write `formats/<name>.rs` with a function of one of the shapes of [`Reader`], give it a row in
 //! [`FORMATS`], and its fields a row in [`handler_contract::metadata`].
 
+mod archive;
+mod boxes;
 mod clip;
 mod csv;
 mod email;
+mod executable;
 mod html;
+mod image;
 pub(crate) mod json;
 mod language;
 mod markdown;
 mod mbox;
+mod media;
 pub(crate) mod office;
 mod pdf;
 mod text;
 mod value;
+mod view;
 pub(crate) mod xml;
 
 use std::sync::Arc;
@@ -24,7 +30,7 @@ use handler_contract::{ErrorCode, Failure};
 use memmap2::Mmap;
 
 use crate::child::{Input, Report, Stop};
-use crate::validate::is_textual;
+use crate::validate::{is_executable, is_textual, is_zip};
 
 /// How a format is read.
 #[derive(Clone, Copy)]
@@ -50,6 +56,18 @@ const FORMATS: &[Format] = &[
     Format { has: office::is_binary, reader: Reader::Spool(office::binary) },
     Format { has: |file_type| file_type == "application/epub+zip", reader: Reader::Spool(office::epub) },
     Format { has: |file_type| file_type == "application/rtf", reader: Reader::Spool(office::rtf) },
+    // Office documents and e-books are zip archives too; their rows stand above.
+    Format { has: is_zip, reader: Reader::Spool(archive::zip) },
+    Format { has: |file_type| file_type == "application/x-tar", reader: Reader::Stream(archive::tar) },
+    Format { has: |file_type| file_type == "application/gzip", reader: Reader::Stream(archive::gzip) },
+    Format { has: |file_type| file_type == "application/x-xz", reader: Reader::Stream(archive::xz) },
+    Format { has: |file_type| file_type == "application/zstd", reader: Reader::Stream(archive::zstd) },
+    Format { has: |file_type| file_type == "application/x-7z-compressed", reader: Reader::Spool(archive::seven_zip) },
+    Format { has: |file_type| file_type == "application/vnd.rar", reader: Reader::Spool(archive::rar) },
+    Format { has: |file_type| file_type == "image/svg+xml", reader: Reader::Stream(image::read_svg) },
+    Format { has: image::is_postscript, reader: Reader::Stream(image::read_postscript) },
+    Format { has: image::reads, reader: Reader::Spool(image::read) },
+    Format { has: media::reads, reader: Reader::Spool(media::read) },
     Format { has: |file_type| file_type == "text/csv", reader: Reader::Stream(csv::read) },
     Format { has: |file_type| file_type == "text/tab-separated-values", reader: Reader::Stream(csv::read_tabs) },
     Format { has: |file_type| file_type == "application/x-ndjson", reader: Reader::Stream(json::read_lines) },
@@ -67,6 +85,7 @@ const FORMATS: &[Format] = &[
     Format { has: |file_type| file_type == "text/markdown", reader: Reader::Stream(text::read_markdown) },
     Format { has: |file_type| file_type == "text/plain", reader: Reader::Stream(text::read_prose) },
     Format { has: is_textual, reader: Reader::Stream(text::read) },
+    Format { has: is_executable, reader: Reader::Stream(executable::read) },
 ];
 
 fn is_xml(file_type: &str) -> bool {

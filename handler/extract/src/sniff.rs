@@ -3,6 +3,7 @@
 //! Signatures come from `file-format`; this module adds what they leave open: text and its kinds ([`text`]), a PDF
 //! behind other bytes, and containers whose directory is at their end and that must be there as a whole.
 
+mod binary;
 mod text;
 
 use std::io::Cursor;
@@ -54,6 +55,8 @@ pub(crate) fn head(head: &[u8], whole: bool) -> Sniffed {
     }
     let file_type = if head.starts_with(b"%PDF-") {
         "application/pdf".to_owned()
+    } else if let Some(file_type) = binary::never_text(head) {
+        file_type.to_owned()
     } else if let Some(text) = charset::as_text(head, whole) {
         let file_type = text::kind(&text, whole);
         if has_late_pdf(head) { "application/pdf".to_owned() } else { file_type }
@@ -91,6 +94,9 @@ fn has_late_pdf(head: &[u8]) -> bool {
 
 /// A binary type by its signature.
 fn signature(head: &[u8]) -> Option<String> {
+    if let Some(file_type) = binary::without_signature(head) {
+        return Some(file_type.to_owned());
+    }
     let format = FileFormat::from_reader(Cursor::new(head)).unwrap_or_default();
     let known = !matches!(format, FileFormat::ArbitraryBinaryData | FileFormat::PlainText | FileFormat::Empty);
     // Bytes that are no text do not become text because they begin like one.
@@ -99,7 +105,8 @@ fn signature(head: &[u8]) -> Option<String> {
     }
     let unfollowed =
         |(offset, magic, _): &&(usize, &[u8], &str)| head.get(*offset..).is_some_and(|b| b.starts_with(magic));
-    UNFOLLOWED.iter().find(unfollowed).map(|(.., file_type)| (*file_type).to_owned())
+    let unfollowed = UNFOLLOWED.iter().find(unfollowed).map(|(.., file_type)| *file_type);
+    binary::other(head).or(unfollowed).map(str::to_owned)
 }
 
 fn media_type(format: FileFormat) -> String {

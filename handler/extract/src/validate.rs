@@ -66,7 +66,10 @@ const PROMISES: &[Promise] = &[
     likely(&["mp3"], &["audio/mpeg"]),
     likely(&["wav"], &["audio/vnd.wave"]),
     certain(&["flac"], &["audio/flac"]),
-    certain(&["ogg", "oga", "opus", "spx", "ogv"], &["audio/ogg", "application/ogg", "video/ogg", "audio/flac"]),
+    certain(
+        &["ogg", "oga", "opus", "spx", "ogv"],
+        &["audio/ogg", "audio/opus", "application/ogg", "video/ogg", "audio/flac"],
+    ),
     likely(
         &["mp4", "m4v", "m4a", "m4b", "mov", "qt", "3gp", "3g2"],
         &[
@@ -163,6 +166,31 @@ const CHOSEN_BY_NAME: &[&str] = &[
     "text/html",
 ];
 
+/// Types of what can be run. Scripts of other languages are read by programmers more often than run by accident.
+const EXECUTABLE: &[&str] = &[
+    "application/java-vm",
+    "application/vnd.microsoft.portable-executable",
+    "application/wasm",
+    "application/x-dosexec",
+    "application/x-elf",
+    "application/x-executable",
+    "application/x-mach-binary",
+    "application/x-ms-ne-executable",
+    "application/x-ms-shortcut",
+    "application/x-msdownload",
+    "application/x-msi",
+    "application/x-object",
+    "application/x-pie-executable",
+    "application/x-sharedlib",
+    "text/x-msdos-batch",
+    "text/x-shellscript",
+];
+
+/// Whether files of a type can be run. They are accepted only where the type, or all of its kind, is named.
+pub(crate) fn is_executable(file_type: &str) -> bool {
+    EXECUTABLE.contains(&file_type)
+}
+
 /// Whether a type is text, and may be read as such.
 pub(crate) fn is_textual(file_type: &str) -> bool {
     let zipped_or_not = |suffix| file_type.ends_with(suffix) && !file_type.starts_with("application/vnd.ms-");
@@ -184,6 +212,13 @@ pub(crate) fn settle<'a>(file_name: &str, file_type: &'a str) -> &'a str {
 
 /// Judges a file by its name and the type of its content.
 pub(crate) fn validate(file_name: &str, file_type: &str, allowed: &FileTypes) -> Result<(), Failure> {
+    // What runs is refused unless somebody asked for it: not every type is a type that somebody has thought of.
+    if is_executable(file_type) && allowed.allows(file_type) && !allowed.names(file_type) {
+        return Err(Failure::new(
+            ErrorCode::TypeNotAllowed,
+            format!("the content is {file_type}, a program; a stack that accepts programs must name their type"),
+        ));
+    }
     if !allowed.allows(file_type) {
         let list = allowed.iter().collect::<Vec<_>>().join(", ");
         return Err(Failure::new(
@@ -221,9 +256,10 @@ fn keeps(promise: &Promise, file_type: &str) -> bool {
         || !promise.certain && file_type == handler_contract::record::UNKNOWN_TYPE
 }
 
-/// Whether files of a type are zip archives by another name.
-fn is_zip(file_type: &str) -> bool {
-    file_type.ends_with("+zip")
+/// Whether files of a type are zip archives, perhaps by another name.
+pub(crate) fn is_zip(file_type: &str) -> bool {
+    file_type == "application/zip"
+        || file_type.ends_with("+zip")
         || file_type.starts_with("application/vnd.openxmlformats-officedocument.")
         || file_type.starts_with("application/vnd.oasis.opendocument.")
         || matches!(file_type, "application/java-archive" | "application/vnd.android.package-archive")
@@ -284,6 +320,35 @@ mod tests {
         assert_eq!(failure.message, "the content is image/png; this stack accepts text/*, application/pdf");
         assert_eq!(validate("x.pdf", "image/png", &allowed).unwrap_err().code, ErrorCode::TypeNotAllowed);
         assert!(validate("x.pdf", "application/pdf", &allowed).is_ok());
+    }
+
+    #[test]
+    fn programs_are_accepted_only_where_they_are_named() {
+        const ELF: &str = "application/x-executable";
+        const SCRIPT: &str = "text/x-shellscript";
+        let rows: &[(&[&str], &str, bool)] = &[
+            (&["*/*"], ELF, false),
+            (&["*/*"], SCRIPT, false),
+            (&["*/*"], "application/vnd.microsoft.portable-executable", false),
+            (&["*/*"], "application/x-mach-binary", false),
+            (&["*/*"], "application/java-vm", false),
+            (&["*/*"], "application/wasm", false),
+            (&["*/*"], "application/x-msi", false),
+            (&["*/*"], "application/x-sharedlib", false),
+            (&["*/*"], "application/pdf", true),
+            (&["*/*"], "text/x-python", true),
+            (&["*/*", "application/x-executable"], ELF, true),
+            (&["*/*", "application/*"], ELF, true),
+            (&["*/*", "application/*"], SCRIPT, false),
+            (&["text/*"], SCRIPT, true),
+            (&["text/*"], ELF, false),
+            (&["application/wasm"], "application/wasm", true),
+        ];
+        for (patterns, file_type, accepted) in rows {
+            let verdict = validate("x", file_type, &FileTypes::new(*patterns).unwrap());
+            let expected = if *accepted { Ok(()) } else { Err(ErrorCode::TypeNotAllowed) };
+            assert_eq!(verdict.map_err(|failure| failure.code), expected, "{patterns:?} {file_type}");
+        }
     }
 
     #[test]

@@ -20,6 +20,20 @@ pub(super) fn clean(text: &str) -> Option<String> {
     (!clean.is_empty()).then(|| clean.to_owned())
 }
 
+/// The text before the first NUL, in UTF-8 or else, as old programs wrote it, in windows-1252.
+pub(super) fn clean_bytes(bytes: &[u8]) -> Option<String> {
+    let head = &bytes[..bytes.len().min(4 * MAX_VALUE)];
+    let kept = head.split(|b| *b == 0).next().unwrap_or_default();
+    let cut = kept.len() == head.len() && head.len() < bytes.len();
+    let text = match std::str::from_utf8(kept) {
+        Ok(text) => text.into(),
+        // The bound went through the middle of a character.
+        Err(error) if cut && error.error_len().is_none() => String::from_utf8_lossy(&kept[..error.valid_up_to()]),
+        Err(_) => encoding_rs::WINDOWS_1252.decode_without_bom_handling(kept).0,
+    };
+    clean(&text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -39,5 +53,19 @@ mod tests {
         }
         assert_eq!(clean(&"ä".repeat(1000)).unwrap().len(), MAX_VALUE);
         assert_eq!(clean(&"a ".repeat(1000)).unwrap().len(), MAX_VALUE - 1);
+    }
+
+    #[test]
+    fn bytes_are_utf8_or_windows_1252() {
+        let rows: [(&[u8], Option<&str>); 4] = [
+            (b"Zo\xc3\xab\0rest", Some("Zo\u{eb}")),
+            (b"Zo\xeb", Some("Zo\u{eb}")),
+            (b"Zo\xeb 1", Some("Zo\u{eb} 1")),
+            (b"\0", None),
+        ];
+        for (bytes, value) in rows {
+            assert_eq!(clean_bytes(bytes).as_deref(), value, "{}", bytes.escape_ascii());
+        }
+        assert_eq!(clean_bytes(format!("x{}", "ä".repeat(4000)).as_bytes()).unwrap().len(), MAX_VALUE - 1);
     }
 }

@@ -1,5 +1,6 @@
 //! The extractor from outside: real children, good files, files made to break them, and children that misbehave.
 
+mod binary;
 mod children;
 mod good;
 mod hostile;

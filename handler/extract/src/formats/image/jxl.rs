@@ -1,0 +1,69 @@
+//! JPEG XL (ISO 18181): the size header, at the start of a bare codestream or of the one inside a container.
+
+use handler_contract::Metadata;
+
+use super::set_size;
+use crate::formats::boxes::Boxes;
+use crate::formats::view::View;
+
+/// The signature and the longest size header, generously.
+const HEADER: u64 = 16;
+
+pub(super) fn read(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
+    let view = View::big_endian(bytes);
+    let codestream = if bytes.starts_with(&[0xff, 0x0a]) { view } else { in_container(view)? };
+    if !codestream.has(0, &[0xff, 0x0a]) {
+        return None;
+    }
+    let mut bits = Bits { bytes: codestream.slice_up_to(2, HEADER), at: 0 };
+    let small = bits.take(1)? == 1;
+    let height = bits.side(small)?;
+    let width = match bits.take(3)? {
+        0 => bits.side(small)?,
+        1 => height,
+        2 => height * 12 / 10,
+        3 => height * 4 / 3,
+        4 => height * 3 / 2,
+        5 => height * 16 / 9,
+        6 => height * 5 / 4,
+        _ => height * 2,
+    };
+    set_size(metadata, width, height);
+    Some(())
+}
+
+/// The codestream, or its first piece, in a box.
+fn in_container(view: View<'_>) -> Option<View<'_>> {
+    Boxes::of(view).find_map(|found| match &found.name {
+        b"jxlc" => Some(found.content),
+        // A piece is led by its number.
+        b"jxlp" => found.content.from(4),
+        _ => None,
+    })
+}
+
+/// Bits, the least significant of a byte first.
+struct Bits<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Bits<'_> {
+    fn take(&mut self, count: usize) -> Option<u64> {
+        let mut value = 0;
+        for index in 0..count {
+            let byte = self.bytes.get(self.at / 8)?;
+            value |= u64::from(byte >> (self.at % 8) & 1) << index;
+            self.at += 1;
+        }
+        Some(value)
+    }
+
+    fn side(&mut self, small: bool) -> Option<u64> {
+        if small {
+            return Some((self.take(5)? + 1) * 8);
+        }
+        let width = [9, 13, 18, 30][usize::try_from(self.take(2)?).ok()?];
+        Some(self.take(width)? + 1)
+    }
+}
