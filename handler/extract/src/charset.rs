@@ -77,7 +77,8 @@ fn is_strange(c: char) -> bool {
 /// Turns a text into UTF-8, piece by piece.
 pub(crate) struct ToUtf8 {
     state: State,
-    decoded: String,
+    /// Decoded text, until it is given on.
+    buffer: String,
 }
 
 enum State {
@@ -103,7 +104,7 @@ impl ToUtf8 {
 
     /// For a text that declares its encoding. Only a byte order mark, or the zeros of UTF-16, count more.
     pub(crate) fn declared(encoding: Option<&'static Encoding>) -> Self {
-        Self { state: State::Start(encoding), decoded: String::new() }
+        Self { state: State::Start(encoding), buffer: String::new() }
     }
 
     /// The encoding, by the name that the WHATWG gives it. ASCII is UTF-8.
@@ -136,7 +137,7 @@ impl ToUtf8 {
         match &mut self.state {
             State::Start(_) | State::Ascii => {}
             State::Utf8(unfinished) => unfinished.feed(bytes, text),
-            State::Other(decoder) => decode(decoder, &mut self.decoded, bytes, false, text),
+            State::Other(decoder) => decode(decoder, &mut self.buffer, bytes, false, text),
         }
     }
 
@@ -145,7 +146,7 @@ impl ToUtf8 {
         match &mut self.state {
             State::Start(_) | State::Ascii => {}
             State::Utf8(unfinished) => unfinished.finish(text),
-            State::Other(decoder) => decode(decoder, &mut self.decoded, &[], true, text),
+            State::Other(decoder) => decode(decoder, &mut self.buffer, &[], true, text),
         }
     }
 
@@ -153,18 +154,18 @@ impl ToUtf8 {
         self.state = if encoding == UTF_8 {
             State::Utf8(Unfinished::default())
         } else {
-            self.decoded.reserve(PIECE);
+            self.buffer.reserve(PIECE);
             State::Other(Box::new(encoding.new_decoder_without_bom_handling()))
         };
     }
 }
 
-fn decode(decoder: &mut Decoder, decoded: &mut String, mut bytes: &[u8], last: bool, text: &mut impl FnMut(&str)) {
+fn decode(decoder: &mut Decoder, buffer: &mut String, mut bytes: &[u8], last: bool, text: &mut impl FnMut(&str)) {
     loop {
-        decoded.clear();
-        let (result, read, _) = decoder.decode_to_string(bytes, decoded, last);
+        buffer.clear();
+        let (result, read, _) = decoder.decode_to_string(bytes, buffer, last);
         bytes = &bytes[read..];
-        text(decoded);
+        text(buffer);
         if result == CoderResult::InputEmpty {
             return;
         }

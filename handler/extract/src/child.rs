@@ -14,6 +14,7 @@ use handler_contract::{ErrorCode, Failure};
 
 pub(crate) use input::Input;
 pub(crate) use report::Report;
+use report::send;
 
 use crate::formats::{self, Reader};
 use crate::protocol::{CHILD_MARKER, Message, Request};
@@ -51,7 +52,7 @@ fn run() -> ExitCode {
         Err(Stop::Failure(failure)) => Message::End(Some(failure)),
         Err(Stop::Trouble(trouble)) => Message::Trouble(trouble),
     };
-    match report.send(&last) {
+    match send(&last) {
         Ok(()) => ExitCode::SUCCESS,
         // Nobody is left to hear why.
         Err(_) => ExitCode::FAILURE,
@@ -59,7 +60,8 @@ fn run() -> ExitCode {
 }
 
 fn serve(report: &mut Report) -> Result<(), Stop> {
-    let trouble = |doing: &str, error: &dyn std::fmt::Display| Stop::Trouble(format!("the parser failed to {doing}: {error}"));
+    let trouble =
+        |doing: &str, error: &dyn std::fmt::Display| Stop::Trouble(format!("the parser failed to {doing}: {error}"));
     let mut input = Input::open().map_err(|error| trouble("open its input", &error))?;
     let request = input.request().map_err(|error| trouble("read what it is asked", &error))?;
     let Request { file_name, allowed, limits } =
@@ -67,18 +69,18 @@ fn serve(report: &mut Report) -> Result<(), Stop> {
     limits::set(&limits).map_err(|error| trouble("limit itself", &error))?;
     input.prepare_spool(limits.spool);
     let containment = sandbox::enter().map_err(|error| trouble("lock itself in", &error))?;
-    report.send(&Message::Contained(containment))?;
+    send(&Message::Contained(containment))?;
 
     input.fill_head()?;
     let sniffed = match sniff::head(input.head(), input.is_whole()) {
         Sniffed::Type(sniffed) => sniffed,
         Sniffed::Container(container) => {
-            report.send(&Message::Type(container.clone()))?;
+            send(&Message::Type(container.clone()))?;
             sniff::whole(&input.spool()?, &container)
         }
     };
     let file_type = validate::settle(&file_name, &sniffed);
-    report.send(&Message::Type(file_type.to_owned()))?;
+    send(&Message::Type(file_type.to_owned()))?;
     if file_type == sniff::EMPTY {
         return Err(Failure::new(ErrorCode::EmptyFile, "the file is empty").into());
     }
@@ -87,13 +89,94 @@ fn serve(report: &mut Report) -> Result<(), Stop> {
     let read = match formats::reader(file_type) {
         None => return Ok(()),
         Some(Reader::Stream(read)) => read(&mut input, report),
-        Some(Reader::Spool(read)) => input.spool().and_then(|bytes| read(bytes, report)),
+        Some(Reader::Spool(read)) => input.spool().and_then(|bytes| read(&bytes, report)),
     };
     // What was read counts also when the rest could not be.
     report.keep()?;
     if let Some(exact) = report.exact_type {
-        report.send(&Message::Type(exact.to_owned()))?;
+        send(&Message::Type(exact.to_owned()))?;
         validate::validate(&file_name, exact, &allowed)?;
     }
     read
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use std::hint::black_box;
+    use std::net::UdpSocket;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::{Command, Output};
+
+    use handler_contract::Limits;
+    use rustix::process::Signal;
+
+    use super::{limits, report, sandbox};
+    use crate::death::{End, verdict};
+    use handler_contract::ErrorCode;
+
+    /// Names what the process is to do that this test starts of itself.
+    const DEED: &str = "HANDLER_EXTRACT_TEST_DEED";
+
+    fn recurse(depth: u64) -> u64 {
+        black_box(if depth == u64::MAX { 0 } else { recurse(depth + 1) + 1 })
+    }
+
+    fn commit(deed: &str) {
+        std::panic::set_hook(Box::new(report::panicked));
+        limits::set(&Limits { cpu_seconds: 1, ..Limits::default() }).unwrap();
+        sandbox::enter().unwrap();
+        match deed {
+            "nothing" => {}
+            "open a file" => drop(std::fs::File::open("/etc/passwd")),
+            "open a socket" => drop(UdpSocket::bind("127.0.0.1:0")),
+            "start a program" => drop(Command::new("true").status()),
+            "signal another process" => {
+                let parent = rustix::process::getppid().unwrap();
+                rustix::process::kill_process(parent, Signal::USR1).unwrap();
+            }
+            "take memory" => drop(black_box(vec![1_u8; 1 << 30])),
+            "take time" => while black_box(true) {},
+            "recurse" => drop(black_box(recurse(0))),
+            "panic" => panic!("secret content"),
+            other => unreachable!("{other}"),
+        }
+        std::process::exit(0);
+    }
+
+    fn run(deed: &str) -> Output {
+        Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "child::tests::what_a_child_may_not_do_ends_it", "--nocapture"])
+            .env(DEED, deed)
+            .output()
+            .unwrap()
+    }
+
+    #[test]
+    fn what_a_child_may_not_do_ends_it() {
+        if let Ok(deed) = std::env::var(DEED) {
+            commit(&deed);
+        }
+        let rows = [
+            ("open a file", ErrorCode::SandboxViolation),
+            ("open a socket", ErrorCode::SandboxViolation),
+            ("start a program", ErrorCode::SandboxViolation),
+            ("signal another process", ErrorCode::SandboxViolation),
+            ("take memory", ErrorCode::MemoryLimit),
+            ("take time", ErrorCode::CpuLimit),
+            ("recurse", ErrorCode::StackLimit),
+        ];
+        for (deed, expected) in rows {
+            let output = run(deed);
+            let end = output.status.signal().map_or(End::Exited(0), End::Signalled);
+            assert_eq!(verdict(end, &output.stderr, &Limits::default()).code, expected, "{deed}: {end:?}");
+        }
+        assert!(run("nothing").status.success());
+        let panicked = String::from_utf8(run("panic").stdout).unwrap();
+        assert!(
+            panicked.contains(r#"{"end":{"code":"CRASHED","message":"the parser gave up on the file at "#),
+            "{panicked}"
+        );
+        assert!(!panicked.contains("secret"), "{panicked}");
+    }
 }

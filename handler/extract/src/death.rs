@@ -37,10 +37,9 @@ pub(crate) fn verdict(end: End, last_words: &[u8], limits: &Limits) -> Failure {
     let said = |mark: &[u8]| last_words.windows(mark.len()).any(|window| window == mark);
     let signal = |raw: i32, signal: Signal| raw == signal.as_raw();
     match end {
-        End::Killed(Reason::Silent) => Failure::new(
-            ErrorCode::TimeLimit,
-            format!("the file was not read within {} seconds", limits.wall_seconds),
-        ),
+        End::Killed(Reason::Silent) => {
+            Failure::new(ErrorCode::TimeLimit, format!("the file was not read within {} seconds", limits.wall_seconds))
+        }
         End::Killed(Reason::Verbose) => {
             Failure::new(ErrorCode::OutputLimit, "the file's metadata is larger than a record can hold")
         }

@@ -31,27 +31,39 @@ pub(crate) enum Reader {
     /// In order and once, in constant memory whatever the size.
     Stream(fn(&mut Input, &mut Report) -> Result<(), Stop>),
     /// In any order, from the temporary file.
-    Spool(fn(Arc<Mmap>, &mut Report) -> Result<(), Stop>),
+    Spool(fn(&Arc<Mmap>, &mut Report) -> Result<(), Stop>),
 }
 
-/// Whether a format reads files of a type.
-type Reads = fn(&str) -> bool;
+/// A row of the table.
+struct Format {
+    /// Whether files of a type are of this format.
+    has: fn(&str) -> bool,
+    reader: Reader,
+}
 
-/// Which types a format reads, and how.
-const FORMATS: &[(Reads, Reader)] = &[
-    (|file_type| file_type == "application/pdf", Reader::Spool(pdf::read)),
-    (|file_type| file_type == "text/csv", Reader::Stream(csv::read)),
-    (|file_type| file_type == "text/tab-separated-values", Reader::Stream(csv::read_tabs)),
-    (|file_type| file_type == "application/x-ndjson", Reader::Stream(json::read_lines)),
-    (|file_type| file_type == "application/json" || file_type.ends_with("+json"), Reader::Stream(json::read)),
-    (|file_type| matches!(file_type, "text/html" | "application/xhtml+xml"), Reader::Stream(html::read)),
-    (is_xml, Reader::Stream(xml::read)),
-    (|file_type| file_type == "message/rfc822", Reader::Stream(email::read)),
-    (|file_type| file_type == "application/mbox", Reader::Stream(mbox::read)),
-    (|file_type| file_type == "text/markdown", Reader::Stream(text::read_markdown)),
-    (|file_type| file_type == "text/plain", Reader::Stream(text::read_prose)),
-    (is_textual, Reader::Stream(text::read)),
+/// Which types a format reads, and how. The first row that fits serves.
+const FORMATS: &[Format] = &[
+    Format { has: |file_type| file_type == "application/pdf", reader: Reader::Spool(pdf::read) },
+    Format { has: |file_type| file_type == "text/csv", reader: Reader::Stream(csv::read) },
+    Format { has: |file_type| file_type == "text/tab-separated-values", reader: Reader::Stream(csv::read_tabs) },
+    Format { has: |file_type| file_type == "application/x-ndjson", reader: Reader::Stream(json::read_lines) },
+    Format { has: is_json, reader: Reader::Stream(json::read) },
+    Format { has: is_html, reader: Reader::Stream(html::read) },
+    Format { has: is_xml, reader: Reader::Stream(xml::read) },
+    Format { has: |file_type| file_type == "message/rfc822", reader: Reader::Stream(email::read) },
+    Format { has: |file_type| file_type == "application/mbox", reader: Reader::Stream(mbox::read) },
+    Format { has: |file_type| file_type == "text/markdown", reader: Reader::Stream(text::read_markdown) },
+    Format { has: |file_type| file_type == "text/plain", reader: Reader::Stream(text::read_prose) },
+    Format { has: is_textual, reader: Reader::Stream(text::read) },
 ];
+
+fn is_json(file_type: &str) -> bool {
+    file_type == "application/json" || file_type.ends_with("+json")
+}
+
+fn is_html(file_type: &str) -> bool {
+    matches!(file_type, "text/html" | "application/xhtml+xml")
+}
 
 fn is_xml(file_type: &str) -> bool {
     matches!(file_type, "text/xml" | "application/xml") || file_type.ends_with("+xml") && is_textual(file_type)
@@ -59,7 +71,7 @@ fn is_xml(file_type: &str) -> bool {
 
 /// How files of a type are read; `None` where type, size and hash are all that is recorded.
 pub(crate) fn reader(file_type: &str) -> Option<Reader> {
-    FORMATS.iter().find(|(reads, _)| reads(file_type)).map(|(_, reader)| *reader)
+    FORMATS.iter().find(|format| (format.has)(file_type)).map(|format| format.reader)
 }
 
 /// Why a text is not of the format that its beginning promised.

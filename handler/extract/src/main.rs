@@ -35,7 +35,8 @@ fn run() -> Result<(), String> {
         Extractor::new(Limits::default(), FileTypes::any()).map_err(|error| format!("find this program: {error}"))?;
     for path in std::env::args_os().skip(1) {
         let path = Path::new(&path);
-        let line = runtime.block_on(read(&extractor, path)).map_err(|error| format!("read {}: {error}", path.display()))?;
+        let line =
+            runtime.block_on(read(&extractor, path)).map_err(|error| format!("read {}: {error}", path.display()))?;
         writeln!(io::stdout(), "{line}").map_err(|error| format!("write: {error}"))?;
     }
     Ok(())

@@ -56,9 +56,9 @@ impl fmt::Display for Containment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match (self.system_calls, self.files) {
             (true, true) => "seccomp and Landlock",
-            (true, false) => "seccomp, no Landlock on this kernel",
-            (false, true) => "Landlock, no seccomp on this kernel",
-            (false, false) => "resource limits only, no seccomp and no Landlock on this system",
+            (true, false) => "seccomp, but no Landlock on this system",
+            (false, true) => "Landlock, but no seccomp on this system",
+            (false, false) => "resource limits only: no seccomp and no Landlock on this system",
         })
     }
 }

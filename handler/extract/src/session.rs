@@ -6,7 +6,6 @@ use std::fmt::Write as _;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -78,15 +77,21 @@ impl Extractor {
             .kill_on_drop(true)
             .spawn()?;
         let (input, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let request =
-            Request { file_name: file_name.to_owned(), allowed: self.allowed.clone(), limits: self.limits };
+        let request = Request { file_name: file_name.to_owned(), allowed: self.allowed.clone(), limits: self.limits };
         let mut unsent = serde_json::to_vec(&request)?;
         unsent.push(b'\n');
         Ok(Session {
             child,
             input,
             unsent,
-            ears: Ears { output, errors, line: Vec::new(), heard: 0, answer: Answer::default(), last_words: Vec::new() },
+            ears: Ears {
+                output,
+                errors,
+                line: Vec::new(),
+                heard: 0,
+                answer: Answer::default(),
+                last_words: Vec::new(),
+            },
             ended: None,
             limits: self.limits,
             containment: Arc::clone(&self.containment),
@@ -334,13 +339,11 @@ impl Ears {
 /// waits forever.
 async fn read_some(pipe: &mut Option<ChildStderr>, buffer: &mut [u8]) -> usize {
     let Some(open) = pipe else { return std::future::pending().await };
-    match pin!(open.read(buffer)).await {
-        Ok(count @ 1..) => count,
-        Ok(0) | Err(_) => {
-            *pipe = None;
-            0
-        }
+    let count = open.read(buffer).await.unwrap_or_default();
+    if count == 0 {
+        *pipe = None;
     }
+    count
 }
 
 /// What a child has said so far.

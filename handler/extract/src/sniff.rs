@@ -92,7 +92,8 @@ fn signature(head: &[u8]) -> Option<String> {
     if known && !is_textual(format.media_type()) {
         return Some(media_type(format));
     }
-    let unfollowed = |(offset, magic, _): &&(usize, &[u8], &str)| head.get(*offset..).is_some_and(|b| b.starts_with(magic));
+    let unfollowed =
+        |(offset, magic, _): &&(usize, &[u8], &str)| head.get(*offset..).is_some_and(|b| b.starts_with(magic));
     UNFOLLOWED.iter().find(unfollowed).map(|(.., file_type)| (*file_type).to_owned())
 }
 

@@ -61,7 +61,16 @@ const PROMISES: &[Promise] = &[
     certain(&["ogg", "oga", "opus", "spx", "ogv"], &["audio/ogg", "application/ogg", "video/ogg", "audio/flac"]),
     likely(
         &["mp4", "m4v", "m4a", "m4b", "mov", "qt", "3gp", "3g2"],
-        &["video/mp4", "audio/mp4", "application/mp4", "video/quicktime", "video/3gpp", "video/3gpp2", "video/x-m4v", "audio/x-m4a"],
+        &[
+            "video/mp4",
+            "audio/mp4",
+            "application/mp4",
+            "video/quicktime",
+            "video/3gpp",
+            "video/3gpp2",
+            "video/x-m4v",
+            "audio/x-m4a",
+        ],
     ),
     certain(&["mkv", "mka", "webm"], &["video/matroska", "audio/matroska", "application/x-matroska", "video/webm"]),
     certain(&["avi"], &["video/x-msvideo"]),
@@ -80,15 +89,9 @@ const PROMISES: &[Promise] = &[
     certain(&["sqlite", "sqlite3"], &["application/vnd.sqlite3"]),
     certain(&["wasm"], &["application/wasm"]),
     // Programs.
-    certain(
-        &["exe", "dll"],
-        &["application/vnd.microsoft.portable-executable", "application/x-dosexec"],
-    ),
+    certain(&["exe", "dll"], &["application/vnd.microsoft.portable-executable", "application/x-dosexec"]),
     // Text, whatever its kind.
-    certain(
-        &["txt", "text", "log", "ini", "conf", "cfg", "yaml", "yml", "toml", "sql"],
-        &["text/plain"],
-    ),
+    certain(&["txt", "text", "log", "ini", "conf", "cfg", "yaml", "yml", "toml", "sql"], &["text/plain"]),
     certain(&["csv"], &["text/csv"]),
     certain(&["tsv", "tab"], &["text/tab-separated-values"]),
     certain(&["md", "markdown"], &["text/markdown"]),
@@ -162,7 +165,9 @@ pub(crate) fn is_textual(file_type: &str) -> bool {
 /// in `names.md`, and a table of one column is one in `names.csv`.
 pub(crate) fn settle<'a>(file_name: &str, file_type: &'a str) -> &'a str {
     match promise(file_name) {
-        Some(promise) if UNDECIDED.contains(&file_type) && CHOSEN_BY_NAME.contains(&promise.types[0]) => promise.types[0],
+        Some(promise) if UNDECIDED.contains(&file_type) && CHOSEN_BY_NAME.contains(&promise.types[0]) => {
+            promise.types[0]
+        }
         _ => file_type,
     }
 }
@@ -256,11 +261,8 @@ mod tests {
             ("", "image/png", true),
         ];
         for (name, file_type, accepted) in rows {
-            let verdict = validate(name, file_type, &FileTypes::any());
-            assert_eq!(verdict.as_ref().map_err(|failure| failure.code), match accepted {
-                true => Ok(&()),
-                false => Err(ErrorCode::TypeMismatch),
-            }, "{name} {file_type}");
+            let verdict = validate(name, file_type, &FileTypes::any()).map_err(|failure| failure.code);
+            assert_eq!(verdict, if accepted { Ok(()) } else { Err(ErrorCode::TypeMismatch) }, "{name} {file_type}");
         }
     }
 

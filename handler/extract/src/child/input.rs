@@ -25,7 +25,10 @@ pub(crate) struct Input {
 
 enum Spool {
     None,
-    Prepared { file: File, limit: u64 },
+    Prepared {
+        file: File,
+        limit: u64,
+    },
     /// The temporary file could not be made.
     Missing(io::Error),
     Filled(Arc<Mmap>),
@@ -101,7 +104,9 @@ impl Input {
                 return Ok(bytes);
             }
             Spool::Prepared { file, limit } => (file, limit),
-            Spool::Missing(error) => return Err(Stop::Trouble(format!("the parser failed to make a temporary file: {error}"))),
+            Spool::Missing(error) => {
+                return Err(Stop::Trouble(format!("the parser failed to make a temporary file: {error}")));
+            }
             Spool::None => return Err(Stop::Trouble("the parser failed to keep its temporary file".to_owned())),
         };
         let mut size = 0;
@@ -115,7 +120,10 @@ impl Input {
         full.map_err(|error: io::Error| match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::FileTooLarge | io::ErrorKind::QuotaExceeded => Failure::new(
                 ErrorCode::SpoolLimit,
-                format!("a file of this type must be read out of order, and {} MiB is the most that is set aside for that", limit >> 20),
+                format!(
+                    "a file of this type must be read out of order, and {} MiB is the most that is set aside for that",
+                    limit >> 20
+                ),
             )
             .into(),
             _ => Stop::Trouble(format!("the parser failed to write its temporary file: {error}")),

@@ -24,13 +24,13 @@ impl Report {
 
     /// Tells the parent what is known so far, so that it survives the child. To be called before work that may not
     /// come to an end.
-    pub(crate) fn keep(&mut self) -> Result<(), Stop> {
-        self.send(&Message::Metadata(Box::new(self.metadata.clone())))
+    pub(crate) fn keep(&self) -> Result<(), Stop> {
+        send(&Message::Metadata(Box::new(self.metadata.clone())))
     }
+}
 
-    pub(super) fn send(&mut self, message: &Message) -> Result<(), Stop> {
-        write(message).map_err(|error| Stop::Trouble(format!("the parser failed to answer: {error}")))
-    }
+pub(super) fn send(message: &Message) -> Result<(), Stop> {
+    write(message).map_err(|error| Stop::Trouble(format!("the parser failed to answer: {error}")))
 }
 
 fn write(message: &Message) -> io::Result<()> {
@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn places_are_named_from_their_crate_on() {
         let rows = [
-            ("/home/someone/.cargo/registry/src/index-1/hayro-syntax-0.9.0/src/xref.rs", "hayro-syntax-0.9.0/src/xref.rs"),
+            ("/builder/registry/src/index-1/hayro-syntax-0.9.0/src/xref.rs", "hayro-syntax-0.9.0/src/xref.rs"),
             ("handler/extract/src/formats/pdf.rs", "extract/src/formats/pdf.rs"),
             ("src/lib.rs", "src/lib.rs"),
             ("lib.rs", "lib.rs"),

@@ -1,7 +1,7 @@
 //! Locks the child in: Landlock takes files and network from it, seccomp all system calls but those that reading and
 //! answering needs.
 //!
-//! A kernel that lacks one of them is no error; the answer says what holds.
+//! A kernel that lacks one of them, or does not let it be used, is no error; the answer says what holds.
 
 use std::io;
 
@@ -20,9 +20,10 @@ pub(super) use linux::enter;
 mod linux {
     use std::collections::BTreeMap;
 
-    use landlock::{ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetStatus, Scope};
+    use landlock::{ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetError, RulesetStatus, Scope};
     use seccompiler::{
-        BpfProgram, Error, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+        BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+        apply_filter,
     };
 
     use super::{Containment, io};
@@ -56,33 +57,20 @@ mod linux {
     ];
 
     pub(in super::super) fn enter() -> io::Result<Containment> {
-        Ok(Containment { files: hide_files()?, system_calls: filter_system_calls()? })
+        let filter = program().map_err(io::Error::other)?;
+        Ok(Containment { files: hide_files().is_ok_and(|hidden| hidden), system_calls: apply_filter(&filter).is_ok() })
     }
 
     /// No file may be opened and no network used. Files that are open stay so.
-    fn hide_files() -> io::Result<bool> {
+    fn hide_files() -> Result<bool, RulesetError> {
         let latest = ABI::V6;
         let status = Ruleset::default()
-            .handle_access(AccessFs::from_all(latest))
-            .and_then(|rules| rules.handle_access(AccessNet::from_all(latest)))
-            .and_then(|rules| rules.scope(Scope::from_all(latest)))
-            .and_then(|rules| rules.create())
-            .and_then(landlock::RulesetCreated::restrict_self)
-            .map_err(io::Error::other)?;
+            .handle_access(AccessFs::from_all(latest))?
+            .handle_access(AccessNet::from_all(latest))?
+            .scope(Scope::from_all(latest))?
+            .create()?
+            .restrict_self()?;
         Ok(status.ruleset != RulesetStatus::NotEnforced)
-    }
-
-    fn filter_system_calls() -> io::Result<bool> {
-        let filter = program().map_err(io::Error::other)?;
-        match seccompiler::apply_filter(&filter) {
-            Ok(()) => Ok(true),
-            Err(Error::Prctl(error) | Error::Seccomp(error))
-                if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EINVAL)) =>
-            {
-                Ok(false)
-            }
-            Err(error) => Err(io::Error::other(error)),
-        }
     }
 
     /// The filter. Whatever it does not name ends the process.
@@ -100,12 +88,7 @@ mod linux {
         rules.insert(libc::SYS_fcntl, vec![only(1, SeccompCmpOp::Eq, libc::F_GETFD as u64)?]);
         // Aborting means a signal, to nobody but itself.
         rules.insert(libc::SYS_tgkill, vec![only(0, SeccompCmpOp::Eq, u64::from(std::process::id()))?]);
-        SeccompFilter::new(
-            rules,
-            SeccompAction::KillProcess,
-            SeccompAction::Allow,
-            std::env::consts::ARCH.try_into()?,
-        )?
-        .try_into()
+        SeccompFilter::new(rules, SeccompAction::KillProcess, SeccompAction::Allow, std::env::consts::ARCH.try_into()?)?
+            .try_into()
     }
 }

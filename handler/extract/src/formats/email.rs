@@ -70,8 +70,16 @@ impl Texts {
 enum Body {
     /// Passed over: attachments, pictures, what stands before the first part and after the last.
     Skipped,
-    Plain { decoder: Decoder, to_utf8: ToUtf8, words: Counter },
-    Html { decoder: Decoder, to_utf8: ToUtf8, reader: Box<html::Reader> },
+    Plain {
+        decoder: Decoder,
+        to_utf8: ToUtf8,
+        words: Counter,
+    },
+    Html {
+        decoder: Decoder,
+        to_utf8: ToUtf8,
+        reader: Box<html::Reader>,
+    },
 }
 
 /// Reads a message piece by piece.
@@ -322,8 +330,9 @@ impl Reader {
             }
             return;
         }
-        let is_sealed = matches!(content_type.media_type.as_str(), "application/pkcs7-mime" | "application/x-pkcs7-mime")
-            && content_type.smime_type.as_deref().is_none_or(|kind| kind.eq_ignore_ascii_case("enveloped-data"));
+        let is_sealed =
+            matches!(content_type.media_type.as_str(), "application/pkcs7-mime" | "application/x-pkcs7-mime")
+                && content_type.smime_type.as_deref().is_none_or(|kind| kind.eq_ignore_ascii_case("enveloped-data"));
         if is_sealed {
             self.metadata.is_encrypted = Some(true);
         }
@@ -343,7 +352,7 @@ impl Reader {
                 self.body = Body::Html { decoder, to_utf8, reader: Box::new(html::Reader::new()) };
             }
             kind if kind.starts_with("text/") && kind != "text/calendar" => {
-                self.body = Body::Plain { decoder, to_utf8, words: Counter::new() };
+                self.body = Body::Plain { decoder, to_utf8, words: Counter::default() };
             }
             _ => {}
         }
@@ -476,7 +485,8 @@ mod tests {
     #[test]
     fn words_of_the_form_that_is_read() {
         let part = |kind: &str, text: &str| format!("--b\nContent-Type: {kind}\n\n{text}\n");
-        let message = |kind: &str, parts: &str| format!("From: a@b\nContent-Type: {kind}; boundary=b\n\n{parts}--b--\n");
+        let message =
+            |kind: &str, parts: &str| format!("From: a@b\nContent-Type: {kind}; boundary=b\n\n{parts}--b--\n");
         for (text, words) in [
             ("From: a@b\n\none two".to_owned(), 2),
             ("From: a@b\nContent-Type: text/html\n\n<p>one</p><p>two</p>".to_owned(), 2),
@@ -534,8 +544,10 @@ mod tests {
     fn lists_are_bounded() {
         let addresses: Vec<String> = (0..1000).map(|n| format!("a{n}@example.org")).collect();
         let attachments = "--b\nContent-Disposition: attachment; filename=a\n\n".repeat(1000);
-        let metadata =
-            read(&format!("To: {}\nContent-Type: multipart/mixed; boundary=b\n\n{attachments}", addresses.join(",\n ")));
+        let metadata = read(&format!(
+            "To: {}\nContent-Type: multipart/mixed; boundary=b\n\n{attachments}",
+            addresses.join(",\n ")
+        ));
         assert_eq!(metadata.recipients.unwrap().len(), LISTED);
         assert_eq!((metadata.attachment_names.unwrap().len(), metadata.attachment_count), (LISTED, Some(1000)));
     }

@@ -25,12 +25,13 @@ const REFERENCE: usize = 32;
 /// Elements that do not part the words before and after them.
 const INLINE: &[&[u8]] = &[
     b"a", b"abbr", b"acronym", b"b", b"bdi", b"bdo", b"big", b"cite", b"code", b"data", b"del", b"dfn", b"em", b"font",
-    b"i", b"ins", b"kbd", b"label", b"mark", b"nobr", b"q", b"rb", b"ruby", b"s", b"samp", b"small", b"span", b"strike",
-    b"strong", b"sub", b"sup", b"time", b"tt", b"u", b"var", b"wbr",
+    b"i", b"ins", b"kbd", b"label", b"mark", b"nobr", b"q", b"rb", b"ruby", b"s", b"samp", b"small", b"span",
+    b"strike", b"strong", b"sub", b"sup", b"time", b"tt", b"u", b"var", b"wbr",
 ];
 
 /// References that count without a semicolon (the HTML standard lists all; these are the ones in use).
-const BARE_REFERENCES: &[&str] = &["amp", "lt", "gt", "quot", "nbsp", "copy", "reg", "AMP", "LT", "GT", "QUOT", "COPY", "REG"];
+const BARE_REFERENCES: &[&str] =
+    &["amp", "lt", "gt", "quot", "nbsp", "copy", "reg", "AMP", "LT", "GT", "QUOT", "COPY", "REG"];
 
 /// Reads a document.
 pub(super) fn read(input: &mut Input, report: &mut Report) -> Result<(), Stop> {
@@ -157,7 +158,7 @@ impl Reader {
             templates: 0,
             pictures: 0,
             said: Said::default(),
-            words: Counter::new(),
+            words: Counter::default(),
             sample: Clip::new(language::SAMPLE),
         }
     }
@@ -372,8 +373,7 @@ impl Reader {
                 self.attributes = Attributes::default();
                 self.state = State::InTag;
             } else {
-                let seen =
-                    if self.state == State::RawEnd { format!("</{}", self.tag.text()) } else { "<".to_owned() };
+                let seen = if self.state == State::RawEnd { format!("</{}", self.tag.text()) } else { "<".to_owned() };
                 self.show(&seen);
                 self.state = State::Text;
             }
@@ -446,7 +446,10 @@ impl Reader {
             match name {
                 b"template" => self.templates += 1,
                 b"svg" => self.pictures += 1,
-                b"html" => self.said.language = self.said.language.take().or(attributes.lang.as_deref().and_then(language::declared)),
+                b"html" => {
+                    self.said.language =
+                        self.said.language.take().or(attributes.lang.as_deref().and_then(language::declared));
+                }
                 b"meta" => self.said.meta(&attributes),
                 b"script" => self.said.scripts |= attributes.script_type.as_deref().is_none_or(is_java_script),
                 _ => {}
@@ -474,7 +477,8 @@ impl Reader {
 impl Said {
     fn meta(&mut self, attributes: &Attributes) {
         let declared = attributes.charset.as_deref().or_else(|| {
-            let is_type = attributes.http_equiv.as_deref().is_some_and(|h| h.trim().eq_ignore_ascii_case("content-type"));
+            let is_type =
+                attributes.http_equiv.as_deref().is_some_and(|h| h.trim().eq_ignore_ascii_case("content-type"));
             let content = attributes.content.as_deref().filter(|_| is_type)?;
             let (_, label) = content.split_once("charset").or_else(|| content.split_once("CHARSET"))?;
             let label = label.trim_start().strip_prefix('=')?.trim_start();
@@ -681,7 +685,8 @@ mod tests {
             for _ in 0..4 {
                 reader.feed(&piece);
             }
-            let kept = [&reader.tag, &reader.attribute, &reader.value, &reader.reference, &reader.raw_tag, &reader.title];
+            let kept =
+                [&reader.tag, &reader.attribute, &reader.value, &reader.reference, &reader.raw_tag, &reader.title];
             assert!(kept.iter().map(|clip| clip.bytes().len()).sum::<usize>() < 16 << 10, "{start}");
         }
     }

@@ -265,9 +265,7 @@ impl Reader {
             (State::Point | State::Fraction, b'0'..=b'9') => Ok(State::Fraction),
             (State::Zero | State::Integer | State::Fraction, b'e' | b'E') => Ok(State::Exponent),
             (State::Exponent, b'+' | b'-') => Ok(State::ExponentSign),
-            (State::Exponent | State::ExponentSign | State::ExponentDigits, b'0'..=b'9') => {
-                Ok(State::ExponentDigits)
-            }
+            (State::Exponent | State::ExponentSign | State::ExponentDigits, b'0'..=b'9') => Ok(State::ExponentDigits),
             (State::Zero, b'0'..=b'9') => Err(Fault::Syntax(BAD)),
             (State::Zero | State::Integer | State::Fraction | State::ExponentDigits, _) => {
                 self.state = self.end_value();

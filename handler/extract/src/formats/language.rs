@@ -3,7 +3,7 @@
 use whatlang::{Lang, Script};
 
 /// Bytes of a text that are looked at.
-pub(crate) const SAMPLE: usize = 16 << 10;
+pub(crate) const SAMPLE: usize = 64 << 10;
 /// Letters below which a guess is worth nothing.
 const LETTERS: usize = 40;
 /// Of all that is not white space, the share that must be letters: program text and tables have less.
@@ -107,7 +107,8 @@ fn tag(lang: Lang) -> &'static str {
 /// A language tag that a document declares, if it is one: `en`, `de-CH`, `zh-Hant`.
 pub(crate) fn declared(tag: &str) -> Option<String> {
     let tag = tag.trim().replace('_', "-");
-    let subtags_fit = tag.split('-').all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()));
+    let subtags_fit =
+        tag.split('-').all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()));
     let language = tag.split('-').next().unwrap_or_default();
     let language_fits = (2..=3).contains(&language.len()) && language.bytes().all(|b| b.is_ascii_alphabetic());
     (subtags_fit && language_fits && tag.len() <= 35).then_some(tag)

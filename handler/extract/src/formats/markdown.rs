@@ -110,7 +110,9 @@ fn plain(heading: &str, images: bool) -> String {
         let after = &rest[at + 1..];
         rest = match rest.as_bytes()[at] {
             b'!' if after.starts_with('[') && images => after,
-            b'!' if after.starts_with('[') => after.split_once("](").and_then(|(_, to)| to.split_once(')')).map_or(after, |(_, rest)| rest),
+            b'!' if after.starts_with('[') => {
+                after.split_once("](").and_then(|(_, to)| to.split_once(')')).map_or(after, |(_, rest)| rest)
+            }
             b']' if after.starts_with('(') => after.split_once(')').map_or("", |(_, rest)| rest),
             b'[' | b']' | b'*' | b'`' => after,
             b'\\' if after.starts_with(|c: char| c.is_ascii_punctuation()) => {

@@ -5,16 +5,16 @@
 
 use std::sync::Arc;
 
+use handler_contract::{ErrorCode, Failure, Metadata};
 use hayro_interpret::font::{Glyph, GlyphRun};
 use hayro_interpret::hayro_cmap::{BfString, WritingMode};
 use hayro_interpret::hayro_syntax::object::DateTime;
 use hayro_interpret::hayro_syntax::{DecryptionError, LoadPdfError, Pdf, PdfVersion};
-use hayro_interpret::kurbo::{Affine, BezPath, Point, Rect, Vec2};
+use hayro_interpret::kurbo::{Affine, BezPath, Point, Rect};
 use hayro_interpret::{
     BlendMode, ClipPath, Context, Device, DrawMode, DrawProps, Image, ImageDrawProps, InterpreterCache,
     InterpreterSettings, SoftMask, interpret_page,
 };
-use handler_contract::{ErrorCode, Failure, Metadata};
 use memmap2::Mmap;
 
 use super::value::clean;
@@ -37,8 +37,8 @@ const TEXT_AT_ONCE: usize = 4 << 10;
 const PAGES_AT_ONCE: usize = 64;
 
 /// Reads a document.
-pub(super) fn read(bytes: Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
-    let pdf = open(&bytes)?;
+pub(super) fn read(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
+    let pdf = open(bytes)?;
     let pages = pdf.pages().len();
     if pages == 0 {
         return Err(malformed().into());
@@ -50,7 +50,7 @@ pub(super) fn read(bytes: Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
 
     let mut words = Words::default();
     for first in (0..pages).step_by(PAGES_AT_ONCE) {
-        let pdf = open(&bytes)?;
+        let pdf = open(bytes)?;
         let cache = InterpreterCache::new();
         for page in pdf.pages().iter().skip(first).take(PAGES_AT_ONCE) {
             // Where on a page the text stands is all one, so the area that is drawn is, too.
@@ -164,15 +164,10 @@ struct Words {
     counter: Counter,
     /// Text that is not counted yet.
     text: String,
-    last: Option<Drawn>,
+    /// Where the last glyph ends.
+    end: Option<Point>,
     /// Where the last filled run begins, and how many glyphs it has.
     filled: Option<(Affine, usize)>,
-}
-
-/// Where a glyph ends.
-#[derive(Clone, Copy)]
-struct Drawn {
-    end: Point,
 }
 
 impl Words {
@@ -180,13 +175,14 @@ impl Words {
         self.text.push('\n');
         self.counter.feed(&self.text);
         self.text.clear();
-        self.last = None;
+        self.end = None;
         self.filled = None;
     }
 
     fn glyph(&mut self, glyph: &Glyph<'_>, place: Affine, mode: WritingMode) {
-        let [a, b, c, d, x, y] = place.as_coeffs();
-        let (right, up, origin) = (Vec2::new(a, b), Vec2::new(c, d), Point::new(x, y));
+        let origin = place * Point::ZERO;
+        let right = place * Point::new(1.0, 0.0) - origin;
+        let up = place * Point::new(0.0, 1.0) - origin;
         let size = up.hypot() * UNITS_PER_EM;
         let (direction, advance) = match mode {
             WritingMode::Horizontal => {
@@ -198,12 +194,12 @@ impl Words {
             }
             WritingMode::Vertical => (-up, UNITS_PER_EM),
         };
-        if let Some(Drawn { end }) = self.last {
+        if let Some(end) = self.end {
             let (step, line) = (origin - end, direction.normalize());
             let (along, off) = (step.dot(line) / size, step.cross(line).abs() / size);
             if off > LINE_STEP {
                 self.text.push('\n');
-            } else if along > WORD_GAP || along < -BACK_STEP {
+            } else if !(-BACK_STEP..=WORD_GAP).contains(&along) {
                 self.text.push(' ');
             }
         }
@@ -212,7 +208,7 @@ impl Words {
             Some(BfString::String(text)) => self.text.push_str(&text),
             None => self.text.push(char::REPLACEMENT_CHARACTER),
         }
-        self.last = Some(Drawn { end: origin + direction * advance });
+        self.end = Some(origin + direction * advance);
         if self.text.len() > TEXT_AT_ONCE {
             self.counter.feed(&self.text);
             self.text.clear();

@@ -40,7 +40,7 @@ pub(super) fn stream(
     mut to_utf8: ToUtf8,
     also: &mut dyn FnMut(&str),
 ) -> Result<(), Stop> {
-    let mut counter = Counter::new();
+    let mut counter = Counter::default();
     let mut take = |text: &str| {
         counter.feed(text);
         also(text);

@@ -8,14 +8,40 @@ use crate::validate::is_textual;
 
 /// Header fields of which a message has at least two (RFC 5322, section 3.6), or a mail server adds.
 const MESSAGE_FIELDS: &[&str] = &[
-    "from", "to", "cc", "subject", "date", "message-id", "received", "return-path", "delivered-to", "reply-to",
-    "mime-version", "content-type", "sender", "x-mailer",
+    "from",
+    "to",
+    "cc",
+    "subject",
+    "date",
+    "message-id",
+    "received",
+    "return-path",
+    "delivered-to",
+    "reply-to",
+    "mime-version",
+    "content-type",
+    "sender",
+    "x-mailer",
 ];
 
 /// What an HTML document begins with (WHATWG MIME Sniffing, section 7.1).
 const HTML_TAGS: &[&str] = &[
-    "!doctype html", "html", "head", "script", "iframe", "h1", "div", "font", "table", "a", "style", "title", "b",
-    "body", "br", "p",
+    "!doctype html",
+    "html",
+    "head",
+    "script",
+    "iframe",
+    "h1",
+    "div",
+    "font",
+    "table",
+    "a",
+    "style",
+    "title",
+    "b",
+    "body",
+    "br",
+    "p",
 ];
 
 /// Types that `file-format` tells by how a text begins, and that are text in spite of their name.
@@ -77,11 +103,8 @@ fn structured(begins: &str, whole: bool) -> Option<&'static str> {
     }
     let mut reader = json::Reader::new(json::Form::Json);
     reader.feed(begins);
-    let form = if whole {
-        reader.finish(&mut Metadata::default()).ok()
-    } else {
-        (!reader.is_broken()).then(|| reader.form())
-    };
+    let form =
+        if whole { reader.finish(&mut Metadata::default()).ok() } else { (!reader.is_broken()).then(|| reader.form()) };
     form.map(json::Form::media_type)
 }
 
@@ -113,7 +136,12 @@ fn html(begins: &str) -> bool {
 /// HTML behind an XML declaration. Other elements of the same names are XML then.
 fn xhtml(begins: &str) -> bool {
     let rest = begins.strip_prefix("<?xml").and_then(|rest| rest.split_once("?>")).map(|(_, rest)| rest.trim_start());
-    rest.is_some_and(|rest| html(rest) && ["<!doctype", "<html", "<!--"].iter().any(|start| rest.get(..start.len()).is_some_and(|r| r.eq_ignore_ascii_case(start))))
+    rest.is_some_and(|rest| {
+        html(rest)
+            && ["<!doctype", "<html", "<!--"]
+                .iter()
+                .any(|start| rest.get(..start.len()).is_some_and(|r| r.eq_ignore_ascii_case(start)))
+    })
 }
 
 /// A message, or a file of messages that each begin with a `From ` line (RFC 4155).
@@ -191,10 +219,12 @@ fn markdown(lines: &str) -> bool {
             && line.len() >= 3
             && (line.trim_end().bytes().all(|b| b == b'=') || line.trim_end().bytes().all(|b| b == b'-'));
         headings += usize::from((1..=6).contains(&level) && line[level..].starts_with(' ') || underlined);
-        marks += usize::from(line.starts_with("```") || line.starts_with("~~~"));
-        marks += usize::from(line.contains("](") && line.contains('['));
-        marks += usize::from(line.matches("**").count() >= 2);
-        marks += usize::from(line.matches('`').count() >= 2);
+        // A comment that quotes such a mark is no mark.
+        let mark = line.starts_with("```")
+            || line.starts_with("~~~")
+            || line.contains("](") && line.contains('[')
+            || line.matches("**").count() >= 2;
+        marks += usize::from(mark && level == 0);
         previous = line;
     }
     headings > 0 && marks > 0
@@ -241,6 +271,7 @@ mod tests {
             ("# Title\n\nSee [here](there).\n", "text/markdown"),
             ("Title\n=====\n\n```\ncode\n```\n", "text/markdown"),
             ("# a comment\nx = 1\n", "text/plain"),
+            ("# see [this](there) and `that`\nx = \"`y`\"\n", "text/plain"),
             ("BEGIN:VCARD\r\nVERSION:3.0\r\n", "text/vcard"),
             ("%!PS-Adobe-3.0\n", "application/postscript"),
         ];

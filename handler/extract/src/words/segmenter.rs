@@ -66,7 +66,7 @@ impl Class {
         matches!(self, Self::Skipped | Self::Joiner)
     }
 
-    /// Whether a character of this class may stand inside a word after `before` (WB6, WB7b, WB12).
+    /// Whether a character of this class may stand inside a word after `before` (rules WB6, 7b, 12).
     fn may_join(self, before: Self) -> bool {
         match self {
             Self::MidLetter => before.is_letter(),
@@ -77,7 +77,7 @@ impl Class {
         }
     }
 
-    /// Whether there is no boundary between two neighbours (WB5, WB8 to WB10, WB13 to WB13b).
+    /// Whether there is no boundary between two neighbours (rules WB5, 8 to 10, 13 to 13b).
     fn sticks_to(self, before: Self) -> bool {
         let in_word = |class: Self| class.is_letter() || class == Self::Numeric;
         match before {
@@ -94,7 +94,7 @@ impl Class {
 struct HeldBack {
     before: Class,
     class: Class,
-    /// WB7a: a quote belongs to the Hebrew letter before it in any case.
+    /// Rule WB 7a: a quote belongs to the Hebrew letter before it in any case.
     attached: bool,
     alphanumeric: bool,
 }
@@ -113,8 +113,9 @@ pub(super) struct Segmenter {
     counted: bool,
 }
 
-impl Segmenter {
-    pub(super) fn new() -> Self {
+impl Default for Segmenter {
+    /// At the start of a text, which is like after a line break.
+    fn default() -> Self {
         Self {
             words: 0,
             effective: Class::LineBreak,
@@ -124,7 +125,9 @@ impl Segmenter {
             counted: false,
         }
     }
+}
 
+impl Segmenter {
     /// The words so far, were the text to end here.
     pub(super) fn words(&self) -> u64 {
         let alone = self.held_back.is_some_and(|held| !held.attached && held.alphanumeric);

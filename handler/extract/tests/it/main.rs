@@ -1,1 +1,28 @@
-fn main(){}
+//! The extractor from outside: real children, good files, files made to break them, and children that misbehave.
+
+mod children;
+mod good;
+mod hostile;
+mod make;
+
+use handler_contract::record::Findings;
+use handler_contract::{ErrorCode, FileTypes, Limits};
+use handler_extract::Extractor;
+
+/// An extractor whose children are the program of this crate.
+fn extractor(limits: Limits) -> Extractor {
+    Extractor::with_program(env!("CARGO_BIN_EXE_extract"), limits, FileTypes::any())
+}
+
+/// Runs one file through a child, in pieces as a download has them.
+async fn read(extractor: &Extractor, name: &str, bytes: &[u8]) -> Findings {
+    let mut session = extractor.start(name).expect("a child starts");
+    for chunk in bytes.chunks(16 << 10) {
+        session.feed(chunk).await.expect("feeding does not fail");
+    }
+    session.finish().await.expect("the outcome is a finding")
+}
+
+fn code(findings: &Findings) -> Option<ErrorCode> {
+    findings.failure.as_ref().map(|failure| failure.code)
+}

@@ -70,7 +70,9 @@ fn encoded_word(text: &str) -> Option<(&'static Encoding, Vec<u8>, &str)> {
     let bytes = match coding {
         "b" | "B" => super::transfer::decode(super::Coding::Base64, encoded.as_bytes()),
         // What should have been encoded and was not, was in the same charset.
-        "q" | "Q" => super::transfer::decode(super::Coding::QuotedPrintable, &encoding.encode(&encoded.replace('_', " ")).0),
+        "q" | "Q" => {
+            super::transfer::decode(super::Coding::QuotedPrintable, &encoding.encode(&encoded.replace('_', " ")).0)
+        }
         _ => return None,
     };
     Some((encoding, bytes, after))
@@ -188,7 +190,11 @@ impl Parameters {
         let mut bytes = vec![];
         for section in &sections {
             let value = section.value.as_str();
-            let value = if section.section == 0 && section.extended { value.splitn(3, '\'').last().unwrap_or(value) } else { value };
+            let value = if section.section == 0 && section.extended {
+                value.splitn(3, '\'').last().unwrap_or(value)
+            } else {
+                value
+            };
             if section.extended { unescape(value, &mut bytes) } else { bytes.extend_from_slice(value.as_bytes()) }
         }
         Some(encoding(label).unwrap_or(UTF_8).decode_without_bom_handling(&bytes).0.into_owned())

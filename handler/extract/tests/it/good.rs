@@ -1,0 +1,125 @@
+//! Files as people have them.
+
+use handler_contract::{ErrorCode, FileTypes, Limits, Metadata};
+use handler_extract::Extractor;
+
+use crate::{code, extractor, make, read};
+
+#[tokio::test]
+async fn a_text_is_counted_and_hashed() {
+    let findings = read(&extractor(Limits::default()), "x.txt", b"two words\nand three more\n").await;
+    assert_eq!(findings.failure, None);
+    assert_eq!(findings.file_type.as_deref(), Some("text/plain"));
+    assert_eq!(findings.file_size, 25);
+    // By `sha256sum`.
+    assert_eq!(findings.sha256.as_deref(), Some("20204cea28c5a9ea28137eb500455e7363c163d97910a7f77ae6421c360e4ed6"));
+    assert_eq!(
+        findings.metadata,
+        Metadata {
+            word_count: Some(5),
+            unicode_word_count: Some(5),
+            character_count: Some(25),
+            line_count: Some(2),
+            charset: Some("UTF-8".to_owned()),
+            ..Metadata::default()
+        }
+    );
+}
+
+#[tokio::test]
+async fn a_pdf_gives_its_words_and_what_it_says_of_itself() {
+    let findings = read(&extractor(Limits::default()), "x.pdf", &make::letter("Four words are here.")).await;
+    assert_eq!(findings.failure, None);
+    assert_eq!(
+        findings.metadata,
+        Metadata {
+            word_count: Some(4),
+            unicode_word_count: Some(4),
+            page_count: Some(1),
+            title: Some("A title".to_owned()),
+            author: Some("An author".to_owned()),
+            date_created: Some("2024-01-02T03:04:05+01:00".to_owned()),
+            format_version: Some("1.7".to_owned()),
+            ..Metadata::default()
+        }
+    );
+}
+
+#[tokio::test]
+async fn words_come_from_gaps_and_lines_from_steps() {
+    let rows = [
+        // Kerning within a word, a gap between two.
+        ("BT /F 10 Tf 50 700 Td [(He) -50 (llo) -400 (there)] TJ ET", 2),
+        ("BT /F 10 Tf 50 700 Td (first) Tj 0 -12 Td (second) Tj ET", 2),
+        ("BT /F 10 Tf 300 700 Td (right) Tj -200 0 Td (left) Tj ET", 2),
+        // Filled and stroked is written once, and so is stroked.
+        ("BT /F 10 Tf 2 Tr 50 700 Td (outlined text) Tj ET", 2),
+        ("BT /F 10 Tf 1 Tr 50 700 Td (outlined text) Tj ET", 2),
+        // Invisible text is what a scanner's reader has written.
+        ("BT /F 10 Tf 3 Tr 50 700 Td (hidden text) Tj ET", 2),
+        ("BT /F 10 Tf 1 0 0 -1 50 700 Tm (upside down) Tj ET", 2),
+        ("", 0),
+    ];
+    let extractor = extractor(Limits::default());
+    for (content, words) in rows {
+        let pdf = make::page(make::stream("", content.as_bytes()), "", Vec::new());
+        let findings = read(&extractor, "x.pdf", &pdf).await;
+        assert_eq!((findings.metadata.word_count, findings.failure), (Some(words), None), "{content}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_refused_is_known_all_the_same() {
+    let any = extractor(Limits::default());
+    let texts_only =
+        Extractor::with_program(env!("CARGO_BIN_EXE_extract"), Limits::default(), FileTypes::new(["text/*"]).unwrap());
+    let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\0\0\0\0".as_slice();
+    let rows = [
+        (&any, "x.txt", b"".as_slice(), "application/x-empty", Some(ErrorCode::EmptyFile)),
+        (&any, "x.pdf", png, "image/png", Some(ErrorCode::TypeMismatch)),
+        (&texts_only, "x.png", png, "image/png", Some(ErrorCode::TypeNotAllowed)),
+        (&any, "x.png", png, "image/png", None),
+        (&any, "x.bin", b"\0\x01\x02\x03", "application/octet-stream", None),
+        (&any, "x.docx", b"PK\x03\x04\0\0", "application/zip", Some(ErrorCode::TypeMismatch)),
+    ];
+    for (extractor, name, bytes, file_type, failure) in rows {
+        let findings = read(extractor, name, bytes).await;
+        assert_eq!((findings.file_type.as_deref(), code(&findings)), (Some(file_type), failure), "{name}");
+        assert_eq!(findings.file_size, bytes.len() as u64);
+        assert!(findings.sha256.is_some());
+        assert_eq!(findings.metadata, Metadata::default());
+    }
+}
+
+#[tokio::test]
+async fn the_rest_of_a_file_is_hashed_when_the_child_knows_enough() {
+    let bytes = vec![0xff; 3 << 20];
+    let findings = read(&extractor(Limits::default()), "x.bin", &bytes).await;
+    assert_eq!((findings.file_size, findings.failure), (3 << 20, None));
+    // By `sha256sum`.
+    assert_eq!(findings.sha256.as_deref(), Some("908b6cfc9aef496dd5ab5c5540d80c6383ed6e92f86044574c996315381bc064"));
+}
+
+#[tokio::test]
+async fn an_encrypted_document_says_so() {
+    // A user password that nobody knows: the entries are as long as they must be, and wrong.
+    let pdf = String::from_utf8(make::letter("secret")).unwrap();
+    let hash = "00".repeat(32);
+    let encrypted = pdf.replace(
+        "/Root 1 0 R",
+        &format!(
+            "/Root 1 0 R /ID [<00> <00>] /Encrypt << /Filter /Standard /V 1 /R 2 /P -4 /O <{hash}> /U <{hash}> >>"
+        ),
+    );
+    let findings = read(&extractor(Limits::default()), "x.pdf", encrypted.as_bytes()).await;
+    assert_eq!(code(&findings), Some(ErrorCode::Encrypted));
+}
+
+#[tokio::test]
+async fn the_first_child_tells_how_well_it_is_locked_in() {
+    let extractor = extractor(Limits::default());
+    assert_eq!(extractor.containment(), None);
+    read(&extractor, "x.txt", b"text").await;
+    let containment = extractor.containment().unwrap();
+    assert_eq!(containment.system_calls, cfg!(target_os = "linux"), "{containment}");
+}
