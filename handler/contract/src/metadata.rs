@@ -61,15 +61,15 @@ fields! {
     /// Words, separated by white space, as `wc -w` counts them.
     word_count: [u64] = "wordCount", "words", "text, html, email, pdf, office, epub";
     /// Words by Unicode's rules (UAX 29), which also tell words apart where a script puts no spaces.
-    unicode_word_count: [u64] = "unicodeWordCount", "words", "text, pdf, office, epub";
+    unicode_word_count: [u64] = "unicodeWordCount", "words", "text, pdf, office, epub, html, email";
     /// Characters: Unicode scalar values.
     character_count: [u64] = "characterCount", "characters", "text";
     /// Lines; a last one without a line feed counts.
     line_count: [u64] = "lineCount", "lines", "text";
     /// The character encoding, as the WHATWG names it.
-    charset: [String] = "charset", "WHATWG name", "text";
+    charset: [String] = "charset", "WHATWG name", "text, html";
     /// The language of the text, where it can be told with confidence, or the one the document declares.
-    language: [String] = "language", "BCP 47", "text, html, office, epub";
+    language: [String] = "language", "BCP 47", "text, markdown, html, email, office, epub";
 
     // Documents.
     /// Pages, counted.
@@ -83,21 +83,21 @@ fields! {
     /// Words as the program that wrote the file declared them; often wrong.
     declared_word_count: [u64] = "declaredWordCount", "words", "office";
     /// The title that the file gives itself.
-    title: [String] = "title", "", "pdf, office, epub, html, image, audio, video";
+    title: [String] = "title", "", "pdf, office, epub, html, image, audio, video, markdown";
     /// Who made it: the author or the artist.
-    author: [String] = "author", "", "pdf, office, epub, html, image, audio, video";
+    author: [String] = "author", "", "pdf, office, epub, html, image, audio, video, markdown, email";
     /// What it is about.
     subject: [String] = "subject", "", "pdf, office, epub, email";
     /// Its summary.
-    description: [String] = "description", "", "office, epub, html, image, audio, video";
+    description: [String] = "description", "", "office, epub, html, image, audio, video, markdown";
     /// Its keywords, as the file spells them.
-    keywords: [String] = "keywords", "", "pdf, office, html";
+    keywords: [String] = "keywords", "", "pdf, office, html, markdown";
     /// Who published it.
     publisher: [String] = "publisher", "", "epub, office";
     /// The identifier it gives itself, such as an ISBN or a message's id.
     identifier: [String] = "identifier", "", "epub, office, email";
     /// The program that wrote the original.
-    creator_tool: [String] = "creatorTool", "", "pdf, office, html, image, audio, video";
+    creator_tool: [String] = "creatorTool", "", "pdf, office, html, image, audio, video, email";
     /// The program that made this file of it.
     producer: [String] = "producer", "", "pdf";
     /// Who changed it last.
@@ -117,7 +117,7 @@ fields! {
     /// Whether it carries macros.
     has_macros: [bool] = "hasMacros", "", "office";
     /// Whether it, or a part of it, is encrypted.
-    is_encrypted: [bool] = "isEncrypted", "", "pdf, office, epub, archives";
+    is_encrypted: [bool] = "isEncrypted", "", "pdf, office, epub, archives, email";
     /// Files embedded or attached.
     attachment_count: [u64] = "attachmentCount", "files", "pdf, email";
     /// The names of attached files, at most 32.

@@ -61,8 +61,10 @@ pub(crate) fn as_text(head: &[u8], whole: bool) -> Option<String> {
     if whole {
         to_utf8.finish(&mut |text| decoded.push_str(text));
     }
-    // A stray control character or broken byte happens in logs; a page of them is no text.
-    let strange = decoded.chars().filter(|c| is_strange(*c)).count();
+    // A stray control character or broken byte happens in logs; a page of them is no text. What was broken before it
+    // was written as UTF-8 is broken no more.
+    let unbroken = str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true);
+    let strange = decoded.chars().filter(|c| is_strange(*c) && !(unbroken && *c == '\u{fffd}')).count();
     (strange * 500 <= decoded.len()).then_some(decoded)
 }
 

@@ -71,14 +71,8 @@ const FORMATS: &[Format] = &[
     Format { has: |file_type| file_type == "text/csv", reader: Reader::Stream(csv::read) },
     Format { has: |file_type| file_type == "text/tab-separated-values", reader: Reader::Stream(csv::read_tabs) },
     Format { has: |file_type| file_type == "application/x-ndjson", reader: Reader::Stream(json::read_lines) },
-    Format {
-        has: |file_type| file_type == "application/json" || file_type.ends_with("+json"),
-        reader: Reader::Stream(json::read),
-    },
-    Format {
-        has: |file_type| matches!(file_type, "text/html" | "application/xhtml+xml"),
-        reader: Reader::Stream(html::read),
-    },
+    Format { has: is_json, reader: Reader::Stream(json::read) },
+    Format { has: is_html, reader: Reader::Stream(html::read) },
     Format { has: is_xml, reader: Reader::Stream(xml::read) },
     Format { has: |file_type| file_type == "message/rfc822", reader: Reader::Stream(email::read) },
     Format { has: |file_type| file_type == "application/mbox", reader: Reader::Stream(mbox::read) },
@@ -87,6 +81,14 @@ const FORMATS: &[Format] = &[
     Format { has: is_textual, reader: Reader::Stream(text::read) },
     Format { has: is_executable, reader: Reader::Stream(executable::read) },
 ];
+
+fn is_json(file_type: &str) -> bool {
+    file_type == "application/json" || file_type.ends_with("+json")
+}
+
+fn is_html(file_type: &str) -> bool {
+    matches!(file_type, "text/html" | "application/xhtml+xml")
+}
 
 fn is_xml(file_type: &str) -> bool {
     matches!(file_type, "text/xml" | "application/xml") || file_type.ends_with("+xml") && is_textual(file_type)

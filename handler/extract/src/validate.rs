@@ -143,7 +143,7 @@ const TEXTUAL: &[&str] = &[
 ];
 
 /// Types that nothing but habit tells from each other.
-const UNDECIDED: &[&str] = &["text/plain", "text/csv", "text/tab-separated-values", "text/markdown"];
+const UNDECIDED: &[&str] = &["text/plain", "text/csv", "text/tab-separated-values", "text/markdown", "text/html"];
 
 /// Types that a name may choose among those. Others show in the content, if they are there.
 const CHOSEN_BY_NAME: &[&str] = &[
@@ -360,6 +360,8 @@ mod tests {
             ("x.txt", "text/csv", "text/csv"),
             ("x.json", "text/plain", "application/json"),
             ("x.eml", "text/plain", "message/rfc822"),
+            ("README.md", "text/html", "text/markdown"),
+            ("x.txt", "text/html", "text/html"),
             ("x.ics", "text/plain", "text/plain"),
             ("x.csv", "application/json", "application/json"),
             ("x.pdf", "text/plain", "text/plain"),

@@ -9,8 +9,10 @@ use super::text;
 use crate::charset::{self, ToUtf8};
 use crate::child::{Input, Report, Stop};
 
-/// Delimiters that are looked for, the likelier first.
-const DELIMITERS: [u8; 4] = [b',', b'\t', b';', b'|'];
+/// Delimiters that are looked for. Where several divide all rows evenly, the one that values hold least comes first.
+const DELIMITERS: [u8; 5] = [b'\t', b'|', b';', b',', b':'];
+/// Rows that must agree before a delimiter that the name does not promise is believed.
+const ROWS_TO_BELIEVE: usize = 3;
 /// Rows that are looked at to find the delimiter and the header.
 const SAMPLE_ROWS: usize = 100;
 /// Bytes of a field that are looked at.
@@ -30,7 +32,7 @@ pub(super) fn read_tabs(input: &mut Input, report: &mut Report) -> Result<(), St
 fn read_by(likely: u8, input: &mut Input, report: &mut Report) -> Result<(), Stop> {
     // A head that ends inside of a character is none the worse for it: lines that were cut do not count.
     let head = charset::as_text(input.head(), input.is_whole()).unwrap_or_default();
-    let mut reader = Reader::new(Dialect::of(&head, likely));
+    let mut reader = Reader::new(Dialect::of(&head, input.is_whole(), likely));
     text::stream(input, report, ToUtf8::new(), &mut |text| reader.feed(text))?;
     reader.finish(&mut report.metadata);
     Ok(())
@@ -49,14 +51,15 @@ struct Dialect {
 
 impl Dialect {
     /// Finds the dialect of a text that is delimited, from its beginning.
-    fn of(head: &str, promised: u8) -> Self {
+    /// `whole` says that there is no more of it; else its last line may be cut.
+    fn of(head: &str, whole: bool, promised: u8) -> Self {
+        let head = if whole { head } else { head.rfind('\n').map_or(head, |at| &head[..=at]) };
         if let Some(delimiter) = head.strip_prefix("sep=").and_then(|rest| rest.bytes().next()).filter(u8::is_ascii) {
             let line = head.find('\n').map_or(head.len(), |at| at + 1);
             if line <= "sep=;\r\n".len() {
-                return Self { skip: line, ..Self::delimited_by(whole_lines(&head[line..]), delimiter) };
+                return Self { skip: line, ..Self::delimited_by(&head[line..], delimiter) };
             }
         }
-        let head = whole_lines(head);
         let mut best: Option<(Shape, u8)> = None;
         for delimiter in DELIMITERS {
             let shape = Shape::of(head, delimiter);
@@ -64,9 +67,11 @@ impl Dialect {
                 continue;
             }
             let better = best.is_none_or(|(best, chosen)| {
-                // How many rows agree, in tenths; then what the name promises; then columns.
-                let rank = |shape: Shape, by: u8| (shape.usual * 10 / shape.rows, by == promised, shape.columns);
-                rank(shape, delimiter) > rank(best, chosen)
+                // How many rows agree, in tenths. Then few rows say less than the name does.
+                let agreement = |shape: Shape| shape.usual * 10 / shape.rows;
+                let believed = agreement(shape) == 10 && shape.rows >= ROWS_TO_BELIEVE;
+                let promised = |by: u8| !believed && by == promised;
+                (agreement(shape), promised(delimiter)) > (agreement(best), promised(chosen))
             });
             if better {
                 best = Some((shape, delimiter));
@@ -87,11 +92,6 @@ impl Dialect {
             skip: 0,
         }
     }
-}
-
-/// The part of a text's beginning that was not cut off inside a line.
-fn whole_lines(head: &str) -> &str {
-    head.rfind('\n').map_or(head, |at| &head[..=at])
 }
 
 /// A row's fields, as far as they are looked at.
@@ -337,7 +337,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn read(text: &str) -> Metadata {
-        let (mut reader, mut metadata) = (Reader::new(Dialect::of(text, b',')), Metadata::default());
+        let (mut reader, mut metadata) = (Reader::new(Dialect::of(text, true, b',')), Metadata::default());
         reader.feed(text);
         reader.finish(&mut metadata);
         metadata
@@ -358,6 +358,10 @@ mod tests {
             ("id\tname\n1\ta,b,c\n2\tb,c\n", (2, 2, "\t", Some(true))),
             ("a;b;c\n1,5;2;3\n2,5;3;4\n", (2, 3, ";", Some(true))),
             ("a|b\nx|2026-11-22\n", (1, 2, "|", Some(true))),
+            ("b,c,a\n2,3,1", (1, 3, ",", Some(true))),
+            ("a:b\nx:y\nz:z\n", (2, 2, ":", Some(true))),
+            ("t,n\n10:30,1\n10:40,2\n", (2, 2, ",", Some(true))),
+            ("1,5;2,5\n3,1;4,2\n5,1;6,2\n", (3, 2, ";", Some(false))),
             ("1,2\n3,4\n", (2, 2, ",", Some(false))),
             ("a,b\n\n\nc,d\n", (1, 2, ",", Some(true))),
             ("a,a\nb,c\n", (2, 2, ",", Some(false))),

@@ -238,13 +238,12 @@ impl Reader {
     }
 
     fn header_line(&mut self, piece: &[u8]) {
-        let is_folded = piece.starts_with(b" ") || piece.starts_with(b"\t");
-        if self.in_line || is_folded && !piece.trim_ascii().is_empty() {
+        if self.in_line || piece.starts_with(b" ") || piece.starts_with(b"\t") {
             self.field.push(piece);
             return;
         }
         self.end_field();
-        if piece.trim_ascii_end().is_empty() {
+        if matches!(piece, b"\n" | b"\r\n") {
             self.begin_body();
         } else if header::is_field(piece) {
             self.field.push(piece);
@@ -493,6 +492,7 @@ mod tests {
             ("From: a@b\nContent-Type: text/html\n\n<p>one</p><p>two</p>".to_owned(), 2),
             ("From: a@b\nContent-Transfer-Encoding: base64\n\nb25lIHR3\nbyB0aHJlZQ==\n".to_owned(), 3),
             ("From: a@b\nno header this\nfour".to_owned(), 4),
+            ("Subject:\n \n  x\nFrom: a@b\n\none".to_owned(), 1),
             (message("multipart/alternative", &part("text/html", "<b>one</b> two")), 2),
             (message("multipart/mixed", &(part("text/plain", "one") + &part("text/html", "two three"))), 3),
             (message("multipart/mixed", &part("text/plain; name=x.txt", "one")), 0),

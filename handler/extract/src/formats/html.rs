@@ -448,7 +448,7 @@ impl Reader {
                 b"svg" => self.pictures += 1,
                 b"html" => {
                     self.said.language =
-                        self.said.language.take().or(attributes.lang.as_deref().and_then(language::declared))
+                        self.said.language.take().or(attributes.lang.as_deref().and_then(language::declared));
                 }
                 b"meta" => self.said.meta(&attributes),
                 b"script" => self.said.scripts |= attributes.script_type.as_deref().is_none_or(is_java_script),

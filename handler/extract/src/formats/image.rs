@@ -20,8 +20,8 @@ use std::sync::Arc;
 use handler_contract::{ErrorCode, Failure, Metadata};
 use memmap2::Mmap;
 
-use super::text;
 use super::view::View;
+use super::xml;
 use crate::child::{Input, Report, Stop};
 use crate::validate::is_textual;
 

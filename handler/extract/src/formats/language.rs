@@ -3,7 +3,7 @@
 use whatlang::{Lang, Script};
 
 /// Bytes of a text that are looked at.
-pub(crate) const SAMPLE: usize = 16 << 10;
+pub(crate) const SAMPLE: usize = 64 << 10;
 /// Letters below which a guess is worth nothing.
 const LETTERS: usize = 40;
 /// Of all that is not white space, the share that must be letters: program text and tables have less.

@@ -57,6 +57,7 @@ pub(super) fn kind(text: &str, whole: bool) -> String {
     let known = script(text)
         .or_else(|| structured(begins, whole))
         .or_else(|| html(begins).then_some("text/html"))
+        .or_else(|| xhtml(begins).then_some("application/xhtml+xml"))
         .or_else(|| mail(text));
     if let Some(known) = known {
         return known.to_owned();
@@ -129,6 +130,17 @@ fn html(begins: &str) -> bool {
     HTML_TAGS.iter().any(|name| {
         tag.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
             && tag[name.len()..].starts_with([' ', '>', '\n', '\r', '\t'])
+    })
+}
+
+/// HTML behind an XML declaration. Other elements of the same names are XML then.
+fn xhtml(begins: &str) -> bool {
+    let rest = begins.strip_prefix("<?xml").and_then(|rest| rest.split_once("?>")).map(|(_, rest)| rest.trim_start());
+    rest.is_some_and(|rest| {
+        html(rest)
+            && ["<!doctype", "<html", "<!--"]
+                .iter()
+                .any(|start| rest.get(..start.len()).is_some_and(|r| r.eq_ignore_ascii_case(start)))
     })
 }
 
@@ -243,6 +255,8 @@ mod tests {
             ("<note><to>x</to></note>", "text/xml"),
             ("<note><to>x</note>", "text/plain"),
             ("<?xml version=\"1.0\"?><a/>", "text/xml"),
+            ("<?xml version=\"1.0\"?><!DOCTYPE html PUBLIC \"x\"><html/>", "application/xhtml+xml"),
+            ("<?xml version=\"1.0\"?>\n<html xmlns=\"http://www.w3.org/1999/xhtml\"/>", "application/xhtml+xml"),
             ("From: a@example.com\nTo: b@example.com\nSubject: x\n\nHello", "message/rfc822"),
             ("Received: from a\n by b\nMessage-ID: <1@a>\n\n", "message/rfc822"),
             ("Note: this is\nno message", "text/plain"),

@@ -2,7 +2,7 @@
 
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
-/// The instant with the sender's offset, or without one where none is told; `None` if it is no date.
+/// The instant with the sender's offset, UTC where none is told; `None` if it is no date.
 pub(super) fn iso(text: &str) -> Option<String> {
     let text = text.split('(').next().unwrap_or_default().trim().replace(',', " ");
     // Some programs write the right form at once.
@@ -30,8 +30,9 @@ pub(super) fn iso(text: &str) -> Option<String> {
     let ((hour, minute, second), day, month, year) = (time?, day?, month?, year?);
     let valid = (1..=days(year, month)).contains(&day) && hour < 24 && minute < 60 && second <= 60;
     let second = second.min(59);
-    valid
-        .then(|| format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{}", zone.unwrap_or_default()))
+    valid.then(|| {
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{}", zone.as_deref().unwrap_or("Z"))
+    })
 }
 
 /// `8-Aug-2003` is three tokens, `-0500` is one.
@@ -45,7 +46,7 @@ fn iso_already(text: &str) -> Option<String> {
     let (date, time) = (&text[..10], &text[11..19]);
     let digits = |text: &str, mark: u8| text.bytes().all(|b| b.is_ascii_digit() || b == mark);
     (digits(date, b'-') && digits(time, b':'))
-        .then(|| format!("{date}T{time}{}", offset(text[19..].trim()).unwrap_or_default()))
+        .then(|| format!("{date}T{time}{}", offset(text[19..].trim()).as_deref().unwrap_or("Z")))
 }
 
 fn clock(token: &str) -> Option<(u32, u32, u32)> {
@@ -113,8 +114,8 @@ mod tests {
             ("8 Aug 03 21:20 GMT", Some("2003-08-08T21:20:00Z")),
             ("8 Aug 103 21:20 UT", Some("2003-08-08T21:20:00Z")),
             ("Friday, 08-Aug-99 21:20:15 PDT", Some("1999-08-08T21:20:15-07:00")),
-            ("Fri Aug  8 21:20:15 2003", Some("2003-08-08T21:20:15")),
-            ("Fri Aug  8 21:20:15 CEST 2003", Some("2003-08-08T21:20:15")),
+            ("Fri Aug  8 21:20:15 2003", Some("2003-08-08T21:20:15Z")),
+            ("Fri Aug  8 21:20:15 CEST 2003", Some("2003-08-08T21:20:15Z")),
             ("Thu, 29 Feb 2024 00:00:60 -0000", Some("2024-02-29T00:00:59Z")),
             ("2003-08-08 21:20:15 +0000", Some("2003-08-08T21:20:15Z")),
             ("2003-08-08T21:20:15+05:30", Some("2003-08-08T21:20:15+05:30")),
@@ -124,7 +125,7 @@ mod tests {
             ("yesterday", None),
             ("", None),
             ("8 Aug 20033 21:20", None),
-            ("8 Aug 2003 21:20 +9999", Some("2003-08-08T21:20:00")),
+            ("8 Aug 2003 21:20 +9999", Some("2003-08-08T21:20:00Z")),
             ("äöüäöüäöüäöü 1:2", None),
         ] {
             assert_eq!(iso(text).as_deref(), expected, "{text}");

@@ -68,8 +68,11 @@ fn encoded_word(text: &str) -> Option<(&'static Encoding, Vec<u8>, &str)> {
     let (encoded, after) = rest.split_once("?=")?;
     let encoding = encoding(charset.split('*').next()?)?;
     let bytes = match coding {
-        "b" | "B" => super::transfer::decode(super::Coding::Base64, encoded),
-        "q" | "Q" => super::transfer::decode(super::Coding::QuotedPrintable, &encoded.replace('_', " ")),
+        "b" | "B" => super::transfer::decode(super::Coding::Base64, encoded.as_bytes()),
+        // What should have been encoded and was not, was in the same charset.
+        "q" | "Q" => {
+            super::transfer::decode(super::Coding::QuotedPrintable, &encoding.encode(&encoded.replace('_', " ")).0)
+        }
         _ => return None,
     };
     Some((encoding, bytes, after))
@@ -294,6 +297,8 @@ mod tests {
     fn fields() {
         assert!(is_field(b"Subject: x") && is_field(b"X-A :b") && is_field(b"a:"));
         assert!(!is_field(b"no field: x") && !is_field(b": x") && !is_field(b"text"));
+        let (_, raw) = split(b"Subject: =?iso-8859-1?Q?Fr\xf6sche=FC?=\n").unwrap();
+        assert_eq!(decode_words(&raw), " Fröscheü");
         assert_eq!(split(b"Subject : a\r\n b\xe9\r\n"), Some(("subject".to_owned(), " a bé".to_owned())));
     }
 }

@@ -118,10 +118,10 @@ impl Decoder {
     }
 }
 
-/// Decodes a text at once.
-pub(super) fn decode(coding: Coding, text: &str) -> Vec<u8> {
+/// Decodes bytes at once.
+pub(super) fn decode(coding: Coding, bytes: &[u8]) -> Vec<u8> {
     let (mut decoder, mut whole) = (Decoder::new(coding), vec![]);
-    decoder.feed(text.as_bytes(), &mut |bytes| whole.extend_from_slice(bytes));
+    decoder.feed(bytes, &mut |bytes| whole.extend_from_slice(bytes));
     decoder.finish(&mut |bytes| whole.extend_from_slice(bytes));
     whole
 }
