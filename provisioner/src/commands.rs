@@ -81,13 +81,16 @@ pub async fn interrupted() {
     }
 }
 
-/// This moment, by this machine's clock.
-pub fn now() -> handler_contract::Timestamp {
+/// This moment, by this machine's clock. Milliseconds since the Unix epoch.
+pub fn now_millis() -> i64 {
     let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let millis = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
-    // A clock beyond the year 9999 is no clock.
-    handler_contract::Timestamp::from_unix_millis(millis)
-        .unwrap_or_else(|| handler_contract::Timestamp::from_unix_millis(0).expect("the epoch is a time"))
+    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// This moment, by this machine's clock.
+pub fn now() -> Result<handler_contract::Timestamp> {
+    handler_contract::Timestamp::from_unix_millis(now_millis())
+        .ok_or_else(|| Error::new(Exit::Failure, "clock", "this machine's clock is beyond the year 9999"))
 }
 
 /// The name of this run, from the clock and the process: here randomness enters, everything below takes it as input.

@@ -140,7 +140,7 @@ fn walk(root: &Path, folder: &Path, found: &mut Vec<(Source, String)>, faults: &
                 add(&path, path.strip_prefix(root).unwrap_or(&path), meta.len(), found, faults);
             }
             Ok(meta) if meta.is_dir() => {
-                faults.push(format!("{}: a link to a folder; name the folder itself", path.display()))
+                faults.push(format!("{}: a link to a folder; name the folder itself", path.display()));
             }
             Ok(_) => faults.push(format!("{}: neither a file nor a folder", path.display())),
         }

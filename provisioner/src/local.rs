@@ -29,9 +29,9 @@ pub use program::Surroundings;
 pub const VERSION: &str = "1.5.33";
 
 /// How long a start may take until the emulator answers. It takes 0.6 s on an idle machine.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 /// How long a stop may take before it is forced. The emulator writes its whole state to disk meanwhile.
-const STOP_LIMIT: Duration = Duration::from_secs(60);
+const STOP_LIMIT: Duration = Duration::from_mins(1);
 /// How long to wait for another command that starts or stops the same emulator.
 const LOCK_LIMIT: Duration = Duration::from_secs(150);
 /// How often a condition is looked at again.
@@ -182,31 +182,26 @@ impl Emulator {
     }
 
     async fn stop_locked(&self, report: &Report) -> Result<()> {
-        match self.ours()? {
-            Some(started) => {
-                report.event(LocalEvent::Stopping { endpoint: self.endpoint(), pid: started.process.pid });
-                self.end(&started.process, report).await?;
-                report.event(LocalEvent::Stopped { endpoint: self.endpoint() });
-            }
-            None => {
-                if let Probe::MiniStack { .. } = health::probe(self.port).await {
-                    return Err(Error::new(
-                        Exit::Failure,
-                        "not-ours",
-                        format!(
-                            "the emulator on port {} was not started with the data folder {}",
-                            self.port,
-                            self.dir.display()
-                        ),
-                    )
-                    .hint(
-                        "Stop it where it was started, or name its data folder's parent with PROVISIONER_LOCAL_DIR.",
-                    ));
-                }
-                self.clear_leftovers().await?;
-                report.event(LocalEvent::NotRunning { endpoint: self.endpoint() });
-            }
+        if let Some(started) = self.ours()? {
+            report.event(LocalEvent::Stopping { endpoint: self.endpoint(), pid: started.process.pid });
+            self.end(&started.process, report).await?;
+            report.event(LocalEvent::Stopped { endpoint: self.endpoint() });
+            return Ok(());
         }
+        if let Probe::MiniStack { .. } = health::probe(self.port).await {
+            return Err(Error::new(
+                Exit::Failure,
+                "not-ours",
+                format!(
+                    "the emulator on port {} was not started with the data folder {}",
+                    self.port,
+                    self.dir.display()
+                ),
+            )
+            .hint("Stop it where it was started, or name its data folder's parent with PROVISIONER_LOCAL_DIR."));
+        }
+        self.clear_leftovers().await?;
+        report.event(LocalEvent::NotRunning { endpoint: self.endpoint() });
         Ok(())
     }
 

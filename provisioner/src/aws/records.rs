@@ -133,7 +133,7 @@ impl Records {
             let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).build().map_err(|e| other(e.to_string()))?;
             let answer =
                 self.client.batch_get_item().request_items(&self.table, wanted).send().await.map_err(Fault::from)?;
-            items.extend(answer.responses.into_iter().flat_map(|mut tables| tables.remove(&self.table)).flatten());
+            items.extend(answer.responses.into_iter().filter_map(|mut tables| tables.remove(&self.table)).flatten());
             keys = answer
                 .unprocessed_keys
                 .and_then(|mut tables| tables.remove(&self.table))

@@ -208,7 +208,7 @@ impl Uploads {
             .content_length(size.cast_signed())
             .body(body)
             .send();
-        let answer = self.unless_stopped(put).await?.map_err(Fault::from)?;
+        let answer = Box::pin(self.unless_stopped(put)).await?.map_err(Fault::from)?;
         (self.progress)(size);
         Ok(Stored { e_tag: unquoted(answer.e_tag), version_id: answer.version_id, size })
     }

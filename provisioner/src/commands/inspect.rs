@@ -62,7 +62,7 @@ async fn inspect(extractor: &Extractor, path: &Path, max_size: u64) -> Result<Re
     }
     let changed = meta.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
     let changed = changed.and_then(|age| i64::try_from(age.as_millis()).ok()).and_then(Timestamp::from_unix_millis);
-    let now = commands::now();
+    let now = commands::now()?;
     let upload = Upload {
         bucket: BUCKET.to_owned(),
         key: path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),

@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Prints the newest lines, and goes on with those to come where asked to.
 pub async fn run(global: &Global, args: &Logs, report: &Report) -> Result<()> {
     let spec = StackFile::load(&global.stack)?.spec;
-    let now = commands::now();
+    let now = commands::now()?;
     let since = moment(&args.since, &now).map_err(|e| Error::new(Exit::Usage, "usage", e.to_string()))?;
     let aws = commands::connect(global, &spec).await?;
     let names = Names::new(&spec.name, &aws.account, &aws.region);
@@ -61,7 +61,7 @@ pub async fn run(global: &Global, args: &Logs, report: &Report) -> Result<()> {
             () = &mut interrupted => return Ok(()),
             () = tokio::time::sleep(PAUSE) => {}
         }
-        let now = commands::now().unix_millis();
+        let now = commands::now_millis();
         let read = group.read(from, now + AHEAD, |page| {
             for entry in seen.keep_new(page).iter().filter(|entry| shown(entry)) {
                 report.log(entry);

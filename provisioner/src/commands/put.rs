@@ -109,10 +109,10 @@ impl Wait {
         let records = Records::new(aws, &names.table);
         let keys: BTreeSet<String> = uploads.iter().map(|upload| upload.key.clone()).collect();
         let mut before = Vec::new();
-        if let Some(since) = Timestamp::from_unix_millis(commands::now().unix_millis() + ahead - SLACK_MILLIS) {
+        if let Some(since) = Timestamp::from_unix_millis(commands::now_millis() + ahead - SLACK_MILLIS) {
             let query = Query { since: Some(since), ..Query::default() };
             all_of(&records, query, |rows| {
-                before.extend(rows.into_iter().filter(|row| keys.contains(&row.object_key)))
+                before.extend(rows.into_iter().filter(|row| keys.contains(&row.object_key)));
             })
             .await
             .map_err(|fault| fault.into_error("read the table of records"))?;
@@ -146,7 +146,7 @@ impl Wait {
 
 /// Reads all records of a query, a page at a time.
 async fn all_of(records: &Records, mut query: Query, mut take: impl FnMut(Vec<Row>)) -> Result<(), Fault> {
-    let now = commands::now();
+    let now = commands::now().map_err(|e| Fault { kind: Kind::Other, code: None, message: e.message })?;
     loop {
         let page = records.page(&query, &now, PAGE, usize::MAX).await?;
         take(page.rows);
@@ -326,7 +326,7 @@ impl Work<'_> {
 }
 
 async fn put(client: Uploads, upload: Upload, ahead: i64) -> Ended {
-    let began = commands::now().unix_millis() + ahead;
+    let began = commands::now_millis() + ahead;
     let clock = Instant::now();
     let (key, content_type) = (upload.key.clone(), upload.content_type.clone());
     let result = match &upload.source {

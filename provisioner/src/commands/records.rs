@@ -28,7 +28,7 @@ struct Document {
 /// Prints one page.
 pub async fn run(global: &Global, args: &Records, report: &Report) -> Result<()> {
     let spec = StackFile::load(&global.stack)?.spec;
-    let now = commands::now();
+    let now = commands::now()?;
     let usage = |e: &dyn std::error::Error| Error::new(Exit::Usage, "usage", e.to_string());
     let time =
         |text: &Option<String>| text.as_deref().map(|text| moment(text, &now)).transpose().map_err(|e| usage(&e));

@@ -59,8 +59,8 @@ fn listing_filters_and_pages() {
     put_record(&world, &record(60));
     let second = list(&["-n", "25", "--after", first["next"].as_str().unwrap()]);
     assert_eq!(sizes(&second), (25..50).collect::<Vec<_>>());
-    let last = list(&["-n", "25", "--after", second["next"].as_str().unwrap()]);
-    assert_eq!((sizes(&last), &last["next"]), ((50..=60).collect(), &Value::Null));
+    let third = list(&["-n", "25", "--after", second["next"].as_str().unwrap()]);
+    assert_eq!((sizes(&third), &third["next"]), ((50..=60).collect(), &Value::Null));
     assert_eq!(first["records"][0]["eTag"], "e", "whole records, not what the index holds");
 
     // Filters, through each of the indexes.

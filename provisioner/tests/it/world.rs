@@ -27,7 +27,7 @@ impl World {
         std::fs::create_dir(world.path().join("stacks")).unwrap();
         world.write(
             "stacks/local.yaml",
-            &format!("name: local\nemulator:\n  port: {port}\ndata: delete\nbucket:\n  requireTls: false\n"),
+            format!("name: local\nemulator:\n  port: {port}\ndata: delete\nbucket:\n  requireTls: false\n"),
         );
         world.write("stacks/dev.yaml", "name: dev\nregion: eu-central-1\ndata: delete\n");
         world
@@ -79,9 +79,7 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         let ran = self.run(&["local", "stop", "-s", "local"]);
-        if ran.code != Some(0) && !std::thread::panicking() {
-            panic!("the emulator is left behind: {ran:#?}");
-        }
+        assert!(ran.code == Some(0) || std::thread::panicking(), "the emulator is left behind: {ran:#?}");
     }
 }
 
