@@ -140,7 +140,7 @@ def ours(provisioner: str, stack: pathlib.Path, paths: "list[pathlib.Path]") -> 
         done = subprocess.run([provisioner, "inspect", "--json", "-s", stack, *part], capture_output=True, check=False)
         if done.returncode not in (0, 8):
             sys.exit(done.stderr.decode())
-        records.update(zip(part, json.loads(done.stdout)["records"], strict=True))
+        records.update(zip(part, json.loads(done.stdout), strict=True))
     return records
 
 
