@@ -163,6 +163,7 @@ const CHOSEN_BY_NAME: &[&str] = &[
     "application/x-ndjson",
     "text/xml",
     "message/rfc822",
+    "application/mbox",
     "text/html",
 ];
 

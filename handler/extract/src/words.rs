@@ -7,7 +7,12 @@ mod ascii;
 mod segmenter;
 
 use ascii::{BLOCK, Carry};
-use segmenter::Segmenter;
+use segmenter::{Properties, Segmenter};
+
+/// Bytes that are looked at together for one that is not ASCII.
+const STRETCH: usize = 16 * BLOCK;
+/// Bytes of ASCII ahead for which the path of its own is worth its start.
+const WORTH: usize = 16;
 
 /// What was counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +45,7 @@ impl Counter {
             self.in_line = *last != b'\n';
         }
         while !text.is_empty() {
-            text = if self.segmenter.is_neutral() && text.as_bytes()[0].is_ascii() {
+            text = if self.segmenter.is_neutral() && begins_ascii(text) {
                 self.feed_ascii(text)
             } else {
                 self.feed_any(text)
@@ -53,21 +58,21 @@ impl Counter {
         let mut carry = Carry::neutral(self.in_word);
         let mut unicode_words = 0;
         let mut taken = 0;
-        for block in text.as_bytes().chunks(BLOCK) {
-            let ascii = if block.is_ascii() {
-                block
+        for stretch in text.as_bytes().chunks(STRETCH) {
+            let ascii = if stretch.is_ascii() {
+                stretch
             } else {
-                let end = block.iter().position(|byte| !byte.is_ascii()).unwrap_or(block.len());
-                &block[..end]
+                let end = stretch.iter().position(|byte| !byte.is_ascii()).unwrap_or(stretch.len());
+                &stretch[..end]
             };
-            if !ascii.is_empty() {
-                let added = carry.block(ascii);
+            for block in ascii.chunks(BLOCK) {
+                let added = carry.block(block);
                 self.words += added.words;
                 self.line_feeds += added.lines;
                 unicode_words += added.unicode_words;
-                taken += ascii.len();
             }
-            if ascii.len() < block.len() {
+            taken += ascii.len();
+            if ascii.len() < stretch.len() {
                 break;
             }
         }
@@ -80,14 +85,15 @@ impl Counter {
     /// Counts until white space is followed by ASCII, and returns the rest.
     fn feed_any<'a>(&mut self, text: &'a str) -> &'a str {
         for (at, c) in text.char_indices() {
-            let white_space = c.is_whitespace();
+            let character = Properties::of(c);
+            let white_space = character.is_white_space;
             self.words += u64::from(!white_space && !self.in_word);
             self.in_word = !white_space;
             self.characters += 1;
             self.line_feeds += u64::from(c == '\n');
-            self.segmenter.push(c);
+            self.segmenter.push(character);
             let end = at + c.len_utf8();
-            if white_space && self.segmenter.is_neutral() && text.as_bytes().get(end).is_some_and(u8::is_ascii) {
+            if white_space && self.segmenter.is_neutral() && begins_ascii(&text[end..]) {
                 return &text[end..];
             }
         }
@@ -102,6 +108,12 @@ impl Counter {
             lines: self.line_feeds + u64::from(self.in_line),
         }
     }
+}
+
+/// Whether the path for ASCII is worth its start.
+fn begins_ascii(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes[..bytes.len().min(WORTH)].is_ascii()
 }
 
 #[cfg(test)]

@@ -390,10 +390,11 @@ impl Reader {
             Body::Html { mut decoder, mut to_utf8, mut reader } => {
                 decoder.finish(&mut |bytes| to_utf8.feed(bytes, &mut |text| reader.feed(text)));
                 to_utf8.finish(&mut |text| reader.feed(text));
+                let (counts, sample) = reader.into_shown();
                 if self.html_sample.is_empty() {
-                    reader.sample().clone_into(&mut self.html_sample);
+                    self.html_sample = sample;
                 }
-                texts.html = counted(reader.counts());
+                texts.html = counted(counts);
             }
         }
         self.parent().add(texts);

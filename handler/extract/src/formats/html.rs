@@ -19,6 +19,8 @@ use crate::words::{Counter, Counts};
 const TAG: usize = 32;
 const ATTRIBUTE: usize = 64;
 const VALUE: usize = 4096;
+/// Bytes of text that are counted at once.
+const SHOWN: usize = 8 << 10;
 /// The longest named reference is `CounterClockwiseContourIntegral`.
 const REFERENCE: usize = 32;
 
@@ -138,6 +140,8 @@ pub(super) struct Reader {
     templates: u64,
     pictures: u64,
     said: Said,
+    /// Text that is shown and not counted yet: counting much at once costs less.
+    shown: String,
     words: Counter,
     sample: Clip,
 }
@@ -158,6 +162,7 @@ impl Reader {
             templates: 0,
             pictures: 0,
             said: Said::default(),
+            shown: String::new(),
             words: Counter::default(),
             sample: Clip::new(language::SAMPLE),
         }
@@ -194,12 +199,7 @@ impl Reader {
 
     /// What the document says of itself and how many words it shows; the language is told by those if not said.
     pub(super) fn finish(mut self) -> Metadata {
-        match self.state {
-            State::Reference => self.end_reference(false),
-            State::Open | State::RawOpen => self.show("<"),
-            State::OpenEnd | State::RawEnd => self.show("</"),
-            _ => {}
-        }
+        self.end();
         let counts = self.words.counts();
         let said = self.said;
         Metadata {
@@ -216,14 +216,21 @@ impl Reader {
         }
     }
 
-    /// The words that the document shows.
-    pub(super) fn counts(&self) -> Counts {
-        self.words.counts()
+    /// How many words the document shows, and its text as far as it is kept to tell the language.
+    pub(super) fn into_shown(mut self) -> (Counts, String) {
+        self.end();
+        (self.words.counts(), self.sample.text().to_owned())
     }
 
-    /// The text that was seen, as far as it is kept to tell its language.
-    pub(super) fn sample(&self) -> &str {
-        self.sample.text()
+    /// What stands at the end and began nothing is text.
+    fn end(&mut self) {
+        match self.state {
+            State::Reference => self.end_reference(false),
+            State::Open | State::RawOpen => self.show("<"),
+            State::OpenEnd | State::RawEnd => self.show("</"),
+            _ => {}
+        }
+        self.count();
     }
 
     /// Takes a byte, or says that the state it led to must look at it again.
@@ -389,10 +396,22 @@ impl Reader {
             Some(Raw::Hidden) => {}
             _ if self.templates > 0 => {}
             _ => {
-                self.words.feed(text);
-                self.sample.push(text.as_bytes());
+                self.put(text);
             }
         }
+    }
+
+    fn put(&mut self, text: &str) {
+        self.shown.push_str(text);
+        if self.shown.len() >= SHOWN {
+            self.count();
+        }
+    }
+
+    fn count(&mut self) {
+        self.words.feed(&self.shown);
+        self.sample.push(self.shown.as_bytes());
+        self.shown.clear();
     }
 
     fn end_reference(&mut self, semicolon: bool) {
@@ -467,8 +486,7 @@ impl Reader {
             }
         }
         if !INLINE.contains(&name) && self.templates == 0 {
-            self.words.feed("\n");
-            self.sample.push(b"\n");
+            self.put("\n");
         }
         self.tag = tag;
     }

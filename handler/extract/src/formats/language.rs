@@ -3,24 +3,35 @@
 use whatlang::{Lang, Script};
 
 /// Bytes of a text that are looked at.
-pub(crate) const SAMPLE: usize = 64 << 10;
+pub(super) const SAMPLE: usize = 64 << 10;
 /// Letters below which a guess is worth nothing.
 const LETTERS: usize = 40;
-/// Of all that is not white space, the share that must be letters: program text and tables have less.
-const LETTERS_OF_TEN: usize = 8;
 
 /// The language as a BCP 47 tag, where it can be told with confidence.
-pub(crate) fn detect(text: &str) -> Option<String> {
+pub(super) fn detect(text: &str) -> Option<String> {
     let text = &text[..text.floor_char_boundary(SAMPLE)];
-    let (mut letters, mut others) = (0, 0);
-    for c in text.chars() {
-        letters += usize::from(c.is_alphabetic());
-        others += usize::from(!c.is_alphabetic() && !c.is_whitespace());
+    // Numbers, addresses and names of variables belong to no language, and a text of which they are most has none.
+    let (mut prose, mut words, mut others) = (String::new(), 0, 0);
+    for word in text.split_whitespace() {
+        if is_word(word) {
+            words += 1;
+            prose.push_str(word);
+            prose.push(' ');
+        } else {
+            others += 1;
+        }
     }
-    let info = whatlang::detect(text)?;
+    let info = whatlang::detect(&prose).filter(|info| words > others && info.is_reliable())?;
     let enough = if is_dense(info.script()) { LETTERS / 4 } else { LETTERS };
-    let is_prose = letters >= enough && letters * 10 >= (letters + others) * LETTERS_OF_TEN;
-    (is_prose && info.is_reliable()).then(|| tag(info.lang()).to_owned())
+    (prose.chars().filter(|c| c.is_alphabetic()).count() >= enough).then(|| tag(info.lang()).to_owned())
+}
+
+/// Whether a word, without the punctuation around it, has letters only, apostrophes and hyphens within, or else mostly
+/// letters that need no spaces between words.
+fn is_word(word: &str) -> bool {
+    let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
+    let strange = |c: char| c.is_ascii() && !c.is_ascii_alphabetic() && !matches!(c, '\'' | '-');
+    !bare.is_empty() && !bare.contains(strange)
 }
 
 /// Scripts in which one character says as much as several letters.
@@ -105,11 +116,56 @@ fn tag(lang: Lang) -> &'static str {
 }
 
 /// A language tag that a document declares, if it is one: `en`, `de-CH`, `zh-Hant`.
-pub(crate) fn declared(tag: &str) -> Option<String> {
+pub(super) fn declared(tag: &str) -> Option<String> {
     let tag = tag.trim().replace('_', "-");
     let subtags_fit =
         tag.split('-').all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()));
     let language = tag.split('-').next().unwrap_or_default();
     let language_fits = (2..=3).contains(&language.len()) && language.bytes().all(|b| b.is_ascii_alphabetic());
     (subtags_fit && language_fits && tag.len() <= 35).then_some(tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn languages_of_prose() {
+        for (text, language) in [
+            (
+                "All human beings are born free and equal in dignity and rights. They are endowed with reason.",
+                Some("en"),
+            ),
+            (
+                "Alle Menschen sind frei und gleich an Würde und Rechten geboren. Sie sind mit Vernunft begabt.",
+                Some("de"),
+            ),
+            ("Все люди рождаются свободными и равными в своем достоинстве и правах. Они наделены разумом.", Some("ru")),
+            ("人人生而自由，在尊严和权利上一律平等。他们赋有理性和良心，并应以兄弟关系的精神相对待。", Some("zh")),
+            ("すべての人間は、生まれながらにして自由であり、かつ、尊厳と権利とについて平等である。", Some("ja")),
+            ("Yes.", None),
+            ("", None),
+            ("fn main() { let x_1 = y.z(); } if (a != b) { return c[0]; } for (i = 0; i < n; i++) f(i);", None),
+            ("10.0.0.1 - - [22/Nov/2026:16:33:49] \"GET /index.html HTTP/1.1\" 200 512", None),
+            ("d41d8cd98f00b204e9800998ecf8427e /a/b/c.txt 512 https://example.org/a?b=c", None),
+        ] {
+            assert_eq!(detect(text).as_deref(), language, "{text}");
+        }
+    }
+
+    #[test]
+    fn declared_tags() {
+        for (text, language) in [
+            ("en", Some("en")),
+            (" de_CH ", Some("de-CH")),
+            ("zh-Hant-TW", Some("zh-Hant-TW")),
+            ("english", None),
+            ("{{ lang }}", None),
+            ("", None),
+            ("e", None),
+            ("en-", None),
+        ] {
+            assert_eq!(declared(text).as_deref(), language, "{text}");
+        }
+    }
 }

@@ -3,6 +3,8 @@
 //! A PDF holds glyphs at places, not words. The device below collects the characters that the interpreter draws, and
 //! puts white space where the gap to the glyph before, or the step off its line, is wide enough.
 
+mod extras;
+
 use std::sync::Arc;
 
 use handler_contract::{ErrorCode, Failure, Metadata};
@@ -38,12 +40,15 @@ const PAGES_AT_ONCE: usize = 64;
 
 /// Reads a document.
 pub(super) fn read(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
-    let pdf = open(bytes)?;
+    let pdf = open(bytes).inspect_err(|failure| {
+        report.metadata.is_encrypted = (failure.code == ErrorCode::Encrypted).then_some(true);
+    })?;
     let pages = pdf.pages().len();
     if pages == 0 {
         return Err(malformed().into());
     }
     describe(&pdf, &mut report.metadata);
+    extras::describe(&pdf, &mut report.metadata);
     report.metadata.page_count = Some(pages as u64);
     drop(pdf);
     report.keep()?;
@@ -64,6 +69,7 @@ pub(super) fn read(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
     let counts = words.counter.counts();
     report.metadata.word_count = Some(counts.words);
     report.metadata.unicode_word_count = Some(counts.unicode_words);
+    report.metadata.has_text_layer = Some(counts.words > 0);
     Ok(())
 }
 
@@ -121,7 +127,13 @@ fn iso_8601(date: DateTime) -> Option<String> {
         (0, 0) => "Z".to_owned(),
         (hours, minutes) => format!("{hours:+03}:{minutes:02}"),
     };
-    (year > 0).then(|| format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{zone}"))
+    let days = match month {
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    (year > 0 && day <= days).then(|| format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{zone}"))
 }
 
 /// A text string (PDF 1.7 reference, section 3.8.1): UTF-16 or UTF-8 behind a mark, else `PDFDocEncoding`.

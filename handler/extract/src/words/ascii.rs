@@ -130,14 +130,29 @@ fn masks(block: &[u8; BLOCK]) -> [u64; 8] {
     for (row, byte) in rows.iter_mut().zip(block) {
         *row = flags(*byte);
     }
-    let mut masks = [[0; 8]; 8];
-    for (at, row) in rows.as_chunks::<8>().0.iter().enumerate() {
-        let columns = transpose(u64::from_le_bytes(*row)).to_le_bytes();
-        for (mask, column) in masks.iter_mut().zip(columns) {
-            mask[at] = column;
-        }
+    // Bits first, within each eight bytes; then bytes, among the eight words.
+    let mut words = [0_u64; 8];
+    for (word, row) in words.iter_mut().zip(rows.as_chunks::<8>().0) {
+        *word = transpose(u64::from_le_bytes(*row));
     }
-    masks.map(u64::from_le_bytes)
+    swap_blocks(&mut words, 4, 0x0000_0000_ffff_ffff);
+    swap_blocks(&mut words, 2, 0x0000_ffff_0000_ffff);
+    swap_blocks(&mut words, 1, 0x00ff_00ff_00ff_00ff);
+    words
+}
+
+/// A step of turning a matrix of 8 by 8 bytes over: swaps blocks of so many bytes across the diagonal.
+const fn swap_blocks(words: &mut [u64; 8], size: usize, low: u64) {
+    let mut row = 0;
+    while row < 8 {
+        if row & size == 0 {
+            let (upper, lower) = (words[row], words[row + size]);
+            let shift = 8 * size;
+            words[row] = upper & low | (lower & low) << shift;
+            words[row + size] = upper >> shift & low | lower & !low;
+        }
+        row += 1;
+    }
 }
 
 /// Turns a matrix of 8 by 8 bits over (Hacker's Delight, section 7-3).

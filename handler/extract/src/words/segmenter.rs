@@ -4,6 +4,8 @@
 //! character that was not skipped, and holds back one that may stand inside a word (`can't`, `3.14`) until the next
 //! one decides.
 
+use std::sync::OnceLock;
+
 use icu_properties::props::{ExtendedPictographic, WordBreak};
 use icu_properties::{CodePointMapData, CodePointSetData};
 
@@ -23,12 +25,50 @@ enum Class {
     DoubleQuote,
     RegionalIndicator,
     Cr,
+    Lf,
     LineBreak,
     Space,
     /// `Extend` and `Format`, which rule WB4 skips.
     Skipped,
     /// Skipped as well, but a pictograph after it belongs to what stands before it.
     Joiner,
+}
+
+/// What is asked about a character.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Properties {
+    class: Class,
+    is_alphanumeric: bool,
+    is_pictograph: bool,
+    pub(super) is_white_space: bool,
+}
+
+/// Characters whose properties are looked up together.
+const PAGE: usize = 256;
+const PAGES: usize = char::MAX as usize / PAGE + 1;
+/// A text uses few scripts, and looking properties up in Unicode's tables costs more than all the rest; so each page of
+/// characters is looked up once, when the first of them comes.
+static KNOWN: [OnceLock<Box<[Properties; PAGE]>>; PAGES] = [const { OnceLock::new() }; PAGES];
+
+impl Properties {
+    pub(super) fn of(c: char) -> Self {
+        let at = c as usize;
+        KNOWN[at / PAGE].get_or_init(|| Self::page(at / PAGE))[at % PAGE]
+    }
+
+    #[cold]
+    fn page(page: usize) -> Box<[Self; PAGE]> {
+        Box::new(std::array::from_fn(|at| {
+            // Surrogates are no characters and are never asked for.
+            let c = u32::try_from(page * PAGE + at).ok().and_then(char::from_u32).unwrap_or_default();
+            Self {
+                class: Class::of(c),
+                is_alphanumeric: c.is_alphanumeric(),
+                is_pictograph: CodePointSetData::new::<ExtendedPictographic>().contains(c),
+                is_white_space: c.is_whitespace(),
+            }
+        }))
+    }
 }
 
 impl Class {
@@ -46,7 +86,8 @@ impl Class {
             WordBreak::DoubleQuote => Self::DoubleQuote,
             WordBreak::RegionalIndicator => Self::RegionalIndicator,
             WordBreak::CR => Self::Cr,
-            WordBreak::LF | WordBreak::Newline => Self::LineBreak,
+            WordBreak::LF => Self::Lf,
+            WordBreak::Newline => Self::LineBreak,
             WordBreak::WSegSpace => Self::Space,
             WordBreak::Extend | WordBreak::Format => Self::Skipped,
             WordBreak::ZWJ => Self::Joiner,
@@ -59,7 +100,7 @@ impl Class {
     }
 
     fn ends_line(self) -> bool {
-        matches!(self, Self::Cr | Self::LineBreak)
+        matches!(self, Self::Cr | Self::Lf | Self::LineBreak)
     }
 
     fn is_skipped(self) -> bool {
@@ -136,12 +177,12 @@ impl Segmenter {
 
     /// Whether what comes next is segmented as if the text began there.
     pub(super) fn is_neutral(&self) -> bool {
-        matches!(self.last, Class::LineBreak | Class::Space)
+        matches!(self.last, Class::Lf | Class::LineBreak | Class::Space)
     }
 
     /// Takes over after a stretch of ASCII that another counter went through, from its last two bytes.
     pub(super) fn resume(&mut self, words: u64, [before, last]: [u8; 2], counted: bool) {
-        let (before, class) = (Class::of(char::from(before)), Class::of(char::from(last)));
+        let [before, class] = [before, last].map(|byte| Properties::of(byte.into()).class);
         self.words += words;
         self.effective = class;
         self.last = class;
@@ -150,9 +191,25 @@ impl Segmenter {
             class.may_join(before).then_some(HeldBack { before, class, attached: false, alphanumeric: false });
     }
 
-    pub(super) fn push(&mut self, c: char) {
-        let class = Class::of(c);
-        let alphanumeric = c.is_alphanumeric();
+    #[inline]
+    pub(super) fn push(&mut self, character: Properties) {
+        // Letters and spaces, which are most of a text. After one of them nothing is held back.
+        let Properties { class, is_alphanumeric, .. } = character;
+        let is_plain = |class| matches!(class, Class::Letter | Class::Space);
+        if is_plain(class) && is_plain(self.last) && self.effective == self.last {
+            if class != self.last {
+                self.counted = false;
+                self.last = class;
+                self.effective = class;
+            }
+            self.saw(is_alphanumeric);
+        } else {
+            self.push_any(character);
+        }
+    }
+
+    fn push_any(&mut self, character: Properties) {
+        let Properties { class, is_alphanumeric: alphanumeric, .. } = character;
         if class.is_skipped() && !self.last.ends_line() {
             self.last = class;
             match &mut self.held_back {
@@ -184,19 +241,20 @@ impl Segmenter {
             self.advance(class);
             return;
         }
-        if !self.joins(c, class) {
+        if !self.joins(character) {
             self.counted = false;
         }
         self.saw(alphanumeric);
         self.advance(class);
     }
 
-    fn joins(&self, c: char, class: Class) -> bool {
+    fn joins(&self, character: Properties) -> bool {
+        let class = character.class;
         if self.last.ends_line() || class.ends_line() {
-            return self.last == Class::Cr && c == '\n';
+            return self.last == Class::Cr && class == Class::Lf;
         }
         match (self.last, self.effective) {
-            (Class::Joiner, _) if CodePointSetData::new::<ExtendedPictographic>().contains(c) => true,
+            (Class::Joiner, _) if character.is_pictograph => true,
             (Class::Space, _) if class == Class::Space => true,
             (_, Class::RegionalIndicator) if class == Class::RegionalIndicator => self.odd_indicators,
             (_, before) => class.sticks_to(before),

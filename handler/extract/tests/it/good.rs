@@ -40,6 +40,11 @@ async fn a_pdf_gives_its_words_and_what_it_says_of_itself() {
             author: Some("An author".to_owned()),
             date_created: Some("2024-01-02T03:04:05+01:00".to_owned()),
             format_version: Some("1.7".to_owned()),
+            has_text_layer: Some(true),
+            has_forms: Some(false),
+            has_java_script: Some(false),
+            attachment_count: Some(0),
+            is_encrypted: Some(false),
             ..Metadata::default()
         }
     );
@@ -112,6 +117,67 @@ async fn an_encrypted_document_says_so() {
     );
     let findings = read(&extractor(Limits::default()), "x.pdf", encrypted.as_bytes()).await;
     assert_eq!(code(&findings), Some(ErrorCode::Encrypted));
+    assert_eq!(findings.metadata.is_encrypted, Some(true));
+}
+
+/// The catalogue's entries, the page's, and what they refer to from object 6 on.
+async fn extras(catalogue: &str, page: &str, further: &[&str]) -> Metadata {
+    let further = further.iter().map(|object| object.as_bytes().to_vec()).collect();
+    let pdf = make::page_with(catalogue, page, further);
+    let findings = read(&extractor(Limits::default()), "x.pdf", &pdf).await;
+    assert_eq!(findings.failure, None);
+    findings.metadata
+}
+
+#[tokio::test]
+async fn a_pdf_tells_of_its_scripts() {
+    let script = "<< /S /JavaScript /JS (app.alert) >>";
+    let goto = "<< /S /GoTo /D [3 0 R /Fit] >>";
+    for (catalogue, page, further, expected) in [
+        ("/OpenAction 6 0 R", "", vec![script], true),
+        ("/OpenAction [3 0 R /Fit]", "", vec![], false),
+        ("/OpenAction 6 0 R", "", vec!["<< /S /GoTo /D [3 0 R /Fit] /Next 7 0 R >>", script], true),
+        ("/OpenAction << /S /GoTo /Next [<< /S /URI >> 6 0 R] >>", "", vec![script], true),
+        ("/OpenAction 6 0 R", "", vec!["<< /S /GoTo /Next 6 0 R >>"], false),
+        ("/AA << /WC 6 0 R >>", "", vec![script], true),
+        ("/Names << /JavaScript << /Names [(a) 6 0 R] >> >>", "", vec![script], true),
+        ("/Names << /JavaScript << /Names [] >> >>", "", vec![], false),
+        ("", "/AA << /O 6 0 R >>", vec![script], true),
+        ("", "/Annots [<< /Subtype /Link /A 6 0 R >>]", vec![script], true),
+        ("", "/Annots [<< /Subtype /Link /A 6 0 R >>]", vec![goto], false),
+        ("", "/Annots [<< /A << /S /URI >> >> 9 0 R << /AA << /D << /S /JavaScript >> >> >>]", vec![], true),
+        (
+            "/AcroForm << /Fields [6 0 R] >>",
+            "",
+            vec!["<< /Kids [6 0 R 7 0 R] >>", "<< /AA << /K 8 0 R >> >>", script],
+            true,
+        ),
+    ] {
+        let metadata = extras(catalogue, page, &further).await;
+        assert_eq!(metadata.has_java_script, Some(expected), "{catalogue} {page} {further:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_pdf_tells_of_its_form_and_its_attachments() {
+    let metadata = extras("/AcroForm << /Fields [6 0 R] >>", "", &["<< /T (name) /FT /Tx >>"]).await;
+    assert_eq!((metadata.has_forms, metadata.attachment_count), (Some(true), Some(0)));
+    assert_eq!(extras("/AcroForm << /Fields [] >>", "", &[]).await.has_forms, Some(false));
+
+    // A tree that contains itself, and a file that hangs on the page.
+    let metadata = extras(
+        "/Names << /EmbeddedFiles 6 0 R >>",
+        "/Annots [<< /Subtype /FileAttachment /FS << >> >>]",
+        &["<< /Kids [6 0 R 7 0 R] >>", "<< /Names [(a) << >> (b) << >>] >>"],
+    )
+    .await;
+    assert_eq!((metadata.has_forms, metadata.attachment_count), (Some(false), Some(3)));
+}
+
+#[tokio::test]
+async fn a_scan_has_no_text_layer() {
+    let findings = read(&extractor(Limits::default()), "x.pdf", &make::letter("")).await;
+    assert_eq!((findings.metadata.word_count, findings.metadata.has_text_layer), (Some(0), Some(false)));
 }
 
 #[tokio::test]
