@@ -67,7 +67,8 @@ fn start(log: &Log) -> Result<std::convert::Infallible, lambda_runtime::Error> {
         let clients = Clients::from_env().await;
         let function =
             Function { settings, clients, extractor, log, cold: Cell::new(true), containment_known: Cell::new(false) };
-        Runtime::new(service_fn(|event| function.handle(event))).run().await?;
+        // On the heap, because it holds what an invocation needs at once, buffers included.
+        Box::pin(Runtime::new(service_fn(|event| function.handle(event))).run()).await?;
         Err("the Lambda Runtime API gives no more events".into())
     })
 }

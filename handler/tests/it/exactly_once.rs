@@ -7,7 +7,6 @@
 
 use std::collections::HashMap;
 
-use handler::fetch::unread;
 use handler::outcome::{AfterRead, Outcome, Trouble, after_read, after_write};
 use handler::store::condition;
 use handler_bench::dynamodb::holds;
@@ -163,13 +162,13 @@ impl Model {
                 Err(answer(412, "PreconditionFailed"))
             }
             (ReadFault::BrokenBody, _) => Err(Trouble::NoAnswer("the body ended early".to_owned())),
-            (ReadFault::Deadline, _) => Ok(unread(1, Failure::new(ErrorCode::DeadlineExceeded, "too slow"))),
+            (ReadFault::Deadline, _) => Ok(Findings::unread(1, Failure::new(ErrorCode::DeadlineExceeded, "too slow"))),
             (ReadFault::None, Some(current)) => Ok(extract(&self.puts[current])),
         };
         let findings = match found {
             Ok(findings) => findings,
             Err(trouble) => match after_read(&trouble) {
-                AfterRead::Refuse(failure) => unread(1, failure),
+                AfterRead::Refuse(failure) => Findings::unread(1, failure),
                 AfterRead::Retry(_) => return self.again(delivery),
             },
         };

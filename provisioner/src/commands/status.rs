@@ -177,7 +177,7 @@ async fn depth(aws: &Aws, names: &Names) -> Result<Option<u64>> {
 
 /// The newest records; none where there is no table yet.
 async fn newest(aws: &Aws, names: &Names) -> Result<Vec<Row>> {
-    let rows = records::newest(aws, &names.table, NEWEST, &commands::now()).await;
+    let rows = records::newest(aws, &names.table, NEWEST, &commands::now()?).await;
     Ok(absent_is_none(rows).map_err(|e| e.into_error("read the newest records"))?.unwrap_or_default())
 }
 

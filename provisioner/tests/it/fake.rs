@@ -106,7 +106,7 @@ impl Fake {
     pub(crate) fn wait_for(&self, call: &str, times: usize) {
         let mut state = self.state();
         while state.calls.iter().filter(|c| *c == call).count() < times {
-            let limit = std::time::Duration::from_secs(60);
+            let limit = std::time::Duration::from_mins(1);
             let (next, timed_out) = self.state.1.wait_timeout(state, limit).unwrap();
             state = next;
             assert!(!timed_out.timed_out(), "{call} was not called {times} time(s): {:?}", state.calls);
@@ -161,7 +161,7 @@ fn read(reader: &mut BufReader<&TcpStream>) -> Option<Request> {
         headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
     }
     let length = headers.get("content-length").and_then(|n| n.parse().ok()).unwrap_or(0);
-    if headers.get("expect").is_some() {
+    if headers.contains_key("expect") {
         let mut stream = *reader.get_ref();
         stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").ok()?;
     }
@@ -233,14 +233,14 @@ impl State {
                 xml("<DeleteResult/>")
             }
             "ListObjectVersions" => {
-                let listed: String = keys
-                    .iter()
-                    .map(|key| format!("<Version><Key>{key}</Key><VersionId>null</VersionId></Version>"))
-                    .collect();
+                let listed = keys.iter().fold(String::new(), |all, key| {
+                    all + &format!("<Version><Key>{key}</Key><VersionId>null</VersionId></Version>")
+                });
                 xml(&format!("<ListVersionsResult><IsTruncated>false</IsTruncated>{listed}</ListVersionsResult>"))
             }
             "ListObjectsV2" => {
-                let listed: String = keys.iter().map(|key| format!("<Contents><Key>{key}</Key></Contents>")).collect();
+                let listed =
+                    keys.iter().fold(String::new(), |all, key| all + &format!("<Contents><Key>{key}</Key></Contents>"));
                 xml(&format!("<ListBucketResult><IsTruncated>false</IsTruncated>{listed}</ListBucketResult>"))
             }
             "ListMultipartUploads" => {

@@ -181,13 +181,9 @@ impl CloudFormation {
 
     fn describe_stacks(&mut self, stack: &str) -> Result<String, Answer> {
         let described = |s: &Stack| {
-            let parameters: String = s
-                .parameters
-                .iter()
-                .map(|(k, v)| {
-                    format!("<member><ParameterKey>{k}</ParameterKey><ParameterValue>{v}</ParameterValue></member>")
-                })
-                .collect();
+            let parameters = s.parameters.iter().fold(String::new(), |all, (k, v)| {
+                all + &format!("<member><ParameterKey>{k}</ParameterKey><ParameterValue>{v}</ParameterValue></member>")
+            });
             format!(
                 "<member><StackName>{}</StackName><StackId>{}</StackId><StackStatus>{}</StackStatus>\
                  <CreationTime>2026-11-22T12:00:00Z</CreationTime>\
@@ -296,20 +292,20 @@ impl CloudFormation {
         };
         // API, "ExecuteChangeSet": the stack's other change sets are deleted.
         self.change_sets.retain(|_, other| other.stack != set.stack);
-        let (failing, stuck) = (self.failing.clone(), self.stuck_rollbacks > 0);
+        let (failing, gets_stuck) = (self.failing.clone(), self.stuck_rollbacks > 0);
         let mut script = match set.kind.as_str() {
             "CREATE" => creation(&set, &failing, token),
             "IMPORT" => {
                 self.imported.push(set.template.clone());
                 importing(&set, token)
             }
-            _ => update(&set, &failing, stuck, token),
+            _ => update(&set, &failing, gets_stuck, token),
         };
         let fails = set.changes.iter().any(|(_, id, _)| failing.contains_key(id));
         if fails {
             self.failing.retain(|id, _| !set.changes.iter().any(|(_, changed, _)| changed == id));
         }
-        if fails && stuck && set.kind == "UPDATE" {
+        if fails && gets_stuck && set.kind == "UPDATE" {
             self.stuck_rollbacks -= 1;
         }
         let stack = self.find(&set.stack).unwrap();
@@ -434,9 +430,9 @@ impl CloudFormation {
 
     /// API, "ContinueUpdateRollback": only in `UPDATE_ROLLBACK_FAILED`; skipped resources count as rolled back.
     fn continue_rollback(&mut self, stack: &str, token: &str, skip: Vec<String>) -> Result<String, Answer> {
-        let stuck = self.stuck_rollbacks > 0 && skip.is_empty();
+        let gets_stuck = self.stuck_rollbacks > 0 && skip.is_empty();
         self.skipped.push(skip);
-        if stuck {
+        if gets_stuck {
             self.stuck_rollbacks -= 1;
         }
         let stack = self.existing(stack)?;
@@ -445,7 +441,7 @@ impl CloudFormation {
             return Err(error("cloudformation", 400, "ValidationError", message));
         }
         stack.script.push_back(step(None, "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated", token));
-        let end = if stuck { "UPDATE_ROLLBACK_FAILED" } else { "UPDATE_ROLLBACK_COMPLETE" };
+        let end = if gets_stuck { "UPDATE_ROLLBACK_FAILED" } else { "UPDATE_ROLLBACK_COMPLETE" };
         stack.script.push_back(step(None, end, "", token));
         stack.tick();
         Ok(String::new())

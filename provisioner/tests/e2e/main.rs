@@ -1,0 +1,8 @@
+//! End to end: the real provisioner, the real handler, real files, the emulator. `make test` installs the emulator.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails, also in its helpers")]
+
+mod crash;
+mod faults;
+mod rig;
+mod story;

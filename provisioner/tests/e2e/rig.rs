@@ -1,0 +1,209 @@
+//! An emulator of its own for one test: own port, own folder, stopped when the test ends, however it ends.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// One emulator with one stack file.
+pub(crate) struct Rig {
+    folder: TempDir,
+    port: u16,
+    /// The test runs the emulator, not `provisioner local`.
+    own_emulator: bool,
+    env: Vec<(String, String)>,
+}
+
+/// What a run of the provisioner printed, and its exit code.
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Run {
+    /// The run, if it ended with this code; else the test ends with what was printed.
+    #[track_caller]
+    pub(crate) fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "\n--- stdout\n{}\n--- stderr\n{}", self.out, self.err);
+        self
+    }
+
+    /// Standard output as one JSON document.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e} in\n{}\n--- stderr\n{}", self.out, self.err))
+    }
+}
+
+/// The repository's root.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is inside the workspace")
+}
+
+impl Rig {
+    /// A stack file like `stacks/local.yaml`, with a port that is free and these settings more.
+    pub(crate) fn new(settings: &[(&str, &str)]) -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let port = free_port();
+        let text = std::fs::read_to_string(root().join("stacks/local.yaml")).expect("stacks/local.yaml");
+        let mut spec: serde_yaml::Value = serde_yaml::from_str(&text).expect("stacks/local.yaml is YAML");
+        spec["emulator"]["port"] = port.into();
+        for (path, value) in settings {
+            let value: serde_yaml::Value = serde_yaml::from_str(value).expect("a YAML value");
+            match path.split_once('.') {
+                Some((section, key)) => spec[section][key] = value,
+                None => spec[*path] = value,
+            }
+        }
+        let rig = Self { folder, port, own_emulator: false, env: Vec::new() };
+        std::fs::write(rig.stack_file(), serde_yaml::to_string(&spec).expect("YAML")).expect("the stack file");
+        rig
+    }
+
+    /// A stack as on AWS, without an `emulator:` section, on an emulator that the test runs itself.
+    pub(crate) fn on_endpoint(port: u16) -> Self {
+        let mut rig = Self::new(&[]);
+        let text = std::fs::read_to_string(rig.stack_file()).expect("the stack file");
+        let mut spec: serde_yaml::Value = serde_yaml::from_str(&text).expect("YAML");
+        spec.as_mapping_mut().expect("a mapping").remove("emulator");
+        std::fs::write(rig.stack_file(), serde_yaml::to_string(&spec).expect("YAML")).expect("the stack file");
+        rig.port = port;
+        rig.own_emulator = true;
+        rig.set("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}"));
+        rig.set("AWS_REGION", "us-east-1");
+        rig.set("AWS_ACCESS_KEY_ID", "test");
+        rig.set("AWS_SECRET_ACCESS_KEY", "test");
+        rig
+    }
+
+    /// The rig with its stack up.
+    pub(crate) fn up(settings: &[(&str, &str)]) -> Self {
+        let rig = Self::new(settings);
+        rig.run(&["up", "--yes"]).expect(0);
+        rig
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn stack_file(&self) -> PathBuf {
+        self.folder.path().join("stack.yaml")
+    }
+
+    /// Adds an environment variable for the runs that follow.
+    pub(crate) fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.env.push((name.to_owned(), value.into()));
+    }
+
+    /// The provisioner with this stack, ready to be started. It builds the handler by itself, as a user's does.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_provisioner"));
+        command
+            .args(args)
+            .current_dir(root())
+            .env("PROVISIONER_STACK", self.stack_file())
+            .env("PROVISIONER_LOCAL_DIR", self.folder.path().join("emulator"))
+            .env_remove("AWS_ENDPOINT_URL")
+            .env_remove("AWS_PROFILE")
+            .envs(self.env.iter().map(|(k, v)| (k, v)))
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the provisioner to its end.
+    pub(crate) fn run(&self, args: &[&str]) -> Run {
+        let Output { status, stdout, stderr } = self.command(args).output().expect("the provisioner starts");
+        Run {
+            code: status.code().unwrap_or(-1),
+            out: String::from_utf8_lossy(&stdout).into_owned(),
+            err: String::from_utf8_lossy(&stderr).into_owned(),
+        }
+    }
+
+    /// All records, newest first.
+    pub(crate) fn records(&self) -> Vec<Value> {
+        let Value::Array(records) =
+            self.run(&["records", "--limit", "10000", "--json"]).expect(0).json()["records"].take()
+        else {
+            panic!("no list of records")
+        };
+        records
+    }
+
+    /// Invokes a function with an event and returns its answer.
+    pub(crate) fn invoke(&self, function: &str, event: &Value) -> Value {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let answer = runtime.block_on(async {
+            let credentials = aws_credential_types::Credentials::new("test", "test", None, None, "emulator");
+            let sdk = aws_config::defaults(aws_config::BehaviorVersion::latest())
+                .http_client(aws_smithy_http_client::Builder::new().build_http())
+                .region("us-east-1")
+                .endpoint_url(format!("http://127.0.0.1:{}", self.port))
+                .credentials_provider(credentials)
+                .load()
+                .await;
+            let call = aws_sdk_lambda::Client::new(&sdk).invoke().function_name(function);
+            call.payload(event.to_string().into_bytes().into()).send().await.expect("the emulator answers")
+        });
+        let payload = answer.payload().map(|blob| blob.as_ref().to_vec()).unwrap_or_default();
+        assert!(answer.function_error().is_none(), "{}", String::from_utf8_lossy(&payload));
+        serde_json::from_slice(&payload).expect("the answer is JSON")
+    }
+
+    /// Writes a file into the rig's folder.
+    pub(crate) fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+        let path = self.folder.path().join("files").join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(&path, content).expect("a file");
+        path.to_str().expect("UTF-8").to_owned()
+    }
+
+    /// Kills the emulator without a warning, as a power cut would.
+    pub(crate) fn kill_emulator(&self) {
+        let status = self.run(&["local", "status", "--json"]).expect(0).json();
+        let pid = i32::try_from(status["pid"].as_i64().expect("a pid")).expect("a pid");
+        kill(pid);
+        wait_until("the emulator is gone", || std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err());
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        if self.own_emulator {
+            return;
+        }
+        let stopped = self.run(&["local", "stop"]);
+        assert!(stopped.code == 0 || std::thread::panicking(), "the emulator did not stop: {}", stopped.err);
+    }
+}
+
+/// Sends SIGKILL.
+pub(crate) fn kill(pid: i32) {
+    let pid = rustix::process::Pid::from_raw(pid).expect("a pid");
+    // It may have ended by itself meanwhile.
+    let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+}
+
+/// Waits for a condition; after a minute it is taken for lost.
+pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    for _ in 0..600 {
+        if condition() {
+            return;
+        }
+        std::thread::park_timeout(std::time::Duration::from_millis(100));
+    }
+    panic!("waited a minute in vain until {what}");
+}
+
+/// A port of 127.0.0.1 that nobody listens on at this moment.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).and_then(|l| l.local_addr()).expect("a free port").port()
+}
