@@ -43,7 +43,6 @@ fn read_by(likely: u8, input: &mut Input, report: &mut Report) -> Result<(), Sto
 struct Dialect {
     /// `None` where there is one column.
     delimiter: Option<u8>,
-    columns: u64,
     has_header: Option<bool>,
     /// Bytes of a first line `sep=;`, by which Excel is told the delimiter.
     skip: usize,
@@ -85,12 +84,7 @@ impl Dialect {
 
     fn delimited_by(head: &str, delimiter: u8) -> Self {
         let rows = sample(head, delimiter);
-        Self {
-            delimiter: Some(delimiter),
-            columns: rows.first().map_or(0, |row| row.count as u64),
-            has_header: has_header(&rows),
-            skip: 0,
-        }
+        Self { delimiter: Some(delimiter), has_header: has_header(&rows), skip: 0 }
     }
 }
 
@@ -103,17 +97,14 @@ struct Row {
 fn sample(head: &str, delimiter: u8) -> Vec<Row> {
     let mut rows = vec![];
     let mut row = Row { count: 0, fields: vec![] };
-    let mut field = String::new();
     let mut machine = Machine::new(Some(delimiter));
     let mut starts = 0;
     let bytes = head.as_bytes();
-    let mut take = |row: &mut Row, from: usize, to: usize| {
-        let text = head[from..to].trim().trim_matches('"');
-        field.clear();
-        field.push_str(&text[..text.floor_char_boundary(SAMPLE_FIELD)]);
+    let take = |row: &mut Row, from: usize, to: usize| {
         row.count += 1;
         if row.fields.len() < SAMPLE_COLUMNS {
-            row.fields.push(field.clone());
+            let text = head[from..to].trim().trim_matches('"');
+            row.fields.push(text[..text.floor_char_boundary(SAMPLE_FIELD)].to_owned());
         }
     };
     for (at, byte) in bytes.iter().enumerate() {
@@ -134,7 +125,7 @@ fn sample(head: &str, delimiter: u8) -> Vec<Row> {
             Step::Blank => starts = at + 1,
         }
     }
-    if starts < bytes.len() {
+    if machine.place != Place::RowStart {
         take(&mut row, starts, bytes.len());
         rows.push(row);
     }
@@ -268,12 +259,14 @@ struct Reader {
     machine: Machine,
     skip: usize,
     rows: u64,
+    /// Delimiters in the first row.
+    delimiters: u64,
 }
 
 impl Reader {
     fn new(dialect: Dialect) -> Self {
         let skip = dialect.skip;
-        Self { machine: Machine::new(dialect.delimiter), dialect, skip, rows: 0 }
+        Self { machine: Machine::new(dialect.delimiter), dialect, skip, rows: 0, delimiters: 0 }
     }
 
     /// Reads the next piece; the first one is the beginning by which the dialect was found.
@@ -287,6 +280,8 @@ impl Reader {
             let rest = &bytes[at..];
             let plain = match self.machine.place {
                 Place::Quoted => memchr::memchr(b'"', rest),
+                // Of the first row the fields are counted.
+                Place::Unquoted if self.rows == 0 => Some(0),
                 Place::Unquoted => match self.dialect.delimiter {
                     // A quote means something only right after a delimiter, so fields need not be told apart.
                     Some(delimiter) => self.skip_fields(rest, delimiter),
@@ -301,7 +296,11 @@ impl Reader {
             if at == bytes.len() {
                 return;
             }
-            self.rows += u64::from(self.machine.step(bytes[at]) == Step::EndsRow);
+            match self.machine.step(bytes[at]) {
+                Step::EndsRow => self.rows += 1,
+                Step::EndsField if self.rows == 0 => self.delimiters += 1,
+                _ => {}
+            }
             at += 1;
         }
     }
@@ -323,7 +322,7 @@ impl Reader {
         let rows = self.rows + u64::from(self.machine.place != Place::RowStart);
         let unclosed = self.machine.place == Place::Quoted;
         metadata.row_count = Some(rows.saturating_sub(u64::from(self.dialect.has_header == Some(true))));
-        metadata.column_count = Some(self.dialect.columns);
+        metadata.column_count = Some(if rows > 0 { self.delimiters + 1 } else { 0 });
         metadata.delimiter = self.dialect.delimiter.map(|delimiter| char::from(delimiter).to_string());
         metadata.has_header = self.dialect.has_header;
         // The rest of the text is one field then, whatever it was meant to be.
@@ -386,8 +385,11 @@ mod tests {
 
     #[test]
     fn a_wide_first_row_is_counted_and_not_kept() {
-        let text = format!("{}\n", "x,".repeat(100_000));
-        let metadata = read(&text);
+        // Longer than the beginning by which the dialect is found.
+        let text = "x,".repeat(100_000);
+        let (mut reader, mut metadata) = (Reader::new(Dialect::of(&text[..1000], false, b',')), Metadata::default());
+        reader.feed(&text);
+        reader.finish(&mut metadata);
         assert_eq!((metadata.column_count, metadata.row_count), (Some(100_001), Some(1)));
         assert_eq!(sample(&text, b',')[0].fields.len(), SAMPLE_COLUMNS);
     }
@@ -402,7 +404,7 @@ mod tests {
             let mut machine = Machine::new(Some(b','));
             let ends = text.bytes().filter(|b| machine.step(*b) == Step::EndsRow).count();
             let rows = ends + usize::from(machine.place != Place::RowStart);
-            let dialect = Dialect { delimiter: Some(b','), columns: 1, has_header: Some(false), skip: 0 };
+            let dialect = Dialect { delimiter: Some(b','), has_header: Some(false), skip: 0 };
             let mut reader = Reader::new(dialect);
             let (mut at, mut to) = (at.index(text.len() + 1), to.index(text.len() + 1));
             if at > to {

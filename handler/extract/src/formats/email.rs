@@ -404,6 +404,7 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn read(text: &str) -> Metadata {
         let mut reader = Reader::new();
@@ -480,6 +481,29 @@ mod tests {
             let mut cut = Reader::new();
             cut.feed(&LETTER.as_bytes()[..at]);
             cut.finish();
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn whatever_it_is_its_pieces_are_read_as_the_whole(
+            parts in prop::collection::vec(prop::sample::select(vec![
+                &b"From: "[..], b"To: ", b"Subject: ", b"Date: ", b"Content-Type: ", b"multipart/mixed; boundary=b\n",
+                b"text/html\n", b"Content-Disposition: attachment; filename*0*=", b"Content-Transfer-Encoding: base64\n",
+                b"\n", b"\r\n", b" ", b"--b\n", b"--b--", b"=?utf-8?q?", b"?=", b"=", b"\"", b"<a@b>", b"(", b",", b"%C3",
+                b"\xc3\xbc", b"\xe4", b"8 Aug 2003 21:20", b"a",
+            ]), 0..30),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let bytes = parts.concat();
+            let at = cut.index(bytes.len() + 1);
+            let (mut whole, mut pieces) = (Reader::new(), Reader::new());
+            whole.feed(&bytes);
+            pieces.feed(&bytes[..at]);
+            pieces.feed(&bytes[at..]);
+            prop_assert_eq!(pieces.finish(), whole.finish());
         }
     }
 

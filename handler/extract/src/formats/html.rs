@@ -173,7 +173,7 @@ impl Reader {
         let bytes = text.as_bytes();
         let mut at = 0;
         while at < bytes.len() {
-            // Stretches that hold nothing of interest. Each ends at an ASCII byte, hence between characters.
+            // Stretches that hold nothing of interest.
             let rest = &bytes[at..];
             let end = match self.state {
                 State::Text if matches!(self.raw, Some(Raw::Hidden | Raw::Shown)) => memchr::memchr(b'<', rest),
@@ -183,13 +183,14 @@ impl Reader {
                 State::Value(quote) => memchr::memchr(quote, rest),
                 _ => Some(0),
             };
-            let stretch = &text[at..at + end.unwrap_or(rest.len())];
+            let end = at + end.unwrap_or(rest.len());
             match self.state {
-                State::Text => self.show(stretch),
-                State::Value(_) => self.value.push(stretch.as_bytes()),
+                // Text begins after an ASCII byte; other states may be entered in the middle of a character.
+                State::Text => self.show(&text[at..end]),
+                State::Value(_) => self.value.push(&bytes[at..end]),
                 _ => {}
             }
-            at += stretch.len();
+            at = end;
             // A byte that ends what came before it is looked at again.
             if at < bytes.len() && self.step(bytes[at]) {
                 at += 1;
@@ -584,6 +585,7 @@ fn is_space(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn read(text: &str) -> Metadata {
         let mut reader = Reader::new();
@@ -663,6 +665,26 @@ mod tests {
             ("<template>a<template>b</template>c</template>d", 1),
         ] {
             assert_eq!(words(text), count, "{text}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn whatever_it_is_its_pieces_are_read_as_the_whole(
+            parts in prop::collection::vec(prop::sample::select(vec![
+                "<", ">", "/", "!", "?", "-", "--", "&", ";", "#", "=", "'", "\"", " ", "é", "今", "a", "p", "script", "title",
+                "<title", "</title>", "<textarea>", "<xmp>", "</", "<!--", "-->", "<a b=", "amp", "x41",
+            ]), 0..30),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let text = parts.concat();
+            let at = text.floor_char_boundary(cut.index(text.len() + 1));
+            let mut reader = Reader::new();
+            reader.feed(&text[..at]);
+            reader.feed(&text[at..]);
+            prop_assert_eq!(reader.finish(), read(&text));
         }
     }
 

@@ -444,6 +444,7 @@ fn pseudo_attribute<'a>(declaration: &'a str, name: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn read(text: &str) -> (Metadata, Option<Broken>) {
         let mut reader = Reader::new();
@@ -498,6 +499,26 @@ mod tests {
             reader.feed(&BOOK[..at]);
             reader.feed(&BOOK[at..]);
             assert_eq!(finish(reader), whole, "{at}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn whatever_it_is_its_pieces_are_read_as_the_whole(
+            parts in prop::collection::vec(prop::sample::select(vec![
+                "<a>", "</a>", "<é ", "<", ">", "/", "!", "?", "-", "]", "[", "=", "'", "\"", " ", "\n", "é", "今", "a", "<?xml ",
+                "<!--", "-->", "<![CDATA[", "]]>", "<!DOCTYPE ", "xmlns=",
+            ]), 0..30),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let text = parts.concat();
+            let at = text.floor_char_boundary(cut.index(text.len() + 1));
+            let mut reader = Reader::new();
+            reader.feed(&text[..at]);
+            reader.feed(&text[at..]);
+            prop_assert_eq!(finish(reader), read(&text));
         }
     }
 

@@ -5,6 +5,7 @@ mod children;
 mod good;
 mod hostile;
 mod make;
+mod texts;
 
 use handler_contract::record::Findings;
 use handler_contract::{ErrorCode, FileTypes, Limits};
