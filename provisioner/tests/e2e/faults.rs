@@ -57,7 +57,7 @@ fn http(port: u16, method: &str, path: &str, body: &str) -> Option<String> {
     stream.write_all(body.as_bytes()).ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
-    answer.starts_with("HTTP/1.1 2").then_some(answer)
+    answer.split(' ').nth(1)?.starts_with('2').then_some(answer)
 }
 
 /// An emulator whose functions reach it through a proxy that injects faults, and a stack on it.
