@@ -1,7 +1,7 @@
 //! The CloudFormation template of a stack: a pure function of its [`StackSpec`].
 //!
-//! [`build`] turns a validated spec into typed resources ([`resource`]), which serde writes as JSON or YAML. The parts
-//! of the stack stand in [`parts`], one file a part; IAM documents come from `policies/*.json` through [`policy`].
+//! [`build`] turns a validated spec into typed resources (`resource`), which serde writes as JSON or YAML. The parts
+//! of the stack stand in `parts`, one file a part; IAM documents come from `policies/*.json` through [`policy`].
 //! Nothing here knows an account, a region or the outside world: CloudFormation fills those in.
 //!
 //! Neither role nor permission refers to the bucket, whose notification needs both: the bucket's ARN is made of its

@@ -1,7 +1,7 @@
 //! The child's side: limits first, then sniff, validate, extract, answer.
 //!
 //! A child reads one file from its standard input and writes what it finds to its standard output
-//! ([`crate::protocol`]). It opens one unnamed temporary file before it locks itself in, and nothing after.
+//! (`crate::protocol`). It opens one unnamed temporary file before it locks itself in, and nothing after.
 
 mod input;
 mod limits;
