@@ -235,6 +235,9 @@ pub struct Alarm {
     pub topic: Option<String>,
 }
 
+/// The stack that is meant when none is named.
+pub const DEFAULT_STACK: &str = "dev";
+
 /// A stack file and where it was read from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StackFile {
@@ -252,5 +255,15 @@ impl StackFile {
         let path = find::stack_file(stack, &here)?;
         let text = std::fs::read_to_string(&path).map_err(|e| io("read", &path, e))?;
         Ok(Self { spec: parse(&text, &path)?, path })
+    }
+
+    /// The same for a command that deploys nothing and so needs no project: outside of one, the default stack is the one
+    /// that this program was built with.
+    pub fn load_anywhere(stack: &str) -> Result<StackSpec> {
+        let here = std::env::current_dir().map_err(|e| io("find", std::path::Path::new("."), e))?;
+        if stack == DEFAULT_STACK && find::root(&here).is_none() {
+            return parse(include_str!("../../stacks/dev.yaml"), std::path::Path::new("stacks/dev.yaml"));
+        }
+        Self::load(stack).map(|file| file.spec)
     }
 }

@@ -27,7 +27,7 @@ const CHUNK: usize = 256 << 10;
 
 /// Reads every file and prints its record. With `--json` that is one array of records.
 pub async fn run(global: &Global, args: &Inspect, report: &Report) -> Result<()> {
-    let spec = StackFile::load(&global.stack)?.spec;
+    let spec = StackFile::load_anywhere(&global.stack)?;
     let extractor = Extractor::new(child_limits(&spec), spec.files.allowed_types.clone())
         .map_err(|e| Error::new(Exit::Failure, "extractor", "failed to prepare the extraction").source(e))?;
     let mut records = Vec::new();

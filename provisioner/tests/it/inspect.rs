@@ -35,6 +35,18 @@ fn every_sample_yields_what_its_page_says() {
 }
 
 #[test]
+fn outside_a_project_a_file_can_be_inspected_too() {
+    let (world, elsewhere) = (World::new(), tempfile::tempdir().unwrap());
+    std::fs::write(elsewhere.path().join("a.txt"), "one two three").unwrap();
+    let run = |arguments: &[&str]| world.command(arguments).current_dir(elsewhere.path()).output().unwrap();
+    let ran = run(&["inspect", "--json", "a.txt"]);
+    let records: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+    assert_eq!((ran.status.code(), &records[0]["wordCount"]), (Some(0), &3.into()), "{ran:?}");
+    // A stack that was named must be there.
+    assert_eq!(run(&["inspect", "-s", "local", "a.txt"]).status.code(), Some(3));
+}
+
+#[test]
 fn the_samples_are_what_their_script_makes() {
     let script = root().join("samples/make.py");
     let output = std::process::Command::new("python3").arg(script).arg("--check").output().unwrap();
