@@ -28,6 +28,8 @@ pub use program::Surroundings;
 /// The release of MiniStack that the project is tested with; `tools/requirements.txt` pins the same.
 pub const VERSION: &str = "1.5.33";
 
+/// So long a program that is ending may still hold the emulator's port.
+const PORT_LIMIT: Duration = Duration::from_secs(3);
 /// How long a start may take until the emulator answers. It takes 0.6 s on an idle machine.
 const START_LIMIT: Duration = Duration::from_mins(1);
 /// How long a stop may take before it is forced. The emulator writes its whole state to disk meanwhile.
@@ -130,7 +132,7 @@ impl Emulator {
                 Err(error) => return Err(error),
             }
         }
-        match health::probe(self.port).await {
+        match self.probe_at_rest().await {
             Probe::Nothing => {}
             Probe::MiniStack { version } => {
                 self.warn_of_version(&version, report);
@@ -299,6 +301,20 @@ impl Emulator {
             }
             if began.elapsed() > START_LIMIT {
                 return Err(self.not_ready(&format!("the emulator does not answer after {} s", START_LIMIT.as_secs())));
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Who listens on the port. A program that was killed holds it a moment longer, so whatever is not the emulator is
+    /// looked at until it has had time to go.
+    async fn probe_at_rest(&self) -> Probe {
+        let began = Instant::now();
+        loop {
+            let probe = health::probe(self.port).await;
+            let may_go = matches!(probe, Probe::Silent | Probe::Other);
+            if !may_go || began.elapsed() > PORT_LIMIT {
+                return probe;
             }
             tokio::time::sleep(POLL).await;
         }
