@@ -46,8 +46,8 @@ synth: ## Write the generated files anew (templates, schema, tables of the docum
 	@cargo run --locked --quiet --package provisioner -- synth --write
 
 .PHONY: bench
-bench: ## Measure the handler against a bare Lambda and, with PYTHON_BENCH=python3, a Python one
-	@tools/bench
+bench: ## Measure the handler beside a bare Rust Lambda and a Python one
+	@PYTHON="$(PYTHON)" tools/bench
 
 .PHONY: accuracy
 accuracy: build ## Compare the extractor with poppler, libmagic, python-docx, Pillow and mutagen (docs/accuracy.md)
