@@ -14,8 +14,8 @@ const MOST_TAGS: usize = 1024;
 /// Between 1904, where this format's time begins, and the start of Unix's, in seconds.
 const EPOCH: i64 = 2_082_844_800;
 
-pub(super) fn read(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Option<()> {
-    let view = View::big_endian(bytes).from(start as u64)?;
+pub(super) fn read(file: View, start: u64, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_big_endian().from(start)?;
     let (mut movie, mut complete) = (None, true);
     for found in Boxes::of(view) {
         complete &= found.is_whole;

@@ -1,10 +1,11 @@
 use handler_contract::{ErrorCode, Failure, Metadata};
 
 use super::describe;
+use crate::formats::view::View;
 
 fn read(bytes: &[u8]) -> (Metadata, Option<Failure>) {
     let mut metadata = Metadata::default();
-    let failure = describe(bytes, &mut metadata).err();
+    let failure = describe(View::big_endian(bytes), &mut metadata).err();
     (metadata, failure)
 }
 
