@@ -16,7 +16,7 @@ pub(crate) mod json;
 mod language;
 mod markdown;
 mod mbox;
-mod media;
+pub(crate) mod media;
 pub(crate) mod office;
 mod pdf;
 mod text;

@@ -12,8 +12,8 @@ use file_format::FileFormat;
 use handler_contract::record::UNKNOWN_TYPE;
 
 use crate::charset;
-use crate::formats::office;
 use crate::formats::view::View;
+use crate::formats::{media, office};
 use crate::validate::is_textual;
 
 /// The type of an object without bytes, as libmagic names it.
@@ -32,6 +32,7 @@ pub(crate) enum Sniffed {
 }
 
 const ZIP: &str = "application/zip";
+const MP4: &str = "application/mp4";
 /// Containers that are told apart by what stands at their end or anywhere in between.
 const CONTAINERS: &[(&[u8], &str)] =
     &[(b"PK\x03\x04", ZIP), (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-cfb")];
@@ -39,7 +40,7 @@ const CONTAINERS: &[(&[u8], &str)] =
 /// Signatures at an offset, for files whose structure `file-format` could not follow within the head.
 const UNFOLLOWED: &[(usize, &[u8], &str)] = &[
     (0, b"ID3", "audio/mpeg"),
-    (4, b"ftyp", "application/mp4"),
+    (4, b"ftyp", MP4),
     (0, b"\x1a\x45\xdf\xa3", "application/x-matroska"),
     (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "application/vnd.ms-asf"),
     (0, b".RMF", "application/vnd.rn-realmedia"),
@@ -69,11 +70,15 @@ pub(crate) fn head(head: &[u8], whole: bool) -> Sniffed {
             None => UNKNOWN_TYPE.to_owned(),
         }
     };
-    Sniffed::Type(file_type)
+    // What kinds of tracks it has is written at its end as often as not.
+    if file_type == MP4 && !whole { Sniffed::Container(file_type) } else { Sniffed::Type(file_type) }
 }
 
 /// Sniffs a container of which all bytes have come. Of one whose middle is not kept, fewer kinds are told apart.
 pub(crate) fn whole(file: View, container: &str) -> String {
+    if container == MP4 {
+        return media::mp4_type(file).unwrap_or(MP4).to_owned();
+    }
     let bytes = file.bytes();
     let format = if file.is_whole() {
         FileFormat::from_reader(Cursor::new(bytes)).unwrap_or_default()

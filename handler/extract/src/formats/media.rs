@@ -4,6 +4,7 @@
 //! their headers. Every walk moves forward through the file, so that its cost is bounded by the file's size.
 
 mod ac3;
+mod adif;
 mod aiff;
 mod ape;
 mod asf;
@@ -45,6 +46,8 @@ pub(super) fn reads(file_type: &str) -> bool {
             "application/mp4" | "application/ogg" | "application/x-matroska" | "application/vnd.ms-asf"
         )
 }
+
+pub(crate) use mp4::media_type as mp4_type;
 
 /// Reads sound or film of any format.
 pub(super) fn read(file: View, report: &mut Report) -> Result<(), Stop> {
@@ -96,6 +99,7 @@ fn reader_of(sound: View) -> Option<Reader> {
         [b't', b'B', b'a', b'K', ..] => headers::tak,
         [b'O', b'F', b'R', b' ', ..] => headers::optimfrog,
         [b'#', b'!', b'A', b'M', b'R', b'\n', ..] => headers::amr,
+        [b'A', b'D', b'I', b'F', ..] => adif::read,
         [_, _, _, _, 0x11 | 0x12, 0xaf, ..] if matches!(head.get(14..16), Some([0 | 3, 0])) => headers::fli,
         [0x0b, 0x77, ..] => ac3::read,
         [0x30, 0x26, 0xb2, 0x75, ..] => asf::read,
