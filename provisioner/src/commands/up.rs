@@ -13,9 +13,10 @@ use crate::aws::table::Table;
 use crate::cli::{Global, Up};
 use crate::commands;
 use crate::diff::Change;
+use crate::embedded;
 use crate::error::{Error, Exit, Result};
 use crate::event::deploy::{CodeChange, DeployEvent};
-use crate::handler_build;
+use crate::handler_build::{self, Source};
 use crate::names::Names;
 use crate::package::Package;
 use crate::plan::{Desired, Observed, Plan, decide, wants_resources};
@@ -62,22 +63,27 @@ pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
 /// Finds or builds the handler, checks and packs it.
 async fn package(file: &StackFile, handler: Option<&Path>, report: &Report) -> Result<Package> {
     let runs_on = handler_build::runs_on(&file.spec);
-    let path = if let Some(path) = handler {
-        handler_build::given(path)
-    } else {
-        let here = std::env::current_dir()
-            .map_err(|e| Error::new(Exit::Failure, "io", "failed to find out the current folder").source(e))?;
-        let workspace = handler_build::workspace(&[&here, &file.path]).ok_or_else(handler_build::nothing_to_build)?;
-        report.event(DeployEvent::Building);
-        handler_build::build(&workspace, runs_on).await?
+    let here = std::env::current_dir()
+        .map_err(|e| Error::new(Exit::Failure, "io", "failed to find out the current folder").source(e))?;
+    let carries = embedded::Index::of_this_program()?.is_some();
+    let source = handler_build::source(handler, handler_build::workspace(&[&here, &file.path]), carries)?;
+    let path = match &source {
+        Source::Given(path) => Some(path.clone()),
+        Source::Workspace(workspace) => {
+            report.event(DeployEvent::Building);
+            Some(handler_build::build(workspace, runs_on).await?)
+        }
+        Source::Embedded => None,
     };
-    let package = tokio::task::spawn_blocking(move || handler_build::pack(&path, runs_on))
+    let pack = move || path.map_or_else(|| embedded::package(runs_on), |path| handler_build::pack(&path, runs_on));
+    let package = tokio::task::spawn_blocking(pack)
         .await
         .map_err(|e| Error::new(Exit::Failure, "pack", "failed to pack the handler").source(e))??;
     report.event(DeployEvent::Packaged {
         sha256: package.sha256.clone(),
         zipped: package.zip.len() as u64,
         unzipped: package.unzipped,
+        embedded: source == Source::Embedded,
     });
     Ok(package)
 }
