@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::apply::down::{ARTIFACT_BUCKET, ARTIFACT_KEY};
-use crate::apply::{Applier, Code, Run};
+use crate::apply::{Applier, Code, OVERTAKEN, Run};
 use crate::aws::Aws;
 use crate::aws::function::Function;
 use crate::aws::stacks::{ChangeSet, Stack, Stacks};
@@ -132,7 +132,11 @@ impl Upping<'_> {
             let plan = decide(self.desired, observed);
             match &plan {
                 Plan::Propose(operation) => {
-                    let set = applier.propose(self.desired, *operation).await?;
+                    let proposed = applier.propose(self.desired, *operation).await;
+                    let Some(set) = self.unless_overtaken(proposed)? else {
+                        *observed = observe(self.aws, &self.stacks, &self.desired.names).await?;
+                        continue;
+                    };
                     observed.stack = self.look_at(&set).await?;
                     observed.change_set = Some(set);
                     continue;
@@ -164,8 +168,8 @@ impl Upping<'_> {
                     agreed = true;
                 }
             }
-            applier.apply(self.desired, &plan, self.code).await?;
-            if matches!(plan, Plan::Execute { .. }) {
+            let applied = self.unless_overtaken(applier.apply(self.desired, &plan, self.code).await)?;
+            if applied.is_some() && matches!(plan, Plan::Execute { .. }) {
                 return Ok(());
             }
             *observed = Observed {
@@ -179,6 +183,18 @@ impl Upping<'_> {
             format!("the stack {} does not settle: it changes each time it is looked at", self.desired.names.stack),
         )
         .hint("Is something else deploying it? Look with: provisioner status"))
+    }
+
+    /// Nothing where somebody else's operation came between: then one looks again and decides anew.
+    fn unless_overtaken<T>(&self, result: Result<T>) -> Result<Option<T>> {
+        match result {
+            Ok(done) => Ok(Some(done)),
+            Err(error) if error.code == OVERTAKEN => {
+                self.report.event(DeployEvent::Overtaken { stack: self.desired.names.stack.clone() });
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn look_at(&self, set: &ChangeSet) -> Result<Option<Stack>> {
