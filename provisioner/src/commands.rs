@@ -15,6 +15,8 @@ pub mod schema;
 pub mod status;
 pub mod synth;
 pub mod up;
+pub mod verify;
+pub mod watch;
 
 use crate::aws::{Aws, Target};
 use crate::cli::Global;

@@ -6,7 +6,9 @@
 pub mod apply;
 pub mod arrivals;
 pub mod aws;
+pub mod canary;
 pub mod cli;
+pub mod code;
 pub mod commands;
 pub mod diff;
 pub mod docs;
@@ -25,10 +27,12 @@ pub mod plan;
 pub mod query;
 pub mod report;
 pub mod resolve;
+pub mod sources;
 pub mod spec;
 pub mod status;
 pub mod template;
 pub mod units;
+pub mod verify;
 
 use std::sync::OnceLock;
 
@@ -65,6 +69,7 @@ pub fn run(cli: Cli, report: &Report) -> Result<()> {
         Command::Local(command) => wait_for(commands::local::run(global, &command, report)),
         Command::Up(args) => wait_for(commands::up::run(global, &args, report)),
         Command::Status => wait_for(commands::status::run(global, report)),
+        Command::Verify(args) => wait_for(commands::verify::run(global, &args, report)),
         Command::Down(args) => wait_for(commands::down::run(global, &args, report)),
         Command::Redrive(args) => wait_for(commands::redrive::run(global, &args, report)),
         Command::Put(args) => wait_for(commands::put::run(global, &args, report)),
