@@ -5,6 +5,7 @@ mod binary;
 mod children;
 mod good;
 mod hostile;
+mod huge;
 mod make;
 mod texts;
 mod whole;
