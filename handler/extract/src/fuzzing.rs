@@ -13,6 +13,7 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use crate::charset::ToUtf8;
 use crate::child::{Input, Report, Stop};
+use crate::formats::view::View;
 use crate::formats::{self, Reader, json, xml};
 use crate::session::{MAX_ANSWER, MAX_EXPLANATION, is_media_type};
 use crate::sniff::{self, HEAD, Sniffed};
@@ -110,17 +111,32 @@ fn read(file_type: &str, head: &[u8], rest: &[u8]) -> (Metadata, Option<Failure>
     let mut report = Report::unheard();
     let reader = formats::reader(file_type).expect("the type has a reader");
     let result = match reader {
+        Reader::Ends(read) => {
+            // The two ends of a file that is too large to be kept must do no harm either.
+            let third = head.len() / 3;
+            let ends = View::of_ends(&head[..third], &head[2 * third..], 2 * third as u64);
+            let mut of_ends = Report::unheard();
+            let result = read(ends, &mut of_ends);
+            outcome(&of_ends, result);
+            read(View::big_endian(head), &mut report)
+        }
         Reader::Stream(read) => {
             let mut input = Input::of(head, rest).expect("the input can be laid out");
             read(&mut input, &mut report)
         }
-        Reader::Spool(read) => {
+        Reader::Whole(read) => {
             let mut bytes = MmapMut::map_anon(head.len()).expect("the file can be mapped");
             bytes.copy_from_slice(head);
             let bytes = Arc::new(bytes.make_read_only().expect("the map can be protected"));
             read(&bytes, &mut report)
         }
     };
+    let failure = outcome(&report, result);
+    (report.metadata, failure)
+}
+
+/// Checks what a reader found, and says why it stopped.
+fn outcome(report: &Report, result: Result<(), Stop>) -> Option<Failure> {
     let failure = match result {
         Ok(()) => None,
         Err(Stop::Failure(failure)) => Some(failure),
@@ -130,7 +146,7 @@ fn read(file_type: &str, head: &[u8], rest: &[u8]) -> (Metadata, Option<Failure>
     if let Some(exact) = report.exact_type {
         assert!(is_media_type(exact), "{exact}");
     }
-    (report.metadata, failure)
+    failure
 }
 
 /// What must hold for every answer: texts are short and clean, numbers can be, and all of it fits.
@@ -261,7 +277,7 @@ fn sniff(bytes: &[u8]) {
         match sniff::head(head, whole) {
             Sniffed::Type(file_type) => types.push(file_type),
             Sniffed::Container(container) => {
-                types.push(sniff::whole(bytes, &container));
+                types.push(sniff::whole(View::big_endian(bytes), &container));
                 types.push(container);
             }
         }
