@@ -16,7 +16,9 @@ mod records;
 mod service;
 mod spec;
 mod specs;
+mod states;
 mod template;
+mod terminal;
 mod world;
 
 /// The workspace's folder.
