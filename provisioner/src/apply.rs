@@ -2,6 +2,7 @@
 
 pub mod down;
 pub mod follow;
+mod push;
 
 use std::time::Duration;
 

@@ -3,6 +3,8 @@
 pub mod deploy;
 pub mod files;
 pub mod local;
+pub mod verify;
+pub mod watch;
 
 use serde::Serialize;
 
@@ -20,6 +22,10 @@ pub enum Event {
     Files(files::FilesEvent),
     /// From `local`, and from `up` when it starts the emulator.
     Local(local::LocalEvent),
+    /// From `verify`, and from `up` when it verifies.
+    Verify(verify::VerifyEvent),
+    /// From `up --watch`.
+    Watch(watch::WatchEvent),
 }
 
 /// An event as a line of JSON: with the version of its form.
@@ -47,4 +53,10 @@ macro_rules! from {
     )+ };
 }
 
-from!(deploy::DeployEvent => Deploy, files::FilesEvent => Files, local::LocalEvent => Local);
+from!(
+    deploy::DeployEvent => Deploy,
+    files::FilesEvent => Files,
+    local::LocalEvent => Local,
+    verify::VerifyEvent => Verify,
+    watch::WatchEvent => Watch
+);

@@ -9,6 +9,8 @@ pub mod live;
 pub mod local;
 pub mod meter;
 pub mod table;
+pub mod verify;
+pub mod watch;
 
 use std::io::{IsTerminal as _, Write};
 use std::sync::Mutex;
@@ -19,6 +21,7 @@ use crate::cli::{ColorChoice, Global};
 use crate::error::{Error, Exit, Result};
 use crate::event::deploy::DeployEvent;
 use crate::event::files::FilesEvent;
+use crate::event::verify::VerifyEvent;
 use crate::event::{Event, Line};
 use crate::log_lines::Entry;
 use live::Live;
@@ -124,6 +127,8 @@ impl Report {
             Event::Deploy(event) => self.deployed(event),
             Event::Files(event) => files::line(event, self.style),
             Event::Local(event) => local::line(event, self.style),
+            Event::Verify(event) => Some(verify::line(event, self.style)),
+            Event::Watch(event) => watch::line(event, self.style),
         };
         if let Some(line) = line {
             self.narrate(&line);
@@ -170,6 +175,14 @@ impl Report {
             self.json_line(&Line::new(event));
         } else if let FilesEvent::Record { file, record, .. } = event {
             self.text(&files::record_line(file, record, self.style));
+        }
+    }
+
+    /// Prints what came of a canary, as data.
+    pub fn verified(&self, event: &VerifyEvent) {
+        match event {
+            VerifyEvent::Verified(verified) if !self.json => self.text(&verify::verified(verified, self.style)),
+            other => self.event(other.clone()),
         }
     }
 

@@ -26,6 +26,8 @@ pub enum Kind {
     NoUpdates,
     /// The stack or resource is being changed by another operation.
     Busy,
+    /// What was to be changed has been changed by somebody else meanwhile.
+    Superseded,
     /// The stack is protected from deletion.
     Protected,
     /// The bucket still holds objects.
@@ -138,6 +140,7 @@ pub fn kind_of(code: &str) -> Kind {
         | "OperationAborted"
         | "OperationInProgressException"
         | "ResourceConflictException" => Kind::Busy,
+        "PreconditionFailedException" => Kind::Superseded,
         "BucketNotEmpty" => Kind::NotEmpty,
         _ => Kind::Other,
     }
@@ -237,6 +240,13 @@ impl Fault {
                 "busy",
                 Some("Another operation runs. Run the same command again: it shows that one first."),
             ),
+            Kind::Superseded => (
+                Exit::Failure,
+                "superseded",
+                Some(
+                    "Somebody else has changed it meanwhile. Run the same command again to see what would happen now.",
+                ),
+            ),
             Kind::Protected => (
                 Exit::Refused,
                 "termination-protection",
@@ -279,6 +289,8 @@ mod tests {
             (Kind::AlreadyExists, ["AlreadyExistsException", "BucketAlreadyOwnedByYou"]),
             (Kind::Throttled, ["Throttling", "SlowDown"]),
             (Kind::Busy, ["OperationAborted", "InvalidChangeSetStatus"]),
+            (Kind::Busy, ["ResourceConflictException", "OperationInProgressException"]),
+            (Kind::Superseded, ["PreconditionFailedException", "PreconditionFailedException"]),
             (Kind::NotEmpty, ["BucketNotEmpty", "BucketNotEmpty"]),
             (Kind::Unavailable, ["InternalFailure", "ServiceUnavailable"]),
             (Kind::Other, ["ValidationException", "MalformedPolicyDocument"]),

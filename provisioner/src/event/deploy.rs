@@ -25,6 +25,8 @@ pub enum DeployEvent {
         zipped: u64,
         /// The size of the executable, bytes.
         unzipped: u64,
+        /// Whether it is the handler inside this program.
+        embedded: bool,
     },
     /// What would be done, before anybody is asked.
     Planned {
@@ -246,6 +248,31 @@ pub enum DeployEvent {
         checked: Vec<String>,
         /// What stays on purpose.
         kept: Vec<String>,
+    },
+    /// The function serves the new code; the stack follows.
+    CodePushed {
+        /// The function.
+        function: String,
+        /// The SHA-256 of the zip.
+        sha256: String,
+        /// How long it took, once the zip was uploaded.
+        seconds: f64,
+    },
+    /// The function could not be given the new code beforehand; the update of the stack does it.
+    PushSkipped {
+        /// The function.
+        function: String,
+        /// Why.
+        reason: String,
+    },
+    /// What the function serves after the stack's update failed.
+    CodeAfterFailure {
+        /// The function.
+        function: String,
+        /// The SHA-256 of the zip that it serves.
+        sha256: String,
+        /// Whether that is the new code, so that it is not what the stack says.
+        new: bool,
     },
     /// Failed events were sent to the function again.
     Redriven {

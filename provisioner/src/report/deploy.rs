@@ -38,9 +38,10 @@ pub fn words(kind: &str) -> &str {
 pub fn line(event: &DeployEvent, style: Style) -> Option<String> {
     Some(match event {
         DeployEvent::Building => style.dim("building the handler (cargo decides whether there is something to do)"),
-        DeployEvent::Packaged { sha256, zipped, unzipped } => format!(
-            "handler {}: {}, zipped {}",
+        DeployEvent::Packaged { sha256, zipped, unzipped, embedded } => format!(
+            "handler {}{}: {}, zipped {}",
             style.strong(short(sha256)),
+            if *embedded { " from inside this program" } else { "" },
             Size(*unzipped).rounded(),
             Size(*zipped).rounded()
         ),
@@ -117,6 +118,27 @@ fn during(event: &DeployEvent, style: Style) -> Option<String> {
             text
         }
         DeployEvent::Cancelling { operation } => format!("cancelling the {}", operation.noun()),
+        DeployEvent::CodePushed { function, sha256, seconds } => {
+            format!(
+                "{} {function} serves the new code {} after {seconds:.1} s; the stack follows",
+                style.good("✓"),
+                style.strong(short(sha256))
+            )
+        }
+        DeployEvent::PushSkipped { function, reason } => {
+            format!(
+                "{} {function} could not be given the new code beforehand, so the stack's update does it: {reason}",
+                style.warn("!")
+            )
+        }
+        DeployEvent::CodeAfterFailure { function, sha256, new: false } => {
+            format!("{function} is back at the code before: {}", style.strong(short(sha256)))
+        }
+        DeployEvent::CodeAfterFailure { function, sha256, new: true } => format!(
+            "{} {function} still serves the new code {}, and the stack says the one before",
+            style.warn("!"),
+            style.strong(short(sha256))
+        ),
         other => return after(other, style),
     })
 }
