@@ -8,6 +8,10 @@ pub mod watch;
 
 use serde::Serialize;
 
+/// The version of the form of events. It is raised when an event or field is renamed, removed or means something else;
+/// new events and new fields do not raise it.
+pub const VERSION: u32 = 1;
+
 /// Anything that is told while a command works. As JSON it is one line, with the kind under `event`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
@@ -22,6 +26,21 @@ pub enum Event {
     Verify(verify::VerifyEvent),
     /// From `up --watch`.
     Watch(watch::WatchEvent),
+}
+
+/// An event as a line of JSON: with the version of its form.
+#[derive(Debug, Serialize)]
+pub struct Line<'a, T> {
+    version: u32,
+    #[serde(flatten)]
+    event: &'a T,
+}
+
+impl<'a, T> Line<'a, T> {
+    /// The line of this event.
+    pub fn new(event: &'a T) -> Self {
+        Self { version: VERSION, event }
+    }
 }
 
 macro_rules! from {

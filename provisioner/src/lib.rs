@@ -16,6 +16,7 @@ pub mod error;
 pub mod event;
 pub mod gather;
 pub mod handler_build;
+pub mod interrupt;
 pub mod lint;
 pub mod local;
 pub mod log_lines;
@@ -64,7 +65,16 @@ fn wait_for(command: impl Future<Output = Result<()>>) -> Result<()> {
         .enable_all()
         .build()
         .map_err(|e| error::Error::new(error::Exit::Failure, "io", "failed to start the runtime").source(e))?;
-    let result = runtime.block_on(command);
+    let result = runtime.block_on(async {
+        tokio::select! {
+            biased;
+            result = command => result,
+            () = interrupt::unattended() => {
+                Err(error::Error::new(error::Exit::Interrupted, "interrupted", "interrupted")
+                    .hint("What was begun in AWS goes on there. Run the same command again: it goes on from there."))
+            }
+        }
+    });
     // A read of standard input that waits for ever does not hold up the end.
     runtime.shutdown_background();
     result

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::apply::down::{ARTIFACT_BUCKET, ARTIFACT_KEY};
-use crate::apply::{Applier, Code, Run};
+use crate::apply::{Applier, Code, OVERTAKEN, Run};
 use crate::aws::Aws;
 use crate::aws::function::{Deployed, Function};
 use crate::aws::stacks::{ChangeSet, Stack, Stacks};
@@ -50,12 +50,12 @@ pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
     let built = package?;
     let done = site.deploy(&built.package, observed?, consent).await?;
     let verified = match done {
-        Done::Changed if !args.no_verify => verify::after_up(&aws, spec, report).await,
+        Done::Changed if !args.no_verify => Box::pin(verify::after_up(&aws, spec, report)).await,
         _ => Ok(()),
     };
     site.tell_ready(&stacks).await?;
     verified?;
-    if args.watch { watch::go_on(&site, args.handler.as_deref(), built).await } else { Ok(()) }
+    if args.watch { Box::pin(watch::go_on(&site, args.handler.as_deref(), built)).await } else { Ok(()) }
 }
 
 /// Who agrees to what a run of `up` does.
@@ -206,7 +206,11 @@ impl Upping<'_> {
             let plan = decide(self.desired, observed);
             match &plan {
                 Plan::Propose(operation) => {
-                    let set = applier.propose(self.desired, *operation).await?;
+                    let proposed = applier.propose(self.desired, *operation).await;
+                    let Some(set) = self.unless_overtaken(proposed)? else {
+                        *observed = observe(self.aws, &self.stacks, &self.desired.names).await?;
+                        continue;
+                    };
                     observed.stack = self.look_at(&set).await?;
                     observed.change_set = Some(set);
                     continue;
@@ -237,12 +241,11 @@ impl Upping<'_> {
                     agreed = true;
                 }
             }
-            if let Plan::Execute { operation: Operation::Update, .. } = &plan {
-                self.update(&applier, &plan, observed).await?;
-                return Ok(Done::Changed);
-            }
-            applier.apply(self.desired, &plan, self.code).await?;
-            if matches!(plan, Plan::Execute { .. }) {
+            let outcome = match &plan {
+                Plan::Execute { operation: Operation::Update, .. } => self.update(&applier, &plan, observed).await,
+                _ => applier.apply(self.desired, &plan, self.code).await,
+            };
+            if self.unless_overtaken(outcome)?.is_some() && matches!(plan, Plan::Execute { .. }) {
                 return Ok(Done::Changed);
             }
             *observed = Observed {
@@ -265,11 +268,11 @@ impl Upping<'_> {
             Some(from) => applier.push(name, self.code, &from).await?,
             None => false,
         };
-        let applied = applier.apply(self.desired, plan, self.code).await;
-        if pushed && applied.as_ref().is_err_and(|error| error.exit == Exit::Deployment) {
+        let updated = applier.apply(self.desired, plan, self.code).await;
+        if pushed && updated.as_ref().is_err_and(|error| error.exit == Exit::Deployment) {
             applier.tell_code_after_failure(name, self.code).await?;
         }
-        applied
+        updated
     }
 
     /// The function, if nothing but its code changes, and it does not have that code yet.
@@ -305,6 +308,18 @@ impl Upping<'_> {
     async fn function(&self) -> Result<Option<Deployed>> {
         let function = Function::new(self.aws, &self.desired.names.function);
         function.describe().await.map_err(|e| e.into_error("look at the deployed handler"))
+    }
+
+    /// Nothing where somebody else's operation came between: then one looks again and decides anew.
+    fn unless_overtaken<T>(&self, result: Result<T>) -> Result<Option<T>> {
+        match result {
+            Ok(done) => Ok(Some(done)),
+            Err(error) if error.code == OVERTAKEN => {
+                self.report.event(DeployEvent::Overtaken { stack: self.desired.names.stack.clone() });
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn look_at(&self, set: &ChangeSet) -> Result<Option<Stack>> {

@@ -8,20 +8,20 @@ use serde_json::json;
 use crate::fake::{ACCOUNT, Fake, REGION};
 use crate::world::Ran;
 
-const STACK: &str = "shop";
+pub(crate) const STACK: &str = "shop";
 
 /// A folder with a stack file and a handler, and the fake.
-struct Site {
-    folder: tempfile::TempDir,
-    fake: Fake,
+pub(crate) struct Site {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) fake: Fake,
 }
 
 impl Site {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with("delete")
     }
 
-    fn with(data: &str) -> Self {
+    pub(crate) fn with(data: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = format!("name: {STACK}\nregion: {REGION}\ndata: {data}\n");
         std::fs::write(folder.path().join("shop.yaml"), file).unwrap();
@@ -31,7 +31,7 @@ impl Site {
     }
 
     /// Writes a handler: the smallest static executable for `x86_64`, with an ending of its own.
-    fn build_handler(&self, version: u8) {
+    pub(crate) fn build_handler(&self, version: u8) {
         let mut file = vec![0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 62, 0, 1, 0, 0, 0, 0, 16];
         file.resize(64, 0);
         file[52] = 64;
@@ -39,11 +39,11 @@ impl Site {
         std::fs::write(self.handler(), file).unwrap();
     }
 
-    fn handler(&self) -> PathBuf {
+    pub(crate) fn handler(&self) -> PathBuf {
         self.folder.path().join("bootstrap")
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_provisioner"));
         command
             .args(arguments)
@@ -57,30 +57,30 @@ impl Site {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         Ran::of(&self.command(arguments).output().unwrap())
     }
 
-    fn up(&self) -> Ran {
-        self.run(&["up", "--yes", "--handler", "bootstrap"])
+    pub(crate) fn up(&self) -> Ran {
+        self.run(&["up", "--yes", "--no-verify", "--handler", "bootstrap"])
     }
 
-    fn up_command(&self) -> Command {
-        let mut command = self.command(&["up", "--yes", "--handler", "bootstrap"]);
+    pub(crate) fn up_command(&self) -> Command {
+        let mut command = self.command(&["up", "--yes", "--no-verify", "--handler", "bootstrap"]);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
-    fn status(&self) -> Option<String> {
+    pub(crate) fn status(&self) -> Option<String> {
         self.fake.state().cloudformation.live(STACK).map(|s| s.status.clone())
     }
 
-    fn bucket() -> String {
+    pub(crate) fn bucket() -> String {
         format!("{STACK}-uploads-{ACCOUNT}-{REGION}")
     }
 
     /// Makes the stack as `up` would have left it.
-    fn deployed(&self) {
+    pub(crate) fn deployed(&self) {
         let ran = self.up();
         ran.ended(0);
         self.fake.state().calls.clear();
@@ -89,14 +89,14 @@ impl Site {
 
 impl Ran {
     #[track_caller]
-    fn ended(&self, code: i32) -> &Self {
+    pub(crate) fn ended(&self, code: i32) -> &Self {
         assert_eq!(self.code, Some(code), "{self:#?}");
         self
     }
 
     /// Everything that was printed holds this.
     #[track_caller]
-    fn says(&self, text: &str) -> &Self {
+    pub(crate) fn says(&self, text: &str) -> &Self {
         assert!(self.err.contains(text) || self.out.contains(text), "{text:?} is missing in {self:#?}");
         self
     }

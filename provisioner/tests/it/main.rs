@@ -11,12 +11,15 @@ mod fake;
 mod inspect;
 mod local;
 mod package;
+mod push;
 mod put;
 mod records;
 mod service;
 mod spec;
 mod specs;
 mod template;
+mod verify;
+mod watch;
 mod world;
 
 /// The workspace's folder.
