@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use serde_json::json;
-
 use crate::fake::{ACCOUNT, Fake, REGION};
+use crate::terminal::Terminal;
 use crate::world::Ran;
 
 pub(crate) const STACK: &str = "shop";
@@ -23,9 +22,8 @@ impl Site {
 
     pub(crate) fn with(data: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let file = format!("name: {STACK}\nregion: {REGION}\ndata: {data}\n");
-        std::fs::write(folder.path().join("shop.yaml"), file).unwrap();
         let site = Self { folder, fake: Fake::start() };
+        site.says_of_data(data);
         site.build_handler(1);
         site
     }
@@ -53,6 +51,8 @@ impl Site {
             .env("HOME", self.folder.path())
             .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
             .env("AWS_SECRET_ACCESS_KEY", "secret")
+            // The fake has no pipeline for a canary.
+            .env("PROVISIONER_NO_VERIFY", "true")
             .stdin(Stdio::null());
         command
     }
@@ -62,11 +62,11 @@ impl Site {
     }
 
     pub(crate) fn up(&self) -> Ran {
-        self.run(&["up", "--yes", "--no-verify", "--handler", "bootstrap"])
+        self.run(&["up", "--yes", "--handler", "bootstrap"])
     }
 
     pub(crate) fn up_command(&self) -> Command {
-        let mut command = self.command(&["up", "--yes", "--no-verify", "--handler", "bootstrap"]);
+        let mut command = self.command(&["up", "--yes", "--handler", "bootstrap"]);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
@@ -75,8 +75,25 @@ impl Site {
         self.fake.state().cloudformation.live(STACK).map(|s| s.status.clone())
     }
 
+    /// The same, on a terminal.
+    pub(crate) fn on_terminal(&self, arguments: &[&str], columns: u16) -> Terminal {
+        let mut command = self.command(arguments);
+        command.env("TERM", "xterm-256color");
+        Terminal::start(command, columns)
+    }
+
+    /// Writes another stack file.
+    pub(crate) fn says_of_data(&self, data: &str) {
+        let file = format!("name: {STACK}\nregion: {REGION}\ndata: {data}\n");
+        std::fs::write(self.folder.path().join("shop.yaml"), file).unwrap();
+    }
+
     pub(crate) fn bucket() -> String {
         format!("{STACK}-uploads-{ACCOUNT}-{REGION}")
+    }
+
+    pub(crate) fn table() -> String {
+        format!("{STACK}-records")
     }
 
     /// Makes the stack as `up` would have left it.
@@ -194,13 +211,6 @@ fn what_a_continued_rollback_would_skip_needs_its_own_consent() {
     site.up().ended(6);
     site.up().ended(5).says("Handler: could not be put back").says("leave Handler as it is");
     assert_eq!(site.fake.state().cloudformation.skipped, [Vec::<String>::new()], "nothing was skipped without consent");
-}
-
-#[test]
-fn a_review_that_was_left_over_is_made_anew() {
-    let site = Site::new();
-    site.fake.state().cloudformation.put(STACK, "REVIEW_IN_PROGRESS", json!(null));
-    site.up().ended(0).says("REVIEW_IN_PROGRESS").says("CREATE_COMPLETE");
 }
 
 #[test]
@@ -372,8 +382,7 @@ fn a_policy_that_is_not_deployed_does_not_count() {
     let site = Site::new();
     site.deployed();
     site.fake.state().buckets.insert(Site::bucket(), ["a.txt".to_owned()].into());
-    let file = format!("name: {STACK}\nregion: {REGION}\ndata: keep\n");
-    std::fs::write(site.folder.path().join("shop.yaml"), file).unwrap();
+    site.says_of_data("keep");
     site.run(&["down", "--yes"]).ended(5).says("First deploy the stack file");
     assert_eq!(site.fake.count("cloudformation:DeleteStack"), 0);
 }

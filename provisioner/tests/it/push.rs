@@ -94,7 +94,7 @@ fn code_that_the_stack_does_not_know_of_is_put_right_too() {
     site.up().ended(4);
     // Back to the code that the stack says: there is nothing to change in the stack, but in the function there is.
     site.build_handler(1);
-    site.run(&["up", "--no-verify", "--handler", "bootstrap"]).ended(5);
+    site.run(&["up", "--handler", "bootstrap"]).ended(5);
     assert_ne!(site.function_has(), site.stack_says());
     site.up().ended(0).says("serves the new code");
     assert_eq!(site.function_has(), site.stack_says());

@@ -31,7 +31,7 @@ struct Watch {
 
 impl Watch {
     fn start(site: &Site, more: &[&str]) -> Self {
-        let mut arguments = vec!["up", "--yes", "--no-verify", "--watch", "--json"];
+        let mut arguments = vec!["up", "--yes", "--watch", "--json"];
         arguments.extend(more);
         let mut child = site
             .command(&arguments)
@@ -171,7 +171,7 @@ fn what_somebody_else_changed_is_not_taken_back_by_watching() {
     let text = std::fs::read_to_string(site.folder.path().join("shop.yaml")).unwrap();
     std::fs::write(site.folder.path().join("other.yaml"), text + other).unwrap();
     let up =
-        site.command(&[]).args(["up", "--yes", "--no-verify", "--handler", "bootstrap", "-s", "other.yaml"]).output();
+        site.command(&[]).args(["up", "--yes", "--handler", "bootstrap", "-s", "other.yaml"]).output();
     assert!(up.is_ok());
     site.build_handler(2);
     let told = watch.until("not-deployed");
