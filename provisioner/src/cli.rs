@@ -83,6 +83,14 @@ pub enum Command {
     Synth(Synth),
     /// Print the JSON Schema of stack files
     Schema,
+    /// Write stack files to begin with into stacks/
+    Init,
+    /// Write a copy of this program that carries a handler: one file that deploys without a Rust toolchain
+    Bundle(Bundle),
+    /// Print what makes a shell complete this program's commands and options
+    Completions(Completions),
+    /// Write the manual pages into a folder
+    Man(Man),
 }
 
 /// `provisioner up`
@@ -91,7 +99,9 @@ pub struct Up {
     /// Do not ask before changing anything
     #[arg(short, long)]
     pub yes: bool,
-    /// Deploy this handler: an ELF executable for provided.al2023, or a folder that holds one named bootstrap
+    /// Deploy this handler: an ELF executable for provided.al2023, a folder that holds one named bootstrap, or the word
+    /// `embedded` for the one inside this program. Without it: the workspace's build, outside of the workspace the
+    /// embedded one
     #[arg(long, value_name = "PATH", env = "PROVISIONER_HANDLER")]
     pub handler: Option<PathBuf>,
     /// Do not send a small file through the pipeline at the end
@@ -253,4 +263,31 @@ pub struct Synth {
     /// Print the IAM policy that a person needs to run the provisioner on this stack
     #[arg(long, conflicts_with_all = ["write", "check"])]
     pub permissions: bool,
+}
+
+/// `provisioner bundle`
+#[derive(Debug, Args)]
+pub struct Bundle {
+    /// A handler, or a folder that holds one named bootstrap; one for each architecture at most
+    #[arg(long = "handler", required = true, value_name = "PATH")]
+    pub handlers: Vec<PathBuf>,
+    /// The file to write
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
+/// `provisioner completions`
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// `provisioner man`
+#[derive(Debug, Args)]
+pub struct Man {
+    /// The folder
+    #[arg(value_name = "FOLDER")]
+    pub folder: PathBuf,
 }

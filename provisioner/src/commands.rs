@@ -1,9 +1,13 @@
 //! One file a verb: glue between the command line, the pure modules, AWS and the report.
 
+pub mod bundle;
+pub mod completions;
 pub mod down;
+pub mod init;
 pub mod inspect;
 pub mod local;
 pub mod logs;
+pub mod man;
 pub mod put;
 pub mod records;
 pub mod redrive;

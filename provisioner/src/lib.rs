@@ -12,6 +12,7 @@ pub mod code;
 pub mod commands;
 pub mod diff;
 pub mod docs;
+pub mod embedded;
 pub mod error;
 pub mod event;
 pub mod gather;
@@ -33,9 +34,33 @@ pub mod template;
 pub mod units;
 pub mod verify;
 
+use std::sync::OnceLock;
+
+use clap::{CommandFactory as _, FromArgMatches as _};
 use cli::{Cli, Command};
 use error::Result;
 use report::Report;
+
+/// The command line's shape. The long form of `--version` also says which handler this program carries.
+pub fn command() -> clap::Command {
+    static VERSION: OnceLock<String> = OnceLock::new();
+    let version = VERSION.get_or_init(|| {
+        let inside = match embedded::Index::of_this_program() {
+            Ok(Some(index)) => index.describe(),
+            Ok(None) => "no handler inside".to_owned(),
+            Err(error) => format!("handler inside: {}", error.causes().join(": ")),
+        };
+        format!("{}\n{inside}", env!("CARGO_PKG_VERSION"))
+    });
+    Cli::command().long_version(version.as_str())
+}
+
+/// Reads this process's command line; ends the process where clap does, after `--help`, `--version` and mistakes.
+pub fn parse() -> Cli {
+    let mut command = command();
+    let matches = command.get_matches_mut();
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
+}
 
 /// Runs one command to its end.
 pub fn run(cli: Cli, report: &Report) -> Result<()> {
@@ -56,6 +81,10 @@ pub fn run(cli: Cli, report: &Report) -> Result<()> {
             commands::schema::run(report);
             Ok(())
         }
+        Command::Init => commands::init::run(report),
+        Command::Bundle(args) => commands::bundle::run(&args, report),
+        Command::Completions(args) => commands::completions::run(&args, report),
+        Command::Man(args) => commands::man::run(&args, report),
     }
 }
 

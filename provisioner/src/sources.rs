@@ -13,7 +13,7 @@ const SKIPPED: [&str; 2] = ["target", "node_modules"];
 const MANIFESTS: [&str; 2] = ["Cargo.toml", "Cargo.lock"];
 
 /// Files and folders that are watched; folders with all that is below them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sources(BTreeSet<PathBuf>);
 
 /// The times and sizes of all watched files at one moment.
@@ -38,6 +38,11 @@ impl Sources {
             }
         }
         Self(watched)
+    }
+
+    /// Whether there is nothing to watch.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Looks at every file.

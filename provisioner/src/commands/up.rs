@@ -15,9 +15,10 @@ use crate::code::only_code_differs;
 use crate::commands;
 use crate::commands::{verify, watch};
 use crate::diff::Change;
+use crate::embedded;
 use crate::error::{Error, Exit, Result};
 use crate::event::deploy::{CodeChange, DeployEvent};
-use crate::handler_build;
+use crate::handler_build::{self, Source};
 use crate::names::Names;
 use crate::package::Package;
 use crate::plan::{Desired, Observed, Plan, decide, wants_resources};
@@ -48,6 +49,10 @@ pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
     let (package, observed) =
         tokio::join!(package(&file, args.handler.as_deref(), report), observe(&aws, &stacks, &site.names));
     let built = package?;
+    if args.watch && built.sources.is_empty() {
+        return Err(Error::new(Exit::Usage, "nothing-to-watch", "the handler inside this program never changes")
+            .hint("--watch is for the folder that holds the handler's sources, or for a file: --handler PATH."));
+    }
     let done = site.deploy(&built.package, observed?, consent).await?;
     let verified = match done {
         Done::Changed if !args.no_verify => Box::pin(verify::after_up(&aws, spec, report)).await,
@@ -139,26 +144,29 @@ pub(crate) struct Built {
 /// Finds or builds the handler, checks and packs it.
 pub(crate) async fn package(file: &StackFile, handler: Option<&Path>, report: &Report) -> Result<Built> {
     let runs_on = handler_build::runs_on(&file.spec);
-    let (path, sources) = if let Some(path) = handler {
-        let path = handler_build::given(path);
-        let sources = Sources::of_file(&path);
-        (path, sources)
-    } else {
-        let here = std::env::current_dir()
-            .map_err(|e| Error::new(Exit::Failure, "io", "failed to find out the current folder").source(e))?;
-        let workspace = handler_build::workspace(&[&here, &file.path]).ok_or_else(handler_build::nothing_to_build)?;
-        report.event(DeployEvent::Building);
-        let path = handler_build::build(&workspace, runs_on).await?;
-        let sources = Sources::of_build(&workspace, &path);
-        (path, sources)
+    let here = std::env::current_dir()
+        .map_err(|e| Error::new(Exit::Failure, "io", "failed to find out the current folder").source(e))?;
+    let carries = embedded::Index::of_this_program()?.is_some();
+    let source = handler_build::source(handler, handler_build::workspace(&[&here, &file.path]), carries)?;
+    let (path, sources) = match &source {
+        Source::Given(path) => (Some(path.clone()), Sources::of_file(path)),
+        Source::Workspace(workspace) => {
+            report.event(DeployEvent::Building);
+            let path = handler_build::build(workspace, runs_on).await?;
+            let sources = Sources::of_build(workspace, &path);
+            (Some(path), sources)
+        }
+        Source::Embedded => (None, Sources::default()),
     };
-    let package = tokio::task::spawn_blocking(move || handler_build::pack(&path, runs_on))
+    let pack = move || path.map_or_else(|| embedded::package(runs_on), |path| handler_build::pack(&path, runs_on));
+    let package = tokio::task::spawn_blocking(pack)
         .await
         .map_err(|e| Error::new(Exit::Failure, "pack", "failed to pack the handler").source(e))??;
     report.event(DeployEvent::Packaged {
         sha256: package.sha256.clone(),
         zipped: package.zip.len() as u64,
         unzipped: package.unzipped,
+        embedded: source == Source::Embedded,
     });
     Ok(Built { package, sources })
 }
@@ -261,6 +269,18 @@ impl Upping<'_> {
         .hint("Is something else deploying it? Look with: provisioner status"))
     }
 
+    /// Nothing where somebody else's operation came between: then one looks again and decides anew.
+    fn unless_overtaken<T>(&self, result: Result<T>) -> Result<Option<T>> {
+        match result {
+            Ok(done) => Ok(Some(done)),
+            Err(error) if error.code == OVERTAKEN => {
+                self.report.event(DeployEvent::Overtaken { stack: self.desired.names.stack.clone() });
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Updates the stack. Where only the code differs, the function takes that first.
     async fn update(&self, applier: &Applier<'_>, plan: &Plan, observed: &Observed) -> Result<()> {
         let name = &self.desired.names.function;
@@ -269,7 +289,7 @@ impl Upping<'_> {
             None => false,
         };
         let updated = applier.apply(self.desired, plan, self.code).await;
-        if pushed && updated.as_ref().is_err_and(|error| error.exit == Exit::Deployment) {
+        if pushed && updated.as_ref().is_err_and(|error| error.exit == Exit::Deployment && error.code != OVERTAKEN) {
             applier.tell_code_after_failure(name, self.code).await?;
         }
         updated
@@ -308,18 +328,6 @@ impl Upping<'_> {
     async fn function(&self) -> Result<Option<Deployed>> {
         let function = Function::new(self.aws, &self.desired.names.function);
         function.describe().await.map_err(|e| e.into_error("look at the deployed handler"))
-    }
-
-    /// Nothing where somebody else's operation came between: then one looks again and decides anew.
-    fn unless_overtaken<T>(&self, result: Result<T>) -> Result<Option<T>> {
-        match result {
-            Ok(done) => Ok(Some(done)),
-            Err(error) if error.code == OVERTAKEN => {
-                self.report.event(DeployEvent::Overtaken { stack: self.desired.names.stack.clone() });
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
     }
 
     async fn look_at(&self, set: &ChangeSet) -> Result<Option<Stack>> {

@@ -23,6 +23,8 @@ pub enum DeployEvent {
         zipped: u64,
         /// The size of the executable, bytes.
         unzipped: u64,
+        /// Whether it is the handler inside this program.
+        embedded: bool,
     },
     /// What would be done, before anybody is asked.
     Planned {

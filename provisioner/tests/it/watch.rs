@@ -170,8 +170,7 @@ fn what_somebody_else_changed_is_not_taken_back_by_watching() {
     let other = "handler: { memory: 512 MiB }\n";
     let text = std::fs::read_to_string(site.folder.path().join("shop.yaml")).unwrap();
     std::fs::write(site.folder.path().join("other.yaml"), text + other).unwrap();
-    let up =
-        site.command(&[]).args(["up", "--yes", "--handler", "bootstrap", "-s", "other.yaml"]).output();
+    let up = site.command(&[]).args(["up", "--yes", "--handler", "bootstrap", "-s", "other.yaml"]).output();
     assert!(up.is_ok());
     site.build_handler(2);
     let told = watch.until("not-deployed");
