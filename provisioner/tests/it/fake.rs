@@ -5,6 +5,7 @@
 //! asks them, from as little state as that takes.
 
 pub(crate) mod cloudformation;
+pub(crate) mod lambda;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -20,6 +21,7 @@ pub(crate) const REGION: &str = "eu-central-1";
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) cloudformation: CloudFormation,
+    pub(crate) lambda: lambda::Lambda,
     /// Buckets and the keys in them.
     pub(crate) buckets: BTreeMap<String, BTreeSet<String>>,
     /// Buckets that got a policy, with its text.
@@ -210,7 +212,7 @@ impl State {
             "s3" => self.s3(request, &action),
             "dynamodb" => self.dynamodb(request, &action),
             "logs" => json(200, r#"{"logGroups":[]}"#),
-            "lambda" => error(service, 404, "ResourceNotFoundException", "Function not found"),
+            "lambda" => self.lambda.answer(&action, &request.path, &request.body, &self.cloudformation),
             "sqs" => error(service, 400, "AWS.SimpleQueueService.NonExistentQueue", "The queue does not exist"),
             "iam" => error(service, 404, "NoSuchEntity", "The role cannot be found."),
             other => panic!("nobody should call {other}"),
@@ -328,8 +330,16 @@ fn action(service: &str, request: &Request) -> String {
             request.headers.get("x-amz-target").and_then(|t| t.rsplit('.').next()).unwrap_or_default().to_owned()
         }
         "s3" => s3_action(request).to_owned(),
-        "lambda" => request.method.clone(),
+        "lambda" => lambda_action(request).to_owned(),
         _ => form(&request.body).get("Action").cloned().unwrap_or_default(),
+    }
+}
+
+fn lambda_action(request: &Request) -> &'static str {
+    match (request.method.as_str(), request.path.rsplit('/').next().unwrap_or_default()) {
+        ("GET", "configuration") => "GetFunctionConfiguration",
+        ("PUT", "code") => "UpdateFunctionCode",
+        _ => "Unknown",
     }
 }
 
