@@ -46,14 +46,23 @@ synth: ## Write the generated files anew (templates, schema, tables of the docum
 	@cargo run --locked --quiet --package provisioner -- synth --write
 
 .PHONY: bench
-bench: ## Measure the handler beside a bare Rust Lambda and a Python one
+bench: emulator build ## Measure handler and deployment beside bare ones, Python, SAM and CDK
 	@PYTHON="$(PYTHON)" tools/bench
+	@$(VENV)/bin/python tools/bench-deploy/deploy.py $(PROVISIONER) target/lambda/bootstrap --json target/bench-deploy.json
 
 .PHONY: accuracy
 accuracy: build ## Compare the extractor with poppler, libmagic, python-docx, Pillow and mutagen (docs/accuracy.md)
 	@test -x target/accuracy/bin/python || $(PYTHON) -m venv target/accuracy
 	@target/accuracy/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement tools/accuracy/requirements.txt
 	@target/accuracy/bin/python tools/accuracy/accuracy.py $(PROVISIONER)
+
+.PHONY: fuzz
+fuzz: ## Fuzz every parser for TIME seconds in all (TIME=600), or some: TARGETS="pdf media"
+	@$(PYTHON) tools/fuzz --time $(or $(TIME),600) $(TARGETS)
+
+.PHONY: hostile
+hostile: ## Write the hostile files and what must become of each to target/hostile
+	@$(PYTHON) handler/extract/tests/hostile/make.py target/hostile
 
 .PHONY: audit
 audit: ## Check licences, banned crates and sources of every dependency

@@ -19,6 +19,8 @@ pub mod child;
 mod death;
 mod extractor;
 mod formats;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod glibc;
 mod protocol;

@@ -12,7 +12,8 @@ use file_format::FileFormat;
 use handler_contract::record::UNKNOWN_TYPE;
 
 use crate::charset;
-use crate::formats::office;
+use crate::formats::view::View;
+use crate::formats::{media, office};
 use crate::validate::is_textual;
 
 /// The type of an object without bytes, as libmagic names it.
@@ -30,20 +31,25 @@ pub(crate) enum Sniffed {
     Container(String),
 }
 
+const ZIP: &str = "application/zip";
+const MP4: &str = "application/mp4";
 /// Containers that are told apart by what stands at their end or anywhere in between.
 const CONTAINERS: &[(&[u8], &str)] =
-    &[(b"PK\x03\x04", "application/zip"), (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-cfb")];
+    &[(b"PK\x03\x04", ZIP), (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-cfb")];
 
 /// Signatures at an offset, for files whose structure `file-format` could not follow within the head.
 const UNFOLLOWED: &[(usize, &[u8], &str)] = &[
     (0, b"ID3", "audio/mpeg"),
-    (4, b"ftyp", "application/mp4"),
+    (4, b"ftyp", MP4),
     (0, b"\x1a\x45\xdf\xa3", "application/x-matroska"),
     (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "application/vnd.ms-asf"),
     (0, b".RMF", "application/vnd.rn-realmedia"),
     (0, b"SQLite format 3\0", "application/vnd.sqlite3"),
     (0, b"MZ", "application/x-dosexec"),
 ];
+
+/// Types that name a container whose content `file-format` could not tell.
+const UNTOLD: &[&str] = &["application/x-id3v2", "application/x-ebml"];
 
 /// Sniffs the first [`HEAD`] bytes of a file; `whole` says that there are no more.
 pub(crate) fn head(head: &[u8], whole: bool) -> Sniffed {
@@ -57,7 +63,7 @@ pub(crate) fn head(head: &[u8], whole: bool) -> Sniffed {
         "application/pdf".to_owned()
     } else if let Some(file_type) = binary::never_text(head) {
         file_type.to_owned()
-    } else if let Some(text) = charset::as_text(head, whole) {
+    } else if let Some(text) = charset::as_text(head, whole).filter(|_| !binary::begins_as_no_text(head)) {
         let file_type = text::kind(&text, whole);
         if has_late_pdf(head) { "application/pdf".to_owned() } else { file_type }
     } else {
@@ -67,19 +73,30 @@ pub(crate) fn head(head: &[u8], whole: bool) -> Sniffed {
             None => UNKNOWN_TYPE.to_owned(),
         }
     };
-    Sniffed::Type(file_type)
+    // What kinds of tracks it has is written at its end as often as not.
+    if file_type == MP4 && !whole { Sniffed::Container(file_type) } else { Sniffed::Type(file_type) }
 }
 
-/// Sniffs a container of which all bytes are there.
-pub(crate) fn whole(bytes: &[u8], container: &str) -> String {
-    let format = FileFormat::from_reader(Cursor::new(bytes)).unwrap_or_default();
+/// Sniffs a container of which all bytes have come. Of one whose middle is not kept, fewer kinds are told apart.
+pub(crate) fn whole(file: View, container: &str) -> String {
+    if container == MP4 {
+        return media::mp4_type(file).unwrap_or(MP4).to_owned();
+    }
+    let bytes = file.bytes();
+    let format = if file.is_whole() {
+        FileFormat::from_reader(Cursor::new(bytes)).unwrap_or_default()
+    } else if container == ZIP {
+        FileFormat::Zip
+    } else {
+        FileFormat::CompoundFileBinary
+    };
     match format {
         // Its directory could not be read.
         FileFormat::ArbitraryBinaryData | FileFormat::PlainText | FileFormat::Empty => container.to_owned(),
         // What an encrypted document is wrapped in has no class that would tell.
         FileFormat::CompoundFileBinary => office::media_type(bytes).unwrap_or(container).to_owned(),
         // Which order its entries have, and whether they are packed, is not for the type to hang on.
-        FileFormat::Zip => office::package_type(bytes).unwrap_or_else(|| container.to_owned()),
+        FileFormat::Zip => office::package_type(file).unwrap_or_else(|| container.to_owned()),
         _ => media_type(format),
     }
 }
@@ -100,7 +117,7 @@ fn signature(head: &[u8]) -> Option<String> {
     let format = FileFormat::from_reader(Cursor::new(head)).unwrap_or_default();
     let known = !matches!(format, FileFormat::ArbitraryBinaryData | FileFormat::PlainText | FileFormat::Empty);
     // Bytes that are no text do not become text because they begin like one.
-    if known && !is_textual(format.media_type()) {
+    if known && !is_textual(format.media_type()) && !UNTOLD.contains(&format.media_type()) {
         return Some(media_type(format));
     }
     let unfollowed =
@@ -120,7 +137,7 @@ mod tests {
     fn sniff(bytes: &[u8]) -> String {
         match head(bytes, true) {
             Sniffed::Type(file_type) => file_type,
-            Sniffed::Container(container) => whole(bytes, &container),
+            Sniffed::Container(container) => whole(View::big_endian(bytes), &container),
         }
     }
 
@@ -150,6 +167,9 @@ mod tests {
             (b"PK\x03\x04broken", "application/zip"),
             (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1broken", "application/x-cfb"),
             (b"ID3\x04\0\0\x7f\x7f\x7f\x7f\x00", "audio/mpeg"),
+            (b"ID3\x03\0\0\0\0\0\x04TIT2\0\0\0\x09\0\0\xff\xfb", "audio/mpeg"),
+            (b"\x1a\x45\xdf\xa3\x80\x18\x53\x80\x67\x80", "application/x-matroska"),
+            (&[&b"GIF89a\x04\0\x03\0\0\0\0\x21\xfe"[..], &[b'x'; 9999]].concat(), "image/gif"),
             (b"{\\rtf1\\ansi text}", "application/rtf"),
             (b"<?xml version=\"1.0\"?><svg xmlns=\"http://www.w3.org/2000/svg\"/>", "image/svg+xml"),
             (b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0", "application/x-executable"),

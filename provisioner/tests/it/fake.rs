@@ -5,13 +5,14 @@
 //! asks them, from as little state as that takes.
 
 pub(crate) mod cloudformation;
+pub(crate) mod lambda;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
-use cloudformation::CloudFormation;
+use cloudformation::{CloudFormation, Things};
 
 pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) const REGION: &str = "eu-central-1";
@@ -20,16 +21,24 @@ pub(crate) const REGION: &str = "eu-central-1";
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) cloudformation: CloudFormation,
+    pub(crate) lambda: lambda::Lambda,
     /// Buckets and the keys in them.
     pub(crate) buckets: BTreeMap<String, BTreeSet<String>>,
     /// Buckets that got a policy, with its text.
     pub(crate) bucket_policies: BTreeMap<String, String>,
     pub(crate) tables: BTreeSet<String>,
+    /// Objects that S3 is too busy to delete: API of S3, `DeleteObjects` answers 200 and names them one by one.
+    pub(crate) busy_deletes: usize,
+    /// Somebody writes an object into the bucket after each deletion, until its policy denies it.
+    pub(crate) writer: bool,
     /// What was asked so far, as `service:Action`.
     pub(crate) calls: Vec<String>,
     faults: Vec<Fault>,
     stopping: bool,
 }
+
+/// The status of a call whose connection breaks: the network is gone.
+pub(crate) const NO_ANSWER: u16 = 0;
 
 /// A failure that a test has ordered.
 #[derive(Debug)]
@@ -56,7 +65,7 @@ struct Request {
     body: Vec<u8>,
 }
 
-/// An answer: status, content type, body.
+/// An answer: status, content type, body. The status [`NO_ANSWER`] closes the connection instead.
 pub(crate) struct Answer(pub(crate) u16, pub(crate) &'static str, pub(crate) String);
 
 impl Fake {
@@ -136,6 +145,10 @@ fn serve(stream: &TcpStream, state: &(Mutex<State>, Condvar)) {
             state.1.notify_all();
             answer
         };
+        if status == NO_ANSWER {
+            let _ = stream.shutdown(std::net::Shutdown::Both);
+            return;
+        }
         let head = format!(
             "HTTP/1.1 {status} x\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nx-amzn-requestid: r\r\n\r\n",
             body.len()
@@ -192,11 +205,14 @@ impl State {
                 "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::{ACCOUNT}:user/tester</Arn>\
                  <UserId>u</UserId><Account>{ACCOUNT}</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
             )),
-            "cloudformation" => self.cloudformation.answer(&action, &form(&request.body)),
+            "cloudformation" => {
+                let things = &mut Things { buckets: &mut self.buckets, tables: &mut self.tables };
+                self.cloudformation.answer(&action, &form(&request.body), things)
+            }
             "s3" => self.s3(request, &action),
             "dynamodb" => self.dynamodb(request, &action),
             "logs" => json(200, r#"{"logGroups":[]}"#),
-            "lambda" => error(service, 404, "ResourceNotFoundException", "Function not found"),
+            "lambda" => self.lambda.answer(&action, &request.path, &request.body, &self.cloudformation),
             "sqs" => error(service, 400, "AWS.SimpleQueueService.NonExistentQueue", "The queue does not exist"),
             "iam" => error(service, 404, "NoSuchEntity", "The role cannot be found."),
             other => panic!("nobody should call {other}"),
@@ -229,19 +245,33 @@ impl State {
                 xml("")
             }
             "DeleteObjects" => {
-                keys.clear();
-                xml("<DeleteResult/>")
+                let body = String::from_utf8_lossy(&request.body).into_owned();
+                let asked: Vec<&str> =
+                    body.split("<Key>").skip(1).filter_map(|rest| rest.split("</Key>").next()).collect();
+                let mut errors = String::new();
+                for key in asked {
+                    if self.busy_deletes > 0 {
+                        self.busy_deletes -= 1;
+                        errors += &format!(
+                            "<Error><Key>{key}</Key><Code>SlowDown</Code><Message>Please reduce your request rate.</Message>\
+                             </Error>"
+                        );
+                    } else {
+                        keys.remove(key);
+                    }
+                }
+                if self.writer && !self.bucket_policies.contains_key(&bucket) {
+                    keys.insert(format!("late-{}", self.calls.len()));
+                }
+                xml(&format!("<DeleteResult>{errors}</DeleteResult>"))
             }
             "ListObjectVersions" => {
                 let listed = keys.iter().fold(String::new(), |all, key| {
-                    all + &format!("<Version><Key>{key}</Key><VersionId>null</VersionId></Version>")
+                    all + &format!(
+                        "<Version><Key>{key}</Key><VersionId>null</VersionId><IsLatest>true</IsLatest><Size>10</Size></Version>"
+                    )
                 });
                 xml(&format!("<ListVersionsResult><IsTruncated>false</IsTruncated>{listed}</ListVersionsResult>"))
-            }
-            "ListObjectsV2" => {
-                let listed =
-                    keys.iter().fold(String::new(), |all, key| all + &format!("<Contents><Key>{key}</Key></Contents>"));
-                xml(&format!("<ListBucketResult><IsTruncated>false</IsTruncated>{listed}</ListBucketResult>"))
             }
             "ListMultipartUploads" => {
                 xml("<ListMultipartUploadsResult><IsTruncated>false</IsTruncated></ListMultipartUploadsResult>")
@@ -300,8 +330,16 @@ fn action(service: &str, request: &Request) -> String {
             request.headers.get("x-amz-target").and_then(|t| t.rsplit('.').next()).unwrap_or_default().to_owned()
         }
         "s3" => s3_action(request).to_owned(),
-        "lambda" => request.method.clone(),
+        "lambda" => lambda_action(request).to_owned(),
         _ => form(&request.body).get("Action").cloned().unwrap_or_default(),
+    }
+}
+
+fn lambda_action(request: &Request) -> &'static str {
+    match (request.method.as_str(), request.path.rsplit('/').next().unwrap_or_default()) {
+        ("GET", "configuration") => "GetFunctionConfiguration",
+        ("PUT", "code") => "UpdateFunctionCode",
+        _ => "Unknown",
     }
 }
 
