@@ -4,6 +4,8 @@ pub mod down;
 pub mod inspect;
 pub mod local;
 pub mod logs;
+pub mod observe;
+pub mod plan;
 pub mod put;
 pub mod records;
 pub mod redrive;

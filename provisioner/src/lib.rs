@@ -8,8 +8,11 @@ pub mod arrivals;
 pub mod aws;
 pub mod cli;
 pub mod commands;
+pub mod consent;
 pub mod diff;
 pub mod docs;
+pub mod drift;
+pub mod effects;
 pub mod error;
 pub mod event;
 pub mod gather;
@@ -19,7 +22,9 @@ pub mod local;
 pub mod log_lines;
 pub mod names;
 pub mod package;
+pub mod permissions;
 pub mod plan;
+pub mod preview;
 pub mod query;
 pub mod report;
 pub mod resolve;
@@ -28,14 +33,20 @@ pub mod status;
 pub mod template;
 pub mod units;
 
+use std::process::ExitCode;
+
 use cli::{Cli, Command};
 use error::Result;
 use report::Report;
 
-/// Runs one command to its end.
-pub fn run(cli: Cli, report: &Report) -> Result<()> {
+/// Runs one command to its end. Returns the exit code of one that did not fail.
+pub fn run(cli: Cli, report: &Report) -> Result<ExitCode> {
     let global = &cli.global;
     match cli.command {
+        Command::Plan(args) => {
+            let told = wait_for(commands::plan::run(global, &args, report))?;
+            return Ok(told.map_or(ExitCode::SUCCESS, ExitCode::from));
+        }
         Command::Local(command) => wait_for(commands::local::run(global, &command, report)),
         Command::Up(args) => wait_for(commands::up::run(global, &args, report)),
         Command::Status => wait_for(commands::status::run(global, report)),
@@ -51,10 +62,11 @@ pub fn run(cli: Cli, report: &Report) -> Result<()> {
             Ok(())
         }
     }
+    .map(|()| ExitCode::SUCCESS)
 }
 
 /// Runs a command that waits for others: services, processes, files.
-fn wait_for(command: impl Future<Output = Result<()>>) -> Result<()> {
+fn wait_for<T>(command: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -6,6 +6,8 @@
 pub mod deploy;
 pub mod files;
 pub mod local;
+pub mod markdown;
+pub mod plan;
 pub mod table;
 
 use std::io::{IsTerminal as _, Write};

@@ -1,27 +1,23 @@
 //! `provisioner up`: observe, decide, show, ask, apply; again until the stack is as it should be.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::apply::down::{ARTIFACT_BUCKET, ARTIFACT_KEY};
 use crate::apply::{Applier, Code, Run};
 use crate::aws::Aws;
-use crate::aws::function::Function;
 use crate::aws::stacks::{ChangeSet, Stack, Stacks};
-use crate::aws::storage::{Presence, Storage};
-use crate::aws::table::Table;
 use crate::cli::{Global, Up};
-use crate::commands;
-use crate::diff::Change;
+use crate::commands::{self, observe, plan};
+use crate::consent;
+use crate::drift::Drift;
 use crate::error::{Error, Exit, Result};
-use crate::event::deploy::{CodeChange, DeployEvent};
+use crate::event::deploy::DeployEvent;
 use crate::handler_build;
 use crate::names::Names;
 use crate::package::Package;
-use crate::plan::{Desired, Observed, Plan, decide, wants_resources};
+use crate::plan::{Desired, Observed, Plan, decide};
+use crate::preview::{self, Preview, Saved, Step};
 use crate::report::Report;
 use crate::spec::{StackFile, StackSpec};
-use crate::status::Phase;
 
 /// Decisions after which something is wrong with the world, or with this program.
 const MOST_DECISIONS: u32 = 12;
@@ -30,8 +26,8 @@ const MOST_DECISIONS: u32 = 12;
 pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
     let file = StackFile::load(&global.stack)?;
     let spec = &file.spec;
+    let saved = args.plan.as_deref().map(plan::read).transpose()?;
     commands::linted(&file.path, spec, report)?;
-    let template = commands::template(spec)?;
     // Another address than the emulator's own is somebody else's to start.
     if let (Some(emulator), None) = (&spec.emulator, &global.endpoint_url) {
         crate::local::ensure_running(emulator.port, report).await?;
@@ -39,28 +35,25 @@ pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
     let aws = commands::connect(global, spec).await?;
     let names = Names::new(&spec.name, &aws.account, &aws.region);
     let stacks = Stacks::new(&aws);
+    let place = observe::place(&aws, &names);
+    let revert = args.revert_drift || saved.as_ref().is_some_and(|saved| saved.reverts_drift);
     // The build takes longest, and looking does not depend on it.
-    let (package, observed) =
-        tokio::join!(package(&file, args.handler.as_deref(), report), observe(&aws, &stacks, &names));
-    let (package, mut observed) = (package?, observed?);
+    let (package, world) = tokio::join!(package(&file, args.handler.as_deref(), report), async {
+        let observed = observe::observe(&aws, &stacks, &names).await?;
+        let drift = observe::drift(&aws, &stacks, &place, &observed, revert).await?;
+        Ok::<_, Error>((observed, drift))
+    });
+    let (package, (mut observed, drift)) = (package?, world?);
 
-    let desired = Desired {
-        parameters: BTreeMap::from([
-            (ARTIFACT_BUCKET.to_owned(), names.artifacts.clone()),
-            (ARTIFACT_KEY.to_owned(), package.key()),
-        ]),
-        template,
-        tags: spec.tags.clone(),
-        names,
-    };
+    let desired = plan::desired(&aws, spec, names, &package)?;
     let code = Code { package: &package, bucket: &desired.names.artifacts, require_tls: spec.bucket.require_tls };
-    let up = Upping { aws: &aws, stacks, report, spec, args, desired: &desired, code };
-    up.until_done(&mut observed).await?;
+    let up = Upping { aws: &aws, stacks, report, spec, args, desired: &desired, code, saved, revert };
+    up.until_done(&mut observed, drift).await?;
     up.tell_ready().await
 }
 
 /// Finds or builds the handler, checks and packs it.
-async fn package(file: &StackFile, handler: Option<&Path>, report: &Report) -> Result<Package> {
+pub async fn package(file: &StackFile, handler: Option<&Path>, report: &Report) -> Result<Package> {
     let runs_on = handler_build::runs_on(&file.spec);
     let path = if let Some(path) = handler {
         handler_build::given(path)
@@ -82,30 +75,6 @@ async fn package(file: &StackFile, handler: Option<&Path>, report: &Report) -> R
     Ok(package)
 }
 
-/// Looks at everything a decision may need.
-async fn observe(aws: &Aws, stacks: &Stacks, names: &Names) -> Result<Observed> {
-    let (bucket, table) = (Storage::new(aws, &names.bucket), Table::new(aws, &names.table));
-    let (stack, bucket, table) = tokio::join!(stacks.describe(&names.stack), bucket.presence(), table.describe());
-    let stack: Option<Stack> = stack.map_err(|e| e.into_error(&format!("look at the stack {}", names.stack)))?;
-    let phase = stack.as_ref().map_or(Phase::Absent, |s| s.status.phase());
-    let (bucket, table) = if phase == Phase::Ready {
-        // What a working stack holds is its own; a caller without permission to look need not.
-        (Presence::Absent, None)
-    } else {
-        (
-            bucket.map_err(|e| e.into_error(&format!("look for the bucket {}", names.bucket)))?,
-            table.map_err(|e| e.into_error(&format!("look for the table {}", names.table)))?.map(|t| t.properties),
-        )
-    };
-    let resources = match &stack {
-        Some(stack) if wants_resources(phase) => {
-            stacks.resources(&stack.arn).await.map_err(|e| e.into_error("look at the stack's resources"))?
-        }
-        _ => Vec::new(),
-    };
-    Ok(Observed { stack, resources, bucket, table, change_set: None, continued: false })
-}
-
 struct Upping<'a> {
     aws: &'a Aws,
     stacks: Stacks,
@@ -114,16 +83,33 @@ struct Upping<'a> {
     args: &'a Up,
     desired: &'a Desired,
     code: Code<'a>,
+    saved: Option<Saved>,
+    revert: bool,
 }
 
 impl Upping<'_> {
     /// Decides and applies until nothing is left to do.
-    async fn until_done(&self, observed: &mut Observed) -> Result<()> {
-        // Consent to a plan that makes the whole stack covers the steps that this takes.
-        let mut agreed = false;
+    async fn until_done(&self, observed: &mut Observed, mut drift: Drift) -> Result<()> {
+        // What was shown and agreed to. Consent to a plan that makes the whole stack covers the steps that this takes.
+        let mut agreed: Option<Preview> = None;
         for round in 0..MOST_DECISIONS {
             let applier = Applier::new(self.aws, self.report, Run(format!("{}-{round}", commands::run_id())));
             let plan = decide(self.desired, observed);
+            if agreed.is_none() {
+                let shown = self.preview(observed, &drift)?;
+                self.refuse(&shown)?;
+                if shown.step == Step::None {
+                    self.tell_no_change(&drift);
+                    return Ok(());
+                }
+                if !waits(&plan) {
+                    self.show_and_ask(&shown).await?;
+                    if shown.reverts_drift {
+                        return self.revert_drift(&applier, observed).await;
+                    }
+                    agreed = Some(shown);
+                }
+            }
             match &plan {
                 Plan::Propose(operation) => {
                     let set = applier.propose(self.desired, *operation).await?;
@@ -133,29 +119,24 @@ impl Upping<'_> {
                 }
                 Plan::NoChange => {
                     self.withdraw(&applier, observed).await?;
-                    self.report.event(DeployEvent::NoChange { stack: self.desired.names.stack.clone() });
+                    self.tell_no_change(&drift);
                     return Ok(());
                 }
                 Plan::Blocked { code, reason, hint } => {
                     self.withdraw(&applier, observed).await?;
                     return Err(Error::new(Exit::Deployment, code, reason.clone()).hint(hint.clone()));
                 }
-                Plan::Attach { .. } => {}
+                Plan::Attach { .. } | Plan::Recreate { .. } | Plan::RetryDelete { .. } | Plan::Adopt { .. } => {}
                 Plan::ContinueRollback { skip, .. } => self.ask_to_continue(skip).await?,
                 Plan::Execute { changes, .. } => {
-                    if !agreed {
-                        let asked = self.show_and_ask(changes).await;
-                        if asked.is_err() {
-                            self.withdraw(&applier, observed).await?;
-                        }
-                        asked?;
+                    let checked = match &agreed {
+                        Some(shown) if shown.step == Step::Update => announced(shown, changes),
+                        _ => Ok(()),
+                    };
+                    if checked.is_err() {
+                        self.withdraw(&applier, observed).await?;
                     }
-                }
-                Plan::Recreate { changes, .. } | Plan::RetryDelete { changes, .. } | Plan::Adopt { changes, .. } => {
-                    if !agreed {
-                        self.show_and_ask(changes).await?;
-                    }
-                    agreed = true;
+                    checked?;
                 }
             }
             applier.apply(self.desired, &plan, self.code).await?;
@@ -164,8 +145,11 @@ impl Upping<'_> {
             }
             *observed = Observed {
                 continued: matches!(plan, Plan::ContinueRollback { .. }),
-                ..observe(self.aws, &self.stacks, &self.desired.names).await?
+                ..observe::observe(self.aws, &self.stacks, &self.desired.names).await?
             };
+            if agreed.is_none() {
+                drift = self.drift(observed).await?;
+            }
         }
         Err(Error::new(
             Exit::Deployment,
@@ -173,6 +157,70 @@ impl Upping<'_> {
             format!("the stack {} does not settle: it changes each time it is looked at", self.desired.names.stack),
         )
         .hint("Is something else deploying it? Look with: provisioner status"))
+    }
+
+    fn tell_no_change(&self, drift: &Drift) {
+        let stack = self.desired.names.stack.clone();
+        self.report.event(DeployEvent::NoChange { stack: stack.clone() });
+        if !drift.is_empty() {
+            self.report.event(DeployEvent::Drifted { stack, drift: Box::new(drift.clone()) });
+        }
+    }
+
+    async fn drift(&self, observed: &Observed) -> Result<Drift> {
+        observe::drift(self.aws, &self.stacks, &self.desired.place, observed, self.revert).await
+    }
+
+    /// What would be done, if it is still what a saved plan says.
+    fn preview(&self, observed: &Observed, drift: &Drift) -> Result<Preview> {
+        let code = plan::code(self.code.package);
+        let now = preview::preview(self.desired, observed, code, drift.clone(), self.revert);
+        if let (Some(saved), Some(path)) = (&self.saved, &self.args.plan) {
+            plan::still_true(saved, path, &now)?;
+        }
+        Ok(now)
+    }
+
+    /// A plan that loses data, or whose template cannot be applied, is not asked about.
+    fn refuse(&self, shown: &Preview) -> Result<()> {
+        match &shown.blocked {
+            Some(block) if shown.resources.iter().any(crate::diff::Change::loses_data) => {
+                self.report.event(DeployEvent::Planned { plan: Box::new(shown.clone()) });
+                Err(plan::refused(block))
+            }
+            // The other cases have an error of their own.
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts back what was changed behind the tool's back, brings the stack up to date with it, and looks whether it
+    /// worked. CloudFormation's own way comes first; what that leaves is put back in two updates.
+    async fn revert_drift(&self, applier: &Applier<'_>, observed: &Observed) -> Result<()> {
+        let name = self.desired.names.stack.clone();
+        applier.revert_drift(self.desired, observed, self.code).await?;
+        let now = observe::observe(self.aws, &self.stacks, &self.desired.names).await?;
+        let mut left = self.drift(&now).await?;
+        if !left.resources.is_empty() {
+            applier.revert_in_two(self.desired, &now, &left).await?;
+        }
+        if left.code.is_some() {
+            applier.put_back_code(&self.desired.names.function, self.code).await?;
+        }
+        if !left.is_empty() {
+            let now = observe::observe(self.aws, &self.stacks, &self.desired.names).await?;
+            left = self.drift(&now).await?;
+        }
+        if left.is_empty() {
+            self.report.event(DeployEvent::DriftReverted { stack: name });
+            return Ok(());
+        }
+        self.report.event(DeployEvent::Drifted { stack: name.clone(), drift: Box::new(left) });
+        Err(Error::new(
+            Exit::Deployment,
+            "still-drifted",
+            format!("some of what was changed behind the tool's back in {name} could not be put back"),
+        )
+        .hint("What is listed above is left. Change it back by hand, or delete the resource and run the same command again."))
     }
 
     async fn look_at(&self, set: &ChangeSet) -> Result<Option<Stack>> {
@@ -186,19 +234,14 @@ impl Upping<'_> {
         }
     }
 
-    async fn show_and_ask(&self, changes: &[Change]) -> Result<()> {
-        let name = &self.desired.names.stack;
-        self.report.event(DeployEvent::Planned {
-            stack: name.clone(),
-            account: self.aws.account.clone(),
-            region: self.aws.region.clone(),
-            changes: changes.to_vec(),
-            code: self.code_change().await?,
-        });
+    async fn show_and_ask(&self, shown: &Preview) -> Result<()> {
+        self.report.event(DeployEvent::Planned { plan: Box::new(shown.clone()) });
+        let missing = consent::missing(&shown.consents, &self.args.allow);
         if self.args.yes {
-            return Ok(());
+            return consent::refuse(&missing);
         }
-        commands::ask(self.report, &format!("Apply these changes to the stack {name}?"), "--yes").await
+        let question = consent::question(&shown.stack, &missing);
+        commands::ask(self.report, &question, &consent::flags(&missing)).await
     }
 
     async fn ask_to_continue(&self, skip: &[(String, String)]) -> Result<()> {
@@ -225,23 +268,6 @@ impl Upping<'_> {
         commands::ask(self.report, &question, "the answer on a terminal").await
     }
 
-    async fn code_change(&self) -> Result<Option<CodeChange>> {
-        let deployed = Function::new(self.aws, &self.desired.names.function)
-            .describe()
-            .await
-            .map_err(|e| e.into_error("look at the deployed handler"))?;
-        let to = &self.code.package.sha256;
-        if deployed.as_ref().is_some_and(|d| d.sha256 == *to) {
-            return Ok(None);
-        }
-        Ok(Some(CodeChange {
-            from_size: deployed.as_ref().map(|d| d.size),
-            from: deployed.map(|d| d.sha256),
-            to: to.clone(),
-            to_size: self.code.package.zip.len() as u64,
-        }))
-    }
-
     async fn tell_ready(&self) -> Result<()> {
         let name = &self.desired.names.stack;
         let stack = self
@@ -261,4 +287,23 @@ impl Upping<'_> {
         });
         Ok(())
     }
+}
+
+/// Whether what would change can only be told after something else has ended.
+fn waits(plan: &Plan) -> bool {
+    matches!(plan, Plan::Attach { .. } | Plan::ContinueRollback { .. } | Plan::Blocked { .. })
+}
+
+/// Refuses a change set that does more than was agreed to.
+fn announced(shown: &Preview, changes: &[crate::diff::Change]) -> Result<()> {
+    let more = preview::unannounced(&shown.resources, changes);
+    if more.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(
+        Exit::Refused,
+        "more-than-planned",
+        format!("CloudFormation would do more than the plan says; nothing was changed:\n  {}", more.join("\n  ")),
+    )
+    .hint("Has somebody else deployed meanwhile? Look again with: provisioner plan"))
 }

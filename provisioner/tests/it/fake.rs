@@ -5,6 +5,7 @@
 //! asks them, from as little state as that takes.
 
 pub(crate) mod cloudformation;
+mod live;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -25,6 +26,10 @@ pub(crate) struct State {
     /// Buckets that got a policy, with its text.
     pub(crate) bucket_policies: BTreeMap<String, String>,
     pub(crate) tables: BTreeSet<String>,
+    /// What somebody changed behind the tool's back, by logical id: properties; null for a resource that was deleted.
+    pub(crate) changed: BTreeMap<String, serde_json::Value>,
+    /// The hash of the code that somebody else made the function serve.
+    pub(crate) code: Option<String>,
     /// What was asked so far, as `service:Action`.
     pub(crate) calls: Vec<String>,
     faults: Vec<Fault>,
@@ -186,6 +191,9 @@ impl State {
                     return error(service, fault.status, fault.code, fault.message);
                 }
             }
+        }
+        if let Some(answer) = self.live(service, &action, request) {
+            return answer;
         }
         match service {
             "sts" => xml(&format!(
