@@ -46,8 +46,9 @@ synth: ## Write the generated files anew (templates, schema, tables of the docum
 	@cargo run --locked --quiet --package provisioner -- synth --write
 
 .PHONY: bench
-bench: ## Measure the handler against a bare Lambda and, with PYTHON_BENCH=python3, a Python one
+bench: emulator build ## Measure handler and deployment beside bare ones, Python (PYTHON_BENCH=python3), SAM and CDK
 	@tools/bench
+	@$(VENV)/bin/python tools/bench-deploy/deploy.py $(PROVISIONER) target/lambda/bootstrap --json target/bench-deploy.json
 
 .PHONY: accuracy
 accuracy: build ## Compare the extractor with poppler, libmagic, python-docx, Pillow and mutagen (docs/accuracy.md)

@@ -8,6 +8,7 @@ pub mod function;
 pub mod live;
 pub mod log_groups;
 pub mod logs;
+pub mod object;
 pub mod queue;
 pub mod records;
 pub mod roles;

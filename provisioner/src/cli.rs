@@ -66,6 +66,8 @@ pub enum Command {
     Plan(Plan),
     /// Show the stack, its resources, code, last records and failed events
     Status,
+    /// Send a small file through the pipeline, and time each part of its way
+    Verify(Verify),
     /// Delete the stack
     Down(Down),
     /// Upload files into the stack's bucket
@@ -85,6 +87,14 @@ pub enum Command {
     Synth(Synth),
     /// Print the JSON Schema of stack files
     Schema,
+    /// Write stack files to begin with into stacks/
+    Init,
+    /// Write a copy of this program that carries a handler: one file that deploys without a Rust toolchain
+    Bundle(Bundle),
+    /// Print what makes a shell complete this program's commands and options
+    Completions(Completions),
+    /// Write the manual pages into a folder
+    Man(Man),
 }
 
 /// `provisioner up`
@@ -102,9 +112,26 @@ pub struct Up {
     /// Also put back what was changed behind the tool's back
     #[arg(long)]
     pub revert_drift: bool,
-    /// Deploy this handler: an ELF executable for provided.al2023, or a folder that holds one named bootstrap
+    /// Deploy this handler: an ELF executable for provided.al2023, a folder that holds one named bootstrap, or the word
+    /// `embedded` for the one inside this program. Without it: the workspace's build, outside of the workspace the
+    /// embedded one
     #[arg(long, value_name = "PATH", env = "PROVISIONER_HANDLER")]
     pub handler: Option<PathBuf>,
+    /// Do not send a small file through the pipeline at the end
+    #[arg(long)]
+    pub no_verify: bool,
+    /// Go on: whenever the handler's sources are saved, build it, push its code and update the stack, until interrupted;
+    /// show the log meanwhile. With --handler, whenever that file changes
+    #[arg(long)]
+    pub watch: bool,
+}
+
+/// `provisioner verify`
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// How long to wait for the record
+    #[arg(long, value_name = "TIME", default_value = "2m")]
+    pub timeout: crate::units::Seconds,
 }
 
 /// `provisioner plan`
@@ -280,4 +307,31 @@ pub struct Synth {
     /// Print the IAM policy that a person needs to run the provisioner on this stack
     #[arg(long, conflicts_with_all = ["write", "check"])]
     pub permissions: bool,
+}
+
+/// `provisioner bundle`
+#[derive(Debug, Args)]
+pub struct Bundle {
+    /// A handler, or a folder that holds one named bootstrap; one for each architecture at most
+    #[arg(long = "handler", required = true, value_name = "PATH")]
+    pub handlers: Vec<PathBuf>,
+    /// The file to write
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
+/// `provisioner completions`
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// `provisioner man`
+#[derive(Debug, Args)]
+pub struct Man {
+    /// The folder
+    #[arg(value_name = "FOLDER")]
+    pub folder: PathBuf,
 }

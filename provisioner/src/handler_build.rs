@@ -1,4 +1,4 @@
-//! Where the handler's executable comes from: a path that the user gives, or a build of the workspace.
+//! Where the handler comes from: a path that the user gives, a build of the workspace, or the program itself.
 //!
 //! Cargo itself decides whether something is stale, and says where the executable is.
 
@@ -8,7 +8,7 @@ use std::process::Stdio;
 use serde_json::Value;
 
 use crate::error::{Error, Exit, Result, io};
-use crate::package::{Package, RunsOn};
+use crate::package::{Package, PackageError, RunsOn};
 use crate::spec::{Architecture, StackSpec};
 
 /// The name of the package that is the handler, and of its executable.
@@ -25,6 +25,32 @@ pub enum Builder {
     Zigbuild,
     /// `cargo lambda build`: the same.
     Lambda,
+}
+
+/// Where a handler comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The executable that the command line names.
+    Given(PathBuf),
+    /// A build of this workspace.
+    Workspace(PathBuf),
+    /// The one inside this program.
+    Embedded,
+}
+
+/// The word that `--handler` takes for the handler inside this program.
+const EMBEDDED: &str = "embedded";
+
+/// Chooses the handler: the one that is named, else the workspace's, else the one inside this program. Whoever stands in
+/// the workspace means its sources, also with a program that carries an older build of them.
+pub fn source(named: Option<&Path>, workspace: Option<PathBuf>, carries: bool) -> Result<Source> {
+    match (named, workspace) {
+        (Some(path), _) if path == Path::new(EMBEDDED) => Ok(Source::Embedded),
+        (Some(path), _) => Ok(Source::Given(given(path))),
+        (None, Some(workspace)) => Ok(Source::Workspace(workspace)),
+        (None, None) if carries => Ok(Source::Embedded),
+        (None, None) => Err(nothing_to_build()),
+    }
 }
 
 /// Where a stack's handler runs.
@@ -121,9 +147,10 @@ pub async fn build(workspace: &Path, wanted: RunsOn) -> Result<PathBuf> {
         .output()
         .await
         .map_err(|e| {
-            Error::new(Exit::Failure, "no-cargo", "failed to start cargo, which builds the handler")
-                .source(e)
-                .hint("Install Rust from https://rustup.rs, or name a built handler with --handler PATH.")
+            Error::new(Exit::Failure, "no-cargo", "failed to start cargo, which builds the handler").source(e).hint(
+                "Install Rust from https://rustup.rs, or name a built handler with --handler PATH; \
+                     --handler embedded is the one inside a program that carries one.",
+            )
         })?;
     if !output.status.success() {
         return Err(Error::new(
@@ -171,20 +198,25 @@ pub fn given(path: &Path) -> PathBuf {
     if path.is_dir() { path.join(EXECUTABLE) } else { path.to_path_buf() }
 }
 
-/// The failure of a command outside the workspace that was given no handler.
-pub fn nothing_to_build() -> Error {
-    Error::new(Exit::Usage, "no-handler", "there is no handler to deploy: this folder is not in its workspace").hint(
-        "Name a built handler with --handler PATH, or run this in the folder that holds handler/ and provisioner/.",
+fn nothing_to_build() -> Error {
+    let message = "there is no handler to deploy: this folder is not in its workspace, and this program carries none";
+    Error::new(Exit::Usage, "no-handler", message).hint(
+        "Name a built handler with --handler PATH, or run this in the folder that holds handler/ and provisioner/, \
+         or use a program that `make dist` made.",
     )
+}
+
+/// The failure of a file that cannot be the handler.
+pub fn unfit(path: &Path, error: PackageError) -> Error {
+    let hint = error.hint();
+    let message = format!("{} cannot be the handler", path.display());
+    Error::new(Exit::Invalid, "handler", message).source(error).hint(hint)
 }
 
 /// Reads, checks and packs an executable.
 pub fn pack(path: &Path, runs_on: RunsOn) -> Result<Package> {
     let bytes = std::fs::read(path).map_err(|e| io("read the handler", path, e))?;
-    Package::new(&bytes, runs_on).map_err(|e| {
-        let hint = e.hint();
-        Error::new(Exit::Invalid, "handler", format!("{} cannot be the handler", path.display())).source(e).hint(hint)
-    })
+    Package::new(&bytes, runs_on).map_err(|e| unfit(path, e))
 }
 
 #[cfg(test)]
@@ -207,6 +239,18 @@ mod tests {
         for (os, arch, wanted, zigbuild, lambda, expected) in rows {
             assert_eq!(choose(os, arch, RunsOn::Lambda(wanted), zigbuild, lambda), expected, "{os} {arch} {wanted:?}");
         }
+    }
+
+    #[test]
+    fn what_is_named_comes_first_then_the_workspace_then_the_program_itself() {
+        let workspace = || Some(PathBuf::from("/w"));
+        let named = |path| Some(Path::new(path));
+        assert_eq!(source(named("b"), workspace(), true).unwrap(), Source::Given("b".into()));
+        assert_eq!(source(named("embedded"), workspace(), false).unwrap(), Source::Embedded);
+        assert_eq!(source(named("./embedded"), None, true).unwrap(), Source::Given("./embedded".into()));
+        assert_eq!(source(None, workspace(), true).unwrap(), Source::Workspace("/w".into()));
+        assert_eq!(source(None, None, true).unwrap(), Source::Embedded);
+        assert_eq!(source(None, None, false).unwrap_err().code, "no-handler");
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub enum PackageError {
     TooLarge(u64),
 }
 
-fn architecture_name(architecture: Architecture) -> &'static str {
+pub(crate) fn architecture_name(architecture: Architecture) -> &'static str {
     match architecture {
         Architecture::X86_64 => "x86_64",
         Architecture::Arm64 => "arm64",
@@ -168,6 +168,15 @@ fn zip(executable: &[u8]) -> Vec<u8> {
         .and_then(|()| writer.finish())
         .map(Cursor::into_inner)
         .expect("writing a zip of less than 250 MB into memory cannot fail")
+}
+
+/// Checks an executable and packs it for whichever architecture it is built for.
+pub fn package_any(executable: &[u8]) -> Result<(Architecture, Package), PackageError> {
+    let found = match check(executable, Architecture::X86_64) {
+        Err(PackageError::Machine { .. }) => Architecture::Arm64,
+        _ => Architecture::X86_64,
+    };
+    Package::new(executable, RunsOn::Lambda(found)).map(|package| (found, package))
 }
 
 /// Whether `provided.al2023` can run this file on this architecture.

@@ -243,6 +243,11 @@ pub fn preview(desired: &Desired, observed: &Observed, code: Code<'_>, drift: Dr
     } else {
         shifts(desired, observed, updates, reverts_drift.then_some(&drift))
     };
+    // The stack may be as it should be and the function not: the code of an earlier run, or of somebody else.
+    let code_change = code_change(step, observed.code.as_ref().filter(|_| updates), code);
+    if step == Step::None && code_change.is_some() {
+        step = Step::Update;
+    }
     let mut consents = Vec::new();
     if updates {
         let broadening = permissions.iter().filter(|shift| shift.broadens);
@@ -261,7 +266,7 @@ pub fn preview(desired: &Desired, observed: &Observed, code: Code<'_>, drift: Dr
         warnings: effects::warnings(&resources),
         slow: effects::slow(step, &resources),
         basis: basis(desired, observed, code, reverts_drift.then_some(&drift), &plan),
-        code: code_change(step, observed.code.as_ref().filter(|_| updates), code),
+        code: code_change,
         resources,
         outputs,
         tags,
@@ -324,8 +329,13 @@ fn shifts(desired: &Desired, observed: &Observed, updates: bool, reverted: Optio
 }
 
 fn code_change(step: Step, deployed: Option<&Deployed>, code: Code<'_>) -> Option<CodeChange> {
-    let known = !matches!(step, Step::None | Step::Wait | Step::ContinueRollback);
-    (known && deployed.is_none_or(|d| d.sha256 != code.sha256)).then(|| CodeChange {
+    let differs = match step {
+        Step::Wait | Step::ContinueRollback => false,
+        // A function that is gone is no matter of its code.
+        Step::None => deployed.is_some_and(|d| d.sha256 != code.sha256),
+        _ => deployed.is_none_or(|d| d.sha256 != code.sha256),
+    };
+    differs.then(|| CodeChange {
         from: deployed.map(|d| d.sha256.clone()),
         from_size: deployed.map(|d| d.size),
         to: code.sha256.to_owned(),

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{Applier, Code, compact};
-use crate::aws::function::Function;
 use crate::aws::stacks::{ChangeSet, Proposal, Purpose};
 use crate::drift::Drift;
 use crate::error::{Error, Exit, Result};
@@ -34,16 +33,6 @@ impl Applier<'_> {
         self.execute_if_any(&first, now).await?;
         let second = self.update("restore", desired, Purpose::Update, &desired.template, desired.parameters.clone());
         self.execute_if_any(&second, now).await
-    }
-
-    /// Has the function serve the stack's code again. CloudFormation cannot tell one code from another (code is
-    /// write-only in the resource's schema), so Lambda is told.
-    pub async fn put_back_code(&self, function: &str, code: Code<'_>) -> Result<()> {
-        self.upload(code).await?;
-        Function::new(self.aws, function)
-            .put_code(code.bucket, &code.package.key())
-            .await
-            .map_err(|e| e.into_error(&format!("put back the code of {function}")))
     }
 
     fn update(

@@ -13,7 +13,7 @@ use crate::drift::{CodeDrift, Drift, Unchecked};
 use crate::error::Result;
 use crate::names::Names;
 use crate::package;
-use crate::plan::{Observed, Place};
+use crate::plan::{Observed, Place, wants_resources};
 use crate::status::Phase;
 use crate::template::ARTIFACT_KEY;
 
@@ -50,8 +50,8 @@ pub async fn observe(aws: &Aws, stacks: &Stacks, names: &Names) -> Result<Observ
     let (stack, bucket, table, template, resources, code) = Box::pin(looks).await;
     let stack: Option<Stack> = stack.map_err(|e| e.into_error(&format!("look at the stack {}", names.stack)))?;
     let phase = stack.as_ref().map_or(Phase::Absent, |s| s.status.phase());
-    let ready = phase == Phase::Ready;
-    let (bucket, table) = if ready {
+    let works = matches!(phase, Phase::Ready | Phase::ImportUndone);
+    let (bucket, table) = if phase == Phase::Ready {
         // What a working stack holds is its own; a caller without permission to look need not.
         (Presence::Absent, None)
     } else {
@@ -61,15 +61,14 @@ pub async fn observe(aws: &Aws, stacks: &Stacks, names: &Names) -> Result<Observ
         )
     };
     // Of a stack that does not work, these say little, and some cannot be had.
-    let wants_resources = ready || matches!(phase, Phase::RollbackStuck | Phase::DeleteStuck);
     Ok(Observed {
-        template: if ready { template.map_err(|e| e.into_error("read the deployed template"))? } else { None },
-        resources: if wants_resources {
+        template: if works { template.map_err(|e| e.into_error("read the deployed template"))? } else { None },
+        resources: if works || wants_resources(phase) {
             resources.map_err(|e| e.into_error("look at the stack's resources"))?
         } else {
             Vec::new()
         },
-        code: if ready { code.map_err(|e| e.into_error("look at the deployed handler"))? } else { None },
+        code: if works { code.map_err(|e| e.into_error("look at the deployed handler"))? } else { None },
         stack,
         bucket,
         table,

@@ -29,7 +29,7 @@ pub async fn run(global: &Global, args: &Arguments, report: &Report) -> Result<O
         let drift = observe::drift(&aws, &stacks, &place, &observed, args.drift).await?;
         Ok::<_, Error>((observed, drift))
     });
-    let (package, (observed, drift)) = (package?, world?);
+    let (package, (observed, drift)) = (package?.package, world?);
     let desired = desired(&aws, &file.spec, names, &package)?;
     let preview = preview::preview(&desired, &observed, code(&package), drift, args.revert_drift);
     if let Some(path) = &args.out {

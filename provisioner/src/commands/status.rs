@@ -181,10 +181,12 @@ async fn newest(aws: &Aws, names: &Names) -> Result<Vec<Row>> {
     Ok(absent_is_none(rows).map_err(|e| e.into_error("read the newest records"))?.unwrap_or_default())
 }
 
-/// The hash of what the last build would deploy; `None` outside the workspace or before the first build.
+/// The hash of what `up` would deploy: the workspace's last build, outside of it the handler inside this program.
 async fn local_code(file: &StackFile) -> Option<String> {
     let here = std::env::current_dir().ok()?;
-    let workspace = handler_build::workspace(&[&here, &file.path])?;
+    let Some(workspace) = handler_build::workspace(&[&here, &file.path]) else {
+        return crate::embedded::package(handler_build::runs_on(&file.spec)).ok().map(|package| package.sha256);
+    };
     let path = handler_build::last_build(&workspace).await?;
     let runs_on = handler_build::runs_on(&file.spec);
     tokio::task::spawn_blocking(move || handler_build::pack(&path, runs_on).ok().map(|p| p.sha256)).await.ok()?

@@ -1,23 +1,29 @@
 //! `provisioner up`: observe, decide, show, ask, apply; again until the stack is as it should be.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::apply::{Applier, Code, Run};
+use crate::apply::{Applier, Code, OVERTAKEN, Run};
 use crate::aws::Aws;
+use crate::aws::function::{Deployed, Function};
 use crate::aws::stacks::{ChangeSet, Stack, Stacks};
 use crate::cli::{Global, Up};
-use crate::commands::{self, observe, plan};
+use crate::code::only_code_differs;
+use crate::commands::{self, observe, plan, verify, watch};
 use crate::consent;
+use crate::diff::Change;
 use crate::drift::Drift;
+use crate::embedded;
 use crate::error::{Error, Exit, Result};
 use crate::event::deploy::DeployEvent;
-use crate::handler_build;
+use crate::handler_build::{self, Source};
 use crate::names::Names;
 use crate::package::Package;
 use crate::plan::{Desired, Observed, Plan, decide};
-use crate::preview::{self, Preview, Saved, Step};
+use crate::preview::{self, Allow, Preview, Saved, Step};
 use crate::report::Report;
-use crate::spec::{StackFile, StackSpec};
+use crate::sources::Sources;
+use crate::spec::StackFile;
+use crate::status::Operation;
 
 /// Decisions after which something is wrong with the world, or with this program.
 const MOST_DECISIONS: u32 = 12;
@@ -26,7 +32,10 @@ const MOST_DECISIONS: u32 = 12;
 pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
     let file = StackFile::load(&global.stack)?;
     let spec = &file.spec;
-    let saved = args.plan.as_deref().map(plan::read).transpose()?;
+    let saved = match &args.plan {
+        Some(path) => Some((path.clone(), plan::read(path)?)),
+        None => None,
+    };
     commands::linted(&file.path, spec, report)?;
     // Another address than the emulator's own is somebody else's to start.
     if let (Some(emulator), None) = (&spec.emulator, &global.endpoint_url) {
@@ -34,122 +43,227 @@ pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
     }
     let aws = commands::connect(global, spec).await?;
     let names = Names::new(&spec.name, &aws.account, &aws.region);
-    let stacks = Stacks::new(&aws);
-    let place = observe::place(&aws, &names);
-    let revert = args.revert_drift || saved.as_ref().is_some_and(|saved| saved.reverts_drift);
+    let revert = args.revert_drift || saved.as_ref().is_some_and(|(_, saved)| saved.reverts_drift);
+    let terms = Terms {
+        consent: if args.yes { Consent::Given } else { Consent::Asked },
+        allow: args.allow.clone(),
+        saved,
+        revert,
+    };
+    let site = Site { aws: &aws, file: &file, names, report };
     // The build takes longest, and looking does not depend on it.
-    let (package, world) = tokio::join!(package(&file, args.handler.as_deref(), report), async {
-        let observed = observe::observe(&aws, &stacks, &names).await?;
-        let drift = observe::drift(&aws, &stacks, &place, &observed, revert).await?;
-        Ok::<_, Error>((observed, drift))
-    });
-    let (package, (mut observed, drift)) = (package?, world?);
+    let (package, world) = tokio::join!(package(&file, args.handler.as_deref(), report), site.look(revert));
+    let built = package?;
+    if args.watch && built.sources.is_empty() {
+        return Err(Error::new(Exit::Usage, "nothing-to-watch", "the handler inside this program never changes")
+            .hint("--watch is for the folder that holds the handler's sources, or for a file: --handler PATH."));
+    }
+    let done = site.deploy(&built.package, world?, terms).await?;
+    let verified = match done {
+        Done::Changed if !args.no_verify => verify::after_up(&aws, spec, report).await,
+        _ => Ok(()),
+    };
+    site.tell_ready().await?;
+    verified?;
+    if args.watch { watch::go_on(&site, args.handler.as_deref(), built).await } else { Ok(()) }
+}
 
-    let desired = plan::desired(&aws, spec, names, &package)?;
-    let code = Code { package: &package, bucket: &desired.names.artifacts, require_tls: spec.bucket.require_tls };
-    let up = Upping { aws: &aws, stacks, report, spec, args, desired: &desired, code, saved, revert };
-    up.until_done(&mut observed, drift).await?;
-    up.tell_ready().await
+/// Who agrees to what a run of `up` does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Consent {
+    /// Whoever sits at the terminal.
+    Asked,
+    /// `--yes`.
+    Given,
+    /// Whoever began to watch, for new code and nothing else.
+    ForCode,
+}
+
+/// What was agreed to before anything was looked at.
+struct Terms {
+    /// By whom.
+    consent: Consent,
+    /// What `--allow` names.
+    allow: Vec<Allow>,
+    /// The plan to apply and nothing else, with its file.
+    saved: Option<(PathBuf, Saved)>,
+    /// Whether what was changed behind the tool's back is put back.
+    revert: bool,
+}
+
+/// What a deployment came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Done {
+    /// Everything was as it should be.
+    NoChange,
+    /// Something was changed.
+    Changed,
+}
+
+/// A stack that is deployed once or again and again.
+pub(crate) struct Site<'a> {
+    pub(crate) aws: &'a Aws,
+    pub(crate) file: &'a StackFile,
+    pub(crate) names: Names,
+    pub(crate) report: &'a Report,
+}
+
+impl Site<'_> {
+    /// Brings the code of a working stack up to date, and changes nothing else.
+    pub(crate) async fn deploy_code(&self, package: &Package) -> Result<Done> {
+        let terms = Terms { consent: Consent::ForCode, allow: Vec::new(), saved: None, revert: false };
+        self.deploy(package, self.look(false).await?, terms).await
+    }
+
+    /// What is, and what was changed behind the tool's back. With `closely`, CloudFormation looks for that too.
+    async fn look(&self, closely: bool) -> Result<(Observed, Drift)> {
+        let stacks = Stacks::new(self.aws);
+        let observed = observe::observe(self.aws, &stacks, &self.names).await?;
+        let place = observe::place(self.aws, &self.names);
+        let drift = observe::drift(self.aws, &stacks, &place, &observed, closely).await?;
+        Ok((observed, drift))
+    }
+
+    async fn deploy(&self, package: &Package, world: (Observed, Drift), terms: Terms) -> Result<Done> {
+        let spec = &self.file.spec;
+        let desired = plan::desired(self.aws, spec, self.names.clone(), package)?;
+        let code = Code { package, bucket: &self.names.artifacts, require_tls: spec.bucket.require_tls };
+        let up = Upping { site: self, stacks: Stacks::new(self.aws), terms, desired: &desired, code };
+        up.until_done(world).await
+    }
+
+    async fn tell_ready(&self) -> Result<()> {
+        let (name, stacks) = (&self.names.stack, Stacks::new(self.aws));
+        let stack =
+            stacks.describe(name).await.map_err(|e| e.into_error(&format!("look at the stack {name}")))?.ok_or_else(
+                || Error::new(Exit::Deployment, "stack-gone", format!("the stack {name} was deleted meanwhile")),
+            )?;
+        let option = if self.file.spec.name == "dev" { String::new() } else { format!(" -s {name}") };
+        self.report.event(DeployEvent::Ready {
+            stack: name.clone(),
+            arn: stack.arn,
+            outputs: stack.outputs,
+            next: vec![format!("provisioner put FILE… --wait{option}"), format!("provisioner status{option}")],
+        });
+        Ok(())
+    }
+}
+
+/// A handler that is built and packed.
+#[derive(Debug)]
+pub(crate) struct Built {
+    pub(crate) package: Package,
+    /// What it is made from, to see whether that changes.
+    pub(crate) sources: Sources,
 }
 
 /// Finds or builds the handler, checks and packs it.
-pub async fn package(file: &StackFile, handler: Option<&Path>, report: &Report) -> Result<Package> {
+pub(crate) async fn package(file: &StackFile, handler: Option<&Path>, report: &Report) -> Result<Built> {
     let runs_on = handler_build::runs_on(&file.spec);
-    let path = if let Some(path) = handler {
-        handler_build::given(path)
-    } else {
-        let here = std::env::current_dir()
-            .map_err(|e| Error::new(Exit::Failure, "io", "failed to find out the current folder").source(e))?;
-        let workspace = handler_build::workspace(&[&here, &file.path]).ok_or_else(handler_build::nothing_to_build)?;
-        report.event(DeployEvent::Building);
-        handler_build::build(&workspace, runs_on).await?
+    let here = std::env::current_dir()
+        .map_err(|e| Error::new(Exit::Failure, "io", "failed to find out the current folder").source(e))?;
+    let carries = embedded::Index::of_this_program()?.is_some();
+    let source = handler_build::source(handler, handler_build::workspace(&[&here, &file.path]), carries)?;
+    let (path, sources) = match &source {
+        Source::Given(path) => (Some(path.clone()), Sources::of_file(path)),
+        Source::Workspace(workspace) => {
+            report.event(DeployEvent::Building);
+            let path = handler_build::build(workspace, runs_on).await?;
+            let sources = Sources::of_build(workspace, &path);
+            (Some(path), sources)
+        }
+        Source::Embedded => (None, Sources::default()),
     };
-    let package = tokio::task::spawn_blocking(move || handler_build::pack(&path, runs_on))
+    let pack = move || path.map_or_else(|| embedded::package(runs_on), |path| handler_build::pack(&path, runs_on));
+    let package = tokio::task::spawn_blocking(pack)
         .await
         .map_err(|e| Error::new(Exit::Failure, "pack", "failed to pack the handler").source(e))??;
     report.event(DeployEvent::Packaged {
         sha256: package.sha256.clone(),
         zipped: package.zip.len() as u64,
         unzipped: package.unzipped,
+        embedded: source == Source::Embedded,
     });
-    Ok(package)
+    Ok(Built { package, sources })
 }
 
 struct Upping<'a> {
-    aws: &'a Aws,
+    site: &'a Site<'a>,
     stacks: Stacks,
-    report: &'a Report,
-    spec: &'a StackSpec,
-    args: &'a Up,
+    terms: Terms,
     desired: &'a Desired,
     code: Code<'a>,
-    saved: Option<Saved>,
-    revert: bool,
 }
 
 impl Upping<'_> {
     /// Decides and applies until nothing is left to do.
-    async fn until_done(&self, observed: &mut Observed, mut drift: Drift) -> Result<()> {
+    async fn until_done(&self, (mut observed, mut drift): (Observed, Drift)) -> Result<Done> {
         // What was shown and agreed to. Consent to a plan that makes the whole stack covers the steps that this takes.
         let mut agreed: Option<Preview> = None;
         for round in 0..MOST_DECISIONS {
-            let applier = Applier::new(self.aws, self.report, Run(format!("{}-{round}", commands::run_id())));
-            let plan = decide(self.desired, observed);
+            let run = Run(format!("{}-{round}", commands::run_id()));
+            let applier = Applier::new(self.site.aws, self.site.report, run);
+            let plan = decide(self.desired, &observed);
             if agreed.is_none() {
-                let shown = self.preview(observed, &drift)?;
-                self.refuse(&shown)?;
+                let shown = self.preview(&observed, &drift)?;
+                self.refuse_loss(&shown)?;
                 if shown.step == Step::None {
-                    self.tell_no_change(&drift);
-                    return Ok(());
+                    return Ok(self.tell_no_change(&drift));
                 }
                 if !waits(&plan) {
                     self.show_and_ask(&shown).await?;
                     if shown.reverts_drift {
-                        return self.revert_drift(&applier, observed).await;
+                        return self.revert_drift(&applier, &observed).await;
                     }
                     agreed = Some(shown);
                 }
             }
             match &plan {
                 Plan::Propose(operation) => {
-                    let set = applier.propose(self.desired, *operation).await?;
+                    let proposed = applier.propose(self.desired, *operation).await;
+                    let Some(set) = self.unless_overtaken(proposed)? else {
+                        (observed, drift) = self.site.look(self.terms.revert).await?;
+                        agreed = None;
+                        continue;
+                    };
                     observed.stack = self.look_at(&set).await?;
                     observed.change_set = Some(set);
                     continue;
                 }
                 Plan::NoChange => {
-                    self.withdraw(&applier, observed).await?;
-                    self.tell_no_change(&drift);
-                    return Ok(());
+                    self.withdraw(&applier, &observed).await?;
+                    return self.put_code_right(&applier, &drift).await;
                 }
                 Plan::Blocked { code, reason, hint } => {
-                    self.withdraw(&applier, observed).await?;
+                    self.withdraw(&applier, &observed).await?;
                     return Err(Error::new(Exit::Deployment, code, reason.clone()).hint(hint.clone()));
                 }
                 Plan::Attach { .. } | Plan::Recreate { .. } | Plan::RetryDelete { .. } | Plan::Adopt { .. } => {}
                 Plan::ContinueRollback { skip, .. } => self.ask_to_continue(skip).await?,
                 Plan::Execute { changes, .. } => {
-                    let checked = match &agreed {
+                    let announced = match &agreed {
                         Some(shown) if shown.step == Step::Update => announced(shown, changes),
                         _ => Ok(()),
                     };
-                    if checked.is_err() {
-                        self.withdraw(&applier, observed).await?;
+                    if announced.is_err() {
+                        self.withdraw(&applier, &observed).await?;
                     }
-                    checked?;
+                    announced?;
                 }
             }
-            applier.apply(self.desired, &plan, self.code).await?;
-            if matches!(plan, Plan::Execute { .. }) {
-                return Ok(());
-            }
-            *observed = Observed {
-                continued: matches!(plan, Plan::ContinueRollback { .. }),
-                ..observe::observe(self.aws, &self.stacks, &self.desired.names).await?
+            let applied = match &plan {
+                Plan::Execute { operation: Operation::Update, .. } => self.update(&applier, &plan, &observed).await,
+                _ => applier.apply(self.desired, &plan, self.code).await,
             };
-            if agreed.is_none() {
-                drift = self.drift(observed).await?;
+            let applied = self.unless_overtaken(applied)?;
+            if applied.is_some() && matches!(plan, Plan::Execute { .. }) {
+                return Ok(Done::Changed);
             }
+            if applied.is_none() {
+                agreed = None;
+            }
+            (observed, drift) = self.site.look(self.terms.revert).await?;
+            observed.continued = matches!(plan, Plan::ContinueRollback { .. });
         }
         Err(Error::new(
             Exit::Deployment,
@@ -159,33 +273,30 @@ impl Upping<'_> {
         .hint("Is something else deploying it? Look with: provisioner status"))
     }
 
-    fn tell_no_change(&self, drift: &Drift) {
-        let stack = self.desired.names.stack.clone();
-        self.report.event(DeployEvent::NoChange { stack: stack.clone() });
+    fn tell_no_change(&self, drift: &Drift) -> Done {
+        let (report, stack) = (self.site.report, self.desired.names.stack.clone());
+        report.event(DeployEvent::NoChange { stack: stack.clone() });
         if !drift.is_empty() {
-            self.report.event(DeployEvent::Drifted { stack, drift: Box::new(drift.clone()) });
+            report.event(DeployEvent::Drifted { stack, drift: Box::new(drift.clone()) });
         }
-    }
-
-    async fn drift(&self, observed: &Observed) -> Result<Drift> {
-        observe::drift(self.aws, &self.stacks, &self.desired.place, observed, self.revert).await
+        Done::NoChange
     }
 
     /// What would be done, if it is still what a saved plan says.
     fn preview(&self, observed: &Observed, drift: &Drift) -> Result<Preview> {
         let code = plan::code(self.code.package);
-        let now = preview::preview(self.desired, observed, code, drift.clone(), self.revert);
-        if let (Some(saved), Some(path)) = (&self.saved, &self.args.plan) {
+        let now = preview::preview(self.desired, observed, code, drift.clone(), self.terms.revert);
+        if let Some((path, saved)) = &self.terms.saved {
             plan::still_true(saved, path, &now)?;
         }
         Ok(now)
     }
 
-    /// A plan that loses data, or whose template cannot be applied, is not asked about.
-    fn refuse(&self, shown: &Preview) -> Result<()> {
+    /// What loses files or records is shown and not asked about.
+    fn refuse_loss(&self, shown: &Preview) -> Result<()> {
         match &shown.blocked {
-            Some(block) if shown.resources.iter().any(crate::diff::Change::loses_data) => {
-                self.report.event(DeployEvent::Planned { plan: Box::new(shown.clone()) });
+            Some(block) if shown.resources.iter().any(Change::loses_data) => {
+                self.site.report.event(DeployEvent::Planned { plan: Box::new(shown.clone()) });
                 Err(plan::refused(block))
             }
             // The other cases have an error of their own.
@@ -195,32 +306,85 @@ impl Upping<'_> {
 
     /// Puts back what was changed behind the tool's back, brings the stack up to date with it, and looks whether it
     /// worked. CloudFormation's own way comes first; what that leaves is put back in two updates.
-    async fn revert_drift(&self, applier: &Applier<'_>, observed: &Observed) -> Result<()> {
+    async fn revert_drift(&self, applier: &Applier<'_>, observed: &Observed) -> Result<Done> {
         let name = self.desired.names.stack.clone();
         applier.revert_drift(self.desired, observed, self.code).await?;
-        let now = observe::observe(self.aws, &self.stacks, &self.desired.names).await?;
-        let mut left = self.drift(&now).await?;
+        let (now, mut left) = self.site.look(true).await?;
         if !left.resources.is_empty() {
             applier.revert_in_two(self.desired, &now, &left).await?;
         }
-        if left.code.is_some() {
-            applier.put_back_code(&self.desired.names.function, self.code).await?;
+        if let (Some(_), Some(function)) = (&left.code, &now.code) {
+            applier.push(&self.desired.names.function, self.code, function).await?;
         }
         if !left.is_empty() {
-            let now = observe::observe(self.aws, &self.stacks, &self.desired.names).await?;
-            left = self.drift(&now).await?;
+            (_, left) = self.site.look(true).await?;
         }
         if left.is_empty() {
-            self.report.event(DeployEvent::DriftReverted { stack: name });
-            return Ok(());
+            self.site.report.event(DeployEvent::DriftReverted { stack: name });
+            return Ok(Done::Changed);
         }
-        self.report.event(DeployEvent::Drifted { stack: name.clone(), drift: Box::new(left) });
+        self.site.report.event(DeployEvent::Drifted { stack: name.clone(), drift: Box::new(left) });
         Err(Error::new(
             Exit::Deployment,
             "still-drifted",
             format!("some of what was changed behind the tool's back in {name} could not be put back"),
         )
         .hint("What is listed above is left. Change it back by hand, or delete the resource and run the same command again."))
+    }
+
+    /// Nothing where somebody else's operation came between: then one looks again and decides anew.
+    fn unless_overtaken<T>(&self, result: Result<T>) -> Result<Option<T>> {
+        match result {
+            Ok(done) => Ok(Some(done)),
+            Err(error) if error.code == OVERTAKEN => {
+                self.site.report.event(DeployEvent::Overtaken { stack: self.desired.names.stack.clone() });
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Updates the stack. Where only the code differs, the function takes that first.
+    async fn update(&self, applier: &Applier<'_>, plan: &Plan, observed: &Observed) -> Result<()> {
+        let name = &self.desired.names.function;
+        let pushed = match self.function_to_push_to(observed).await? {
+            Some(from) => applier.push(name, self.code, &from).await?,
+            None => false,
+        };
+        let applied = applier.apply(self.desired, plan, self.code).await;
+        if pushed && applied.as_ref().is_err_and(|error| error.exit == Exit::Deployment && error.code != OVERTAKEN) {
+            applier.tell_code_after_failure(name, self.code).await?;
+        }
+        applied
+    }
+
+    /// The function, if nothing but its code changes, and it does not have that code yet.
+    async fn function_to_push_to(&self, observed: &Observed) -> Result<Option<Deployed>> {
+        let Some(stack) = &observed.stack else { return Ok(None) };
+        let function = self.function().await;
+        // One that cannot be read was not made by this program.
+        let template = observed.template.clone().unwrap_or_default();
+        if !only_code_differs(self.desired, stack, &template) {
+            return if self.terms.consent == Consent::ForCode { Err(not_only_code(&stack.name)) } else { Ok(None) };
+        }
+        Ok(function?.filter(|function| function.sha256 != self.code.package.sha256))
+    }
+
+    /// The stack is as it should be. Whether the function is, too, only the function tells: the code of an earlier run may
+    /// have come to it, and the update of the stack not.
+    async fn put_code_right(&self, applier: &Applier<'_>, drift: &Drift) -> Result<Done> {
+        match self.function().await? {
+            Some(function) if function.sha256 != self.code.package.sha256 => {
+                applier.push(&self.desired.names.function, self.code, &function).await?;
+                Ok(Done::Changed)
+            }
+            _ => Ok(self.tell_no_change(drift)),
+        }
+    }
+
+    async fn function(&self) -> Result<Option<Deployed>> {
+        let function = Function::new(self.site.aws, &self.desired.names.function);
+        function.describe().await.map_err(|e| e.into_error("look at the deployed handler"))
     }
 
     async fn look_at(&self, set: &ChangeSet) -> Result<Option<Stack>> {
@@ -235,18 +399,18 @@ impl Upping<'_> {
     }
 
     async fn show_and_ask(&self, shown: &Preview) -> Result<()> {
-        self.report.event(DeployEvent::Planned { plan: Box::new(shown.clone()) });
-        let missing = consent::missing(&shown.consents, &self.args.allow);
-        if self.args.yes {
+        self.site.report.event(DeployEvent::Planned { plan: Box::new(shown.clone()) });
+        let missing = consent::missing(&shown.consents, &self.terms.allow);
+        if self.terms.consent != Consent::Asked {
             return consent::refuse(&missing);
         }
         let question = consent::question(&shown.stack, &missing);
-        commands::ask(self.report, &question, &consent::flags(&missing)).await
+        commands::ask(self.site.report, &question, &consent::flags(&missing)).await
     }
 
     async fn ask_to_continue(&self, skip: &[(String, String)]) -> Result<()> {
         let name = &self.desired.names.stack;
-        if skip.is_empty() && self.args.yes {
+        if skip.is_empty() && self.terms.consent == Consent::Given {
             return Ok(());
         }
         let skipped: Vec<&str> = skip.iter().map(|(id, _)| id.as_str()).collect();
@@ -260,33 +424,22 @@ impl Upping<'_> {
         };
         // Leaving resources as they are is a decision that --yes does not make.
         if skip.is_empty() {
-            return commands::ask(self.report, &question, "--yes").await;
+            return commands::ask(self.site.report, &question, "--yes").await;
         }
         for (id, reason) in skip {
-            self.report.narrate(&format!("  {id}: {reason}"));
+            self.site.report.narrate(&format!("  {id}: {reason}"));
         }
-        commands::ask(self.report, &question, "the answer on a terminal").await
+        commands::ask(self.site.report, &question, "the answer on a terminal").await
     }
+}
 
-    async fn tell_ready(&self) -> Result<()> {
-        let name = &self.desired.names.stack;
-        let stack = self
-            .stacks
-            .describe(name)
-            .await
-            .map_err(|e| e.into_error(&format!("look at the stack {name}")))?
-            .ok_or_else(|| {
-            Error::new(Exit::Deployment, "stack-gone", format!("the stack {name} was deleted meanwhile"))
-        })?;
-        let option = if self.spec.name == "dev" { String::new() } else { format!(" -s {name}") };
-        self.report.event(DeployEvent::Ready {
-            stack: name.clone(),
-            arn: stack.arn,
-            outputs: stack.outputs,
-            next: vec![format!("provisioner put FILE… --wait{option}"), format!("provisioner status{option}")],
-        });
-        Ok(())
-    }
+fn not_only_code(stack: &str) -> Error {
+    Error::new(
+        Exit::Refused,
+        "not-only-code",
+        format!("the stack {stack} differs in more than the code, so that nothing was deployed"),
+    )
+    .hint(format!("Somebody else has changed it. See how, and deploy all of it: provisioner up -s {stack}"))
 }
 
 /// Whether what would change can only be told after something else has ended.
@@ -295,7 +448,7 @@ fn waits(plan: &Plan) -> bool {
 }
 
 /// Refuses a change set that does more than was agreed to.
-fn announced(shown: &Preview, changes: &[crate::diff::Change]) -> Result<()> {
+fn announced(shown: &Preview, changes: &[Change]) -> Result<()> {
     let more = preview::unannounced(&shown.resources, changes);
     if more.is_empty() {
         return Ok(());

@@ -26,7 +26,10 @@ pub(super) fn stack_file(stack: &str, here: &Path) -> Result<PathBuf> {
             "no-stack",
             format!("there is no stack {stack}: no folder {STACKS}/ stands in {} or above it", here.display()),
         )
-        .hint("Change to the project's folder, or name the path of a stack file: --stack path/to/dev.yaml"));
+        .hint(
+            "Change to the project's folder, or name the path of a stack file: --stack path/to/dev.yaml\n\
+             To begin a project here: provisioner init",
+        ));
     };
     let path = root.join(STACKS).join(format!("{stack}.yaml"));
     if here.join(&path).is_file() {

@@ -4,5 +4,7 @@
 
 mod crash;
 mod faults;
+mod program;
 mod rig;
 mod story;
+mod tls;

@@ -1,0 +1,41 @@
+//! `provisioner bundle`: this program again, with a handler inside.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use crate::cli::Bundle;
+use crate::embedded;
+use crate::error::{Error, Exit, Result, io};
+use crate::handler_build;
+use crate::package::{architecture_name, package_any};
+use crate::report::Report;
+
+/// Checks and packs the handlers and writes the program. It appears whole or not at all.
+pub fn run(args: &Bundle, report: &Report) -> Result<()> {
+    let mut handlers = Vec::new();
+    for path in &args.handlers {
+        let path = handler_build::given(path);
+        let bytes = std::fs::read(&path).map_err(|e| io("read the handler", &path, e))?;
+        let (architecture, package) = package_any(&bytes).map_err(|e| handler_build::unfit(&path, e))?;
+        if handlers.iter().any(|(other, _)| *other == architecture) {
+            let message = format!("two of the handlers are for {}", architecture_name(architecture));
+            return Err(Error::new(Exit::Usage, "handlers", message));
+        }
+        handlers.push((architecture, package));
+    }
+    let failed = |e| io("write", &args.output, e);
+    let folder = args.output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    let index = embedded::write(&embedded::this_program()?, &handlers, &mut file)?;
+    file.flush().map_err(failed)?;
+    executable(file.path()).map_err(failed)?;
+    file.persist(&args.output).map_err(|e| failed(e.error))?;
+    report.data(&index.handlers, || format!("wrote {}\n{}", args.output.display(), index.describe()));
+    Ok(())
+}
+
+/// Everybody may run the program, its owner may change it.
+fn executable(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))
+}

@@ -1,0 +1,97 @@
+//! `provisioner init`: the stack files that a project begins with.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::error::{Error, Exit, Result, io};
+use crate::report::Report;
+use crate::spec;
+
+/// The stack files of the workspace, as this program was built with them.
+const STARTERS: [(&str, &str); 3] = [
+    ("dev.yaml", include_str!("../../../stacks/dev.yaml")),
+    ("local.yaml", include_str!("../../../stacks/local.yaml")),
+    ("prod.yaml", include_str!("../../../stacks/prod.yaml")),
+];
+/// What their first line names.
+const SCHEMA: &str = "stack.schema.json";
+
+/// What became of each file.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+struct Outcome {
+    written: Vec<PathBuf>,
+    kept: Vec<PathBuf>,
+}
+
+/// Writes what is not there yet; a file that is there stays as it is.
+pub fn run(report: &Report) -> Result<()> {
+    let here = std::env::current_dir().map_err(|e| io("find", Path::new("."), e))?;
+    let outcome = write(&here)?;
+    report.data(&outcome, || {
+        let rows = outcome.written.iter().map(|path| format!("wrote {}", path.display()));
+        let kept = outcome.kept.iter().map(|path| format!("kept {}, which is there", path.display()));
+        rows.chain(kept).collect::<Vec<_>>().join("\n")
+    });
+    report.narrate(
+        "Next: provisioner up -s local   on this machine, without an account\n      \
+         provisioner up            on AWS, after a look into stacks/dev.yaml",
+    );
+    Ok(())
+}
+
+fn write(here: &Path) -> Result<Outcome> {
+    if let Some(root) = spec::root(here).filter(|root| !root.as_os_str().is_empty()) {
+        let message = format!("{} stands above, and commands run here mean its stacks", root.join("stacks").display());
+        return Err(Error::new(Exit::Usage, "project-above", message)
+            .hint("Change to that folder. Or, to begin another project here: mkdir stacks && provisioner init"));
+    }
+    let folder = Path::new("stacks");
+    std::fs::create_dir_all(here.join(folder)).map_err(|e| io("create", folder, e))?;
+    let schema = spec::json_schema();
+    let mut outcome = Outcome::default();
+    for (name, text) in STARTERS.into_iter().chain([(SCHEMA, schema.as_str())]) {
+        let path = folder.join(name);
+        let created = std::fs::File::create_new(here.join(&path))
+            .and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()));
+        match created {
+            Ok(()) => outcome.written.push(path),
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => outcome.kept.push(path),
+            Err(e) => return Err(io("write", &path, e)),
+        }
+    }
+    Ok(outcome)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn starters_are_stack_files_and_nothing_of_the_users_is_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("stacks")).unwrap();
+        std::fs::write(folder.path().join("stacks/dev.yaml"), "mine").unwrap();
+        let outcome = write(folder.path()).unwrap();
+        assert_eq!(outcome.kept, [Path::new("stacks/dev.yaml")]);
+        assert_eq!(outcome.written.len(), 3);
+        assert_eq!(std::fs::read_to_string(folder.path().join("stacks/dev.yaml")).unwrap(), "mine");
+        for (name, text) in STARTERS {
+            assert!(spec::parse(text, Path::new(name)).is_ok(), "{name}");
+            assert!(text.contains(&format!("$schema={SCHEMA}")), "{name}");
+        }
+        assert_eq!(write(folder.path()).unwrap().written, Vec::<PathBuf>::new());
+    }
+
+    #[test]
+    fn a_project_above_is_not_shadowed_by_accident() {
+        let folder = tempfile::tempdir().unwrap();
+        let below = folder.path().join("deep/er");
+        std::fs::create_dir_all(&below).unwrap();
+        std::fs::create_dir(folder.path().join("stacks")).unwrap();
+        let error = write(&below).unwrap_err();
+        assert_eq!(error.message, "../../stacks stands above, and commands run here mean its stacks");
+        std::fs::create_dir(below.join("stacks")).unwrap();
+        assert_eq!(write(&below).unwrap().written.len(), 4);
+    }
+}

@@ -1,0 +1,17 @@
+//! `provisioner man`: a manual page for the program and one for each command, from the same texts as `--help`.
+
+use crate::cli::Man;
+use crate::error::{Result, io};
+use crate::report::Report;
+
+/// Writes the pages. They hold no date, so that the same program writes the same bytes.
+pub fn run(args: &Man, report: &Report) -> Result<()> {
+    let failed = |e| io("write the manual pages into", &args.folder, e);
+    std::fs::create_dir_all(&args.folder).map_err(failed)?;
+    clap_mangen::generate_to(crate::command(), &args.folder).map_err(failed)?;
+    report.narrate(&format!(
+        "the manual pages stand in {0}; read one with: man -l {0}/provisioner.1",
+        args.folder.display()
+    ));
+    Ok(())
+}

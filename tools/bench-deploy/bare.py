@@ -1,0 +1,87 @@
+"""The bare API calls that deploy the stack: the yardstick. Nothing is checked, shown or asked, and nothing else is done.
+
+usage: bare.py VERB STACK [TEMPLATE ZIP BUCKET], with the address and the credentials in the environment.
+Prints the seconds that the calls took, without the start of Python and of the clients.
+"""
+
+import hashlib
+import sys
+import time
+from pathlib import Path
+
+import botocore.session
+from botocore.exceptions import ClientError
+
+POLL = 0.005  # seconds; no service is behind it that could be annoyed
+
+
+def main(verb, stack, *rest):
+    session = botocore.session.get_session()
+    cloudformation, s3 = session.create_client("cloudformation"), session.create_client("s3")
+    start = time.perf_counter()
+    if verb == "bucket":
+        s3.create_bucket(Bucket=stack)
+    elif verb == "delete":
+        delete(cloudformation, s3, stack)
+    else:
+        deploy(cloudformation, s3, verb, stack, *rest)
+    print(time.perf_counter() - start)
+
+
+def deploy(cloudformation, s3, verb, stack, template, archive, bucket):
+    body = Path(archive).read_bytes()
+    key = hashlib.sha256(body).hexdigest()
+    if verb != "same":
+        s3.put_object(Bucket=bucket, Key=key, Body=body)
+    change_set = cloudformation.create_change_set(
+        StackName=stack,
+        ChangeSetName=f"change-{time.time_ns()}",
+        ChangeSetType="CREATE" if verb == "create" else "UPDATE",
+        TemplateBody=Path(template).read_text(),
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+        Parameters=[
+            {"ParameterKey": "ArtifactBucket", "ParameterValue": bucket},
+            {"ParameterKey": "ArtifactKey", "ParameterValue": key},
+        ],
+    )["Id"]
+    ready = wait(lambda: cloudformation.describe_change_set(ChangeSetName=change_set), "Status")
+    if ready == "FAILED":
+        cloudformation.delete_change_set(ChangeSetName=change_set)
+        if verb != "same":
+            sys.exit("the change set is empty")
+        return
+    if verb == "same":
+        sys.exit("the change set is not empty")
+    cloudformation.execute_change_set(ChangeSetName=change_set)
+    ended = wait(lambda: cloudformation.describe_stacks(StackName=stack)["Stacks"][0], "StackStatus")
+    if ended not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+        sys.exit(f"the stack ended in {ended}")
+
+
+def wait(look, field):
+    """Looks until the status is a last one, and returns it."""
+    while True:
+        status = look()[field]
+        if not status.endswith(("_PENDING", "_IN_PROGRESS")):
+            return status
+        time.sleep(POLL)
+
+
+def delete(cloudformation, s3, stack):
+    """Deletes a stack and what is in its buckets."""
+    resources = cloudformation.list_stack_resources(StackName=stack)["StackResourceSummaries"]
+    for resource in resources:
+        if resource["ResourceType"] == "AWS::S3::Bucket":
+            bucket = resource["PhysicalResourceId"]
+            for item in s3.list_objects_v2(Bucket=bucket).get("Contents", []):
+                s3.delete_object(Bucket=bucket, Key=item["Key"])
+    cloudformation.delete_stack(StackName=stack)
+    try:
+        wait(lambda: cloudformation.describe_stacks(StackName=stack)["Stacks"][0], "StackStatus")
+    except ClientError as error:
+        if "does not exist" not in str(error):
+            raise
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
