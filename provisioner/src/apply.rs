@@ -272,7 +272,8 @@ impl<'a> Applier<'a> {
                             operation.noun(),
                             name_of(stack)
                         );
-                        return Err(fault.into_error(&doing));
+                        // A stack that is gone without a trace was replaced by somebody else's.
+                        return Err(overtaken(fault, name_of(stack), &doing));
                     }
                 },
             };
