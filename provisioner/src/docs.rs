@@ -124,7 +124,10 @@ fn kind(schema: &Value) -> String {
     }
     let name = match &schema["type"] {
         Value::String(name) => name.clone(),
-        Value::Array(names) => names.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" or "),
+        // A field that may be null is left out where it would be.
+        Value::Array(names) => {
+            names.iter().filter_map(Value::as_str).filter(|name| *name != "null").collect::<Vec<_>>().join(" or ")
+        }
         _ => "any JSON".to_owned(),
     };
     let several = schema["prefixItems"].as_array();
@@ -160,7 +163,7 @@ mod tests {
         for line in [
             "### `packaged`",
             "| `sha256` | string | The SHA-256 of the zip. |",
-            "| `resources`? | integer or null | How many resources it touches, if that is known. |",
+            "| `resources`? | integer | How many resources it touches, if that is known. |",
             "| `checked` | list of string | What was looked for and not found. |",
             "| `code`? | object with `from`, `fromSize`, `to`, `toSize` | The handler's code, if it changes. |",
             "### `building`",

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use crate::fake::{ACCOUNT, Fake, REGION};
 use crate::terminal::Terminal;
-use crate::world::Ran;
+use crate::world::{Ran, smallest_handler};
 
 pub(crate) const STACK: &str = "shop";
 
@@ -28,13 +28,9 @@ impl Site {
         site
     }
 
-    /// Writes a handler: the smallest static executable for `x86_64`, with an ending of its own.
+    /// Writes a handler of its own kind.
     pub(crate) fn build_handler(&self, version: u8) {
-        let mut file = vec![0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 62, 0, 1, 0, 0, 0, 0, 16];
-        file.resize(64, 0);
-        file[52] = 64;
-        file.push(version);
-        std::fs::write(self.handler(), file).unwrap();
+        std::fs::write(self.handler(), smallest_handler(version)).unwrap();
     }
 
     pub(crate) fn handler(&self) -> PathBuf {
@@ -141,18 +137,26 @@ fn new_code_is_an_update() {
 }
 
 #[test]
-fn without_consent_nothing_is_left() {
+fn without_consent_nothing_is_made() {
+    let writes = |site: &Site| {
+        let state = site.fake.state();
+        let is_read = |call: &str| {
+            call.split_once(':').is_some_and(|(_, action)| {
+                ["Describe", "Get", "List", "Head", "GET"].iter().any(|read| action.starts_with(read))
+            })
+        };
+        state.calls.iter().filter(|call| !is_read(call)).cloned().collect::<Vec<_>>()
+    };
     let site = Site::new();
     site.run(&["up", "--handler", "bootstrap"]).ended(5).says("--yes").says("+ add");
-    site.fake.wait_for("cloudformation:DeleteStack", 1);
-    assert_eq!(site.fake.count("s3:PutObject") + site.fake.count("s3:CreateBucket"), 0);
-    assert_eq!(site.fake.count("cloudformation:ExecuteChangeSet"), 0);
+    assert_eq!(writes(&site), Vec::<String>::new());
+    assert_eq!(site.status(), None);
 
     let site = Site::new();
     site.deployed();
     site.build_handler(2);
     site.run(&["up", "--handler", "bootstrap"]).ended(5);
-    assert!(site.fake.state().cloudformation.change_sets.is_empty());
+    assert_eq!(writes(&site), Vec::<String>::new());
     assert_eq!(site.status().as_deref(), Some("CREATE_COMPLETE"));
 }
 
@@ -353,6 +357,101 @@ fn a_bucket_that_fills_up_meanwhile_is_closed_and_emptied_again() {
     site.run(&["down", "--yes"]).ended(0).says("DELETE_FAILED").says("is gone");
     let state = site.fake.state();
     assert!(state.bucket_policies[&Site::bucket()].contains("s3:PutObject"));
+}
+
+#[test]
+fn a_writer_who_goes_on_does_not_make_a_deletion_fail() {
+    let site = Site::new();
+    site.deployed();
+    {
+        let mut state = site.fake.state();
+        state.buckets.get_mut(&Site::bucket()).unwrap().insert("a.txt".into());
+        state.writer = true;
+    }
+    site.run(&["down", "--yes"]).ended(0).says("1 file (10 B)").says("is gone");
+    let state = site.fake.state();
+    assert!(state.bucket_policies[&Site::bucket()].contains("s3:PutObject"), "the writer was not shut out");
+    assert!(state.buckets.is_empty());
+}
+
+#[test]
+fn objects_that_s3_is_too_busy_to_delete_are_asked_for_again() {
+    let site = Site::new();
+    site.deployed();
+    {
+        let mut state = site.fake.state();
+        state.buckets.insert(Site::bucket(), (0..20).map(|n| format!("{n}.txt")).collect());
+        state.busy_deletes = 7;
+    }
+    site.run(&["down", "--yes"]).ended(0).says("20 files (200 B)").says("emptied").says("is gone");
+}
+
+#[test]
+fn objects_that_may_not_be_deleted_are_told() {
+    let site = Site::new();
+    site.deployed();
+    site.fake.state().buckets.insert(Site::bucket(), ["a.txt".to_owned()].into());
+    site.fake.fail("s3:DeleteObjects", (0, 99), (403, "AccessDenied", "Access Denied"));
+    site.run(&["down", "--yes"]).ended(4).says("empty the bucket").says("policies/provisioner.json");
+    assert_eq!(site.fake.count("cloudformation:DeleteStack"), 0);
+}
+
+#[test]
+fn files_and_records_are_counted_and_named_before_they_go() {
+    let site = Site::new();
+    site.deployed();
+    site.fake.state().buckets.insert(Site::bucket(), ["a.txt".to_owned(), "b.txt".to_owned()].into());
+    let ran = site.run(&["down"]);
+    ran.ended(5).says("with 2 files (20 B)").says("with 3 records");
+    ran.says("Delete the stack shop, with 2 files (20 B) and 3 records?");
+    let planned = site.run(&["down", "--json"]);
+    let line = planned.ended(5).out.lines().find(|line| line.contains("deletion-planned")).unwrap();
+    let event: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!(
+        (&event["version"], &event["files"]["files"], &event["records"]["items"]),
+        (&1.into(), &2.into(), &3.into())
+    );
+}
+
+#[test]
+fn the_artifact_bucket_goes_with_the_last_stack_that_uses_it() {
+    let site = Site::new();
+    site.deployed();
+    let artifacts = site.fake.state().buckets.keys().find(|name| name.contains("artifacts")).unwrap().clone();
+    let other = site.fake.state().cloudformation.live(STACK).unwrap().parameters.clone();
+    site.fake.state().cloudformation.put("other", "CREATE_COMPLETE", serde_json::Value::Null).parameters = other;
+    site.run(&["down", "--yes"]).ended(0).says("is gone");
+    let holds = site.fake.state().buckets.get(&artifacts).map(std::collections::BTreeSet::len);
+    assert_eq!(holds, Some(1), "the other stack still deploys from this zip");
+
+    site.fake.state().cloudformation.stacks.retain(|stack| stack.name != "other");
+    site.up().ended(0);
+    site.run(&["down", "--yes"]).ended(0).says("deleted the artifact bucket");
+    assert!(site.fake.state().buckets.is_empty());
+}
+
+#[test]
+fn the_cause_of_a_failure_comes_with_what_to_do() {
+    for (resource, reason, advice) in [
+        (
+            "HandlerLogs",
+            "Resource of type 'AWS::Logs::LogGroup' with identifier 'x' already exists.",
+            "delete-log-group",
+        ),
+        (
+            "Handler",
+            "User: u is not authorized to perform: iam:PassRole on resource: r",
+            "iam:PassRole that deploying needs",
+        ),
+        ("Bucket", "The requested bucket name is not available.", "another `name:`"),
+    ] {
+        let site = Site::new();
+        site.fake.state().cloudformation.failing.insert(resource.into(), reason.into());
+        let failed = site.up();
+        failed.ended(6).says(advice).says(reason);
+        let (advised, raw) = (failed.err.find(advice).unwrap(), failed.err.find("CloudFormation: ").unwrap());
+        assert!(advised < raw, "what to do stands above the raw reason: {failed:#?}");
+    }
 }
 
 #[test]

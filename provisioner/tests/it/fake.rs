@@ -6,6 +6,7 @@
 
 pub(crate) mod cloudformation;
 pub(crate) mod lambda;
+mod live;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -27,6 +28,14 @@ pub(crate) struct State {
     /// Buckets that got a policy, with its text.
     pub(crate) bucket_policies: BTreeMap<String, String>,
     pub(crate) tables: BTreeSet<String>,
+    /// What somebody changed behind the tool's back, by logical id: properties; null for a resource that was deleted.
+    pub(crate) changed: BTreeMap<String, serde_json::Value>,
+    /// The hash of the code that somebody else made the function serve.
+    pub(crate) code: Option<String>,
+    /// Objects that S3 is too busy to delete: API of S3, `DeleteObjects` answers 200 and names them one by one.
+    pub(crate) busy_deletes: usize,
+    /// Somebody writes an object into the bucket after each deletion, until its policy denies it.
+    pub(crate) writer: bool,
     /// What was asked so far, as `service:Action`.
     pub(crate) calls: Vec<String>,
     faults: Vec<Fault>,
@@ -196,6 +205,9 @@ impl State {
                 }
             }
         }
+        if let Some(answer) = self.live(service, &action, request) {
+            return answer;
+        }
         match service {
             "sts" => xml(&format!(
                 "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::{ACCOUNT}:user/tester</Arn>\
@@ -208,7 +220,10 @@ impl State {
             "s3" => self.s3(request, &action),
             "dynamodb" => self.dynamodb(request, &action),
             "logs" => json(200, r#"{"logGroups":[]}"#),
-            "lambda" => self.lambda.answer(&action, &request.path, &request.body, &self.cloudformation),
+            "lambda" => {
+                let now = (self.properties("AWS::Lambda::Function"), self.code.take());
+                self.lambda.answer(&action, (&request.path, &request.body), &self.cloudformation, now)
+            }
             "sqs" => error(service, 400, "AWS.SimpleQueueService.NonExistentQueue", "The queue does not exist"),
             "iam" => error(service, 404, "NoSuchEntity", "The role cannot be found."),
             other => panic!("nobody should call {other}"),
@@ -241,19 +256,33 @@ impl State {
                 xml("")
             }
             "DeleteObjects" => {
-                keys.clear();
-                xml("<DeleteResult/>")
+                let body = String::from_utf8_lossy(&request.body).into_owned();
+                let asked: Vec<&str> =
+                    body.split("<Key>").skip(1).filter_map(|rest| rest.split("</Key>").next()).collect();
+                let mut errors = String::new();
+                for key in asked {
+                    if self.busy_deletes > 0 {
+                        self.busy_deletes -= 1;
+                        errors += &format!(
+                            "<Error><Key>{key}</Key><Code>SlowDown</Code><Message>Please reduce your request rate.</Message>\
+                             </Error>"
+                        );
+                    } else {
+                        keys.remove(key);
+                    }
+                }
+                if self.writer && !self.bucket_policies.contains_key(&bucket) {
+                    keys.insert(format!("late-{}", self.calls.len()));
+                }
+                xml(&format!("<DeleteResult>{errors}</DeleteResult>"))
             }
             "ListObjectVersions" => {
                 let listed = keys.iter().fold(String::new(), |all, key| {
-                    all + &format!("<Version><Key>{key}</Key><VersionId>null</VersionId></Version>")
+                    all + &format!(
+                        "<Version><Key>{key}</Key><VersionId>null</VersionId><IsLatest>true</IsLatest><Size>10</Size></Version>"
+                    )
                 });
                 xml(&format!("<ListVersionsResult><IsTruncated>false</IsTruncated>{listed}</ListVersionsResult>"))
-            }
-            "ListObjectsV2" => {
-                let listed =
-                    keys.iter().fold(String::new(), |all, key| all + &format!("<Contents><Key>{key}</Key></Contents>"));
-                xml(&format!("<ListBucketResult><IsTruncated>false</IsTruncated>{listed}</ListBucketResult>"))
             }
             "ListMultipartUploads" => {
                 xml("<ListMultipartUploadsResult><IsTruncated>false</IsTruncated></ListMultipartUploadsResult>")

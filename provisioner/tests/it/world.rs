@@ -59,7 +59,9 @@ impl World {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.path())
             .env("PROVISIONER_LOCAL_DIR", self.path().join("data"))
-            .env("PROVISIONER_MINISTACK", ministack());
+            .env("PROVISIONER_MINISTACK", ministack())
+            // Most tests deploy a handler that cannot run; `verify` has those of the canary.
+            .env("PROVISIONER_NO_VERIFY", "true");
         command
     }
 
@@ -107,4 +109,13 @@ pub(crate) fn ministack() -> PathBuf {
 /// A port that nobody listens on.
 pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A handler: the smallest static executable for `x86_64`, with an ending of its own. It does not run.
+pub(crate) fn smallest_handler(version: u8) -> Vec<u8> {
+    let mut file = vec![0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 62, 0, 1, 0, 0, 0, 0, 16];
+    file.resize(64, 0);
+    file[52] = 64;
+    file.push(version);
+    file
 }
