@@ -62,6 +62,8 @@ pub fn events() -> String {
     events_of::<event::deploy::DeployEvent>(&mut page, "up, down, redrive");
     events_of::<event::files::FilesEvent>(&mut page, "put");
     events_of::<event::local::LocalEvent>(&mut page, "local, and up when it starts the emulator");
+    events_of::<event::verify::VerifyEvent>(&mut page, "verify, and up when it verifies");
+    events_of::<event::watch::WatchEvent>(&mut page, "up --watch");
     page.push_str(
         "\n## Every command\n\n\
          ### `error`\n\nThe command failed. Always the last line, unless the document before it tells the failure.\n\n\

@@ -60,12 +60,12 @@ pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
     }
     let done = site.deploy(&built.package, world?, terms).await?;
     let verified = match done {
-        Done::Changed if !args.no_verify => verify::after_up(&aws, spec, report).await,
+        Done::Changed if !args.no_verify => Box::pin(verify::after_up(&aws, spec, report)).await,
         _ => Ok(()),
     };
     site.tell_ready().await?;
     verified?;
-    if args.watch { watch::go_on(&site, args.handler.as_deref(), built).await } else { Ok(()) }
+    if args.watch { Box::pin(watch::go_on(&site, args.handler.as_deref(), built)).await } else { Ok(()) }
 }
 
 /// Who agrees to what a run of `up` does.
@@ -351,11 +351,11 @@ impl Upping<'_> {
             Some(from) => applier.push(name, self.code, &from).await?,
             None => false,
         };
-        let applied = applier.apply(self.desired, plan, self.code).await;
-        if pushed && applied.as_ref().is_err_and(|error| error.exit == Exit::Deployment && error.code != OVERTAKEN) {
+        let updated = applier.apply(self.desired, plan, self.code).await;
+        if pushed && updated.as_ref().is_err_and(|error| error.exit == Exit::Deployment) {
             applier.tell_code_after_failure(name, self.code).await?;
         }
-        applied
+        updated
     }
 
     /// The function, if nothing but its code changes, and it does not have that code yet.

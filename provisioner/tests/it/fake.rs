@@ -5,6 +5,7 @@
 //! asks them, from as little state as that takes.
 
 pub(crate) mod cloudformation;
+pub(crate) mod lambda;
 mod live;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ pub(crate) const REGION: &str = "eu-central-1";
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) cloudformation: CloudFormation,
+    pub(crate) lambda: lambda::Lambda,
     /// Buckets and the keys in them.
     pub(crate) buckets: BTreeMap<String, BTreeSet<String>>,
     /// Buckets that got a policy, with its text.
@@ -28,8 +30,6 @@ pub(crate) struct State {
     pub(crate) tables: BTreeSet<String>,
     /// What somebody changed behind the tool's back, by logical id: properties; null for a resource that was deleted.
     pub(crate) changed: BTreeMap<String, serde_json::Value>,
-    /// The hash of the code that somebody else made the function serve.
-    pub(crate) code: Option<String>,
     /// Objects that S3 is too busy to delete: API of S3, `DeleteObjects` answers 200 and names them one by one.
     pub(crate) busy_deletes: usize,
     /// Somebody writes an object into the bucket after each deletion, until its policy denies it.
@@ -218,7 +218,7 @@ impl State {
             "s3" => self.s3(request, &action),
             "dynamodb" => self.dynamodb(request, &action),
             "logs" => json(200, r#"{"logGroups":[]}"#),
-            "lambda" => error(service, 404, "ResourceNotFoundException", "Function not found"),
+            "lambda" => self.lambda.answer(&action, &request.path, &request.body, &self.cloudformation),
             "sqs" => error(service, 400, "AWS.SimpleQueueService.NonExistentQueue", "The queue does not exist"),
             "iam" => error(service, 404, "NoSuchEntity", "The role cannot be found."),
             other => panic!("nobody should call {other}"),
@@ -336,8 +336,16 @@ fn action(service: &str, request: &Request) -> String {
             request.headers.get("x-amz-target").and_then(|t| t.rsplit('.').next()).unwrap_or_default().to_owned()
         }
         "s3" => s3_action(request).to_owned(),
-        "lambda" => request.method.clone(),
+        "lambda" => lambda_action(request).to_owned(),
         _ => form(&request.body).get("Action").cloned().unwrap_or_default(),
+    }
+}
+
+fn lambda_action(request: &Request) -> &'static str {
+    match (request.method.as_str(), request.path.rsplit('/').next().unwrap_or_default()) {
+        ("GET", "configuration") => "GetFunctionConfiguration",
+        ("PUT", "code") => "UpdateFunctionCode",
+        _ => "Unknown",
     }
 }
 

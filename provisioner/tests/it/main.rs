@@ -12,6 +12,7 @@ mod fake;
 mod inspect;
 mod local;
 mod package;
+mod push;
 mod put;
 mod records;
 mod service;
@@ -20,6 +21,8 @@ mod specs;
 mod states;
 mod template;
 mod terminal;
+mod verify;
+mod watch;
 mod world;
 
 /// The workspace's folder.
