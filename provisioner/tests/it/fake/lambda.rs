@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::cloudformation::CloudFormation;
+use super::cloudformation::{CloudFormation, Stack};
 use super::{ACCOUNT, Answer, error, json as answer};
 
 /// All functions.
@@ -80,9 +80,15 @@ impl Lambda {
 
     /// What CloudFormation did to the function since the last look.
     fn follow(&mut self, stacks: &CloudFormation) {
-        for stack in &stacks.stacks {
-            let name = format!("{}-handler", stack.name);
-            let made = stack.resources.get("Handler").is_some_and(|r| r.status.ends_with("_COMPLETE"));
+        let has_one = |stack: &&Stack| {
+            let status = stack.resources.get("Handler").map(|handler| handler.status.as_str());
+            stack.status != "DELETE_COMPLETE" && !matches!(status, None | Some("DELETE_COMPLETE"))
+        };
+        let name_of = |stack: &Stack| format!("{}-handler", stack.name);
+        self.functions.retain(|name, _| stacks.stacks.iter().filter(has_one).any(|stack| name_of(stack) == *name));
+        for stack in stacks.stacks.iter().filter(has_one) {
+            let name = name_of(stack);
+            let made = stack.resources["Handler"].status.ends_with("_COMPLETE");
             let (Some(key), true) = (stack.parameters.get("ArtifactKey"), made) else { continue };
             let function = self.functions.entry(name).or_default();
             if function.events == stack.events.len() || !stack.status.ends_with("_COMPLETE") {
