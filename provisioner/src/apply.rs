@@ -343,6 +343,8 @@ impl<'a> Applier<'a> {
         if tokio::time::timeout(SECOND_INTERRUPTION, attention.next()).await.is_err() {
             return Ok(Some(leave(goes_on).hint(back)));
         }
+        // The terminal has echoed the keys.
+        self.report.narrate("");
         let question = format!("Cancel the {} of the stack {name}? That {what}.", operation.noun());
         if self.report.ask(&question, "the answer").await.is_err() {
             return Ok(Some(leave(goes_on).hint(back)));

@@ -355,9 +355,8 @@ fn failed(resources: &[Resource]) -> Vec<(String, String)> {
 
 /// Whether a stack whose import was rolled back holds the resource: what was not taken in after all, it does not.
 fn is_held(resource: &Resource) -> bool {
-    !resource.physical_id.is_empty()
-        && !(resource.status.starts_with("IMPORT_") && resource.status != "IMPORT_COMPLETE")
-        && resource.status != "DELETE_COMPLETE"
+    let undone = resource.status.starts_with("IMPORT_") && resource.status != "IMPORT_COMPLETE";
+    !(undone || resource.physical_id.is_empty() || resource.status == "DELETE_COMPLETE")
 }
 
 fn undeleted(resources: &[Resource]) -> Vec<String> {

@@ -246,6 +246,12 @@ impl Upping<'_> {
                     };
                     observed.stack = self.look_at(&set).await?;
                     observed.change_set = Some(set);
+                    if moved(agreed.as_ref(), observed.stack.as_ref()) {
+                        self.withdraw(&applier, &observed).await?;
+                        self.tell_overtaken();
+                        (observed, drift) = self.site.look(self.terms.revert).await?;
+                        agreed = None;
+                    }
                     continue;
                 }
                 Plan::NoChange => {
@@ -358,11 +364,15 @@ impl Upping<'_> {
         match result {
             Ok(done) => Ok(Some(done)),
             Err(error) if error.code == OVERTAKEN => {
-                self.site.report.event(DeployEvent::Overtaken { stack: self.desired.names.stack.clone() });
+                self.tell_overtaken();
                 Ok(None)
             }
             Err(error) => Err(error),
         }
+    }
+
+    fn tell_overtaken(&self) {
+        self.site.report.event(DeployEvent::Overtaken { stack: self.desired.names.stack.clone() });
     }
 
     /// Where nothing but the code of a working stack changes, the function takes that before the stack does. Returns
@@ -450,6 +460,14 @@ fn not_only_code(stack: &str) -> Error {
 /// Whether what would change can only be told after something else has ended.
 fn waits(plan: &Plan) -> bool {
     matches!(plan, Plan::Attach { .. } | Plan::ContinueRollback { .. } | Plan::Blocked { .. })
+}
+
+/// Whether somebody has changed the stack since the update of it was shown, so that the change set is not what was agreed
+/// to.
+fn moved(agreed: Option<&Preview>, now: Option<&Stack>) -> bool {
+    agreed.is_some_and(|shown| {
+        shown.step == Step::Update && shown.basis.stack_changed != now.and_then(|stack| stack.changed.clone())
+    })
 }
 
 /// Refuses a change set that does more than was agreed to.

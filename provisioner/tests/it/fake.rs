@@ -30,8 +30,6 @@ pub(crate) struct State {
     pub(crate) tables: BTreeSet<String>,
     /// What somebody changed behind the tool's back, by logical id: properties; null for a resource that was deleted.
     pub(crate) changed: BTreeMap<String, serde_json::Value>,
-    /// The hash of the code that somebody else made the function serve.
-    pub(crate) code: Option<String>,
     /// Objects that S3 is too busy to delete: API of S3, `DeleteObjects` answers 200 and names them one by one.
     pub(crate) busy_deletes: usize,
     /// Somebody writes an object into the bucket after each deletion, until its policy denies it.
@@ -220,10 +218,7 @@ impl State {
             "s3" => self.s3(request, &action),
             "dynamodb" => self.dynamodb(request, &action),
             "logs" => json(200, r#"{"logGroups":[]}"#),
-            "lambda" => {
-                let now = (self.properties("AWS::Lambda::Function"), self.code.take());
-                self.lambda.answer(&action, (&request.path, &request.body), &self.cloudformation, now)
-            }
+            "lambda" => self.lambda.answer(&action, &request.path, &request.body, &self.cloudformation),
             "sqs" => error(service, 400, "AWS.SimpleQueueService.NonExistentQueue", "The queue does not exist"),
             "iam" => error(service, 404, "NoSuchEntity", "The role cannot be found."),
             other => panic!("nobody should call {other}"),

@@ -14,6 +14,11 @@ impl State {
     pub(super) fn live(&mut self, service: &str, action: &str, request: &Request) -> Option<Answer> {
         let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
         match service {
+            "lambda" if request.path.ends_with("/functions/physical-Handler/configuration") => {
+                let mut properties = self.properties("AWS::Lambda::Function")?;
+                properties.as_object_mut().unwrap().remove("Code");
+                Some(answer_json(200, &properties.to_string()))
+            }
             "iam" => self.role(action, &form(&request.body)),
             "sqs" if action == "GetQueueAttributes" => {
                 let mut attributes = json!({});
@@ -53,7 +58,7 @@ impl State {
     }
 
     /// The properties of the only resource of a type as they are; `None` where there is none, or it was deleted.
-    pub(super) fn properties(&self, kind: &str) -> Option<Value> {
+    fn properties(&self, kind: &str) -> Option<Value> {
         let stack = self.deployed()?;
         let (id, resource) = stack.template["Resources"].as_object()?.iter().find(|(_, r)| r["Type"] == kind)?;
         let context = Context {
