@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails, also in its helpers")]
 
 mod deploy;
+mod dist;
 mod fake;
 mod inspect;
 mod local;
