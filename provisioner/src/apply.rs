@@ -2,27 +2,30 @@
 
 pub mod down;
 pub mod follow;
+mod push;
 
 use std::time::Duration;
 
 use crate::aws::Aws;
 use crate::aws::artifacts::Artifacts;
-use crate::aws::fault::Kind;
+use crate::aws::fault::{Fault, Kind};
 use crate::aws::stacks::{ChangeSet, Proposal, Purpose, Stacks};
 use crate::error::{Error, Exit, Result};
-use crate::event::deploy::DeployEvent;
+use crate::event::deploy::{DeployEvent, ResourceEvent};
+use crate::interrupt::{self, Attention};
 use crate::package::Package;
 use crate::plan::{Desired, Plan};
 use crate::report::Report;
 use crate::status::{ChangeSetState, Operation, Phase, StackStatus};
-use follow::{Follower, Pace};
+use follow::{Bearing, Follower, Pace};
 
 /// How long a first interruption waits for a second one, on a terminal.
 const SECOND_INTERRUPTION: Duration = Duration::from_secs(3);
-/// Failed polls in a row after which watching is given up. With the SDK's own retries this is many minutes.
-const PATIENCE: u32 = 10;
 /// Polls without any event of the operation after which the stack's own status is believed.
 const SILENT_POLLS: u32 = 20;
+
+/// The code of an error that says: somebody else changed the stack between two calls. Look again and decide anew.
+pub const OVERTAKEN: &str = "overtaken";
 
 /// The name of one run of the program: the seed of everything that must be unique.
 #[derive(Debug, Clone)]
@@ -83,10 +86,11 @@ impl<'a> Applier<'a> {
 
     async fn propose_and_wait(&self, proposal: &Proposal) -> Result<ChangeSet> {
         let doing = format!("prepare the change of the stack {}", proposal.stack);
-        let proposed = self.stacks.propose(proposal).await.map_err(|e| e.into_error(&doing))?;
+        let failed = |fault: Fault| overtaken(fault, &proposal.stack, &doing);
+        let proposed = self.stacks.propose(proposal).await.map_err(failed)?;
         let mut pace = Pace::new(self.run.seed());
         loop {
-            let set = self.stacks.change_set(&proposed.id).await.map_err(|e| e.into_error(&doing))?;
+            let set = self.stacks.change_set(&proposed.id).await.map_err(failed)?;
             if set.state != ChangeSetState::Pending {
                 return Ok(set);
             }
@@ -94,17 +98,19 @@ impl<'a> Applier<'a> {
         }
     }
 
-    /// Takes back a change set that is not going to be executed, and the empty stack that was made for it.
+    /// Takes back a change set that is not going to be executed, and the empty stack that was made for it, unless
+    /// somebody else has a change set on it too.
     pub async fn withdraw(&self, set: &ChangeSet) -> Result<()> {
         let doing = "take back the change set";
         let stack = self.stacks.describe(&set.stack).await.map_err(|e| e.into_error(doing))?;
-        match stack {
-            Some(stack) if stack.status.phase() == Phase::Review => {
-                self.stacks.delete(&stack.arn, &self.run.token("withdraw"), &[]).await
+        if let Some(stack) = stack.filter(|stack| stack.status.phase() == Phase::Review) {
+            let sets = self.stacks.change_sets(&stack.arn).await.map_err(|e| e.into_error(doing))?;
+            if sets.iter().all(|id| *id == set.id) {
+                let token = self.run.token("withdraw");
+                return self.stacks.delete(&stack.arn, &token, &[]).await.map_err(|e| e.into_error(doing));
             }
-            _ => self.stacks.discard(&set.id).await,
         }
-        .map_err(|e| e.into_error(doing))
+        self.stacks.discard(&set.id).await.map_err(|e| e.into_error(doing))
     }
 
     /// Does what the plan says. Returns when the operation has ended well.
@@ -204,10 +210,8 @@ impl<'a> Applier<'a> {
         resources: Option<usize>,
     ) -> Result<()> {
         let token = self.run.token(operation.noun());
-        self.stacks
-            .execute(change_set, &token)
-            .await
-            .map_err(|e| e.into_error(&format!("begin the {} of the stack", operation.noun())))?;
+        let doing = format!("begin the {} of the stack", operation.noun());
+        self.stacks.execute(change_set, &token).await.map_err(|e| overtaken(e, name_of(stack), &doing))?;
         self.report.event(DeployEvent::Started { stack: name_of(stack).to_owned(), operation, resources });
         let (status, cause) = self.follow(stack, operation, Some(&token)).await?;
         if status.fulfils(operation) { Ok(()) } else { Err(failed(stack, operation, status, cause)) }
@@ -226,96 +230,150 @@ impl<'a> Applier<'a> {
     async fn follow(
         &self,
         stack: &str,
-        operation: Operation,
+        mut operation: Operation,
         token: Option<&str>,
     ) -> Result<(StackStatus, Option<String>)> {
         let mut follower = Follower::new(token);
         let mut pace = Pace::new(self.run.seed());
-        let (mut failures, mut silent) = (0, 0);
+        let mut attention = interrupt::attend();
+        let (mut silent, mut ask, mut cancelled) = (0, token.is_none(), false);
         loop {
-            let poll = async {
+            let look = async {
                 tokio::time::sleep(pace.next_delay()).await;
-                self.stacks.events(stack, |event| follower.knows(event)).await
+                self.look(stack, &follower, ask || silent >= SILENT_POLLS).await
             };
-            let events = tokio::select! {
-                events = poll => events,
-                _ = tokio::signal::ctrl_c() => return Err(self.interrupted(stack, operation).await?),
-            };
-            let events = match events {
-                Ok(events) => events,
-                Err(fault) if failures < PATIENCE && matches!(fault.kind, Kind::Throttled | Kind::Unreachable) => {
-                    if failures == 0 {
-                        self.report.event(DeployEvent::Disturbed { reason: fault.to_string() });
+            let seen = tokio::select! {
+                seen = look => seen,
+                () = attention.next() => {
+                    if let Some(left) = self.interrupted(stack, operation, &mut attention).await? {
+                        return Err(left);
                     }
-                    failures += 1;
+                    // The cancellation goes on under a token of its own; only the stack itself tells how it ends.
+                    (ask, cancelled) = (true, true);
+                    follower.follow_any();
+                    if operation == Operation::Create {
+                        operation = Operation::Delete;
+                    }
                     continue;
                 }
-                Err(fault) => {
-                    return Err(fault.into_error(&format!(
-                        "watch the {} of the stack {}; in AWS it goes on",
-                        operation.noun(),
-                        name_of(stack)
-                    )));
-                }
             };
-            failures = 0;
-            silent = if events.is_empty() { silent + 1 } else { 0 };
+            let (events, status) = match seen {
+                Ok(seen) => seen,
+                Err(fault) => match pace.failed(fault.kind) {
+                    Bearing::First => {
+                        self.report.event(DeployEvent::Disturbed { reason: fault.to_string() });
+                        continue;
+                    }
+                    Bearing::Known => continue,
+                    Bearing::GiveUp => {
+                        let doing = format!(
+                            "watch the {} of the stack {}; in AWS it goes on",
+                            operation.noun(),
+                            name_of(stack)
+                        );
+                        return Err(fault.into_error(&doing));
+                    }
+                },
+            };
+            if pace.succeeded() {
+                self.report.event(DeployEvent::Undisturbed);
+            }
+            silent = if events.is_empty() && status.is_none() { silent + 1 } else { 0 };
             for event in follower.take(events) {
                 self.report.event(event);
             }
-            let mut ended = follower.ended();
-            // Without a token only the stack itself can tell; with one, it is asked when no event comes.
-            if token.is_none() || silent >= SILENT_POLLS {
-                silent = 0;
-                let known = self.stacks.describe(stack).await.map_err(|e| e.into_error("look at the stack"))?;
-                let status = known.map_or(StackStatus::DeleteComplete, |s| s.status);
-                ended = (status.phase() != Phase::Running).then_some(status);
-            }
-            if let Some(status) = ended {
+            // Only the stack itself can tell where operations have no token of this run.
+            let ended = if ask { None } else { follower.ended() };
+            if let Some(status) = ended.or(status.filter(|status| status.phase() != Phase::Running)) {
                 self.report.event(DeployEvent::Finished {
                     stack: name_of(stack).to_owned(),
                     operation,
                     status: status.as_str().to_owned(),
                     success: status.fulfils(operation),
                 });
+                if cancelled {
+                    return Err(cancelled_in(stack, status));
+                }
                 return Ok((status, follower.cause().map(ToOwned::to_owned)));
             }
         }
     }
 
-    /// After one interruption: detaches, or cancels when a second one follows. Returns the error to end with.
-    async fn interrupted(&self, stack: &str, operation: Operation) -> Result<Error> {
+    /// Looks once: at the stack itself if asked to, and then at the events, so that none from before its end is missed.
+    async fn look(
+        &self,
+        stack: &str,
+        follower: &Follower,
+        ask: bool,
+    ) -> Result<(Vec<ResourceEvent>, Option<StackStatus>), Fault> {
+        let status = if ask {
+            let known = self.stacks.watch(stack).await?;
+            Some(known.map_or(StackStatus::DeleteComplete, |stack| stack.status))
+        } else {
+            None
+        };
+        Ok((self.stacks.events(stack, |event| follower.knows(event)).await?, status))
+    }
+
+    /// After one interruption: leaves, or cancels when a second one follows and the answer is yes. Returns the error to
+    /// leave with; `None` when the cancellation has begun.
+    async fn interrupted(&self, stack: &str, operation: Operation, attention: &mut Attention) -> Result<Option<Error>> {
+        let name = name_of(stack);
         let second = match operation {
             Operation::Create => Some("deletes what was made so far"),
-            Operation::Update => Some("cancels the update, which rolls it back"),
+            Operation::Update => Some("puts everything back as it was"),
             Operation::Import | Operation::Delete | Operation::ContinueRollback => None,
-        };
-        self.report.event(DeployEvent::Interrupted { operation, second });
-        let again = self.report.style.live
-            && second.is_some()
-            && tokio::time::timeout(SECOND_INTERRUPTION, tokio::signal::ctrl_c()).await.is_ok();
-        let name = name_of(stack);
-        if !again {
-            return Ok(Error::new(
-                Exit::Interrupted,
-                "interrupted",
-                format!("interrupted; the {} of the stack {name} goes on in AWS", operation.noun()),
-            )
-            .hint(format!("Come back with: provisioner {} -s {name}", command_for(operation))));
+        }
+        .filter(|_| self.report.can_ask());
+        let back = format!("provisioner {} -s {name}", command_for(operation));
+        self.report.event(DeployEvent::Interrupted { operation, back: back.clone(), second });
+        let leave = |message: String| Error::new(Exit::Interrupted, "interrupted", message);
+        let goes_on = format!("interrupted; the {} of the stack {name} goes on in AWS", operation.noun());
+        let back = format!("Come back with: {back}");
+        let Some(what) = second else { return Ok(Some(leave(goes_on).hint(back))) };
+        if tokio::time::timeout(SECOND_INTERRUPTION, attention.next()).await.is_err() {
+            return Ok(Some(leave(goes_on).hint(back)));
+        }
+        let question = format!("Cancel the {} of the stack {name}? That {what}.", operation.noun());
+        if self.report.ask(&question, "the answer").await.is_err() {
+            return Ok(Some(leave(goes_on).hint(back)));
         }
         self.report.event(DeployEvent::Cancelling { operation });
-        match operation {
+        let cancelled = match operation {
             Operation::Create => self.stacks.delete(stack, &self.run.token("cancel"), &[]).await,
-            _ => self.stacks.cancel_update(stack).await,
+            _ => self.stacks.cancel_update(stack, &self.run.token("cancel")).await,
+        };
+        match cancelled {
+            Ok(()) => Ok(None),
+            // Only UPDATE_IN_PROGRESS can be cancelled, not what comes after it.
+            Err(fault) if fault.kind == Kind::Busy => {
+                let message =
+                    format!("the {} of the stack {name} is too far to be cancelled; it goes on", operation.noun());
+                Ok(Some(leave(message).hint(back)))
+            }
+            Err(fault) => Err(fault.into_error(&format!("cancel the {}", operation.noun()))),
         }
-        .map_err(|e| e.into_error(&format!("cancel the {}", operation.noun())))?;
-        Ok(Error::new(
-            Exit::Interrupted,
-            "cancelled",
-            format!("the {} of the stack {name} is cancelled", operation.noun()),
-        )
-        .hint(format!("It takes a while in AWS. Watch it with: provisioner status -s {name}")))
     }
+}
+
+/// The failure of a call that somebody else's operation on the stack made impossible; else that of the call itself.
+fn overtaken(fault: Fault, stack: &str, doing: &str) -> Error {
+    match fault.kind {
+        Kind::Busy | Kind::AlreadyExists | Kind::NotFound => {
+            let message = format!("failed to {doing}: somebody else changes the stack {stack} at the same time");
+            Error::new(Exit::Deployment, OVERTAKEN, message)
+                .hint("Run the same command again: it shows the other operation first.")
+                .source(fault)
+        }
+        _ => fault.into_error(doing),
+    }
+}
+
+fn cancelled_in(stack: &str, status: StackStatus) -> Error {
+    let name = name_of(stack);
+    let message = format!("cancelled; the stack {name} is in {}", status.as_str());
+    Error::new(Exit::Interrupted, "cancelled", message)
+        .hint(format!("Whatever state that is, this goes on from it: provisioner up -s {name}"))
 }
 
 fn command_for(operation: Operation) -> &'static str {

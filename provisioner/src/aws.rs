@@ -7,6 +7,7 @@ pub mod fault;
 pub mod function;
 pub mod log_groups;
 pub mod logs;
+pub mod object;
 pub mod queue;
 pub mod records;
 pub mod roles;

@@ -62,6 +62,8 @@ pub enum Command {
     Up(Up),
     /// Show the stack, its resources, code, last records and failed events
     Status,
+    /// Send a small file through the pipeline, and time each part of its way
+    Verify(Verify),
     /// Delete the stack
     Down(Down),
     /// Upload files into the stack's bucket
@@ -102,6 +104,21 @@ pub struct Up {
     /// embedded one
     #[arg(long, value_name = "PATH", env = "PROVISIONER_HANDLER")]
     pub handler: Option<PathBuf>,
+    /// Do not send a small file through the pipeline at the end
+    #[arg(long)]
+    pub no_verify: bool,
+    /// Go on: whenever the handler's sources are saved, build it, push its code and update the stack, until interrupted;
+    /// show the log meanwhile. With --handler, whenever that file changes
+    #[arg(long)]
+    pub watch: bool,
+}
+
+/// `provisioner verify`
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// How long to wait for the record
+    #[arg(long, value_name = "TIME", default_value = "2m")]
+    pub timeout: crate::units::Seconds,
 }
 
 /// `provisioner down`

@@ -15,6 +15,8 @@ pub mod schema;
 pub mod status;
 pub mod synth;
 pub mod up;
+pub mod verify;
+pub mod watch;
 
 use crate::aws::{Aws, Target};
 use crate::cli::Global;
@@ -72,17 +74,7 @@ pub async fn connect(global: &Global, spec: &StackSpec) -> Result<Aws> {
 
 /// Returns when this process is asked to end: Ctrl-C, or a polite kill.
 pub async fn interrupted() {
-    let terminated = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signals) => signals.recv().await,
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        // Where the signal cannot be listened for, it ends the process by itself.
-        pressed = tokio::signal::ctrl_c() => if pressed.is_err() { std::future::pending().await },
-        _ = terminated => {}
-    }
+    crate::interrupt::attend().next().await;
 }
 
 /// This moment, by this machine's clock. Milliseconds since the Unix epoch.
@@ -106,21 +98,7 @@ pub fn run_id() -> String {
 
 /// Asks a yes-or-no question. An interruption is a no, so that the caller can put things back.
 pub async fn ask(report: &Report, question: &str, flag: &str) -> Result<()> {
-    report.ask(question, flag)?;
-    let (answer, answered) = tokio::sync::oneshot::channel();
-    // The thread may wait for a line that never comes; it ends with the process.
-    std::thread::spawn(move || {
-        let mut line = String::new();
-        let read = std::io::stdin().read_line(&mut line);
-        drop(answer.send(read.map(|_| line)));
-    });
-    tokio::select! {
-        line = answered => match line {
-            Ok(Ok(line)) => crate::report::judge(&line),
-            _ => crate::report::judge(""),
-        },
-        _ = tokio::signal::ctrl_c() => crate::report::judge(""),
-    }
+    report.ask(question, flag).await
 }
 
 /// The stack's template, unless AWS would refuse it; what only looks doubtful is told.

@@ -24,6 +24,8 @@ pub enum Exit {
     Leftovers = 7,
     /// A file was recorded as FAILED, or its record did not arrive in time.
     Files = 8,
+    /// The stack is up, but a canary did not come through it.
+    Unverified = 9,
     /// Interrupted; what runs in AWS goes on.
     Interrupted = 130,
 }

@@ -3,8 +3,14 @@
 pub mod deploy;
 pub mod files;
 pub mod local;
+pub mod verify;
+pub mod watch;
 
 use serde::Serialize;
+
+/// The version of the form of events. It is raised when an event or field is renamed, removed or means something else;
+/// new events and new fields do not raise it.
+pub const VERSION: u32 = 1;
 
 /// Anything that is told while a command works. As JSON it is one line, with the kind under `event`.
 #[derive(Debug, Clone, Serialize)]
@@ -16,6 +22,25 @@ pub enum Event {
     Files(files::FilesEvent),
     /// From `local`, and from `up` when it starts the emulator.
     Local(local::LocalEvent),
+    /// From `verify`, and from `up` when it verifies.
+    Verify(verify::VerifyEvent),
+    /// From `up --watch`.
+    Watch(watch::WatchEvent),
+}
+
+/// An event as a line of JSON: with the version of its form.
+#[derive(Debug, Serialize)]
+pub struct Line<'a, T> {
+    version: u32,
+    #[serde(flatten)]
+    event: &'a T,
+}
+
+impl<'a, T> Line<'a, T> {
+    /// The line of this event.
+    pub fn new(event: &'a T) -> Self {
+        Self { version: VERSION, event }
+    }
 }
 
 macro_rules! from {
@@ -28,4 +53,10 @@ macro_rules! from {
     )+ };
 }
 
-from!(deploy::DeployEvent => Deploy, files::FilesEvent => Files, local::LocalEvent => Local);
+from!(
+    deploy::DeployEvent => Deploy,
+    files::FilesEvent => Files,
+    local::LocalEvent => Local,
+    verify::VerifyEvent => Verify,
+    watch::WatchEvent => Watch
+);

@@ -6,7 +6,9 @@
 pub mod apply;
 pub mod arrivals;
 pub mod aws;
+pub mod canary;
 pub mod cli;
+pub mod code;
 pub mod commands;
 pub mod diff;
 pub mod docs;
@@ -15,6 +17,7 @@ pub mod error;
 pub mod event;
 pub mod gather;
 pub mod handler_build;
+pub mod interrupt;
 pub mod lint;
 pub mod local;
 pub mod log_lines;
@@ -24,10 +27,12 @@ pub mod plan;
 pub mod query;
 pub mod report;
 pub mod resolve;
+pub mod sources;
 pub mod spec;
 pub mod status;
 pub mod template;
 pub mod units;
+pub mod verify;
 
 use std::sync::OnceLock;
 
@@ -64,6 +69,7 @@ pub fn run(cli: Cli, report: &Report) -> Result<()> {
         Command::Local(command) => wait_for(commands::local::run(global, &command, report)),
         Command::Up(args) => wait_for(commands::up::run(global, &args, report)),
         Command::Status => wait_for(commands::status::run(global, report)),
+        Command::Verify(args) => wait_for(commands::verify::run(global, &args, report)),
         Command::Down(args) => wait_for(commands::down::run(global, &args, report)),
         Command::Redrive(args) => wait_for(commands::redrive::run(global, &args, report)),
         Command::Put(args) => wait_for(commands::put::run(global, &args, report)),
@@ -88,7 +94,16 @@ fn wait_for(command: impl Future<Output = Result<()>>) -> Result<()> {
         .enable_all()
         .build()
         .map_err(|e| error::Error::new(error::Exit::Failure, "io", "failed to start the runtime").source(e))?;
-    let result = runtime.block_on(command);
+    let result = runtime.block_on(async {
+        tokio::select! {
+            biased;
+            result = command => result,
+            () = interrupt::unattended() => {
+                Err(error::Error::new(error::Exit::Interrupted, "interrupted", "interrupted")
+                    .hint("What was begun in AWS goes on there. Run the same command again: it goes on from there."))
+            }
+        }
+    });
     // A read of standard input that waits for ever does not hold up the end.
     runtime.shutdown_background();
     result

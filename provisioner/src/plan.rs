@@ -13,7 +13,7 @@ use crate::aws::storage::Presence;
 use crate::diff::{self, Change};
 use crate::names::Names;
 use crate::spec::DataPolicy;
-use crate::status::{ChangeSetState, Operation, Phase, StackStatus};
+use crate::status::{self, ChangeSetState, Operation, Phase, StackStatus};
 
 /// What should be.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,7 +46,7 @@ pub struct Observed {
 }
 
 /// A bucket or table that an earlier `down` (or an accident) left outside any stack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Kept {
     /// The name in the template.
@@ -132,7 +132,7 @@ pub enum Plan {
 
 /// Whether [`decide`] needs the stack's resources.
 pub fn wants_resources(phase: Phase) -> bool {
-    matches!(phase, Phase::RollbackStuck | Phase::DeleteStuck)
+    matches!(phase, Phase::RollbackStuck | Phase::DeleteStuck | Phase::ImportUndone)
 }
 
 /// Decides what to do next.
@@ -143,9 +143,13 @@ pub fn decide(desired: &Desired, observed: &Observed) -> Plan {
         Phase::Absent => create(desired, observed),
         Phase::Ready => with_change_set(Operation::Update, observed),
         Phase::Running => Plan::Attach { stack: arn, operation: stack.status.operation().unwrap_or(Operation::Update) },
-        // The change set of an earlier plan made this stack; one of an earlier run is of no use.
-        Phase::Review if observed.change_set.is_some() => with_change_set(Operation::Create, observed),
-        Phase::Review | Phase::NeverMade => Plan::Recreate {
+        // Nothing was ever made. A change set that an earlier run or somebody else left there is not in the way of
+        // another one, and whoever looks at it may go on looking. An import wants a stack of its own.
+        Phase::Review if observed.change_set.is_some() || kept(desired, observed).is_empty() => {
+            create(desired, observed)
+        }
+        Phase::ImportUndone if observed.resources.iter().any(is_held) => with_change_set(Operation::Update, observed),
+        Phase::Review | Phase::NeverMade | Phase::ImportUndone => Plan::Recreate {
             stack: arn,
             status: stack.status,
             changes: diff::all_new(&desired.template, &kept(desired, observed)),
@@ -163,7 +167,9 @@ pub fn decide(desired: &Desired, observed: &Observed) -> Plan {
             code: "import-stuck",
             reason: format!("an import into the stack {} failed, and so did its rollback", stack.name),
             hint: format!(
-                "Look at the stack's events, mend what they name, and run: provisioner down -s {0}; provisioner up -s {0}",
+                "Look at the stack's events and mend what they name. Then let `data: keep` stand in the stack file and run \
+                 `provisioner down -s {0}`, which leaves files and records, and `provisioner up -s {0}`, which takes them \
+                 back.",
                 stack.name
             ),
         },
@@ -268,9 +274,17 @@ fn import_template(desired: &Desired, observed: &Observed, kept: &[Kept]) -> Val
 fn failed(resources: &[Resource]) -> Vec<(String, String)> {
     resources
         .iter()
-        .filter(|r| r.status == "UPDATE_FAILED")
+        // ContinueUpdateRollback takes only what failed in the rollback, not what was cancelled because of it.
+        .filter(|r| r.status == "UPDATE_FAILED" && !r.reason.as_deref().is_some_and(status::is_consequence))
         .map(|r| (r.logical_id.clone(), r.reason.clone().unwrap_or_default()))
         .collect()
+}
+
+/// Whether a stack whose import was rolled back holds the resource: what was not taken in after all, it does not.
+fn is_held(resource: &Resource) -> bool {
+    !resource.physical_id.is_empty()
+        && !(resource.status.starts_with("IMPORT_") && resource.status != "IMPORT_COMPLETE")
+        && resource.status != "DELETE_COMPLETE"
 }
 
 fn undeleted(resources: &[Resource]) -> Vec<String> {

@@ -5,21 +5,26 @@
 
 pub mod deploy;
 pub mod files;
+pub mod live;
 pub mod local;
+pub mod meter;
 pub mod table;
+pub mod verify;
+pub mod watch;
 
 use std::io::{IsTerminal as _, Write};
 use std::sync::Mutex;
 
-use indicatif::MultiProgress;
 use serde::Serialize;
 
 use crate::cli::{ColorChoice, Global};
 use crate::error::{Error, Exit, Result};
-use crate::event::Event;
 use crate::event::deploy::DeployEvent;
 use crate::event::files::FilesEvent;
+use crate::event::verify::VerifyEvent;
+use crate::event::{Event, Line};
 use crate::log_lines::Entry;
+use live::Live;
 
 /// How narration looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,9 +67,11 @@ pub struct Report {
     /// How narration looks.
     pub style: Style,
     /// Live lines are drawn through this; hidden where they must not be.
-    pub live: MultiProgress,
+    pub live: Live,
     can_ask: bool,
     progress: Mutex<deploy::Progress>,
+    /// This moment, for lines in a log.
+    clock: fn() -> String,
     out: Mutex<Box<dyn Write + Send>>,
     err: Mutex<Box<dyn Write + Send>>,
 }
@@ -95,28 +102,12 @@ impl Report {
         Self {
             json: global.json,
             style,
-            live: if style.live {
-                MultiProgress::new()
-            } else {
-                MultiProgress::with_draw_target(indicatif::ProgressDrawTarget::hidden())
-            },
+            live: if style.live { Live::on_terminal() } else { Live::hidden() },
             can_ask: terminal && std::io::stdin().is_terminal(),
             progress: Mutex::default(),
+            clock: this_second,
             out: Mutex::new(Box::new(std::io::stdout())),
             err: Mutex::new(Box::new(std::io::stderr())),
-        }
-    }
-
-    /// A report into two buffers, for tests.
-    pub fn to_writers(json: bool, style: Style, out: Box<dyn Write + Send>, err: Box<dyn Write + Send>) -> Self {
-        Self {
-            json,
-            style,
-            live: MultiProgress::with_draw_target(indicatif::ProgressDrawTarget::hidden()),
-            can_ask: false,
-            progress: Mutex::default(),
-            out: Mutex::new(out),
-            err: Mutex::new(err),
         }
     }
 
@@ -129,24 +120,32 @@ impl Report {
     pub fn event(&self, event: impl Into<Event>) {
         let event = event.into();
         if self.json {
-            self.json_line(&event);
+            self.json_line(&Line::new(&event));
             return;
         }
         let line = match &event {
-            Event::Deploy(event) => {
-                let mut progress = self.progress.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                progress.show(event, &self.live, self.style);
-                if let DeployEvent::Ready { outputs, .. } = event {
-                    self.live.suspend(|| write_line(&self.out, &deploy::outputs(outputs, self.style)));
-                }
-                deploy::line(event, self.style)
-            }
+            Event::Deploy(event) => self.deployed(event),
             Event::Files(event) => files::line(event, self.style),
             Event::Local(event) => local::line(event, self.style),
+            Event::Verify(event) => Some(verify::line(event, self.style)),
+            Event::Watch(event) => watch::line(event, self.style),
         };
         if let Some(line) = line {
             self.narrate(&line);
         }
+    }
+
+    fn deployed(&self, event: &DeployEvent) -> Option<String> {
+        let mut progress = self.progress.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let told = progress.show(event, &self.live);
+        if let DeployEvent::Ready { outputs, .. } = event {
+            self.live.suspend(|| write_line(&self.out, &deploy::outputs(outputs, self.style)));
+        }
+        // The terminal may have another width than at the beginning.
+        let style = Style { width: self.live.width().unwrap_or(self.style.width), ..self.style };
+        let line = deploy::line(event, style).filter(|_| told)?;
+        let dated = !style.live && deploy::is_dated(event);
+        Some(if dated { format!("{} {line}", (self.clock)()) } else { line })
     }
 
     /// Prints narration, one or more lines, above the live lines.
@@ -173,9 +172,17 @@ impl Report {
     /// Prints a record that has just arrived, as data.
     pub fn record(&self, event: &FilesEvent) {
         if self.json {
-            self.json_line(event);
+            self.json_line(&Line::new(event));
         } else if let FilesEvent::Record { file, record, .. } = event {
             self.text(&files::record_line(file, record, self.style));
+        }
+    }
+
+    /// Prints what came of a canary, as data.
+    pub fn verified(&self, event: &VerifyEvent) {
+        match event {
+            VerifyEvent::Verified(verified) if !self.json => self.text(&verify::verified(verified, self.style)),
+            other => self.event(other.clone()),
         }
     }
 
@@ -199,15 +206,16 @@ impl Report {
 
     /// Tells the failure that ends the command.
     pub fn error(&self, error: &Error) {
+        self.live.clear();
         if self.json && !error.told {
-            self.json_line(&serde_json::json!({
+            self.json_line(&Line::new(&serde_json::json!({
                 "event": "error",
                 "code": error.code,
                 "message": error.message,
                 "causes": error.causes(),
                 "hint": error.hint,
                 "exitCode": error.exit as u8,
-            }));
+            })));
         }
         let mut text = format!("{} {}", self.style.bad("error:"), error.message);
         for cause in error.causes() {
@@ -221,10 +229,14 @@ impl Report {
         self.live.suspend(|| write_line(&self.err, &text));
     }
 
-    /// Prints a yes-or-no question; [`judge`] reads the answer. Off a terminal nobody can answer: that is a refusal which
-    /// names the flag to give.
-    pub fn ask(&self, question: &str, flag: &str) -> Result<()> {
-        if self.json || !self.can_ask {
+    /// Whether somebody sits there who can answer a question.
+    pub fn can_ask(&self) -> bool {
+        self.can_ask && !self.json
+    }
+
+    /// Prints a yes-or-no question. Off a terminal nobody can answer: that is a refusal which names the flag to give.
+    fn put_question(&self, question: &str, flag: &str) -> Result<()> {
+        if !self.can_ask() {
             return Err(refused(format!("nobody can be asked here: {question}"))
                 .hint(format!("On a terminal one can answer; elsewhere give {flag}.")));
         }
@@ -232,15 +244,35 @@ impl Report {
         Ok(())
     }
 
-    /// Asks a yes-or-no question and waits for the answer.
-    pub fn confirm(&self, question: &str, flag: &str) -> Result<()> {
-        self.ask(question, flag)?;
-        let mut answer = String::new();
-        std::io::stdin()
-            .read_line(&mut answer)
-            .map_err(|e| refused("the answer could not be read".into()).source(e))?;
-        judge(&answer)
+    /// Asks a yes-or-no question. An interruption is a no, so that the caller can put things back.
+    pub async fn ask(&self, question: &str, flag: &str) -> Result<()> {
+        self.put_question(question, flag)?;
+        let mut attention = crate::interrupt::attend();
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        // The thread may wait for a line that never comes; it ends with the process.
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            let read = std::io::stdin().read_line(&mut line);
+            drop(answer.send(read.map(|_| line)));
+        });
+        tokio::select! {
+            line = answered => match line {
+                Ok(Ok(line)) => judge(&line),
+                _ => judge(""),
+            },
+            () = attention.next() => {
+                self.narrate("");
+                judge("")
+            }
+        }
     }
+}
+
+fn this_second() -> String {
+    let seconds = crate::commands::now_millis() / 1_000;
+    handler_contract::Timestamp::from_unix_millis(seconds * 1_000)
+        .map(|time| format!("{}Z", &time.as_str()[..19]))
+        .unwrap_or_default()
 }
 
 fn refused(message: String) -> Error {

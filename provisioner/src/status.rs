@@ -3,10 +3,11 @@
 //! The only place that tells statuses apart, and the only one that reads a reason's words. Pure; a test a row. The
 //! statuses and their meanings are those of the CloudFormation user guide, "Stack status codes".
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What CloudFormation is asked to do with a stack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Operation {
     /// Makes the stack and its resources.
@@ -52,6 +53,8 @@ pub enum Phase {
     RollbackStuck,
     /// Its deletion failed.
     DeleteStuck,
+    /// An import was rolled back. What the stack held before it works; a stack that was made for it holds nothing.
+    ImportUndone,
     /// The rollback of an import failed; only a person can tell what to do.
     ImportStuck,
 }
@@ -122,7 +125,7 @@ stack_statuses! {
     ImportInProgress = "IMPORT_IN_PROGRESS" => Running, Some(Import), false;
     ImportComplete = "IMPORT_COMPLETE" => Ready, Some(Import), true;
     ImportRollbackInProgress = "IMPORT_ROLLBACK_IN_PROGRESS" => Running, Some(Import), false;
-    ImportRollbackComplete = "IMPORT_ROLLBACK_COMPLETE" => Ready, Some(Import), false;
+    ImportRollbackComplete = "IMPORT_ROLLBACK_COMPLETE" => ImportUndone, Some(Import), false;
     ImportRollbackFailed = "IMPORT_ROLLBACK_FAILED" => ImportStuck, Some(Import), false;
 }
 
@@ -139,7 +142,7 @@ impl StackStatus {
 }
 
 /// How far a resource is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Progress {
     /// Work on it goes on.
@@ -257,7 +260,7 @@ mod tests {
 
     #[test]
     fn every_stack_status_has_its_phase() {
-        use Phase::{Absent, DeleteStuck, ImportStuck, NeverMade, Ready, Review, RollbackStuck, Running};
+        use Phase::{Absent, DeleteStuck, ImportStuck, ImportUndone, NeverMade, Ready, Review, RollbackStuck, Running};
         let rows = [
             ("REVIEW_IN_PROGRESS", Review),
             ("CREATE_IN_PROGRESS", Running),
@@ -280,7 +283,7 @@ mod tests {
             ("IMPORT_IN_PROGRESS", Running),
             ("IMPORT_COMPLETE", Ready),
             ("IMPORT_ROLLBACK_IN_PROGRESS", Running),
-            ("IMPORT_ROLLBACK_COMPLETE", Ready),
+            ("IMPORT_ROLLBACK_COMPLETE", ImportUndone),
             ("IMPORT_ROLLBACK_FAILED", ImportStuck),
         ];
         assert_eq!(rows.len(), StackStatus::ALL.len());

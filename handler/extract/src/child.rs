@@ -7,6 +7,7 @@ mod input;
 mod limits;
 mod report;
 mod sandbox;
+mod spool;
 
 use std::process::ExitCode;
 
@@ -76,7 +77,7 @@ fn serve(report: &mut Report) -> Result<(), Stop> {
         Sniffed::Type(sniffed) => sniffed,
         Sniffed::Container(container) => {
             send(&Message::Type(container.clone()))?;
-            sniff::whole(&input.spool()?, &container)
+            sniff::whole(input.ends()?.view(), &container)
         }
     };
     let file_type = validate::settle(&file_name, &sniffed);
@@ -89,7 +90,10 @@ fn serve(report: &mut Report) -> Result<(), Stop> {
     let read = match formats::reader(file_type) {
         None => return Ok(()),
         Some(Reader::Stream(read)) => read(&mut input, report),
-        Some(Reader::Spool(read)) => input.spool().and_then(|bytes| read(&bytes, report)),
+        Some(Reader::Whole(read)) => input.whole().and_then(|bytes| read(&bytes, report)),
+        Some(Reader::Ends(read)) => {
+            input.ends().and_then(|kept| read(kept.view(), report).map_err(|stop| kept.explain(stop)))
+        }
     };
     // What was read counts also when the rest could not be.
     report.keep()?;

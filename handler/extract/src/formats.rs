@@ -16,12 +16,12 @@ pub(crate) mod json;
 mod language;
 mod markdown;
 mod mbox;
-mod media;
+pub(crate) mod media;
 pub(crate) mod office;
 mod pdf;
 mod text;
 mod value;
-mod view;
+pub(crate) mod view;
 pub(crate) mod xml;
 
 use std::sync::Arc;
@@ -31,14 +31,18 @@ use memmap2::Mmap;
 
 use crate::child::{Input, Report, Stop};
 use crate::validate::{is_executable, is_textual, is_zip};
+use view::View;
 
 /// How a format is read.
 #[derive(Clone, Copy)]
 pub(crate) enum Reader {
     /// In order and once, in constant memory whatever the size.
     Stream(fn(&mut Input, &mut Report) -> Result<(), Stop>),
-    /// In any order, from the temporary file.
-    Spool(fn(&Arc<Mmap>, &mut Report) -> Result<(), Stop>),
+    /// In any order, from the temporary file, which must hold all of it.
+    Whole(fn(&Arc<Mmap>, &mut Report) -> Result<(), Stop>),
+    /// In any order, from the temporary file. What there is to know stands near the file's two ends, so that of one that
+    /// is larger than the temporary storage these are enough: what the reader then still misses makes the record partial.
+    Ends(fn(View, &mut Report) -> Result<(), Stop>),
 }
 
 /// A row of the table.
@@ -50,24 +54,24 @@ struct Format {
 
 /// Which types a format reads, and how. The first row that fits serves.
 const FORMATS: &[Format] = &[
-    Format { has: |file_type| file_type == "application/pdf", reader: Reader::Spool(pdf::read) },
-    Format { has: office::is_open_xml, reader: Reader::Spool(office::open_xml) },
-    Format { has: office::is_open_document, reader: Reader::Spool(office::open_document) },
-    Format { has: office::is_binary, reader: Reader::Spool(office::binary) },
-    Format { has: |file_type| file_type == "application/epub+zip", reader: Reader::Spool(office::epub) },
-    Format { has: |file_type| file_type == "application/rtf", reader: Reader::Spool(office::rtf) },
+    Format { has: |file_type| file_type == "application/pdf", reader: Reader::Whole(pdf::read) },
+    Format { has: office::is_open_xml, reader: Reader::Ends(office::open_xml) },
+    Format { has: office::is_open_document, reader: Reader::Ends(office::open_document) },
+    Format { has: office::is_binary, reader: Reader::Whole(office::binary) },
+    Format { has: |file_type| file_type == "application/epub+zip", reader: Reader::Ends(office::epub) },
+    Format { has: |file_type| file_type == "application/rtf", reader: Reader::Whole(office::rtf) },
     // Office documents and e-books are zip archives too; their rows stand above.
-    Format { has: is_zip, reader: Reader::Spool(archive::zip) },
+    Format { has: is_zip, reader: Reader::Ends(archive::zip) },
     Format { has: |file_type| file_type == "application/x-tar", reader: Reader::Stream(archive::tar) },
     Format { has: |file_type| file_type == "application/gzip", reader: Reader::Stream(archive::gzip) },
     Format { has: |file_type| file_type == "application/x-xz", reader: Reader::Stream(archive::xz) },
     Format { has: |file_type| file_type == "application/zstd", reader: Reader::Stream(archive::zstd) },
-    Format { has: |file_type| file_type == "application/x-7z-compressed", reader: Reader::Spool(archive::seven_zip) },
-    Format { has: |file_type| file_type == "application/vnd.rar", reader: Reader::Spool(archive::rar) },
+    Format { has: |file_type| file_type == "application/x-7z-compressed", reader: Reader::Ends(archive::seven_zip) },
+    Format { has: |file_type| file_type == "application/vnd.rar", reader: Reader::Ends(archive::rar) },
     Format { has: |file_type| file_type == "image/svg+xml", reader: Reader::Stream(image::read_svg) },
     Format { has: image::is_postscript, reader: Reader::Stream(image::read_postscript) },
-    Format { has: image::reads, reader: Reader::Spool(image::read) },
-    Format { has: media::reads, reader: Reader::Spool(media::read) },
+    Format { has: image::reads, reader: Reader::Ends(image::read) },
+    Format { has: media::reads, reader: Reader::Ends(media::read) },
     Format { has: |file_type| file_type == "text/csv", reader: Reader::Stream(csv::read) },
     Format { has: |file_type| file_type == "text/tab-separated-values", reader: Reader::Stream(csv::read_tabs) },
     Format { has: |file_type| file_type == "application/x-ndjson", reader: Reader::Stream(json::read_lines) },

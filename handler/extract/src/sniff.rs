@@ -12,7 +12,8 @@ use file_format::FileFormat;
 use handler_contract::record::UNKNOWN_TYPE;
 
 use crate::charset;
-use crate::formats::office;
+use crate::formats::view::View;
+use crate::formats::{media, office};
 use crate::validate::is_textual;
 
 /// The type of an object without bytes, as libmagic names it.
@@ -30,14 +31,16 @@ pub(crate) enum Sniffed {
     Container(String),
 }
 
+const ZIP: &str = "application/zip";
+const MP4: &str = "application/mp4";
 /// Containers that are told apart by what stands at their end or anywhere in between.
 const CONTAINERS: &[(&[u8], &str)] =
-    &[(b"PK\x03\x04", "application/zip"), (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-cfb")];
+    &[(b"PK\x03\x04", ZIP), (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-cfb")];
 
 /// Signatures at an offset, for files whose structure `file-format` could not follow within the head.
 const UNFOLLOWED: &[(usize, &[u8], &str)] = &[
     (0, b"ID3", "audio/mpeg"),
-    (4, b"ftyp", "application/mp4"),
+    (4, b"ftyp", MP4),
     (0, b"\x1a\x45\xdf\xa3", "application/x-matroska"),
     (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "application/vnd.ms-asf"),
     (0, b".RMF", "application/vnd.rn-realmedia"),
@@ -67,19 +70,30 @@ pub(crate) fn head(head: &[u8], whole: bool) -> Sniffed {
             None => UNKNOWN_TYPE.to_owned(),
         }
     };
-    Sniffed::Type(file_type)
+    // What kinds of tracks it has is written at its end as often as not.
+    if file_type == MP4 && !whole { Sniffed::Container(file_type) } else { Sniffed::Type(file_type) }
 }
 
-/// Sniffs a container of which all bytes are there.
-pub(crate) fn whole(bytes: &[u8], container: &str) -> String {
-    let format = FileFormat::from_reader(Cursor::new(bytes)).unwrap_or_default();
+/// Sniffs a container of which all bytes have come. Of one whose middle is not kept, fewer kinds are told apart.
+pub(crate) fn whole(file: View, container: &str) -> String {
+    if container == MP4 {
+        return media::mp4_type(file).unwrap_or(MP4).to_owned();
+    }
+    let bytes = file.bytes();
+    let format = if file.is_whole() {
+        FileFormat::from_reader(Cursor::new(bytes)).unwrap_or_default()
+    } else if container == ZIP {
+        FileFormat::Zip
+    } else {
+        FileFormat::CompoundFileBinary
+    };
     match format {
         // Its directory could not be read.
         FileFormat::ArbitraryBinaryData | FileFormat::PlainText | FileFormat::Empty => container.to_owned(),
         // What an encrypted document is wrapped in has no class that would tell.
         FileFormat::CompoundFileBinary => office::media_type(bytes).unwrap_or(container).to_owned(),
         // Which order its entries have, and whether they are packed, is not for the type to hang on.
-        FileFormat::Zip => office::package_type(bytes).unwrap_or_else(|| container.to_owned()),
+        FileFormat::Zip => office::package_type(file).unwrap_or_else(|| container.to_owned()),
         _ => media_type(format),
     }
 }
@@ -120,7 +134,7 @@ mod tests {
     fn sniff(bytes: &[u8]) -> String {
         match head(bytes, true) {
             Sniffed::Type(file_type) => file_type,
-            Sniffed::Container(container) => whole(bytes, &container),
+            Sniffed::Container(container) => whole(View::big_endian(bytes), &container),
         }
     }
 

@@ -47,7 +47,8 @@ impl Applier<'_> {
     }
 
     async fn empty(&self, name: &str) -> Result<()> {
-        let progress = |deleted| self.report.event(DeployEvent::Emptying { bucket: name.to_owned(), deleted });
+        let progress =
+            |deleted| self.report.event(DeployEvent::Emptying { bucket: name.to_owned(), deleted, of: None });
         let deleted = Storage::new(self.aws, name)
             .empty(progress)
             .await

@@ -3,13 +3,18 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use crate::aws::fault::Kind;
 use crate::event::deploy::{DeployEvent, ResourceEvent};
 use crate::status::{Phase, Progress, StackStatus, advice, is_consequence, progress};
 
 /// The first pause. An emulator answers in milliseconds; CloudFormation itself needs seconds.
-const FIRST: Duration = Duration::from_millis(50);
-/// The longest pause. CloudFormation allows each account about ten of these calls a second.
+const FIRST: Duration = Duration::from_millis(20);
+/// The longest pause while all goes well. CloudFormation allows each account about ten of these calls a second.
 const LONGEST: Duration = Duration::from_millis(1500);
+/// The longest pause after failures.
+const LONGEST_AFTER_FAILURES: Duration = Duration::from_secs(10);
+/// Failed looks in a row after which watching is given up. With their pauses this is about a quarter of an hour.
+const PATIENCE: u32 = 90;
 
 /// The pauses between two looks: short at first, then about a second and a half, with jitter, so that several runs do
 /// not ask in step.
@@ -17,18 +22,56 @@ const LONGEST: Duration = Duration::from_millis(1500);
 pub struct Pace {
     seed: u64,
     next: Duration,
+    longest: Duration,
+    failures: u32,
+}
+
+/// What a failed look means for the watching.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bearing {
+    /// It is the first in a row: worth telling.
+    First,
+    /// It was told.
+    Known,
+    /// It will not pass by waiting, or too many came in a row.
+    GiveUp,
 }
 
 impl Pace {
     /// Pauses whose jitter follows from the seed.
     pub fn new(seed: u64) -> Self {
-        Self { seed, next: FIRST }
+        Self { seed, next: FIRST, longest: LONGEST, failures: 0 }
+    }
+
+    /// A look failed. What passes by waiting is sat out, more and more slowly; a service that asks to slow down is asked
+    /// less often from then on.
+    pub fn failed(&mut self, kind: Kind) -> Bearing {
+        match kind {
+            Kind::Throttled => self.longest = (self.longest * 2).min(LONGEST_AFTER_FAILURES),
+            Kind::Unreachable | Kind::Unavailable => {}
+            _ => return Bearing::GiveUp,
+        }
+        self.next = (self.next * 2).clamp(LONGEST / 3, LONGEST_AFTER_FAILURES);
+        self.failures += 1;
+        match self.failures {
+            1 => Bearing::First,
+            2..=PATIENCE => Bearing::Known,
+            _ => Bearing::GiveUp,
+        }
+    }
+
+    /// A look succeeded. Returns whether the ones before had failed.
+    pub fn succeeded(&mut self) -> bool {
+        self.next = self.next.min(self.longest);
+        std::mem::take(&mut self.failures) > 0
     }
 
     /// The next pause.
     pub fn next_delay(&mut self) -> Duration {
         let delay = self.next;
-        self.next = (delay * 13 / 10).min(LONGEST);
+        if self.failures == 0 {
+            self.next = (delay * 3 / 2).min(self.longest);
+        }
         self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         // Between 80 % and 120 %.
         let percent = 80 + u32::try_from(self.seed >> 33).unwrap_or_default() % 41;
@@ -58,6 +101,12 @@ impl Follower {
         }
     }
 
+    /// Follows whatever happens from now on: a cancellation goes on under another token.
+    pub fn follow_any(&mut self) {
+        self.token = None;
+        self.ended = None;
+    }
+
     /// Whether this event, and so everything older, is known or belongs to an earlier operation.
     pub fn knows(&self, event: &ResourceEvent) -> bool {
         let begins = ["CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS"];
@@ -77,6 +126,14 @@ impl Follower {
             if event.stack_level {
                 let status = StackStatus::parse(&event.status);
                 self.ended = status.filter(|status| status.phase() != Phase::Running);
+                if event.status.ends_with("ROLLBACK_IN_PROGRESS") {
+                    let reason = event.reason.clone();
+                    told.push(DeployEvent::RollingBack {
+                        stack: event.logical_id.clone(),
+                        time: event.time.clone(),
+                        reason,
+                    });
+                }
                 if let Some(reason) = event.reason.filter(|_| event.status.ends_with("_FAILED")) {
                     self.cause.get_or_insert(reason);
                 }
@@ -186,11 +243,58 @@ mod tests {
     }
 
     #[test]
+    fn what_passes_is_sat_out_and_what_does_not_is_told() {
+        for kind in [Kind::Unreachable, Kind::Unavailable, Kind::Throttled] {
+            let mut pace = Pace::new(7);
+            assert_eq!(pace.failed(kind), Bearing::First, "{kind:?}");
+            let mut waited = pace.next_delay();
+            while pace.failed(kind) == Bearing::Known {
+                waited += pace.next_delay();
+            }
+            assert!(waited > Duration::from_mins(10) && waited < Duration::from_mins(20), "{kind:?}: {waited:?}");
+        }
+        for kind in [Kind::Expired, Kind::Denied, Kind::NotFound, Kind::Other] {
+            assert_eq!(Pace::new(7).failed(kind), Bearing::GiveUp, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_service_that_asks_to_slow_down_is_asked_less_often_from_then_on() {
+        let after = |kind| {
+            let mut pace = Pace::new(7);
+            pace.failed(kind);
+            assert!(pace.succeeded());
+            assert!(!pace.succeeded(), "told once");
+            (0..20).map(|_| pace.next_delay()).last().unwrap()
+        };
+        assert!(after(Kind::Unreachable) <= LONGEST * 12 / 10);
+        assert!(after(Kind::Throttled) > LONGEST * 12 / 10);
+    }
+
+    #[test]
+    fn a_rollback_is_told_when_it_begins() {
+        let mut follower = Follower::new(Some("t"));
+        let told = follower.take(vec![event(1, "s", "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated", "t")]);
+        assert!(matches!(&told[..], [DeployEvent::RollingBack { stack, .. }] if stack == "s"), "{told:?}");
+    }
+
+    #[test]
+    fn a_cancellation_under_another_token_is_followed() {
+        let mut follower = Follower::new(Some("t"));
+        follower.take(vec![event(1, "A", "CREATE_IN_PROGRESS", "", "t")]);
+        follower.follow_any();
+        assert!(follower.knows(&event(1, "A", "CREATE_IN_PROGRESS", "", "t")), "nothing is told twice");
+        let told = follower.take(vec![event(2, "A", "DELETE_COMPLETE", "", "another")]);
+        assert_eq!(told.len(), 1);
+    }
+
+    #[test]
     fn pauses_grow_and_stay_bounded() {
         let mut pace = Pace::new(7);
         let delays: Vec<Duration> = (0..40).map(|_| pace.next_delay()).collect();
         assert!(delays[0] >= FIRST * 8 / 10 && delays[0] <= FIRST * 12 / 10);
         assert!(delays.iter().take(6).sum::<Duration>() < Duration::from_secs(1), "several looks in the first second");
+        assert!(delays.iter().take(3).sum::<Duration>() < Duration::from_millis(150), "an emulator is not waited for");
         assert!(delays.iter().all(|d| *d <= LONGEST * 12 / 10));
         assert!(delays[39] >= LONGEST * 8 / 10);
         let mut other = Pace::new(8);

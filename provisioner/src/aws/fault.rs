@@ -26,12 +26,16 @@ pub enum Kind {
     NoUpdates,
     /// The stack or resource is being changed by another operation.
     Busy,
+    /// What was to be changed has been changed by somebody else meanwhile.
+    Superseded,
     /// The stack is protected from deletion.
     Protected,
     /// The bucket still holds objects.
     NotEmpty,
     /// The service cannot be reached.
     Unreachable,
+    /// The service answers that it has a fault of its own.
+    Unavailable,
     /// Anything else.
     Other,
 }
@@ -53,10 +57,14 @@ pub struct Fault {
 pub fn kind(code: Option<&str>, message: &str, status: Option<u16>) -> Kind {
     match (code, status) {
         (Some("ValidationError"), _) => kind_of_validation_error(message),
-        (Some(code), _) => kind_of(code),
+        (Some(code), status) => match kind_of(code) {
+            Kind::Other if status.is_some_and(|status| status >= 500) => Kind::Unavailable,
+            kind => kind,
+        },
         (None, Some(403)) => Kind::Denied,
         (None, Some(404)) => Kind::NotFound,
         (None, Some(429 | 503)) => Kind::Throttled,
+        (None, Some(500..)) => Kind::Unavailable,
         (None, _) => Kind::Other,
     }
 }
@@ -118,13 +126,21 @@ pub fn kind_of(code: &str) -> Kind {
         | "TooManyRequestsException"
         | "ProvisionedThroughputExceededException"
         | "RequestThrottled"
+        | "RequestThrottledException"
+        | "PriorRequestNotComplete"
         | "BandwidthLimitExceeded"
         | "LimitExceededException" => Kind::Throttled,
+        "ServiceUnavailable"
+        | "ServiceUnavailableException"
+        | "InternalFailure"
+        | "InternalError"
+        | "InternalServerError" => Kind::Unavailable,
         "InvalidChangeSetStatus"
         | "InvalidChangeSetStatusException"
         | "OperationAborted"
         | "OperationInProgressException"
         | "ResourceConflictException" => Kind::Busy,
+        "PreconditionFailedException" => Kind::Superseded,
         "BucketNotEmpty" => Kind::NotEmpty,
         _ => Kind::Other,
     }
@@ -170,6 +186,8 @@ where
             SdkError::TimeoutError(_) => {
                 Self { kind: Kind::Unreachable, code: None, message: "no answer in time".into() }
             }
+            // The connection broke within the answer.
+            SdkError::ResponseError(_) => Self { kind: Kind::Unreachable, code: None, message: described },
             _ => Self { kind: Kind::Other, code: None, message: described },
         }
     }
@@ -207,6 +225,11 @@ impl Fault {
             Kind::Unreachable => {
                 (Exit::Access, "unreachable", Some("Check the network, the region's name and --endpoint-url."))
             }
+            Kind::Unavailable => (
+                Exit::Failure,
+                "unavailable",
+                Some("The fault is the service's own; run the same command again in a minute."),
+            ),
             Kind::Throttled => {
                 (Exit::Failure, "throttled", Some("The service is busy; run the same command again in a minute."))
             }
@@ -216,6 +239,13 @@ impl Fault {
                 Exit::Failure,
                 "busy",
                 Some("Another operation runs. Run the same command again: it shows that one first."),
+            ),
+            Kind::Superseded => (
+                Exit::Failure,
+                "superseded",
+                Some(
+                    "Somebody else has changed it meanwhile. Run the same command again to see what would happen now.",
+                ),
             ),
             Kind::Protected => (
                 Exit::Refused,
@@ -259,8 +289,11 @@ mod tests {
             (Kind::AlreadyExists, ["AlreadyExistsException", "BucketAlreadyOwnedByYou"]),
             (Kind::Throttled, ["Throttling", "SlowDown"]),
             (Kind::Busy, ["OperationAborted", "InvalidChangeSetStatus"]),
+            (Kind::Busy, ["ResourceConflictException", "OperationInProgressException"]),
+            (Kind::Superseded, ["PreconditionFailedException", "PreconditionFailedException"]),
             (Kind::NotEmpty, ["BucketNotEmpty", "BucketNotEmpty"]),
-            (Kind::Other, ["InternalFailure", "ValidationException"]),
+            (Kind::Unavailable, ["InternalFailure", "ServiceUnavailable"]),
+            (Kind::Other, ["ValidationException", "MalformedPolicyDocument"]),
         ];
         for (expected, codes) in rows {
             for code in codes {
@@ -286,9 +319,11 @@ mod tests {
     #[test]
     fn answers_without_a_body() {
         for (status, expected) in
-            [(404, Kind::NotFound), (403, Kind::Denied), (503, Kind::Throttled), (500, Kind::Other)]
+            [(404, Kind::NotFound), (403, Kind::Denied), (503, Kind::Throttled), (500, Kind::Unavailable)]
         {
             assert_eq!(kind(None, "", Some(status)), expected, "{status}");
         }
+        assert_eq!(kind(Some("SomethingNew"), "", Some(502)), Kind::Unavailable);
+        assert_eq!(kind(Some("Throttling"), "", Some(503)), Kind::Throttled, "the code says more than the status");
     }
 }

@@ -2,7 +2,7 @@
 
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::InvocationType;
+use aws_sdk_lambda::types::{InvocationType, LastUpdateStatus};
 use serde::Serialize;
 
 use super::Aws;
@@ -20,6 +20,23 @@ pub struct Deployed {
     pub state: String,
     /// When it was last changed, as Lambda writes it.
     pub changed: String,
+    /// Which revision of code and settings this is.
+    #[serde(skip)]
+    pub revision: Option<String>,
+    /// What became of the last change.
+    #[serde(skip)]
+    pub last_update: LastUpdate,
+}
+
+/// What became of the last change of a function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LastUpdate {
+    /// It is in force.
+    Done,
+    /// The function still serves what was there before.
+    Running,
+    /// The function goes on serving what was there before, for this reason.
+    Failed(String),
 }
 
 /// The client of one function.
@@ -44,7 +61,43 @@ impl Function {
             size: u64::try_from(f.code_size).unwrap_or_default(),
             state: f.state.map_or_else(|| "Active".to_owned(), |s| s.as_str().to_owned()),
             changed: f.last_modified.unwrap_or_default(),
+            revision: f.revision_id,
+            last_update: match f.last_update_status {
+                Some(LastUpdateStatus::InProgress) => LastUpdate::Running,
+                Some(LastUpdateStatus::Failed) => {
+                    LastUpdate::Failed(f.last_update_status_reason.unwrap_or_else(|| "no reason given".into()))
+                }
+                _ => LastUpdate::Done,
+            },
         }))
+    }
+
+    /// Has the function take its code from an object; it is not in force when this returns (see [`LastUpdate`]). Refused
+    /// where the function is not of this revision any more. No version is published: the stack has none, and its
+    /// notification invokes what is newest.
+    pub async fn update_code(&self, bucket: &str, key: &str, revision: Option<&str>) -> Result<(), Fault> {
+        self.client
+            .update_function_code()
+            .function_name(&self.name)
+            .s3_bucket(bucket)
+            .s3_key(key)
+            .set_revision_id(revision.map(ToOwned::to_owned))
+            .send()
+            .await?;
+        Ok(())
+    }
+
+    /// How many invocations may run at the same time, where that is limited.
+    pub async fn concurrency(&self) -> Result<Option<u32>, Fault> {
+        let output = self.client.get_function_concurrency().function_name(&self.name).send().await;
+        let limit = absent_is_none(output.map_err(Fault::from))?.and_then(|o| o.reserved_concurrent_executions);
+        Ok(limit.and_then(|n| u32::try_from(n).ok()))
+    }
+
+    /// The policy that says who may invoke the function, JSON; `None` where nobody was ever given the permission.
+    pub async fn policy(&self) -> Result<Option<String>, Fault> {
+        let output = self.client.get_policy().function_name(&self.name).send().await;
+        Ok(absent_is_none(output.map_err(Fault::from))?.and_then(|o| o.policy))
     }
 
     /// Hands an event to the function, as S3 does; returns when Lambda has taken it into its queue.

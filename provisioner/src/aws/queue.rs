@@ -62,12 +62,21 @@ impl Queue {
 
     /// Receives up to ten messages; waits up to a second for the first.
     pub async fn receive(&self) -> Result<Vec<Message>, Fault> {
+        self.receive_and_hide(HIDDEN_SECONDS).await
+    }
+
+    /// The same, without hiding them from others: the next look may show the same ones.
+    pub async fn peek(&self) -> Result<Vec<Message>, Fault> {
+        self.receive_and_hide(0).await
+    }
+
+    async fn receive_and_hide(&self, seconds: i32) -> Result<Vec<Message>, Fault> {
         let output = self
             .client
             .receive_message()
             .queue_url(&self.url)
             .max_number_of_messages(10)
-            .visibility_timeout(HIDDEN_SECONDS)
+            .visibility_timeout(seconds)
             .wait_time_seconds(1)
             .send()
             .await?;

@@ -122,6 +122,13 @@ impl Records {
         Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
     }
 
+    /// Deletes a record; none is fine.
+    pub async fn delete(&self, id: &str) -> Result<(), Fault> {
+        let key = AttributeValue::S(id.to_owned());
+        self.client.delete_item().table_name(&self.table).key(table::PARTITION_KEY, key).send().await?;
+        Ok(())
+    }
+
     async fn batch(self, ids: Vec<String>) -> Result<Vec<Key>, Fault> {
         let mut keys: Vec<Key> = ids
             .into_iter()

@@ -1,7 +1,10 @@
 //! CloudFormation.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::types::{
     Capability, ChangeSetType, Parameter, ResourceChange, ResourceToImport, StackEvent as SdkEvent, Tag,
@@ -38,7 +41,7 @@ pub struct Stack {
 }
 
 /// An output of a stack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Output {
     /// The name.
     pub key: String,
@@ -107,21 +110,41 @@ pub struct ChangeSet {
     pub changes: Vec<Change>,
 }
 
+/// Attempts of a call while an operation is watched. Whoever watches sits failures out and says so; the SDK would be
+/// silent about them for a minute.
+const WATCHING_ATTEMPTS: u32 = 2;
+/// How long such an attempt may take. A connection can die without a word while a laptop sleeps.
+const WATCHING_TIMEOUT: Duration = Duration::from_secs(20);
+
 /// The client of CloudFormation.
 #[derive(Debug, Clone)]
 pub struct Stacks {
     client: Client,
+    watching: Client,
 }
 
 impl Stacks {
     /// Makes the client.
     pub fn new(aws: &Aws) -> Self {
-        Self { client: Client::new(&aws.sdk) }
+        let watching = aws_sdk_cloudformation::config::Builder::from(&aws.sdk)
+            .retry_config(RetryConfig::standard().with_max_attempts(WATCHING_ATTEMPTS))
+            .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(WATCHING_TIMEOUT).build())
+            .build();
+        Self { client: Client::new(&aws.sdk), watching: Client::from_conf(watching) }
+    }
+
+    /// The same as [`Self::describe`], for whoever watches an operation: fails soon.
+    pub async fn watch(&self, stack: &str) -> Result<Option<Stack>, Fault> {
+        Self::described_by(&self.watching, stack).await
     }
 
     /// The stack of this name or ARN; `None` if there is none. A deleted stack is found by its ARN only.
     pub async fn describe(&self, stack: &str) -> Result<Option<Stack>, Fault> {
-        let output = self.client.describe_stacks().stack_name(stack).send().await.map_err(Fault::from);
+        Self::described_by(&self.client, stack).await
+    }
+
+    async fn described_by(client: &Client, stack: &str) -> Result<Option<Stack>, Fault> {
+        let output = client.describe_stacks().stack_name(stack).send().await.map_err(Fault::from);
         let Some(output) = absent_is_none(output)? else { return Ok(None) };
         output.stacks.unwrap_or_default().into_iter().next().map(stack_from).transpose()
     }
@@ -231,6 +254,16 @@ impl Stacks {
         }
     }
 
+    /// The ids of the stack's change sets that can still be looked at.
+    pub async fn change_sets(&self, stack: &str) -> Result<Vec<String>, Fault> {
+        let mut pages = self.client.list_change_sets().stack_name(stack).into_paginator().send();
+        let mut ids = Vec::new();
+        while let Some(page) = pages.next().await {
+            ids.extend(page?.summaries.unwrap_or_default().into_iter().filter_map(|set| set.change_set_id));
+        }
+        Ok(ids)
+    }
+
     /// Executes a change set.
     pub async fn execute(&self, change_set: &str, token: &str) -> Result<(), Fault> {
         self.client.execute_change_set().change_set_name(change_set).client_request_token(token).send().await?;
@@ -268,18 +301,18 @@ impl Stacks {
     }
 
     /// Cancels a running update; it is rolled back.
-    pub async fn cancel_update(&self, stack: &str) -> Result<(), Fault> {
-        self.client.cancel_update_stack().stack_name(stack).send().await?;
+    pub async fn cancel_update(&self, stack: &str, token: &str) -> Result<(), Fault> {
+        self.client.cancel_update_stack().stack_name(stack).client_request_token(token).send().await?;
         Ok(())
     }
 
-    /// The stack's events, newest first, page by page until `enough` says so of an event (which is left out).
+    /// The stack's events, for whoever watches an operation: fails soon. Newest first, page by page until `enough` says so of an event (which is left out).
     pub async fn events(
         &self,
         stack: &str,
         mut enough: impl FnMut(&ResourceEvent) -> bool,
     ) -> Result<Vec<ResourceEvent>, Fault> {
-        let mut pages = self.client.describe_stack_events().stack_name(stack).into_paginator().send();
+        let mut pages = self.watching.describe_stack_events().stack_name(stack).into_paginator().send();
         let mut events = Vec::new();
         while let Some(page) = pages.next().await {
             for event in page?.stack_events.unwrap_or_default() {

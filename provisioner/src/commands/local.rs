@@ -34,7 +34,7 @@ pub async fn run(global: &Global, command: &Local, report: &Report) -> Result<()
             if !reset.yes {
                 let question =
                     format!("Delete everything in the emulator on port {port} ({})?", emulator.data_folder().display());
-                report.confirm(&question, "--yes")?;
+                super::ask(report, &question, "--yes").await?;
             }
             emulator.reset(report).await
         }

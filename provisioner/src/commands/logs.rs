@@ -21,7 +21,7 @@ const AHEAD: i64 = 300_000;
 /// So far back is read again while following: entries arrive late and out of order. Milliseconds.
 const OVERLAP: i64 = 30_000;
 /// How often is looked for more.
-const PAUSE: Duration = Duration::from_secs(1);
+pub const PAUSE: Duration = Duration::from_secs(1);
 
 /// Prints the newest lines, and goes on with those to come where asked to.
 pub async fn run(global: &Global, args: &Logs, report: &Report) -> Result<()> {
@@ -55,15 +55,14 @@ pub async fn run(global: &Global, args: &Logs, report: &Report) -> Result<()> {
         return Ok(());
     }
     let mut interrupted = std::pin::pin!(commands::interrupted());
-    let mut from = (now - OVERLAP).max(since);
+    let mut tail = Tail { group, seen, from: (now - OVERLAP).max(since) };
     loop {
         tokio::select! {
             () = &mut interrupted => return Ok(()),
             () = tokio::time::sleep(PAUSE) => {}
         }
-        let now = commands::now_millis();
-        let read = group.read(from, now + AHEAD, |page| {
-            for entry in seen.keep_new(page).iter().filter(|entry| shown(entry)) {
+        let read = tail.read(|entry| {
+            if shown(entry) {
                 report.log(entry);
             }
         });
@@ -71,8 +70,31 @@ pub async fn run(global: &Global, args: &Logs, report: &Report) -> Result<()> {
             () = &mut interrupted => return Ok(()),
             read = read => read.map_err(failed)?,
         }
-        from = from.max(now - OVERLAP);
-        seen.forget_before(from);
+    }
+}
+
+/// A log group that is read again and again, each entry once.
+#[derive(Debug)]
+pub struct Tail {
+    group: Group,
+    seen: Seen,
+    from: i64,
+}
+
+impl Tail {
+    /// Entries from this time on, milliseconds since the Unix epoch.
+    pub fn new(group: Group, from: i64) -> Self {
+        Self { group, seen: Seen::default(), from }
+    }
+
+    /// Gives the entries that have come since the last time.
+    pub async fn read(&mut self, mut take: impl FnMut(&Entry)) -> Result<(), Fault> {
+        let now = commands::now_millis();
+        let seen = &mut self.seen;
+        self.group.read(self.from, now + AHEAD, |page| seen.keep_new(page).iter().for_each(&mut take)).await?;
+        self.from = self.from.max(now - OVERLAP);
+        self.seen.forget_before(self.from);
+        Ok(())
     }
 }
 

@@ -58,6 +58,7 @@ fn generate(root: &Path, report: &Report) -> Result<Generated> {
     if root.join("handler/contract").is_dir() {
         files.push((pages.join("record.md"), docs::record()));
         files.push((pages.join("error-codes.md"), docs::error_codes()));
+        files.push((pages.join("events.md"), docs::events()));
     }
     let orphans =
         yaml_files(&rendered)?.into_iter().filter(|path| files.iter().all(|(file, _)| file != path)).collect();

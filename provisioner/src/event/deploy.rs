@@ -1,5 +1,6 @@
 //! Events of `up`, `down` and `redrive`.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::aws::stacks::Output;
@@ -8,7 +9,7 @@ use crate::plan::Kept;
 use crate::status::{Operation, Progress};
 
 /// What happens while a stack is brought up or taken down.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 #[non_exhaustive]
 pub enum DeployEvent {
@@ -33,7 +34,8 @@ pub enum DeployEvent {
         account: String,
         /// The region.
         region: String,
-        /// Resource by resource.
+        /// Resource by resource, as `plan --json` has it.
+        #[schemars(with = "Vec<serde_json::Map<String, serde_json::Value>>")]
         changes: Vec<Change>,
         /// The handler's code, if it changes.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -131,10 +133,27 @@ pub enum DeployEvent {
         #[serde(skip_serializing_if = "Option::is_none")]
         advice: Option<&'static str>,
     },
+    /// An operation failed or was cancelled, and what it did is taken back.
+    RollingBack {
+        /// The stack.
+        stack: String,
+        /// When, ISO 8601.
+        time: String,
+        /// Why, if CloudFormation says so.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
     /// CloudFormation could not be asked for a while; the operation goes on, and so does the watching.
     Disturbed {
         /// What was in the way.
         reason: String,
+    },
+    /// CloudFormation can be asked again.
+    Undisturbed,
+    /// Somebody else began an operation on the stack between two calls of this run; it looks again and decides anew.
+    Overtaken {
+        /// The stack.
+        stack: String,
     },
     /// An operation ended.
     Finished {
@@ -147,11 +166,13 @@ pub enum DeployEvent {
         /// Whether it did what was asked.
         success: bool,
     },
-    /// Interrupted once: a second time within some seconds cancels what runs.
+    /// Interrupted once: a second time within some seconds offers to cancel what runs.
     Interrupted {
-        /// The operation.
+        /// The operation, which goes on.
         operation: Operation,
-        /// What a second interruption does; absent where the operation cannot be cancelled.
+        /// The command that shows it again.
+        back: String,
+        /// What cancelling would do; absent where the operation cannot be cancelled, or nobody can be asked.
         #[serde(skip_serializing_if = "Option::is_none")]
         second: Option<&'static str>,
     },
@@ -186,6 +207,9 @@ pub enum DeployEvent {
         bucket: String,
         /// Versions, delete markers and uploads deleted so far.
         deleted: u64,
+        /// Versions and delete markers that were counted before; absent where there were too many to count.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        of: Option<u64>,
     },
     /// A bucket is empty.
     Emptied {
@@ -217,6 +241,31 @@ pub enum DeployEvent {
         /// What stays on purpose.
         kept: Vec<String>,
     },
+    /// The function serves the new code; the stack follows.
+    CodePushed {
+        /// The function.
+        function: String,
+        /// The SHA-256 of the zip.
+        sha256: String,
+        /// How long it took, once the zip was uploaded.
+        seconds: f64,
+    },
+    /// The function could not be given the new code beforehand; the update of the stack does it.
+    PushSkipped {
+        /// The function.
+        function: String,
+        /// Why.
+        reason: String,
+    },
+    /// What the function serves after the stack's update failed.
+    CodeAfterFailure {
+        /// The function.
+        function: String,
+        /// The SHA-256 of the zip that it serves.
+        sha256: String,
+        /// Whether that is the new code, so that it is not what the stack says.
+        new: bool,
+    },
     /// Failed events were sent to the function again.
     Redriven {
         /// Events that the function took.
@@ -227,7 +276,7 @@ pub enum DeployEvent {
 }
 
 /// The handler's code before and after.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CodeChange {
     /// The SHA-256 of the zip that is deployed.

@@ -1,17 +1,18 @@
 //! How events of `event::deploy` are told to people.
 
-use std::collections::HashMap;
-use std::time::Duration;
-
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::Style;
+use super::live::{LineId, Live, Place};
+use super::meter::{bar, clock, grouped};
 use super::table::{cut, table};
 use crate::aws::stacks::Output;
 use crate::diff::{Action, Change, Replacement};
 use crate::event::deploy::{CodeChange, DeployEvent};
 use crate::package::short;
-use crate::status::{self, Operation};
+use crate::status;
 use crate::units::Size;
 
 /// The words for a resource's type; the type itself where there are none.
@@ -94,21 +95,50 @@ fn during(event: &DeployEvent, style: Style) -> Option<String> {
             text
         }
         DeployEvent::Disturbed { reason } => {
-            format!("{} CloudFormation cannot be reached; it goes on, and so does this: {reason}", style.warn("!"))
+            format!("{} CloudFormation does not answer; it goes on, and so does this: {reason}", style.warn("!"))
+        }
+        DeployEvent::Undisturbed => "CloudFormation answers again".to_owned(),
+        DeployEvent::Overtaken { stack } => {
+            format!("{} somebody else changes {stack} at the same time; looking again", style.warn("!"))
+        }
+        DeployEvent::RollingBack { stack, reason, .. } => {
+            let reason = reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            format!("{} {stack} is rolled back{reason}", style.warn("!"))
         }
         DeployEvent::Finished { stack, operation, status, success } => {
             let mark = if *success { style.good("✓") } else { style.bad("✗") };
             format!("{mark} {} of {stack} ended: {status}", operation.noun())
         }
-        DeployEvent::Interrupted { operation, second } => match second {
-            Some(second) => format!(
-                "\n{} leaving; the {} goes on in AWS. Press Ctrl-C again within 3 seconds: that {second}.",
-                style.warn("!"),
-                operation.noun()
-            ),
-            None => format!("\n{} leaving; the {} goes on in AWS.", style.warn("!"), operation.noun()),
-        },
+        DeployEvent::Interrupted { operation, back, second } => {
+            let mut text =
+                format!("{} leaving; the {} goes on in AWS. Come back with: {back}", style.warn("!"), operation.noun());
+            if let Some(second) = second {
+                text.push_str(&format!("\n  Ctrl-C again within 3 seconds offers to cancel it: that {second}."));
+            }
+            text
+        }
         DeployEvent::Cancelling { operation } => format!("cancelling the {}", operation.noun()),
+        DeployEvent::CodePushed { function, sha256, seconds } => {
+            format!(
+                "{} {function} serves the new code {} after {seconds:.1} s; the stack follows",
+                style.good("✓"),
+                style.strong(short(sha256))
+            )
+        }
+        DeployEvent::PushSkipped { function, reason } => {
+            format!(
+                "{} {function} could not be given the new code beforehand, so the stack's update does it: {reason}",
+                style.warn("!")
+            )
+        }
+        DeployEvent::CodeAfterFailure { function, sha256, new: false } => {
+            format!("{function} is back at the code before: {}", style.strong(short(sha256)))
+        }
+        DeployEvent::CodeAfterFailure { function, sha256, new: true } => format!(
+            "{} {function} still serves the new code {}, and the stack says the one before",
+            style.warn("!"),
+            style.strong(short(sha256))
+        ),
         other => return after(other, style),
     })
 }
@@ -130,9 +160,14 @@ fn after(event: &DeployEvent, style: Style) -> Option<String> {
             text
         }
         DeployEvent::Emptying { .. } if style.live => return None,
-        DeployEvent::Emptying { bucket, deleted } => format!("emptying {bucket}: {deleted} deleted"),
+        DeployEvent::Emptying { bucket, deleted, of: Some(of) } => {
+            format!("emptying {bucket}: {} of {} deleted", grouped(*deleted), grouped(*of))
+        }
+        DeployEvent::Emptying { bucket, deleted, of: None } => {
+            format!("emptying {bucket}: {} deleted", grouped(*deleted))
+        }
         DeployEvent::Emptied { bucket, deleted } => {
-            format!("emptied {bucket}: {deleted} versions, markers and open uploads deleted")
+            format!("emptied {bucket}: {} versions, markers and open uploads deleted", grouped(*deleted))
         }
         DeployEvent::Deleted { what, name } => format!("deleted the {what} {name}"),
         DeployEvent::NothingToDelete { stack, kept } if kept.is_empty() => {
@@ -176,19 +211,49 @@ fn resource(
     style: Style,
 ) -> Option<String> {
     let (doing, done) = status::verb(status);
-    let clock = time.get(11..19).unwrap_or(time);
+    // Beside live lines the day is known; in a log it is not.
+    let clock = if style.live { time.get(11..19).unwrap_or(time).to_owned() } else { to_the_second(time) };
     let what = format!("{:<22} {logical_id}", words(kind));
+    // What stays on the screen does not wrap either; a failure's reason is told whole.
+    let fitted =
+        |text: String| if style.live { cut(&text, style.width.saturating_sub(clock.len() + 13)) } else { text };
     let line = match progress {
         status::Progress::Running if style.live => return None,
         status::Progress::Running => format!("{clock} {doing:<11} {what}"),
-        status::Progress::Done => format!("{clock} {} {what}", style.good(&format!("{done:<11}"))),
-        status::Progress::Kept => format!("{clock} {:<11} {what}", "kept"),
+        status::Progress::Done => format!("{clock} {} {}", style.good(&fitted_verb(done, style, &clock)), fitted(what)),
+        status::Progress::Kept => format!("{clock} {} {}", fitted_verb("kept", style, &clock), fitted(what)),
         status::Progress::Failed => {
             let reason = reason.unwrap_or("no reason given");
             format!("{clock} {} {what}: {reason}", style.bad(&format!("{:<11}", "failed")))
         }
     };
-    Some(line)
+    Some(line.trim_end().to_owned())
+}
+
+/// A verb in its column; on a narrow terminal as much of it as there is room for.
+fn fitted_verb(verb: &str, style: Style, clock: &str) -> String {
+    let room = style.width.saturating_sub(clock.len() + 1);
+    if style.live && room < 12 { cut(verb, room) } else { format!("{verb:<11}") }
+}
+
+/// A moment without fractions of a second.
+fn to_the_second(time: &str) -> String {
+    match time.get(..19) {
+        Some(head) if time.ends_with('Z') => format!("{head}Z"),
+        _ => time.to_owned(),
+    }
+}
+
+/// Whether the line of an event begins with the moment in a log. Those of resources bring the service's own.
+pub fn is_dated(event: &DeployEvent) -> bool {
+    !matches!(
+        event,
+        DeployEvent::Resource { .. }
+            | DeployEvent::Planned { .. }
+            | DeployEvent::DeletionPlanned { .. }
+            | DeployEvent::NothingToDelete { .. }
+            | DeployEvent::Ready { .. }
+    )
 }
 
 /// A plan, resource by resource: human words first, then the name in the template and the type.
@@ -233,77 +298,182 @@ pub fn outputs(outputs: &[Output], style: Style) -> String {
 /// The live lines of an operation: one a resource that is worked on, each with its own clock, and one for the whole.
 #[derive(Debug, Default)]
 pub struct Progress {
-    lines: HashMap<String, ProgressBar>,
-    whole: Option<ProgressBar>,
+    lines: HashMap<String, (LineId, Instant)>,
+    whole: Option<(LineId, Arc<Mutex<Whole>>)>,
+    /// Off a terminal, the number of deletions from which on the next line about emptying is printed.
+    next_told: u64,
+}
+
+/// How far an operation is as a whole.
+#[derive(Debug)]
+struct Whole {
+    since: Instant,
+    title: String,
+    /// Resources that are finished, each counted once.
+    done: BTreeSet<String>,
+    counted: u64,
+    of: Option<u64>,
+}
+
+impl Whole {
+    fn new(title: String, of: Option<u64>) -> Self {
+        Self { since: Instant::now(), title, done: BTreeSet::new(), counted: 0, of }
+    }
+
+    fn line(&self, elapsed: Duration, width: usize) -> String {
+        let done = self.counted + self.done.len() as u64;
+        match self.of {
+            Some(of) if of >= done => {
+                format!("{}{}{}/{} {}", clock(elapsed), bar(done, of, width), grouped(done), grouped(of), self.title)
+            }
+            // More than was expected: a bar would not be honest.
+            _ => format!("{}{} done, {}", clock(elapsed), grouped(done), self.title),
+        }
+    }
 }
 
 impl Progress {
-    /// Brings the live lines up to date. Off a terminal there are none.
-    pub fn show(&mut self, event: &DeployEvent, live: &MultiProgress, style: Style) {
-        if !style.live {
-            return;
-        }
+    /// Brings the live lines up to date. Returns whether the event is also worth a line of its own.
+    pub fn show(&mut self, event: &DeployEvent, live: &Live) -> bool {
         match event {
+            DeployEvent::Attached { stack, operation } => {
+                self.begin(live, Whole::new(format!("{} of {stack}", operation.noun()), None));
+            }
             DeployEvent::Started { operation, resources, stack } => {
-                let whole = live.add(ProgressBar::new(resources.unwrap_or_default() as u64));
-                let template = if resources.is_some() && *operation != Operation::Delete {
-                    "  {elapsed:>4} {msg} {pos}/{len}"
-                } else {
-                    "  {elapsed:>4} {msg} {pos} done"
-                };
-                whole.set_style(lines_style(template));
-                whole.set_message(format!("{} of {stack}", operation.noun()));
-                whole.enable_steady_tick(Duration::from_millis(250));
-                self.whole = Some(whole);
+                let of = resources.map(|n| n as u64);
+                self.begin(live, Whole::new(format!("{} of {stack}", operation.noun()), of));
+            }
+            DeployEvent::RollingBack { .. } => {
+                self.change(|whole| {
+                    whole.title = format!("rolling back: {}", whole.title);
+                    whole.done.clear();
+                    whole.of = None;
+                });
             }
             DeployEvent::Resource { logical_id, kind, status, progress, .. } => match progress {
-                status::Progress::Running => {
-                    let (doing, _) = status::verb(status);
-                    let bar = self.lines.entry(logical_id.clone()).or_insert_with(|| {
-                        let bar = match &self.whole {
-                            Some(whole) => live.insert_before(whole, ProgressBar::new_spinner()),
-                            None => live.add(ProgressBar::new_spinner()),
-                        };
-                        bar.set_style(lines_style("  {elapsed:>4} {spinner} {msg}"));
-                        bar.enable_steady_tick(Duration::from_millis(250));
-                        bar
-                    });
-                    bar.set_message(format!("{doing:<11} {:<22} {logical_id}", words(kind)));
-                }
+                status::Progress::Running => self.work(live, logical_id, kind, status),
                 status::Progress::Done | status::Progress::Failed | status::Progress::Kept => {
-                    if let Some(bar) = self.lines.remove(logical_id) {
-                        bar.finish_and_clear();
+                    if let Some((line, _)) = self.lines.remove(logical_id) {
+                        live.remove(line);
                     }
-                    if let Some(whole) = &self.whole {
-                        whole.inc(1);
-                    }
+                    self.change(|whole| {
+                        whole.done.insert(logical_id.clone());
+                    });
                 }
             },
-            DeployEvent::Emptying { bucket, deleted } => {
-                let bar = self.whole.get_or_insert_with(|| {
-                    let bar = live.add(ProgressBar::new_spinner());
-                    bar.set_style(lines_style("  {elapsed:>4} {spinner} {msg}"));
-                    bar
-                });
-                bar.set_message(format!("emptying {bucket}: {deleted} deleted"));
+            DeployEvent::Emptying { bucket, deleted, of } => {
+                if self.whole.is_none() {
+                    self.begin(live, Whole::new(format!("emptying {bucket}"), *of));
+                }
+                self.change(|whole| whole.counted = *deleted);
+                // A line at 1,000, 2,000, 4,000, …: few enough for a log, whatever the bucket holds.
+                let tell = *deleted >= self.next_told;
+                if tell {
+                    self.next_told = deleted.saturating_mul(2);
+                }
+                return tell;
             }
             DeployEvent::Emptied { .. } | DeployEvent::Finished { .. } | DeployEvent::Interrupted { .. } => {
-                self.clear();
+                self.lines.clear();
+                self.whole = None;
+                self.next_told = 0;
+                live.clear();
             }
             _ => {}
         }
+        true
     }
 
-    fn clear(&mut self) {
-        for (_, line) in self.lines.drain() {
-            line.finish_and_clear();
+    fn begin(&mut self, live: &Live, whole: Whole) {
+        live.clear();
+        self.lines.clear();
+        let whole = Arc::new(Mutex::new(whole));
+        let shown = Arc::clone(&whole);
+        let line = live.add(Place::Whole, move |width| {
+            let whole = shown.lock().unwrap_or_else(PoisonError::into_inner);
+            whole.line(whole.since.elapsed(), width)
+        });
+        self.whole = Some((line, whole));
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Whole)) {
+        if let Some((_, whole)) = &self.whole {
+            change(&mut whole.lock().unwrap_or_else(PoisonError::into_inner));
         }
-        if let Some(whole) = self.whole.take() {
-            whole.finish_and_clear();
+    }
+
+    /// A resource is worked on: its clock starts, or goes on with another verb.
+    fn work(&mut self, live: &Live, logical_id: &str, kind: &str, status: &str) {
+        let (doing, _) = status::verb(status);
+        let text = format!("{doing} {} {logical_id}", words(kind));
+        if let Some((line, since)) = self.lines.get(logical_id).copied() {
+            live.set(line, move |_| format!("{}{text}", clock(since.elapsed())));
+            return;
         }
+        let since = Instant::now();
+        let line = live.add(Place::Part, move |_| format!("{}{text}", clock(since.elapsed())));
+        self.lines.insert(logical_id.to_owned(), (line, since));
     }
 }
 
-fn lines_style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::Operation;
+
+    fn seen(event: &DeployEvent, progress: &mut Progress) -> String {
+        progress.show(event, &Live::hidden());
+        let (_, whole) = progress.whole.as_ref().unwrap();
+        whole.lock().unwrap().line(Duration::from_secs(65), 60)
+    }
+
+    fn resource(id: &str, status: &str) -> DeployEvent {
+        DeployEvent::Resource {
+            logical_id: id.into(),
+            kind: "AWS::SQS::Queue".into(),
+            status: status.into(),
+            progress: status::progress(status),
+            time: "2026-11-22T12:00:00Z".into(),
+            reason: None,
+        }
+    }
+
+    #[test]
+    fn the_overall_bar_is_honest() {
+        let mut progress = Progress::default();
+        let started = DeployEvent::Started { stack: "shop".into(), operation: Operation::Create, resources: Some(2) };
+        assert_eq!(seen(&started, &mut progress), " 1m05s [---------------] 0/2 creation of shop");
+        seen(&resource("A", "CREATE_IN_PROGRESS"), &mut progress);
+        assert_eq!(
+            seen(&resource("A", "CREATE_COMPLETE"), &mut progress),
+            " 1m05s [#######--------] 1/2 creation of shop"
+        );
+        // The same resource again counts once, and what nobody expected ends the bar, not the truth.
+        assert!(seen(&resource("A", "UPDATE_COMPLETE"), &mut progress).contains("1/2"));
+        seen(&resource("B", "CREATE_COMPLETE"), &mut progress);
+        assert_eq!(seen(&resource("C", "CREATE_COMPLETE"), &mut progress), " 1m05s 3 done, creation of shop");
+        let back = DeployEvent::RollingBack { stack: "shop".into(), time: String::new(), reason: None };
+        assert_eq!(seen(&back, &mut progress), " 1m05s 0 done, rolling back: creation of shop");
+    }
+
+    #[test]
+    fn emptying_tells_few_lines_off_a_terminal() {
+        let mut progress = Progress::default();
+        let told = (1..=1_000)
+            .filter(|n| {
+                let event = DeployEvent::Emptying { bucket: "b".into(), deleted: n * 1_000, of: None };
+                progress.show(&event, &Live::hidden())
+            })
+            .count();
+        assert_eq!(told, 10, "at 1,000, 2,000, 4,000, … of a million");
+    }
+
+    #[test]
+    fn a_finished_resource_never_wraps_on_a_terminal() {
+        let style = Style { colour: true, live: true, width: 20 };
+        let text = line(&resource("AnIdThatIsVeryLong", "CREATE_COMPLETE"), style).unwrap();
+        let plain = text.replace("\u{1b}[32m", "").replace("\u{1b}[0m", "");
+        assert!(unicode_width::UnicodeWidthStr::width(plain.as_str()) <= 20, "{plain}");
+        assert!(plain.starts_with("12:00:00 created"), "{plain}");
+    }
 }

@@ -1,9 +1,13 @@
 //! How files, their records and the function's log lines are shown to people.
 
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use handler_contract::{Metadata, Status};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
+use super::live::{LineId, Live, Place};
+use super::meter::{bar, clock};
 use super::table::{clean, table};
 use super::{Report, Style};
 use crate::event::files::{FilesEvent, Tally};
@@ -87,42 +91,68 @@ pub fn record_line(file: &str, record: &Value, style: Style) -> String {
 /// The bar of an upload; nothing off a terminal.
 #[derive(Debug, Clone)]
 pub struct Uploading {
-    bar: ProgressBar,
+    live: Live,
+    line: LineId,
+    state: Arc<Mutex<Uploaded>>,
+}
+
+#[derive(Debug)]
+struct Uploaded {
+    since: Instant,
+    bytes: u64,
+    of: u64,
+    message: String,
     files: usize,
 }
 
 impl Uploading {
     /// A bar of so many bytes and files.
     pub fn new(report: &Report, files: usize, bytes: u64) -> Self {
-        let bar = report.live.add(ProgressBar::new(bytes));
-        let template = "{bar:30} {binary_bytes}/{binary_total_bytes}  {binary_bytes_per_sec}  {msg}";
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
-        }
-        let uploading = Self { bar, files };
-        uploading.done(0);
-        uploading
+        let message = format!("0 of {files} files");
+        let state = Arc::new(Mutex::new(Uploaded { since: Instant::now(), bytes: 0, of: bytes, message, files }));
+        let shown = Arc::clone(&state);
+        let line = report.live.add(Place::Whole, move |width| {
+            let state = shown.lock().unwrap_or_else(PoisonError::into_inner);
+            uploading(state.since.elapsed(), state.bytes, state.of, &state.message, width)
+        });
+        Self { live: report.live.clone(), line, state }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Uploaded)) {
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// So many more bytes are in the bucket.
     pub fn bytes(&self, bytes: u64) {
-        self.bar.inc(bytes);
+        self.change(|state| state.bytes += bytes);
     }
 
     /// So many files are in the bucket.
     pub fn done(&self, files: usize) {
-        self.bar.set_message(format!("{files} of {} files", self.files));
+        self.change(|state| state.message = format!("{files} of {} files", state.files));
     }
 
     /// All are, and records are awaited.
     pub fn awaiting(&self, records: usize) {
-        self.bar.set_message(format!("waiting for {records} record(s)"));
+        self.change(|state| state.message = format!("waiting for {records} record(s)"));
     }
 
     /// Takes the bar away.
     pub fn end(&self) {
-        self.bar.finish_and_clear();
+        self.live.remove(self.line);
     }
+}
+
+fn uploading(elapsed: Duration, bytes: u64, of: u64, message: &str, width: usize) -> String {
+    let rate = bytes.saturating_mul(1_000) / u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
+    format!(
+        "{}{}{}/{} {message} {}/s",
+        clock(elapsed),
+        bar(bytes, of, width),
+        Size(bytes).rounded(),
+        Size(of).rounded(),
+        Size(rate).rounded()
+    )
 }
 
 /// Records as aligned columns. Columns that would be empty are left out.

@@ -4,49 +4,11 @@
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::rig::{Rig, free_port, root, wait_until};
-
-/// A program of `.venv`, ended with the test.
-struct Program(Child);
-
-impl Program {
-    fn start(name: &str, arguments: &[&str], env: &[(&str, &str)]) -> Self {
-        let program = root().join(".venv/bin").join(name);
-        let path = std::env::var("PATH").unwrap_or_default();
-        let child = Command::new(&program)
-            .args(arguments)
-            .env_clear()
-            .env("PATH", path)
-            .envs(env.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        Self(child.unwrap_or_else(|e| panic!("{}: {e}; `make emulator` installs it", program.display())))
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let pid = i32::try_from(self.0.id()).ok().and_then(rustix::process::Pid::from_raw);
-        if let Some(pid) = pid {
-            // A normal end first, so that it takes its own children along.
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        }
-        for _ in 0..100 {
-            if matches!(self.0.try_wait(), Ok(Some(_))) {
-                return;
-            }
-            std::thread::park_timeout(std::time::Duration::from_millis(50));
-        }
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use crate::program::Program;
+use crate::rig::{Rig, free_port, wait_until};
 
 /// A request without a body's length to care for: HTTP/1.0, so that the answer ends with the connection.
 fn http(port: u16, method: &str, path: &str, body: &str) -> Option<String> {

@@ -5,5 +5,7 @@
 mod crash;
 mod dist;
 mod faults;
+mod program;
 mod rig;
 mod story;
+mod tls;

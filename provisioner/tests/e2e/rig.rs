@@ -52,11 +52,7 @@ impl Rig {
         let mut spec: serde_yaml::Value = serde_yaml::from_str(&text).expect("stacks/local.yaml is YAML");
         spec["emulator"]["port"] = port.into();
         for (path, value) in settings {
-            let value: serde_yaml::Value = serde_yaml::from_str(value).expect("a YAML value");
-            match path.split_once('.') {
-                Some((section, key)) => spec[section][key] = value,
-                None => spec[*path] = value,
-            }
+            set(&mut spec, path, value);
         }
         let rig = Self { folder, port, own_emulator: false, env: Vec::new() };
         std::fs::write(rig.stack_file(), serde_yaml::to_string(&spec).expect("YAML")).expect("the stack file");
@@ -84,6 +80,14 @@ impl Rig {
         let rig = Self::new(settings);
         rig.run(&["up", "--yes"]).expect(0);
         rig
+    }
+
+    /// Changes a setting of the stack file, named as `section.key`.
+    pub(crate) fn change(&self, path: &str, value: &str) {
+        let text = std::fs::read_to_string(self.stack_file()).expect("the stack file");
+        let mut spec: serde_yaml::Value = serde_yaml::from_str(&text).expect("YAML");
+        set(&mut spec, path, value);
+        std::fs::write(self.stack_file(), serde_yaml::to_string(&spec).expect("YAML")).expect("the stack file");
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -182,6 +186,14 @@ impl Drop for Rig {
         }
         let stopped = self.run(&["local", "stop"]);
         assert!(stopped.code == 0 || std::thread::panicking(), "the emulator did not stop: {}", stopped.err);
+    }
+}
+
+fn set(spec: &mut serde_yaml::Value, path: &str, value: &str) {
+    let value: serde_yaml::Value = serde_yaml::from_str(value).expect("a YAML value");
+    match path.split_once('.') {
+        Some((section, key)) => spec[section][key] = value,
+        None => spec[path] = value,
     }
 }
 

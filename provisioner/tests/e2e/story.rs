@@ -79,10 +79,7 @@ fn a_changed_stack_file_changes_the_stack_and_keeps_the_files() {
     let rig = Rig::up(&[]);
     let file = rig.file("a.txt", "one two three");
     rig.run(&["put", &file, "--wait"]).expect(0);
-    let text = std::fs::read_to_string(rig.stack_file()).unwrap();
-    let mut spec: serde_yaml::Value = serde_yaml::from_str(&text).unwrap();
-    spec["files"]["allowedTypes"] = serde_yaml::from_str("[application/pdf]").unwrap();
-    std::fs::write(rig.stack_file(), serde_yaml::to_string(&spec).unwrap()).unwrap();
+    rig.change("files.allowedTypes", "[application/pdf]");
     rig.run(&["up", "--yes"]).expect(0);
     let file = rig.file("b.txt", "one two three");
     rig.run(&["put", &file, "--wait"]).expect(8);

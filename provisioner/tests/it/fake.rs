@@ -11,7 +11,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
-use cloudformation::CloudFormation;
+use cloudformation::{CloudFormation, Things};
 
 pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) const REGION: &str = "eu-central-1";
@@ -30,6 +30,9 @@ pub(crate) struct State {
     faults: Vec<Fault>,
     stopping: bool,
 }
+
+/// The status of a call whose connection breaks: the network is gone.
+pub(crate) const NO_ANSWER: u16 = 0;
 
 /// A failure that a test has ordered.
 #[derive(Debug)]
@@ -56,7 +59,7 @@ struct Request {
     body: Vec<u8>,
 }
 
-/// An answer: status, content type, body.
+/// An answer: status, content type, body. The status [`NO_ANSWER`] closes the connection instead.
 pub(crate) struct Answer(pub(crate) u16, pub(crate) &'static str, pub(crate) String);
 
 impl Fake {
@@ -136,6 +139,10 @@ fn serve(stream: &TcpStream, state: &(Mutex<State>, Condvar)) {
             state.1.notify_all();
             answer
         };
+        if status == NO_ANSWER {
+            let _ = stream.shutdown(std::net::Shutdown::Both);
+            return;
+        }
         let head = format!(
             "HTTP/1.1 {status} x\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nx-amzn-requestid: r\r\n\r\n",
             body.len()
@@ -192,7 +199,10 @@ impl State {
                 "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::{ACCOUNT}:user/tester</Arn>\
                  <UserId>u</UserId><Account>{ACCOUNT}</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
             )),
-            "cloudformation" => self.cloudformation.answer(&action, &form(&request.body)),
+            "cloudformation" => {
+                let things = &mut Things { buckets: &mut self.buckets, tables: &mut self.tables };
+                self.cloudformation.answer(&action, &form(&request.body), things)
+            }
             "s3" => self.s3(request, &action),
             "dynamodb" => self.dynamodb(request, &action),
             "logs" => json(200, r#"{"logGroups":[]}"#),

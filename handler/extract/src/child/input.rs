@@ -1,14 +1,15 @@
-//! The file, as it arrives: its head, the stream of it, or all of it in an unnamed temporary file.
+//! The file, as it arrives: its head, the stream of it, or all of it in an unnamed temporary file. Of one that is larger
+//! than the temporary file may be, that keeps the two ends.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
-use handler_contract::{ErrorCode, Failure};
-use memmap2::{Mmap, MmapOptions};
+use memmap2::Mmap;
 
 use super::Stop;
+use super::spool::{Kept, Spool};
 use crate::sniff::HEAD;
 
 /// Bytes read at a time.
@@ -20,24 +21,21 @@ pub(crate) struct Input {
     /// Bytes that were read and not yet given on.
     head: Vec<u8>,
     ended: bool,
-    spool: Spool,
+    spool: Spooling,
 }
 
-enum Spool {
+enum Spooling {
     None,
-    Prepared {
-        file: File,
-        limit: u64,
-    },
+    Prepared(Spool),
     /// The temporary file could not be made.
     Missing(io::Error),
-    Filled(Arc<Mmap>),
+    Done(Kept),
 }
 
 impl Input {
     pub(super) fn open() -> io::Result<Self> {
         let source = File::from(io::stdin().as_fd().try_clone_to_owned()?);
-        Ok(Self { source, head: Vec::with_capacity(2 * CHUNK), ended: false, spool: Spool::None })
+        Ok(Self { source, head: Vec::with_capacity(2 * CHUNK), ended: false, spool: Spooling::None })
     }
 
     /// The first line.
@@ -57,8 +55,8 @@ impl Input {
     /// Makes the temporary file, as long as files may still be opened. Whether it is there shows when it is needed.
     pub(super) fn prepare_spool(&mut self, limit: u64) {
         self.spool = match tempfile::tempfile() {
-            Ok(file) => Spool::Prepared { file, limit },
-            Err(error) => Spool::Missing(error),
+            Ok(file) => Spooling::Prepared(Spool::new(file, limit)),
+            Err(error) => Spooling::Missing(error),
         };
     }
 
@@ -97,43 +95,38 @@ impl Input {
 
     /// The whole file as bytes, which are read from the temporary file where they are looked at. It does not count as
     /// memory of the child.
-    pub(crate) fn spool(&mut self) -> Result<Arc<Mmap>, Stop> {
-        let (mut file, limit) = match std::mem::replace(&mut self.spool, Spool::None) {
-            Spool::Filled(bytes) => {
-                self.spool = Spool::Filled(Arc::clone(&bytes));
-                return Ok(bytes);
+    pub(crate) fn whole(&mut self) -> Result<Arc<Mmap>, Stop> {
+        self.spool(Spool::fill)?.whole().map_err(Stop::Failure)
+    }
+
+    /// As much of the file as the temporary file can hold: all of it, or its two ends.
+    pub(crate) fn ends(&mut self) -> Result<Kept, Stop> {
+        self.spool(Spool::keep_ends)
+    }
+
+    fn spool(&mut self, write: fn(&mut Spool, &[u8]) -> io::Result<()>) -> Result<Kept, Stop> {
+        let mut spool = match std::mem::replace(&mut self.spool, Spooling::None) {
+            Spooling::Prepared(spool) => spool,
+            Spooling::Done(kept) => {
+                self.spool = Spooling::Done(kept.clone());
+                return Ok(kept);
             }
-            Spool::Prepared { file, limit } => (file, limit),
-            Spool::Missing(error) => {
+            Spooling::Missing(error) => {
                 return Err(Stop::Trouble(format!("the parser failed to make a temporary file: {error}")));
             }
-            Spool::None => return Err(Stop::Trouble("the parser failed to keep its temporary file".to_owned())),
+            Spooling::None => return Err(Stop::Trouble("the parser failed to keep its temporary file".to_owned())),
         };
-        let mut size = 0;
-        let mut full = Ok(());
+        let mut written = Ok(());
         self.stream(|bytes| {
-            size += bytes.len() as u64;
-            if full.is_ok() {
-                full = if size > limit { Err(io::ErrorKind::StorageFull.into()) } else { file.write_all(bytes) };
+            if written.is_ok() {
+                written = write(&mut spool, bytes);
             }
         })?;
-        full.map_err(|error: io::Error| match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::FileTooLarge | io::ErrorKind::QuotaExceeded => Failure::new(
-                ErrorCode::SpoolLimit,
-                format!(
-                    "a file of this type must be read out of order, and {} MiB is the most that is set aside for that",
-                    limit >> 20
-                ),
-            )
-            .into(),
-            _ => Stop::Trouble(format!("the parser failed to write its temporary file: {error}")),
-        })?;
-        let length = usize::try_from(size).map_err(|error| Stop::Trouble(error.to_string()))?;
-        let bytes = map(&file, length)
-            .map_err(|error| Stop::Trouble(format!("the parser failed to map its temporary file: {error}")))?;
-        let bytes = Arc::new(bytes);
-        self.spool = Spool::Filled(Arc::clone(&bytes));
-        Ok(bytes)
+        let kept = written.and_then(|()| spool.finish());
+        let kept =
+            kept.map_err(|error| Stop::Trouble(format!("the parser failed to use its temporary file: {error}")))?;
+        self.spool = Spooling::Done(kept.clone());
+        Ok(kept)
     }
 
     fn read_more(&mut self) -> io::Result<()> {
@@ -152,11 +145,4 @@ impl Input {
 
 fn lost(error: &io::Error) -> Stop {
     Stop::Trouble(format!("the parser failed to read the file's bytes: {error}"))
-}
-
-#[expect(unsafe_code, reason = "mapping a file has no safe interface")]
-fn map(file: &File, length: usize) -> io::Result<Mmap> {
-    // SAFETY: the bytes of a mapping must not change under a reference to them. The file has no name, this process
-    // alone holds it, has written all of it, and does not write to it again.
-    unsafe { MmapOptions::new().len(length).map(file) }
 }

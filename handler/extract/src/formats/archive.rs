@@ -10,11 +10,9 @@ mod xz;
 mod zip;
 mod zstd;
 
-use std::sync::Arc;
-
 use handler_contract::{ErrorCode, Failure, Metadata};
-use memmap2::Mmap;
 
+use super::view::View;
 use crate::child::{Input, Report, Stop};
 
 /// What unpacks to more than this multiple of its size is a bomb. The largest honest one seen is 70.
@@ -23,18 +21,18 @@ const RATIO: u64 = 200;
 const HARMLESS: u64 = 1 << 20;
 
 /// Reads a zip archive.
-pub(super) fn zip(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
-    Ok(zip::describe(bytes, &mut report.metadata)?)
+pub(super) fn zip(file: View, report: &mut Report) -> Result<(), Stop> {
+    Ok(zip::describe(file, &mut report.metadata)?)
 }
 
 /// Reads a 7z archive.
-pub(super) fn seven_zip(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
-    Ok(seven_zip::describe(bytes, &mut report.metadata)?)
+pub(super) fn seven_zip(file: View, report: &mut Report) -> Result<(), Stop> {
+    Ok(seven_zip::describe(file, &mut report.metadata)?)
 }
 
 /// Reads a RAR archive.
-pub(super) fn rar(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
-    Ok(rar::describe(bytes, &mut report.metadata)?)
+pub(super) fn rar(file: View, report: &mut Report) -> Result<(), Stop> {
+    Ok(rar::describe(file, &mut report.metadata)?)
 }
 
 /// Reads a tar as it arrives.

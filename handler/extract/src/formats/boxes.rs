@@ -50,7 +50,7 @@ impl<'a> Iterator for Boxes<'a> {
         if len < header {
             return None;
         }
-        let content = View::big_endian(self.view.slice_up_to(self.at + header, len - header));
+        let content = self.view.part_up_to(self.at + header, len - header);
         self.at += len.min(rest);
         Some(Box { name, content, is_whole: len <= rest })
     }

@@ -15,10 +15,7 @@ mod svg;
 mod tiff;
 mod webp;
 
-use std::sync::Arc;
-
 use handler_contract::{ErrorCode, Failure, Metadata};
-use memmap2::Mmap;
 
 use super::view::View;
 use super::xml;
@@ -27,6 +24,9 @@ use crate::validate::is_textual;
 
 /// No honest picture is longer than this on a side; formats with 32-bit sizes can claim anything.
 const LONGEST_SIDE: u64 = 1 << 24;
+
+/// All signatures but one stand in so many bytes.
+const SIGNATURES: u64 = 16;
 
 /// A packet of XMP is a few kilobytes; more than this is not looked through.
 const LARGEST_XMP: usize = 1 << 20;
@@ -37,17 +37,17 @@ pub(super) fn reads(file_type: &str) -> bool {
 }
 
 /// Reads a picture of any format.
-pub(super) fn read(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
-    Ok(describe(bytes, &mut report.metadata)?)
+pub(super) fn read(file: View, report: &mut Report) -> Result<(), Stop> {
+    Ok(describe(file, &mut report.metadata)?)
 }
 
 /// What is no picture, or one of a format without a reader, gives nothing.
-fn describe(bytes: &[u8], metadata: &mut Metadata) -> Result<(), Failure> {
-    let Some(reader) = reader_of(bytes) else {
+fn describe(file: View, metadata: &mut Metadata) -> Result<(), Failure> {
+    let Some(reader) = reader_of(file) else {
         return Ok(());
     };
     // A reader that meets the end of the file has written down all it found before.
-    let complete = reader(bytes, metadata).is_some();
+    let complete = reader(file, metadata).is_some();
     let (width, height) = (metadata.width, metadata.height);
     let absurd = |side: Option<u64>| side.is_some_and(|side| side > LONGEST_SIDE);
     if absurd(width) || absurd(height) {
@@ -84,15 +84,14 @@ pub(super) fn read_postscript(input: &mut Input, report: &mut Report) -> Result<
 }
 
 /// Fills in what the file says; `None` when it ends before it says all.
-type Reader = fn(&[u8], &mut Metadata) -> Option<()>;
+type Reader = fn(View, &mut Metadata) -> Option<()>;
 
-fn reader_of(bytes: &[u8]) -> Option<Reader> {
-    let view = View::big_endian(bytes);
-    let reader: Reader = match bytes {
+fn reader_of(file: View) -> Option<Reader> {
+    let reader: Reader = match file.slice_up_to(0, SIGNATURES) {
         [0x89, b'P', b'N', b'G', ..] => png::read,
         [0xff, 0xd8, 0xff, ..] => jpeg::read,
         [b'G', b'I', b'F', b'8', ..] => gif::read,
-        [b'R', b'I', b'F', b'F', ..] if view.has(8, b"WEBP") => webp::read,
+        [b'R', b'I', b'F', b'F', ..] if file.has(8, b"WEBP") => webp::read,
         // Some makers of cameras write letters, or a U, in place of the number by which TIFF is known.
         [b'I', b'I', 42 | 43 | b'U', 0, ..]
         | [b'M', b'M', 0, 42 | 43, ..]
@@ -112,8 +111,8 @@ fn reader_of(bytes: &[u8]) -> Option<Reader> {
         [0x0a, 0 | 2 | 3 | 4 | 5, 1, ..] => flat::pcx,
         [0x01, 0xda, ..] => flat::sgi,
         [b'P', b'1'..=b'7' | b'F' | b'f', ..] => flat::pnm,
-        [1, 0, 0, 0, ..] if view.has(40, b" EMF") => flat::emf,
-        _ if view.has(4, b"ftyp") => heif::read,
+        [1, 0, 0, 0, ..] if file.has(40, b" EMF") => flat::emf,
+        _ if file.has(4, b"ftyp") => heif::read,
         // No signature at all, so that only what was sniffed can tell.
         [_, 0 | 1, 1..=3 | 9..=11, ..] => flat::tga,
         _ => return None,

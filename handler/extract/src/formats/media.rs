@@ -4,6 +4,7 @@
 //! their headers. Every walk moves forward through the file, so that its cost is bounded by the file's size.
 
 mod ac3;
+mod adif;
 mod aiff;
 mod ape;
 mod asf;
@@ -19,10 +20,7 @@ mod ogg;
 mod riff;
 mod vorbis;
 
-use std::sync::Arc;
-
 use handler_contract::{ErrorCode, Failure, Metadata};
-use memmap2::Mmap;
 
 use super::view::View;
 use crate::child::{Report, Stop};
@@ -34,6 +32,8 @@ const LONGEST_DURATION: f64 = 366.0 * 86_400.0;
 const HIGHEST_RATE: u64 = 1 << 30;
 /// More channels than any format for rooms full of loudspeakers has.
 const MOST_CHANNELS: u64 = 256;
+/// All signatures stand in so many bytes.
+const SIGNATURES: u64 = 16;
 /// No film is larger on a side.
 const LONGEST_SIDE: u64 = 1 << 16;
 
@@ -47,27 +47,28 @@ pub(super) fn reads(file_type: &str) -> bool {
         )
 }
 
+pub(crate) use mp4::media_type as mp4_type;
+
 /// Reads sound or film of any format.
-pub(super) fn read(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
-    Ok(describe(bytes, &mut report.metadata)?)
+pub(super) fn read(file: View, report: &mut Report) -> Result<(), Stop> {
+    Ok(describe(file, &mut report.metadata)?)
 }
 
 /// What is neither sound nor film, or of a format without a reader, gives nothing.
-fn describe(bytes: &[u8], metadata: &mut Metadata) -> Result<(), Failure> {
+fn describe(file: View, metadata: &mut Metadata) -> Result<(), Failure> {
     // Tags that may lead and follow whatever format.
-    let start = id3::read_leading(bytes, metadata);
-    let sound = bytes.get(start..).unwrap_or_default();
-    let complete = match reader_of(sound) {
-        Some(reader) => reader(bytes, start, metadata).is_some(),
+    let start = id3::read_leading(file, metadata);
+    let complete = match file.from(start).and_then(reader_of) {
+        Some(reader) => reader(file, start, metadata).is_some(),
         // Behind tags, damage before the first frame is common.
-        None if start > 0 => mpeg::read(bytes, start, metadata).is_some(),
+        None if start > 0 => mpeg::read(file, start, metadata).is_some(),
         None => return Ok(()),
     };
-    ape::read_trailing(bytes, metadata);
-    id3::read_trailing(bytes, metadata);
+    ape::read_trailing(file, metadata);
+    id3::read_trailing(file, metadata);
     refuse_absurd(metadata);
     if let Some(seconds) = metadata.duration {
-        metadata.bit_rate = bit_rate(bytes.len() as u64, seconds);
+        metadata.bit_rate = bit_rate(file.len(), seconds);
     }
     if metadata.codec.is_none() && metadata.duration.is_none() && metadata.width.is_none() {
         return Err(Failure::new(ErrorCode::Malformed, "neither sound nor film was found in it"));
@@ -79,11 +80,11 @@ fn describe(bytes: &[u8], metadata: &mut Metadata) -> Result<(), Failure> {
 }
 
 /// Reads what begins at an offset, behind leading tags. `None` when the file ends before it says all.
-type Reader = fn(&[u8], usize, &mut Metadata) -> Option<()>;
+type Reader = fn(View, u64, &mut Metadata) -> Option<()>;
 
-fn reader_of(sound: &[u8]) -> Option<Reader> {
-    let view = View::big_endian(sound);
-    let reader: Reader = match sound {
+fn reader_of(sound: View) -> Option<Reader> {
+    let head = sound.slice_up_to(0, SIGNATURES);
+    let reader: Reader = match head {
         [b'f', b'L', b'a', b'C', ..] => flac::read,
         [b'O', b'g', b'g', b'S', ..] => ogg::read,
         [b'R', b'I', b'F', b'F', ..] | [b'R', b'F', b'6', b'4', ..] | [b'B', b'W', b'6', b'4', ..] => riff::read,
@@ -98,7 +99,8 @@ fn reader_of(sound: &[u8]) -> Option<Reader> {
         [b't', b'B', b'a', b'K', ..] => headers::tak,
         [b'O', b'F', b'R', b' ', ..] => headers::optimfrog,
         [b'#', b'!', b'A', b'M', b'R', b'\n', ..] => headers::amr,
-        [_, _, _, _, 0x11 | 0x12, 0xaf, ..] if matches!(sound.get(14..16), Some([0 | 3, 0])) => headers::fli,
+        [b'A', b'D', b'I', b'F', ..] => adif::read,
+        [_, _, _, _, 0x11 | 0x12, 0xaf, ..] if matches!(head.get(14..16), Some([0 | 3, 0])) => headers::fli,
         [0x0b, 0x77, ..] => ac3::read,
         [0x30, 0x26, 0xb2, 0x75, ..] => asf::read,
         [0x1a, 0x45, 0xdf, 0xa3, ..] => matroska::read,
@@ -106,7 +108,7 @@ fn reader_of(sound: &[u8]) -> Option<Reader> {
         [b'M', b'T', b'h', b'd', ..] => midi::read,
         [0xff, second, ..] if second & 0xf6 == 0xf0 => mpeg::read_aac,
         [0xff, 0xe0..=0xff, ..] => mpeg::read,
-        _ if matches!(view.slice(4, 4), Some(b"ftyp" | b"moov" | b"mdat" | b"wide" | b"free" | b"skip")) => mp4::read,
+        _ if matches!(sound.slice(4, 4), Some(b"ftyp" | b"moov" | b"mdat" | b"wide" | b"free" | b"skip")) => mp4::read,
         _ => return None,
     };
     Some(reader)
@@ -136,6 +138,18 @@ fn bit_rate(bytes: u64, seconds: f64) -> Option<u64> {
 fn seconds(units: u64, per_second: u64) -> Option<f64> {
     #[expect(clippy::cast_precision_loss, reason = "what is lost is less than a millisecond")]
     (per_second > 0).then(|| units as f64 / per_second as f64)
+}
+
+/// Of a file whose middle is missing, frames were counted from `begin` up to `at`: what is missing is taken to play at
+/// their mean rate. `None` if so, as the playing time is an estimate then.
+fn at_mean_rate(file: View, begin: u64, at: u64, metadata: &mut Metadata) -> Option<()> {
+    if file.behind_gap(at).is_none() {
+        return Some(());
+    }
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    let ratio = (file.len() - begin) as f64 / (at - begin).max(1) as f64;
+    metadata.duration = metadata.duration.map(|seconds| seconds * ratio);
+    None
 }
 
 fn set_sound(metadata: &mut Metadata, codec: &str, sample_rate: impl Into<u64>, channels: impl Into<u64>) {

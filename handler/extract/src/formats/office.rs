@@ -30,6 +30,7 @@ use std::sync::Arc;
 use handler_contract::Metadata;
 use memmap2::Mmap;
 
+use super::view::View;
 use crate::child::{Report, Stop};
 use fault::Fault;
 
@@ -53,40 +54,40 @@ pub(super) fn is_binary(file_type: &str) -> bool {
 }
 
 /// Reads an OOXML document, or says that it is an encrypted one.
-pub(super) fn open_xml(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
-    if bytes.starts_with(compound::SIGNATURE) {
-        return binary(bytes, report);
+pub(super) fn open_xml(file: View, report: &mut Report) -> Result<(), Stop> {
+    if file.has(0, compound::SIGNATURE) {
+        return in_two_steps(file.bytes(), report, binary::describe, binary::count);
     }
-    in_two_steps(bytes, report, open_xml::describe, open_xml::count)
+    in_two_steps(file, report, open_xml::describe, open_xml::count)
 }
 
 /// Reads an OpenDocument package.
-pub(super) fn open_document(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
-    in_two_steps(bytes, report, open_document::describe, open_document::count)
+pub(super) fn open_document(file: View, report: &mut Report) -> Result<(), Stop> {
+    in_two_steps(file, report, open_document::describe, open_document::count)
 }
 
 /// Reads an e-book.
-pub(super) fn epub(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
-    in_two_steps(bytes, report, epub::describe, epub::count)
+pub(super) fn epub(file: View, report: &mut Report) -> Result<(), Stop> {
+    in_two_steps(file, report, epub::describe, epub::count)
 }
 
 /// Reads a document of the binary formats.
 pub(super) fn binary(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
-    in_two_steps(bytes, report, binary::describe, binary::count)
+    in_two_steps(&bytes[..], report, binary::describe, binary::count)
 }
 
 /// Reads an RTF document.
 pub(super) fn rtf(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
-    in_two_steps(bytes, report, |bytes, _| Ok(bytes), |bytes, metadata| rtf::count(bytes, metadata))
+    in_two_steps(&bytes[..], report, |bytes, _| Ok(bytes), |bytes, metadata| rtf::count(bytes, metadata))
 }
 
-fn in_two_steps<'b, Body>(
-    bytes: &'b [u8],
+fn in_two_steps<Source, Body>(
+    source: Source,
     report: &mut Report,
-    describe: impl FnOnce(&'b [u8], &mut Metadata) -> Result<Body, Fault>,
+    describe: impl FnOnce(Source, &mut Metadata) -> Result<Body, Fault>,
     count: impl FnOnce(&Body, &mut Metadata) -> Result<(), Fault>,
 ) -> Result<(), Stop> {
-    let described = describe(bytes, &mut report.metadata);
+    let described = describe(source, &mut report.metadata);
     report.keep()?;
     let result = described.and_then(|body| count(&body, &mut report.metadata));
     Ok(fault::finish(&mut report.metadata, result)?)

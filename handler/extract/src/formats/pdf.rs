@@ -8,11 +8,11 @@ mod extras;
 use std::sync::Arc;
 
 use handler_contract::{ErrorCode, Failure, Metadata};
-use hayro_interpret::font::{Glyph, GlyphRun};
+use hayro_interpret::font::{Glyph, GlyphRun, PositionedGlyph};
 use hayro_interpret::hayro_cmap::{BfString, WritingMode};
 use hayro_interpret::hayro_syntax::object::DateTime;
 use hayro_interpret::hayro_syntax::{DecryptionError, LoadPdfError, Pdf, PdfVersion};
-use hayro_interpret::kurbo::{Affine, BezPath, Point, Rect};
+use hayro_interpret::kurbo::{Affine, BezPath, Point, Rect, Vec2};
 use hayro_interpret::{
     BlendMode, ClipPath, Context, Device, DrawMode, DrawProps, Image, ImageDrawProps, InterpreterCache,
     InterpreterSettings, SoftMask, interpret_page,
@@ -24,7 +24,9 @@ use crate::child::{Report, Stop};
 use crate::words::Counter;
 
 /// A step along the line that parts words. Of the font's size.
-const WORD_GAP: f64 = 0.18;
+const WORD_GAP: f64 = 0.16;
+/// The same down a column, where the parser does not tell how far a glyph advances; what is written so has no spaces.
+const COLUMN_GAP: f64 = 1.0;
 /// A step back along the line that parts words. Of the font's size.
 const BACK_STEP: f64 = 0.5;
 /// A step off the line that begins another one. Of the font's size.
@@ -176,6 +178,8 @@ struct Words {
     counter: Counter,
     /// Text that is not counted yet.
     text: String,
+    /// Where the last run of glyphs begins.
+    begin: Option<Point>,
     /// Where the last glyph ends.
     end: Option<Point>,
     /// Where the last filled run begins, and how many glyphs it has.
@@ -187,31 +191,17 @@ impl Words {
         self.text.push('\n');
         self.counter.feed(&self.text);
         self.text.clear();
+        self.begin = None;
         self.end = None;
         self.filled = None;
     }
 
-    fn glyph(&mut self, glyph: &Glyph<'_>, place: Affine, mode: WritingMode) {
-        let origin = place * Point::ZERO;
-        let right = place * Point::new(1.0, 0.0) - origin;
-        let up = place * Point::new(0.0, 1.0) - origin;
-        let size = up.hypot() * UNITS_PER_EM;
-        let (direction, advance) = match mode {
-            WritingMode::Horizontal => {
-                let advance = match glyph {
-                    Glyph::Outline(outline) => outline.advance_width(),
-                    Glyph::Type3(drawing) => drawing.advance_width(),
-                };
-                (right, f64::from(advance.unwrap_or_default()))
-            }
-            WritingMode::Vertical => (-up, UNITS_PER_EM),
-        };
+    fn glyph(&mut self, glyph: &Glyph<'_>, at: Place, continues: bool) {
         if let Some(end) = self.end {
-            let (step, line) = (origin - end, direction.normalize());
-            let (along, off) = (step.dot(line) / size, step.cross(line).abs() / size);
+            let (along, off) = at.distance_from(end);
             if off > LINE_STEP {
                 self.text.push('\n');
-            } else if !(-BACK_STEP..=WORD_GAP).contains(&along) {
+            } else if !continues && !(-BACK_STEP..=at.gap).contains(&along) {
                 self.text.push(' ');
             }
         }
@@ -220,11 +210,50 @@ impl Words {
             Some(BfString::String(text)) => self.text.push_str(&text),
             None => self.text.push(char::REPLACEMENT_CHARACTER),
         }
-        self.end = Some(origin + direction * advance);
+        self.end = Some(at.end);
         if self.text.len() > TEXT_AT_ONCE {
             self.counter.feed(&self.text);
             self.text.clear();
         }
+    }
+}
+
+/// Where a glyph stands on the page.
+#[derive(Clone, Copy)]
+struct Place {
+    begin: Point,
+    end: Point,
+    /// The direction in which the text runs; of length one.
+    line: Vec2,
+    /// The font's size on the page.
+    size: f64,
+    /// A step along the line that parts words. Of the font's size.
+    gap: f64,
+}
+
+impl Place {
+    fn of(glyph: &Glyph<'_>, place: Affine, mode: WritingMode) -> Self {
+        let begin = place * Point::ZERO;
+        let right = place * Point::new(1.0, 0.0) - begin;
+        let up = place * Point::new(0.0, 1.0) - begin;
+        let (direction, advance, gap) = match mode {
+            WritingMode::Horizontal => {
+                let advance = match glyph {
+                    Glyph::Outline(outline) => outline.advance_width(),
+                    Glyph::Type3(drawing) => drawing.advance_width(),
+                };
+                (right, f64::from(advance.unwrap_or_default()), WORD_GAP)
+            }
+            WritingMode::Vertical => (-up, UNITS_PER_EM, COLUMN_GAP),
+        };
+        let size = up.hypot() * UNITS_PER_EM;
+        Self { begin, end: begin + direction * advance, line: direction.normalize(), size, gap }
+    }
+
+    /// How far from a point the glyph begins: along its line, and off it. Of the font's size.
+    fn distance_from(self, point: Point) -> (f64, f64) {
+        let step = self.begin - point;
+        (step.dot(self.line) / self.size, step.cross(self.line).abs() / self.size)
     }
 }
 
@@ -237,9 +266,20 @@ impl<'a> Device<'a> for Words {
             DrawMode::Fill(_) => self.filled = beginning,
             _ => self.filled = None,
         }
-        for glyph in run.glyphs() {
-            self.glyph(glyph, props.transform * glyph.transform(), run.writing_mode());
+        let place =
+            |glyph: &PositionedGlyph<'a>| Place::of(glyph, props.transform * glyph.transform(), run.writing_mode());
+        let (Some(first), Some(last)) = (run.glyphs().first().map(place), run.glyphs().last().map(place)) else {
+            return;
+        };
+        // Scripts that run to the left are drawn run by run: one that ends where the one before begins goes on with it.
+        let continues = self.begin.is_some_and(|begin| {
+            let (along, off) = Place { begin, ..first }.distance_from(last.end);
+            along.abs() <= first.gap && off <= LINE_STEP
+        });
+        for (index, glyph) in run.glyphs().iter().enumerate() {
+            self.glyph(glyph, place(glyph), index == 0 && continues);
         }
+        self.begin = Some(first.begin);
     }
 
     fn draw_path(&mut self, _: &BezPath, _: DrawProps<'a>, _: &DrawMode) {}

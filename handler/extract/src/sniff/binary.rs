@@ -19,6 +19,7 @@ const NEVER_TEXT: &[Signature] = &[
 
 /// Signatures of what `file-format` does not know, or knows by less.
 const OTHERS: &[Signature] = &[
+    ("audio/aac", &[(0, b"ADIF")]),
     ("audio/x-dff", &[(0, b"FRM8"), (12, b"DSD ")]),
     ("audio/x-ofr", &[(0, b"OFR ")]),
     ("audio/x-tak", &[(0, b"tBaK")]),

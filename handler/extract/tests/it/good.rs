@@ -50,6 +50,11 @@ async fn a_pdf_gives_its_words_and_what_it_says_of_itself() {
     );
 }
 
+/// A font `V` that writes down a column.
+const COLUMN_FONT: &str = "/V << /Type /Font /Subtype /Type0 /BaseFont /HeiseiMin-W3 /Encoding /UniJIS-UCS2-V /DescendantFonts \
+    [<< /Type /Font /Subtype /CIDFontType0 /BaseFont /HeiseiMin-W3 /CIDSystemInfo << /Registry (Adobe) /Ordering (Japan1) \
+    /Supplement 2 >> >>] >>";
+
 #[tokio::test]
 async fn words_come_from_gaps_and_lines_from_steps() {
     let rows = [
@@ -63,11 +68,17 @@ async fn words_come_from_gaps_and_lines_from_steps() {
         // Invisible text is what a scanner's reader has written.
         ("BT /F 10 Tf 3 Tr 50 700 Td (hidden text) Tj ET", 2),
         ("BT /F 10 Tf 1 0 0 -1 50 700 Tm (upside down) Tj ET", 2),
+        // Run by run from right to left, as Arabic and Hebrew are drawn: what ends where the last began goes on with it.
+        ("BT /F 10 Tf 100 700 Td (llo) Tj -12.78 0 Td (He) Tj ET", 1),
+        ("BT /F 10 Tf 100 700 Td (llo) Tj -18 0 Td (He) Tj ET", 2),
+        // Down a column, with steps that only the font knows.
+        ("BT /V 10 Tf 50 700 Td [<30423044> 500 <3046>] TJ ET", 1),
+        ("BT /V 10 Tf 50 700 Td [<30423044> 2000 <3046>] TJ ET", 2),
         ("", 0),
     ];
     let extractor = extractor(Limits::default());
     for (content, words) in rows {
-        let pdf = make::page(make::stream("", content.as_bytes()), "", Vec::new());
+        let pdf = make::page_with_fonts(make::stream("", content.as_bytes()), COLUMN_FONT);
         let findings = read(&extractor, "x.pdf", &pdf).await;
         assert_eq!((findings.metadata.word_count, findings.failure), (Some(words), None), "{content}");
     }

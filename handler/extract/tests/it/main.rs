@@ -4,6 +4,7 @@ mod binary;
 mod children;
 mod good;
 mod hostile;
+mod huge;
 mod make;
 mod texts;
 

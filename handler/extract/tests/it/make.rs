@@ -31,18 +31,30 @@ pub(crate) fn stream(entries: &str, data: &[u8]) -> Vec<u8> {
 /// A document of one page: catalogue 1, pages 2, page 3, information 4, content 5, and what else is given from 6 on.
 /// `resources` is the inside of the page's resource dictionary, which has a font `F`.
 pub(crate) fn page(content: Vec<u8>, resources: &str, further: Vec<Vec<u8>>) -> Vec<u8> {
-    document("", "", content, resources, further)
+    document("", "", content, "", resources, further)
+}
+
+/// A document of one page, with more fonts.
+pub(crate) fn page_with_fonts(content: Vec<u8>, fonts: &str) -> Vec<u8> {
+    document("", "", content, fonts, "", Vec::new())
 }
 
 /// A document of one empty page, with more in the catalogue and in the page's dictionary.
 pub(crate) fn page_with(catalogue: &str, page: &str, further: Vec<Vec<u8>>) -> Vec<u8> {
-    document(catalogue, page, stream("", b""), "", further)
+    document(catalogue, page, stream("", b""), "", "", further)
 }
 
-fn document(catalogue: &str, page: &str, content: Vec<u8>, resources: &str, further: Vec<Vec<u8>>) -> Vec<u8> {
+fn document(
+    catalogue: &str,
+    page: &str,
+    content: Vec<u8>,
+    fonts: &str,
+    resources: &str,
+    further: Vec<Vec<u8>>,
+) -> Vec<u8> {
     let page = format!(
         "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 5 0 R {page} /Resources << /Font << /F << \
-         /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> {resources} >> >>"
+         /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> {fonts} >> {resources} >> >>"
     );
     let mut objects = vec![
         format!("<< /Type /Catalog /Pages 2 0 R {catalogue} >>").into_bytes(),

@@ -21,8 +21,8 @@ struct Files {
 }
 
 /// Reads the headers of an archive.
-pub(super) fn describe(bytes: &[u8], metadata: &mut Metadata) -> Result<(), Failure> {
-    let view = View::little_endian(bytes);
+pub(super) fn describe(file: View, metadata: &mut Metadata) -> Result<(), Failure> {
+    let view = file.as_little_endian();
     let mut files = Files::default();
     let walked = if view.has(0, VERSION_5) {
         walk_5(view, &mut files)

@@ -40,8 +40,8 @@ const LZMA_2: &[u8] = &[0x21];
 const AES: &[u8] = &[0x06, 0xf1, 0x07, 0x01];
 
 /// Reads the header of an archive.
-pub(super) fn describe(bytes: &[u8], metadata: &mut Metadata) -> Result<(), Failure> {
-    let file = View::little_endian(bytes);
+pub(super) fn describe(file: View, metadata: &mut Metadata) -> Result<(), Failure> {
+    let file = file.as_little_endian();
     let place =
         file.u64(12).zip(file.u64(20)).and_then(|(offset, len)| offset.checked_add(SIGNATURE_HEADER).zip(Some(len)));
     let header = place.and_then(|(at, len)| file.slice(at, len));

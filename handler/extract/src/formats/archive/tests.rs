@@ -4,13 +4,15 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use handler_contract::{ErrorCode, Failure, Metadata};
 
+use crate::formats::view::View;
+
 use super::{Walk, gzip, rar, seven_zip, tar, xz, zip, zstd};
 
 type Outcome = (Metadata, Option<ErrorCode>);
 
-fn described(describe: fn(&[u8], &mut Metadata) -> Result<(), Failure>, bytes: &[u8]) -> Outcome {
+fn described(describe: fn(View, &mut Metadata) -> Result<(), Failure>, bytes: &[u8]) -> Outcome {
     let mut metadata = Metadata::default();
-    let failure = describe(bytes, &mut metadata).err();
+    let failure = describe(View::big_endian(bytes), &mut metadata).err();
     (metadata, failure.map(|failure| failure.code))
 }
 

@@ -18,8 +18,8 @@ const LOCAL_LEN: u64 = 30;
 const IN_ZIP_64: u64 = u32::MAX as u64;
 
 /// Reads the directory of an archive.
-pub(super) fn describe(bytes: &[u8], metadata: &mut Metadata) -> Result<(), Failure> {
-    let view = View::little_endian(bytes);
+pub(super) fn describe(file: View, metadata: &mut Metadata) -> Result<(), Failure> {
+    let view = file.as_little_endian();
     let directory = Directory::find(view)
         .ok_or_else(|| malformed("its directory, which ends a zip file, is missing; the file is probably cut off"))?;
     // Strong encryption covers the directory as well.

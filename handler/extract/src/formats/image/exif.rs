@@ -4,6 +4,7 @@ use handler_contract::Metadata;
 
 use super::tiff::{Directory, Entry, Tiff};
 use crate::formats::value::clean_bytes;
+use crate::formats::view::View;
 
 const IMAGE_DESCRIPTION: u16 = 0x010e;
 const MAKE: u16 = 0x010f;
@@ -40,7 +41,7 @@ impl Block {
 }
 
 fn read(block: &[u8], metadata: &mut Metadata) {
-    if let Some(tiff) = Tiff::new(block)
+    if let Some(tiff) = Tiff::new(View::big_endian(block))
         && let Some(directory) = tiff.first().and_then(|at| tiff.directory(at))
     {
         read_tiff(tiff, directory, metadata);

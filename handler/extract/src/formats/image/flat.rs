@@ -7,8 +7,8 @@ use crate::formats::boxes::Boxes;
 use crate::formats::view::View;
 
 /// BMP: the oldest headers have sizes of 16 bits; a negative height means that the top row comes first.
-pub(super) fn bmp(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
-    let view = View::little_endian(bytes);
+pub(super) fn bmp(file: View, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_little_endian();
     if view.u32(14)? == 12 {
         set_size(metadata, view.u16(18)?, view.u16(20)?);
     } else {
@@ -18,8 +18,8 @@ pub(super) fn bmp(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
 }
 
 /// ICO and CUR: the largest picture; a side of 256 is written as 0.
-pub(super) fn ico(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
-    let view = View::little_endian(bytes);
+pub(super) fn ico(file: View, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_little_endian();
     let side = |at| view.u8(at).map(|side| if side == 0 { 256 } else { u64::from(side) });
     let entries = (0..u64::from(view.u16(4)?)).map_while(|entry| side(6 + 16 * entry).zip(side(7 + 16 * entry)));
     let (width, height) = entries.max_by_key(|(width, height)| width * height)?;
@@ -28,22 +28,22 @@ pub(super) fn ico(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
 }
 
 /// TGA.
-pub(super) fn tga(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
-    let view = View::little_endian(bytes);
+pub(super) fn tga(file: View, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_little_endian();
     set_size(metadata, view.u16(12)?, view.u16(14)?);
     Some(())
 }
 
 /// PSD and PSB.
-pub(super) fn psd(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
-    let view = View::big_endian(bytes);
+pub(super) fn psd(file: View, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_big_endian();
     set_size(metadata, view.u32(18)?, view.u32(14)?);
     Some(())
 }
 
 /// Apple's icons: the largest, by the names of its pictures.
-pub(super) fn icns(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
-    let view = View::big_endian(bytes);
+pub(super) fn icns(file: View, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_big_endian();
     let (mut at, mut largest) = (8, 0_u32);
     while let (Some(name), Some(len)) = (view.name(at), view.u32(at + 4)) {
         largest = largest.max(match &name {
@@ -64,22 +64,22 @@ pub(super) fn icns(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
 }
 
 /// QOI.
-pub(super) fn qoi(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
-    let view = View::big_endian(bytes);
+pub(super) fn qoi(file: View, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_big_endian();
     set_size(metadata, view.u32(4)?, view.u32(8)?);
     Some(())
 }
 
 /// DDS.
-pub(super) fn dds(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
-    let view = View::little_endian(bytes);
+pub(super) fn dds(file: View, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_little_endian();
     set_size(metadata, view.u32(16)?, view.u32(12)?);
     Some(())
 }
 
 /// `OpenEXR`: attributes of name, kind, length and value; the data window is given by its corners, both within.
-pub(super) fn exr(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
-    let view = View::little_endian(bytes);
+pub(super) fn exr(file: View, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_little_endian();
     let mut at = 8;
     loop {
         let name = word(view, at)?;
@@ -107,8 +107,8 @@ fn word(view: View<'_>, at: u64) -> Option<&[u8]> {
 }
 
 /// Radiance: lines up to `-Y height +X width`, in whichever order and direction.
-pub(super) fn hdr(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
-    let head = &bytes[..bytes.len().min(64 * 1024)];
+pub(super) fn hdr(file: View, metadata: &mut Metadata) -> Option<()> {
+    let head = file.slice_up_to(0, 64 * 1024);
     let line = head.split(|b| *b == b'\n').find(|line| matches!(line, [b'+' | b'-', b'X' | b'Y', b' ', ..]))?;
     let mut words = line.split(|b| *b == b' ');
     let (first, height, width) = (words.next()?, number(words.next()?)?, number(words.nth(1)?)?);
@@ -126,23 +126,23 @@ fn number(digits: &[u8]) -> Option<u64> {
 }
 
 /// PCX: the corners, both within.
-pub(super) fn pcx(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
-    let view = View::little_endian(bytes);
+pub(super) fn pcx(file: View, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_little_endian();
     let side = |from, to| Some(u64::from(view.u16(to)?.checked_sub(view.u16(from)?)?) + 1);
     set_size(metadata, side(4, 8)?, side(6, 10)?);
     Some(())
 }
 
 /// SGI.
-pub(super) fn sgi(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
-    let view = View::big_endian(bytes);
+pub(super) fn sgi(file: View, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_big_endian();
     set_size(metadata, view.u16(6)?, view.u16(8)?);
     Some(())
 }
 
 /// Netpbm and PFM: numbers after the name, or, in `P7`, lines of `WIDTH` and `HEIGHT`.
-pub(super) fn pnm(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
-    let head = &bytes[..bytes.len().min(64 * 1024)];
+pub(super) fn pnm(file: View, metadata: &mut Metadata) -> Option<()> {
+    let head = file.slice_up_to(0, 64 * 1024);
     let mut words = head
         .split(|b| *b == b'\n')
         .map(|line| line.split(|b| *b == b'#').next().unwrap_or_default())
@@ -161,23 +161,23 @@ pub(super) fn pnm(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
 }
 
 /// EMF: the bounds, in pixels of the device it was made on.
-pub(super) fn emf(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
-    let view = View::little_endian(bytes);
+pub(super) fn emf(file: View, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_little_endian();
     let side = |from, to| u64::try_from(i64::from(view.i32(to)?) - i64::from(view.i32(from)?)).ok();
     set_size(metadata, side(8, 16)?, side(12, 20)?);
     Some(())
 }
 
 /// JPEG 2000 in its container.
-pub(super) fn jp2(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
-    let header = Boxes::find_path(View::big_endian(bytes), &[*b"jp2h", *b"ihdr"])?;
+pub(super) fn jp2(file: View, metadata: &mut Metadata) -> Option<()> {
+    let header = Boxes::find_path(file.as_big_endian(), &[*b"jp2h", *b"ihdr"])?;
     set_size(metadata, header.u32(4)?, header.u32(0)?);
     Some(())
 }
 
 /// JPEG 2000 without a container: the SIZ segment, which always comes first.
-pub(super) fn jp2_codestream(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
-    let view = View::big_endian(bytes);
+pub(super) fn jp2_codestream(file: View, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_big_endian();
     let side = |to, from| view.u32(to)?.checked_sub(view.u32(from)?);
     set_size(metadata, side(8, 16)?, side(12, 20)?);
     Some(())

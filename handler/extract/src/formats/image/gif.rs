@@ -5,8 +5,8 @@ use handler_contract::Metadata;
 use super::{set_frames, set_size};
 use crate::formats::view::View;
 
-pub(super) fn read(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
-    let view = View::little_endian(bytes);
+pub(super) fn read(file: View, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_little_endian();
     let (width, height) = (view.u16(6)?, view.u16(8)?);
     set_size(metadata, width, height);
     let mut at = 13 + color_table(view.u8(10)?);

@@ -14,8 +14,8 @@ const MOST_ITEMS: usize = 16;
 /// More items than this are not walked over. Their numbers are 16 bits wide in nearly every file.
 const MOST_PLACES: u32 = 1 << 16;
 
-pub(super) fn read(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
-    let file = View::big_endian(bytes);
+pub(super) fn read(file: View, metadata: &mut Metadata) -> Option<()> {
+    let file = file.as_big_endian();
     let meta = match Boxes::find(file, *b"meta") {
         Some(meta) => meta.from(FULL_BOX)?,
         None => return read_sequence(file, metadata),

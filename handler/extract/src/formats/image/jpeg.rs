@@ -5,8 +5,8 @@ use handler_contract::Metadata;
 use super::{exif, set_size, xmp_has_gps};
 use crate::formats::view::View;
 
-pub(super) fn read(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
-    let view = View::big_endian(bytes);
+pub(super) fn read(file: View, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_big_endian();
     metadata.has_gps = Some(false);
     let mut at = 2;
     let mut exif = exif::Block::default();

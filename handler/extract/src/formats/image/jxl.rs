@@ -9,9 +9,9 @@ use crate::formats::view::View;
 /// The signature and the longest size header, generously.
 const HEADER: u64 = 16;
 
-pub(super) fn read(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
-    let view = View::big_endian(bytes);
-    let codestream = if bytes.starts_with(&[0xff, 0x0a]) { view } else { in_container(view)? };
+pub(super) fn read(file: View, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_big_endian();
+    let codestream = if view.has(0, &[0xff, 0x0a]) { view } else { in_container(view)? };
     if !codestream.has(0, &[0xff, 0x0a]) {
         return None;
     }

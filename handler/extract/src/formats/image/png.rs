@@ -9,8 +9,8 @@ use crate::formats::view::View;
 /// Length, name and checksum of a chunk.
 const AROUND_CHUNK: u64 = 12;
 
-pub(super) fn read(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
-    let view = View::big_endian(bytes);
+pub(super) fn read(file: View, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_big_endian();
     metadata.has_gps = Some(false);
     let mut at = 8;
     let mut exif = exif::Block::default();

@@ -1,10 +1,12 @@
 use handler_contract::{ErrorCode, Failure, Metadata};
 
+use crate::formats::view::View;
+
 use super::{describe, postscript, svg};
 
 fn read(bytes: &[u8]) -> (Metadata, Option<Failure>) {
     let mut metadata = Metadata::default();
-    let failure = describe(bytes, &mut metadata).err();
+    let failure = describe(View::big_endian(bytes), &mut metadata).err();
     (metadata, failure)
 }
 

@@ -47,14 +47,14 @@ pub(super) struct Directory {
 
 impl<'a> Tiff<'a> {
     /// Reads the header. The number after the byte order is 42 or, in `BigTIFF`, 43; some cameras write others.
-    pub(super) fn new(bytes: &'a [u8]) -> Option<Self> {
-        let view = match bytes.get(..2)? {
-            b"II" => View::little_endian(bytes),
-            b"MM" => View::big_endian(bytes),
+    pub(super) fn new(file: View<'a>) -> Option<Self> {
+        let view = match file.slice(0, 2)? {
+            b"II" => file.as_little_endian(),
+            b"MM" => file.as_big_endian(),
             _ => return None,
         };
         let big = view.u16(2)? == 43;
-        if big && view.u32(4)? != if bytes[0] == b'I' { 8 } else { 8 << 16 } {
+        if big && view.u32(4)? != if file.has(0, b"I") { 8 } else { 8 << 16 } {
             return None;
         }
         Some(Self { view, big })
@@ -137,8 +137,8 @@ impl<'a> Entry<'a> {
     }
 }
 
-pub(super) fn read(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
-    let tiff = Tiff::new(bytes)?;
+pub(super) fn read(file: View, metadata: &mut Metadata) -> Option<()> {
+    let tiff = Tiff::new(file)?;
     metadata.has_gps = Some(false);
     let first = tiff.directory(tiff.first()?)?;
     let page = Page::read(tiff, first);

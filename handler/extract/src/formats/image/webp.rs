@@ -5,8 +5,8 @@ use handler_contract::Metadata;
 use super::{exif, set_frames, set_size, xmp_has_gps};
 use crate::formats::view::View;
 
-pub(super) fn read(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
-    let view = View::little_endian(bytes);
+pub(super) fn read(file: View, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_little_endian();
     let end = view.len().min(8 + u64::from(view.u32(4)?));
     let complete = end == 8 + u64::from(view.u32(4)?);
     metadata.has_gps = Some(false);
@@ -39,5 +39,5 @@ pub(super) fn read(bytes: &[u8], metadata: &mut Metadata) -> Option<()> {
         at = body + u64::from(len) + u64::from(len & 1);
     }
     set_frames(metadata, if animated { frames } else { 1 });
-    complete.then_some(())
+    (complete && at >= end).then_some(())
 }

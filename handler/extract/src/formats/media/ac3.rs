@@ -2,7 +2,7 @@
 
 use handler_contract::Metadata;
 
-use super::{seconds, set_sound};
+use super::{at_mean_rate, seconds, set_sound};
 use crate::formats::view::View;
 
 const RATES: [u64; 3] = [48_000, 44_100, 32_000];
@@ -19,10 +19,10 @@ struct Frame {
     samples: u64,
 }
 
-pub(super) fn read(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Option<()> {
-    let view = View::big_endian(bytes);
-    let mut at = start as u64;
-    let first = frame(view, at)?;
+pub(super) fn read(file: View, start: u64, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_big_endian();
+    let mut at = start;
+    let (begin, first) = (at, frame(view, at)?);
     set_sound(metadata, first.codec, first.rate, first.channels);
     let mut samples = 0;
     while let Some(frame) = frame(view, at) {
@@ -30,6 +30,7 @@ pub(super) fn read(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Optio
         at += frame.len;
     }
     metadata.duration = seconds(samples, first.rate);
+    at_mean_rate(view, begin, at, metadata)?;
     (at >= view.len()).then_some(())
 }
 

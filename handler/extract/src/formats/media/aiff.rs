@@ -6,8 +6,8 @@ use super::{id3, set_sound};
 use crate::formats::value::clean_bytes;
 use crate::formats::view::View;
 
-pub(super) fn read(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Option<()> {
-    let view = View::big_endian(bytes).from(start as u64)?;
+pub(super) fn read(file: View, start: u64, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_big_endian().from(start)?;
     if !matches!(&view.name(8)?, b"AIFF" | b"AIFC") {
         return None;
     }
@@ -15,14 +15,14 @@ pub(super) fn read(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Optio
     let mut at = 12;
     while let (Some(name), Some(len)) = (view.name(at), view.u32(at + 4)) {
         let len = u64::from(len);
-        let chunk = View::big_endian(view.slice_up_to(at + 8, len));
+        let chunk = view.part_up_to(at + 8, len);
         let text = || clean_bytes(chunk.bytes());
         match &name {
             b"COMM" => common(chunk, is_compressed, metadata)?,
             b"NAME" => metadata.title = text(),
             b"AUTH" => metadata.author = text(),
             b"ANNO" => metadata.description = text(),
-            b"ID3 " | b"id3 " => id3::read(chunk.bytes(), metadata),
+            b"ID3 " | b"id3 " => id3::read(chunk, metadata),
             _ => {}
         }
         at += 8 + len + (len & 1);

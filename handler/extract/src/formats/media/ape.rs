@@ -9,8 +9,8 @@ use crate::formats::view::View;
 const FOOTER: u64 = 32;
 const ID3_1: u64 = 128;
 
-pub(super) fn read_trailing(bytes: &[u8], metadata: &mut Metadata) {
-    let view = View::little_endian(bytes);
+pub(super) fn read_trailing(file: View, metadata: &mut Metadata) {
+    let view = file.as_little_endian();
     // The end, or before an ID3 tag, or, in files that were merged badly, wherever the last footer stands near it.
     let footer = [FOOTER, FOOTER + ID3_1].into_iter().filter_map(|from_end| view.len().checked_sub(from_end));
     if let Some(at) = footer.into_iter().find(|at| view.has(*at, b"APETAGEX")) {

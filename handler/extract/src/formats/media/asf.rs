@@ -13,13 +13,13 @@ const EXTENDED_CONTENT: [u8; 16] = *b"\x40\xa4\xd0\xd2\x07\xe3\xd2\x11\x97\xf0\0
 pub(super) const AUDIO: [u8; 16] = *b"\x40\x9e\x69\xf8\x4d\x5b\xcf\x11\xa8\xfd\0\x80\x5f\x5c\x44\x2b";
 const VIDEO: [u8; 16] = *b"\xc0\xef\x19\xbc\x4d\x5b\xcf\x11\xa8\xfd\0\x80\x5f\x5c\x44\x2b";
 
-pub(super) fn read(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Option<()> {
-    let view = View::little_endian(bytes).from(start as u64)?;
+pub(super) fn read(file: View, start: u64, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_little_endian().from(start)?;
     let header = view.u64(16)?;
     let mut at = 30_u64;
     while at < header {
         let (name, len) = (view.slice(at, 16)?, view.u64(at + 16)?);
-        let object = View::little_endian(view.slice_up_to(at + 24, len.saturating_sub(24)));
+        let object = view.part_up_to(at + 24, len.saturating_sub(24));
         if name == FILE_PROPERTIES {
             // Both in units of their own: 100 nanoseconds, and milliseconds that are loaded before.
             let (plays, loads) = (object.u64(40)? / 10_000, object.u64(56)?);

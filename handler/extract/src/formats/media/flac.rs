@@ -8,9 +8,9 @@ use crate::formats::view::View;
 const STREAM_INFO: u8 = 0;
 const VORBIS_COMMENT: u8 = 4;
 
-pub(super) fn read(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Option<()> {
-    let view = View::big_endian(bytes);
-    let mut at = start as u64 + 4;
+pub(super) fn read(file: View, start: u64, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_big_endian();
+    let mut at = start + 4;
     let mut has_comments = false;
     loop {
         let (kind, len) = (view.u8(at)?, u64::from(view.u24(at + 1)?));

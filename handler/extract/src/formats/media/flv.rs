@@ -7,8 +7,8 @@ use crate::formats::view::View;
 
 const SCRIPT: u8 = 18;
 
-pub(super) fn read(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Option<()> {
-    let view = View::big_endian(bytes).from(start as u64)?;
+pub(super) fn read(file: View, start: u64, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_big_endian().from(start)?;
     let at = u64::from(view.u32(5)?) + 4;
     add_codec(metadata, "flv");
     if view.u8(at)? != SCRIPT {

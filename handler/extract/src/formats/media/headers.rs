@@ -2,12 +2,12 @@
 
 use handler_contract::Metadata;
 
-use super::{add_codec, id3, seconds, set_sound};
+use super::{add_codec, at_mean_rate, id3, seconds, set_sound};
 use crate::formats::view::View;
 
 /// Monkey's Audio: from version 3.98 on behind a descriptor, before that in one header.
-pub(super) fn monkeys_audio(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Option<()> {
-    let view = View::little_endian(bytes).from(start as u64)?;
+pub(super) fn monkeys_audio(file: View, start: u64, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_little_endian().from(start)?;
     let version = view.u16(4)?;
     let (frame, last_frame, frames, channels, rate) = if version >= 3980 {
         let header = u64::from(view.u32(8)?);
@@ -28,12 +28,12 @@ pub(super) fn monkeys_audio(bytes: &[u8], start: usize, metadata: &mut Metadata)
 }
 
 /// `WavPack`: the first block knows the number of samples, or else all blocks do.
-pub(super) fn wavpack(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Option<()> {
+pub(super) fn wavpack(file: View, start: u64, metadata: &mut Metadata) -> Option<()> {
     const RATES: [u64; 15] = [
         6_000, 8_000, 9_600, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 64_000, 88_200, 96_000,
         192_000,
     ];
-    let view = View::little_endian(bytes).from(start as u64)?;
+    let view = file.as_little_endian().from(start)?;
     let flags = view.u32(24)?;
     let mut rate = *RATES.get((flags >> 23 & 15) as usize)?;
     // DSD is kept eight bits to a sample, at a rate that most files keep at this multiple.
@@ -50,14 +50,14 @@ pub(super) fn wavpack(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Op
         }
     }
     metadata.duration = seconds(samples, rate);
-    Some(())
+    if at > 0 { at_mean_rate(view, 0, at, metadata) } else { Some(()) }
 }
 
 const MUSEPACK_RATES: [u64; 4] = [44_100, 48_000, 37_800, 32_000];
 
 /// Musepack, stream version 7.
-pub(super) fn musepack_7(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Option<()> {
-    let view = View::little_endian(bytes).from(start as u64)?;
+pub(super) fn musepack_7(file: View, start: u64, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_little_endian().from(start)?;
     let (frames, flags) = (u64::from(view.u32(4)?), view.u32(8)?);
     let rate = MUSEPACK_RATES[(flags >> 16 & 3) as usize];
     set_sound(metadata, "musepack", rate, 2_u64);
@@ -66,8 +66,8 @@ pub(super) fn musepack_7(bytes: &[u8], start: usize, metadata: &mut Metadata) ->
 }
 
 /// Musepack, stream version 8: packets of two letters and a length of seven bits a byte.
-pub(super) fn musepack_8(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Option<()> {
-    let view = View::big_endian(bytes).from(start as u64)?;
+pub(super) fn musepack_8(file: View, start: u64, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_big_endian().from(start)?;
     let mut at = 4;
     loop {
         let (name, mut body) = (view.slice(at, 2)?, at + 2);
@@ -101,8 +101,8 @@ fn variable(view: View, at: &mut u64) -> Option<u64> {
 }
 
 /// True Audio.
-pub(super) fn true_audio(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Option<()> {
-    let view = View::little_endian(bytes).from(start as u64)?;
+pub(super) fn true_audio(file: View, start: u64, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_little_endian().from(start)?;
     let rate = view.u32(10)?;
     set_sound(metadata, "tta", rate, view.u16(6)?);
     metadata.duration = seconds(view.u32(14)?.into(), rate.into());
@@ -110,8 +110,8 @@ pub(super) fn true_audio(bytes: &[u8], start: usize, metadata: &mut Metadata) ->
 }
 
 /// TAK: metadata blocks; the one about the stream is packed from the least significant bit on.
-pub(super) fn tak(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Option<()> {
-    let view = View::little_endian(bytes).from(start as u64)?;
+pub(super) fn tak(file: View, start: u64, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_little_endian().from(start)?;
     let mut at = 4;
     loop {
         let (kind, len) = (view.u8(at)? & 0x7f, u64::from(view.u24(at + 1)?));
@@ -132,8 +132,8 @@ pub(super) fn tak(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Option
 }
 
 /// `OptimFROG`: the samples of all channels together.
-pub(super) fn optimfrog(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Option<()> {
-    let view = View::little_endian(bytes).from(start as u64)?;
+pub(super) fn optimfrog(file: View, start: u64, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_little_endian().from(start)?;
     let samples = u64::from(view.u32(8)?) | u64::from(view.u16(12)?) << 32;
     let (channels, rate) = (u64::from(view.u8(15)?) + 1, u64::from(view.u32(16)?));
     set_sound(metadata, "optimfrog", rate, channels);
@@ -142,21 +142,21 @@ pub(super) fn optimfrog(bytes: &[u8], start: usize, metadata: &mut Metadata) -> 
 }
 
 /// DSF: three chunks, and tags where the first says.
-pub(super) fn dsf(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Option<()> {
-    let view = View::little_endian(bytes).from(start as u64)?;
+pub(super) fn dsf(file: View, start: u64, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_little_endian().from(start)?;
     let tags = view.u64(20)?;
     let rate = view.u32(56)?;
     set_sound(metadata, "dsd", rate, view.u32(52)?);
     metadata.duration = seconds(view.u64(64)?, rate.into());
     if let (1.., Some(tags)) = (tags, view.from(tags)) {
-        id3::read(tags.bytes(), metadata);
+        id3::read(tags, metadata);
     }
     Some(())
 }
 
 /// DSDIFF: chunks with lengths of 64 bits.
-pub(super) fn dsdiff(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Option<()> {
-    let view = View::big_endian(bytes).from(start as u64)?;
+pub(super) fn dsdiff(file: View, start: u64, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_big_endian().from(start)?;
     let (mut rate, mut channels, mut data, mut frames) = (0_u64, 0_u64, 0, None);
     let mut codec = "dsd";
     for (name, chunk) in dsdiff_chunks(view.from(16)?) {
@@ -176,7 +176,7 @@ pub(super) fn dsdiff(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Opt
                 let header = dsdiff_chunks(chunk).find(|(name, _)| name == b"FRTE");
                 frames = header.and_then(|(_, header)| Some((header.u32(0)?.into(), header.u16(4)?.into())));
             }
-            b"ID3 " => id3::read(chunk.bytes(), metadata),
+            b"ID3 " => id3::read(chunk, metadata),
             _ => {}
         }
     }
@@ -192,28 +192,29 @@ fn dsdiff_chunks(view: View<'_>) -> impl Iterator<Item = ([u8; 4], View<'_>)> {
     let mut at = 0_u64;
     std::iter::from_fn(move || {
         let (name, len) = (view.name(at)?, view.u64(at.checked_add(4)?)?);
-        let content = View::big_endian(view.slice_up_to(at + 12, len));
+        let content = view.part_up_to(at + 12, len);
         at = at.saturating_add(12).saturating_add(len).saturating_add(len & 1);
         Some((name, content))
     })
 }
 
 /// AMR (RFC 4867): 20 ms a frame, whose first byte tells its length.
-pub(super) fn amr(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Option<()> {
-    const LENGTHS: [usize; 16] = [13, 14, 16, 18, 20, 21, 27, 32, 6, 1, 1, 1, 1, 1, 1, 1];
+pub(super) fn amr(file: View, start: u64, metadata: &mut Metadata) -> Option<()> {
+    const LENGTHS: [u64; 16] = [13, 14, 16, 18, 20, 21, 27, 32, 6, 1, 1, 1, 1, 1, 1, 1];
     set_sound(metadata, "amr", 8_000_u64, 1_u64);
     let (mut at, mut frames) = (start + 6, 0);
-    while let Some(header) = bytes.get(at) {
+    while let Some(header) = file.u8(at) {
         at += LENGTHS[usize::from(header >> 3 & 15)];
         frames += 1;
     }
     metadata.duration = seconds(frames, 50);
-    (at == bytes.len()).then_some(())
+    at_mean_rate(file, start, at, metadata)?;
+    (at == file.len()).then_some(())
 }
 
 /// FLI and FLC: pictures at a pace given in ticks of a 70th of a second, or in milliseconds.
-pub(super) fn fli(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Option<()> {
-    let view = View::little_endian(bytes).from(start as u64)?;
+pub(super) fn fli(file: View, start: u64, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_little_endian().from(start)?;
     let (kind, frames, pace) = (view.u16(4)?, u64::from(view.u16(6)?), u64::from(view.u32(16)?));
     add_codec(metadata, "flic");
     metadata.width = Some(view.u16(8)?.into());

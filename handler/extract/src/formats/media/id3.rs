@@ -10,29 +10,29 @@ use crate::formats::view::View;
 
 const HEADER: u64 = 10;
 /// A tag is looked at up to here; behind the texts there may be pictures.
-const LONGEST_TAG: usize = 1 << 20;
+const LONGEST_TAG: u64 = 1 << 20;
 /// More tags than this before the sound are not read.
 const MOST_TAGS: usize = 16;
 
 /// Reads the tags that a file begins with, and says where they end.
-pub(super) fn read_leading(bytes: &[u8], metadata: &mut Metadata) -> usize {
+pub(super) fn read_leading(file: View, metadata: &mut Metadata) -> u64 {
     let mut at = 0;
     for _ in 0..MOST_TAGS {
-        let rest = bytes.get(at..).unwrap_or_default();
-        let Some(len) = tag_len(rest) else { break };
-        read(rest, metadata);
-        at = at.saturating_add(len).min(bytes.len());
+        let Some(tag) = file.from(at) else { break };
+        let Some(len) = tag_len(tag) else { break };
+        read(tag, metadata);
+        at = at.saturating_add(len).min(file.len());
     }
     at
 }
 
 /// The whole length of the tag that stands here.
-fn tag_len(bytes: &[u8]) -> Option<usize> {
-    let view = View::big_endian(bytes);
+fn tag_len(tag: View) -> Option<u64> {
+    let view = tag.as_big_endian();
     if !view.has(0, b"ID3") || view.u8(3)? > 4 {
         return None;
     }
-    usize::try_from(u64::from(synchsafe(view.u32(6)?)) + HEADER).ok()
+    Some(u64::from(synchsafe(view.u32(6)?)) + HEADER)
 }
 
 /// Seven bits a byte.
@@ -41,11 +41,9 @@ fn synchsafe(number: u32) -> u32 {
 }
 
 /// Reads the tag that stands here, as far as it can be read.
-pub(super) fn read(bytes: &[u8], metadata: &mut Metadata) {
-    let Some(len) = tag_len(bytes) else { return };
-    let (version, flags) = (bytes[3], bytes[5]);
-    let whole = &bytes[10..len.min(bytes.len())];
-    let body = &whole[..whole.len().min(LONGEST_TAG)];
+pub(super) fn read(tag: View, metadata: &mut Metadata) {
+    let (Some(len), Some(version), Some(flags)) = (tag_len(tag), tag.u8(3), tag.u8(5)) else { return };
+    let body = tag.slice_up_to(HEADER, (len - HEADER).min(LONGEST_TAG));
     // Before version 2.4 the mark that no sync stands in it is on the tag as a whole.
     let body = if flags & 0x80 != 0 && version < 4 { without_unsynchronisation(body) } else { body.into() };
     let view = View::big_endian(&body);
@@ -188,10 +186,9 @@ pub(super) fn genre(number: u8) -> Option<String> {
 }
 
 /// Version 1: fields of fixed length, filled up with zeros or blanks.
-pub(super) fn read_trailing(bytes: &[u8], metadata: &mut Metadata) {
-    let Some(tag) = bytes.len().checked_sub(128).map(|at| &bytes[at..]).filter(|tag| tag.starts_with(b"TAG")) else {
-        return;
-    };
+pub(super) fn read_trailing(file: View, metadata: &mut Metadata) {
+    let tag = file.len().checked_sub(128).and_then(|at| file.slice(at, 128));
+    let Some(tag) = tag.filter(|tag| tag.starts_with(b"TAG")) else { return };
     let field = |from: usize, len: usize| clean_bytes(&tag[from..from + len]);
     metadata.title = metadata.title.take().or_else(|| field(3, 30));
     metadata.author = metadata.author.take().or_else(|| field(33, 30));

@@ -7,12 +7,16 @@ use crate::formats::value::clean_bytes;
 use crate::formats::view::View;
 
 const SEGMENT: u64 = 0x1853_8067;
+const SEEK_HEAD: u64 = 0x114d_9b74;
 const CLUSTER: u64 = 0x1f43_b675;
 const INFO: u64 = 0x1549_a966;
 const TRACKS: u64 = 0x1654_ae6b;
 const TAGS: u64 = 0x1254_c367;
 /// Between the start of Unix's time and 2001, where Matroska's begins, in milliseconds.
 const EPOCH: i64 = 978_307_200_000;
+
+/// More places of a table of contents than this are not looked up. Honest ones have half a dozen.
+const MOST_PLACES: usize = 32;
 
 /// An element: its identifier and its content, as far as the file has it.
 struct Element<'a> {
@@ -38,7 +42,7 @@ impl<'a> Iterator for Elements<'a> {
         // All ones: a live recording, whose length was not known. What follows belongs to it.
         let is_unknown = size == (1 << (7 * size_len)) - 1;
         let len = if is_unknown { rest } else { size };
-        let content = View::big_endian(self.view.slice_up_to(from, len));
+        let content = self.view.part_up_to(from, len);
         // What follows a cluster of unknown length is read as if it stood beside it, and so stepped over in turn.
         self.at = if is_unknown && id == CLUSTER { from } else { from + len.min(rest) };
         Some(Element { id, content, is_whole: len <= rest })
@@ -60,20 +64,43 @@ fn variable(view: View, at: u64, is_size: bool) -> Option<(u64, u64)> {
     Some((if is_size { number & ((1 << (7 * len)) - 1) } else { number }, len))
 }
 
-pub(super) fn read(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Option<()> {
-    let view = View::big_endian(bytes).from(start as u64)?;
+pub(super) fn read(file: View, start: u64, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_big_endian().from(start)?;
     let segment = elements(view).find(|element| element.id == SEGMENT)?;
-    for element in elements(segment.content) {
-        match element.id {
-            INFO => info(element.content, metadata),
-            TRACKS => elements(element.content).filter(|track| track.id == 0xae).take(64).for_each(|entry| {
-                track(entry.content, metadata);
-            }),
-            TAGS => tags(element.content, metadata),
-            _ => {}
+    let (mut walk, mut places) = (elements(segment.content), Vec::new());
+    for element in walk.by_ref() {
+        if element.id == SEEK_HEAD {
+            places.extend(seek_head(element.content).take(MOST_PLACES));
         }
+        describe(&element, metadata);
+    }
+    // Of a file whose middle is missing, the table of contents tells what stands behind.
+    if segment.content.behind_gap(walk.at).is_some() {
+        let behind = |at: u64| elements(segment.content.from(at)?).next();
+        places.iter().filter(|at| **at > walk.at).take(MOST_PLACES).filter_map(|at| behind(*at)).for_each(|element| {
+            describe(&element, metadata);
+        });
+        metadata.duration?;
     }
     segment.is_whole.then_some(())
+}
+
+fn describe(element: &Element, metadata: &mut Metadata) {
+    match element.id {
+        INFO => info(element.content, metadata),
+        TRACKS => elements(element.content).filter(|track| track.id == 0xae).take(64).for_each(|entry| {
+            track(entry.content, metadata);
+        }),
+        TAGS => tags(element.content, metadata),
+        _ => {}
+    }
+}
+
+/// The places that the table of contents names, from the start of the segment.
+fn seek_head(view: View<'_>) -> impl Iterator<Item = u64> {
+    elements(view)
+        .filter(|entry| entry.id == 0x4dbb)
+        .filter_map(|entry| elements(entry.content).find(|field| field.id == 0x53ac).and_then(|at| number(at.content)))
 }
 
 fn number(view: View) -> Option<u64> {

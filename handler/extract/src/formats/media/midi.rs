@@ -10,8 +10,8 @@ const FIRST_TEMPO: u64 = 500_000;
 /// More changes of tempo than this are not followed.
 const MOST_TEMPOS: usize = 1 << 16;
 
-pub(super) fn read(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Option<()> {
-    let view = View::big_endian(bytes).from(start as u64)?;
+pub(super) fn read(file: View, start: u64, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_big_endian().from(start)?;
     add_codec(metadata, "midi");
     let division = view.u16(12)?;
     let mut at = 8 + u64::from(view.u32(4)?);
@@ -20,7 +20,7 @@ pub(super) fn read(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Optio
     while let (Some(name), Some(len)) = (view.name(at), view.u32(at + 4)) {
         at += 8;
         if name == *b"MTrk" {
-            let track = View::big_endian(view.slice_up_to(at, len.into()));
+            let track = view.part_up_to(at, len.into());
             complete = read_track(track, &mut tempos, &mut last).and(complete);
         }
         at += u64::from(len);

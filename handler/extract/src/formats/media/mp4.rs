@@ -14,8 +14,24 @@ const MOST_TAGS: usize = 1024;
 /// Between 1904, where this format's time begins, and the start of Unix's, in seconds.
 const EPOCH: i64 = 2_082_844_800;
 
-pub(super) fn read(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Option<()> {
-    let view = View::big_endian(bytes).from(start as u64)?;
+/// The media type by the kinds of the tracks, where the movie's header is found.
+pub(crate) fn media_type(file: View) -> Option<&'static str> {
+    let movie = Boxes::find(file.as_big_endian(), *b"moov")?;
+    let tracks = Boxes::of(movie).filter(|found| found.name == *b"trak").take(MOST_TRACKS);
+    let kinds = tracks.filter_map(|track| Boxes::find_path(track.content, &[*b"mdia", *b"hdlr"])?.name(8));
+    let mut has_sound = false;
+    for kind in kinds {
+        match &kind {
+            b"vide" => return Some("video/mp4"),
+            b"soun" => has_sound = true,
+            _ => {}
+        }
+    }
+    has_sound.then_some("audio/mp4")
+}
+
+pub(super) fn read(file: View, start: u64, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_big_endian().from(start)?;
     let (mut movie, mut complete) = (None, true);
     for found in Boxes::of(view) {
         complete &= found.is_whole;

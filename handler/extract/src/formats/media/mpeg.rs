@@ -5,7 +5,7 @@
 
 use handler_contract::Metadata;
 
-use super::{seconds, set_sound};
+use super::{at_mean_rate, seconds, set_sound};
 use crate::formats::view::View;
 
 /// So far behind the start a first frame is looked for, as there may be padding or the rest of a cut frame.
@@ -24,32 +24,31 @@ struct Frame {
     side_info: u64,
 }
 
-pub(super) fn read(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Option<()> {
-    walk(bytes, start, metadata, mpeg_frame, xing_or_vbri)
+pub(super) fn read(file: View, start: u64, metadata: &mut Metadata) -> Option<()> {
+    walk(file, start, metadata, mpeg_frame, xing_or_vbri)
 }
 
-pub(super) fn read_aac(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Option<()> {
-    walk(bytes, start, metadata, aac_frame, |_, _, _| None)
+pub(super) fn read_aac(file: View, start: u64, metadata: &mut Metadata) -> Option<()> {
+    walk(file, start, metadata, aac_frame, |_, _, _| None)
 }
 
 type ReadFrame = fn(View, u64) -> Option<Frame>;
 
 fn walk(
-    bytes: &[u8],
-    start: usize,
+    file: View,
+    start: u64,
     metadata: &mut Metadata,
     frame_at: ReadFrame,
     declared: fn(View, u64, Frame) -> Option<u64>,
 ) -> Option<()> {
-    let view = View::big_endian(bytes);
-    let start = start as u64;
+    let view = file.as_big_endian();
     let (mut at, first) = first_frame(view, start, frame_at, declared)?;
     set_sound(metadata, first.codec, first.rate, first.channels);
     if let Some(samples) = declared(view, at, first) {
         metadata.duration = seconds(samples, first.rate);
         return Some(());
     }
-    let mut samples = 0;
+    let (begin, mut samples) = (at, 0);
     loop {
         match frame_at(view, at) {
             Some(frame) if frame.rate == first.rate => {
@@ -64,7 +63,7 @@ fn walk(
         }
     }
     metadata.duration = seconds(samples, first.rate);
-    Some(())
+    at_mean_rate(view, begin, at, metadata)
 }
 
 fn first_frame(

@@ -38,11 +38,19 @@ enum Kind {
     Other,
 }
 
-pub(super) fn read(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Option<()> {
-    let view = View::little_endian(bytes);
+pub(super) fn read(file: View, start: u64, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_little_endian();
     let mut streams: Vec<Stream> = Vec::new();
-    let mut at = start as u64;
-    while let Some(page) = Page::at(view, at) {
+    let mut at = start;
+    loop {
+        let Some(page) = Page::at(view, at) else {
+            // Of a file whose middle is missing, the last positions still stand at its end.
+            match view.behind_gap(at) {
+                Some(next) => at = next,
+                None => break,
+            }
+            continue;
+        };
         at = page.end;
         if page.begins_stream {
             if streams.len() < MOST_STREAMS {
@@ -94,7 +102,7 @@ impl<'a> Page<'a> {
         let segments = u64::from(view.u8(at + 26)?);
         let table = view.slice(at + 27, segments)?;
         let len = table.iter().map(|len| u64::from(*len)).sum();
-        let data = View::little_endian(view.slice_up_to(at + 27 + segments, len));
+        let data = view.part_up_to(at + 27 + segments, len);
         let full = table.iter().take_while(|len| **len == 255).count();
         let last = table.get(full).copied();
         Some(Self {
@@ -112,7 +120,7 @@ impl<'a> Page<'a> {
 
 /// Reads the header packet of a stream.
 fn begin(header: View, metadata: &mut Metadata) -> Option<Kind> {
-    let big_endian = View::big_endian(header.bytes());
+    let big_endian = header.as_big_endian();
     if header.has(0, b"\x01vorbis") {
         let rate = u64::from(header.u32(12)?);
         set_sound(metadata, "vorbis", rate, header.u8(11)?);

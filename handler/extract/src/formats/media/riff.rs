@@ -11,15 +11,15 @@ fn chunks(view: View<'_>) -> impl Iterator<Item = ([u8; 4], View<'_>)> {
     let mut at = 0;
     std::iter::from_fn(move || {
         let (name, len) = (view.name(at)?, u64::from(view.u32(at + 4)?));
-        let content = View::little_endian(view.slice_up_to(at + 8, len));
+        let content = view.part_up_to(at + 8, len);
         // A length of all ones stands for one that does not fit, which is kept elsewhere: up to the end.
         at = if len == u64::from(u32::MAX) { view.len() } else { at + 8 + len + (len & 1) };
         Some((name, content))
     })
 }
 
-pub(super) fn read(bytes: &[u8], start: usize, metadata: &mut Metadata) -> Option<()> {
-    let view = View::little_endian(bytes).from(start as u64)?;
+pub(super) fn read(file: View, start: u64, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_little_endian().from(start)?;
     let declared = view.u32(4)?;
     let content = view.from(12)?;
     match &view.name(8)? {
@@ -38,7 +38,7 @@ fn wave(content: View, metadata: &mut Metadata) {
             b"fact" => samples = chunk.u32(0),
             b"data" => data = Some(chunk.len()),
             b"LIST" if chunk.has(0, b"INFO") => info(chunk, metadata),
-            b"id3 " | b"ID3 " => id3::read(chunk.bytes(), metadata),
+            b"id3 " | b"ID3 " => id3::read(chunk, metadata),
             _ => {}
         }
     }

@@ -1,10 +1,11 @@
 use handler_contract::{ErrorCode, Failure, Metadata};
 
 use super::describe;
+use crate::formats::view::View;
 
 fn read(bytes: &[u8]) -> (Metadata, Option<Failure>) {
     let mut metadata = Metadata::default();
-    let failure = describe(bytes, &mut metadata).err();
+    let failure = describe(View::big_endian(bytes), &mut metadata).err();
     (metadata, failure)
 }
 
@@ -200,6 +201,8 @@ fn samples() -> Vec<(&'static str, Vec<u8>)> {
         ("wma", wma()),
         ("midi", midi()),
         ("amr", [&b"#!AMR\n"[..], &[0x3c; 32].repeat(50)].concat()),
+        // 64,000 bit/s, 44,100 Hz, one pair of channels in front.
+        ("adif", [&b"ADIF\x00\x1f\x40\x00\x00\x00\x00\x20\x80\x00\x04\x00"[..], &[0; 7984]].concat()),
     ]
 }
 
@@ -223,6 +226,7 @@ fn what_is_played_how_long_and_how() {
         ("wma", Some(2.0), Some("wma"), Some(44_100), Some(2)),
         ("midi", Some(2.5), Some("midi"), None, None),
         ("amr", Some(1.0), Some("amr"), Some(8_000), Some(1)),
+        ("adif", Some(1.0), Some("aac"), Some(44_100), Some(2)),
     ];
     for ((name, bytes), (same_name, duration, codec, rate, channels)) in samples().into_iter().zip(expected) {
         assert_eq!(name, same_name);
@@ -335,5 +339,75 @@ fn a_cut_or_mangled_recording_never_panics() {
                 assert!(metadata.duration.is_none_or(f64::is_finite), "{name} {at} {value}");
             }
         }
+    }
+}
+
+/// Reads a recording of which only so many bytes of either end are there.
+fn read_ends(bytes: &[u8], keep: usize) -> (Metadata, Option<Failure>) {
+    let mut metadata = Metadata::default();
+    let tail_at = bytes.len() - keep;
+    let view = View::of_ends(&bytes[..keep], &bytes[tail_at..], tail_at as u64);
+    let failure = describe(view, &mut metadata).err();
+    (metadata, failure)
+}
+
+#[test]
+fn what_stands_at_the_ends_is_found_without_the_middle() {
+    let frames = vec![0; 100_000];
+    let mp4 = mp4();
+    // The media's box is the second; it says how long it is.
+    let media = full(b"mdat", &frames);
+    let mp4 = [&mp4[..20], &media[..], &mp4[34..]].concat();
+    let (info, _, tracks) = matroska_parts();
+    let cluster = [&b"\x1f\x43\xb6\x75\x21\x86\xa0"[..], &frames].concat();
+    let tag = element(b"\x67\xc8", &[element(b"\x45\xa3", b"ALBUM"), element(b"\x44\x87", b"An album")].concat());
+    let tags = element(b"\x12\x54\xc3\x67", &element(b"\x73\x73", &tag));
+    let contents = |at: u32| {
+        let place = [element(b"\x53\xab", b"\x12\x54\xc3\x67"), element(b"\x53\xac", &at.to_be_bytes())].concat();
+        element(b"\x11\x4d\x9b\x74", &element(b"\x4d\xbb", &place))
+    };
+    let before_tags = [contents(0), info.clone(), tracks.clone(), cluster.clone(), cluster.clone()].concat().len();
+    let parts = [contents(u32::try_from(before_tags).unwrap()), info, tracks, cluster.clone(), cluster, tags].concat();
+    let mkv = matroska(&[&b"\x18\x53\x80\x67\x01\xff\xff\xff\xff\xff\xff\xff"[..], &parts].concat());
+    let mut wav = wav();
+    wav.splice(wav.len() - 17_640..wav.len(), vec![0; 176_400]);
+    let data = wav.len() - 176_400 - 4;
+    wav[data..data + 4].copy_from_slice(&176_400_u32.to_le_bytes());
+    let riff = u32::try_from(wav.len() - 8).unwrap();
+    wav[4..8].copy_from_slice(&riff.to_le_bytes());
+    let pages = (1..=100).map(|number| page(0, 960 * number, &[0; 800])).collect::<Vec<_>>().concat();
+    let opus = [&opus()[..], &pages, &page(4, 96_312, b"sound")].concat();
+
+    for (name, bytes, duration) in [
+        ("mp4", &mp4, 2.5),
+        ("mkv", &mkv, 2.5),
+        ("wav", &wav, 1.0),
+        ("opus", &opus, 2.0),
+        ("flac", &flac_with(&frames), 2.0),
+    ] {
+        let (metadata, failure) = read_ends(bytes, 2000);
+        assert_eq!((failure, metadata.is_partial), (None, None), "{name}");
+        assert_eq!(metadata.duration, Some(duration), "{name}");
+        assert_eq!(metadata, read(bytes).0, "{name}");
+    }
+    assert_eq!(read_ends(&mkv, 2000).0.album.as_deref(), Some("An album"));
+}
+
+fn flac_with(frames: &[u8]) -> Vec<u8> {
+    [&flac()[..], frames].concat()
+}
+
+#[test]
+fn frames_that_are_missing_are_estimated_and_the_record_says_so() {
+    let tagged = [id3(3, 0, &id3_frame(b"TIT2", &[&[3][..], b"A song"].concat())), mp3(1000)].concat();
+    for (name, bytes) in [
+        ("mp3", tagged),
+        ("ac3", [&[0x0b, 0x77, 0, 0, 0x00, 0x40, 0x40, 0][..], &[0; 120]].concat().repeat(1000)),
+        ("amr", [&b"#!AMR\n"[..], &[0x3c; 32].repeat(5000)].concat()),
+    ] {
+        let (whole, (ends, failure)) = (read(&bytes).0, read_ends(&bytes, bytes.len() / 3));
+        assert_eq!((failure, ends.is_partial), (None, Some(true)), "{name}");
+        let (whole, estimate) = (whole.duration.unwrap(), ends.duration.unwrap());
+        assert!((whole - estimate).abs() < whole / 100.0, "{name}: {estimate} instead of {whole}");
     }
 }

@@ -15,6 +15,7 @@ use super::package::Package;
 use super::properties::{add, iso_date, leaves};
 use super::words::Words;
 use crate::formats::value::clean;
+use crate::formats::view::View;
 
 /// Documents of a spine that are read.
 const MOST_DOCUMENTS: usize = 10_000;
@@ -30,8 +31,8 @@ pub(super) struct Body<'b> {
 }
 
 /// Reads what a book says of itself.
-pub(super) fn describe<'b>(bytes: &'b [u8], metadata: &mut Metadata) -> Result<Body<'b>, Fault> {
-    let package = Package::open(bytes)?;
+pub(super) fn describe<'b>(file: View<'b>, metadata: &mut Metadata) -> Result<Body<'b>, Fault> {
+    let package = Package::open(file)?;
     let missing = Fault::Damaged("the part that lists what belongs to the book is missing");
     let mut root = None;
     leaves(

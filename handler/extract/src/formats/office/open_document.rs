@@ -13,10 +13,11 @@ use super::package::Package;
 use super::properties::{add, iso_date, leaves};
 use super::words::Words;
 use crate::formats::value::clean;
+use crate::formats::view::View;
 
 /// Reads what a document says of itself.
-pub(super) fn describe<'b>(bytes: &'b [u8], metadata: &mut Metadata) -> Result<Package<'b>, Fault> {
-    let package = Package::open(bytes)?;
+pub(super) fn describe<'b>(file: View<'b>, metadata: &mut Metadata) -> Result<Package<'b>, Fault> {
+    let package = Package::open(file)?;
     let is_macro = |name: &[u8]| {
         [&b"Basic/"[..], b"Scripts/"].iter().any(|folder| name.starts_with(folder)) && !name.ends_with(b"/")
     };

@@ -13,6 +13,7 @@ use super::markup::{Markup, Node};
 use super::package::Package;
 use super::words::Words;
 use super::{properties, slides, word};
+use crate::formats::view::View;
 
 /// Slides that are read for words. All are counted.
 const MOST_SLIDES: usize = 10_000;
@@ -27,8 +28,8 @@ pub(super) struct Body<'b> {
 }
 
 /// Reads what a document says of itself.
-pub(super) fn describe<'b>(bytes: &'b [u8], metadata: &mut Metadata) -> Result<Body<'b>, Fault> {
-    let package = Package::open(bytes)?;
+pub(super) fn describe<'b>(file: View<'b>, metadata: &mut Metadata) -> Result<Body<'b>, Fault> {
+    let package = Package::open(file)?;
     let mut has_macros = package.names().any(|name| name.to_ascii_lowercase().ends_with(b"vbaproject.bin"));
     if let Some(types) = package.part("[Content_Types].xml") {
         let result = types.and_then(|types| {

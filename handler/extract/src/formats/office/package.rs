@@ -10,8 +10,9 @@ use std::io::{self, Read};
 use flate2::Crc;
 use flate2::bufread::DeflateDecoder;
 
-use super::bytes::{u16_at, u32_at, u64_at};
+use super::bytes::{u16_at, u64_at};
 use super::fault::Fault;
+use crate::formats::view::View;
 
 /// Entries that are indexed; further ones are as if they were not there. Honest documents have some hundred.
 const MOST_ENTRIES: usize = 65_536;
@@ -32,11 +33,11 @@ const LOCAL: &[u8] = b"PK\x03\x04";
 
 /// A zip file, open for look-ups.
 pub(super) struct Package<'a> {
-    bytes: &'a [u8],
+    file: View<'a>,
     /// How many bytes stand before the archive, so that its offsets are too small by as much.
     shift: u64,
     /// The name of each entry and where it stands in the directory, in the order of names.
-    index: Vec<(&'a [u8], usize)>,
+    index: Vec<(&'a [u8], u64)>,
     unpacked: Cell<u64>,
 }
 
@@ -54,12 +55,13 @@ struct Entry<'a> {
 
 impl<'a> Package<'a> {
     /// Reads the directory.
-    pub(super) fn open(bytes: &'a [u8]) -> Result<Self, Fault> {
+    pub(super) fn open(file: View<'a>) -> Result<Self, Fault> {
+        let file = file.as_little_endian();
         let missing =
             Fault::Damaged("the directory at the end of the file is missing, so the file is probably cut off");
-        let (mut at, shift) = find_directory(bytes).ok_or(missing)?;
+        let (mut at, shift) = find_directory(file).ok_or(missing)?;
         let mut index = Vec::new();
-        while let Some((entry, next)) = Entry::parse(bytes, at) {
+        while let Some((entry, next)) = Entry::parse(file, at) {
             if index.len() == MOST_ENTRIES {
                 break;
             }
@@ -70,7 +72,7 @@ impl<'a> Package<'a> {
         }
         // The sort is stable: of two entries with one name the later stays the later.
         index.sort_by(|(a, _), (b, _)| compare(a, b));
-        Ok(Self { bytes, shift, index, unpacked: Cell::new(0) })
+        Ok(Self { file, shift, index, unpacked: Cell::new(0) })
     }
 
     /// The names of all parts.
@@ -91,7 +93,7 @@ impl<'a> Package<'a> {
         if compare(found, name).is_ne() {
             return None;
         }
-        Entry::parse(self.bytes, *at).map(|(entry, _)| entry)
+        Entry::parse(self.file, *at).map(|(entry, _)| entry)
     }
 
     /// The content of the part of this name, unpacked as it is read; `None` if there is no such part.
@@ -104,11 +106,11 @@ impl<'a> Package<'a> {
             return Err(Fault::Encrypted("a part of the document is encrypted with a zip password"));
         }
         let damaged = Fault::Damaged("the directory points to where no part of the document begins");
-        let at = usize::try_from(entry.header.saturating_add(self.shift)).map_err(|_| damaged)?;
-        let header = self.bytes.get(at..).filter(|h| h.starts_with(LOCAL)).ok_or(damaged)?;
-        let (Some(name), Some(extra)) = (u16_at(header, 26), u16_at(header, 28)) else { return Err(damaged) };
-        let data = header.get(30 + usize::from(name) + usize::from(extra)..).ok_or(damaged)?;
-        let data = &data[..usize::try_from(entry.packed).map_or(data.len(), |packed| packed.min(data.len()))];
+        let header =
+            self.file.from(entry.header.saturating_add(self.shift)).filter(|h| h.has(0, LOCAL)).ok_or(damaged)?;
+        let (Some(name), Some(extra)) = (header.u16(26), header.u16(28)) else { return Err(damaged) };
+        let data = header.from(30 + u64::from(name) + u64::from(extra)).ok_or(damaged)?;
+        let data = data.slice_up_to(0, entry.packed);
         // Whoever lies about it is found out while it is unpacked.
         if is_bomb(data.len() as u64, entry.unpacked) {
             return Err(Fault::Bomb);
@@ -134,43 +136,41 @@ const fn is_bomb(packed: u64, unpacked: u64) -> bool {
 }
 
 /// Where the directory begins, and how many bytes stand before the archive.
-fn find_directory(bytes: &[u8]) -> Option<(usize, u64)> {
-    let last = bytes.len().checked_sub(22)?;
-    let first = last.saturating_sub(usize::from(u16::MAX));
-    (first..=last).rev().filter(|at| bytes[*at..].starts_with(END)).find_map(|at| directory_before(bytes, at))
+fn find_directory(file: View) -> Option<(u64, u64)> {
+    let last = file.len().checked_sub(22)?;
+    let first = last.saturating_sub(u64::from(u16::MAX));
+    (first..=last).rev().filter(|at| file.has(*at, END)).find_map(|at| directory_before(file, at))
 }
 
 /// The directory that the end record at `at` tells of.
-fn directory_before(bytes: &[u8], at: usize) -> Option<(usize, u64)> {
-    let end = &bytes[at..];
-    let mut directory_end = at as u64;
-    let mut size = u64::from(u32_at(end, 12)?);
-    let mut offset = u64::from(u32_at(end, 16)?);
-    if let Some(locator) = at.checked_sub(20).and_then(|l| bytes.get(l..)).filter(|l| l.starts_with(LOCATOR64)) {
-        let end64_at = u64_at(locator, 8)?;
-        let end64 = bytes.get(usize::try_from(end64_at).ok()?..).filter(|e| e.starts_with(END64))?;
-        (directory_end, size, offset) = (end64_at, u64_at(end64, 40)?, u64_at(end64, 48)?);
+fn directory_before(file: View, at: u64) -> Option<(u64, u64)> {
+    let mut directory_end = at;
+    let mut size = u64::from(file.u32(at + 12)?);
+    let mut offset = u64::from(file.u32(at + 16)?);
+    if let Some(locator) = at.checked_sub(20).filter(|at| file.has(*at, LOCATOR64)) {
+        let end64_at = file.u64(locator + 8)?;
+        let end64 = file.from(end64_at).filter(|record| record.has(0, END64))?;
+        (directory_end, size, offset) = (end64_at, end64.u64(40)?, end64.u64(48)?);
     }
-    let is_directory =
-        |at: u64| usize::try_from(at).ok().filter(|at| bytes.get(*at..).is_some_and(|d| d.starts_with(CENTRAL)));
+    let is_directory = |at: &u64| file.has(*at, CENTRAL);
     // Something may stand before the archive: the end record is where it is, whatever the offsets say.
-    if let Some(start) = directory_end.checked_sub(size).and_then(is_directory) {
-        return (start as u64).checked_sub(offset).map(|shift| (start, shift));
+    if let Some(start) = directory_end.checked_sub(size).filter(is_directory) {
+        return start.checked_sub(offset).map(|shift| (start, shift));
     }
-    is_directory(offset).map(|start| (start, 0))
+    Some(offset).filter(is_directory).map(|start| (start, 0))
 }
 
 impl<'a> Entry<'a> {
     /// The entry at `at` in the directory, and where the next one begins.
-    fn parse(bytes: &'a [u8], at: usize) -> Option<(Self, usize)> {
-        let entry = bytes.get(at..).filter(|e| e.starts_with(CENTRAL))?;
-        let name_length = usize::from(u16_at(entry, 28)?);
-        let extra_length = usize::from(u16_at(entry, 30)?);
-        let comment_length = usize::from(u16_at(entry, 32)?);
-        let name = entry.get(46..46 + name_length)?;
-        let extra = entry.get(46 + name_length..46 + name_length + extra_length)?;
-        let (mut packed, mut unpacked) = (u64::from(u32_at(entry, 20)?), u64::from(u32_at(entry, 24)?));
-        let mut header = u64::from(u32_at(entry, 42)?);
+    fn parse(file: View<'a>, at: u64) -> Option<(Self, u64)> {
+        let entry = file.from(at).filter(|entry| entry.has(0, CENTRAL))?;
+        let name_length = u64::from(entry.u16(28)?);
+        let extra_length = u64::from(entry.u16(30)?);
+        let comment_length = u64::from(entry.u16(32)?);
+        let name = entry.slice(46, name_length)?;
+        let extra = entry.slice(46 + name_length, extra_length)?;
+        let (mut packed, mut unpacked) = (u64::from(entry.u32(20)?), u64::from(entry.u32(24)?));
+        let mut header = u64::from(entry.u32(42)?);
         let mut wide = zip64(extra);
         for value in [&mut unpacked, &mut packed, &mut header] {
             if *value == u64::from(u32::MAX) {
@@ -179,9 +179,9 @@ impl<'a> Entry<'a> {
         }
         let parsed = Self {
             name,
-            flags: u16_at(entry, 8)?,
-            method: u16_at(entry, 10)?,
-            checksum: u32_at(entry, 16)?,
+            flags: entry.u16(8)?,
+            method: entry.u16(10)?,
+            checksum: entry.u32(16)?,
             packed,
             unpacked,
             header,

@@ -9,6 +9,7 @@ use std::io::Read;
 use super::bytes::u16_at;
 use super::package::Package;
 use super::properties::leaves;
+use crate::formats::view::View;
 
 const EPUB: &str = "application/epub+zip";
 const WORD: &str = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
@@ -19,11 +20,11 @@ const OPEN_DOCUMENT: &str = "application/vnd.oasis.opendocument.";
 /// The longest type that a file may give itself.
 const LONGEST_TYPE: u64 = 100;
 /// How far a file without a directory is searched for names.
-const SEARCHED: usize = 1 << 20;
+const SEARCHED: u64 = 1 << 20;
 
 /// The media type of a zip file that is an office document or a book; `None` for any other.
-pub(crate) fn package_type(bytes: &[u8]) -> Option<String> {
-    let Ok(package) = Package::open(bytes) else { return by_names(bytes).map(str::to_owned) };
+pub(crate) fn package_type(file: View) -> Option<String> {
+    let Ok(package) = Package::open(file) else { return by_names(file.slice_up_to(0, SEARCHED)).map(str::to_owned) };
     own_word(&package)
         .or_else(|| by_content_types(&package).map(str::to_owned))
         .or_else(|| package.has("META-INF/container.xml").then(|| EPUB.to_owned()))
@@ -86,11 +87,10 @@ fn by_manifest(package: &Package<'_>) -> Option<String> {
 }
 
 /// What the names before the parts say, where the directory is lost.
-fn by_names(bytes: &[u8]) -> Option<&'static str> {
-    let searched = &bytes[..bytes.len().min(SEARCHED)];
-    let headers = searched.windows(4).enumerate().filter(|(_, window)| window == b"PK\x03\x04");
+fn by_names(head: &[u8]) -> Option<&'static str> {
+    let headers = head.windows(4).enumerate().filter(|(_, window)| window == b"PK\x03\x04");
     headers.take(1000).find_map(|(at, _)| {
-        let name = bytes.get(at + 30..)?.get(..usize::from(u16_at(bytes, at + 26)?))?;
+        let name = head.get(at + 30..)?.get(..usize::from(u16_at(head, at + 26)?))?;
         FOLDERS.iter().find(|(folder, _)| name.starts_with(folder.as_bytes())).map(|(_, file_type)| *file_type)
     })
 }

@@ -6,31 +6,33 @@ use handler_contract::{ErrorCode, Metadata};
 use zip::write::SimpleFileOptions;
 
 use super::fault::{Fault, finish};
+use crate::formats::view::View;
+
 use super::{binary, epub, media_type, open_document, open_xml, package_type, rtf};
 
 type Outcome = (Metadata, Option<ErrorCode>);
 
-fn outcome<'b, B>(
-    bytes: &'b [u8],
-    describe: impl FnOnce(&'b [u8], &mut Metadata) -> Result<B, Fault>,
+fn outcome<Source, B>(
+    source: Source,
+    describe: impl FnOnce(Source, &mut Metadata) -> Result<B, Fault>,
     count: impl FnOnce(&B, &mut Metadata) -> Result<(), Fault>,
 ) -> Outcome {
     let mut metadata = Metadata::default();
-    let result = describe(bytes, &mut metadata).and_then(|body| count(&body, &mut metadata));
+    let result = describe(source, &mut metadata).and_then(|body| count(&body, &mut metadata));
     let failure = finish(&mut metadata, result).err();
     (metadata, failure.map(|failure| failure.code))
 }
 
 fn read_open_xml(bytes: &[u8]) -> Outcome {
-    outcome(bytes, open_xml::describe, open_xml::count)
+    outcome(View::big_endian(bytes), open_xml::describe, open_xml::count)
 }
 
 fn read_open_document(bytes: &[u8]) -> Outcome {
-    outcome(bytes, open_document::describe, open_document::count)
+    outcome(View::big_endian(bytes), open_document::describe, open_document::count)
 }
 
 fn read_epub(bytes: &[u8]) -> Outcome {
-    outcome(bytes, epub::describe, epub::count)
+    outcome(View::big_endian(bytes), epub::describe, epub::count)
 }
 
 fn read_binary(bytes: &[u8]) -> Outcome {
@@ -532,10 +534,10 @@ fn types_by_what_is_inside() {
         ("", &[("a", "b")]),
     ];
     for (file_type, parts) in rows {
-        assert_eq!(package_type(&zip_text(parts)).unwrap_or_default(), file_type, "{parts:?}");
+        assert_eq!(package_type(View::big_endian(&zip_text(parts))).unwrap_or_default(), file_type, "{parts:?}");
     }
     let whole = docx("");
-    assert_eq!(package_type(&whole[..whole.len() - 30]).as_deref(), Some(word));
+    assert_eq!(package_type(View::big_endian(&whole[..whole.len() - 30])).as_deref(), Some(word));
 }
 
 #[test]
@@ -700,7 +702,7 @@ fn files_that_are_cut_off_anywhere_end_in_an_outcome() {
             let is_known =
                 failure == Some(ErrorCode::Malformed) || metadata.is_partial == Some(true) || metadata == whole;
             assert!(is_known, "{length} of {}: {metadata:?} {failure:?}", good.len());
-            let _ = (media_type(&good[..length]), package_type(&good[..length]));
+            let _ = (media_type(&good[..length]), package_type(View::big_endian(&good[..length])));
         }
     }
 }

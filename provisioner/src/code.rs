@@ -1,0 +1,75 @@
+//! Whether only the handler's code differs from what is deployed. Pure.
+
+use serde_json::Value;
+
+use crate::aws::stacks::Stack;
+use crate::plan::Desired;
+use crate::status::Phase;
+use crate::template::ARTIFACT_KEY;
+
+/// Whether a stack that works differs from what should be in nothing but the key of the handler's zip. `template` is the
+/// one that is deployed.
+///
+/// Change sets do not tell: CloudFormation lists everything that refers to the function along with it.
+pub fn only_code_differs(desired: &Desired, stack: &Stack, template: &Value) -> bool {
+    let others = |parameters: &std::collections::BTreeMap<String, String>| {
+        parameters.iter().filter(|(name, _)| *name != ARTIFACT_KEY).map(|(k, v)| (k.clone(), v.clone())).collect()
+    };
+    let (wanted, deployed): (Vec<_>, Vec<_>) = (others(&desired.parameters), others(&stack.parameters));
+    stack.status.phase() == Phase::Ready
+        && desired.parameters.get(ARTIFACT_KEY) != stack.parameters.get(ARTIFACT_KEY)
+        && wanted == deployed
+        && desired.template == *template
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::names::Names;
+    use crate::status::StackStatus;
+    use crate::template::ARTIFACT_BUCKET;
+
+    fn parameters(bucket: &str, key: &str) -> BTreeMap<String, String> {
+        [(ARTIFACT_BUCKET, bucket), (ARTIFACT_KEY, key)].map(|(k, v)| (k.to_owned(), v.to_owned())).into()
+    }
+
+    #[test]
+    fn nothing_but_the_key_may_differ() {
+        let template = json!({"Resources": {"Handler": {"Properties": {"MemorySize": 128}}}});
+        let other = json!({"Resources": {"Handler": {"Properties": {"MemorySize": 256}}}});
+        let complete = StackStatus::UpdateComplete;
+        let rows = [
+            ("new code", complete, parameters("b", "1"), &template, true),
+            ("after a rollback", StackStatus::UpdateRollbackComplete, parameters("b", "1"), &template, true),
+            ("the same code", complete, parameters("b", "2"), &template, false),
+            ("another template too", complete, parameters("b", "1"), &other, false),
+            ("another bucket too", complete, parameters("c", "1"), &template, false),
+            ("one parameter more", complete, [("X".to_owned(), "1".to_owned())].into(), &template, false),
+            ("a busy stack", StackStatus::UpdateInProgress, parameters("b", "1"), &template, false),
+            ("nothing was ever made", StackStatus::RollbackComplete, parameters("b", "1"), &template, false),
+        ];
+        let desired = Desired {
+            names: Names::new("s", "1", "r"),
+            template: template.clone(),
+            parameters: parameters("b", "2"),
+            tags: BTreeMap::new(),
+        };
+        for (case, status, parameters, deployed, expected) in rows {
+            let stack = Stack {
+                name: "s".into(),
+                arn: "arn".into(),
+                status,
+                reason: None,
+                parameters,
+                outputs: Vec::new(),
+                protected: false,
+                changed: None,
+            };
+            assert_eq!(only_code_differs(&desired, &stack, deployed), expected, "{case}");
+        }
+    }
+}

@@ -1,0 +1,402 @@
+//! `provisioner verify`, and the end of `up`: a canary is sent through the live pipeline, its record awaited, and both are
+//! removed again.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use handler_contract::{Status, Timestamp};
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::aws::Aws;
+use crate::aws::fault::{Fault, Kind};
+use crate::aws::function::Function;
+use crate::aws::logs::Logs;
+use crate::aws::object::Object;
+use crate::aws::queue::Queue;
+use crate::aws::records::Records;
+use crate::aws::uploads::{Stored, Uploads, clock_ahead};
+use crate::canary::{Canary, canary};
+use crate::cli::{Global, Verify};
+use crate::commands;
+use crate::error::{Error, Exit, Result};
+use crate::event::verify::{Verified, VerifyEvent};
+use crate::log_lines::{Entry, Line};
+use crate::names::Names;
+use crate::query::Query;
+use crate::report::Report;
+use crate::spec::{StackFile, StackSpec};
+use crate::verify::{self as told, Cause, Findings, Moments, Told};
+
+/// How long `up` waits for the canary's record.
+pub const PATIENCE: Duration = Duration::from_mins(2);
+/// The pauses between looks for the record.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+/// After so long without a record, what is on its way is looked at: some faults make waiting pointless.
+const DOUBT: Duration = Duration::from_secs(3);
+/// How long to wait for the handler's line in the log, once the record is there. CloudWatch shows lines after seconds.
+const LOG_PATIENCE: Duration = Duration::from_secs(10);
+/// So far back and ahead the log is read: the function's clock is another one. Milliseconds.
+const CLOCKS: i64 = 60_000;
+/// Records of one key: one is right, two are a fault, more need not be counted.
+const MANY: usize = 10;
+/// Messages of the queue that are looked through, in tens.
+const LOOKS: usize = 10;
+
+/// Runs the command.
+pub async fn run(global: &Global, args: &Verify, report: &Report) -> Result<()> {
+    let spec = StackFile::load(&global.stack)?.spec;
+    let aws = commands::connect(global, &spec).await?;
+    let verifying = Verifying::new(&aws, &spec, report, Duration::from_secs(args.timeout.0));
+    let canary = canary(&spec, &commands::run_id()).map_err(|no| {
+        Error::new(Exit::Failure, "no-canary", format!("nothing can be sent through {}", spec.name))
+            .source(no)
+            .hint("Send a file of your own and wait for its record: provisioner put FILE --wait")
+    })?;
+    report.narrate(&format!("sending {} through {}", canary.key, spec.name));
+    let verified = verifying.send(&canary, LOG_PATIENCE).await?;
+    report.verified(&VerifyEvent::Verified(verified));
+    Ok(())
+}
+
+/// What the last step of `up` does. Without a canary that the stack accepts, that is told and no failure.
+pub async fn after_up(aws: &Aws, spec: &StackSpec, report: &Report) -> Result<()> {
+    let canary = match canary(spec, &commands::run_id()) {
+        Ok(canary) => canary,
+        Err(no) => {
+            report.event(VerifyEvent::Skipped { reason: no.to_string() });
+            return Ok(());
+        }
+    };
+    // The log is looked at once: nobody who deploys wants to wait for CloudWatch.
+    let verified = Verifying::new(aws, spec, report, PATIENCE).send(&canary, Duration::ZERO).await?;
+    report.event(VerifyEvent::Verified(verified));
+    Ok(())
+}
+
+struct Verifying<'a> {
+    aws: &'a Aws,
+    stack: &'a str,
+    names: Names,
+    records: Records,
+    report: &'a Report,
+    patience: Duration,
+}
+
+/// How waiting for the record ended.
+enum Awaited {
+    /// The record, and when it was seen.
+    Record(Value, i64),
+    /// None came.
+    Nothing(Cause),
+}
+
+impl<'a> Verifying<'a> {
+    fn new(aws: &'a Aws, spec: &'a StackSpec, report: &'a Report, patience: Duration) -> Self {
+        let names = Names::new(&spec.name, &aws.account, &aws.region);
+        let records = Records::new(aws, &names.table);
+        Self { aws, stack: &spec.name, names, records, report, patience }
+    }
+
+    /// Sends the canary, waits for its record, and removes both, however it went.
+    async fn send(&self, canary: &Canary, log_patience: Duration) -> Result<Verified> {
+        let mut interrupted = std::pin::pin!(commands::interrupted());
+        let ended = tokio::select! {
+            ended = self.on_its_way(canary, log_patience) => ended,
+            () = &mut interrupted => {
+                Err(Error::new(Exit::Interrupted, "interrupted", format!("interrupted; {} is not verified", self.stack)))
+            }
+        };
+        let cleaned = self.clean_up(canary).await;
+        let mut verified = ended?;
+        verified.cleaned = cleaned;
+        if !cleaned {
+            let message = format!("the pipeline of {} works, but its canary could not be removed", self.stack);
+            return Err(Error::new(Exit::Leftovers, "canary-left", message)
+                .hint("What is left is told above. Remove it by hand once the cause is mended."));
+        }
+        Ok(verified)
+    }
+
+    async fn on_its_way(&self, canary: &Canary, log_patience: Duration) -> Result<Verified> {
+        let ahead = clock_ahead(self.aws, &self.names.bucket).await.map_err(|fault| match fault.kind {
+            Kind::NotFound => Error::new(
+                Exit::Failure,
+                "no-bucket",
+                format!("the stack {} has no bucket {}", self.stack, self.names.bucket),
+            )
+            .hint(format!("Create the stack first: provisioner up -s {}", self.stack)),
+            _ => fault.into_error("look for the bucket"),
+        })?;
+        let put = commands::now_millis();
+        let stored = self.put(canary).await?;
+        let moments = Moments { put, stored: commands::now_millis(), seen: 0 };
+        let (record, seen) = match self.wait(canary, &stored, put + ahead).await? {
+            Awaited::Record(record, seen) => (record, seen),
+            Awaited::Nothing(cause) => return Err(self.failed("no record of it came", cause)),
+        };
+        self.judge(canary, &record)?;
+        let moments = Moments { seen, ..moments };
+        let told = self.read_log(canary, put, log_patience).await;
+        let records = self.ids(canary, put + ahead).await.map_err(table_failed)?.len();
+        if records > 1 {
+            let cause = Cause {
+                text: format!("the table holds {records} records of this one upload"),
+                hint: "Two handlers with different ways to name a record write into this table. Deploy one: provisioner up \
+                       -s {stack}"
+                    .to_owned(),
+            };
+            return Err(self.failed("it came twice", cause));
+        }
+        Ok(Verified {
+            stack: self.stack.to_owned(),
+            key: canary.key.clone(),
+            file_type: canary.file_type.to_owned(),
+            size: canary.content.len(),
+            document_id: text(&record, "documentId").to_owned(),
+            legs: told::legs(moments, told),
+            total_millis: u64::try_from(seen - put).unwrap_or_default(),
+            // An index may be behind the table, which has the record.
+            records: records.max(1),
+            taken_up: (told.times > 0).then_some(told.times),
+            cleaned: false,
+        })
+    }
+
+    async fn put(&self, canary: &Canary) -> Result<Stored> {
+        let (_stop, stopped) = watch::channel(false);
+        Uploads::new(self.aws, &self.names.bucket, 1, stopped, Arc::new(|_| {}))
+            .stream(canary.content.as_slice(), canary.key.clone(), canary.file_type.to_owned())
+            .await
+            .map_err(|not| Error::new(Exit::Failure, "not-uploaded", "failed to send the canary").source(not))
+    }
+
+    /// Looks for the record until it is there, until waiting is of no use, or until patience ends.
+    async fn wait(&self, canary: &Canary, stored: &Stored, since: i64) -> Result<Awaited> {
+        let began = Instant::now();
+        let certain = self.certain_id(canary, stored);
+        let mut pause = PAUSES.0;
+        let mut doubted = false;
+        loop {
+            let ids = match &certain {
+                Some(id) => vec![id.clone()],
+                None => self.ids(canary, since).await.map_err(table_failed)?,
+            };
+            let found =
+                if ids.is_empty() { Vec::new() } else { self.records.documents(&ids).await.map_err(table_failed)? };
+            if let Some(record) = found.into_iter().next() {
+                return Ok(Awaited::Record(record, commands::now_millis()));
+            }
+            if began.elapsed() >= self.patience {
+                let mut findings = self.findings(canary).await;
+                self.look_for_reasons(canary, since, &mut findings).await;
+                self.tell_unseen(&findings);
+                return Ok(Awaited::Nothing(told::cause(&findings)));
+            }
+            if !doubted && began.elapsed() >= DOUBT {
+                doubted = true;
+                let findings = self.findings(canary).await;
+                if let Some(cause) = told::certain_cause(&findings) {
+                    return Ok(Awaited::Nothing(cause));
+                }
+                self.report.narrate("no record yet; bucket, permission and function look right, so waiting goes on");
+            }
+            tokio::time::sleep(pause.min(self.patience.saturating_sub(began.elapsed()))).await;
+            pause = (pause * 3 / 2).min(PAUSES.1);
+        }
+    }
+
+    /// The record's id, where the bucket keeps versions: it follows from the version.
+    fn certain_id(&self, canary: &Canary, stored: &Stored) -> Option<String> {
+        let version_id = stored.version_id.clone().filter(|id| !id.is_empty() && id != "null")?;
+        let upload = handler_contract::Upload {
+            bucket: self.names.bucket.clone(),
+            key: canary.key.clone(),
+            version_id: Some(version_id),
+            e_tag: None,
+            sequencer: None,
+            size: None,
+            uploaded_at: Timestamp::from_unix_millis(0)?,
+        };
+        Some(upload.document_id().to_string())
+    }
+
+    /// The ids of all records of the canary's key. Nobody else has this key.
+    async fn ids(&self, canary: &Canary, since: i64) -> Result<Vec<String>, Fault> {
+        let other = |message: String| Fault { kind: Kind::Other, code: None, message };
+        let now = commands::now().map_err(|e| other(e.message))?;
+        let query = Query {
+            since: Timestamp::from_unix_millis(since - CLOCKS),
+            object: Some((self.names.bucket.clone(), canary.key.clone())),
+            ..Query::default()
+        };
+        let page = self.records.page(&query, &now, MANY, usize::MAX).await?;
+        Ok(page.rows.into_iter().map(|row| row.document_id).collect())
+    }
+
+    /// Whether the record says what the canary is.
+    fn judge(&self, canary: &Canary, record: &Value) -> Result<()> {
+        if text(record, "status") == Status::Success.as_str() && text(record, "fileType") == canary.file_type {
+            return Ok(());
+        }
+        let is = if text(record, "status") == Status::Success.as_str() {
+            format!("it is recorded as {} and is {}", text(record, "fileType"), canary.file_type)
+        } else {
+            format!("{}: {}", text(record, "errorCode"), text(record, "errorMessage"))
+        };
+        let hint =
+            "The function's settings may not be what the stack file says: provisioner plan -s {stack}".to_owned();
+        Err(self.failed("it was recorded, but not as what it is", Cause { text: is, hint }))
+    }
+
+    /// What the log tells of the canary, as soon as it tells, or nothing. That the log cannot be read is no fault of the
+    /// pipeline.
+    async fn read_log(&self, canary: &Canary, put: i64, patience: Duration) -> Told {
+        let began = Instant::now();
+        let mut pause = PAUSES.0;
+        loop {
+            match self.entries(put).await {
+                Ok(entries) => {
+                    let told = told::told(&entries, &canary.key);
+                    if told.times > 0 || began.elapsed() >= patience {
+                        return told;
+                    }
+                }
+                Err(fault) => {
+                    self.report.narrate(&format!("the log cannot be read: {fault}"));
+                    return Told::default();
+                }
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 3 / 2).min(PAUSES.1);
+        }
+    }
+
+    async fn entries(&self, since: i64) -> Result<Vec<Entry>, Fault> {
+        let mut entries = Vec::new();
+        let group = Logs::new(self.aws, &self.names.log_group);
+        group.read(since - CLOCKS, commands::now_millis() + CLOCKS, |page| entries.extend(page)).await?;
+        Ok(entries)
+    }
+
+    /// Looks at what the canary's way is made of.
+    async fn findings(&self, canary: &Canary) -> Findings {
+        let function = Function::new(self.aws, &self.names.function);
+        let object = Object::new(self.aws, &self.names.bucket, &canary.key);
+        let (invokes, described, policy, concurrency) = tokio::join!(
+            object.invokes(&self.names.function),
+            function.describe(),
+            function.policy(),
+            function.concurrency()
+        );
+        let mut findings = Findings::default();
+        let mut unseen = Vec::new();
+        let mut note = |what: &str, fault: Fault| unseen.push(format!("{what}: {fault}"));
+        match invokes {
+            Ok(invokes) => findings.notified = Some(invokes),
+            Err(fault) => note("the bucket's notification", fault),
+        }
+        match described {
+            Ok(described) => findings.function = Some(described.map(|d| d.state)),
+            Err(fault) => note("the function", fault),
+        }
+        match policy {
+            Ok(policy) => findings.permitted = Some(policy.is_some_and(|policy| told::lets_s3_invoke(&policy))),
+            Err(fault) => note("the function's policy", fault),
+        }
+        match concurrency {
+            Ok(concurrency) => findings.concurrency = Some(concurrency),
+            Err(fault) => note("the function's concurrency", fault),
+        }
+        findings.unseen = unseen;
+        findings
+    }
+
+    /// Looks at where a failed handler leaves its reasons.
+    async fn look_for_reasons(&self, canary: &Canary, since: i64, findings: &mut Findings) {
+        match self.queued(canary).await {
+            Ok(queued) => findings.queued = queued,
+            Err(fault) => findings.unseen.push(format!("the queue of failed events: {fault}")),
+        }
+        match self.entries(since).await {
+            Ok(entries) => findings.lines = entries.iter().filter_map(|entry| suspicious(entry, &canary.key)).collect(),
+            Err(fault) => findings.unseen.push(format!("the log: {fault}")),
+        }
+    }
+
+    /// What the queue of failed events says of the canary. Its message is taken out: the file that it names is removed.
+    async fn queued(&self, canary: &Canary) -> Result<Option<String>, Fault> {
+        let Some(queue) = Queue::find(self.aws, &self.names.queue).await? else { return Ok(None) };
+        for _ in 0..LOOKS {
+            let messages = queue.peek().await?;
+            if messages.is_empty() {
+                return Ok(None);
+            }
+            for message in messages {
+                if let Some(failure) = told::failure_of(&message.body, &canary.key) {
+                    queue.delete(&message).await?;
+                    return Ok(Some(failure));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn tell_unseen(&self, findings: &Findings) {
+        for unseen in &findings.unseen {
+            self.report.narrate(&format!("could not look at {unseen}"));
+        }
+    }
+
+    /// Removes the object and its records. What cannot be removed is told.
+    async fn clean_up(&self, canary: &Canary) -> bool {
+        let left = |what: String, fault: &Fault| {
+            self.report.event(VerifyEvent::Left { what, reason: fault.to_string() });
+            false
+        };
+        let object = Object::new(self.aws, &self.names.bucket, &canary.key);
+        let mut cleaned = match object.delete_versions().await {
+            Ok(()) => true,
+            Err(fault) => left(format!("the object {} of {}", canary.key, self.names.bucket), &fault),
+        };
+        let ids = match self.ids(canary, commands::now_millis() - 3_600_000).await {
+            Ok(ids) => ids,
+            // Without the table there is no record either.
+            Err(fault) if fault.kind == Kind::NotFound => Vec::new(),
+            Err(fault) => {
+                cleaned = left(format!("records of {} in {}", canary.key, self.names.table), &fault);
+                Vec::new()
+            }
+        };
+        for id in ids {
+            if let Err(fault) = self.records.delete(&id).await {
+                cleaned = left(format!("the record {id} in {}", self.names.table), &fault);
+            }
+        }
+        cleaned
+    }
+
+    fn failed(&self, what: &str, cause: Cause) -> Error {
+        let message = format!("a canary was sent through {}, and {what}", self.stack);
+        Error::new(Exit::Unverified, "not-verified", message)
+            .source(cause.text)
+            .hint(cause.hint.replace("{stack}", self.stack))
+    }
+}
+
+/// The line of an entry that may say why the canary did not arrive.
+fn suspicious(entry: &Entry, key: &str) -> Option<String> {
+    match entry.line() {
+        Line::Handler(line) if line.level != "INFO" && entry.message.contains(key) => Some(line.message),
+        Line::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn text<'a>(record: &'a Value, name: &str) -> &'a str {
+    record[name].as_str().unwrap_or_default()
+}
+
+fn table_failed(fault: Fault) -> Error {
+    fault.into_error("read the table of records")
+}

@@ -1,0 +1,71 @@
+//! Clocks and bars of live lines. Pure.
+
+use std::time::Duration;
+
+/// Columns of a line below which there is no room for a bar.
+const ROOM_FOR_A_BAR: usize = 48;
+
+/// How long something takes so far, at the beginning of a line: `   7s `, ` 1m05s `.
+pub fn clock(elapsed: Duration) -> String {
+    let seconds = elapsed.as_secs();
+    let text = match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        _ => format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60),
+    };
+    format!("{text:>6} ")
+}
+
+/// A bar with a space behind it, where the line is wide enough for one; never fuller than the truth.
+pub fn bar(done: u64, of: u64, width: usize) -> String {
+    if width < ROOM_FOR_A_BAR || of == 0 {
+        return String::new();
+    }
+    let cells = (width / 4).min(30);
+    let full = usize::try_from(u128::from(done.min(of)) * (cells as u128) / u128::from(of)).unwrap_or(cells);
+    format!("[{}{}] ", "#".repeat(full), "-".repeat(cells - full))
+}
+
+/// A number with its thousands set apart: `1,234,567`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks() {
+        for (seconds, text) in
+            [(0, "    0s "), (59, "   59s "), (65, " 1m05s "), (3_600, " 1h00m "), (86_399, "23h59m ")]
+        {
+            assert_eq!(clock(Duration::from_secs(seconds)), text);
+        }
+    }
+
+    #[test]
+    fn bars_tell_the_truth() {
+        assert_eq!(bar(0, 4, 80), format!("[{}] ", "-".repeat(20)));
+        assert_eq!(bar(1, 4, 80), format!("[{}{}] ", "#".repeat(5), "-".repeat(15)));
+        assert!(bar(9_999, 10_000, 80).contains('-'), "full only at the end");
+        assert_eq!(bar(5, 4, 80), format!("[{}] ", "#".repeat(20)), "more than was expected");
+        assert_eq!((bar(1, 4, 40), bar(1, 0, 80)), (String::new(), String::new()));
+        assert!(bar(u64::MAX, u64::MAX, 200).starts_with("[####"));
+    }
+
+    #[test]
+    fn thousands() {
+        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(grouped(number), text);
+        }
+    }
+}

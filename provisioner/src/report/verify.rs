@@ -1,0 +1,72 @@
+//! How events of `event::verify` are told to people.
+
+use super::Style;
+use super::table::{clean, table};
+use crate::event::verify::{Verified, VerifyEvent};
+
+/// The line for an event.
+pub fn line(event: &VerifyEvent, style: Style) -> String {
+    match event {
+        VerifyEvent::Verified(verified) => {
+            let legs: Vec<String> = verified.legs.iter().map(|leg| format!("{} {} ms", leg.leg, leg.millis)).collect();
+            format!(
+                "{} verified: a {} came through in {} ms ({})",
+                style.good("✓"),
+                verified.file_type,
+                verified.total_millis,
+                legs.join(", ")
+            )
+        }
+        VerifyEvent::Skipped { reason } => format!("{} not verified: {}", style.warn("!"), clean(reason)),
+        VerifyEvent::Left { what, reason } => {
+            format!("{} {} could not be removed: {}", style.warn("!"), clean(what), clean(reason))
+        }
+    }
+}
+
+/// A canary that came through, as a table of its legs.
+pub fn verified(verified: &Verified, style: Style) -> String {
+    let mut rows: Vec<Vec<String>> =
+        verified.legs.iter().map(|leg| vec![leg.leg.to_owned(), leg.millis.to_string(), leg.what.to_owned()]).collect();
+    rows.push(vec![
+        "total".to_owned(),
+        verified.total_millis.to_string(),
+        "one record, and nothing left behind".into(),
+    ]);
+    let mut text = table(&["LEG", "MILLISECONDS", "WHAT"], &rows, style);
+    if let Some(times) = verified.taken_up.filter(|times| *times > 1) {
+        text.push_str(&format!("\nThe event came {times} times, as S3's may; the record stayed one."));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::verify::Leg;
+
+    #[test]
+    fn the_legs_are_a_table() {
+        let leg = |leg, millis| Leg { leg, what: "x", millis };
+        let canary = Verified {
+            stack: "s".into(),
+            key: "k".into(),
+            file_type: "text/plain".into(),
+            size: 1,
+            document_id: "d".into(),
+            legs: vec![leg("put", 9), leg("event", 41)],
+            total_millis: 50,
+            records: 1,
+            taken_up: Some(2),
+            cleaned: true,
+        };
+        let style = Style { colour: false, live: false, width: 100 };
+        let text = verified(&canary, style);
+        assert_eq!(text.lines().count(), 5, "{text}");
+        assert!(text.contains("event") && text.contains("41") && text.contains("came 2 times"), "{text}");
+        assert_eq!(
+            line(&VerifyEvent::Verified(canary), style),
+            "✓ verified: a text/plain came through in 50 ms (put 9 ms, event 41 ms)"
+        );
+    }
+}
