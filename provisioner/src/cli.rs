@@ -30,12 +30,30 @@ pub struct Global {
     /// Print data as JSON on standard output, and events as JSON lines
     #[arg(long, global = true)]
     pub json: bool,
-    /// The profile of the AWS configuration files
-    #[arg(long, global = true, value_name = "NAME", env = "AWS_PROFILE")]
+    /// The profile of the AWS configuration files, before the environment's keys and AWS_PROFILE
+    #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
     /// The region, before the one of the stack file
     #[arg(long, global = true, value_name = "REGION")]
     pub region: Option<String>,
+    /// The role to take: every call is made with its rights, not with those of the credentials that were found
+    #[arg(long, global = true, value_name = "ARN", env = "PROVISIONER_ROLE_ARN", value_parser = crate::spec::role_arn)]
+    pub role_arn: Option<String>,
+    /// The secret that the role's trust policy asks for, where it is in somebody else's account
+    #[arg(long, global = true, value_name = "ID", env = "PROVISIONER_EXTERNAL_ID", hide_env_values = true)]
+    pub external_id: Option<String>,
+    /// The name under which the role's calls stand in CloudTrail
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        env = "PROVISIONER_ROLE_SESSION_NAME",
+        default_value = "provisioner"
+    )]
+    pub role_session_name: String,
+    /// The role that CloudFormation takes to make the stack's resources, before the one of the stack file
+    #[arg(long, global = true, value_name = "ARN", env = "PROVISIONER_CLOUDFORMATION_ROLE_ARN", value_parser = crate::spec::role_arn)]
+    pub cloudformation_role_arn: Option<String>,
     /// Another address for every AWS service
     #[arg(long, global = true, value_name = "URL", env = "AWS_ENDPOINT_URL")]
     pub endpoint_url: Option<String>,

@@ -265,6 +265,24 @@ impl Fault {
     }
 }
 
+/// The refusal to take a role, where that is why a call has no credentials: one that the command line names, or one of
+/// the profile.
+pub(super) fn refused_role(error: &(dyn std::error::Error + 'static)) -> Option<Fault> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(refusal) = error.downcast_ref::<aws_sdk_sts::operation::assume_role::AssumeRoleError>() {
+            let message = refusal.message().unwrap_or("it gives no reason");
+            return Some(Fault {
+                kind: kind(refusal.code(), message, None),
+                code: refusal.code().map(ToOwned::to_owned),
+                message: message.to_owned(),
+            });
+        }
+        next = error.source();
+    }
+    None
+}
+
 /// Nothing where the failure says that there is nothing.
 pub fn absent_is_none<T>(result: Result<T, Fault>) -> Result<Option<T>, Fault> {
     match result {

@@ -14,6 +14,7 @@ mod local;
 mod package;
 mod put;
 mod records;
+mod roles;
 mod service;
 mod spec;
 mod specs;
