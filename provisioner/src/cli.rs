@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::spec::{Architecture, architecture};
+
 /// Creates, updates, shows and destroys an event-driven file pipeline on AWS: drop a file into the bucket, find its
 /// record in the table.
 #[derive(Debug, Parser)]
@@ -287,8 +289,11 @@ pub struct Synth {
 #[derive(Debug, Args)]
 pub struct Bundle {
     /// A handler, or a folder that holds one named bootstrap; one for each architecture at most
-    #[arg(long = "handler", required = true, value_name = "PATH")]
+    #[arg(long = "handler", required_unless_present = "architectures", value_name = "PATH")]
     pub handlers: Vec<PathBuf>,
+    /// Build the workspace's handler for this processor: x86_64 or arm64
+    #[arg(long = "architecture", value_name = "ARCHITECTURE", value_parser = architecture)]
+    pub architectures: Vec<Architecture>,
     /// The file to write
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,

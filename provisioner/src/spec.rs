@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Result, io};
 use crate::units::{Seconds, Size};
 
-pub use document::parse;
+pub use document::{architecture, parse};
 pub use find::{existing, root};
 pub use rules::{LOG_PERIODS, PARENT_MEMORY, role_arn};
 pub use schema::json_schema;

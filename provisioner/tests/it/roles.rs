@@ -125,6 +125,26 @@ fn a_profile_that_is_named_comes_before_the_keys_of_the_environment() {
     let missing = with(&["down", "--yes", "--profile", "missing"]);
     assert_eq!(missing.code, Some(4), "{missing:#?}");
     assert!(missing.err.contains("profile `missing` was not defined"), "{missing:#?}");
+    assert!(missing.err.contains("aws configure list-profiles"), "{missing:#?}");
+}
+
+#[test]
+fn a_profile_that_nobody_is_signed_on_with_says_how_to() {
+    let (folder, fake) = site("");
+    let session = "sso_start_url = https://corp.awsapps.com/start\nsso_region = eu-central-1\n";
+    let config = format!(
+        "[profile sso]\nsso_session = corp\nsso_account_id = 123456789012\nsso_role_name = Dev\n[sso-session corp]\n{session}"
+    );
+    std::fs::write(folder.path().join("config"), config).unwrap();
+    let ran = Ran::of(
+        &command(folder.path(), &["down", "--yes", "--profile", "sso"], &fake)
+            .env("AWS_CONFIG_FILE", folder.path().join("config"))
+            .output()
+            .unwrap(),
+    );
+    assert_eq!(ran.code, Some(4), "{ran:#?}");
+    assert!(ran.err.contains("aws sso login --profile NAME"), "{ran:#?}");
+    assert!(fake.state().asked.is_empty());
 }
 
 #[test]
