@@ -32,7 +32,7 @@ pub struct Global {
     /// Print data as JSON on standard output, and events as JSON lines
     #[arg(long, global = true)]
     pub json: bool,
-    /// The profile of the AWS configuration files, before the environment's keys and AWS_PROFILE
+    /// The profile of the AWS configuration files, before what the environment says of keys and profile
     #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
     /// The region, before the one of the stack file
@@ -44,7 +44,7 @@ pub struct Global {
     /// The secret that the role's trust policy asks for, where it is in somebody else's account
     #[arg(long, global = true, value_name = "ID", env = "PROVISIONER_EXTERNAL_ID", hide_env_values = true)]
     pub external_id: Option<String>,
-    /// The name under which the role's calls stand in CloudTrail
+    /// The name of the role's session, which audit logs show
     #[arg(
         long,
         global = true,
@@ -291,7 +291,7 @@ pub struct Bundle {
     /// A handler, or a folder that holds one named bootstrap; one for each architecture at most
     #[arg(long = "handler", required_unless_present = "architectures", value_name = "PATH")]
     pub handlers: Vec<PathBuf>,
-    /// Build the workspace's handler for this processor: x86_64 or arm64
+    /// Build the workspace's handler for this processor: `x86_64` or `arm64`
     #[arg(long = "architecture", value_name = "ARCHITECTURE", value_parser = architecture)]
     pub architectures: Vec<Architecture>,
     /// The file to write

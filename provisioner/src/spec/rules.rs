@@ -91,10 +91,10 @@ fn place(spec: &StackSpec, found: &mut Found) {
     if let Some(account) = spec.account.as_deref().filter(|account| !is_account(account)) {
         found.wrong(&["account"], account, "is not an account's number; write its 12 digits in quotes");
     }
-    if let Some(role) = spec.cloudformation_role.as_deref() {
-        if let Err(text) = role_arn(role) {
-            found.wrong(&["cloudformationRole"], role, text);
-        }
+    if let Some(role) = spec.cloudformation_role.as_deref()
+        && let Err(text) = role_arn(role)
+    {
+        found.wrong(&["cloudformationRole"], role, text);
     }
     if let Some(topic) = &spec.alarm.topic {
         let path = &["alarm", "topic"];
