@@ -60,6 +60,14 @@ accuracy: build ## Compare the extractor with poppler, libmagic, python-docx, Pi
 	@target/accuracy/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement tools/accuracy/requirements.txt
 	@target/accuracy/bin/python tools/accuracy/accuracy.py $(PROVISIONER)
 
+.PHONY: fuzz
+fuzz: ## Fuzz every parser for TIME seconds in all (TIME=600), or some: TARGETS="pdf media"
+	@$(PYTHON) tools/fuzz --time $(or $(TIME),600) $(TARGETS)
+
+.PHONY: hostile
+hostile: ## Write the hostile files and what must become of each to target/hostile
+	@$(PYTHON) handler/extract/tests/hostile/make.py target/hostile
+
 .PHONY: audit
 audit: ## Check licences, banned crates and sources of every dependency
 	@command -v cargo-deny >/dev/null || cargo install --locked --version 0.20.2 cargo-deny

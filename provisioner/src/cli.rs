@@ -125,7 +125,7 @@ pub struct Up {
     #[arg(long, value_name = "PATH", env = "PROVISIONER_HANDLER")]
     pub handler: Option<PathBuf>,
     /// Do not send a small file through the pipeline at the end
-    #[arg(long)]
+    #[arg(long, env = "PROVISIONER_NO_VERIFY")]
     pub no_verify: bool,
     /// Go on: whenever the handler's sources are saved, build it, push its code and update the stack, until interrupted;
     /// show the log meanwhile. With --handler, whenever that file changes

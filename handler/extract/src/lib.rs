@@ -17,6 +17,8 @@ mod charset;
 pub mod child;
 mod death;
 mod formats;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod glibc;
 mod protocol;

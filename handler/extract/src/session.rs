@@ -21,11 +21,11 @@ use crate::death::{End, Reason, verdict};
 use crate::protocol::{CHILD_MARKER, Containment, Message, Request};
 
 /// More than this is no answer: an item of the table holds 400 KB. Bytes.
-const MAX_ANSWER: usize = 256 << 10;
+pub(crate) const MAX_ANSWER: usize = 256 << 10;
 /// So much of the end of what the child writes to its standard error serves to name its death. Bytes.
 const MAX_LAST_WORDS: usize = 4 << 10;
 /// The longest explanation of a failure. Bytes.
-const MAX_EXPLANATION: usize = 1 << 10;
+pub(crate) const MAX_EXPLANATION: usize = 1 << 10;
 
 /// Starts children. Made once a process.
 #[derive(Debug, Clone)]
@@ -382,7 +382,7 @@ impl Answer {
 }
 
 /// Whether a text can be a type in a record: lower case, without parameters.
-fn is_media_type(text: &str) -> bool {
+pub(crate) fn is_media_type(text: &str) -> bool {
     text.len() <= 255 && FileTypes::new([text]).is_ok() && !text.contains(|c: char| c == '*' || c.is_ascii_uppercase())
 }
 

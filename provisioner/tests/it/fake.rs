@@ -5,6 +5,7 @@
 //! asks them, from as little state as that takes.
 
 pub(crate) mod cloudformation;
+pub(crate) mod lambda;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -22,11 +23,16 @@ pub(crate) const REGION: &str = "eu-central-1";
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) cloudformation: CloudFormation,
+    pub(crate) lambda: lambda::Lambda,
     /// Buckets and the keys in them.
     pub(crate) buckets: BTreeMap<String, BTreeSet<String>>,
     /// Buckets that got a policy, with its text.
     pub(crate) bucket_policies: BTreeMap<String, String>,
     pub(crate) tables: BTreeSet<String>,
+    /// Objects that S3 is too busy to delete: API of S3, `DeleteObjects` answers 200 and names them one by one.
+    pub(crate) busy_deletes: usize,
+    /// Somebody writes an object into the bucket after each deletion, until its policy denies it.
+    pub(crate) writer: bool,
     /// What was asked so far, as `service:Action`.
     pub(crate) calls: Vec<String>,
     /// The same with whose access key signed it, and the parameters of the Query protocol.
@@ -221,7 +227,7 @@ impl State {
             "s3" => self.s3(request, &action),
             "dynamodb" => self.dynamodb(request, &action),
             "logs" => json(200, r#"{"logGroups":[]}"#),
-            "lambda" => error(service, 404, "ResourceNotFoundException", "Function not found"),
+            "lambda" => self.lambda.answer(&action, &request.path, &request.body, &self.cloudformation),
             "sqs" => error(service, 400, "AWS.SimpleQueueService.NonExistentQueue", "The queue does not exist"),
             "iam" => error(service, 404, "NoSuchEntity", "The role cannot be found."),
             other => panic!("nobody should call {other}"),
@@ -254,19 +260,33 @@ impl State {
                 xml("")
             }
             "DeleteObjects" => {
-                keys.clear();
-                xml("<DeleteResult/>")
+                let body = String::from_utf8_lossy(&request.body).into_owned();
+                let asked: Vec<&str> =
+                    body.split("<Key>").skip(1).filter_map(|rest| rest.split("</Key>").next()).collect();
+                let mut errors = String::new();
+                for key in asked {
+                    if self.busy_deletes > 0 {
+                        self.busy_deletes -= 1;
+                        errors += &format!(
+                            "<Error><Key>{key}</Key><Code>SlowDown</Code><Message>Please reduce your request rate.</Message>\
+                             </Error>"
+                        );
+                    } else {
+                        keys.remove(key);
+                    }
+                }
+                if self.writer && !self.bucket_policies.contains_key(&bucket) {
+                    keys.insert(format!("late-{}", self.calls.len()));
+                }
+                xml(&format!("<DeleteResult>{errors}</DeleteResult>"))
             }
             "ListObjectVersions" => {
                 let listed = keys.iter().fold(String::new(), |all, key| {
-                    all + &format!("<Version><Key>{key}</Key><VersionId>null</VersionId></Version>")
+                    all + &format!(
+                        "<Version><Key>{key}</Key><VersionId>null</VersionId><IsLatest>true</IsLatest><Size>10</Size></Version>"
+                    )
                 });
                 xml(&format!("<ListVersionsResult><IsTruncated>false</IsTruncated>{listed}</ListVersionsResult>"))
-            }
-            "ListObjectsV2" => {
-                let listed =
-                    keys.iter().fold(String::new(), |all, key| all + &format!("<Contents><Key>{key}</Key></Contents>"));
-                xml(&format!("<ListBucketResult><IsTruncated>false</IsTruncated>{listed}</ListBucketResult>"))
             }
             "ListMultipartUploads" => {
                 xml("<ListMultipartUploadsResult><IsTruncated>false</IsTruncated></ListMultipartUploadsResult>")
@@ -329,8 +349,16 @@ fn action(service: &str, request: &Request) -> String {
             request.headers.get("x-amz-target").and_then(|t| t.rsplit('.').next()).unwrap_or_default().to_owned()
         }
         "s3" => s3_action(request).to_owned(),
-        "lambda" => request.method.clone(),
+        "lambda" => lambda_action(request).to_owned(),
         _ => form(&request.body).get("Action").cloned().unwrap_or_default(),
+    }
+}
+
+fn lambda_action(request: &Request) -> &'static str {
+    match (request.method.as_str(), request.path.rsplit('/').next().unwrap_or_default()) {
+        ("GET", "configuration") => "GetFunctionConfiguration",
+        ("PUT", "code") => "UpdateFunctionCode",
+        _ => "Unknown",
     }
 }
 

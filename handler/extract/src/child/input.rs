@@ -38,6 +38,19 @@ impl Input {
         Ok(Self { source, head: Vec::with_capacity(2 * CHUNK), ended: false, spool: Spooling::None })
     }
 
+    /// A file that is here already, in one piece or, if there is a `rest`, in pieces of which the first is `head`.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn of(head: &[u8], rest: &[u8]) -> io::Result<Self> {
+        use std::io::{Seek, Write};
+
+        let mut source = if rest.is_empty() { File::open("/dev/null")? } else { tempfile::tempfile()? };
+        if !rest.is_empty() {
+            source.write_all(rest)?;
+            source.rewind()?;
+        }
+        Ok(Self { source, head: head.to_vec(), ended: rest.is_empty(), spool: Spooling::None })
+    }
+
     /// The first line.
     pub(super) fn request(&mut self) -> io::Result<Vec<u8>> {
         loop {

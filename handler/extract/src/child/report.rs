@@ -15,17 +15,24 @@ pub(crate) struct Report {
     pub(crate) metadata: Metadata,
     /// The type, where reading told it more exactly than sniffing.
     pub(crate) exact_type: Option<&'static str>,
+    tell: fn(&Message) -> Result<(), Stop>,
 }
 
 impl Report {
     pub(super) fn new() -> Self {
-        Self { metadata: Metadata::default(), exact_type: None }
+        Self { metadata: Metadata::default(), exact_type: None, tell: send }
+    }
+
+    /// One that nobody listens to.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn unheard() -> Self {
+        Self { tell: |_| Ok(()), ..Self::new() }
     }
 
     /// Tells the parent what is known so far, so that it survives the child. To be called before work that may not
     /// come to an end.
     pub(crate) fn keep(&self) -> Result<(), Stop> {
-        send(&Message::Metadata(Box::new(self.metadata.clone())))
+        (self.tell)(&Message::Metadata(Box::new(self.metadata.clone())))
     }
 }
 

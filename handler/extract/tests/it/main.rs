@@ -1,5 +1,6 @@
 //! The extractor from outside: real children, good files, files made to break them, and children that misbehave.
 
+mod attacks;
 mod binary;
 mod children;
 mod good;
@@ -7,6 +8,7 @@ mod hostile;
 mod huge;
 mod make;
 mod texts;
+mod whole;
 
 use handler_contract::record::Findings;
 use handler_contract::{ErrorCode, FileTypes, Limits};
