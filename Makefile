@@ -41,6 +41,10 @@ $(MINISTACK): tools/requirements.txt
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement $<
 	@touch $@
 
+.PHONY: dist
+dist: emulator build ## Make the archive to hand out (target/dist): deploys without Rust. ARCHITECTURES="x86_64 arm64"
+	@tools/dist $(PROVISIONER) $(ARCHITECTURES)
+
 .PHONY: synth
 synth: ## Write the generated files anew (templates, schema, tables of the documentation)
 	@cargo run --locked --quiet --package provisioner -- synth --write
