@@ -2,6 +2,7 @@
 
 mod binary;
 mod children;
+mod fields;
 mod good;
 mod hostile;
 mod huge;
