@@ -41,6 +41,10 @@ $(MINISTACK): tools/requirements.txt
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement $<
 	@touch $@
 
+.PHONY: dist
+dist: emulator build ## Make the archive to hand out (target/dist): deploys without Rust. ARCHITECTURES="x86_64 arm64"
+	@tools/dist $(PROVISIONER) $(ARCHITECTURES)
+
 .PHONY: synth
 synth: ## Write the generated files anew (templates, schema, tables of the documentation)
 	@cargo run --locked --quiet --package provisioner -- synth --write
@@ -55,6 +59,14 @@ accuracy: build ## Compare the extractor with poppler, libmagic, python-docx, Pi
 	@test -x target/accuracy/bin/python || $(PYTHON) -m venv target/accuracy
 	@target/accuracy/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement tools/accuracy/requirements.txt
 	@target/accuracy/bin/python tools/accuracy/accuracy.py $(PROVISIONER)
+
+.PHONY: fuzz
+fuzz: ## Fuzz every parser for TIME seconds in all (TIME=600), or some: TARGETS="pdf media"
+	@$(PYTHON) tools/fuzz --time $(or $(TIME),600) $(TARGETS)
+
+.PHONY: hostile
+hostile: ## Write the hostile files and what must become of each to target/hostile
+	@$(PYTHON) handler/extract/tests/hostile/make.py target/hostile
 
 .PHONY: audit
 audit: ## Check licences, banned crates and sources of every dependency

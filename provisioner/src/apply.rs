@@ -271,7 +271,8 @@ impl<'a> Applier<'a> {
                             operation.noun(),
                             name_of(stack)
                         );
-                        return Err(fault.into_error(&doing));
+                        // A stack that is gone without a trace was replaced by somebody else's.
+                        return Err(overtaken(fault, name_of(stack), &doing));
                     }
                 },
             };
@@ -334,6 +335,8 @@ impl<'a> Applier<'a> {
         if tokio::time::timeout(SECOND_INTERRUPTION, attention.next()).await.is_err() {
             return Ok(Some(leave(goes_on).hint(back)));
         }
+        // The terminal has echoed the keys.
+        self.report.narrate("");
         let question = format!("Cancel the {} of the stack {name}? That {what}.", operation.noun());
         if self.report.ask(&question, "the answer").await.is_err() {
             return Ok(Some(leave(goes_on).hint(back)));

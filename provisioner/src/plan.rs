@@ -282,9 +282,8 @@ fn failed(resources: &[Resource]) -> Vec<(String, String)> {
 
 /// Whether a stack whose import was rolled back holds the resource: what was not taken in after all, it does not.
 fn is_held(resource: &Resource) -> bool {
-    !resource.physical_id.is_empty()
-        && !(resource.status.starts_with("IMPORT_") && resource.status != "IMPORT_COMPLETE")
-        && resource.status != "DELETE_COMPLETE"
+    let undone = resource.status.starts_with("IMPORT_") && resource.status != "IMPORT_COMPLETE";
+    !(undone || resource.physical_id.is_empty() || resource.status == "DELETE_COMPLETE")
 }
 
 fn undeleted(resources: &[Resource]) -> Vec<String> {
@@ -529,8 +528,8 @@ mod tests {
     fn every_state_of_a_stack_has_a_way_on() {
         for status in StackStatus::ALL {
             let expected = match status.as_str() {
-                "DELETE_COMPLETE" => "propose-create",
-                "REVIEW_IN_PROGRESS" | "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED" => "recreate",
+                "DELETE_COMPLETE" | "REVIEW_IN_PROGRESS" => "propose-create",
+                "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED" | "IMPORT_ROLLBACK_COMPLETE" => "recreate",
                 "UPDATE_ROLLBACK_FAILED" => "continue",
                 "DELETE_FAILED" => "retry-delete",
                 "IMPORT_ROLLBACK_FAILED" => "import-stuck",
@@ -540,6 +539,22 @@ mod tests {
             assert_eq!(name(&decide(&desired(), &observed(Some(*status)))), expected, "{status:?}");
         }
         assert_eq!(name(&decide(&desired(), &observed(None))), "propose-create");
+    }
+
+    #[test]
+    fn an_import_that_was_rolled_back_leaves_a_stack_that_works_or_holds_nothing() {
+        for (status, expected) in [
+            ("CREATE_COMPLETE", "propose-update"),
+            ("UPDATE_COMPLETE", "propose-update"),
+            ("IMPORT_COMPLETE", "propose-update"),
+            ("IMPORT_ROLLBACK_COMPLETE", "recreate"),
+            ("IMPORT_FAILED", "recreate"),
+            ("DELETE_COMPLETE", "recreate"),
+        ] {
+            let mut observed = observed(Some(StackStatus::ImportRollbackComplete));
+            observed.resources = vec![resource("Table", diff::TABLE, status)];
+            assert_eq!(name(&decide(&desired(), &observed)), expected, "{status}");
+        }
     }
 
     #[test]

@@ -24,6 +24,9 @@ mod value;
 pub(crate) mod view;
 pub(crate) mod xml;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use value::is_unsafe;
+
 use std::sync::Arc;
 
 use handler_contract::{ErrorCode, Failure};

@@ -48,6 +48,9 @@ const UNFOLLOWED: &[(usize, &[u8], &str)] = &[
     (0, b"MZ", "application/x-dosexec"),
 ];
 
+/// Types that name a container whose content `file-format` could not tell.
+const UNTOLD: &[&str] = &["application/x-id3v2", "application/x-ebml"];
+
 /// Sniffs the first [`HEAD`] bytes of a file; `whole` says that there are no more.
 pub(crate) fn head(head: &[u8], whole: bool) -> Sniffed {
     if head.is_empty() {
@@ -60,7 +63,7 @@ pub(crate) fn head(head: &[u8], whole: bool) -> Sniffed {
         "application/pdf".to_owned()
     } else if let Some(file_type) = binary::never_text(head) {
         file_type.to_owned()
-    } else if let Some(text) = charset::as_text(head, whole) {
+    } else if let Some(text) = charset::as_text(head, whole).filter(|_| !binary::begins_as_no_text(head)) {
         let file_type = text::kind(&text, whole);
         if has_late_pdf(head) { "application/pdf".to_owned() } else { file_type }
     } else {
@@ -114,7 +117,7 @@ fn signature(head: &[u8]) -> Option<String> {
     let format = FileFormat::from_reader(Cursor::new(head)).unwrap_or_default();
     let known = !matches!(format, FileFormat::ArbitraryBinaryData | FileFormat::PlainText | FileFormat::Empty);
     // Bytes that are no text do not become text because they begin like one.
-    if known && !is_textual(format.media_type()) {
+    if known && !is_textual(format.media_type()) && !UNTOLD.contains(&format.media_type()) {
         return Some(media_type(format));
     }
     let unfollowed =
@@ -164,6 +167,9 @@ mod tests {
             (b"PK\x03\x04broken", "application/zip"),
             (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1broken", "application/x-cfb"),
             (b"ID3\x04\0\0\x7f\x7f\x7f\x7f\x00", "audio/mpeg"),
+            (b"ID3\x03\0\0\0\0\0\x04TIT2\0\0\0\x09\0\0\xff\xfb", "audio/mpeg"),
+            (b"\x1a\x45\xdf\xa3\x80\x18\x53\x80\x67\x80", "application/x-matroska"),
+            (&[&b"GIF89a\x04\0\x03\0\0\0\0\x21\xfe"[..], &[b'x'; 9999]].concat(), "image/gif"),
             (b"{\\rtf1\\ansi text}", "application/rtf"),
             (b"<?xml version=\"1.0\"?><svg xmlns=\"http://www.w3.org/2000/svg\"/>", "image/svg+xml"),
             (b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0", "application/x-executable"),

@@ -107,7 +107,7 @@ fn misbehaviour(name: &str) -> String {
     let extractor = Extractor::with_program(program, Limits::default(), FileTypes::any());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let findings = runtime.block_on(async {
-        let mut session = extractor.start(name).expect("the child starts");
+        let mut session = extractor.start(name, None).await.expect("the child starts");
         session.feed(b"bytes").await.expect("feeding does not fail");
         session.finish().await.expect("the outcome is a finding")
     });

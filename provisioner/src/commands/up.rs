@@ -55,12 +55,12 @@ pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
     }
     let done = site.deploy(&built.package, observed?, consent).await?;
     let verified = match done {
-        Done::Changed if !args.no_verify => verify::after_up(&aws, spec, report).await,
+        Done::Changed if !args.no_verify => Box::pin(verify::after_up(&aws, spec, report)).await,
         _ => Ok(()),
     };
     site.tell_ready(&stacks).await?;
     verified?;
-    if args.watch { watch::go_on(&site, args.handler.as_deref(), built).await } else { Ok(()) }
+    if args.watch { Box::pin(watch::go_on(&site, args.handler.as_deref(), built)).await } else { Ok(()) }
 }
 
 /// Who agrees to what a run of `up` does.
@@ -249,11 +249,11 @@ impl Upping<'_> {
                     agreed = true;
                 }
             }
-            let applied = match &plan {
+            let outcome = match &plan {
                 Plan::Execute { operation: Operation::Update, .. } => self.update(&applier, &plan, observed).await,
                 _ => applier.apply(self.desired, &plan, self.code).await,
             };
-            if self.unless_overtaken(applied)?.is_some() && matches!(plan, Plan::Execute { .. }) {
+            if self.unless_overtaken(outcome)?.is_some() && matches!(plan, Plan::Execute { .. }) {
                 return Ok(Done::Changed);
             }
             *observed = Observed {
@@ -288,11 +288,11 @@ impl Upping<'_> {
             Some(from) => applier.push(name, self.code, &from).await?,
             None => false,
         };
-        let applied = applier.apply(self.desired, plan, self.code).await;
-        if pushed && applied.as_ref().is_err_and(|error| error.exit == Exit::Deployment && error.code != OVERTAKEN) {
+        let updated = applier.apply(self.desired, plan, self.code).await;
+        if pushed && updated.as_ref().is_err_and(|error| error.exit == Exit::Deployment && error.code != OVERTAKEN) {
             applier.tell_code_after_failure(name, self.code).await?;
         }
-        applied
+        updated
     }
 
     /// The function, if nothing but its code changes, and it does not have that code yet.

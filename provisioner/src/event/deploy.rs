@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::aws::stacks::Output;
+use crate::aws::storage::Contents;
+use crate::aws::table::Items;
 use crate::diff::Change;
 use crate::plan::Kept;
 use crate::status::{Operation, Progress};
@@ -200,6 +202,12 @@ pub enum DeployEvent {
         deletes: Vec<String>,
         /// What stays.
         keeps: Vec<String>,
+        /// The files that go or stay.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        files: Option<Contents>,
+        /// The records that go or stay.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        records: Option<Items>,
     },
     /// A bucket is being emptied.
     Emptying {

@@ -15,6 +15,11 @@ use crate::package::short;
 use crate::status;
 use crate::units::Size;
 
+/// Columns of a terminal below which a finished resource is told without columns and clock.
+const ROOM_FOR_COLUMNS: usize = 60;
+/// Columns of a terminal below which a live line has no room for the verb and the name in the template.
+const ROOM_FOR_VERBS: usize = 36;
+
 /// The words for a resource's type; the type itself where there are none.
 pub fn words(kind: &str) -> &str {
     match kind {
@@ -149,7 +154,7 @@ fn after(event: &DeployEvent, style: Style) -> Option<String> {
         DeployEvent::Ready { next, .. } => {
             format!("Next: {}", next.iter().map(|n| style.strong(n)).collect::<Vec<_>>().join("\n      "))
         }
-        DeployEvent::DeletionPlanned { stack, deletes, keeps } => {
+        DeployEvent::DeletionPlanned { stack, deletes, keeps, .. } => {
             let mut text = style.strong(&format!("Deleting {stack}"));
             for what in deletes {
                 text.push_str(&format!("\n  {} {what}", style.bad("- delete")));
@@ -214,26 +219,29 @@ fn resource(
     // Beside live lines the day is known; in a log it is not.
     let clock = if style.live { time.get(11..19).unwrap_or(time).to_owned() } else { to_the_second(time) };
     let what = format!("{:<22} {logical_id}", words(kind));
-    // What stays on the screen does not wrap either; a failure's reason is told whole.
-    let fitted =
-        |text: String| if style.live { cut(&text, style.width.saturating_sub(clock.len() + 13)) } else { text };
+    let finished = |verb: &str| {
+        if !style.live {
+            return format!("{clock} {} {what}", style.good(&format!("{verb:<11}")));
+        }
+        // What stays on the screen does not wrap either: where there is little room, the words that matter come first.
+        if style.width < ROOM_FOR_COLUMNS {
+            return cut(&format!("{verb} {} {logical_id}", words(kind)), style.width);
+        }
+        let room = style.width.saturating_sub(clock.len() + 13);
+        format!("{clock} {} {}", style.good(&format!("{verb:<11}")), cut(&what, room))
+    };
     let line = match progress {
         status::Progress::Running if style.live => return None,
         status::Progress::Running => format!("{clock} {doing:<11} {what}"),
-        status::Progress::Done => format!("{clock} {} {}", style.good(&fitted_verb(done, style, &clock)), fitted(what)),
-        status::Progress::Kept => format!("{clock} {} {}", fitted_verb("kept", style, &clock), fitted(what)),
+        status::Progress::Done => finished(done),
+        status::Progress::Kept => finished("kept"),
+        // A failure's reason is told whole.
         status::Progress::Failed => {
             let reason = reason.unwrap_or("no reason given");
             format!("{clock} {} {what}: {reason}", style.bad(&format!("{:<11}", "failed")))
         }
     };
     Some(line.trim_end().to_owned())
-}
-
-/// A verb in its column; on a narrow terminal as much of it as there is room for.
-fn fitted_verb(verb: &str, style: Style, clock: &str) -> String {
-    let room = style.width.saturating_sub(clock.len() + 1);
-    if style.live && room < 12 { cut(verb, room) } else { format!("{verb:<11}") }
 }
 
 /// A moment without fractions of a second.
@@ -389,11 +397,11 @@ impl Progress {
         self.lines.clear();
         let whole = Arc::new(Mutex::new(whole));
         let shown = Arc::clone(&whole);
-        let line = live.add(Place::Whole, move |width| {
+        let id = live.add(Place::Whole, move |width| {
             let whole = shown.lock().unwrap_or_else(PoisonError::into_inner);
             whole.line(whole.since.elapsed(), width)
         });
-        self.whole = Some((line, whole));
+        self.whole = Some((id, whole));
     }
 
     fn change(&self, change: impl FnOnce(&mut Whole)) {
@@ -405,14 +413,17 @@ impl Progress {
     /// A resource is worked on: its clock starts, or goes on with another verb.
     fn work(&mut self, live: &Live, logical_id: &str, kind: &str, status: &str) {
         let (doing, _) = status::verb(status);
-        let text = format!("{doing} {} {logical_id}", words(kind));
-        if let Some((line, since)) = self.lines.get(logical_id).copied() {
-            live.set(line, move |_| format!("{}{text}", clock(since.elapsed())));
+        let (what, text) = (words(kind).to_owned(), format!("{doing} {} {logical_id}", words(kind)));
+        let draw = move |since: Instant, width: usize| {
+            format!("{}{}", clock(since.elapsed()), if width < ROOM_FOR_VERBS { &what } else { &text })
+        };
+        if let Some((id, since)) = self.lines.get(logical_id).copied() {
+            live.set(id, move |width| draw(since, width));
             return;
         }
         let since = Instant::now();
-        let line = live.add(Place::Part, move |_| format!("{}{text}", clock(since.elapsed())));
-        self.lines.insert(logical_id.to_owned(), (line, since));
+        let id = live.add(Place::Part, move |width| draw(since, width));
+        self.lines.insert(logical_id.to_owned(), (id, since));
     }
 }
 
@@ -470,10 +481,17 @@ mod tests {
 
     #[test]
     fn a_finished_resource_never_wraps_on_a_terminal() {
-        let style = Style { colour: true, live: true, width: 20 };
-        let text = line(&resource("AnIdThatIsVeryLong", "CREATE_COMPLETE"), style).unwrap();
-        let plain = text.replace("\u{1b}[32m", "").replace("\u{1b}[0m", "");
-        assert!(unicode_width::UnicodeWidthStr::width(plain.as_str()) <= 20, "{plain}");
-        assert!(plain.starts_with("12:00:00 created"), "{plain}");
+        for (width, expected) in [
+            (20, "created queue of fa…"),
+            (40, "created queue of failed events AnIdThat…"),
+            (60, "12:00:00 created     queue of failed events AnIdThatIsVeryL…"),
+            (80, "12:00:00 created     queue of failed events AnIdThatIsVeryLong"),
+        ] {
+            let style = Style { colour: true, live: true, width };
+            let text = line(&resource("AnIdThatIsVeryLong", "CREATE_COMPLETE"), style).unwrap();
+            let plain = text.replace("\u{1b}[32m", "").replace("\u{1b}[0m", "");
+            assert_eq!(plain, expected);
+            assert!(unicode_width::UnicodeWidthStr::width(plain.as_str()) <= width, "{plain}");
+        }
     }
 }

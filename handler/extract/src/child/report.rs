@@ -15,22 +15,34 @@ pub(crate) struct Report {
     pub(crate) metadata: Metadata,
     /// The type, where reading told it more exactly than sniffing.
     pub(crate) exact_type: Option<&'static str>,
+    tell: fn(&Message) -> Result<(), Stop>,
 }
 
 impl Report {
     pub(super) fn new() -> Self {
-        Self { metadata: Metadata::default(), exact_type: None }
+        Self { metadata: Metadata::default(), exact_type: None, tell: send }
+    }
+
+    /// One that nobody listens to.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn unheard() -> Self {
+        Self { tell: |_| Ok(()), ..Self::new() }
     }
 
     /// Tells the parent what is known so far, so that it survives the child. To be called before work that may not
     /// come to an end.
     pub(crate) fn keep(&self) -> Result<(), Stop> {
-        send(&Message::Metadata(Box::new(self.metadata.clone())))
+        (self.tell)(&Message::Metadata(Box::new(self.metadata.clone())))
     }
 }
 
 pub(super) fn send(message: &Message) -> Result<(), Stop> {
-    write(message).map_err(|error| Stop::Trouble(format!("the parser failed to answer: {error}")))
+    tell(message).map_err(Stop::Trouble)
+}
+
+/// Sends a message, or says why it cannot.
+pub(super) fn tell(message: &Message) -> Result<(), String> {
+    write(message).map_err(|error| format!("the parser failed to answer: {error}"))
 }
 
 fn write(message: &Message) -> io::Result<()> {

@@ -3,14 +3,21 @@
 /// The longest value. Bytes.
 const MAX_VALUE: usize = 1 << 10;
 
-/// A text on one line, trimmed, without control characters and not longer than a kibibyte; `None` if nothing is left.
+/// Whether a character does not show but changes how what stands around it does, in a terminal or a log: controls, and
+/// the marks by which a text is made to read in another order than it is written in (Unicode TR 36, section 2.10). The
+/// two marks of direction that scripts need, U+200E and U+200F, are not among them.
+pub(crate) fn is_unsafe(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// A text on one line, trimmed, without unsafe characters and not longer than a kibibyte; `None` if nothing is left.
 pub(super) fn clean(text: &str) -> Option<String> {
     let mut clean = String::new();
     for word in text.split(|c: char| c.is_whitespace() || c == '\0').filter(|word| !word.is_empty()) {
         if !clean.is_empty() {
             clean.push(' ');
         }
-        clean.extend(word.chars().filter(|c| !c.is_control()));
+        clean.extend(word.chars().filter(|c| !is_unsafe(*c)));
         if clean.len() > MAX_VALUE {
             break;
         }
@@ -43,6 +50,7 @@ mod tests {
         let rows = [
             ("A title", Some("A title")),
             ("  two\r\n lines\t", Some("two lines")),
+            ("annual\u{202e}fdp.\u{202c}exe\u{2066}\u{feff}", Some("annualfdp.exe")),
             ("bell\u{7} and \u{9b}2J", Some("bell and 2J")),
             ("ends in zeros\0\0", Some("ends in zeros")),
             (" \0\u{1} ", None),

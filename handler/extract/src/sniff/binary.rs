@@ -17,6 +17,24 @@ const NEVER_TEXT: &[Signature] = &[
     ("image/x-eps", &[(0, b"\xc5\xd0\xd3\xc6")]),
 ];
 
+/// What no text begins with, however much text follows: compressed files, pictures with long comments.
+const NO_TEXT: &[&[u8]] = &[
+    b"\x1f\x8b\x08",
+    b"\x28\xb5\x2f\xfd",
+    b"\xfd7zXZ\0",
+    b"7z\xbc\xaf\x27\x1c",
+    b"Rar!\x1a\x07",
+    b"\x89PNG\r\n\x1a\n",
+    b"\xff\xd8\xff",
+    b"II*\0",
+    b"MM\0*",
+    b"\x7fELF",
+    b"OggS\0",
+    b"fLaC\0",
+    b"\x1a\x45\xdf\xa3",
+    b"SQLite format 3\0",
+];
+
 /// Signatures of what `file-format` does not know, or knows by less.
 const OTHERS: &[Signature] = &[
     ("audio/aac", &[(0, b"ADIF")]),
@@ -39,6 +57,17 @@ fn is(head: &[u8], (_, parts): &Signature) -> bool {
 pub(super) fn never_text(head: &[u8]) -> Option<&'static str> {
     let known = NEVER_TEXT.iter().find(|signature| is(head, signature)).map(|(file_type, _)| *file_type);
     known.or_else(|| plain_netpbm(head))
+}
+
+/// Whether a file begins as no text does.
+pub(super) fn begins_as_no_text(head: &[u8]) -> bool {
+    NO_TEXT.iter().any(|magic| head.starts_with(magic)) || is_gif(head)
+}
+
+/// The six letters, and then a header that holds a byte which is no letter: sizes, flags, the colour of the ground.
+fn is_gif(head: &[u8]) -> bool {
+    (head.starts_with(b"GIF87a") || head.starts_with(b"GIF89a"))
+        && head.get(6..13).is_some_and(|header| header.iter().any(|byte| *byte < b' ' && !byte.is_ascii_whitespace()))
 }
 
 /// Pictures written out in digits: a name, perhaps a comment, two numbers, and nothing but numbers after them.
@@ -100,6 +129,24 @@ mod tests {
         }
         assert_eq!(other(b"BM\x1a\x23\0\0\0\0\0\0\x1a\x03\0\0\x0c\0\0\0"), Some("image/bmp"));
         assert_eq!(other(b"BM\x1a\x23\0\0\0\0\0\0\x1a\x03\0\0\x0d\0\0\0"), None);
+    }
+
+    #[test]
+    fn what_follows_does_not_make_it_a_text() {
+        let text = "words ".repeat(999);
+        let rows: &[(&[u8], bool)] = &[
+            (b"\x1f\x8b\x08\x08", true),
+            (b"\xff\xd8\xff\xfe", true),
+            (b"GIF89a\x04\0\x03\0\0\0\0", true),
+            (b"GIF89a is a format of pictures", false),
+            (b"GIF89a/*\n*/", false),
+            (b"7z is an archiver", false),
+            (b"fLaC", false),
+        ];
+        for (head, expected) in rows {
+            let head = [*head, text.as_bytes()].concat();
+            assert_eq!(begins_as_no_text(&head), *expected, "{}", head[..12].escape_ascii());
+        }
     }
 
     #[test]

@@ -204,9 +204,9 @@ fn is_table(text: &str, delimiter: char) -> bool {
     if !empty && !quoted {
         rows.push(fields);
     }
-    // A comma a line is found in verse as well; two lines need more to be a table.
+    // A comma a line is found in verse as well; two lines need more to be a table, and one is a sentence.
     let columns = rows.first().copied().unwrap_or_default();
-    columns >= 2 && rows.iter().all(|row| *row == columns) && rows.len() * columns >= 6
+    rows.len() >= 2 && columns >= 2 && rows.iter().all(|row| *row == columns) && rows.len() * columns >= 6
 }
 
 /// Markdown shows by headings and by marks that no other text has; a heading alone may be a comment.
@@ -267,6 +267,7 @@ mod tests {
             ("a\tb\n1\t2\n3\t4", "text/tab-separated-values"),
             ("\"a, b\",c\n\"d\"\"e\",f\n\"g\nh\",i\n", "text/csv"),
             ("One, two\nthree, four", "text/plain"),
+            ("One, two, three, four, five, six, and no more.\n", "text/plain"),
             ("a,b\nc\nd,e\n", "text/plain"),
             ("# Title\n\nSee [here](there).\n", "text/markdown"),
             ("Title\n=====\n\n```\ncode\n```\n", "text/markdown"),

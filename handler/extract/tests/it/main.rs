@@ -1,5 +1,6 @@
 //! The extractor from outside: real children, good files, files made to break them, and children that misbehave.
 
+mod attacks;
 mod binary;
 mod children;
 mod fields;
@@ -8,6 +9,7 @@ mod hostile;
 mod huge;
 mod make;
 mod texts;
+mod whole;
 
 use handler_contract::record::Findings;
 use handler_contract::{ErrorCode, FileTypes, Limits};
@@ -20,7 +22,7 @@ fn extractor(limits: Limits) -> Extractor {
 
 /// Runs one file through a child, in pieces as a download has them.
 async fn read(extractor: &Extractor, name: &str, bytes: &[u8]) -> Findings {
-    let mut session = extractor.start(name).expect("a child starts");
+    let mut session = extractor.start(name, Some(bytes.len() as u64)).await.expect("a child starts");
     for chunk in bytes.chunks(16 << 10) {
         session.feed(chunk).await.expect("feeding does not fail");
     }

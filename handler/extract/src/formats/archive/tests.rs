@@ -110,12 +110,24 @@ fn zip_entries_that_overlap_are_a_bomb() {
 }
 
 #[test]
+fn zip_comments_are_no_directories() {
+    let marks = b"PK\x05\x06".repeat(999);
+    let mut file = zip_file(&[entry("a", b"xx", 2)], b"");
+    let length = file.len() - 2;
+    file[length..].copy_from_slice(&u16::try_from(marks.len()).unwrap().to_le_bytes());
+    file.extend(marks);
+    let outcome = described(zip::describe, &file);
+    assert_eq!((counts(&outcome), outcome.1), ((Some(1), Some(2)), None));
+}
+
+#[test]
 fn zip_sizes_that_need_64_bits() {
     let mut file = zip_file(&[entry("a", b"xx", 4)], b"");
     let directory = file.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
     file[directory + 24..directory + 28].copy_from_slice(&[0xff; 4]);
-    // Without the extra field that holds the size, the entry is damaged.
-    assert_eq!(described(zip::describe, &file).0.is_partial, Some(true));
+    // Without the extra field that would hold the size, it is what it says.
+    let outcome = described(zip::describe, &file);
+    assert_eq!((counts(&outcome), outcome.1), ((Some(1), Some(u32::MAX.into())), Some(ErrorCode::DecompressionBomb)));
     file[directory + 30] = 12;
     let extra = [&[1, 0, 8, 0][..], &5_000_000_000_u64.to_le_bytes()].concat();
     file.splice(directory + 47..directory + 47, extra);

@@ -65,8 +65,15 @@ struct Directory {
 }
 
 impl Directory {
+    /// The directory that the last end record tells of, behind which nothing stands but its comment. A comment may hold
+    /// what looks like such a record: the one counts that leads to a directory, if any does.
     fn find(view: View) -> Option<Self> {
-        let end = Self::end(view)?;
+        let ends = || Self::ends(view).filter_map(|end| Self::before(view, end));
+        ends().find(|directory| directory.entries == 0 || view.has(directory.from, CENTRAL)).or_else(|| ends().next())
+    }
+
+    /// What the end record at `end` tells of.
+    fn before(view: View, end: u64) -> Option<Self> {
         let (mut entries, mut len, mut offset) =
             (u64::from(view.u16(end + 10)?), u64::from(view.u32(end + 12)?), u64::from(view.u32(end + 16)?));
         let mut directory_end = end;
@@ -83,10 +90,11 @@ impl Directory {
         Some(Self { from, entries, shift })
     }
 
-    /// The record that ends the file, but for a comment.
-    fn end(view: View) -> Option<u64> {
-        let last = view.len().checked_sub(END_LEN)?;
-        (last.saturating_sub(u16::MAX.into())..=last).rev().find(|at| {
+    /// Records that may end the file, but for a comment; the last one first.
+    fn ends(view: View) -> impl Iterator<Item = u64> {
+        let last = view.len().checked_sub(END_LEN);
+        let places = last.map(|last| (last.saturating_sub(u16::MAX.into())..=last).rev());
+        places.into_iter().flatten().filter(move |at| {
             view.has(*at, END) && view.u16(*at + 20).is_some_and(|len| at + END_LEN + u64::from(len) <= view.len())
         })
     }
@@ -115,7 +123,8 @@ impl Entry {
         let mut wide = zip_64(extra).into_iter();
         for value in [&mut unpacked, &mut packed, &mut local] {
             if *value == IN_ZIP_64 {
-                *value = wide.next().flatten()?;
+                // Without the field it is a size like any other.
+                *value = wide.next().flatten().unwrap_or(*value);
             }
         }
         // What unpacks goes by the local header, whatever the directory says; without a size there, it follows the data.

@@ -24,6 +24,8 @@ const MOST_UNPACKED: u64 = 512 << 20;
 const RATIO: u64 = 200;
 /// Up to this size no ratio is suspicious.
 const HARMLESS: u64 = 1 << 20;
+/// From this size on the ratio holds for what was unpacked so far as well, so that a bomb is known before it has gone off.
+const LONG: u64 = 4 << 20;
 
 const END: &[u8] = b"PK\x05\x06";
 const END64: &[u8] = b"PK\x06\x06";
@@ -225,6 +227,16 @@ enum Source<'p> {
     Deflated(DeflateDecoder<&'p [u8]>),
 }
 
+impl Part<'_> {
+    /// Packed bytes that were unpacked so far.
+    fn taken(&self) -> u64 {
+        match &self.source {
+            Source::Stored(rest) => self.packed - rest.len() as u64,
+            Source::Deflated(decoder) => decoder.total_in(),
+        }
+    }
+}
+
 impl Read for Part<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = match &mut self.source {
@@ -238,7 +250,8 @@ impl Read for Part<'_> {
         self.seen.update(&buffer[..read]);
         self.unpacked += read as u64;
         self.all.set(self.all.get() + read as u64);
-        if is_bomb(self.packed, self.unpacked) {
+        let so_far = if self.unpacked > LONG { self.taken() } else { self.packed };
+        if is_bomb(so_far.min(self.packed), self.unpacked) {
             return Err(Fault::Bomb.into());
         }
         if self.all.get() > MOST_UNPACKED {
