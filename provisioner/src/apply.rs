@@ -1,6 +1,7 @@
 //! Drives a plan: calls AWS, watches operations to their end, tells events. What is done was decided in [`crate::plan`].
 
 pub mod down;
+mod drift;
 pub mod follow;
 mod push;
 
@@ -271,7 +272,8 @@ impl<'a> Applier<'a> {
                             operation.noun(),
                             name_of(stack)
                         );
-                        return Err(fault.into_error(&doing));
+                        // A stack that is gone without a trace was replaced by somebody else's.
+                        return Err(overtaken(fault, name_of(stack), &doing));
                     }
                 },
             };
@@ -334,6 +336,8 @@ impl<'a> Applier<'a> {
         if tokio::time::timeout(SECOND_INTERRUPTION, attention.next()).await.is_err() {
             return Ok(Some(leave(goes_on).hint(back)));
         }
+        // The terminal has echoed the keys.
+        self.report.narrate("");
         let question = format!("Cancel the {} of the stack {name}? That {what}.", operation.noun());
         if self.report.ask(&question, "the answer").await.is_err() {
             return Ok(Some(leave(goes_on).hint(back)));

@@ -119,8 +119,8 @@ fn wav() -> Vec<u8> {
 pub fn canary(spec: &StackSpec, run: &str) -> Result<Canary, NoCanary> {
     let suffix = spec.bucket.suffix.as_deref().unwrap_or_default();
     // What the suffix says the file is. The handler refuses a name that promises another type.
-    let last = suffix.rsplit('/').next().unwrap_or_default();
-    let extension = last.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
+    let name = suffix.rsplit('/').next().unwrap_or_default();
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
     let named: Vec<&Sample> =
         SAMPLES.iter().filter(|(own, ..)| extension.as_ref().is_none_or(|wanted| wanted == own)).collect();
     if named.is_empty() {

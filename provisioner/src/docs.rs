@@ -62,6 +62,8 @@ pub fn events() -> String {
     events_of::<event::deploy::DeployEvent>(&mut page, "up, down, redrive");
     events_of::<event::files::FilesEvent>(&mut page, "put");
     events_of::<event::local::LocalEvent>(&mut page, "local, and up when it starts the emulator");
+    events_of::<event::verify::VerifyEvent>(&mut page, "verify, and up when it verifies");
+    events_of::<event::watch::WatchEvent>(&mut page, "up --watch");
     page.push_str(
         "\n## Every command\n\n\
          ### `error`\n\nThe command failed. Always the last line, unless the document before it tells the failure.\n\n\
@@ -122,7 +124,10 @@ fn kind(schema: &Value) -> String {
     }
     let name = match &schema["type"] {
         Value::String(name) => name.clone(),
-        Value::Array(names) => names.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" or "),
+        // A field that may be null is left out where it would be.
+        Value::Array(names) => {
+            names.iter().filter_map(Value::as_str).filter(|name| *name != "null").collect::<Vec<_>>().join(" or ")
+        }
         _ => "any JSON".to_owned(),
     };
     let several = schema["prefixItems"].as_array();
@@ -158,9 +163,9 @@ mod tests {
         for line in [
             "### `packaged`",
             "| `sha256` | string | The SHA-256 of the zip. |",
-            "| `resources`? | integer or null | How many resources it touches, if that is known. |",
+            "| `resources`? | integer | How many resources it touches, if that is known. |",
             "| `checked` | list of string | What was looked for and not found. |",
-            "| `code`? | object with `from`, `fromSize`, `to`, `toSize` | The handler's code, if it changes. |",
+            "| `records`? | object with `about`, `items` | The records that go or stay. |",
             "### `building`",
             "### `put-done`",
             "### `emulator-started`",

@@ -7,7 +7,9 @@ pub mod deploy;
 pub mod files;
 pub mod live;
 pub mod local;
+pub mod markdown;
 pub mod meter;
+pub mod plan;
 pub mod table;
 pub mod verify;
 pub mod watch;
@@ -246,8 +248,9 @@ impl Report {
 
     /// Asks a yes-or-no question. An interruption is a no, so that the caller can put things back.
     pub async fn ask(&self, question: &str, flag: &str) -> Result<()> {
-        self.put_question(question, flag)?;
+        // Before the question can be seen, so that an interruption is an answer from then on.
         let mut attention = crate::interrupt::attend();
+        self.put_question(question, flag)?;
         let (answer, answered) = tokio::sync::oneshot::channel();
         // The thread may wait for a line that never comes; it ends with the process.
         std::thread::spawn(move || {

@@ -90,11 +90,13 @@ pub struct Cause {
     pub hint: String,
 }
 
+/// How to put back what somebody changed.
+const DRIFT: &str = "Somebody has changed it behind the stack's back. See what differs with `provisioner plan -s {stack}`, \
+                     put it back with `provisioner up -s {stack} --revert-drift`.";
+
 /// What is certainly wrong, so that waiting longer is of no use.
 pub fn certain_cause(findings: &Findings) -> Option<Cause> {
     let cause = |text: &str, hint: &str| Some(Cause { text: text.to_owned(), hint: hint.to_owned() });
-    const DRIFT: &str = "Somebody has changed it behind the stack's back. See what differs with `provisioner plan -s {stack}`, \
-                         put it back with `provisioner up -s {stack} --revert-drift`.";
     if findings.function == Some(None) {
         return cause("the function does not exist any more", DRIFT);
     }

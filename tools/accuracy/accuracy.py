@@ -4,13 +4,15 @@
 usage: accuracy.py PROVISIONER [--files DIR] [--out DIR]
 
 The files come from package registries, pinned by version and SHA-256 (CORPUS), and are unpacked outside the
-repository. The references are poppler and MuPDF (PDF), libmagic (types), python-docx (words of docx), Pillow
-(dimensions) and mutagen (audio). The result is written to docs/accuracy.md and docs/accuracy.json; the run fails when a
-figure is below the one last published there.
+repository. The references are poppler and MuPDF (PDF), libmagic (types), python-docx and python-pptx (words and slides),
+openpyxl (sheets), Pillow (dimensions) and mutagen (audio). The result is written to docs/accuracy.md and
+docs/accuracy.json; the run fails when a figure is below the one last published there, when a disagreement has no reason
+in reasons.json, and when a reason there explains none.
 """
 
 import argparse
 import concurrent.futures
+import fnmatch
 import hashlib
 import json
 import os
@@ -39,7 +41,7 @@ CORPUS = [
 
 # What an extension promises, for the score of types by content. Extensions that promise nothing are left out.
 TYPES = {
-    "pdf": "application/pdf", "png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "gif": "image/gif",
+    "pdf": "application/pdf", "png": "image/png image/apng", "jpg": "image/jpeg", "jpeg": "image/jpeg", "gif": "image/gif",
     "bmp": "image/bmp image/x-ms-bmp", "tif": "image/tiff", "tiff": "image/tiff", "webp": "image/webp",
     "ico": "image/x-icon image/vnd.microsoft.icon", "psd": "image/vnd.adobe.photoshop", "svg": "image/svg+xml",
     "heic": "image/heic image/heif", "avif": "image/avif", "jp2": "image/jp2", "jxl": "image/jxl",
@@ -145,16 +147,16 @@ def ours(provisioner: str, stack: pathlib.Path, paths: "list[pathlib.Path]") -> 
 
 
 class Score:
-    """Agreements, and disagreements with their reasons."""
+    """Agreements, and what is said where there is none."""
 
     def __init__(self, title: str, reference: str):
         self.title, self.reference, self.agreed, self.total, self.differ = title, reference, 0, 0, []
 
-    def count(self, path, agrees: bool, reason: str) -> None:
+    def count(self, path, agrees: bool, said: str) -> None:
         self.total += 1
         self.agreed += agrees
         if not agrees:
-            self.differ.append((path, reason))
+            self.differ.append((path, said))
 
     @property
     def percent(self) -> float:
@@ -203,6 +205,45 @@ def docx_score(files, records):
         words = sum(len(docx.text.paragraph.Paragraph(p, None).text.split()) for p in body.iter(qn("w:p")))
         mine = records[path].get("wordCount")
         score.count(path, mine == words, f"{mine} instead of {words}{code(records[path])}")
+    return score
+
+
+def pptx_scores(files, records):
+    import pptx
+    from pptx.oxml.ns import qn
+    from pptx.text.text import _Paragraph
+
+    slides, words = Score("pptx: slides", "python-pptx"), Score("pptx: words", "python-pptx")
+    for path in files:
+        if extension(path) != "pptx":
+            continue
+        try:
+            shown = [slide._element for slide in pptx.Presentation(str(path)).slides]
+        except Exception:
+            continue
+        record = records[path]
+        mine = record.get("slideCount")
+        slides.count(path, mine == len(shown), f"{mine} instead of {len(shown)}{code(record)}")
+        bodies = (body for slide in shown for tag in ("p:txBody", "a:txBody") for body in slide.iter(qn(tag)))
+        count = sum(len(_Paragraph(p, None).text.split()) for body in bodies for p in body.findall(qn("a:p")))
+        mine = record.get("wordCount", 0 if not shown else None)
+        words.count(path, mine == count, f"{mine} instead of {count}{code(record)}")
+    return [slides, words]
+
+
+def xlsx_score(files, records):
+    import openpyxl
+
+    score = Score("xlsx: sheets", "openpyxl")
+    for path in files:
+        if extension(path) not in ("xlsx", "xlsm"):
+            continue
+        try:
+            count = len(openpyxl.load_workbook(path, read_only=True).sheetnames)
+        except Exception:
+            continue
+        mine = records[path].get("sheetCount")
+        score.count(path, mine == count, f"{mine} instead of {count}{code(records[path])}")
     return score
 
 
@@ -275,14 +316,33 @@ def main() -> None:
     records = ours(arguments.provisioner, stack, files)
 
     types, magic = type_scores(files, records)
-    scores = [*pdf_scores(files, records), docx_score(files, records), image_score(files, records), audio_score(files, records), types]
+    scores = [
+        *pdf_scores(files, records), docx_score(files, records), *pptx_scores(files, records), xlsx_score(files, records),
+        image_score(files, records), audio_score(files, records), types,
+    ]
     deaths = {"CRASHED", "MEMORY_LIMIT", "CPU_LIMIT", "TIME_LIMIT", "STACK_LIMIT", "SANDBOX_VIOLATION", "OUTPUT_LIMIT"}
     ended = [(path, f"{r['errorCode']}: {r['errorMessage']}") for path, r in records.items() if r.get("errorCode") in deaths]
 
-    write(arguments.out, arguments.files, len(files), scores, magic, ended)
+    reasons = json.loads(pathlib.Path(__file__).with_name("reasons.json").read_text())
+    write(arguments.out, arguments.files, len(files), scores, magic, ended, reasons)
 
 
-def write(out, base, count, scores, magic, ended) -> None:
+def explained(score, base, reasons) -> "tuple[list[tuple[str, list[str]]], list[str]]":
+    """The disagreements by their reason, and what is wrong with the reasons: one that is missing or that explains nothing."""
+    groups = {pattern: (reason, []) for pattern, reason in reasons.get(score.title, {}).items()}
+    faults = []
+    for path, said in score.differ:
+        name = str(path.relative_to(base))
+        pattern = next((pattern for pattern in groups if fnmatch.fnmatch(name, pattern)), None)
+        if pattern is None:
+            faults.append(f"{score.title}: {name}: {said}: no reason for this in reasons.json")
+        else:
+            groups[pattern][1].append(f"- `{name}`: {said}")
+    faults += [f"{score.title}: the reason for {pattern} in reasons.json explains nothing" for pattern, (_, lines) in groups.items() if not lines]
+    return [(reason, lines) for reason, lines in groups.values() if lines], faults
+
+
+def write(out, base, count, scores, magic, ended, reasons) -> None:
     published_at = out / "accuracy.json"
     published = json.loads(published_at.read_text()) if published_at.exists() else {}
     figures = {score.title: round(score.percent, 2) for score in scores}
@@ -290,23 +350,29 @@ def write(out, base, count, scores, magic, ended) -> None:
     lines = [
         "# Accuracy", "",
         f"Written by `make accuracy`: the shipped extractor, child process and limits included, over {count:,} files that nobody",
-        "here wrote, from package registries (pinned by version and hash in `tools/accuracy/accuracy.py`).", "",
+        "here wrote, from package registries (pinned by version and hash in `tools/accuracy/accuracy.py`). Each disagreement",
+        "stands below with its reason, which `tools/accuracy/reasons.json` keeps; one without a reason fails the run.", "",
         "| what | compared with | files | agree | % |", "| --- | --- | ---: | ---: | ---: |",
     ]
+    table = len(lines) - 2
     for score in [*scores, magic]:
         lines.append(f"| {score.title} | {score.reference} | {score.total:,} | {score.agreed:,} | {score.percent:.1f} |")
+    print("\n".join(lines[table:]))
     lines += ["", f"Files whose child was ended by a limit or crashed: {len(ended)}.", ""]
-    lines += [f"- `{path.relative_to(base)}`: {reason}" for path, reason in ended]
+    lines += [f"- `{path.relative_to(base)}`: {said}" for path, said in ended]
+    faults = []
     for score in scores:
+        groups, wrong = explained(score, base, reasons)
+        faults += wrong
         lines += ["", f"## Disagreements: {score.title}", ""]
-        lines += [f"- `{path.relative_to(base)}`: {reason}" for path, reason in score.differ] or ["None."]
+        lines += [line for reason, examples in groups for line in [reason, "", *examples, ""]][:-1] or ["None."]
     text = "\n".join(lines) + "\n"
 
-    print("\n".join(lines[5:7 + len(scores) + 1]))
-    worse = [f"{title}: {figures.get(title, 0)} % is below the {was} % last published" for title, was in published.items() if figures.get(title, 0) < was]
-    if worse:
-        (base / "accuracy.md").write_text(text)
-        sys.exit("\n".join([*worse, f"The details are in {base / 'accuracy.md'}; nothing was published."]))
+    faults += [f"{title}: {figures.get(title, 0)} % is below the {was} % last published" for title, was in published.items() if figures.get(title, 0) < was]
+    if faults:
+        details = base.with_name(f"{base.name}.md")
+        details.write_text(text)
+        sys.exit("\n".join([*faults, f"The details are in {details}; nothing was published."]))
     out.mkdir(exist_ok=True)
     (out / "accuracy.md").write_text(text)
     published_at.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n")

@@ -25,6 +25,7 @@ pub(crate) struct World {
     pub(crate) api: RuntimeApi,
     pub(crate) s3: S3,
     pub(crate) dynamodb: DynamoDb,
+    settings: Settings,
 }
 
 /// One upload: what S3 holds and what its event says.
@@ -35,10 +36,23 @@ pub(crate) struct Dropped {
 
 impl World {
     pub(crate) fn start() -> Self {
+        Self::with(|_| ())
+    }
+
+    /// A function with other settings than most.
+    pub(crate) fn with(adjust: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings {
+            table_name: "records".to_owned(),
+            max_file_size: MAX_FILE_SIZE,
+            allowed_types: FileTypes::any(),
+            detailed_metrics: false,
+            limits: Limits::default(),
+        };
+        adjust(&mut settings);
         let s3 = S3::start().expect("S3 starts");
         let dynamodb = DynamoDb::start().expect("DynamoDB starts");
-        let (api, function) = start_function(&s3, &dynamodb);
-        Self { function, api, s3, dynamodb }
+        let (api, function) = start_function(&settings, &s3, &dynamodb);
+        Self { function, api, s3, dynamodb, settings }
     }
 
     /// Runs a test once for each case, in a world of its own, all at once: most of the time goes into the pauses that
@@ -92,13 +106,14 @@ impl World {
     /// Ends the function as `kill -9` does, and starts another one, as Lambda would.
     pub(crate) fn kill_and_restart(&mut self) {
         self.function.kill().expect("the function is killed");
-        (self.api, self.function) = start_function(&self.s3, &self.dynamodb);
+        (self.api, self.function) = start_function(&self.settings, &self.s3, &self.dynamodb);
     }
 }
 
-fn start_function(s3: &S3, dynamodb: &DynamoDb) -> (RuntimeApi, Function) {
+fn start_function(settings: &Settings, s3: &S3, dynamodb: &DynamoDb) -> (RuntimeApi, Function) {
     let api = RuntimeApi::start().expect("the Runtime API starts");
-    let function = Function::start(bootstrap(), &[], vars(&api.endpoint(), s3, dynamodb)).expect("the function starts");
+    let vars = vars(settings, &api.endpoint(), s3, dynamodb);
+    let function = Function::start(bootstrap(), &[], vars).expect("the function starts");
     (api, function)
 }
 
@@ -106,14 +121,7 @@ pub(crate) fn bootstrap() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_bootstrap"))
 }
 
-fn vars(api: &str, s3: &S3, dynamodb: &DynamoDb) -> Vec<(&'static str, String)> {
-    let settings = Settings {
-        table_name: "records".to_owned(),
-        max_file_size: MAX_FILE_SIZE,
-        allowed_types: FileTypes::any(),
-        detailed_metrics: false,
-        limits: Limits::default(),
-    };
+fn vars(settings: &Settings, api: &str, s3: &S3, dynamodb: &DynamoDb) -> Vec<(&'static str, String)> {
     let mut vars = lambda_vars(api);
     vars.extend(settings.to_vars());
     vars.push(("AWS_ENDPOINT_URL_S3", s3.endpoint()));

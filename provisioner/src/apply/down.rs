@@ -12,6 +12,7 @@ use crate::aws::storage::{Presence, Storage};
 use crate::aws::table::Table;
 use crate::error::{Error, Exit, Result};
 use crate::event::deploy::DeployEvent;
+use crate::interrupt;
 use crate::names::Names;
 use crate::plan::DownStep;
 use crate::status::Operation;
@@ -27,15 +28,16 @@ pub const ARTIFACT_BUCKET: &str = "ArtifactBucket";
 pub const ARTIFACT_KEY: &str = "ArtifactKey";
 
 impl Applier<'_> {
-    /// Does one step. `key` is the artifact that the stack used.
-    pub async fn take_down(&self, names: &Names, step: &DownStep, key: Option<&str>) -> Result<()> {
+    /// Does one step. `key` is the artifact that the stack used, `held` the versions and markers that its bucket was found
+    /// to hold, if they could be counted.
+    pub async fn take_down(&self, names: &Names, step: &DownStep, key: Option<&str>, held: Option<u64>) -> Result<()> {
         let bucket = Storage::new(self.aws, &names.bucket);
         let table = Table::new(self.aws, &names.table);
         match step {
             DownStep::SilenceBucket => {
                 bucket.silence().await.map_err(|e| e.into_error("take away the bucket's notification"))
             }
-            DownStep::EmptyBucket => self.empty(&names.bucket).await,
+            DownStep::EmptyBucket => self.empty(&names.bucket, held).await,
             DownStep::UnprotectTable => {
                 table.unprotect().await.map_err(|e| e.into_error("take away the table's protection from deletion"))
             }
@@ -46,14 +48,33 @@ impl Applier<'_> {
         }
     }
 
-    async fn empty(&self, name: &str) -> Result<()> {
-        let progress =
-            |deleted| self.report.event(DeployEvent::Emptying { bucket: name.to_owned(), deleted, of: None });
-        let deleted = Storage::new(self.aws, name)
-            .empty(progress)
-            .await
-            .map_err(|e| e.into_error(&format!("empty the bucket {name}")))?;
-        self.report.event(DeployEvent::Emptied { bucket: name.to_owned(), deleted });
+    /// Empties a bucket that is about to be deleted. Where somebody goes on writing into it, writing is refused.
+    async fn empty(&self, name: &str, of: Option<u64>) -> Result<()> {
+        let bucket = Storage::new(self.aws, name);
+        let doing = format!("empty the bucket {name}");
+        let mut attention = interrupt::attend();
+        let mut deleted = 0;
+        for round in 0..ROUNDS {
+            let progress = |swept| {
+                let deleted = deleted + swept;
+                self.report.event(DeployEvent::Emptying { bucket: name.to_owned(), deleted, of });
+            };
+            let swept = tokio::select! {
+                swept = bucket.sweep(progress) => swept.map_err(|e| e.into_error(&doing))?,
+                () = attention.next() => return Err(left_while(&doing)),
+            };
+            deleted += swept;
+            if swept == 0 {
+                break;
+            }
+            // The first round took what was there; what a later one finds was written meanwhile.
+            if round == 1 {
+                bucket.refuse_writes().await.map_err(|e| e.into_error("refuse further uploads"))?;
+            }
+        }
+        if deleted > 0 {
+            self.report.event(DeployEvent::Emptied { bucket: name.to_owned(), deleted });
+        }
         Ok(())
     }
 
@@ -62,12 +83,15 @@ impl Applier<'_> {
     async fn delete_stack(&self, names: &Names, stack: &str, retain: &[String]) -> Result<()> {
         let mut round = 1;
         loop {
+            let doing = "look at the stack's resources";
+            let listed = self.stacks.resources(stack).await.map_err(|e| e.into_error(doing))?;
+            let resources = listed.iter().filter(|r| r.status != "DELETE_COMPLETE").count();
             let token = self.run.token(&format!("delete-{round}"));
             self.stacks.delete(stack, &token, retain).await.map_err(|e| e.into_error("delete the stack"))?;
             self.report.event(DeployEvent::Started {
                 stack: name_of(stack).to_owned(),
                 operation: Operation::Delete,
-                resources: None,
+                resources: Some(resources),
             });
             let (status, cause) = self.follow(stack, Operation::Delete, Some(&token)).await?;
             if status.fulfils(Operation::Delete) {
@@ -82,7 +106,7 @@ impl Applier<'_> {
             round += 1;
             let bucket = Storage::new(self.aws, &names.bucket);
             bucket.refuse_writes().await.map_err(|e| e.into_error("refuse further uploads"))?;
-            self.empty(&names.bucket).await?;
+            self.empty(&names.bucket, None).await?;
         }
     }
 
@@ -93,7 +117,7 @@ impl Applier<'_> {
             return Ok(());
         }
         for _ in 0..ROUNDS {
-            bucket.empty(|_| ()).await.map_err(|e| e.into_error(&format!("empty the bucket {name}")))?;
+            self.empty(name, None).await?;
             match bucket.delete().await {
                 Ok(()) => {
                     self.report.event(DeployEvent::Deleted { what, name: name.to_owned() });
@@ -179,4 +203,9 @@ impl Applier<'_> {
         let left = rows.iter().filter(|(_, there)| *there).map(|(what, _)| what.clone()).collect();
         Ok((left, rows.into_iter().map(|(what, _)| what).collect()))
     }
+}
+
+fn left_while(doing: &str) -> Error {
+    Error::new(Exit::Interrupted, "interrupted", format!("interrupted while about to {doing}"))
+        .hint("What is deleted is gone, the rest stays. The same command goes on from there.")
 }

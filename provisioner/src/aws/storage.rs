@@ -1,6 +1,10 @@
 //! Buckets as containers: whether they exist, how much they hold, and how they are emptied and deleted.
 
+use std::collections::HashSet;
+use std::time::Duration;
+
 use aws_sdk_s3::Client;
+use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
 use aws_sdk_s3::types::{Delete, EncodingType, NotificationConfiguration, ObjectIdentifier};
 use tokio::task::JoinSet;
 
@@ -8,7 +12,13 @@ use super::Aws;
 use super::fault::{Fault, Kind, absent_is_none};
 
 /// Deletions of one batch each that run at the same time. With 1,000 keys a batch this bounds memory to about 20 MB.
-const PARALLEL: usize = 16;
+pub const PARALLEL: usize = 16;
+/// Keys that one request deletes at most; the service's limit.
+const MOST_KEYS: usize = 1_000;
+/// The pause before what S3 could not delete at once is asked for again; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The longest such pause; after it, S3 has been too busy for half a minute.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// Whether a bucket is there, and whose it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,20 +31,20 @@ pub enum Presence {
     Foreign,
 }
 
-/// How much there is of something that may be too much to count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+/// What a bucket holds, as far as it was counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Count {
-    /// So many were counted.
-    pub counted: u64,
-    /// There are more.
+pub struct Contents {
+    /// Files: objects whose newest version is not a delete marker.
+    pub files: u64,
+    /// Versions of objects, the newest ones too.
+    pub versions: u64,
+    /// Delete markers.
+    pub markers: u64,
+    /// Bytes of all versions.
+    pub bytes: u64,
+    /// There is more than was counted.
     pub and_more: bool,
-}
-
-impl std::fmt::Display for Count {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.and_more { write!(f, "more than {}", self.counted) } else { write!(f, "{}", self.counted) }
-    }
 }
 
 /// A bucket.
@@ -44,6 +54,13 @@ pub struct Storage {
     account: String,
     partition: String,
     bucket: String,
+}
+
+/// Where a listing goes on.
+#[derive(Debug, Default)]
+struct Marker {
+    key: Option<String>,
+    version: Option<String>,
 }
 
 /// One version of an object, or a delete marker.
@@ -74,25 +91,45 @@ impl Storage {
         }
     }
 
-    /// Counts objects (without old versions) up to about `limit`; an absent bucket has none.
-    pub async fn count(&self, limit: u64) -> Result<Count, Fault> {
-        let mut pages = self
-            .client
-            .list_objects_v2()
-            .bucket(&self.bucket)
-            .encoding_type(EncodingType::Url)
-            .expected_bucket_owner(&self.account)
-            .into_paginator()
-            .send();
-        let mut counted = 0;
-        while let Some(page) = pages.next().await {
-            let Some(page) = absent_is_none(page.map_err(Fault::from))? else { break };
-            counted += page.contents().len() as u64;
-            if counted >= limit && page.is_truncated() == Some(true) {
-                return Ok(Count { counted, and_more: true });
+    /// Counts what the bucket holds, in so many pages of 1,000 versions at most; an absent bucket holds nothing.
+    pub async fn contents(&self, pages: u32) -> Result<Contents, Fault> {
+        let mut contents = Contents::default();
+        let mut marker = Marker::default();
+        for _ in 0..pages {
+            let Some(page) = self.versions(&mut marker).await? else { return Ok(contents) };
+            for version in page.versions() {
+                contents.versions += 1;
+                contents.files += u64::from(version.is_latest == Some(true));
+                contents.bytes += version.size.and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
+            }
+            contents.markers += page.delete_markers().len() as u64;
+            if page.is_truncated != Some(true) {
+                return Ok(contents);
             }
         }
-        Ok(Count { counted, and_more: false })
+        contents.and_more = true;
+        Ok(contents)
+    }
+
+    /// The page of versions and delete markers that follows the marker, which moves on; `None` without a bucket.
+    async fn versions(&self, marker: &mut Marker) -> Result<Option<ListObjectVersionsOutput>, Fault> {
+        let page = self
+            .client
+            .list_object_versions()
+            .bucket(&self.bucket)
+            .encoding_type(EncodingType::Url)
+            .set_key_marker(marker.key.take())
+            .set_version_id_marker(marker.version.take())
+            .expected_bucket_owner(&self.account)
+            .send()
+            .await;
+        let page = absent_is_none(page.map_err(Fault::from))?;
+        if let Some(page) = &page {
+            let read = key_reader(page.encoding_type.as_ref());
+            marker.key = page.next_key_marker.as_deref().map(read);
+            marker.version.clone_from(&page.next_version_id_marker);
+        }
+        Ok(page)
     }
 
     /// Takes away the notification, so that nothing is invoked any more by what still arrives.
@@ -131,64 +168,40 @@ impl Storage {
         absent_is_none(put.map_err(Fault::from)).map(|_| ())
     }
 
-    /// Deletes every version, delete marker and open multipart upload. `progress` is told how many are gone so far.
-    /// Returns the number; an absent bucket has nothing to delete. What is written meanwhile may stay.
-    pub async fn empty(&self, mut progress: impl FnMut(u64)) -> Result<u64, Fault> {
-        let mut deleted = 0;
-        loop {
-            let round = self.empty_once(&mut deleted, &mut progress).await?;
-            if round == 0 {
-                return Ok(deleted);
-            }
-        }
-    }
-
-    async fn empty_once(&self, deleted: &mut u64, progress: &mut impl FnMut(u64)) -> Result<u64, Fault> {
+    /// Deletes every version, delete marker and open multipart upload that it finds in one pass. `progress` is told how
+    /// many are gone so far. Returns the number; an absent bucket has nothing to delete. What is written meanwhile may
+    /// stay: only a pass that finds nothing proves that the bucket is empty.
+    ///
+    /// Listing goes on while what was listed is deleted, in [`PARALLEL`] requests at most.
+    pub async fn sweep(&self, mut progress: impl FnMut(u64)) -> Result<u64, Fault> {
         let mut running: JoinSet<Result<u64, Fault>> = JoinSet::new();
-        let before = *deleted;
-        let (mut key_marker, mut version_marker) = (None, None);
-        loop {
-            let page = self
-                .client
-                .list_object_versions()
-                .bucket(&self.bucket)
-                .encoding_type(EncodingType::Url)
-                .set_key_marker(key_marker.take())
-                .set_version_id_marker(version_marker.take())
-                .expected_bucket_owner(&self.account)
-                .send()
-                .await;
-            let Some(page) = absent_is_none(page.map_err(Fault::from))? else { break };
+        let mut deleted = 0;
+        let mut marker = Marker::default();
+        while let Some(page) = self.versions(&mut marker).await? {
             let key = key_reader(page.encoding_type.as_ref());
-            let versions = page
-                .versions
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(|v| Some(Version { key: key(&v.key?), id: v.version_id }));
-            let markers = page
-                .delete_markers
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(|m| Some(Version { key: key(&m.key?), id: m.version_id }));
-            let batch: Vec<Version> = versions.chain(markers).collect();
-            if running.len() >= PARALLEL {
-                *deleted += joined(running.join_next().await)?;
-                progress(*deleted);
+            let more = page.is_truncated == Some(true);
+            let versions = page.versions.unwrap_or_default().into_iter().map(|v| (v.key, v.version_id));
+            let markers = page.delete_markers.unwrap_or_default().into_iter().map(|m| (m.key, m.version_id));
+            let batch: Vec<Version> =
+                versions.chain(markers).filter_map(|(name, id)| Some(Version { key: key(&name?), id })).collect();
+            while let Some(result) =
+                if running.len() >= PARALLEL { running.join_next().await } else { running.try_join_next() }
+            {
+                deleted += joined(result)?;
+                progress(deleted);
             }
             if !batch.is_empty() {
                 running.spawn(self.clone().delete_batch(batch));
             }
-            if page.is_truncated != Some(true) {
+            if !more {
                 break;
             }
-            key_marker = page.next_key_marker.as_deref().map(key);
-            version_marker = page.next_version_id_marker;
         }
         while let Some(result) = running.join_next().await {
-            *deleted += joined(Some(result))?;
-            progress(*deleted);
+            deleted += joined(result)?;
+            progress(deleted);
         }
-        Ok(*deleted - before + self.abort_uploads().await?)
+        Ok(deleted + self.abort_uploads().await?)
     }
 
     async fn delete_batch(self, batch: Vec<Version>) -> Result<u64, Fault> {
@@ -207,43 +220,76 @@ impl Storage {
                 .await;
             absent_is_none(gone.map_err(Fault::from))?;
         }
-        // A concurrent writer can make a listing longer than what a request takes.
-        for chunk in plain.chunks(1000) {
-            let objects = chunk
-                .iter()
-                .map(|v| ObjectIdentifier::builder().key(&v.key).set_version_id(v.id.clone()).build())
-                .collect::<Result<Vec<_>, _>>()
-                .map_err(|e| Fault { kind: Kind::Other, code: None, message: e.to_string() })?;
-            let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build().map_err(|e| Fault {
-                kind: Kind::Other,
-                code: None,
-                message: e.to_string(),
-            })?;
-            let output = self
-                .client
-                .delete_objects()
-                .bucket(&self.bucket)
-                .delete(delete)
-                .expected_bucket_owner(&self.account)
-                .send()
-                .await;
-            let Some(output) = absent_is_none(output.map_err(Fault::from))? else { continue };
-            if let Some(error) = output.errors().first() {
-                let code = error.code().unwrap_or_default();
-                return Err(Fault {
-                    kind: super::fault::kind(Some(code), "", None),
-                    code: Some(code.to_owned()),
-                    message: format!(
-                        "{} object(s) of {} were not deleted, first {:?}: {}",
-                        output.errors().len(),
-                        self.bucket,
-                        error.key().unwrap_or_default(),
-                        error.message().unwrap_or(code),
-                    ),
-                });
+        // Versions and markers of one page together can be more than a request takes.
+        let mut chunks = plain.into_iter();
+        loop {
+            let chunk: Vec<Version> = chunks.by_ref().take(MOST_KEYS).collect();
+            if chunk.is_empty() {
+                return Ok(count);
             }
+            self.delete_chunk(chunk).await?;
         }
-        Ok(count)
+    }
+
+    /// Deletes so many at once. A request that succeeds can have failed for some of them: those that were too many for
+    /// S3 at that moment are asked for again.
+    async fn delete_chunk(&self, mut chunk: Vec<Version>) -> Result<(), Fault> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let Err((fault, again)) = self.delete_once(chunk).await? else { return Ok(()) };
+            if again.is_empty() || pause > LONGEST_PAUSE {
+                return Err(fault);
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+            chunk = again;
+        }
+    }
+
+    /// Within: why some were not deleted, and those to ask for again, unless it is no use.
+    async fn delete_once(&self, chunk: Vec<Version>) -> Result<Result<(), (Fault, Vec<Version>)>, Fault> {
+        let unfit = |e: aws_sdk_s3::error::BuildError| Fault { kind: Kind::Other, code: None, message: e.to_string() };
+        let objects = chunk
+            .iter()
+            .map(|v| ObjectIdentifier::builder().key(&v.key).set_version_id(v.id.clone()).build())
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(unfit)?;
+        let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build().map_err(unfit)?;
+        let output = self
+            .client
+            .delete_objects()
+            .bucket(&self.bucket)
+            .delete(delete)
+            .expected_bucket_owner(&self.account)
+            .send()
+            .await;
+        let Some(output) = absent_is_none(output.map_err(Fault::from))? else { return Ok(Ok(())) };
+        let Some(error) = output.errors().first() else { return Ok(Ok(())) };
+        let kind = |code: Option<&str>| super::fault::kind(code, "", None);
+        let passes = |code| matches!(kind(code), Kind::Throttled | Kind::Unavailable);
+        let code = error.code().unwrap_or_default();
+        let fault = Fault {
+            kind: kind(Some(code)),
+            code: Some(code.to_owned()),
+            message: format!(
+                "{} object(s) of {} were not deleted, first {:?}: {}",
+                output.errors().len(),
+                self.bucket,
+                error.key().unwrap_or_default(),
+                error.message().unwrap_or(code),
+            ),
+        };
+        if !output.errors().iter().all(|error| passes(error.code())) {
+            return Ok(Err((fault, Vec::new())));
+        }
+        let failed: HashSet<(&str, Option<&str>)> =
+            output.errors().iter().map(|error| (error.key().unwrap_or_default(), error.version_id())).collect();
+        let again = chunk
+            .into_iter()
+            // An answer may leave the version out.
+            .filter(|v| failed.contains(&(&v.key, v.id.as_deref())) || failed.contains(&(&v.key, None)))
+            .collect();
+        Ok(Err((fault, again)))
     }
 
     async fn abort_uploads(&self) -> Result<u64, Fault> {
@@ -291,12 +337,8 @@ impl Storage {
     }
 }
 
-fn joined(result: Option<Result<Result<u64, Fault>, tokio::task::JoinError>>) -> Result<u64, Fault> {
-    match result {
-        None => Ok(0),
-        Some(Ok(count)) => count,
-        Some(Err(error)) => Err(Fault { kind: Kind::Other, code: None, message: error.to_string() }),
-    }
+fn joined(result: Result<Result<u64, Fault>, tokio::task::JoinError>) -> Result<u64, Fault> {
+    result.unwrap_or_else(|error| Err(Fault { kind: Kind::Other, code: None, message: error.to_string() }))
 }
 
 /// Whether XML 1.0 can carry the text.

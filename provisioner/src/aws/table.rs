@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 
 use super::Aws;
 use super::fault::{Fault, Kind, absent_is_none};
-use super::storage::Count;
 
 /// A table.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +21,16 @@ pub struct Described {
     pub items: u64,
     /// What CloudFormation would call its properties: those that cannot be changed, and those that an update compares.
     pub properties: Value,
+}
+
+/// How many items a table holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Items {
+    /// The number.
+    pub items: u64,
+    /// It is DynamoDB's own count, which is up to six hours old.
+    pub about: bool,
 }
 
 /// The client of one table.
@@ -48,19 +57,13 @@ impl Table {
         }))
     }
 
-    /// Counts items by reading them, up to some pages of 1 MB; beyond, the service's own count is given if it is more.
-    pub async fn count(&self, described: &Described) -> Result<Count, Fault> {
-        const PAGES: usize = 8;
-        let mut pages = self.client.scan().table_name(&self.name).select(Select::Count).into_paginator().send();
-        let (mut counted, mut read) = (0, 0);
-        while let Some(page) = pages.next().await {
-            counted += u64::try_from(page?.count).unwrap_or_default();
-            read += 1;
-            if read == PAGES {
-                return Ok(Count { counted: counted.max(described.items), and_more: true });
-            }
-        }
-        Ok(Count { counted, and_more: false })
+    /// Counts items: those of a small table by reading them, else by the service's own count. Reading costs capacity,
+    /// which a table within the free tier has little of: so one page of 1 MB at most.
+    pub async fn count(&self, described: &Described) -> Result<Items, Fault> {
+        let page = self.client.scan().table_name(&self.name).select(Select::Count).send().await?;
+        let counted = u64::try_from(page.count).unwrap_or_default();
+        let whole = page.last_evaluated_key.is_none_or(|key| key.is_empty());
+        Ok(Items { items: if whole { counted } else { counted.max(described.items) }, about: !whole })
     }
 
     /// Takes away the protection from deletion.

@@ -8,8 +8,8 @@ use crate::apply::down::ARTIFACT_KEY;
 use crate::apply::{Applier, Run};
 use crate::aws::Aws;
 use crate::aws::stacks::{Stack, Stacks};
-use crate::aws::storage::{Presence, Storage};
-use crate::aws::table::{Described, Table};
+use crate::aws::storage::{Contents, Presence, Storage};
+use crate::aws::table::{Described, Items, Table};
 use crate::cli::{Down, Global};
 use crate::commands;
 use crate::diff;
@@ -18,11 +18,13 @@ use crate::event::deploy::DeployEvent;
 use crate::names::Names;
 use crate::plan::{DownPlan, DownStep, Lock, Standing, decide_down};
 use crate::report::Report;
-use crate::spec::{StackFile, StackSpec};
+use crate::report::meter::grouped;
+use crate::spec::StackFile;
 use crate::status::Phase;
+use crate::units::Size;
 
-/// Objects are counted up to about so many; beyond, "more than" is said.
-const COUNTED: u64 = 10_000;
+/// Pages of 1,000 versions that are counted, some seconds' worth; beyond, "more than" is said.
+const COUNTED_PAGES: u32 = 50;
 /// Operations of others that are watched before giving up.
 const MOST_ATTACHMENTS: u32 = 4;
 
@@ -39,12 +41,13 @@ pub async fn run(global: &Global, args: &Down, report: &Report) -> Result<()> {
         match decide_down(&spec.name, spec.data, args.delete_data, &standing) {
             DownPlan::Nothing => {
                 // A crash may have left the artifact bucket behind.
-                applier.take_down(&names, &DownStep::DeleteArtifacts, None).await?;
+                applier.take_down(&names, &DownStep::DeleteArtifacts, None, None).await?;
                 report.event(DeployEvent::NothingToDelete { stack: spec.name.clone(), kept: Vec::new() });
                 return Ok(());
             }
             DownPlan::OnlyKeptData => {
-                let kept = data(&aws, &names, &standing, table.as_ref()).await?;
+                let held = held(&aws, &names, &standing, table.as_ref()).await?;
+                let kept = held.named(&names);
                 report.event(DeployEvent::NothingToDelete { stack: spec.name.clone(), kept });
                 return Ok(());
             }
@@ -53,13 +56,14 @@ pub async fn run(global: &Global, args: &Down, report: &Report) -> Result<()> {
                 return Err(Error::new(Exit::Refused, code, reason).hint(hint));
             }
             DownPlan::Proceed { delete_data, steps } => {
-                let data = data(&aws, &names, &standing, table.as_ref()).await?;
-                announce(report, spec, &standing, &steps, delete_data, &data);
+                let held = held(&aws, &names, &standing, table.as_ref()).await?;
+                announce(report, &names, &standing, &steps, delete_data, &held);
                 if !args.yes {
-                    let what = if delete_data && !data.is_empty() { ", with all files and records" } else { "" };
+                    let what = if delete_data { held.lost() } else { String::new() };
                     commands::ask(report, &format!("Delete the stack {}{what}?", spec.name), "--yes").await?;
                 }
-                return Box::pin(finish(&applier, &names, &standing, &steps, delete_data, report)).await;
+                let count = held.files.filter(|files| !files.and_more).map(|files| files.versions + files.markers);
+                return Box::pin(finish(&applier, &names, &standing, &steps, delete_data, count, report)).await;
             }
         }
     }
@@ -103,39 +107,82 @@ fn retained_types(template: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// What holds data, counted and named.
-async fn data(aws: &Aws, names: &Names, standing: &Standing, table: Option<&Described>) -> Result<Vec<String>> {
-    let mut data = Vec::new();
-    if standing.bucket == Presence::Ours {
-        let count = Storage::new(aws, &names.bucket)
-            .count(COUNTED)
-            .await
-            .map_err(|e| e.into_error(&format!("count the files in {}", names.bucket)))?;
-        data.push(format!("bucket {} with {count} file(s)", names.bucket));
-    }
-    if let Some(table) = table {
-        let count = Table::new(aws, &names.table)
-            .count(table)
-            .await
-            .map_err(|e| e.into_error(&format!("count the records in {}", names.table)))?;
-        data.push(format!("table {} with {count} record(s)", names.table));
-    }
-    Ok(data)
+/// What a stack holds that cannot be made again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Held {
+    files: Option<Contents>,
+    records: Option<Items>,
 }
 
-fn announce(
-    report: &Report,
-    spec: &StackSpec,
-    standing: &Standing,
-    steps: &[DownStep],
-    delete_data: bool,
-    data: &[String],
-) {
+impl Held {
+    /// Where it is and how much.
+    fn named(&self, names: &Names) -> Vec<String> {
+        let files = self.files.map(|files| format!("bucket {} with {}", names.bucket, in_words(&files)));
+        let records = self.records.map(|records| format!("table {} with {}", names.table, records_in_words(records)));
+        files.into_iter().chain(records).collect()
+    }
+
+    /// What a deletion loses, behind a question: `, with 3 files (1.20 MiB) and 3 records`.
+    fn lost(&self) -> String {
+        let files = self.files.filter(|files| files.versions + files.markers > 0).map(|files| in_words(&files));
+        let records = self.records.filter(|records| records.items > 0).map(records_in_words);
+        let lost: Vec<String> = files.into_iter().chain(records).collect();
+        if lost.is_empty() { String::new() } else { format!(", with {}", lost.join(" and ")) }
+    }
+}
+
+fn plural(number: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
+}
+
+fn in_words(files: &Contents) -> String {
+    if files.versions + files.markers == 0 {
+        return "no files".to_owned();
+    }
+    let more = if files.and_more { "more than " } else { "" };
+    let mut text = format!("{more}{}", plural(files.files, "file"));
+    if files.versions > files.files {
+        text.push_str(&format!(" in {}", plural(files.versions, "version")));
+    }
+    if files.markers > 0 {
+        text.push_str(&format!(" and {}", plural(files.markers, "delete marker")));
+    }
+    text.push_str(&format!(" ({more}{})", Size(files.bytes).rounded()));
+    text
+}
+
+fn records_in_words(records: Items) -> String {
+    if records.items == 0 {
+        return "no records".to_owned();
+    }
+    format!("{}{}", if records.about { "about " } else { "" }, plural(records.items, "record"))
+}
+
+/// Counts what holds data.
+async fn held(aws: &Aws, names: &Names, standing: &Standing, table: Option<&Described>) -> Result<Held> {
+    let (storage, client) = (Storage::new(aws, &names.bucket), Table::new(aws, &names.table));
+    let files = async {
+        if standing.bucket != Presence::Ours {
+            return Ok(None);
+        }
+        let contents = storage.contents(COUNTED_PAGES).await;
+        contents.map(Some).map_err(|e| e.into_error(&format!("count the files in {}", names.bucket)))
+    };
+    let records = async {
+        let Some(table) = table else { return Ok(None) };
+        let items = client.count(table).await;
+        items.map(Some).map_err(|e| e.into_error(&format!("count the records in {}", names.table)))
+    };
+    let (files, records) = tokio::try_join!(files, records)?;
+    Ok(Held { files, records })
+}
+
+fn announce(report: &Report, names: &Names, standing: &Standing, steps: &[DownStep], delete_data: bool, held: &Held) {
     let (mut deletes, mut keeps) = (Vec::new(), Vec::new());
     if delete_data {
-        deletes.extend_from_slice(data);
+        deletes.extend(held.named(names));
     } else {
-        keeps.extend_from_slice(data);
+        keeps.extend(held.named(names));
     }
     if steps.iter().any(|step| matches!(step, DownStep::DeleteStack { .. })) {
         let holds_data = |kind: &str| [diff::BUCKET, diff::TABLE].contains(&kind);
@@ -148,7 +195,8 @@ fn announce(
         );
         deletes.push("the handler's zip, unless another stack uses it".to_owned());
     }
-    report.event(DeployEvent::DeletionPlanned { stack: spec.name.clone(), deletes, keeps });
+    let (files, records) = (held.files, held.records);
+    report.event(DeployEvent::DeletionPlanned { stack: names.stack.clone(), deletes, keeps, files, records });
 }
 
 /// Takes the steps and looks whether everything is gone.
@@ -158,12 +206,13 @@ async fn finish(
     standing: &Standing,
     steps: &[DownStep],
     delete_data: bool,
+    count: Option<u64>,
     report: &Report,
 ) -> Result<()> {
     let key = standing.stack.as_ref().and_then(|s| s.parameters.get(ARTIFACT_KEY));
     let role = standing.resources.iter().find(|r| r.kind == "AWS::IAM::Role").map(|r| r.physical_id.as_str());
     for step in steps {
-        applier.take_down(names, step, key.map(String::as_str)).await?;
+        applier.take_down(names, step, key.map(String::as_str), count).await?;
     }
     let (left, looked_for) = Box::pin(applier.look_for_leftovers(names, role)).await?;
     let data = [format!("bucket {}", names.bucket), format!("table {}", names.table)];
@@ -185,6 +234,28 @@ async fn finish(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_lost_is_counted_and_named() {
+        let names = Names::new("s", "000000000000", "eu-central-1");
+        let files = Contents { files: 1, versions: 1, markers: 0, bytes: 10, and_more: false };
+        let many = Contents { files: 40_000, versions: 50_000, markers: 2, bytes: 5 << 30, and_more: true };
+        let held = |files, items, about| Held { files: Some(files), records: Some(Items { items, about }) };
+        assert_eq!(held(files, 1, false).lost(), ", with 1 file (10 B) and 1 record");
+        assert_eq!(
+            held(many, 1_234_567, true).lost(),
+            ", with more than 40,000 files in 50,000 versions and 2 delete markers (more than 5.00 GiB) and about \
+             1,234,567 records"
+        );
+        let only_markers = Contents { markers: 1, ..Contents::default() };
+        assert_eq!(held(only_markers, 0, false).lost(), ", with 0 files and 1 delete marker (0 B)");
+        let empty = held(Contents::default(), 0, false);
+        assert_eq!(empty.lost(), "");
+        assert_eq!(
+            empty.named(&names),
+            ["bucket s-uploads-000000000000-eu-central-1 with no files", "table s-records with no records"]
+        );
+    }
 
     #[test]
     fn retained_resources_of_a_template() {

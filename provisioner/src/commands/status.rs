@@ -203,6 +203,7 @@ async fn permissions(aws: &Aws, spec: &StackSpec, resources: &[Resource]) -> Res
         account: aws.account.clone(),
         region: aws.region.clone(),
         resources: resources.iter().map(|r| (r.logical_id.clone(), (r.kind.clone(), r.physical_id.clone()))).collect(),
+        ..Context::default()
     };
     let generated = &template["Resources"][&role.logical_id]["Properties"];
     let found = Roles::new(aws).policies(&role.physical_id).await;
@@ -300,9 +301,10 @@ fn human(status: &Status, style: Style) -> String {
         None => {}
     }
     match status.failed_events {
-        Some(0) => text.push_str("\nfailed events  none"),
+        // The alarm watches nothing else than this number, and follows it within a minute or two.
+        Some(0) => text.push_str("\nfailed events  none; the alarm is quiet"),
         Some(n) => text.push_str(&format!(
-            "\nfailed events  {}; send them again with: provisioner redrive -s {}",
+            "\nfailed events  {}, and the alarm rings; send them again with: provisioner redrive -s {}",
             style.bad(&n.to_string()),
             status.stack
         )),

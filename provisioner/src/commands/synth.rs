@@ -23,7 +23,11 @@ pub fn run(global: &Global, args: &Synth, report: &Report) -> Result<()> {
     let StackFile { path, spec } = StackFile::load(&global.stack)?;
     if args.permissions {
         let region = global.region.as_deref().or(spec.region.as_deref());
-        report.text(&policy::provisioner().for_caller(&spec.name, spec.account.as_deref(), region).to_json());
+        let mut permissions = policy::provisioner().for_caller(&spec.name, spec.account.as_deref(), region);
+        if let Some(role) = global.cloudformation_role_arn.as_deref().or(spec.cloudformation_role.as_deref()) {
+            permissions.let_pass(role);
+        }
+        report.text(&permissions.to_json());
         return Ok(());
     }
     let template = super::linted(&path, &spec, report)?;

@@ -54,7 +54,7 @@ pub async fn run(global: &Global, args: &Verify, report: &Report) -> Result<()> 
             .hint("Send a file of your own and wait for its record: provisioner put FILE --wait")
     })?;
     report.narrate(&format!("sending {} through {}", canary.key, spec.name));
-    let verified = verifying.send(&canary, LOG_PATIENCE).await?;
+    let verified = Box::pin(verifying.send(&canary, LOG_PATIENCE)).await?;
     report.verified(&VerifyEvent::Verified(verified));
     Ok(())
 }
@@ -69,7 +69,8 @@ pub async fn after_up(aws: &Aws, spec: &StackSpec, report: &Report) -> Result<()
         }
     };
     // The log is looked at once: nobody who deploys wants to wait for CloudWatch.
-    let verified = Verifying::new(aws, spec, report, PATIENCE).send(&canary, Duration::ZERO).await?;
+    let verifying = Verifying::new(aws, spec, report, PATIENCE);
+    let verified = Box::pin(verifying.send(&canary, Duration::ZERO)).await?;
     report.event(VerifyEvent::Verified(verified));
     Ok(())
 }
@@ -131,7 +132,7 @@ impl<'a> Verifying<'a> {
         let put = commands::now_millis();
         let stored = self.put(canary).await?;
         let moments = Moments { put, stored: commands::now_millis(), seen: 0 };
-        let (record, seen) = match self.wait(canary, &stored, put + ahead).await? {
+        let (record, seen) = match Box::pin(self.wait(canary, &stored, put + ahead)).await? {
             Awaited::Record(record, seen) => (record, seen),
             Awaited::Nothing(cause) => return Err(self.failed("no record of it came", cause)),
         };
@@ -188,14 +189,14 @@ impl<'a> Verifying<'a> {
                 return Ok(Awaited::Record(record, commands::now_millis()));
             }
             if began.elapsed() >= self.patience {
-                let mut findings = self.findings(canary).await;
+                let mut findings = Box::pin(self.findings(canary)).await;
                 self.look_for_reasons(canary, since, &mut findings).await;
                 self.tell_unseen(&findings);
                 return Ok(Awaited::Nothing(told::cause(&findings)));
             }
             if !doubted && began.elapsed() >= DOUBT {
                 doubted = true;
-                let findings = self.findings(canary).await;
+                let findings = Box::pin(self.findings(canary)).await;
                 if let Some(cause) = told::certain_cause(&findings) {
                     return Ok(Awaited::Nothing(cause));
                 }

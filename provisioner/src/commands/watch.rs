@@ -14,6 +14,7 @@ use crate::commands::logs::{PAUSE, Tail};
 use crate::commands::up::{Built, Site, package};
 use crate::error::{Error, Exit, Result};
 use crate::event::watch::WatchEvent;
+use crate::interrupt;
 use crate::report::Report;
 use crate::sources::{Snapshot, Sources};
 
@@ -32,13 +33,13 @@ pub(crate) async fn go_on(site: &Site<'_>, handler: Option<&Path>, deployed: Bui
 
 async fn watch(site: &Site<'_>, handler: Option<&Path>, built: Built) -> Result<()> {
     let report = site.report;
-    let mut interrupted = std::pin::pin!(commands::interrupted());
+    let mut attention = interrupt::attend();
     let mut deployed = built.package.sha256;
     let mut watched = Watched::begin(built.sources, &site.file.path);
     report.event(WatchEvent::Watching { files: watched.seen.len() });
     loop {
         let change = tokio::select! {
-            () = &mut interrupted => return ended(report),
+            () = attention.next() => break,
             change = watched.next_change() => change,
         };
         let (files, saved) = match change {
@@ -50,7 +51,7 @@ async fn watch(site: &Site<'_>, handler: Option<&Path>, built: Built) -> Result<
         };
         report.event(WatchEvent::SourcesChanged { files });
         let built = tokio::select! {
-            () = &mut interrupted => return ended(report),
+            () = attention.next() => break,
             built = package(site.file, handler, report) => built,
         };
         // A build that failed has no new list, and so the old one holds.
@@ -73,7 +74,7 @@ async fn watch(site: &Site<'_>, handler: Option<&Path>, built: Built) -> Result<
         let done = loop {
             tokio::select! {
                 done = &mut deploying => break done,
-                () = &mut interrupted, if !ending => {
+                () = attention.next(), if !ending => {
                     ending = true;
                     report.event(WatchEvent::Ending);
                 }
@@ -91,12 +92,9 @@ async fn watch(site: &Site<'_>, handler: Option<&Path>, built: Built) -> Result<
             Err(error) => tell(&error, report),
         }
         if ending {
-            return ended(report);
+            break;
         }
     }
-}
-
-fn ended(report: &Report) -> Result<()> {
     report.event(WatchEvent::WatchEnded);
     Ok(())
 }

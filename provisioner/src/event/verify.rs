@@ -1,9 +1,10 @@
 //! Events of `verify`, and of `up` when it verifies.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What comes of a canary.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 #[non_exhaustive]
 pub enum VerifyEvent {
@@ -26,7 +27,7 @@ pub enum VerifyEvent {
 }
 
 /// A canary that came through.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Verified {
     /// The stack.
@@ -54,7 +55,7 @@ pub struct Verified {
 }
 
 /// A part of the canary's way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Leg {
     /// Its name: `put`, `event`, `handler`, `record`; or `event+handler+record` where the log does not tell them apart.
     pub leg: &'static str,

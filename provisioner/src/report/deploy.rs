@@ -9,11 +9,15 @@ use super::live::{LineId, Live, Place};
 use super::meter::{bar, clock, grouped};
 use super::table::{cut, table};
 use crate::aws::stacks::Output;
-use crate::diff::{Action, Change, Replacement};
-use crate::event::deploy::{CodeChange, DeployEvent};
+use crate::event::deploy::DeployEvent;
 use crate::package::short;
 use crate::status;
 use crate::units::Size;
+
+/// Columns of a terminal below which a finished resource is told without columns and clock.
+const ROOM_FOR_COLUMNS: usize = 60;
+/// Columns of a terminal below which a live line has no room for the verb and the name in the template.
+const ROOM_FOR_VERBS: usize = 36;
 
 /// The words for a resource's type; the type itself where there are none.
 pub fn words(kind: &str) -> &str {
@@ -45,9 +49,12 @@ pub fn line(event: &DeployEvent, style: Style) -> Option<String> {
             Size(*unzipped).rounded(),
             Size(*zipped).rounded()
         ),
-        DeployEvent::Planned { stack, account, region, changes, code } => {
-            planned(&format!("{stack} in account {account}, {region}"), changes, code.as_ref(), style)
-        }
+        DeployEvent::Planned { plan } => super::plan::text(plan, style),
+        DeployEvent::Drifted { stack, drift } => super::plan::drifted(stack, drift, style),
+        DeployEvent::RevertingInTwo { stack } => format!(
+            "CloudFormation does not put everything back by itself: the template of {stack} first takes over what there is, then says again what should be"
+        ),
+        DeployEvent::DriftReverted { stack } => format!("{} {stack} is as it was deployed", style.good("✓")),
         DeployEvent::NoChange { stack } => format!("{} {stack} is up to date; nothing to change", style.good("✓")),
         DeployEvent::Recreating { stack, status } => format!(
             "{} {stack} is in {status}: nothing of it was ever in use. It is deleted and made anew.",
@@ -149,7 +156,7 @@ fn after(event: &DeployEvent, style: Style) -> Option<String> {
         DeployEvent::Ready { next, .. } => {
             format!("Next: {}", next.iter().map(|n| style.strong(n)).collect::<Vec<_>>().join("\n      "))
         }
-        DeployEvent::DeletionPlanned { stack, deletes, keeps } => {
+        DeployEvent::DeletionPlanned { stack, deletes, keeps, .. } => {
             let mut text = style.strong(&format!("Deleting {stack}"));
             for what in deletes {
                 text.push_str(&format!("\n  {} {what}", style.bad("- delete")));
@@ -214,26 +221,29 @@ fn resource(
     // Beside live lines the day is known; in a log it is not.
     let clock = if style.live { time.get(11..19).unwrap_or(time).to_owned() } else { to_the_second(time) };
     let what = format!("{:<22} {logical_id}", words(kind));
-    // What stays on the screen does not wrap either; a failure's reason is told whole.
-    let fitted =
-        |text: String| if style.live { cut(&text, style.width.saturating_sub(clock.len() + 13)) } else { text };
+    let finished = |verb: &str| {
+        if !style.live {
+            return format!("{clock} {} {what}", style.good(&format!("{verb:<11}")));
+        }
+        // What stays on the screen does not wrap either: where there is little room, the words that matter come first.
+        if style.width < ROOM_FOR_COLUMNS {
+            return cut(&format!("{verb} {} {logical_id}", words(kind)), style.width);
+        }
+        let room = style.width.saturating_sub(clock.len() + 13);
+        format!("{clock} {} {}", style.good(&format!("{verb:<11}")), cut(&what, room))
+    };
     let line = match progress {
         status::Progress::Running if style.live => return None,
         status::Progress::Running => format!("{clock} {doing:<11} {what}"),
-        status::Progress::Done => format!("{clock} {} {}", style.good(&fitted_verb(done, style, &clock)), fitted(what)),
-        status::Progress::Kept => format!("{clock} {} {}", fitted_verb("kept", style, &clock), fitted(what)),
+        status::Progress::Done => finished(done),
+        status::Progress::Kept => finished("kept"),
+        // A failure's reason is told whole.
         status::Progress::Failed => {
             let reason = reason.unwrap_or("no reason given");
             format!("{clock} {} {what}: {reason}", style.bad(&format!("{:<11}", "failed")))
         }
     };
     Some(line.trim_end().to_owned())
-}
-
-/// A verb in its column; on a narrow terminal as much of it as there is room for.
-fn fitted_verb(verb: &str, style: Style, clock: &str) -> String {
-    let room = style.width.saturating_sub(clock.len() + 1);
-    if style.live && room < 12 { cut(verb, room) } else { format!("{verb:<11}") }
 }
 
 /// A moment without fractions of a second.
@@ -254,39 +264,6 @@ pub fn is_dated(event: &DeployEvent) -> bool {
             | DeployEvent::NothingToDelete { .. }
             | DeployEvent::Ready { .. }
     )
-}
-
-/// A plan, resource by resource: human words first, then the name in the template and the type.
-fn planned(title: &str, changes: &[Change], code: Option<&CodeChange>, style: Style) -> String {
-    let mut text = style.strong(&format!("Plan for {title}"));
-    for change in changes {
-        let mark = match change.action {
-            Action::Add => style.good("+ add    "),
-            Action::Import => style.good("+ adopt  "),
-            Action::Modify(Replacement::None) => style.warn("~ change "),
-            // CloudFormation is careful; what holds data was looked at more closely.
-            Action::Modify(Replacement::Possible) if change.holds_data() => style.warn("~ change "),
-            Action::Modify(Replacement::Possible) => style.warn("~ change, may replace"),
-            Action::Modify(Replacement::Certain) => style.bad("± replace"),
-            Action::Remove => style.bad("- remove "),
-        };
-        let mut properties: Vec<&str> = change.details.iter().map(|d| d.property.as_str()).collect();
-        properties.dedup();
-        let what = format!("{:<22} {} ({})", words(&change.kind), change.logical_id, change.kind);
-        let properties = if properties.is_empty() { String::new() } else { format!(": {}", properties.join(", ")) };
-        text.push_str(&format!("\n  {mark} {}", cut(&format!("{what}{properties}"), style.width.saturating_sub(12))));
-    }
-    if changes.is_empty() {
-        text.push_str("\n  only outputs or settings of the stack change, no resource");
-    }
-    if let Some(code) = code {
-        let from = match (&code.from, code.from_size) {
-            (Some(from), Some(size)) => format!("{} ({}) → ", short(from), Size(size).rounded()),
-            _ => String::new(),
-        };
-        text.push_str(&format!("\n  code: {from}{} ({})", short(&code.to), Size(code.to_size).rounded()));
-    }
-    text
 }
 
 /// The outputs as data for people.
@@ -389,11 +366,11 @@ impl Progress {
         self.lines.clear();
         let whole = Arc::new(Mutex::new(whole));
         let shown = Arc::clone(&whole);
-        let line = live.add(Place::Whole, move |width| {
+        let id = live.add(Place::Whole, move |width| {
             let whole = shown.lock().unwrap_or_else(PoisonError::into_inner);
             whole.line(whole.since.elapsed(), width)
         });
-        self.whole = Some((line, whole));
+        self.whole = Some((id, whole));
     }
 
     fn change(&self, change: impl FnOnce(&mut Whole)) {
@@ -405,14 +382,17 @@ impl Progress {
     /// A resource is worked on: its clock starts, or goes on with another verb.
     fn work(&mut self, live: &Live, logical_id: &str, kind: &str, status: &str) {
         let (doing, _) = status::verb(status);
-        let text = format!("{doing} {} {logical_id}", words(kind));
-        if let Some((line, since)) = self.lines.get(logical_id).copied() {
-            live.set(line, move |_| format!("{}{text}", clock(since.elapsed())));
+        let (what, text) = (words(kind).to_owned(), format!("{doing} {} {logical_id}", words(kind)));
+        let draw = move |since: Instant, width: usize| {
+            format!("{}{}", clock(since.elapsed()), if width < ROOM_FOR_VERBS { &what } else { &text })
+        };
+        if let Some((id, since)) = self.lines.get(logical_id).copied() {
+            live.set(id, move |width| draw(since, width));
             return;
         }
         let since = Instant::now();
-        let line = live.add(Place::Part, move |_| format!("{}{text}", clock(since.elapsed())));
-        self.lines.insert(logical_id.to_owned(), (line, since));
+        let id = live.add(Place::Part, move |width| draw(since, width));
+        self.lines.insert(logical_id.to_owned(), (id, since));
     }
 }
 
@@ -470,10 +450,17 @@ mod tests {
 
     #[test]
     fn a_finished_resource_never_wraps_on_a_terminal() {
-        let style = Style { colour: true, live: true, width: 20 };
-        let text = line(&resource("AnIdThatIsVeryLong", "CREATE_COMPLETE"), style).unwrap();
-        let plain = text.replace("\u{1b}[32m", "").replace("\u{1b}[0m", "");
-        assert!(unicode_width::UnicodeWidthStr::width(plain.as_str()) <= 20, "{plain}");
-        assert!(plain.starts_with("12:00:00 created"), "{plain}");
+        for (width, expected) in [
+            (20, "created queue of fa…"),
+            (40, "created queue of failed events AnIdThat…"),
+            (60, "12:00:00 created     queue of failed events AnIdThatIsVeryL…"),
+            (80, "12:00:00 created     queue of failed events AnIdThatIsVeryLong"),
+        ] {
+            let style = Style { colour: true, live: true, width };
+            let text = line(&resource("AnIdThatIsVeryLong", "CREATE_COMPLETE"), style).unwrap();
+            let plain = text.replace("\u{1b}[32m", "").replace("\u{1b}[0m", "");
+            assert_eq!(plain, expected);
+            assert!(unicode_width::UnicodeWidthStr::width(plain.as_str()) <= width, "{plain}");
+        }
     }
 }

@@ -91,6 +91,11 @@ fn place(spec: &StackSpec, found: &mut Found) {
     if let Some(account) = spec.account.as_deref().filter(|account| !is_account(account)) {
         found.wrong(&["account"], account, "is not an account's number; write its 12 digits in quotes");
     }
+    if let Some(role) = spec.cloudformation_role.as_deref()
+        && let Err(text) = role_arn(role)
+    {
+        found.wrong(&["cloudformationRole"], role, text);
+    }
     if let Some(topic) = &spec.alarm.topic {
         let path = &["alarm", "topic"];
         let Some(region) = topic_region(topic) else {
@@ -249,6 +254,29 @@ fn is_region(region: &str) -> bool {
 
 fn is_account(account: &str) -> bool {
     account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// A role's ARN as the command line and the stack file name it.
+///
+/// # Errors
+/// Says, behind the text, what is wrong with it.
+pub fn role_arn(arn: &str) -> Result<String, &'static str> {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let is_role = match parts[..] {
+        ["arn", partition, "iam", "", account, resource] => {
+            let path = resource.strip_prefix("role/").unwrap_or_default();
+            partition.starts_with("aws")
+                && is_account(account)
+                && !path.is_empty()
+                && path.bytes().all(|b| b.is_ascii_graphic())
+        }
+        _ => false,
+    };
+    if is_role {
+        Ok(arn.to_owned())
+    } else {
+        Err("is not a role's ARN; write it like arn:aws:iam::123456789012:role/deployer")
+    }
 }
 
 /// The region of an SNS topic's ARN; `None` if it is no such ARN.

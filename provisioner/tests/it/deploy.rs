@@ -3,47 +3,41 @@
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use serde_json::json;
-
 use crate::fake::{ACCOUNT, Fake, REGION};
-use crate::world::Ran;
+use crate::terminal::Terminal;
+use crate::world::{Ran, smallest_handler};
 
-const STACK: &str = "shop";
+pub(crate) const STACK: &str = "shop";
 
 /// A folder with a stack file and a handler, and the fake.
-struct Site {
-    folder: tempfile::TempDir,
-    fake: Fake,
+pub(crate) struct Site {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) fake: Fake,
 }
 
 impl Site {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with("delete")
     }
 
-    fn with(data: &str) -> Self {
+    pub(crate) fn with(data: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let file = format!("name: {STACK}\nregion: {REGION}\ndata: {data}\n");
-        std::fs::write(folder.path().join("shop.yaml"), file).unwrap();
         let site = Self { folder, fake: Fake::start() };
+        site.says_of_data(data);
         site.build_handler(1);
         site
     }
 
-    /// Writes a handler: the smallest static executable for `x86_64`, with an ending of its own.
-    fn build_handler(&self, version: u8) {
-        let mut file = vec![0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 62, 0, 1, 0, 0, 0, 0, 16];
-        file.resize(64, 0);
-        file[52] = 64;
-        file.push(version);
-        std::fs::write(self.handler(), file).unwrap();
+    /// Writes a handler of its own kind.
+    pub(crate) fn build_handler(&self, version: u8) {
+        std::fs::write(self.handler(), smallest_handler(version)).unwrap();
     }
 
-    fn handler(&self) -> PathBuf {
+    pub(crate) fn handler(&self) -> PathBuf {
         self.folder.path().join("bootstrap")
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_provisioner"));
         command
             .args(arguments)
@@ -53,34 +47,53 @@ impl Site {
             .env("HOME", self.folder.path())
             .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
             .env("AWS_SECRET_ACCESS_KEY", "secret")
+            // The fake has no pipeline for a canary.
+            .env("PROVISIONER_NO_VERIFY", "true")
             .stdin(Stdio::null());
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         Ran::of(&self.command(arguments).output().unwrap())
     }
 
-    fn up(&self) -> Ran {
+    pub(crate) fn up(&self) -> Ran {
         self.run(&["up", "--yes", "--handler", "bootstrap"])
     }
 
-    fn up_command(&self) -> Command {
+    pub(crate) fn up_command(&self) -> Command {
         let mut command = self.command(&["up", "--yes", "--handler", "bootstrap"]);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
-    fn status(&self) -> Option<String> {
+    pub(crate) fn status(&self) -> Option<String> {
         self.fake.state().cloudformation.live(STACK).map(|s| s.status.clone())
     }
 
-    fn bucket() -> String {
+    /// The same, on a terminal.
+    pub(crate) fn on_terminal(&self, arguments: &[&str], columns: u16) -> Terminal {
+        let mut command = self.command(arguments);
+        command.env("TERM", "xterm-256color");
+        Terminal::start(command, columns)
+    }
+
+    /// Writes another stack file.
+    pub(crate) fn says_of_data(&self, data: &str) {
+        let file = format!("name: {STACK}\nregion: {REGION}\ndata: {data}\n");
+        std::fs::write(self.folder.path().join("shop.yaml"), file).unwrap();
+    }
+
+    pub(crate) fn bucket() -> String {
         format!("{STACK}-uploads-{ACCOUNT}-{REGION}")
     }
 
+    pub(crate) fn table() -> String {
+        format!("{STACK}-records")
+    }
+
     /// Makes the stack as `up` would have left it.
-    fn deployed(&self) {
+    pub(crate) fn deployed(&self) {
         let ran = self.up();
         ran.ended(0);
         self.fake.state().calls.clear();
@@ -89,14 +102,14 @@ impl Site {
 
 impl Ran {
     #[track_caller]
-    fn ended(&self, code: i32) -> &Self {
+    pub(crate) fn ended(&self, code: i32) -> &Self {
         assert_eq!(self.code, Some(code), "{self:#?}");
         self
     }
 
     /// Everything that was printed holds this.
     #[track_caller]
-    fn says(&self, text: &str) -> &Self {
+    pub(crate) fn says(&self, text: &str) -> &Self {
         assert!(self.err.contains(text) || self.out.contains(text), "{text:?} is missing in {self:#?}");
         self
     }
@@ -124,18 +137,26 @@ fn new_code_is_an_update() {
 }
 
 #[test]
-fn without_consent_nothing_is_left() {
+fn without_consent_nothing_is_made() {
+    let writes = |site: &Site| {
+        let state = site.fake.state();
+        let is_read = |call: &str| {
+            call.split_once(':').is_some_and(|(_, action)| {
+                ["Describe", "Get", "List", "Head", "GET"].iter().any(|read| action.starts_with(read))
+            })
+        };
+        state.calls.iter().filter(|call| !is_read(call)).cloned().collect::<Vec<_>>()
+    };
     let site = Site::new();
     site.run(&["up", "--handler", "bootstrap"]).ended(5).says("--yes").says("+ add");
-    site.fake.wait_for("cloudformation:DeleteStack", 1);
-    assert_eq!(site.fake.count("s3:PutObject") + site.fake.count("s3:CreateBucket"), 0);
-    assert_eq!(site.fake.count("cloudformation:ExecuteChangeSet"), 0);
+    assert_eq!(writes(&site), Vec::<String>::new());
+    assert_eq!(site.status(), None);
 
     let site = Site::new();
     site.deployed();
     site.build_handler(2);
     site.run(&["up", "--handler", "bootstrap"]).ended(5);
-    assert!(site.fake.state().cloudformation.change_sets.is_empty());
+    assert_eq!(writes(&site), Vec::<String>::new());
     assert_eq!(site.status().as_deref(), Some("CREATE_COMPLETE"));
 }
 
@@ -194,13 +215,6 @@ fn what_a_continued_rollback_would_skip_needs_its_own_consent() {
     site.up().ended(6);
     site.up().ended(5).says("Handler: could not be put back").says("leave Handler as it is");
     assert_eq!(site.fake.state().cloudformation.skipped, [Vec::<String>::new()], "nothing was skipped without consent");
-}
-
-#[test]
-fn a_review_that_was_left_over_is_made_anew() {
-    let site = Site::new();
-    site.fake.state().cloudformation.put(STACK, "REVIEW_IN_PROGRESS", json!(null));
-    site.up().ended(0).says("REVIEW_IN_PROGRESS").says("CREATE_COMPLETE");
 }
 
 #[test]
@@ -346,6 +360,101 @@ fn a_bucket_that_fills_up_meanwhile_is_closed_and_emptied_again() {
 }
 
 #[test]
+fn a_writer_who_goes_on_does_not_make_a_deletion_fail() {
+    let site = Site::new();
+    site.deployed();
+    {
+        let mut state = site.fake.state();
+        state.buckets.get_mut(&Site::bucket()).unwrap().insert("a.txt".into());
+        state.writer = true;
+    }
+    site.run(&["down", "--yes"]).ended(0).says("1 file (10 B)").says("is gone");
+    let state = site.fake.state();
+    assert!(state.bucket_policies[&Site::bucket()].contains("s3:PutObject"), "the writer was not shut out");
+    assert!(state.buckets.is_empty());
+}
+
+#[test]
+fn objects_that_s3_is_too_busy_to_delete_are_asked_for_again() {
+    let site = Site::new();
+    site.deployed();
+    {
+        let mut state = site.fake.state();
+        state.buckets.insert(Site::bucket(), (0..20).map(|n| format!("{n}.txt")).collect());
+        state.busy_deletes = 7;
+    }
+    site.run(&["down", "--yes"]).ended(0).says("20 files (200 B)").says("emptied").says("is gone");
+}
+
+#[test]
+fn objects_that_may_not_be_deleted_are_told() {
+    let site = Site::new();
+    site.deployed();
+    site.fake.state().buckets.insert(Site::bucket(), ["a.txt".to_owned()].into());
+    site.fake.fail("s3:DeleteObjects", (0, 99), (403, "AccessDenied", "Access Denied"));
+    site.run(&["down", "--yes"]).ended(4).says("empty the bucket").says("policies/provisioner.json");
+    assert_eq!(site.fake.count("cloudformation:DeleteStack"), 0);
+}
+
+#[test]
+fn files_and_records_are_counted_and_named_before_they_go() {
+    let site = Site::new();
+    site.deployed();
+    site.fake.state().buckets.insert(Site::bucket(), ["a.txt".to_owned(), "b.txt".to_owned()].into());
+    let ran = site.run(&["down"]);
+    ran.ended(5).says("with 2 files (20 B)").says("with 3 records");
+    ran.says("Delete the stack shop, with 2 files (20 B) and 3 records?");
+    let planned = site.run(&["down", "--json"]);
+    let line = planned.ended(5).out.lines().find(|line| line.contains("deletion-planned")).unwrap();
+    let event: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!(
+        (&event["version"], &event["files"]["files"], &event["records"]["items"]),
+        (&1.into(), &2.into(), &3.into())
+    );
+}
+
+#[test]
+fn the_artifact_bucket_goes_with_the_last_stack_that_uses_it() {
+    let site = Site::new();
+    site.deployed();
+    let artifacts = site.fake.state().buckets.keys().find(|name| name.contains("artifacts")).unwrap().clone();
+    let other = site.fake.state().cloudformation.live(STACK).unwrap().parameters.clone();
+    site.fake.state().cloudformation.put("other", "CREATE_COMPLETE", serde_json::Value::Null).parameters = other;
+    site.run(&["down", "--yes"]).ended(0).says("is gone");
+    let holds = site.fake.state().buckets.get(&artifacts).map(std::collections::BTreeSet::len);
+    assert_eq!(holds, Some(1), "the other stack still deploys from this zip");
+
+    site.fake.state().cloudformation.stacks.retain(|stack| stack.name != "other");
+    site.up().ended(0);
+    site.run(&["down", "--yes"]).ended(0).says("deleted the artifact bucket");
+    assert!(site.fake.state().buckets.is_empty());
+}
+
+#[test]
+fn the_cause_of_a_failure_comes_with_what_to_do() {
+    for (resource, reason, advice) in [
+        (
+            "HandlerLogs",
+            "Resource of type 'AWS::Logs::LogGroup' with identifier 'x' already exists.",
+            "delete-log-group",
+        ),
+        (
+            "Handler",
+            "User: u is not authorized to perform: iam:PassRole on resource: r",
+            "iam:PassRole that deploying needs",
+        ),
+        ("Bucket", "The requested bucket name is not available.", "another `name:`"),
+    ] {
+        let site = Site::new();
+        site.fake.state().cloudformation.failing.insert(resource.into(), reason.into());
+        let failed = site.up();
+        failed.ended(6).says(advice).says(reason);
+        let (advised, raw) = (failed.err.find(advice).unwrap(), failed.err.find("CloudFormation: ").unwrap());
+        assert!(advised < raw, "what to do stands above the raw reason: {failed:#?}");
+    }
+}
+
+#[test]
 fn what_cannot_be_deleted_is_named() {
     let site = Site::new();
     site.deployed();
@@ -372,8 +481,7 @@ fn a_policy_that_is_not_deployed_does_not_count() {
     let site = Site::new();
     site.deployed();
     site.fake.state().buckets.insert(Site::bucket(), ["a.txt".to_owned()].into());
-    let file = format!("name: {STACK}\nregion: {REGION}\ndata: keep\n");
-    std::fs::write(site.folder.path().join("shop.yaml"), file).unwrap();
+    site.says_of_data("keep");
     site.run(&["down", "--yes"]).ended(5).says("First deploy the stack file");
     assert_eq!(site.fake.count("cloudformation:DeleteStack"), 0);
 }

@@ -1,22 +1,30 @@
 //! Tests of the provisioner from outside.
 //!
-//! `local`, `put` and `records` run it against the real emulator, as people do: each test has its own port, data folder
-//! and stack files, and stops what it started, also when it fails. `deploy` runs it against a fake of CloudFormation that
-//! shows what the emulator never does. The others need no service.
+//! `local`, `put`, `records` and `down` run it against the real emulator, as people do: each test has its own port, data
+//! folder and stack files, and stops what it started, also when it fails. `deploy`, `states` and `terminal` run it against
+//! a fake of CloudFormation that shows what the emulator never does. The others need no service.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails, also in its helpers")]
 
 mod deploy;
+mod dist;
+mod down;
 mod fake;
 mod inspect;
 mod local;
 mod package;
+mod push;
 mod put;
 mod records;
+mod roles;
 mod service;
 mod spec;
 mod specs;
+mod states;
 mod template;
+mod terminal;
+mod verify;
+mod watch;
 mod world;
 
 /// The workspace's folder.

@@ -12,7 +12,7 @@ use crate::service::{BUCKET, create_bucket, create_table, open_uploads, request}
 use crate::world::{Ran, World};
 
 /// The handler as it is deployed.
-fn handler() -> PathBuf {
+pub(crate) fn handler() -> PathBuf {
     let built = root().join("target/lambda/bootstrap");
     let path = std::env::var_os("PROVISIONER_HANDLER").map_or(built, PathBuf::from);
     assert!(

@@ -83,6 +83,34 @@ pub(crate) fn put_record(world: &World, record: &handler_contract::Record) {
     dynamodb(world, "PutItem", &json!({"TableName": TABLE, "Item": item}));
 }
 
+/// A record as the handler writes it of a text with one word.
+pub(crate) fn record(key: &str) -> handler_contract::Record {
+    let uploaded_at = handler_contract::Timestamp::parse("2026-11-22T16:33:49Z").unwrap();
+    let upload = handler_contract::Upload {
+        bucket: BUCKET.into(),
+        key: key.into(),
+        version_id: None,
+        e_tag: Some("e".into()),
+        sequencer: Some("s".into()),
+        size: Some(1),
+        uploaded_at: uploaded_at.clone(),
+    };
+    let findings = handler_contract::record::Findings {
+        file_type: Some("text/plain".into()),
+        file_size: 1,
+        sha256: None,
+        metadata: handler_contract::Metadata::default(),
+        failure: None,
+    };
+    handler_contract::Record::new(&upload, findings, uploaded_at, "1")
+}
+
+/// Whether the table exists.
+pub(crate) fn has_table(world: &World, name: &str) -> bool {
+    let body = json!({"TableName": name}).to_string();
+    request(world, "dynamodb", "POST /", "DynamoDB_20120810.DescribeTable", &body).0 == 200
+}
+
 /// The multipart uploads of the bucket that are neither completed nor aborted.
 pub(crate) fn open_uploads(world: &World) -> usize {
     let (status, body) = request(world, "s3", &format!("GET /{BUCKET}?uploads"), "", "");

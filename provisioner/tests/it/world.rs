@@ -108,3 +108,12 @@ pub(crate) fn ministack() -> PathBuf {
 pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
+
+/// A handler: the smallest static executable for `x86_64`, with an ending of its own. It does not run.
+pub(crate) fn smallest_handler(version: u8) -> Vec<u8> {
+    let mut file = vec![0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 62, 0, 1, 0, 0, 0, 0, 16];
+    file.resize(64, 0);
+    file[52] = 64;
+    file.push(version);
+    file
+}

@@ -25,7 +25,8 @@ use crate::words::Counter;
 
 /// A step along the line that parts words. Of the font's size.
 const WORD_GAP: f64 = 0.16;
-/// The same down a column, where the parser does not tell how far a glyph advances; what is written so has no spaces.
+/// The same down a column, to either side: how far a glyph advances there the parser does not tell, and what is written
+/// so has no spaces.
 const COLUMN_GAP: f64 = 1.0;
 /// A step back along the line that parts words. Of the font's size.
 const BACK_STEP: f64 = 0.5;
@@ -201,7 +202,7 @@ impl Words {
             let (along, off) = at.distance_from(end);
             if off > LINE_STEP {
                 self.text.push('\n');
-            } else if !continues && !(-BACK_STEP..=at.gap).contains(&along) {
+            } else if !continues && !(-at.back..=at.gap).contains(&along) {
                 self.text.push(' ');
             }
         }
@@ -227,8 +228,9 @@ struct Place {
     line: Vec2,
     /// The font's size on the page.
     size: f64,
-    /// A step along the line that parts words. Of the font's size.
+    /// Steps along the line, onwards and back, that part words. Of the font's size.
     gap: f64,
+    back: f64,
 }
 
 impl Place {
@@ -236,18 +238,18 @@ impl Place {
         let begin = place * Point::ZERO;
         let right = place * Point::new(1.0, 0.0) - begin;
         let up = place * Point::new(0.0, 1.0) - begin;
-        let (direction, advance, gap) = match mode {
+        let (direction, advance, gap, back) = match mode {
             WritingMode::Horizontal => {
                 let advance = match glyph {
                     Glyph::Outline(outline) => outline.advance_width(),
                     Glyph::Type3(drawing) => drawing.advance_width(),
                 };
-                (right, f64::from(advance.unwrap_or_default()), WORD_GAP)
+                (right, f64::from(advance.unwrap_or_default()), WORD_GAP, BACK_STEP)
             }
-            WritingMode::Vertical => (-up, UNITS_PER_EM, COLUMN_GAP),
+            WritingMode::Vertical => (-up, UNITS_PER_EM, COLUMN_GAP, COLUMN_GAP),
         };
         let size = up.hypot() * UNITS_PER_EM;
-        Self { begin, end: begin + direction * advance, line: direction.normalize(), size, gap }
+        Self { begin, end: begin + direction * advance, line: direction.normalize(), size, gap, back }
     }
 
     /// How far from a point the glyph begins: along its line, and off it. Of the font's size.

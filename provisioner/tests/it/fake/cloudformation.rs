@@ -185,6 +185,11 @@ impl Stack {
         }
     }
 
+    /// How often an operation began that shows itself by this status.
+    pub(crate) fn begun(&self, status: &str) -> usize {
+        self.events.iter().filter(|e| e.step.resource.is_none() && e.step.status == status).count()
+    }
+
     fn is_busy(&self) -> bool {
         self.status.ends_with("_IN_PROGRESS") && self.status != "REVIEW_IN_PROGRESS"
     }

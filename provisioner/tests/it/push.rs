@@ -1,0 +1,165 @@
+//! New code against the fake: the function takes it before the stack is updated, and whatever happens in between, the next
+//! `up` puts it right.
+
+use crate::deploy::{STACK, Site};
+
+const FUNCTION: &str = "shop-handler";
+
+impl Site {
+    /// The key of the zip that the function has.
+    fn function_has(&self) -> String {
+        // Whoever asks sees what CloudFormation did.
+        self.fake.state().lambda.functions[FUNCTION].key.clone()
+    }
+
+    /// The key of the zip that the stack says.
+    fn stack_says(&self) -> String {
+        self.fake.state().cloudformation.live(STACK).unwrap().parameters["ArtifactKey"].clone()
+    }
+
+    /// A stack that is up, and a handler that is not deployed.
+    fn with_new_code() -> Self {
+        let site = Self::new();
+        site.deployed();
+        site.run(&["status"]).ended(0);
+        site.fake.state().calls.clear();
+        site.build_handler(2);
+        site
+    }
+
+    fn calls(&self) -> Vec<String> {
+        self.fake.state().calls.clone()
+    }
+}
+
+#[test]
+fn new_code_is_served_before_the_stack_is_updated_and_nothing_drifts() {
+    let site = Site::with_new_code();
+    site.fake.state().lambda.looks_until_served = 2;
+    let before = site.function_has();
+    site.up().ended(0).says("shop-handler serves the new code").says("UPDATE_COMPLETE");
+    assert_ne!(site.function_has(), before);
+    assert_eq!(site.function_has(), site.stack_says());
+
+    let calls = site.calls();
+    let at = |call: &str| calls.iter().position(|c| c == call).unwrap_or_else(|| panic!("no {call} in {calls:?}"));
+    assert!(at("s3:PutObject") < at("lambda:UpdateFunctionCode"));
+    assert!(at("lambda:UpdateFunctionCode") < at("cloudformation:ExecuteChangeSet"));
+    let looks = calls[at("lambda:UpdateFunctionCode")..at("cloudformation:ExecuteChangeSet")]
+        .iter()
+        .filter(|call| *call == "lambda:GetFunctionConfiguration")
+        .count();
+    assert!(looks >= 3, "the stack was updated before the function served the new code: {calls:?}");
+
+    site.fake.state().calls.clear();
+    site.up().ended(0).says("nothing to change");
+    assert_eq!(site.fake.count("lambda:UpdateFunctionCode"), 0);
+}
+
+#[test]
+fn without_consent_no_code_is_pushed() {
+    let site = Site::with_new_code();
+    site.run(&["up", "--handler", "bootstrap"]).ended(5);
+    assert_eq!(site.fake.count("lambda:UpdateFunctionCode") + site.fake.count("s3:PutObject"), 0);
+}
+
+#[test]
+fn code_that_comes_with_other_changes_is_left_to_the_stack() {
+    let site = Site::with_new_code();
+    let path = site.folder.path().join("shop.yaml");
+    let file = std::fs::read_to_string(&path).unwrap() + "handler: { memory: 512 MiB }\n";
+    std::fs::write(path, file).unwrap();
+    site.up().ended(0).says("UPDATE_COMPLETE");
+    assert_eq!(site.fake.count("lambda:UpdateFunctionCode"), 0);
+}
+
+#[test]
+fn a_push_whose_stack_update_never_began_is_finished_by_the_next_up() {
+    let site = Site::with_new_code();
+    let message = "User: t is not authorized to perform: cloudformation:ExecuteChangeSet";
+    site.fake.fail("cloudformation:ExecuteChangeSet", (0, 1), (403, "AccessDenied", message));
+    site.up().ended(4).says("serves the new code").says("cloudformation:ExecuteChangeSet");
+    assert_ne!(site.function_has(), site.stack_says());
+
+    site.fake.state().calls.clear();
+    site.up().ended(0).says("UPDATE_COMPLETE");
+    assert_eq!(site.fake.count("lambda:UpdateFunctionCode"), 0, "the function has the code already");
+    assert_eq!(site.function_has(), site.stack_says());
+}
+
+#[test]
+fn code_that_the_stack_does_not_know_of_is_put_right_too() {
+    let site = Site::with_new_code();
+    site.fake.fail("cloudformation:ExecuteChangeSet", (0, 1), (403, "AccessDenied", "no"));
+    site.up().ended(4);
+    // Back to the code that the stack says: there is nothing to change in the stack, but in the function there is.
+    site.build_handler(1);
+    site.run(&["up", "--handler", "bootstrap"]).ended(5);
+    assert_ne!(site.function_has(), site.stack_says());
+    site.up().ended(0).says("serves the new code");
+    assert_eq!(site.function_has(), site.stack_says());
+    site.up().ended(0).says("nothing to change");
+}
+
+#[test]
+fn after_a_failed_update_it_is_told_what_the_function_serves() {
+    for (spared, words) in [(false, "is back at the code before"), (true, "still serves the new code")] {
+        let site = Site::with_new_code();
+        {
+            let mut state = site.fake.state();
+            state.lambda.spared_by_rollbacks = spared;
+            state.cloudformation.failing.insert("Handler".into(), "Resource handler returned message: no".into());
+        }
+        site.up().ended(6).says("UPDATE_ROLLBACK_COMPLETE").says(words);
+        site.up().ended(0).says("UPDATE_COMPLETE");
+        assert_eq!(site.function_has(), site.stack_says());
+    }
+}
+
+#[test]
+fn what_cannot_be_pushed_is_left_to_the_stack() {
+    let site = Site::with_new_code();
+    let message = "User: t is not authorized to perform: lambda:UpdateFunctionCode";
+    site.fake.fail("lambda:UpdateFunctionCode", (0, 9), (403, "AccessDeniedException", message));
+    site.up().ended(0).says("could not be given the new code beforehand").says(message).says("UPDATE_COMPLETE");
+}
+
+#[test]
+fn a_function_that_is_being_changed_is_waited_for() {
+    let site = Site::with_new_code();
+    let message = "The operation cannot be performed at this time. An update is in progress for resource";
+    site.fake.fail("lambda:UpdateFunctionCode", (0, 3), (409, "ResourceConflictException", message));
+    site.up().ended(0).says("serves the new code");
+    assert_eq!(site.fake.count("lambda:UpdateFunctionCode"), 4);
+}
+
+#[test]
+fn code_that_lambda_refuses_ends_before_the_stack_is_touched() {
+    let site = Site::with_new_code();
+    let message = "Lambda cannot deploy the function. The function or layer might be signed using a signature that the \
+                   client is not configured to accept.";
+    site.fake.fail("lambda:UpdateFunctionCode", (0, 9), (400, "CodeVerificationFailedException", message));
+    site.up().ended(1).says(message).says("the stack was not changed");
+    assert_eq!(site.fake.count("cloudformation:ExecuteChangeSet"), 0);
+
+    let site = Site::with_new_code();
+    site.fake.state().lambda.broken = Some("The image cannot be read");
+    site.up().ended(6).says("The image cannot be read").says("The stack was not changed");
+    assert_eq!(site.fake.count("cloudformation:ExecuteChangeSet"), 0);
+}
+
+#[test]
+fn code_that_somebody_else_changed_meanwhile_is_not_overwritten() {
+    // Settings changed: another revision, the same code.
+    let site = Site::with_new_code();
+    let message = "The RevisionId provided does not match the latest RevisionId for the Lambda function";
+    site.fake.fail("lambda:UpdateFunctionCode", (0, 1), (412, "PreconditionFailedException", message));
+    site.up().ended(0).says("serves the new code");
+    assert_eq!(site.fake.count("lambda:UpdateFunctionCode"), 2);
+
+    // The code changed, between the look at the function and the push.
+    let site = Site::with_new_code();
+    site.fake.state().lambda.overtaken_by = Some("handler/0123456789abcdef.zip");
+    site.up().ended(1).says("Somebody else has changed it meanwhile");
+    assert_eq!(site.fake.count("cloudformation:ExecuteChangeSet"), 0);
+}

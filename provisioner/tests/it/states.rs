@@ -1,0 +1,397 @@
+//! Every state that a stack can be in, from outside: what `up` and `down` make of it. `docs/states.md` lists them with the
+//! tests that show them.
+
+use provisioner::status::{Operation, Phase, StackStatus};
+use serde_json::json;
+
+use crate::deploy::{STACK, Site};
+use crate::fake::cloudformation::{Resource, Step};
+use crate::fake::{NO_ANSWER, REGION};
+
+const PAGE: &str = include_str!("../../../docs/states.md");
+
+/// The rows of the page's table: state and tests.
+fn rows() -> Vec<(&'static str, Vec<&'static str>)> {
+    let names = |cell: &'static str| cell.split('`').skip(1).step_by(2).collect::<Vec<_>>();
+    PAGE.lines()
+        .filter_map(|line| {
+            let cells: Vec<&str> = line.strip_prefix('|')?.split('|').collect();
+            let state = cells.first()?.trim().trim_matches('`');
+            // The tests stand in the last column; behind it the row ends.
+            Some((state, names(cells.iter().rev().nth(1)?)))
+        })
+        .filter(|(state, _)| !["state", "what", "---"].contains(state))
+        .collect()
+}
+
+#[test]
+fn every_status_has_a_row_and_every_row_tests_that_exist() {
+    let rows = rows();
+    let states = ["none"].into_iter().chain(StackStatus::ALL.iter().map(|status| status.as_str()));
+    for state in states {
+        assert!(rows.iter().any(|(row, _)| *row == state), "docs/states.md has no row for {state}");
+    }
+    let folder = crate::root().join("provisioner/tests/it");
+    let sources: String = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "rs"))
+        .map(|path| std::fs::read_to_string(path).unwrap())
+        .collect();
+    for (state, tests) in rows {
+        assert!(!tests.is_empty(), "{state} has no test");
+        for test in tests {
+            assert!(sources.contains(&format!("#[test]\nfn {test}()")), "{state}: there is no test {test}");
+        }
+    }
+}
+
+/// A stack of `up` that has come into this state.
+fn in_state(status: &str) -> Site {
+    let site = Site::new();
+    site.deployed();
+    site.stack(|stack| stack.status = status.into());
+    site
+}
+
+impl Site {
+    fn stack(&self, change: impl FnOnce(&mut crate::fake::cloudformation::Stack)) {
+        let mut state = self.fake.state();
+        change(state.cloudformation.stacks.iter_mut().rfind(|s| s.name == STACK).unwrap());
+    }
+
+    #[track_caller]
+    fn goes_down(&self) {
+        self.run(&["down", "--yes"]).ended(0).says("is gone");
+        assert_eq!(self.status(), None);
+    }
+}
+
+#[test]
+fn nothing_is_created_and_taken_down() {
+    let site = Site::new();
+    site.up().ended(0).says("CREATE_COMPLETE");
+    site.goes_down();
+    site.run(&["down", "--yes"]).ended(0).says("nothing of shop");
+}
+
+#[test]
+fn a_deleted_stack_is_none() {
+    let site = Site::new();
+    site.fake.state().cloudformation.put(STACK, "DELETE_COMPLETE", json!(null));
+    site.run(&["down", "--yes"]).ended(0).says("nothing of shop");
+    site.up().ended(0).says("CREATE_COMPLETE");
+}
+
+#[test]
+fn a_review_that_was_left_over_is_used() {
+    let site = Site::new();
+    site.fake.state().cloudformation.put(STACK, "REVIEW_IN_PROGRESS", json!(null));
+    site.up().ended(0).says("CREATE_COMPLETE");
+    assert_eq!(site.fake.count("cloudformation:DeleteStack"), 0, "somebody may be looking at it");
+
+    let site = Site::new();
+    site.fake.state().cloudformation.put(STACK, "REVIEW_IN_PROGRESS", json!(null));
+    site.goes_down();
+}
+
+/// How each running operation ends.
+const RUNNING: [(&str, &str); 9] = [
+    ("CREATE_IN_PROGRESS", "CREATE_COMPLETE"),
+    ("ROLLBACK_IN_PROGRESS", "ROLLBACK_COMPLETE"),
+    ("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"),
+    ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE"),
+    ("UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"),
+    ("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"),
+    ("DELETE_IN_PROGRESS", "DELETE_COMPLETE"),
+    ("IMPORT_IN_PROGRESS", "IMPORT_COMPLETE"),
+    ("IMPORT_ROLLBACK_IN_PROGRESS", "IMPORT_ROLLBACK_COMPLETE"),
+];
+
+/// A stack on which somebody else's operation runs.
+fn running(status: &str, end: &'static str) -> Site {
+    let site = in_state(status);
+    let step = |resource: Option<&str>, status, reason: &str| Step {
+        resource: resource.map(ToOwned::to_owned),
+        status,
+        reason: reason.into(),
+        token: "somebody-else".into(),
+    };
+    let begin = match StackStatus::parse(status).and_then(StackStatus::operation) {
+        Some(Operation::Create) => "CREATE_IN_PROGRESS",
+        Some(Operation::Delete) => "DELETE_IN_PROGRESS",
+        Some(Operation::Import) => "IMPORT_IN_PROGRESS",
+        _ => "UPDATE_IN_PROGRESS",
+    };
+    if end == "DELETE_COMPLETE" {
+        let mut state = site.fake.state();
+        state.buckets.remove(&Site::bucket());
+        state.tables.clear();
+    }
+    site.stack(|stack| {
+        stack.script.extend([
+            step(None, begin, "User Initiated"),
+            step(Some("HandlerLogs"), "UPDATE_IN_PROGRESS", ""),
+            step(Some("HandlerLogs"), "UPDATE_COMPLETE", ""),
+            step(None, end, ""),
+        ]);
+    });
+    site
+}
+
+#[test]
+fn every_running_operation_is_shown_to_its_end_and_gone_on_from() {
+    let running_ones = StackStatus::ALL.iter().filter(|s| s.phase() == Phase::Running).map(|s| s.as_str());
+    assert!(running_ones.eq(StackStatus::ALL.iter().map(|s| s.as_str()).filter(|s| RUNNING.iter().any(|r| r.0 == *s))));
+    for (status, end) in RUNNING {
+        let ran = running(status, end).up();
+        ran.ended(0).says("runs already").says("log group").says(end);
+        let shown = ran.err.split(" ended: ").next().unwrap();
+        assert!(!shown.contains("creating"), "an earlier operation is told: {ran:#?}");
+        let goes_on = match end {
+            "ROLLBACK_COMPLETE" => "deleted and made anew",
+            "DELETE_COMPLETE" => "CREATE_COMPLETE",
+            _ => "nothing to change",
+        };
+        assert!(ran.err.contains(goes_on), "{status}: {ran:#?}");
+    }
+}
+
+#[test]
+fn down_waits_for_every_running_operation() {
+    for (status, end) in RUNNING {
+        let site = running(status, end);
+        let ran = site.run(&["down", "--yes"]);
+        ran.ended(0).says("runs already").says(end);
+        assert_eq!(site.status(), None, "{status}: {ran:#?}");
+    }
+}
+
+#[test]
+fn every_working_state_is_updated_and_taken_down() {
+    for status in ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE", "UPDATE_FAILED"]
+    {
+        assert_eq!(StackStatus::parse(status).map(StackStatus::phase), Some(Phase::Ready));
+        let site = in_state(status);
+        site.build_handler(2);
+        site.up().ended(0).says("UPDATE_COMPLETE");
+        site.stack(|stack| stack.status = status.into());
+        site.goes_down();
+    }
+    assert_eq!(StackStatus::ALL.iter().filter(|s| s.phase() == Phase::Ready).count(), 5);
+}
+
+#[test]
+fn what_was_never_made_is_made_anew_or_goes() {
+    for status in ["CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"] {
+        let site = in_state(status);
+        site.up().ended(0).says(status).says("deleted and made anew").says("CREATE_COMPLETE");
+        site.stack(|stack| stack.status = status.into());
+        site.goes_down();
+    }
+}
+
+#[test]
+fn a_rollback_of_a_creation_that_fails_is_no_dead_end() {
+    let site = Site::new();
+    {
+        let mut state = site.fake.state();
+        state.cloudformation.failing.insert("Table".into(), "Resource handler returned message: no".into());
+        state.cloudformation.stuck_rollbacks = 1;
+    }
+    site.up().ended(6).says("Resource handler returned message: no").says("ROLLBACK_FAILED");
+    site.up().ended(0).says("deleted and made anew").says("CREATE_COMPLETE");
+}
+
+#[test]
+fn a_stuck_rollback_can_be_taken_down() {
+    in_state("UPDATE_ROLLBACK_FAILED").goes_down();
+}
+
+#[test]
+fn a_rollback_that_gets_stuck_again_goes_on_without_what_is_named_after_a_yes() {
+    let site = Site::new();
+    site.deployed();
+    site.build_handler(2);
+    {
+        let mut state = site.fake.state();
+        state.cloudformation.failing.insert("Handler".into(), "no".into());
+        state.cloudformation.stuck_rollbacks = 2;
+    }
+    site.up().ended(6).says("UPDATE_ROLLBACK_FAILED");
+    // What was only cancelled because of it cannot be skipped, and is not named.
+    site.stack(|stack| {
+        let kind = "AWS::Logs::LogGroup".to_owned();
+        let reason = "Resource update cancelled".into();
+        stack.resources.insert("HandlerLogs".into(), Resource { kind, status: "UPDATE_FAILED".into(), reason });
+    });
+    let up = site.on_terminal(&["up", "--yes", "--handler", "bootstrap"], 100);
+    up.wait_for("[y/N]");
+    up.press("y\r");
+    up.end().ended(0).says("Handler: could not be put back").says("leaving Handler as it is").says("UPDATE_COMPLETE");
+    assert_eq!(site.fake.state().cloudformation.skipped, [vec![], vec!["Handler".to_owned()]]);
+}
+
+#[test]
+fn a_deletion_that_failed_is_tried_again() {
+    let site = Site::new();
+    site.deployed();
+    let reason = "Resource handler returned message: queue is in use";
+    site.fake.state().cloudformation.undeletable.insert("FailedEvents".into(), (1, reason.into()));
+    site.run(&["down", "--yes"]).ended(7).says("FailedEvents").says("queue is in use");
+    site.goes_down();
+}
+
+/// A bucket and a table that an earlier `down` kept, with something in them.
+fn kept() -> Site {
+    let site = Site::with("keep");
+    {
+        let mut state = site.fake.state();
+        state.buckets.insert(Site::bucket(), ["a.txt".to_owned()].into());
+        state.tables.insert(Site::table());
+    }
+    site
+}
+
+#[track_caller]
+fn has_its_data(site: &Site) {
+    let state = site.fake.state();
+    assert!(state.buckets[&Site::bucket()].contains("a.txt"), "the file is gone");
+    assert!(state.tables.contains(&Site::table()), "the table is gone");
+}
+
+#[test]
+fn an_import_that_was_rolled_back_is_begun_again() {
+    let site = kept();
+    site.fake.state().cloudformation.failing.insert("Table".into(), "The table is being restored".into());
+    site.up().ended(6).says("The table is being restored").says("IMPORT_ROLLBACK_COMPLETE");
+    has_its_data(&site);
+    site.up().ended(0).says("taking back").says("IMPORT_COMPLETE").says("UPDATE_COMPLETE");
+    has_its_data(&site);
+    assert_eq!(site.fake.count("dynamodb:DeleteTable"), 0);
+}
+
+#[test]
+fn an_import_that_was_rolled_back_beside_a_working_stack_leaves_that_alone() {
+    let site = in_state("IMPORT_ROLLBACK_COMPLETE");
+    site.build_handler(2);
+    site.up().ended(0).says("UPDATE_COMPLETE");
+    assert_eq!(site.fake.count("cloudformation:DeleteStack"), 0);
+    site.stack(|stack| stack.status = "IMPORT_ROLLBACK_COMPLETE".into());
+    site.goes_down();
+}
+
+#[test]
+fn a_stuck_import_is_a_person_s_decision_and_has_a_way_out() {
+    let site = kept();
+    {
+        let mut state = site.fake.state();
+        state.cloudformation.failing.insert("Table".into(), "The table is being restored".into());
+        state.cloudformation.stuck_rollbacks = 1;
+    }
+    site.up().ended(6).says("IMPORT_ROLLBACK_FAILED");
+    site.up().ended(6).says("data: keep").says("provisioner down -s shop");
+    site.run(&["down", "--yes"]).ended(0).says("kept:");
+    has_its_data(&site);
+    site.up().ended(0).says("IMPORT_COMPLETE");
+    has_its_data(&site);
+}
+
+#[test]
+fn data_survives_down_and_up_untouched() {
+    let site = Site::with("keep");
+    site.deployed();
+    site.fake.state().buckets.get_mut(&Site::bucket()).unwrap().insert("a.txt".into());
+    site.run(&["down", "--yes"]).ended(0).says("keep").says("kept:");
+    assert_eq!(site.status(), None);
+    has_its_data(&site);
+    site.up().ended(0).says("taking back").says("UPDATE_COMPLETE");
+    has_its_data(&site);
+    assert_eq!(site.fake.count("dynamodb:DeleteTable"), 0);
+}
+
+#[test]
+fn a_half_done_adoption_goes_on() {
+    // Killed while the import runs.
+    let site = kept();
+    site.fake.state().cloudformation.slow = true;
+    let mut killed = site.up_command().spawn().unwrap();
+    site.fake.wait_for("cloudformation:DescribeStackEvents", 2);
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    assert_eq!(site.status().as_deref(), Some("IMPORT_IN_PROGRESS"));
+    site.fake.state().cloudformation.slow = false;
+    site.up().ended(0).says("runs already").says("UPDATE_COMPLETE");
+    has_its_data(&site);
+
+    // Killed before it began: the change set waits for nobody.
+    let site = kept();
+    site.fake.state().cloudformation.change_set_looks = 1_000;
+    let mut killed = site.up_command().spawn().unwrap();
+    site.fake.wait_for("cloudformation:DescribeChangeSet", 2);
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    assert_eq!(site.status().as_deref(), Some("REVIEW_IN_PROGRESS"));
+    site.fake.state().cloudformation.change_set_looks = 0;
+    site.up().ended(0).says("IMPORT_COMPLETE").says("UPDATE_COMPLETE");
+    has_its_data(&site);
+}
+
+#[test]
+fn of_two_runs_at_once_one_applies_and_the_other_attaches() {
+    let site = Site::new();
+    site.fake.state().cloudformation.slow = true;
+    let first = site.up_command().spawn().unwrap();
+    site.fake.wait_for("cloudformation:ExecuteChangeSet", 1);
+    let second = site.up_command().spawn().unwrap();
+    site.fake.wait_for("cloudformation:DescribeStacks", 6);
+    site.fake.state().cloudformation.slow = false;
+    let first = crate::world::Ran::of(&first.wait_with_output().unwrap());
+    let second = crate::world::Ran::of(&second.wait_with_output().unwrap());
+    first.ended(0).says("Creation of shop begins");
+    second.ended(0).says("runs already").says("nothing to change");
+    assert_eq!(site.fake.state().cloudformation.live(STACK).unwrap().begun("CREATE_IN_PROGRESS"), 1);
+}
+
+#[test]
+fn two_runs_in_the_same_moment_do_not_hurt_each_other() {
+    let site = Site::new();
+    site.fake.state().cloudformation.change_set_looks = 3;
+    let both = [site.up_command().spawn().unwrap(), site.up_command().spawn().unwrap()];
+    for run in both {
+        crate::world::Ran::of(&run.wait_with_output().unwrap()).ended(0);
+    }
+    let state = site.fake.state();
+    assert_eq!(state.cloudformation.live(STACK).unwrap().begun("CREATE_IN_PROGRESS"), 1);
+    assert_eq!(state.cloudformation.stacks.len(), 1, "one deleted what the other prepared");
+    assert!(state.cloudformation.change_sets.is_empty(), "a change set is left over");
+}
+
+#[test]
+fn a_change_set_that_takes_its_time_is_waited_for() {
+    let site = Site::new();
+    site.fake.state().cloudformation.change_set_looks = 4;
+    site.up().ended(0).says("CREATE_COMPLETE");
+    assert!(site.fake.count("cloudformation:DescribeChangeSet") >= 5);
+}
+
+#[test]
+fn faults_of_the_service_are_sat_out() {
+    let events = "cloudformation:DescribeStackEvents";
+    for fault in [(NO_ANSWER, "", ""), (500, "InternalFailure", "try again"), (400, "Throttling", "Rate exceeded")] {
+        let site = Site::new();
+        site.fake.fail(events, (2, 3), fault);
+        let ran = site.up();
+        ran.ended(0).says("does not answer; it goes on").says("answers again").says("CREATE_COMPLETE");
+        assert_eq!(ran.err.matches("does not answer").count(), 1, "told once: {ran:#?}");
+    }
+}
+
+#[test]
+fn a_stack_elsewhere_is_none_of_ours() {
+    // The same name in a deleted stack and another stack beside it.
+    let site = Site::new();
+    site.fake.state().cloudformation.put("shop-two", "UPDATE_ROLLBACK_FAILED", json!(null));
+    site.up().ended(0).says("CREATE_COMPLETE").says(REGION);
+    site.goes_down();
+}

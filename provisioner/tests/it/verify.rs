@@ -1,0 +1,160 @@
+//! `provisioner verify`, and the end of `up`: a canary through the emulator's pipeline, whole and broken.
+
+use serde_json::Value;
+
+use crate::put::handler;
+use crate::service::{BUCKET, TABLE, request};
+use crate::world::World;
+
+impl World {
+    /// Items of the table.
+    fn items(&self) -> u64 {
+        let body = format!("{{\"TableName\":\"{TABLE}\",\"Select\":\"COUNT\"}}");
+        let (status, answer) = request(self, "dynamodb", "POST /", "DynamoDB_20120810.Scan", &body);
+        assert_eq!(status, 200, "{answer}");
+        serde_json::from_str::<Value>(&answer).unwrap()["Count"].as_u64().unwrap()
+    }
+
+    /// Versions and delete markers in the bucket.
+    fn versions(&self) -> usize {
+        let (status, body) = request(self, "s3", &format!("GET /{BUCKET}?versions"), "", "");
+        assert_eq!(status, 200, "{body}");
+        body.matches("<Version>").count() + body.matches("<DeleteMarker>").count()
+    }
+
+    /// The stack, with the real handler and these lines of its bucket.
+    fn with_pipeline(bucket: &str) -> Self {
+        let world = Self::new();
+        let path = world.path().join("stacks/local.yaml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(path, text + bucket).unwrap();
+        world.ok(&["up", "-s", "local", "--yes", "--no-verify", "--handler", handler().to_str().unwrap()]);
+        world
+    }
+
+    fn nothing_is_left(&self) {
+        assert_eq!((self.items(), self.versions()), (0, 0), "(records, versions)");
+    }
+}
+
+#[test]
+fn up_ends_with_a_canary_and_verify_times_each_leg() {
+    let world = World::new();
+    let handler = handler();
+    let up = ["up", "-s", "local", "--yes", "--handler", handler.to_str().unwrap()];
+    let first = world.ok(&up);
+    assert!(first.err.contains("✓ verified: a text/plain came through"), "{first:#?}");
+    world.nothing_is_left();
+    // What did not change needs no canary.
+    assert!(!world.ok(&up).err.contains("verified"));
+
+    let ran = world.ok(&["verify", "-s", "local", "--json"]);
+    let told = ran.json();
+    assert_eq!((&told["event"], &told["records"], &told["takenUp"]), (&"verified".into(), &1.into(), &1.into()));
+    let legs = told["legs"].as_array().unwrap();
+    let names: Vec<_> = legs.iter().map(|leg| leg["leg"].as_str().unwrap()).collect();
+    assert_eq!(names, ["put", "event", "handler", "record"], "{told:#}");
+    let sum: u64 = legs.iter().map(|leg| leg["millis"].as_u64().unwrap()).sum();
+    assert!(sum >= told["totalMillis"].as_u64().unwrap(), "a part of the way is missing: {told:#}");
+    world.nothing_is_left();
+
+    let table = world.ok(&["verify", "-s", "local"]);
+    for leg in ["LEG", "put", "event", "handler", "record", "total"] {
+        assert!(table.out.lines().any(|line| line.starts_with(leg)), "{table:#?}");
+    }
+}
+
+#[test]
+fn the_canary_fits_the_stack_and_goes_with_all_its_versions() {
+    let world = World::with_pipeline(
+        "  versioning: true\n  prefix: 'in coming/'\n  suffix: .PDF\nfiles: { allowedTypes: [application/pdf] }\n",
+    );
+    let told = world.ok(&["verify", "-s", "local", "--json"]).json();
+    assert_eq!(told["fileType"], "application/pdf", "{told:#}");
+    assert!(told["key"].as_str().unwrap().starts_with("in coming/provisioner-verify-"), "{told:#}");
+    world.nothing_is_left();
+}
+
+#[test]
+fn a_stack_without_a_canary_is_told_and_up_is_no_failure() {
+    let world = World::new();
+    let path = world.path().join("stacks/local.yaml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(path, text + "files: { allowedTypes: [video/mp4] }\n").unwrap();
+    let ran = world.ok(&["up", "-s", "local", "--yes", "--handler", handler().to_str().unwrap()]);
+    assert!(ran.err.contains("not verified: no small file of an allowed type is at hand (video/mp4)"), "{ran:#?}");
+    let ran = world.run(&["verify", "-s", "local"]);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    assert!(ran.err.contains("put FILE --wait"), "{ran:#?}");
+}
+
+#[test]
+fn a_pipeline_that_is_cut_names_where() {
+    let world = World::with_pipeline("");
+    let nothing = "<NotificationConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"/>";
+    assert_eq!(request(&world, "s3", &format!("PUT /{BUCKET}?notification"), "", nothing).0, 200);
+    let ran = world.run(&["verify", "-s", "local"]);
+    assert_eq!(ran.code, Some(9), "{ran:#?}");
+    assert!(ran.err.contains("the bucket does not tell the function of new files"), "{ran:#?}");
+    world.nothing_is_left();
+
+    assert_eq!(request(&world, "lambda", "DELETE /2015-03-31/functions/local-handler", "", "").0, 204);
+    let ran = world.run(&["verify", "-s", "local", "--json"]);
+    assert_eq!(ran.code, Some(9), "{ran:#?}");
+    let error: Value = serde_json::from_str(ran.out.lines().last().unwrap()).unwrap();
+    assert_eq!((&error["code"], &error["exitCode"]), (&"not-verified".into(), &9.into()));
+    assert!(error["causes"][0].as_str().unwrap().contains("does not exist any more"), "{error:#}");
+    world.nothing_is_left();
+}
+
+#[test]
+fn a_handler_that_fails_gives_its_reason_and_up_is_told_apart_from_a_failed_deployment() {
+    let world = World::with_pipeline("");
+    // It may not write its records any more.
+    let role = request(&world, "iam", "GET /?Action=ListRoles&Version=2010-05-08", "", "").1;
+    let name = role.split("<RoleName>").find(|part| part.starts_with("local-HandlerRole")).unwrap();
+    let name = name.split('<').next().unwrap();
+    let delete = format!("GET /?Action=DeleteRolePolicy&RoleName={name}&PolicyName=handler&Version=2010-05-08");
+    assert_eq!(request(&world, "iam", &delete, "", "").0, 200);
+    let ran = world.run(&["verify", "-s", "local", "--timeout", "5s"]);
+    assert_eq!(ran.code, Some(9), "{ran:#?}");
+    assert!(ran.err.contains("the handler failed"), "{ran:#?}");
+    assert!(ran.err.contains("provisioner logs -s local"), "{ran:#?}");
+    assert_eq!(world.versions(), 0);
+}
+
+#[test]
+fn without_a_stack_there_is_nothing_to_verify() {
+    let world = World::new();
+    world.ok(&["local", "start"]);
+    let ran = world.run(&["verify", "-s", "local"]);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    assert!(ran.err.contains("provisioner up -s local"), "{ran:#?}");
+}
+
+#[test]
+fn every_canary_is_what_it_says() {
+    let world = World::new();
+    let types = [
+        "text/plain",
+        "text/csv",
+        "application/json",
+        "text/html",
+        "text/xml",
+        "application/pdf",
+        "image/png",
+        "image/gif",
+        "audio/vnd.wave",
+    ];
+    for file_type in types {
+        let yaml = format!("name: one\ndata: delete\nfiles: {{ allowedTypes: [{file_type}] }}\n");
+        let file = world.write("stacks/one.yaml", &yaml);
+        let spec = provisioner::spec::parse(&yaml, &file).unwrap();
+        let canary = provisioner::canary::canary(&spec, "1").unwrap();
+        assert_eq!(canary.file_type, file_type);
+        world.write(&canary.key, &canary.content);
+        let ran = world.ok(&["inspect", "-s", "one", "--json", &canary.key]);
+        let record = &ran.json()[0];
+        assert_eq!((&record["status"], &record["fileType"]), (&"SUCCESS".into(), &file_type.into()), "{record:#}");
+    }
+}

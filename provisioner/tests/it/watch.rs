@@ -1,0 +1,196 @@
+//! `up --watch` against the fake: each save is deployed, what goes wrong is told, and the end leaves nothing half done.
+
+use std::io::{BufRead as _, BufReader, Lines};
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Child, ChildStdout, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::deploy::{STACK, Site};
+
+/// A stand-in for cargo: what it makes is the smallest executable with the source behind it.
+const CARGO: &str = r#"#!/bin/sh
+here=$(pwd)
+if grep -q broken handler/src/main.rs; then
+    echo "error: the source is broken" >&2
+    exit 101
+fi
+mkdir -p target/lambda
+cat bootstrap handler/src/main.rs > target/lambda/bootstrap
+echo "$here/target/lambda/bootstrap: $here/handler/src/main.rs" > target/lambda/bootstrap.d
+echo '{"reason":"compiler-artifact","target":{"name":"bootstrap"},"executable":"'"$here"'/target/lambda/bootstrap"}'
+"#;
+
+/// A run of `up --watch --json`. Dropping it kills it.
+struct Watch {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    seen: Vec<Value>,
+}
+
+impl Watch {
+    fn start(site: &Site, more: &[&str]) -> Self {
+        let mut arguments = vec!["up", "--yes", "--watch", "--json"];
+        arguments.extend(more);
+        let mut child = site
+            .command(&arguments)
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("CARGO", site.folder.path().join("cargo"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, lines, seen: Vec::new() }
+    }
+
+    /// Reads until an event is told.
+    #[track_caller]
+    fn until(&mut self, event: &str) -> Value {
+        for line in self.lines.by_ref() {
+            let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
+            self.seen.push(line.clone());
+            if line["event"] == event {
+                return line;
+            }
+        }
+        panic!("{event} was never told: {:#?}", self.seen);
+    }
+
+    fn interrupt(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
+    }
+
+    /// Reads to the end, and gives the exit code.
+    fn end(&mut self) -> Option<i32> {
+        for line in self.lines.by_ref() {
+            self.seen.push(serde_json::from_str(&line.unwrap()).unwrap());
+        }
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Site {
+    fn code_is_in_function_and_stack(&self) -> bool {
+        let state = self.fake.state();
+        let stack = state.cloudformation.live(STACK).unwrap();
+        stack.status == "UPDATE_COMPLETE"
+            && state.lambda.functions["shop-handler"].key == stack.parameters["ArtifactKey"]
+    }
+
+    /// Makes the folder a workspace with a handler, and a cargo that builds it.
+    fn workspace(&self) {
+        let write = |name: &str, text: &str| {
+            let path = self.folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        write("Cargo.toml", "");
+        write("handler/Cargo.toml", "name = \"handler\"\n");
+        self.save("one");
+        let cargo = write("cargo", CARGO);
+        std::fs::set_permissions(cargo, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn save(&self, source: &str) {
+        let path = self.folder.path().join("handler/src/main.rs");
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, source).unwrap();
+    }
+}
+
+#[test]
+fn a_handler_that_somebody_else_builds_is_deployed_whenever_it_changes() {
+    let site = Site::new();
+    let mut watch = Watch::start(&site, &["--handler", "bootstrap"]);
+    assert_eq!(watch.until("watching")["files"], 1);
+    for version in [2, 3] {
+        site.build_handler(version);
+        watch.until("code-pushed");
+        watch.until("deployed");
+        assert!(site.code_is_in_function_and_stack());
+    }
+    // Touched, but the same: nothing is deployed.
+    site.build_handler(9);
+    watch.until("deployed");
+    let calls = site.fake.count("lambda:UpdateFunctionCode");
+    std::fs::remove_file(site.handler()).unwrap();
+    watch.until("not-deployed");
+    site.build_handler(9);
+    watch.until("same-code");
+    assert_eq!(site.fake.count("lambda:UpdateFunctionCode"), calls);
+    watch.interrupt();
+    watch.until("watch-ended");
+    assert_eq!(watch.end(), Some(0));
+}
+
+#[test]
+fn sources_are_built_and_deployed_on_save_and_a_broken_one_is_told() {
+    let site = Site::new();
+    site.workspace();
+    let mut watch = Watch::start(&site, &[]);
+    watch.until("watching");
+    let first = site.fake.state().cloudformation.live(STACK).unwrap().parameters["ArtifactKey"].clone();
+
+    site.save("broken");
+    let told = watch.until("not-deployed");
+    assert!(told["message"].as_str().unwrap().contains("does not build"), "{told}");
+
+    site.save("two");
+    let changed = watch.until("sources-changed");
+    assert!(changed["files"][0].as_str().unwrap().ends_with("main.rs"), "{changed}");
+    watch.until("deployed");
+    assert!(site.code_is_in_function_and_stack());
+    assert_ne!(site.fake.state().cloudformation.live(STACK).unwrap().parameters["ArtifactKey"], first);
+
+    // The stack file is not deployed by watching, and that is told.
+    let path = site.folder.path().join("shop.yaml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text + "handler: { memory: 512 MiB }\n").unwrap();
+    watch.until("stack-file-changed");
+    watch.interrupt();
+    assert_eq!(watch.end(), Some(0));
+}
+
+#[test]
+fn what_somebody_else_changed_is_not_taken_back_by_watching() {
+    let site = Site::new();
+    let mut watch = Watch::start(&site, &["--handler", "bootstrap"]);
+    watch.until("watching");
+    let other = "handler: { memory: 512 MiB }\n";
+    let text = std::fs::read_to_string(site.folder.path().join("shop.yaml")).unwrap();
+    std::fs::write(site.folder.path().join("other.yaml"), text + other).unwrap();
+    let up = site.command(&[]).args(["up", "--yes", "--handler", "bootstrap", "-s", "other.yaml"]).output();
+    assert!(up.is_ok());
+    site.build_handler(2);
+    let told = watch.until("not-deployed");
+    assert!(told["message"].as_str().unwrap().contains("more than the code"), "{told}");
+    assert_eq!(site.fake.count("lambda:UpdateFunctionCode"), 0);
+}
+
+#[test]
+fn an_interruption_waits_for_what_is_on_its_way() {
+    let site = Site::new();
+    let mut watch = Watch::start(&site, &["--handler", "bootstrap"]);
+    watch.until("watching");
+    // The function is given the new code, and takes its time.
+    site.fake.state().lambda.looks_until_served = 8;
+    let before = site.fake.count("lambda:UpdateFunctionCode");
+    site.build_handler(2);
+    site.fake.wait_for("lambda:UpdateFunctionCode", before + 1);
+    watch.interrupt();
+    assert_eq!(watch.end(), Some(0), "{:#?}", watch.seen);
+    let told: Vec<&str> = watch.seen.iter().filter_map(|e| e["event"].as_str()).collect();
+    assert!(told.contains(&"ending") && told.ends_with(&["deployed", "watch-ended"]), "{told:?}");
+    assert!(site.code_is_in_function_and_stack());
+}
