@@ -52,7 +52,9 @@ synth: ## Write the generated files anew (templates, schema, tables of the docum
 .PHONY: bench
 bench: emulator build ## Measure handler and deployment beside bare ones, Python (PYTHON_BENCH=python3), SAM and CDK
 	@tools/bench
-	@$(VENV)/bin/python tools/bench-deploy/deploy.py $(PROVISIONER) target/lambda/bootstrap --json target/bench-deploy.json
+	@cargo build --release --locked --package provisioner --example empty_bucket
+	@$(VENV)/bin/python tools/bench-deploy/deploy.py $(PROVISIONER) target/lambda/bootstrap --json target/bench-deploy.json \
+		--empty-bucket target/release/examples/empty_bucket
 
 .PHONY: accuracy
 accuracy: build ## Compare the extractor with poppler, libmagic, python-docx, Pillow and mutagen (docs/accuracy.md)
