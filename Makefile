@@ -42,8 +42,8 @@ $(MINISTACK): tools/requirements.txt
 	@touch $@
 
 .PHONY: dist
-dist: emulator build ## Make the archive to hand out (target/dist): deploys without Rust. ARCHITECTURES="x86_64 arm64"
-	@tools/dist $(PROVISIONER) $(ARCHITECTURES)
+dist: build ## Make the archive to hand out (target/dist): deploys without Rust. ARCHITECTURES="x86_64 arm64"
+	@PYTHON=$(PYTHON) tools/dist $(PROVISIONER) $(ARCHITECTURES)
 
 .PHONY: synth
 synth: ## Write the generated files anew (templates, schema, tables of the documentation)
