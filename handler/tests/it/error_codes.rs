@@ -129,16 +129,15 @@ fn pdf(content: &[u8], further: &str) -> Vec<u8> {
 
 /// Forty forms that each draw the next one twice.
 fn endless() -> Vec<u8> {
-    let forms: Vec<String> = (6..46)
-        .map(|number| {
-            format!(
-                "{number} 0 obj << /Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /X {} 0 R >> >> \
-                 /Length 11 >>\nstream\n/X Do /X Do\nendstream endobj\n",
-                number + 1
-            )
-        })
-        .collect();
-    pdf(b"/X Do", &forms.concat())
+    let form = |number: usize| {
+        format!(
+            "{number} 0 obj << /Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /X {} 0 R >> >> \
+             /Length 11 >>\nstream\n/X Do /X Do\nendstream endobj\n",
+            number + 1
+        )
+    };
+    let forms = (6..46).map(form).collect::<Vec<_>>().concat();
+    pdf(b"/X Do", &forms)
 }
 
 /// An archive of an entry that claims to unpack to two gigabytes.

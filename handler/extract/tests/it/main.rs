@@ -3,6 +3,7 @@
 mod attacks;
 mod binary;
 mod children;
+mod fields;
 mod good;
 mod hostile;
 mod huge;
