@@ -269,7 +269,11 @@ impl Function<'_> {
     /// not done by then is done when the next event has thawed it.
     fn prepare_for_the_next(&self) {
         let extractor = self.extractor.clone();
-        tokio::spawn(async move { extractor.prepare().await });
+        tokio::spawn(async move {
+            // Once around the event loop, so that the record is on its way: to start a process stops this thread.
+            tokio::task::yield_now().await;
+            extractor.prepare().await;
+        });
     }
 
     /// Says once in a process's life if the system cannot lock children in as it should.
