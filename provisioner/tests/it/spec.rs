@@ -56,7 +56,7 @@ fn every_fault_tells_where_what_and_what_would_be_right() {
         ),
         (
             "colour: blue",
-            ":3:1: colour: is no key that is known here; known are account, alarm, bucket, data, emulator, ",
+            ":3:1: colour: is no key that is known here; known are account, alarm, bucket, cloudformationRole, data, emulator, ",
         ),
         ("bucket:\n  <<: {versioning: true}", ":4:3: bucket.<<: is no key that is known here"),
         ("emulator: {}", ":3:1: emulator.port: is missing (The port on 127.0.0.1)"),
