@@ -1,6 +1,7 @@
 //! Drives a plan: calls AWS, watches operations to their end, tells events. What is done was decided in [`crate::plan`].
 
 pub mod down;
+mod drift;
 pub mod follow;
 mod push;
 

@@ -5,6 +5,7 @@
 pub mod artifacts;
 pub mod fault;
 pub mod function;
+pub mod live;
 pub mod log_groups;
 pub mod logs;
 pub mod object;

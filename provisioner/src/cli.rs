@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::preview::Allow;
 use crate::spec::{Architecture, architecture};
 
 /// Creates, updates, shows and destroys an event-driven file pipeline on AWS: drop a file into the bucket, find its
@@ -80,6 +81,8 @@ pub enum ColorChoice {
 pub enum Command {
     /// Create the stack or bring it up to date
     Up(Up),
+    /// Show what `up` would do, and change nothing
+    Plan(Plan),
     /// Show the stack, its resources, code, last records and failed events
     Status,
     /// Send a small file through the pipeline, and time each part of its way
@@ -119,6 +122,15 @@ pub struct Up {
     /// Do not ask before changing anything
     #[arg(short, long)]
     pub yes: bool,
+    /// Also allow what --yes alone does not: that permissions are broadened, resources replaced, or things deleted
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "WHAT")]
+    pub allow: Vec<Allow>,
+    /// Apply exactly this plan, which `plan --out` wrote; refuse if anything has moved since
+    #[arg(long, value_name = "FILE", conflicts_with = "revert_drift")]
+    pub plan: Option<PathBuf>,
+    /// Also put back what was changed behind the tool's back
+    #[arg(long)]
+    pub revert_drift: bool,
     /// Deploy this handler: an ELF executable for provided.al2023, a folder that holds one named bootstrap, or the word
     /// `embedded` for the one inside this program. Without it: the workspace's build, outside of the workspace the
     /// embedded one
@@ -139,6 +151,37 @@ pub struct Verify {
     /// How long to wait for the record
     #[arg(long, value_name = "TIME", default_value = "2m")]
     pub timeout: crate::units::Seconds,
+}
+
+/// `provisioner plan`
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// Write the plan to this file, for `up --plan`
+    #[arg(short, long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// The form: for people, for programs, or for a pull request
+    #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
+    pub format: PlanFormat,
+    /// Have CloudFormation look for drift too, which takes up to a minute on AWS
+    #[arg(long)]
+    pub drift: bool,
+    /// Plan to put back what was changed behind the tool's back
+    #[arg(long)]
+    pub revert_drift: bool,
+    /// Plan for this handler: an ELF executable for provided.al2023, or a folder that holds one named bootstrap
+    #[arg(long, value_name = "PATH", env = "PROVISIONER_HANDLER")]
+    pub handler: Option<PathBuf>,
+}
+
+/// The forms in which a plan is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// Lines, resource by resource
+    Text,
+    /// A JSON document (docs/plan.md)
+    Json,
+    /// GitHub-flavoured Markdown
+    Markdown,
 }
 
 /// `provisioner down`

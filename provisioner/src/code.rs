@@ -30,6 +30,7 @@ mod tests {
 
     use super::*;
     use crate::names::Names;
+    use crate::plan::Place;
     use crate::status::StackStatus;
     use crate::template::ARTIFACT_BUCKET;
 
@@ -53,6 +54,7 @@ mod tests {
             ("nothing was ever made", StackStatus::RollbackComplete, parameters("b", "1"), &template, false),
         ];
         let desired = Desired {
+            place: Place { partition: "aws".into(), account: "1".into(), region: "r".into(), stack: "s".into() },
             names: Names::new("s", "1", "r"),
             template: template.clone(),
             parameters: parameters("b", "2"),
@@ -65,6 +67,7 @@ mod tests {
                 status,
                 reason: None,
                 parameters,
+                tags: BTreeMap::new(),
                 outputs: Vec::new(),
                 protected: false,
                 changed: None,

@@ -8,6 +8,8 @@ pub mod inspect;
 pub mod local;
 pub mod logs;
 pub mod man;
+pub mod observe;
+pub mod plan;
 pub mod put;
 pub mod records;
 pub mod redrive;

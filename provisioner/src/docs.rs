@@ -165,7 +165,7 @@ mod tests {
             "| `sha256` | string | The SHA-256 of the zip. |",
             "| `resources`? | integer | How many resources it touches, if that is known. |",
             "| `checked` | list of string | What was looked for and not found. |",
-            "| `code`? | object with `from`, `fromSize`, `to`, `toSize` | The handler's code, if it changes. |",
+            "| `records`? | object with `about`, `items` | The records that go or stay. |",
             "### `building`",
             "### `put-done`",
             "### `emulator-started`",

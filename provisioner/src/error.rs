@@ -26,6 +26,8 @@ pub enum Exit {
     Files = 8,
     /// The stack is up, but a canary did not come through it.
     Unverified = 9,
+    /// No failure: `plan` found that something would change.
+    Changes = 10,
     /// Interrupted; what runs in AWS goes on.
     Interrupted = 130,
 }

@@ -10,8 +10,11 @@ pub mod canary;
 pub mod cli;
 pub mod code;
 pub mod commands;
+pub mod consent;
 pub mod diff;
 pub mod docs;
+pub mod drift;
+pub mod effects;
 pub mod embedded;
 pub mod error;
 pub mod event;
@@ -23,7 +26,9 @@ pub mod local;
 pub mod log_lines;
 pub mod names;
 pub mod package;
+pub mod permissions;
 pub mod plan;
+pub mod preview;
 pub mod query;
 pub mod report;
 pub mod resolve;
@@ -34,6 +39,7 @@ pub mod template;
 pub mod units;
 pub mod verify;
 
+use std::process::ExitCode;
 use std::sync::OnceLock;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
@@ -62,10 +68,14 @@ pub fn parse() -> Cli {
     Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
 }
 
-/// Runs one command to its end.
-pub fn run(cli: Cli, report: &Report) -> Result<()> {
+/// Runs one command to its end. Returns the exit code of one that did not fail.
+pub fn run(cli: Cli, report: &Report) -> Result<ExitCode> {
     let global = &cli.global;
     match cli.command {
+        Command::Plan(args) => {
+            let told = wait_for(commands::plan::run(global, &args, report))?;
+            return Ok(told.map_or(ExitCode::SUCCESS, ExitCode::from));
+        }
         Command::Local(command) => wait_for(commands::local::run(global, &command, report)),
         Command::Up(args) => wait_for(commands::up::run(global, &args, report)),
         Command::Status => wait_for(commands::status::run(global, report)),
@@ -86,10 +96,11 @@ pub fn run(cli: Cli, report: &Report) -> Result<()> {
         Command::Completions(args) => commands::completions::run(&args, report),
         Command::Man(args) => commands::man::run(&args, report),
     }
+    .map(|()| ExitCode::SUCCESS)
 }
 
 /// Runs a command that waits for others: services, processes, files.
-fn wait_for(command: impl Future<Output = Result<()>>) -> Result<()> {
+fn wait_for<T>(command: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -10,7 +10,7 @@ fn main() -> ExitCode {
     let cli = provisioner::parse();
     let report = provisioner::report::Report::to_terminal(&cli.global);
     match provisioner::run(cli, &report) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             report.error(&error);
             error.exit.into()

@@ -1,23 +1,53 @@
 //! From what should be and what is to what is done: pure, and data throughout.
 //!
-//! `up` observes, decides, asks, applies, and starts over until the plan is [`Plan::NoChange`] or the change set has
-//! been executed. Every state that a stack can be in has its row in [`decide`]; applying a plan makes no choices.
+//! `up` observes, decides, shows ([`crate::preview`]), asks, applies, and starts over until the plan is
+//! [`Plan::NoChange`] or the change set has been executed. Every state that a stack can be in has its row in [`decide`]; applying a plan makes no choices.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::aws::function::Deployed;
 use crate::aws::stacks::{ChangeSet, Resource, Stack};
 use crate::aws::storage::Presence;
 use crate::diff::{self, Change};
 use crate::names::Names;
+use crate::resolve::Context;
 use crate::spec::DataPolicy;
 use crate::status::{self, ChangeSetState, Operation, Phase, StackStatus};
+
+/// Where a stack is or will be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The partition.
+    pub partition: String,
+    /// The account.
+    pub account: String,
+    /// The region.
+    pub region: String,
+    /// The stack's name.
+    pub stack: String,
+}
+
+impl Place {
+    /// What is known beforehand of what a template refers to.
+    pub fn context(&self) -> Context {
+        Context {
+            partition: self.partition.clone(),
+            account: self.account.clone(),
+            region: self.region.clone(),
+            stack: self.stack.clone(),
+            ..Context::default()
+        }
+    }
+}
 
 /// What should be.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Desired {
+    /// Where.
+    pub place: Place,
     /// The names of the stack's parts.
     pub names: Names,
     /// The template.
@@ -33,8 +63,12 @@ pub struct Desired {
 pub struct Observed {
     /// The stack, if there is one.
     pub stack: Option<Stack>,
-    /// Its resources; only where its phase makes them matter (see [`wants_resources`]).
+    /// The template that is deployed; only of a stack that works.
+    pub template: Option<Value>,
+    /// Its resources.
     pub resources: Vec<Resource>,
+    /// The function with its code, if there is one.
+    pub code: Option<Deployed>,
     /// The upload bucket, whether it belongs to the stack or not.
     pub bucket: Presence,
     /// The table's properties in CloudFormation's words, whether it belongs to the stack or not.
@@ -130,6 +164,49 @@ pub enum Plan {
     },
 }
 
+impl Desired {
+    /// The template with the references filled in that are known beforehand.
+    pub fn plain(&self) -> Value {
+        Context { parameters: self.parameters.clone(), ..self.place.context() }.plain(&self.template)
+    }
+}
+
+impl Observed {
+    /// The deployed template with the references filled in that are known beforehand.
+    pub fn plain(&self, place: &Place) -> Option<Value> {
+        let parameters = self.stack.as_ref()?.parameters.clone();
+        Some(Context { parameters, ..place.context() }.plain(self.template.as_ref()?))
+    }
+
+    /// What is known of a stack that works: its resources too.
+    pub fn context(&self, place: &Place) -> Context {
+        let resources = self.resources.iter().filter(|r| !r.physical_id.is_empty());
+        Context {
+            parameters: self.stack.as_ref().map(|s| s.parameters.clone()).unwrap_or_default(),
+            resources: resources.map(|r| (r.logical_id.clone(), (r.kind.clone(), r.physical_id.clone()))).collect(),
+            ..place.context()
+        }
+    }
+
+    /// Whether the stack already is as it should be, so that CloudFormation need not be asked. A description alone
+    /// cannot be changed (CloudFormation user guide, "Description"), and a parameter counts by what it changes.
+    fn is_as(&self, desired: &Desired) -> bool {
+        let (Some(before), Some(stack)) = (self.plain(&desired.place), &self.stack) else { return false };
+        let after = desired.plain();
+        diff::compare(&before, &after).is_empty() && before["Outputs"] == after["Outputs"] && stack.tags == desired.tags
+    }
+}
+
+/// How the loss of files or records is told: a stable name of the case, why, and how to go on.
+pub fn data_loss(lost: &[&str]) -> (&'static str, String, String) {
+    (
+        "data-loss",
+        format!("this would replace or remove {}, and with it files or records", lost.join(" and ")),
+        "Take back the change of name or keys, or deploy it as a second stack with another `name:` and move the data."
+            .into(),
+    )
+}
+
 /// Whether [`decide`] needs the stack's resources.
 pub fn wants_resources(phase: Phase) -> bool {
     matches!(phase, Phase::RollbackStuck | Phase::DeleteStuck | Phase::ImportUndone)
@@ -141,6 +218,7 @@ pub fn decide(desired: &Desired, observed: &Observed) -> Plan {
     let arn = stack.arn.clone();
     match stack.status.phase() {
         Phase::Absent => create(desired, observed),
+        Phase::Ready if observed.change_set.is_none() && observed.is_as(desired) => Plan::NoChange,
         Phase::Ready => with_change_set(Operation::Update, observed),
         Phase::Running => Plan::Attach { stack: arn, operation: stack.status.operation().unwrap_or(Operation::Update) },
         // Nothing was ever made. A change set that an earlier run or somebody else left there is not in the way of
@@ -216,13 +294,8 @@ fn with_change_set(operation: Operation, observed: &Observed) -> Plan {
                     changes: set.changes.clone(),
                 };
             }
-            Plan::Blocked {
-                code: "data-loss",
-                reason: format!("this would replace or remove {}, and with it files or records", lost.join(" and ")),
-                hint: "Take back the change of name or keys, or deploy it as a second stack with another `name:` and move \
-                       the data."
-                    .into(),
-            }
+            let (code, reason, hint) = data_loss(&lost);
+            Plan::Blocked { code, reason, hint }
         }
     }
 }
@@ -460,6 +533,12 @@ mod tests {
 
     fn desired() -> Desired {
         Desired {
+            place: Place {
+                partition: "aws".into(),
+                account: "000000000000".into(),
+                region: "eu-central-1".into(),
+                stack: "s".into(),
+            },
             names: Names::new("s", "000000000000", "eu-central-1"),
             template: json!({ "Description": "d", "Resources": {
                 "Bucket": { "Type": "AWS::S3::Bucket" },
@@ -478,6 +557,7 @@ mod tests {
             status,
             reason: None,
             parameters: BTreeMap::new(),
+            tags: BTreeMap::new(),
             outputs: Vec::new(),
             protected: false,
             changed: None,
@@ -487,7 +567,9 @@ mod tests {
     fn observed(status: Option<StackStatus>) -> Observed {
         Observed {
             stack: status.map(stack),
+            template: None,
             resources: Vec::new(),
+            code: None,
             bucket: Presence::Absent,
             table: None,
             change_set: None,
@@ -564,7 +646,8 @@ mod tests {
             physical_id: None,
             kind: diff::TABLE.into(),
             action: Action::Modify(Replacement::Certain),
-            details: vec![Detail { property: "TableName".into(), replaces: true }],
+            retained: false,
+            details: vec![Detail { property: "TableName".into(), before: None, after: None, replaces: true }],
         };
         for (state, changes, expected) in [
             (ChangeSetState::NoChange, vec![], "no-change"),
@@ -579,6 +662,31 @@ mod tests {
         let mut reviewed = observed(Some(StackStatus::ReviewInProgress));
         reviewed.change_set = Some(change_set(ChangeSetState::Ready, Vec::new()));
         assert_eq!(name(&decide(&desired(), &reviewed)), "execute", "the change set of this run is not a leftover");
+    }
+
+    #[test]
+    fn a_stack_that_is_as_it_should_be_needs_no_change_set() {
+        let mut observed = observed(Some(StackStatus::CreateComplete));
+        observed.template = Some(desired().template);
+        assert_eq!(name(&decide(&desired(), &observed)), "no-change");
+        let changed: [fn(&mut Desired); 4] = [
+            |d| d.template["Resources"]["Table"]["Properties"] = json!({ "TableName": "t" }),
+            |d| d.template["Outputs"] = json!({ "A": { "Value": "b" } }),
+            |d| drop(d.tags.insert("a".into(), "b".into())),
+            |d| drop(d.template["Resources"].as_object_mut().unwrap().remove("Handler")),
+        ];
+        for change in changed {
+            let mut desired = desired();
+            change(&mut desired);
+            assert_eq!(name(&decide(&desired, &observed)), "propose-update", "{desired:?}");
+        }
+        // The same text with other parameters is another stack.
+        let mut desired = desired();
+        desired.template["Resources"]["Handler"]["Properties"] = json!({ "Key": { "Ref": "Key" } });
+        observed.template = Some(desired.template.clone());
+        assert_eq!(name(&decide(&desired, &observed)), "no-change");
+        desired.parameters.insert("Key".into(), "k".into());
+        assert_eq!(name(&decide(&desired, &observed)), "propose-update");
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! Resolves a template's references against a deployed stack, as far as comparing policies needs it. Pure.
+//! Resolves a template's references, against a deployed stack or as far as they are known beforehand. Pure.
 //!
-//! Knows `Ref`, `Fn::GetAtt` of `Arn`, and `Fn::Sub` of both and of pseudo parameters, for the types of resource this
-//! program deploys. Everything else is left unresolved, and says so.
+//! Knows `Ref`, `Fn::GetAtt` of `Arn`, and `Fn::Sub` of both, of parameters and of pseudo parameters, for the types of
+//! resource this program deploys. [`Context::resolve`] refuses what it does not know; [`Context::plain`] leaves it as
+//! `${…}`, so that two templates compare by what they mean and read like text.
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,10 @@ pub struct Context {
     pub account: String,
     /// The region.
     pub region: String,
+    /// The stack's name.
+    pub stack: String,
+    /// The parameters' values.
+    pub parameters: BTreeMap<String, String>,
     /// Each resource's type and physical id, by logical id.
     pub resources: BTreeMap<String, (String, String)>,
 }
@@ -46,11 +51,49 @@ impl Context {
         }
     }
 
+    /// The value with every reference that is known replaced, and every other one written as `${…}`.
+    #[must_use]
+    pub fn plain(&self, value: &Value) -> Value {
+        match value {
+            Value::Array(items) => items.iter().map(|item| self.plain(item)).collect(),
+            Value::Object(map) => {
+                if let (1, Some((name, argument))) = (map.len(), map.iter().next()) {
+                    match name.as_str() {
+                        "Ref" => return Value::String(self.known_or_named(argument.as_str().unwrap_or_default())),
+                        "Fn::GetAtt" => return Value::String(self.known_or_named(&attribute(argument))),
+                        "Fn::Sub" => return Value::String(self.substitute_known(argument)),
+                        _ => {}
+                    }
+                }
+                map.iter().map(|(key, value)| (key.clone(), self.plain(value))).collect()
+            }
+            other => other.clone(),
+        }
+    }
+
+    fn known_or_named(&self, name: &str) -> String {
+        self.text(name).unwrap_or_else(|_| format!("${{{name}}}"))
+    }
+
+    fn substitute_known(&self, argument: &Value) -> String {
+        let (text, variables) = sub(argument);
+        let (mut done, mut rest) = (String::new(), text);
+        while let Some((before, after)) = rest.split_once("${") {
+            done.push_str(before);
+            let Some((name, after)) = after.split_once('}') else { return text.to_owned() };
+            match variables.and_then(|v| v.get(name)).map(|v| self.plain(v)) {
+                Some(Value::String(text)) => done.push_str(&text),
+                Some(other) => done.push_str(&other.to_string()),
+                None if name.starts_with('!') => done.push_str(&format!("${{{name}}}")),
+                None => done.push_str(&self.known_or_named(name)),
+            }
+            rest = after;
+        }
+        done + rest
+    }
+
     fn substitute(&self, argument: &Value) -> Result<String, Unresolved> {
-        let (text, variables) = match argument {
-            Value::Array(parts) => (parts.first().and_then(Value::as_str).unwrap_or_default(), parts.get(1)),
-            other => (other.as_str().unwrap_or_default(), None),
-        };
+        let (text, variables) = sub(argument);
         let (mut resolved, mut rest) = (String::new(), text);
         while let Some((before, after)) = rest.split_once("${") {
             resolved.push_str(before);
@@ -78,7 +121,11 @@ impl Context {
             "AWS::Partition" => return Ok(self.partition.clone()),
             "AWS::AccountId" => return Ok(self.account.clone()),
             "AWS::Region" => return Ok(self.region.clone()),
+            "AWS::StackName" => return Ok(self.stack.clone()),
             _ => {}
+        }
+        if let Some(value) = self.parameters.get(name) {
+            return Ok(value.clone());
         }
         let (logical_id, wants_arn) = name.strip_suffix(".Arn").map_or((name, false), |id| (id, true));
         let (kind, physical_id) = self.resources.get(logical_id).ok_or_else(unresolved)?;
@@ -95,6 +142,14 @@ impl Context {
             "AWS::SQS::Queue" => format!("arn:{partition}:sqs:{region}:{account}:{last}"),
             _ => return Err(unresolved()),
         })
+    }
+}
+
+/// The text of `Fn::Sub` and its variables.
+fn sub(argument: &Value) -> (&str, Option<&Value>) {
+    match argument {
+        Value::Array(parts) => (parts.first().and_then(Value::as_str).unwrap_or_default(), parts.get(1)),
+        other => (other.as_str().unwrap_or_default(), None),
     }
 }
 
@@ -117,11 +172,13 @@ mod tests {
             partition: "aws".into(),
             account: "123456789012".into(),
             region: "eu-central-1".into(),
+            parameters: BTreeMap::from([("Key".to_owned(), "k".to_owned())]),
             resources: BTreeMap::from([
                 ("Table".to_owned(), row("AWS::DynamoDB::Table", "s-records")),
                 ("Queue".to_owned(), row("AWS::SQS::Queue", "https://sqs.eu-central-1.amazonaws.com/123456789012/q")),
                 ("Role".to_owned(), row("AWS::IAM::Role", "r")),
             ]),
+            ..Context::default()
         };
         for (value, expected) in [
             (json!({"Ref": "Table"}), json!("s-records")),
@@ -135,6 +192,7 @@ mod tests {
                 json!("arn:aws:s3:::s-records/*"),
             ),
             (json!({"Fn::Sub": "${!literal}"}), json!("${literal}")),
+            (json!({"Fn::Sub": "${Key}/${AWS::Region}"}), json!("k/eu-central-1")),
             (json!({"a": [1, {"Ref": "AWS::Region"}]}), json!({"a": [1, "eu-central-1"]})),
         ] {
             assert_eq!(context.resolve(&value), Ok(expected), "{value}");
@@ -142,6 +200,25 @@ mod tests {
         for value in [json!({"Ref": "Nothing"}), json!({"Fn::GetAtt": ["Role", "Arn"]}), json!({"Fn::Join": ["", []]})]
         {
             assert!(context.resolve(&value).is_err(), "{value}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_stays_readable() {
+        let context = Context {
+            account: "1".into(),
+            parameters: BTreeMap::from([("Key".to_owned(), "k".to_owned())]),
+            ..Context::default()
+        };
+        for (value, expected) in [
+            (json!({"Ref": "Key"}), json!("k")),
+            (json!({"Ref": "Table"}), json!("${Table}")),
+            (json!({"Fn::GetAtt": ["Table", "Arn"]}), json!("${Table.Arn}")),
+            (json!({"Fn::Sub": "${Table.Arn}/${AWS::AccountId}/${Key}"}), json!("${Table.Arn}/1/k")),
+            (json!({"Fn::Sub": ["${A}-${B}", {"A": {"Ref": "Key"}}]}), json!("k-${B}")),
+            (json!({"Fn::Join": ["", [{"Ref": "Key"}]]}), json!({"Fn::Join": ["", ["k"]]})),
+        ] {
+            assert_eq!(context.plain(&value), expected, "{value}");
         }
     }
 }

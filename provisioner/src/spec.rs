@@ -195,8 +195,9 @@ pub struct Handler {
     pub keep_logs: Seconds,
     /// Memory that reading one file may take, in a process of its own. The function's memory holds it and 32 MiB more.
     pub child_memory: Size,
-    /// Processor time that reading one file may take, at most three quarters of the timeout. Seconds of a whole
-    /// processor, which a function has at 1,769 MiB.
+    /// Processor time that reading one small file may take, at most three quarters of the timeout; a larger file has a
+    /// second more for each MiB, up to those three quarters. Seconds of a whole processor, which a function has at
+    /// 1,769 MiB.
     pub child_cpu: Seconds,
     /// Also count metrics by file type and by error code. Each that occurs is a custom metric on the bill, of which the
     /// first ten are free; without it there are five.

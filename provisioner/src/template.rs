@@ -10,6 +10,7 @@
 mod intrinsic;
 mod parts;
 pub mod policy;
+mod read;
 mod resource;
 
 use serde::ser::SerializeMap as _;
@@ -21,6 +22,7 @@ use intrinsic::Value;
 use resource::Resource;
 
 pub use parts::{FREE_UNITS, child_limits};
+pub use read::read;
 
 /// The parameter that names the bucket with the handler's zip.
 pub const ARTIFACT_BUCKET: &str = "ArtifactBucket";

@@ -26,6 +26,13 @@ impl Roles {
         Ok(absent_is_none(output)?.is_some())
     }
 
+    /// Who may take the role, as a policy, and the role's description; `None` if there is no such role.
+    pub async fn trust(&self, role: &str) -> Result<Option<(Value, Option<String>)>, Fault> {
+        let output = self.client.get_role().role_name(role).send().await.map_err(Fault::from);
+        let role = absent_is_none(output)?.and_then(|output| output.role);
+        Ok(role.map(|role| (document(&role.assume_role_policy_document.unwrap_or_default()), role.description)))
+    }
+
     /// The role's inline policies by name, and the ARNs of managed policies attached to it.
     pub async fn policies(&self, role: &str) -> Result<Option<(BTreeMap<String, Value>, Vec<String>)>, Fault> {
         let names = self.client.list_role_policies().role_name(role).send().await.map_err(Fault::from);

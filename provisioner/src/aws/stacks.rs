@@ -1,20 +1,23 @@
 //! CloudFormation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::types::{
-    Capability, ChangeSetType, Parameter, ResourceChange, ResourceToImport, StackEvent as SdkEvent, Tag,
+    Capability, ChangeSetType, DeploymentMode, Parameter, ResourceChange, ResourceToImport, StackDriftDetectionStatus,
+    StackEvent as SdkEvent, StackResourceDrift, StackResourceDriftStatus, Tag,
 };
 use aws_sdk_cloudformation::types::{Change as SdkChange, Stack as SdkStack};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::Aws;
 use super::fault::{Fault, Kind, absent_is_none};
 use crate::diff::{Action, Change, Detail, Replacement};
+use crate::drift::{Difference, Drifted, top_of};
 use crate::event::deploy::ResourceEvent;
 use crate::plan::Kept;
 use crate::status::{ChangeSetState, StackStatus, change_set_state};
@@ -32,6 +35,8 @@ pub struct Stack {
     pub reason: Option<String>,
     /// The parameters' values.
     pub parameters: BTreeMap<String, String>,
+    /// Its own tags.
+    pub tags: BTreeMap<String, String>,
     /// The outputs, in the service's order.
     pub outputs: Vec<Output>,
     /// Whether it is protected from deletion.
@@ -76,6 +81,9 @@ pub enum Purpose {
     Create,
     /// A stack that exists.
     Update,
+    /// A stack that exists, with what was changed behind its back put back (CloudFormation user guide, "Using
+    /// drift-aware change sets").
+    RevertDrift,
     /// A new stack that takes these over.
     Import(Vec<Kept>),
 }
@@ -185,11 +193,58 @@ impl Stacks {
         Ok(output.template_body.unwrap_or_default())
     }
 
+    /// The template that is deployed, as JSON; `None` if there is no stack. A template in YAML is read too: somebody may
+    /// have deployed it with another tool.
+    pub async fn deployed_template(&self, stack: &str) -> Result<Option<Value>, Fault> {
+        let output = self.client.get_template().stack_name(stack).send().await.map_err(Fault::from);
+        let Some(text) = absent_is_none(output)?.and_then(|o| o.template_body) else { return Ok(None) };
+        let unreadable = || Fault {
+            kind: Kind::Other,
+            code: None,
+            message: format!("the template that is deployed as {stack} is neither JSON nor YAML"),
+        };
+        crate::template::read(&text).ok_or_else(unreadable).map(Some)
+    }
+
+    /// Has CloudFormation look for drift. Returns the name of the detection, which takes a while.
+    pub async fn detect_drift(&self, stack: &str) -> Result<String, Fault> {
+        let output = self.client.detect_stack_drift().stack_name(stack).send().await?;
+        Ok(output.stack_drift_detection_id.unwrap_or_default())
+    }
+
+    /// Whether a detection has ended; some resources may have failed to be looked at, with this reason.
+    pub async fn detection(&self, id: &str) -> Result<Option<Option<String>>, Fault> {
+        let output = self.client.describe_stack_drift_detection_status().stack_drift_detection_id(id).send().await?;
+        let running = output.detection_status == Some(StackDriftDetectionStatus::DetectionInProgress);
+        Ok((!running).then(|| output.detection_status_reason.filter(|reason| !reason.is_empty())))
+    }
+
+    /// The resources that the last detection found drifted.
+    pub async fn drifted(&self, stack: &str) -> Result<Vec<Drifted>, Fault> {
+        let (mut found, mut token) = (Vec::new(), None::<String>);
+        loop {
+            let page = self
+                .client
+                .describe_stack_resource_drifts()
+                .stack_name(stack)
+                .stack_resource_drift_status_filters(StackResourceDriftStatus::Modified)
+                .stack_resource_drift_status_filters(StackResourceDriftStatus::Deleted)
+                .set_next_token(token.take())
+                .send()
+                .await?;
+            found.extend(page.stack_resource_drifts.unwrap_or_default().into_iter().map(drifted_from));
+            token = page.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
     /// Asks for a change set; it is not computed yet when this returns.
     pub async fn propose(&self, proposal: &Proposal) -> Result<ChangeSet, Fault> {
         let (kind, kept): (_, &[Kept]) = match &proposal.purpose {
             Purpose::Create => (ChangeSetType::Create, &[]),
-            Purpose::Update => (ChangeSetType::Update, &[]),
+            Purpose::Update | Purpose::RevertDrift => (ChangeSetType::Update, &[]),
             Purpose::Import(kept) => (ChangeSetType::Import, kept),
         };
         let output = self
@@ -200,6 +255,7 @@ impl Stacks {
             .client_token(&proposal.name)
             .change_set_type(kind)
             .set_role_arn(self.role.clone())
+            .set_deployment_mode((proposal.purpose == Purpose::RevertDrift).then_some(DeploymentMode::RevertDrift))
             .template_body(&proposal.template)
             .capabilities(Capability::CapabilityIam)
             .capabilities(Capability::CapabilityNamedIam)
@@ -350,6 +406,7 @@ fn stack_from(stack: SdkStack) -> Result<Stack, Fault> {
             .into_iter()
             .filter_map(|p| Some((p.parameter_key?, p.parameter_value?)))
             .collect(),
+        tags: stack.tags.unwrap_or_default().into_iter().filter_map(|tag| Some((tag.key?, tag.value?))).collect(),
         outputs: stack
             .outputs
             .unwrap_or_default()
@@ -386,6 +443,8 @@ fn change_from(change: SdkChange) -> Option<Change> {
             let attribute = target.attribute.as_ref().map_or_else(String::new, |a| a.as_str().to_owned());
             Some(Detail {
                 property: target.name.unwrap_or(attribute),
+                before: None,
+                after: None,
                 replaces: target.requires_recreation.is_some_and(|r| r.as_str() != "Never"),
             })
         })
@@ -395,8 +454,40 @@ fn change_from(change: SdkChange) -> Option<Change> {
         physical_id: change.physical_resource_id.filter(|id| !id.is_empty()),
         kind: change.resource_type.unwrap_or_default(),
         action,
+        retained: false,
         details,
     })
+}
+
+/// CloudFormation names places by JSON pointers and values by text; the whole properties come as JSON.
+fn drifted_from(drift: StackResourceDrift) -> Drifted {
+    let parsed =
+        |text: Option<String>| -> Value { text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default() };
+    let (expected, actual) = (parsed(drift.expected_properties), parsed(drift.actual_properties));
+    let mut tops = BTreeSet::new();
+    let mut properties = Vec::new();
+    for difference in drift.property_differences.unwrap_or_default() {
+        let pointer = difference.property_path.unwrap_or_default();
+        let path = pointer.trim_start_matches('/').replace('/', ".");
+        tops.insert(top_of(&path).to_owned());
+        let side = |all: &Value, text: Option<String>| {
+            let text = text.filter(|text| text != "null").map(Value::String);
+            all.pointer(&pointer).cloned().or(text).filter(|value| !value.is_null())
+        };
+        properties.push(Difference {
+            deployed: side(&expected, difference.expected_value),
+            actual: side(&actual, difference.actual_value),
+            property: path,
+        });
+    }
+    Drifted {
+        logical_id: drift.logical_resource_id.unwrap_or_default(),
+        physical_id: drift.physical_resource_id.unwrap_or_default(),
+        kind: drift.resource_type.unwrap_or_default(),
+        deleted: drift.stack_resource_drift_status == Some(StackResourceDriftStatus::Deleted),
+        actual: tops.into_iter().map(|top| (top.clone(), actual[&top].clone())).collect(),
+        properties,
+    }
 }
 
 fn event_from(event: SdkEvent) -> ResourceEvent {

@@ -1,31 +1,29 @@
 //! `provisioner up`: observe, decide, show, ask, apply; again until the stack is as it should be.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::apply::down::{ARTIFACT_BUCKET, ARTIFACT_KEY};
 use crate::apply::{Applier, Code, OVERTAKEN, Run};
 use crate::aws::Aws;
 use crate::aws::function::{Deployed, Function};
 use crate::aws::stacks::{ChangeSet, Stack, Stacks};
-use crate::aws::storage::{Presence, Storage};
-use crate::aws::table::Table;
 use crate::cli::{Global, Up};
 use crate::code::only_code_differs;
-use crate::commands;
-use crate::commands::{verify, watch};
+use crate::commands::{self, observe, plan, verify, watch};
+use crate::consent;
 use crate::diff::Change;
+use crate::drift::Drift;
 use crate::embedded;
 use crate::error::{Error, Exit, Result};
-use crate::event::deploy::{CodeChange, DeployEvent};
+use crate::event::deploy::DeployEvent;
 use crate::handler_build::{self, Source};
 use crate::names::Names;
 use crate::package::Package;
-use crate::plan::{Desired, Observed, Plan, decide, wants_resources};
+use crate::plan::{Desired, Observed, Plan, decide};
+use crate::preview::{self, Allow, Preview, Saved, Step};
 use crate::report::Report;
 use crate::sources::Sources;
 use crate::spec::StackFile;
-use crate::status::{Operation, Phase};
+use crate::status::Operation;
 
 /// Decisions after which something is wrong with the world, or with this program.
 const MOST_DECISIONS: u32 = 12;
@@ -34,31 +32,38 @@ const MOST_DECISIONS: u32 = 12;
 pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
     let file = StackFile::load(&global.stack)?;
     let spec = &file.spec;
+    let saved = match &args.plan {
+        Some(path) => Some((path.clone(), plan::read(path)?)),
+        None => None,
+    };
     commands::linted(&file.path, spec, report)?;
-    let template = commands::template(spec)?;
     // Another address than the emulator's own is somebody else's to start.
     if let (Some(emulator), None) = (&spec.emulator, &global.endpoint_url) {
         crate::local::ensure_running(emulator.port, report).await?;
     }
     let aws = commands::connect(global, spec).await?;
     let names = Names::new(&spec.name, &aws.account, &aws.region);
-    let site = Site { aws: &aws, file: &file, names, template, report };
-    let consent = if args.yes { Consent::Given } else { Consent::Asked };
+    let revert = args.revert_drift || saved.as_ref().is_some_and(|(_, saved)| saved.reverts_drift);
+    let terms = Terms {
+        consent: if args.yes { Consent::Given } else { Consent::Asked },
+        allow: args.allow.clone(),
+        saved,
+        revert,
+    };
+    let site = Site { aws: &aws, file: &file, names, report };
     // The build takes longest, and looking does not depend on it.
-    let stacks = Stacks::new(&aws);
-    let (package, observed) =
-        tokio::join!(package(&file, args.handler.as_deref(), report), observe(&aws, &stacks, &site.names));
+    let (package, world) = tokio::join!(package(&file, args.handler.as_deref(), report), site.look(revert));
     let built = package?;
     if args.watch && built.sources.is_empty() {
         return Err(Error::new(Exit::Usage, "nothing-to-watch", "the handler inside this program never changes")
             .hint("--watch is for the folder that holds the handler's sources, or for a file: --handler PATH."));
     }
-    let done = site.deploy(&built.package, observed?, consent).await?;
+    let done = site.deploy(&built.package, world?, terms).await?;
     let verified = match done {
         Done::Changed if !args.no_verify => Box::pin(verify::after_up(&aws, spec, report)).await,
         _ => Ok(()),
     };
-    site.tell_ready(&stacks).await?;
+    site.tell_ready().await?;
     verified?;
     if args.watch { Box::pin(watch::go_on(&site, args.handler.as_deref(), built)).await } else { Ok(()) }
 }
@@ -72,6 +77,18 @@ pub(crate) enum Consent {
     Given,
     /// Whoever began to watch, for new code and nothing else.
     ForCode,
+}
+
+/// What was agreed to before anything was looked at.
+struct Terms {
+    /// By whom.
+    consent: Consent,
+    /// What `--allow` names.
+    allow: Vec<Allow>,
+    /// The plan to apply and nothing else, with its file.
+    saved: Option<(PathBuf, Saved)>,
+    /// Whether what was changed behind the tool's back is put back.
+    revert: bool,
 }
 
 /// What a deployment came to.
@@ -88,36 +105,35 @@ pub(crate) struct Site<'a> {
     pub(crate) aws: &'a Aws,
     pub(crate) file: &'a StackFile,
     pub(crate) names: Names,
-    template: serde_json::Value,
     pub(crate) report: &'a Report,
 }
 
 impl Site<'_> {
     /// Brings the code of a working stack up to date, and changes nothing else.
     pub(crate) async fn deploy_code(&self, package: &Package) -> Result<Done> {
-        let observed = observe(self.aws, &Stacks::new(self.aws), &self.names).await?;
-        self.deploy(package, observed, Consent::ForCode).await
+        let terms = Terms { consent: Consent::ForCode, allow: Vec::new(), saved: None, revert: false };
+        self.deploy(package, self.look(false).await?, terms).await
     }
 
-    async fn deploy(&self, package: &Package, mut observed: Observed, consent: Consent) -> Result<Done> {
-        let spec = &self.file.spec;
-        let desired = Desired {
-            parameters: BTreeMap::from([
-                (ARTIFACT_BUCKET.to_owned(), self.names.artifacts.clone()),
-                (ARTIFACT_KEY.to_owned(), package.key()),
-            ]),
-            template: self.template.clone(),
-            tags: spec.tags.clone(),
-            names: self.names.clone(),
-        };
-        let code = Code { package, bucket: &self.names.artifacts, require_tls: spec.bucket.require_tls };
+    /// What is, and what was changed behind the tool's back. With `closely`, CloudFormation looks for that too.
+    async fn look(&self, closely: bool) -> Result<(Observed, Drift)> {
         let stacks = Stacks::new(self.aws);
-        let up = Upping { aws: self.aws, stacks, report: self.report, consent, desired: &desired, code };
-        up.until_done(&mut observed).await
+        let observed = observe::observe(self.aws, &stacks, &self.names).await?;
+        let place = observe::place(self.aws, &self.names);
+        let drift = observe::drift(self.aws, &stacks, &place, &observed, closely).await?;
+        Ok((observed, drift))
     }
 
-    async fn tell_ready(&self, stacks: &Stacks) -> Result<()> {
-        let name = &self.names.stack;
+    async fn deploy(&self, package: &Package, world: (Observed, Drift), terms: Terms) -> Result<Done> {
+        let spec = &self.file.spec;
+        let desired = plan::desired(self.aws, spec, self.names.clone(), package)?;
+        let code = Code { package, bucket: &self.names.artifacts, require_tls: spec.bucket.require_tls };
+        let up = Upping { site: self, stacks: Stacks::new(self.aws), terms, desired: &desired, code };
+        up.until_done(world).await
+    }
+
+    async fn tell_ready(&self) -> Result<()> {
+        let (name, stacks) = (&self.names.stack, Stacks::new(self.aws));
         let stack =
             stacks.describe(name).await.map_err(|e| e.into_error(&format!("look at the stack {name}")))?.ok_or_else(
                 || Error::new(Exit::Deployment, "stack-gone", format!("the stack {name} was deleted meanwhile")),
@@ -171,95 +187,89 @@ pub(crate) async fn package(file: &StackFile, handler: Option<&Path>, report: &R
     Ok(Built { package, sources })
 }
 
-/// Looks at everything a decision may need.
-async fn observe(aws: &Aws, stacks: &Stacks, names: &Names) -> Result<Observed> {
-    let (bucket, table) = (Storage::new(aws, &names.bucket), Table::new(aws, &names.table));
-    let (stack, bucket, table) = tokio::join!(stacks.describe(&names.stack), bucket.presence(), table.describe());
-    let stack: Option<Stack> = stack.map_err(|e| e.into_error(&format!("look at the stack {}", names.stack)))?;
-    let phase = stack.as_ref().map_or(Phase::Absent, |s| s.status.phase());
-    let (bucket, table) = if phase == Phase::Ready {
-        // What a working stack holds is its own; a caller without permission to look need not.
-        (Presence::Absent, None)
-    } else {
-        (
-            bucket.map_err(|e| e.into_error(&format!("look for the bucket {}", names.bucket)))?,
-            table.map_err(|e| e.into_error(&format!("look for the table {}", names.table)))?.map(|t| t.properties),
-        )
-    };
-    let resources = match &stack {
-        Some(stack) if wants_resources(phase) => {
-            stacks.resources(&stack.arn).await.map_err(|e| e.into_error("look at the stack's resources"))?
-        }
-        _ => Vec::new(),
-    };
-    Ok(Observed { stack, resources, bucket, table, change_set: None, continued: false })
-}
-
 struct Upping<'a> {
-    aws: &'a Aws,
+    site: &'a Site<'a>,
     stacks: Stacks,
-    report: &'a Report,
-    consent: Consent,
+    terms: Terms,
     desired: &'a Desired,
     code: Code<'a>,
 }
 
 impl Upping<'_> {
     /// Decides and applies until nothing is left to do.
-    async fn until_done(&self, observed: &mut Observed) -> Result<Done> {
-        // Consent to a plan that makes the whole stack covers the steps that this takes.
-        let mut agreed = false;
+    async fn until_done(&self, (mut observed, mut drift): (Observed, Drift)) -> Result<Done> {
+        // What was shown and agreed to. Consent to a plan that makes the whole stack covers the steps that this takes.
+        let mut agreed: Option<Preview> = None;
         for round in 0..MOST_DECISIONS {
-            let applier = Applier::new(self.aws, self.report, Run(format!("{}-{round}", commands::run_id())));
-            let plan = decide(self.desired, observed);
+            let run = Run(format!("{}-{round}", commands::run_id()));
+            let applier = Applier::new(self.site.aws, self.site.report, run);
+            let plan = decide(self.desired, &observed);
+            if agreed.is_none() {
+                let shown = self.preview(&observed, &drift)?;
+                self.refuse_loss(&shown)?;
+                if shown.step == Step::None {
+                    return Ok(self.tell_no_change(&drift));
+                }
+                if !waits(&plan) {
+                    self.show_and_ask(&shown).await?;
+                    if shown.reverts_drift {
+                        return self.revert_drift(&applier, &observed).await;
+                    }
+                    agreed = Some(shown);
+                }
+            }
             match &plan {
                 Plan::Propose(operation) => {
                     let proposed = applier.propose(self.desired, *operation).await;
                     let Some(set) = self.unless_overtaken(proposed)? else {
-                        *observed = observe(self.aws, &self.stacks, &self.desired.names).await?;
+                        (observed, drift) = self.site.look(self.terms.revert).await?;
+                        agreed = None;
                         continue;
                     };
                     observed.stack = self.look_at(&set).await?;
                     observed.change_set = Some(set);
+                    if moved(agreed.as_ref(), observed.stack.as_ref()) {
+                        self.withdraw(&applier, &observed).await?;
+                        self.tell_overtaken();
+                        (observed, drift) = self.site.look(self.terms.revert).await?;
+                        agreed = None;
+                    }
                     continue;
                 }
                 Plan::NoChange => {
-                    self.withdraw(&applier, observed).await?;
-                    return self.put_code_right(&applier).await;
+                    self.withdraw(&applier, &observed).await?;
+                    return self.put_code_right(&applier, &drift).await;
                 }
                 Plan::Blocked { code, reason, hint } => {
-                    self.withdraw(&applier, observed).await?;
+                    self.withdraw(&applier, &observed).await?;
                     return Err(Error::new(Exit::Deployment, code, reason.clone()).hint(hint.clone()));
                 }
-                Plan::Attach { .. } => {}
+                Plan::Attach { .. } | Plan::Recreate { .. } | Plan::RetryDelete { .. } | Plan::Adopt { .. } => {}
                 Plan::ContinueRollback { skip, .. } => self.ask_to_continue(skip).await?,
                 Plan::Execute { changes, .. } => {
-                    if !agreed {
-                        let asked = self.show_and_ask(changes).await;
-                        if asked.is_err() {
-                            self.withdraw(&applier, observed).await?;
-                        }
-                        asked?;
+                    let announced = match &agreed {
+                        Some(shown) if shown.step == Step::Update => announced(shown, changes),
+                        _ => Ok(()),
+                    };
+                    if announced.is_err() {
+                        self.withdraw(&applier, &observed).await?;
                     }
-                }
-                Plan::Recreate { changes, .. } | Plan::RetryDelete { changes, .. } | Plan::Adopt { changes, .. } => {
-                    if !agreed {
-                        self.show_and_ask(changes).await?;
-                    }
-                    agreed = true;
+                    announced?;
                 }
             }
-            let outcome = match &plan {
-                Plan::Execute { operation: Operation::Update, .. } => self.update(&applier, &plan, observed).await,
+            let applied = match &plan {
+                Plan::Execute { operation: Operation::Update, .. } => self.update(&applier, &plan, &observed).await,
                 _ => applier.apply(self.desired, &plan, self.code).await,
             };
-            if self.unless_overtaken(outcome)?.is_some() && matches!(plan, Plan::Execute { .. }) {
+            let applied = self.unless_overtaken(applied)?;
+            if applied.is_some() && matches!(plan, Plan::Execute { .. }) {
                 return Ok(Done::Changed);
             }
-            *observed = Observed {
-                continued: matches!(plan, Plan::ContinueRollback { .. }),
-                ..observe(self.aws, &self.stacks, &self.desired.names).await?
-            };
+            if applied.is_none() {
+                agreed = None;
+            }
+            (observed, drift) = self.site.look(self.terms.revert).await?;
+            observed.continued = matches!(plan, Plan::ContinueRollback { .. });
         }
         Err(Error::new(
             Exit::Deployment,
@@ -269,16 +279,79 @@ impl Upping<'_> {
         .hint("Is something else deploying it? Look with: provisioner status"))
     }
 
+    fn tell_no_change(&self, drift: &Drift) -> Done {
+        let (report, stack) = (self.site.report, self.desired.names.stack.clone());
+        report.event(DeployEvent::NoChange { stack: stack.clone() });
+        if !drift.is_empty() {
+            report.event(DeployEvent::Drifted { stack, drift: Box::new(drift.clone()) });
+        }
+        Done::NoChange
+    }
+
+    /// What would be done, if it is still what a saved plan says.
+    fn preview(&self, observed: &Observed, drift: &Drift) -> Result<Preview> {
+        let code = plan::code(self.code.package);
+        let now = preview::preview(self.desired, observed, code, drift.clone(), self.terms.revert);
+        if let Some((path, saved)) = &self.terms.saved {
+            plan::still_true(saved, path, &now)?;
+        }
+        Ok(now)
+    }
+
+    /// What loses files or records is shown and not asked about.
+    fn refuse_loss(&self, shown: &Preview) -> Result<()> {
+        match &shown.blocked {
+            Some(block) if shown.resources.iter().any(Change::loses_data) => {
+                self.site.report.event(DeployEvent::Planned { plan: Box::new(shown.clone()) });
+                Err(plan::refused(block))
+            }
+            // The other cases have an error of their own.
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts back what was changed behind the tool's back, brings the stack up to date with it, and looks whether it
+    /// worked. CloudFormation's own way comes first; what that leaves is put back in two updates.
+    async fn revert_drift(&self, applier: &Applier<'_>, observed: &Observed) -> Result<Done> {
+        let name = self.desired.names.stack.clone();
+        applier.revert_drift(self.desired, observed, self.code).await?;
+        let (now, mut left) = self.site.look(true).await?;
+        if !left.resources.is_empty() {
+            applier.revert_in_two(self.desired, &now, &left).await?;
+        }
+        if let (Some(_), Some(function)) = (&left.code, &now.code) {
+            applier.push(&self.desired.names.function, self.code, function).await?;
+        }
+        if !left.is_empty() {
+            (_, left) = self.site.look(true).await?;
+        }
+        if left.is_empty() {
+            self.site.report.event(DeployEvent::DriftReverted { stack: name });
+            return Ok(Done::Changed);
+        }
+        self.site.report.event(DeployEvent::Drifted { stack: name.clone(), drift: Box::new(left) });
+        Err(Error::new(
+            Exit::Deployment,
+            "still-drifted",
+            format!("some of what was changed behind the tool's back in {name} could not be put back"),
+        )
+        .hint("What is listed above is left. Change it back by hand, or delete the resource and run the same command again."))
+    }
+
     /// Nothing where somebody else's operation came between: then one looks again and decides anew.
     fn unless_overtaken<T>(&self, result: Result<T>) -> Result<Option<T>> {
         match result {
             Ok(done) => Ok(Some(done)),
             Err(error) if error.code == OVERTAKEN => {
-                self.report.event(DeployEvent::Overtaken { stack: self.desired.names.stack.clone() });
+                self.tell_overtaken();
                 Ok(None)
             }
             Err(error) => Err(error),
         }
+    }
+
+    fn tell_overtaken(&self) {
+        self.site.report.event(DeployEvent::Overtaken { stack: self.desired.names.stack.clone() });
     }
 
     /// Updates the stack. Where only the code differs, the function takes that first.
@@ -289,7 +362,7 @@ impl Upping<'_> {
             None => false,
         };
         let updated = applier.apply(self.desired, plan, self.code).await;
-        if pushed && updated.as_ref().is_err_and(|error| error.exit == Exit::Deployment && error.code != OVERTAKEN) {
+        if pushed && updated.as_ref().is_err_and(|error| error.exit == Exit::Deployment) {
             applier.tell_code_after_failure(name, self.code).await?;
         }
         updated
@@ -298,35 +371,29 @@ impl Upping<'_> {
     /// The function, if nothing but its code changes, and it does not have that code yet.
     async fn function_to_push_to(&self, observed: &Observed) -> Result<Option<Deployed>> {
         let Some(stack) = &observed.stack else { return Ok(None) };
-        let (template, function) = tokio::join!(self.stacks.template(&stack.arn), self.function());
-        let template = template.map_err(|e| e.into_error("read the template that is deployed"))?;
-        // One that is no JSON was not made by this program.
-        let template = serde_json::from_str(&template).unwrap_or_default();
+        let function = self.function().await;
+        // One that cannot be read was not made by this program.
+        let template = observed.template.clone().unwrap_or_default();
         if !only_code_differs(self.desired, stack, &template) {
-            return if self.consent == Consent::ForCode { Err(not_only_code(&stack.name)) } else { Ok(None) };
+            return if self.terms.consent == Consent::ForCode { Err(not_only_code(&stack.name)) } else { Ok(None) };
         }
         Ok(function?.filter(|function| function.sha256 != self.code.package.sha256))
     }
 
     /// The stack is as it should be. Whether the function is, too, only the function tells: the code of an earlier run may
     /// have come to it, and the update of the stack not.
-    async fn put_code_right(&self, applier: &Applier<'_>) -> Result<Done> {
-        let stack = self.desired.names.stack.clone();
+    async fn put_code_right(&self, applier: &Applier<'_>, drift: &Drift) -> Result<Done> {
         match self.function().await? {
             Some(function) if function.sha256 != self.code.package.sha256 => {
-                self.show_and_ask(&[]).await?;
                 applier.push(&self.desired.names.function, self.code, &function).await?;
                 Ok(Done::Changed)
             }
-            _ => {
-                self.report.event(DeployEvent::NoChange { stack });
-                Ok(Done::NoChange)
-            }
+            _ => Ok(self.tell_no_change(drift)),
         }
     }
 
     async fn function(&self) -> Result<Option<Deployed>> {
-        let function = Function::new(self.aws, &self.desired.names.function);
+        let function = Function::new(self.site.aws, &self.desired.names.function);
         function.describe().await.map_err(|e| e.into_error("look at the deployed handler"))
     }
 
@@ -341,24 +408,19 @@ impl Upping<'_> {
         }
     }
 
-    async fn show_and_ask(&self, changes: &[Change]) -> Result<()> {
-        let name = &self.desired.names.stack;
-        self.report.event(DeployEvent::Planned {
-            stack: name.clone(),
-            account: self.aws.account.clone(),
-            region: self.aws.region.clone(),
-            changes: changes.to_vec(),
-            code: self.code_change().await?,
-        });
-        if self.consent != Consent::Asked {
-            return Ok(());
+    async fn show_and_ask(&self, shown: &Preview) -> Result<()> {
+        self.site.report.event(DeployEvent::Planned { plan: Box::new(shown.clone()) });
+        let missing = consent::missing(&shown.consents, &self.terms.allow);
+        if self.terms.consent != Consent::Asked {
+            return consent::refuse(&missing);
         }
-        commands::ask(self.report, &format!("Apply these changes to the stack {name}?"), "--yes").await
+        let question = consent::question(&shown.stack, &missing);
+        commands::ask(self.site.report, &question, &consent::flags(&missing)).await
     }
 
     async fn ask_to_continue(&self, skip: &[(String, String)]) -> Result<()> {
         let name = &self.desired.names.stack;
-        if skip.is_empty() && self.consent == Consent::Given {
+        if skip.is_empty() && self.terms.consent == Consent::Given {
             return Ok(());
         }
         let skipped: Vec<&str> = skip.iter().map(|(id, _)| id.as_str()).collect();
@@ -372,26 +434,12 @@ impl Upping<'_> {
         };
         // Leaving resources as they are is a decision that --yes does not make.
         if skip.is_empty() {
-            return commands::ask(self.report, &question, "--yes").await;
+            return commands::ask(self.site.report, &question, "--yes").await;
         }
         for (id, reason) in skip {
-            self.report.narrate(&format!("  {id}: {reason}"));
+            self.site.report.narrate(&format!("  {id}: {reason}"));
         }
-        commands::ask(self.report, &question, "the answer on a terminal").await
-    }
-
-    async fn code_change(&self) -> Result<Option<CodeChange>> {
-        let deployed = self.function().await?;
-        let to = &self.code.package.sha256;
-        if deployed.as_ref().is_some_and(|d| d.sha256 == *to) {
-            return Ok(None);
-        }
-        Ok(Some(CodeChange {
-            from_size: deployed.as_ref().map(|d| d.size),
-            from: deployed.map(|d| d.sha256),
-            to: to.clone(),
-            to_size: self.code.package.zip.len() as u64,
-        }))
+        commands::ask(self.site.report, &question, "the answer on a terminal").await
     }
 }
 
@@ -402,4 +450,31 @@ fn not_only_code(stack: &str) -> Error {
         format!("the stack {stack} differs in more than the code, so that nothing was deployed"),
     )
     .hint(format!("Somebody else has changed it. See how, and deploy all of it: provisioner up -s {stack}"))
+}
+
+/// Whether what would change can only be told after something else has ended.
+fn waits(plan: &Plan) -> bool {
+    matches!(plan, Plan::Attach { .. } | Plan::ContinueRollback { .. } | Plan::Blocked { .. })
+}
+
+/// Whether somebody has changed the stack since the update of it was shown, so that the change set is not what was agreed
+/// to.
+fn moved(agreed: Option<&Preview>, now: Option<&Stack>) -> bool {
+    agreed.is_some_and(|shown| {
+        shown.step == Step::Update && shown.basis.stack_changed != now.and_then(|stack| stack.changed.clone())
+    })
+}
+
+/// Refuses a change set that does more than was agreed to.
+fn announced(shown: &Preview, changes: &[Change]) -> Result<()> {
+    let more = preview::unannounced(&shown.resources, changes);
+    if more.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(
+        Exit::Refused,
+        "more-than-planned",
+        format!("CloudFormation would do more than the plan says; nothing was changed:\n  {}", more.join("\n  ")),
+    )
+    .hint("Has somebody else deployed meanwhile? Look again with: provisioner plan"))
 }

@@ -6,8 +6,9 @@ use serde::Serialize;
 use crate::aws::stacks::Output;
 use crate::aws::storage::Contents;
 use crate::aws::table::Items;
-use crate::diff::Change;
+use crate::drift::Drift;
 use crate::plan::Kept;
+use crate::preview::Preview;
 use crate::status::{Operation, Progress};
 
 /// What happens while a stack is brought up or taken down.
@@ -30,18 +31,27 @@ pub enum DeployEvent {
     },
     /// What would be done, before anybody is asked.
     Planned {
+        /// The whole plan, as `plan --json` has it (docs/plan.md).
+        #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
+        plan: Box<Preview>,
+    },
+    /// What was changed behind the tool's back, and stays so.
+    Drifted {
         /// The stack.
         stack: String,
-        /// Where to: account and region.
-        account: String,
-        /// The region.
-        region: String,
-        /// Resource by resource, as `plan --json` has it.
-        #[schemars(with = "Vec<serde_json::Map<String, serde_json::Value>>")]
-        changes: Vec<Change>,
-        /// The handler's code, if it changes.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        code: Option<CodeChange>,
+        /// What, as `drift` in the plan.
+        #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
+        drift: Box<Drift>,
+    },
+    /// What was changed behind the tool's back is put back in two updates.
+    RevertingInTwo {
+        /// The stack.
+        stack: String,
+    },
+    /// What was changed behind the tool's back is as it should be again; looked after.
+    DriftReverted {
+        /// The stack.
+        stack: String,
     },
     /// The stack is as it should be.
     NoChange {

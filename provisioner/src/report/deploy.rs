@@ -9,8 +9,7 @@ use super::live::{LineId, Live, Place};
 use super::meter::{bar, clock, grouped};
 use super::table::{cut, table};
 use crate::aws::stacks::Output;
-use crate::diff::{Action, Change, Replacement};
-use crate::event::deploy::{CodeChange, DeployEvent};
+use crate::event::deploy::DeployEvent;
 use crate::package::short;
 use crate::status;
 use crate::units::Size;
@@ -50,9 +49,12 @@ pub fn line(event: &DeployEvent, style: Style) -> Option<String> {
             Size(*unzipped).rounded(),
             Size(*zipped).rounded()
         ),
-        DeployEvent::Planned { stack, account, region, changes, code } => {
-            planned(&format!("{stack} in account {account}, {region}"), changes, code.as_ref(), style)
-        }
+        DeployEvent::Planned { plan } => super::plan::text(plan, style),
+        DeployEvent::Drifted { stack, drift } => super::plan::drifted(stack, drift, style),
+        DeployEvent::RevertingInTwo { stack } => format!(
+            "CloudFormation does not put everything back by itself: the template of {stack} first takes over what there is, then says again what should be"
+        ),
+        DeployEvent::DriftReverted { stack } => format!("{} {stack} is as it was deployed", style.good("✓")),
         DeployEvent::NoChange { stack } => format!("{} {stack} is up to date; nothing to change", style.good("✓")),
         DeployEvent::Recreating { stack, status } => format!(
             "{} {stack} is in {status}: nothing of it was ever in use. It is deleted and made anew.",
@@ -262,39 +264,6 @@ pub fn is_dated(event: &DeployEvent) -> bool {
             | DeployEvent::NothingToDelete { .. }
             | DeployEvent::Ready { .. }
     )
-}
-
-/// A plan, resource by resource: human words first, then the name in the template and the type.
-fn planned(title: &str, changes: &[Change], code: Option<&CodeChange>, style: Style) -> String {
-    let mut text = style.strong(&format!("Plan for {title}"));
-    for change in changes {
-        let mark = match change.action {
-            Action::Add => style.good("+ add    "),
-            Action::Import => style.good("+ adopt  "),
-            Action::Modify(Replacement::None) => style.warn("~ change "),
-            // CloudFormation is careful; what holds data was looked at more closely.
-            Action::Modify(Replacement::Possible) if change.holds_data() => style.warn("~ change "),
-            Action::Modify(Replacement::Possible) => style.warn("~ change, may replace"),
-            Action::Modify(Replacement::Certain) => style.bad("± replace"),
-            Action::Remove => style.bad("- remove "),
-        };
-        let mut properties: Vec<&str> = change.details.iter().map(|d| d.property.as_str()).collect();
-        properties.dedup();
-        let what = format!("{:<22} {} ({})", words(&change.kind), change.logical_id, change.kind);
-        let properties = if properties.is_empty() { String::new() } else { format!(": {}", properties.join(", ")) };
-        text.push_str(&format!("\n  {mark} {}", cut(&format!("{what}{properties}"), style.width.saturating_sub(12))));
-    }
-    if changes.is_empty() {
-        text.push_str("\n  only outputs or settings of the stack change, no resource");
-    }
-    if let Some(code) = code {
-        let from = match (&code.from, code.from_size) {
-            (Some(from), Some(size)) => format!("{} ({}) → ", short(from), Size(size).rounded()),
-            _ => String::new(),
-        };
-        text.push_str(&format!("\n  code: {from}{} ({})", short(&code.to), Size(code.to_size).rounded()));
-    }
-    text
 }
 
 /// The outputs as data for people.

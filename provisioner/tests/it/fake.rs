@@ -6,6 +6,7 @@
 
 pub(crate) mod cloudformation;
 pub(crate) mod lambda;
+mod live;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -29,6 +30,8 @@ pub(crate) struct State {
     /// Buckets that got a policy, with its text.
     pub(crate) bucket_policies: BTreeMap<String, String>,
     pub(crate) tables: BTreeSet<String>,
+    /// What somebody changed behind the tool's back, by logical id: properties; null for a resource that was deleted.
+    pub(crate) changed: BTreeMap<String, serde_json::Value>,
     /// Objects that S3 is too busy to delete: API of S3, `DeleteObjects` answers 200 and names them one by one.
     pub(crate) busy_deletes: usize,
     /// Somebody writes an object into the bucket after each deletion, until its policy denies it.
@@ -208,6 +211,9 @@ impl State {
                     return error(service, fault.status, fault.code, fault.message);
                 }
             }
+        }
+        if let Some(answer) = self.live(service, &action, request) {
+            return answer;
         }
         match service {
             "sts" if action == "AssumeRole" => xml(&format!(

@@ -1,0 +1,176 @@
+//! A plan in GitHub-flavoured Markdown, for pull requests. The same plan gives the same text.
+
+use super::deploy::words;
+use super::plan::{code, looked, sides, step, telling, value, verb};
+use super::table::clean;
+use crate::diff::{Action, Change, FUNCTION};
+use crate::drift::Drift;
+use crate::preview::Preview;
+
+/// The whole text.
+pub fn plan(plan: &Preview) -> String {
+    let mut text = format!("### Plan for `{}`: {}\n\n", plan.stack, step(plan.step));
+    text.push_str(&format!("Account `{}`, region `{}`{}\n", plan.account, plan.region, counts(&plan.resources)));
+    if let Some(block) = &plan.blocked {
+        text.push_str(&format!("\n> [!CAUTION]\n> {}\n>\n> {}\n", escape(&block.reason), escape(&block.hint)));
+    }
+    if !plan.consents.is_empty() {
+        text.push_str("\n> [!WARNING]\n> These need a yes of their own:\n>\n");
+        for consent in &plan.consents {
+            text.push_str(&format!("> - `--allow {}`: {}\n", consent.allow.name(), escape(&consent.what)));
+        }
+    }
+    resources(plan, &mut text);
+    details(
+        "Permissions",
+        true,
+        plan.permissions
+            .iter()
+            .map(|shift| format!("- {} {}", if shift.broadens { "➕" } else { "➖" }, escape(&shift.sentence))),
+        &mut text,
+    );
+    let warnings = plan.warnings.iter().map(|w| format!("- `{}`: {}", w.logical_id, escape(&w.text)));
+    details("To know before", true, warnings, &mut text);
+    let slow = plan.slow.iter().map(|s| {
+        let what = if s.logical_id.is_empty() { String::new() } else { format!("`{}`: ", s.logical_id) };
+        format!("- {what}{} _({})_", escape(&s.text), escape(&s.source))
+    });
+    details("What takes long on AWS", false, slow, &mut text);
+    drift(&plan.drift, plan.reverts_drift, &mut text);
+    let basis = &plan.basis;
+    text.push_str(&format!(
+        "\n<sub>Template `{}`, handler `{}`. Apply exactly this with `provisioner up --plan FILE`.</sub>\n",
+        crate::package::short(&basis.template),
+        crate::package::short(&basis.code)
+    ));
+    text
+}
+
+fn counts(changes: &[Change]) -> String {
+    let mut told = String::new();
+    for (verb_of, words) in [
+        ("add", "to add"),
+        ("adopt", "to adopt"),
+        ("change", "to change"),
+        ("replace", "to replace"),
+        ("remove", "to remove"),
+    ] {
+        let n = changes.iter().filter(|change| verb(change).1 == verb_of).count();
+        if n > 0 {
+            told.push_str(&format!("{} {n} {words}", if told.is_empty() { ":" } else { "," }));
+        }
+    }
+    told
+}
+
+fn resources(plan: &Preview, text: &mut String) {
+    let mut rows = Vec::new();
+    for change in &plan.resources {
+        let (mark, verb) = verb(change);
+        let verb =
+            if change.action == Action::Remove || change.is_replaced() { format!("**{verb}**") } else { verb.into() };
+        let name = format!("| {mark} {verb} | {} | `{}` |", words(&change.kind), change.logical_id);
+        let adds = matches!(change.action, Action::Add | Action::Import);
+        let mut told: Vec<String> = if adds {
+            Vec::new()
+        } else {
+            telling(change, plan.code.is_some())
+                .map(|d| {
+                    format!(
+                        "`{}`: {}{}",
+                        cell(&d.property),
+                        cell(&sides(d)),
+                        if d.replaces { " **replaces**" } else { "" }
+                    )
+                })
+                .collect()
+        };
+        told.extend(plan.code.iter().filter(|_| change.kind == FUNCTION).map(|c| format!("code: {}", code(c))));
+        rows.push(format!("{name} {} |", told.join("<br>")));
+    }
+    if let Some(change) = plan.code.as_ref().filter(|_| !plan.resources.iter().any(|c| c.kind == FUNCTION)) {
+        rows.push(format!("| ~ change | handler's code | | {} |", code(change)));
+    }
+    for (what, details) in [("output", &plan.outputs), ("tag of the stack", &plan.tags)] {
+        for detail in details {
+            rows.push(format!("| ~ change | {what} | `{}` | {} |", cell(&detail.property), cell(&sides(detail))));
+        }
+    }
+    if !rows.is_empty() {
+        text.push_str("\n| | resource | name | what |\n| --- | --- | --- | --- |\n");
+        text.push_str(&rows.join("\n"));
+        text.push('\n');
+    }
+}
+
+fn drift(drift: &Drift, reverted: bool, text: &mut String) {
+    let mut rows = Vec::new();
+    for resource in &drift.resources {
+        let name = format!("{} `{}`", words(&resource.kind), resource.logical_id);
+        if resource.deleted {
+            rows.push(format!("- {name}: gone"));
+        }
+        for p in &resource.properties {
+            let sides = if p.property.ends_with("PolicyDocument") {
+                "another policy".to_owned()
+            } else {
+                format!("{} → {}", value(p.deployed.as_ref()), value(p.actual.as_ref()))
+            };
+            rows.push(format!("- {name}: `{}`: {}", clean(&p.property), escape(&sides)));
+        }
+    }
+    if let Some(code) = &drift.code {
+        let (from, to) = (crate::package::short(&code.deployed), crate::package::short(&code.actual));
+        rows.push(format!("- handler's code: `{from}` → `{to}`"));
+    }
+    rows.extend(drift.permissions.iter().map(|shift| format!("- {}", escape(&shift.sentence))));
+    rows.extend(
+        drift.unchecked.iter().map(|u| format!("- `{}` was not looked at: {}", u.logical_id, escape(&u.reason))),
+    );
+    if !rows.is_empty() && reverted {
+        rows.push("\nThis is put back.".to_owned());
+    }
+    details(&format!("Changed behind the tool's back, {}", looked(drift.depth)), true, rows.into_iter(), text);
+}
+
+/// A part that opens and closes; none without rows.
+fn details(title: &str, open: bool, rows: impl Iterator<Item = String>, text: &mut String) {
+    let rows: Vec<String> = rows.collect();
+    if rows.is_empty() {
+        return;
+    }
+    let open = if open { " open" } else { "" };
+    text.push_str(&format!(
+        "\n<details{open}>\n<summary>{title} ({})</summary>\n\n{}\n\n</details>\n",
+        rows.iter().filter(|row| row.starts_with("- ")).count(),
+        rows.join("\n")
+    ));
+}
+
+/// Text in which nothing is markup.
+fn escape(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in clean(text).chars() {
+        if "\\`*_[]<>|#~$@".contains(c) {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
+}
+
+/// The same for a cell of a table, in which a bar would end the cell; code in it needs no other escape.
+fn cell(text: &str) -> String {
+    clean(text).replace('|', "\\|")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_name_holds_is_no_markup() {
+        assert_eq!(escape("a|b_*`<x>\u{1b}"), "a\\|b\\_\\*\\`\\<x\\>\u{fffd}");
+        assert_eq!(cell("a|b"), "a\\|b");
+    }
+}

@@ -1,0 +1,213 @@
+//! How a plan looks to people.
+
+use serde_json::Value;
+
+use super::Style;
+use super::deploy::words;
+use super::table::{clean, cut};
+use crate::diff::{Action, Change, Detail, FUNCTION, Replacement};
+use crate::drift::{Depth, Drift};
+use crate::event::deploy::CodeChange;
+use crate::package::short;
+use crate::permissions::Shift;
+use crate::preview::{Preview, Step};
+use crate::units::Size;
+
+/// The width of a value; longer ones are cut, and stand whole in the JSON form.
+const VALUE: usize = 72;
+
+/// What a plan does first, in words.
+pub fn step(step: Step) -> &'static str {
+    match step {
+        Step::None => "nothing to change",
+        Step::Create => "make the stack",
+        Step::Update => "change the stack",
+        Step::Adopt => "take back what is kept, and make the rest",
+        Step::Recreate => "delete the stack, of which nothing was ever in use, and make it anew",
+        Step::EndDeletion => "end the deletion that failed, and make the stack anew around what stays",
+        Step::ContinueRollback => "continue the rollback that got stuck; what changes after it is not known yet",
+        Step::Wait => "show the operation that runs to its end; what changes after it is not known yet",
+        Step::Blocked => "nothing, until somebody has decided",
+    }
+}
+
+/// The mark and the verb of a change.
+pub fn verb(change: &Change) -> (&'static str, &'static str) {
+    match change.action {
+        Action::Add => ("+", "add"),
+        Action::Import => ("+", "adopt"),
+        // CloudFormation is careful; what is replaced, this program knows.
+        Action::Modify(Replacement::None | Replacement::Possible) => ("~", "change"),
+        Action::Modify(Replacement::Certain) => ("±", "replace"),
+        Action::Remove => ("-", "remove"),
+    }
+}
+
+/// The properties worth a line: where the code comes from is told as code, and policies in sentences.
+pub fn telling(change: &Change, has_code: bool) -> impl Iterator<Item = &Detail> {
+    let code = has_code && change.kind == FUNCTION;
+    change.details.iter().filter(move |d| !(code && d.property.starts_with("Code.")))
+}
+
+/// A value on one line; text in quotes.
+pub fn value(value: Option<&Value>) -> String {
+    match value {
+        None => "none".to_owned(),
+        Some(value) => cut(&clean(&value.to_string()), VALUE),
+    }
+}
+
+/// A property's two sides.
+pub fn sides(detail: &Detail) -> String {
+    if detail.property.ends_with("PolicyDocument") {
+        return "see permissions".to_owned();
+    }
+    if detail.before.is_some() && detail.before == detail.after {
+        return format!("{}, which is replaced", value(detail.after.as_ref()));
+    }
+    format!("{} → {}", value(detail.before.as_ref()), value(detail.after.as_ref()))
+}
+
+/// The code before and after.
+pub fn code(code: &CodeChange) -> String {
+    let from = match (&code.from, code.from_size) {
+        (Some(from), Some(size)) => format!("{} ({}) → ", short(from), Size(size).rounded()),
+        _ => String::new(),
+    };
+    format!("{from}{} ({})", short(&code.to), Size(code.to_size).rounded())
+}
+
+/// A plan, resource by resource: human words first, then the name in the template and the type.
+pub fn text(plan: &Preview, style: Style) -> String {
+    let Preview { stack, account, region, .. } = plan;
+    let mut lines =
+        vec![style.strong(&format!("Plan for {stack} in account {account}, {region}: {}", step(plan.step)))];
+    if let Some(block) = &plan.blocked {
+        lines.push(format!("  {} {}", style.bad("✗"), block.reason));
+        lines.push(format!("    {} {}", style.warn("→"), block.hint));
+    }
+    for change in &plan.resources {
+        resource(change, plan.code.as_ref(), style, &mut lines);
+    }
+    if let Some(change) = plan.code.as_ref().filter(|_| !plan.resources.iter().any(|c| c.kind == FUNCTION)) {
+        lines.push(format!("  {} {:<22} {}", style.warn("~ change "), "handler's code", code(change)));
+    }
+    for (title, details) in [("outputs", &plan.outputs), ("tags of the stack", &plan.tags)] {
+        for detail in details {
+            lines.push(format!("  {} {title:<22} {}: {}", style.warn("~ change "), detail.property, sides(detail)));
+        }
+    }
+    section("Permissions", &permissions(&plan.permissions, style), style, &mut lines);
+    let warnings: Vec<String> =
+        plan.warnings.iter().map(|w| format!("{} {}: {}", style.warn("!"), w.logical_id, w.text)).collect();
+    section("To know before", &warnings, style, &mut lines);
+    let slow: Vec<String> = plan
+        .slow
+        .iter()
+        .map(|s| {
+            let what = if s.logical_id.is_empty() { String::new() } else { format!("{}: ", s.logical_id) };
+            format!("{what}{} {}", s.text, style.dim(&format!("({})", s.source)))
+        })
+        .collect();
+    section("What takes long on AWS", &slow, style, &mut lines);
+    if !plan.drift.is_empty() || !plan.drift.unchecked.is_empty() {
+        lines.push(drifted(stack, &plan.drift, style));
+        if plan.reverts_drift {
+            lines.push("    this is put back".to_owned());
+        }
+    }
+    let consents: Vec<String> = plan
+        .consents
+        .iter()
+        .map(|c| format!("{} {}", style.warn(&format!("--allow {:<8}", c.allow.name())), c.what))
+        .collect();
+    section("Needs a yes of its own", &consents, style, &mut lines);
+    lines.join("\n")
+}
+
+fn section(title: &str, rows: &[String], style: Style, lines: &mut Vec<String>) {
+    if !rows.is_empty() {
+        lines.push(style.strong(&format!("  {title}")));
+        lines.extend(rows.iter().map(|row| format!("    {row}")));
+    }
+}
+
+fn resource(change: &Change, changed: Option<&CodeChange>, style: Style, lines: &mut Vec<String>) {
+    let (mark, verb) = verb(change);
+    let mark = format!("{mark} {verb:<7}");
+    let mark = match change.action {
+        Action::Add | Action::Import => style.good(&mark),
+        Action::Modify(Replacement::None | Replacement::Possible) => style.warn(&mark),
+        Action::Modify(Replacement::Certain) | Action::Remove => style.bad(&mark),
+    };
+    let what = format!("{:<22} {} ({})", words(&change.kind), change.logical_id, change.kind);
+    lines.push(format!("  {mark} {}", cut(&what, style.width.saturating_sub(12))));
+    let adds = matches!(change.action, Action::Add | Action::Import);
+    let rows: Vec<(String, String)> = telling(change, changed.is_some())
+        .map(|d| (clean(&d.property), format!("{}{}", sides(d), if d.replaces { ", replaces" } else { "" })))
+        .chain(changed.filter(|_| change.kind == FUNCTION && !adds).map(|c| ("code".to_owned(), code(c))))
+        .collect();
+    let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default().min(48);
+    lines.extend(rows.iter().map(|(name, sides)| format!("              {name:<width$}  {sides}")));
+    if let Some(changed) = changed.filter(|_| change.kind == FUNCTION && adds) {
+        lines.push(format!("              code  {}", code(changed)));
+    }
+}
+
+fn permissions(shifts: &[Shift], style: Style) -> Vec<String> {
+    shifts
+        .iter()
+        .map(|shift| {
+            let mark = if shift.broadens { style.warn("+") } else { style.good("-") };
+            format!("{mark} {}", clean(&shift.sentence))
+        })
+        .collect()
+}
+
+/// What was changed behind the tool's back, property by property.
+pub fn drifted(stack: &str, drift: &Drift, style: Style) -> String {
+    let mut lines =
+        vec![style.strong(&format!("  Changed behind the tool's back in {stack}, {}", looked(drift.depth)))];
+    for resource in &drift.resources {
+        let name = format!("{} {}", words(&resource.kind), resource.logical_id);
+        if resource.deleted {
+            lines.push(format!("    {} {name}: gone", style.bad("✗")));
+            continue;
+        }
+        lines.push(format!("    {} {name}", style.warn("!")));
+        for property in &resource.properties {
+            let sides = if property.property.ends_with("PolicyDocument") {
+                "another policy".to_owned()
+            } else {
+                format!("{} → {}", value(property.deployed.as_ref()), value(property.actual.as_ref()))
+            };
+            lines.push(format!("        {}  {sides}", clean(&property.property)));
+        }
+    }
+    if let Some(code) = &drift.code {
+        let (deployed, actual) = (short(&code.deployed), short(&code.actual));
+        lines.push(format!("    {} handler's code  {deployed} → {actual}", style.warn("!")));
+    }
+    lines.extend(permissions(&drift.permissions, style).iter().map(|row| format!("        {row}")));
+    for unchecked in &drift.unchecked {
+        lines.push(format!(
+            "    {} {}: not looked at: {}",
+            style.dim("?"),
+            unchecked.logical_id,
+            clean(&unchecked.reason)
+        ));
+    }
+    if !drift.is_empty() {
+        lines.push(format!("    {} Put it back with: provisioner up --revert-drift -s {stack}", style.warn("→")));
+    }
+    lines.join("\n")
+}
+
+/// How closely was looked, in words.
+pub fn looked(depth: Depth) -> &'static str {
+    match depth {
+        Depth::None => "nothing was looked at",
+        Depth::Quick => "by a quick look (all of it: --drift)",
+        Depth::Full => "by CloudFormation's detection too",
+    }
+}
