@@ -18,7 +18,7 @@ use crate::event::deploy::DeployEvent;
 use crate::handler_build::{self, Source};
 use crate::names::Names;
 use crate::package::Package;
-use crate::plan::{Desired, Observed, Plan, decide};
+use crate::plan::{DATA_LOSS, Desired, Observed, Plan, decide};
 use crate::preview::{self, Allow, Preview, Saved, Step};
 use crate::report::Report;
 use crate::sources::Sources;
@@ -242,7 +242,8 @@ impl Upping<'_> {
                 }
                 Plan::Blocked { code, reason, hint } => {
                     self.withdraw(&applier, &observed).await?;
-                    return Err(Error::new(Exit::Deployment, code, reason.clone()).hint(hint.clone()));
+                    let exit = if *code == DATA_LOSS { Exit::Refused } else { Exit::Deployment };
+                    return Err(Error::new(exit, code, reason.clone()).hint(hint.clone()));
                 }
                 Plan::Attach { .. } | Plan::Recreate { .. } | Plan::RetryDelete { .. } | Plan::Adopt { .. } => {}
                 Plan::ContinueRollback { skip, .. } => self.ask_to_continue(skip).await?,
@@ -257,15 +258,15 @@ impl Upping<'_> {
                     announced?;
                 }
             }
-            let applied = match &plan {
+            let outcome = match &plan {
                 Plan::Execute { operation: Operation::Update, .. } => self.update(&applier, &plan, &observed).await,
                 _ => applier.apply(self.desired, &plan, self.code).await,
             };
-            let applied = self.unless_overtaken(applied)?;
-            if applied.is_some() && matches!(plan, Plan::Execute { .. }) {
+            let done = self.unless_overtaken(outcome)?;
+            if done.is_some() && matches!(plan, Plan::Execute { .. }) {
                 return Ok(Done::Changed);
             }
-            if applied.is_none() {
+            if done.is_none() {
                 agreed = None;
             }
             (observed, drift) = self.site.look(self.terms.revert).await?;

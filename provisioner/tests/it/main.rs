@@ -12,6 +12,7 @@ mod fake;
 mod inspect;
 mod local;
 mod package;
+mod plan;
 mod push;
 mod put;
 mod records;
