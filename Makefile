@@ -41,14 +41,20 @@ $(MINISTACK): tools/requirements.txt
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement $<
 	@touch $@
 
+.PHONY: dist
+dist: build ## Make the archive to hand out (target/dist): deploys without Rust. ARCHITECTURES="x86_64 arm64"
+	@PYTHON=$(PYTHON) tools/dist $(PROVISIONER) $(ARCHITECTURES)
+
 .PHONY: synth
 synth: ## Write the generated files anew (templates, schema, tables of the documentation)
 	@cargo run --locked --quiet --package provisioner -- synth --write
 
 .PHONY: bench
-bench: emulator build ## Measure handler and deployment beside bare ones, Python (PYTHON_BENCH=python3), SAM and CDK
-	@tools/bench
-	@$(VENV)/bin/python tools/bench-deploy/deploy.py $(PROVISIONER) target/lambda/bootstrap --json target/bench-deploy.json
+bench: emulator build ## Measure handler and deployment beside bare ones, Python, SAM and CDK
+	@PYTHON="$(PYTHON)" tools/bench
+	@cargo build --release --locked --package provisioner --example empty_bucket
+	@$(VENV)/bin/python tools/bench-deploy/deploy.py $(PROVISIONER) target/lambda/bootstrap --json target/bench-deploy.json \
+		--empty-bucket target/release/examples/empty_bucket
 
 .PHONY: accuracy
 accuracy: build ## Compare the extractor with poppler, libmagic, python-docx, Pillow and mutagen (docs/accuracy.md)

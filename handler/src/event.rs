@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | S3 notification | `Records[].s3`, keys form-encoded | S3 user guide, "Event message structure" |
 //! | S3, when a notification is set up | `Event: "s3:TestEvent"`, no `Records` | the same |
-//! | EventBridge | `detail-type: "Object Created"`, keys plain | S3 user guide, "EventBridge event message structure" |
+//! | EventBridge | `detail-type: "Object Created"` and others, keys plain | S3 user guide, "EventBridge event message structure" |
 //! | SNS | `Records[].Sns.Message` holds one of the above as text | Lambda developer guide, "Using Lambda with Amazon SNS" |
 //! | SQS | `Records[].body` holds one of the above, or an SNS envelope, as text | "Using Lambda with Amazon SQS" |
 //! | Lambda's on-failure destination | `requestPayload` holds the event that failed | "Capturing records of Lambda asynchronous invocations" |
@@ -61,13 +61,47 @@ pub enum Ignored {
         /// The key, decoded.
         key: String,
     },
-    /// An object was removed. Its record stays.
-    Removal {
+    /// Something happened to an object that makes no new content.
+    NoContent {
         /// The bucket.
         bucket: String,
         /// The key, decoded.
         key: String,
+        /// What happened, as the end of the sentence that begins with the file's name.
+        what: &'static str,
     },
+}
+
+/// What S3 tells of an object beside its creation, in a notification and through EventBridge, and why it leaves no
+/// record. A bucket's notification may ask for any of it, which is no error: none of it changes the content.
+///
+/// Source: S3 user guide, "Supported event types for SQS, SNS, and Lambda" and "Using EventBridge".
+const WITHOUT_CONTENT: &[(&[&str], &str)] = &[
+    (&["ObjectRemoved:", "LifecycleExpiration:", "Object Deleted"], "was removed; its record stays"),
+    (
+        &["ObjectRestore:Post", "Object Restore Initiated"],
+        "is being restored from the archive; it is read when somebody sends its event again",
+    ),
+    (
+        &["ObjectRestore:Completed", "Object Restore Completed"],
+        "was restored from the archive; it is read when somebody sends its event again",
+    ),
+    (&["ObjectRestore:Delete", "Object Restore Expired"], "went back into the archive; its record stays"),
+    (&["ObjectTagging:", "Object Tags Added", "Object Tags Deleted"], "has other tags; its content is the same"),
+    (&["ObjectAnnotation:"], "has other annotations; its content is the same"),
+    (&["ObjectAcl:", "Object ACL Updated"], "has other permissions; its content is the same"),
+    (
+        &["LifecycleTransition", "Object Storage Class Changed"],
+        "went to another storage class; its content is the same",
+    ),
+    (&["IntelligentTiering", "Object Access Tier Changed"], "went to another access tier; its content is the same"),
+    (&["Replication:"], "is replicated by S3; the copy's own bucket tells of the copy"),
+    (&["ReducedRedundancyLostObject"], "was lost by S3; its record stays"),
+];
+
+/// What an event other than a creation says of its object; `None` if nobody knows it.
+fn without_content(name: &str) -> Option<&'static str> {
+    WITHOUT_CONTENT.iter().find(|(names, _)| names.iter().any(|known| name.starts_with(known))).map(|(_, what)| *what)
 }
 
 /// An event that this function cannot read. The invocation fails, so that the event ends in the queue.
@@ -196,13 +230,11 @@ fn s3_notification(record: &Value) -> Result<Item, EventError> {
     let key = decode_key(&s3.object.key)?;
     // Event names come with and without the "s3:" of the notification's configuration.
     let name = event_name.strip_prefix("s3:").unwrap_or(&event_name);
-    if name.starts_with("ObjectRemoved:") || name.starts_with("LifecycleExpiration:") {
-        return Ok(Item::Ignored(Ignored::Removal { bucket: s3.bucket.name, key }));
+    if let Some(what) = without_content(name) {
+        return Ok(Item::Ignored(Ignored::NoContent { bucket: s3.bucket.name, key, what }));
     }
     if !name.starts_with("ObjectCreated:") {
-        return Err(EventError(format!(
-            "a record of S3 tells of {event_name:?}, not of ObjectCreated or ObjectRemoved"
-        )));
+        return Err(EventError(format!("a record of S3 tells of {event_name:?}, which is no event that S3 documents")));
     }
     Ok(upload(Upload {
         bucket: s3.bucket.name,
@@ -241,6 +273,9 @@ fn event_bridge(event: &Value) -> Result<Item, EventError> {
     let kind = event["detail-type"].as_str().unwrap_or_default();
     let BridgeEvent { time, detail } = Deserialize::deserialize(event)
         .map_err(|error: serde_json::Error| EventError(format!("the EventBridge event is incomplete: {error}")))?;
+    if let Some(what) = without_content(kind) {
+        return Ok(Item::Ignored(Ignored::NoContent { bucket: detail.bucket.name, key: detail.object.key, what }));
+    }
     match kind {
         "Object Created" => Ok(upload(Upload {
             bucket: detail.bucket.name,
@@ -251,7 +286,6 @@ fn event_bridge(event: &Value) -> Result<Item, EventError> {
             size: detail.object.size,
             uploaded_at: time,
         })),
-        "Object Deleted" => Ok(Item::Ignored(Ignored::Removal { bucket: detail.bucket.name, key: detail.object.key })),
         other => Err(EventError(format!("the EventBridge event tells of {other:?}"))),
     }
 }
@@ -477,20 +511,64 @@ mod tests {
         assert_eq!(read(&folder), Ok(Event::Single(vec![Item::Ignored(marker)])));
         // With bytes in it, it is a file with an odd name.
         assert_eq!(read(&notification("a/b/")), Ok(Event::Single(vec![Item::Upload(expected("a/b/"))])));
+    }
 
-        let removal = Item::Ignored(Ignored::Removal { bucket: "uploads".to_owned(), key: "a b.txt".to_owned() });
-        for name in ["ObjectRemoved:Delete", "s3:ObjectRemoved:DeleteMarkerCreated", "LifecycleExpiration:Delete"] {
+    #[test]
+    fn what_makes_no_content_is_ignored_with_a_reason() {
+        // Every event of the S3 user guide but ObjectCreated and TestEvent, and every one of EventBridge but the first.
+        for (name, said) in [
+            ("ObjectRemoved:Delete", "was removed"),
+            ("s3:ObjectRemoved:DeleteMarkerCreated", "was removed"),
+            ("LifecycleExpiration:Delete", "was removed"),
+            ("s3:LifecycleExpiration:DeleteMarkerCreated", "was removed"),
+            ("ObjectRestore:Post", "is being restored"),
+            ("ObjectRestore:Completed", "was restored"),
+            ("ObjectRestore:Delete", "went back into the archive"),
+            ("ObjectTagging:Put", "other tags"),
+            ("ObjectTagging:Delete", "other tags"),
+            ("ObjectAnnotation:Put", "other annotations"),
+            ("ObjectAnnotation:Delete", "other annotations"),
+            ("ObjectAcl:Put", "other permissions"),
+            ("LifecycleTransition", "storage class"),
+            ("IntelligentTiering", "access tier"),
+            ("Replication:OperationFailedReplication", "is replicated"),
+            ("Replication:OperationNotTracked", "is replicated"),
+            ("Replication:OperationMissedThreshold", "is replicated"),
+            ("Replication:OperationReplicatedAfterThreshold", "is replicated"),
+            ("ReducedRedundancyLostObject", "was lost"),
+        ] {
             let mut event = notification("a+b.txt");
             event["Records"][0]["eventName"] = json!(name);
-            assert_eq!(read(&event), Ok(Event::Single(vec![removal.clone()])), "{name}");
+            expect_ignored(&event, said, name);
         }
-        assert_eq!(read(&bridge("Object Deleted", "a b.txt")), Ok(Event::Single(vec![removal])));
+        for (kind, said) in [
+            ("Object Deleted", "was removed"),
+            ("Object Restore Initiated", "is being restored"),
+            ("Object Restore Completed", "was restored"),
+            ("Object Restore Expired", "went back into the archive"),
+            ("Object Tags Added", "other tags"),
+            ("Object Tags Deleted", "other tags"),
+            ("Object ACL Updated", "other permissions"),
+            ("Object Storage Class Changed", "storage class"),
+            ("Object Access Tier Changed", "access tier"),
+        ] {
+            expect_ignored(&bridge(kind, "a b.txt"), said, kind);
+        }
+    }
+
+    fn expect_ignored(event: &Value, said: &str, name: &str) {
+        let Ok(Event::Single(items)) = read(event) else { unreachable!("{name} is understood") };
+        let [Item::Ignored(Ignored::NoContent { bucket, key, what })] = &items[..] else {
+            unreachable!("{name} gave {items:?}")
+        };
+        assert_eq!((bucket.as_str(), key.as_str()), ("uploads", "a b.txt"), "{name}");
+        assert!(what.contains(said), "{name}: {what}");
     }
 
     #[test]
     fn what_nobody_understands_is_an_error_that_says_why() {
-        let mut tagged = notification("a.txt");
-        tagged["Records"][0]["eventName"] = json!("ObjectTagging:Put");
+        let mut unknown = notification("a.txt");
+        unknown["Records"][0]["eventName"] = json!("ObjectDreamed:Of");
         let mut without_key = notification("a.txt");
         without_key["Records"][0]["s3"]["object"].as_object_mut().unwrap().remove("key");
         let mut without_time = notification("a.txt");
@@ -505,10 +583,10 @@ mod tests {
             (json!(null), "none of Records"),
             (json!({"Records": []}), "no records"),
             (json!({"Records": [{"eventSource": "aws:kinesis"}]}), "\"aws:kinesis\""),
-            (tagged, "ObjectTagging:Put"),
+            (unknown, "ObjectDreamed:Of"),
             (without_key, "`key`"),
             (without_time, "`eventTime`"),
-            (bridge("Object Restore Completed", "a"), "Object Restore Completed"),
+            (bridge("Object Dreamed Of", "a"), "Object Dreamed Of"),
             (json!({"detail-type": "Object Created"}), "`time`"),
             (endless, "wrapped more than 8 times"),
             (json!({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": "hi"}}]}), "is not JSON"),

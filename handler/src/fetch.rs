@@ -38,7 +38,9 @@ pub async fn findings(
         return Ok(Findings::too_large(size, max_file_size));
     }
     let size = AtomicU64::new(upload.size.unwrap_or_default());
-    match tokio::time::timeout(time, stream(s3, extractor, upload, max_file_size, &size)).await {
+    // On the heap, because it holds the buffers of the pipes to the child.
+    let reading = Box::pin(stream(s3, extractor, upload, max_file_size, &size));
+    match tokio::time::timeout(time, reading).await {
         Ok(result) => result.map_err(Unread::Retry),
         // The session went with the future, and its child with the session.
         Err(_) => Err(Unread::OutOfTime { size: size.load(Ordering::Relaxed) }),
@@ -57,7 +59,9 @@ async fn stream(
         .bucket(&upload.bucket)
         .key(&upload.key)
         .set_if_match(upload.e_tag.as_ref().map(|e_tag| format!("\"{e_tag}\"")));
-    let answer = match request.send().await {
+    // The child takes its task while S3 looks for the object.
+    let (answer, session) = tokio::join!(request.send(), extractor.start(upload.file_name(), upload.size));
+    let answer = match answer {
         Ok(answer) => answer,
         Err(error) => {
             return match after_read(&aws::trouble(&error)) {
@@ -72,8 +76,7 @@ async fn stream(
             return Ok(Findings::too_large(length, max_file_size));
         }
     }
-    let mut session =
-        extractor.start(upload.file_name()).map_err(|error| format!("failed to start the extraction: {error}"))?;
+    let mut session = session.map_err(|error| format!("failed to start the extraction: {error}"))?;
     let mut body = answer.body;
     let mut count = 0;
     while let Some(chunk) = body.next().await {

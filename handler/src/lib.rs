@@ -64,6 +64,8 @@ fn start(log: &Log) -> Result<std::convert::Infallible, lambda_runtime::Error> {
     }
     let extractor = Extractor::new(settings.limits, settings.allowed_types.clone())?;
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        // The first file's child starts beside the clients, on the processor that Lambda gives a start for nothing.
+        extractor.prepare().await;
         let clients = Clients::from_env().await;
         let function =
             Function { settings, clients, extractor, log, cold: Cell::new(true), containment_known: Cell::new(false) };
@@ -216,6 +218,7 @@ impl Function<'_> {
         let time = deadline::for_work(invocation.left(started));
         let read = fetch::findings(&self.clients.s3, &self.extractor, upload, max_file_size, time).await;
         let extracted = self.log.now();
+        self.prepare_for_the_next();
 
         let findings = match read {
             Ok(findings) => Ok(findings),
@@ -261,6 +264,14 @@ impl Function<'_> {
         outcome
     }
 
+    /// Buries the last file's child and starts the next one's, beside the writing of the record: there is time for it
+    /// while DynamoDB answers, and after the function's own answer Lambda may freeze the process at any moment. What is
+    /// not done by then is done when the next event has thawed it.
+    fn prepare_for_the_next(&self) {
+        let extractor = self.extractor.clone();
+        tokio::spawn(async move { extractor.prepare().await });
+    }
+
     /// Says once in a process's life if the system cannot lock children in as it should.
     fn tell_of_weak_containment(&self, invocation: &Invocation) {
         if let Some(containment) = self.extractor.containment()
@@ -276,9 +287,7 @@ impl Function<'_> {
         let (message, bucket, key) = match ignored {
             Ignored::TestEvent { bucket } => (format!("S3 tested the notification of bucket {bucket}"), bucket, None),
             Ignored::FolderMarker { bucket, key } => (format!("Folder {key} has no content"), bucket, Some(key)),
-            Ignored::Removal { bucket, key } => {
-                (format!("File {key} was removed; its record stays"), bucket, Some(key))
-            }
+            Ignored::NoContent { bucket, key, what } => (format!("File {key} {what}"), bucket, Some(key)),
         };
         self.log.write(&Line {
             bucket: Some(bucket),

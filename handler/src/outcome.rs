@@ -116,16 +116,19 @@ pub fn after_read(trouble: &Trouble) -> AfterRead {
     }
 }
 
-/// Judges a `PutItem` on which the record's condition stands. `Ok` is a written record.
+/// Judges a `PutItem` on which the record's condition stands. `Ok` is a written record. `standing` says whether the very
+/// item that was sent is what stands in the way: then an earlier attempt of this write reached the table, and only its
+/// answer was lost.
 ///
 /// Nothing that `DynamoDB` says about an item is the file's fault, so whatever is no duplicate is retried and ends in
 /// the queue, a refusal for good (`ValidationException`) as well.
-pub fn after_write(record: Record, result: Result<(), Trouble>) -> Outcome {
+pub fn after_write(record: Record, result: Result<(), Trouble>, standing: bool) -> Outcome {
     let Err(trouble) = result else {
         return Outcome::Recorded(Box::new(record));
     };
     let code = if let Trouble::Answer { code, .. } = &trouble { code.as_str() } else { "" };
     match code {
+        "ConditionalCheckFailedException" if standing => Outcome::Recorded(Box::new(record)),
         "ConditionalCheckFailedException" => Outcome::Duplicate(Box::new(record)),
         "ValidationException" => {
             Outcome::Retry(format!("DynamoDB refuses the record, and will at every further try: {trouble}"))
@@ -220,14 +223,28 @@ mod tests {
             (Status::Failed, Err(Trouble::NoAnswer("timed out".to_owned())), "retry"),
         ] {
             let case = format!("{status} {result:?}");
-            assert_eq!(after_write(record(status), result).name(), expected, "{case}");
+            assert_eq!(after_write(record(status), result, false).name(), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn a_write_that_stands_is_no_duplicate_of_itself() {
+        for (status, code, expected) in [
+            (Status::Success, "ConditionalCheckFailedException", "stored"),
+            (Status::Failed, "ConditionalCheckFailedException", "rejected"),
+            (Status::Success, "ThrottlingException", "retry"),
+        ] {
+            assert_eq!(after_write(record(status), Err(answer(400, code, "")), true).name(), expected, "{code}");
         }
     }
 
     #[test]
     fn a_refusal_for_good_says_so() {
-        let verdict =
-            after_write(record(Status::Success), Err(answer(400, "ValidationException", "Item size has exceeded")));
+        let verdict = after_write(
+            record(Status::Success),
+            Err(answer(400, "ValidationException", "Item size has exceeded")),
+            false,
+        );
         let Outcome::Retry(reason) = verdict else { unreachable!("{verdict:?}") };
         assert_eq!(
             reason,

@@ -2,15 +2,25 @@
 //!
 //! Events come twice, late, out of order and at the same time, and a `PutItem` that timed out may have written. The
 //! condition makes all of it harmless: what read the file beats what could not, and the first of equals stays.
+//!
+//! A failed condition brings the item along that stands in the way (`ReturnValuesOnConditionCheckFailure`, which takes
+//! neither a read unit nor a permission beyond `PutItem`). If it is the one that was sent, then the SDK has repeated a
+//! write whose answer was lost, and the write has succeeded. `processedAt`, in milliseconds, tells the writes of two
+//! deliveries apart.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use handler_contract::{Record, Status};
 
 use crate::aws;
 use crate::outcome::{Outcome, Trouble, after_write};
+
+type Item = HashMap<String, AttributeValue>;
 
 /// The condition that a record is written on, in the words of `DynamoDB`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,22 +50,73 @@ pub const fn condition(status: Status) -> Condition {
 
 /// Writes the record on its condition, within the time given.
 pub async fn put(client: &Client, table: &str, record: Record, time: Duration) -> Outcome {
-    let item = match serde_dynamo::to_item(&record) {
+    let item: Item = match serde_dynamo::to_item(&record) {
         Ok(item) => item,
         Err(error) => return Outcome::Retry(format!("failed to turn the record into an item: {error}")),
     };
     let Condition { expression, names, values } = condition(record.status);
-    let mut request = client.put_item().table_name(table).set_item(Some(item)).condition_expression(expression);
+    let mut request = client
+        .put_item()
+        .table_name(table)
+        .set_item(Some(item.clone()))
+        .condition_expression(expression)
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
     for (placeholder, name) in names {
         request = request.expression_attribute_names(*placeholder, *name);
     }
     for (placeholder, value) in values {
         request = request.expression_attribute_values(*placeholder, AttributeValue::S(value.to_string()));
     }
+    let mut standing = false;
     let result = match tokio::time::timeout(time, request.send()).await {
         Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(aws::trouble(&error)),
+        Ok(Err(error)) => {
+            standing = in_the_way(&error).is_some_and(|there| is_same(there, &item));
+            Err(aws::trouble(&error))
+        }
         Err(_) => Err(Trouble::NoAnswer("the invocation's time was over".to_owned())),
     };
-    after_write(record, result)
+    after_write(record, result, standing)
+}
+
+/// Whether two items are one, but for numbers, which `DynamoDB` may spell in its own way.
+fn is_same(one: &Item, other: &Item) -> bool {
+    let same = |(name, value): (&String, &AttributeValue)| match (value, other.get(name)) {
+        (AttributeValue::N(_), Some(AttributeValue::N(_))) => true,
+        (value, there) => there == Some(value),
+    };
+    one.len() == other.len() && one.iter().all(same)
+}
+
+/// The item because of which the condition failed.
+fn in_the_way<R>(error: &SdkError<PutItemError, R>) -> Option<&Item> {
+    match error.as_service_error()? {
+        PutItemError::ConditionalCheckFailedException(failed) => failed.item(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_items_are_one_if_all_but_the_spelling_of_numbers_is_equal() {
+        let item = |attributes: &[(&str, AttributeValue)]| -> Item {
+            attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+        };
+        let (s, n) = (|text: &str| AttributeValue::S(text.to_owned()), |text: &str| AttributeValue::N(text.to_owned()));
+        let sent = item(&[("processedAt", s("…01.123Z")), ("durationSeconds", n("1.50"))]);
+        for (there, same) in [
+            (sent.clone(), true),
+            (item(&[("processedAt", s("…01.123Z")), ("durationSeconds", n("1.5"))]), true),
+            (item(&[("processedAt", s("…01.124Z")), ("durationSeconds", n("1.50"))]), false),
+            (item(&[("processedAt", s("…01.123Z")), ("durationSeconds", s("1.50"))]), false),
+            (item(&[("processedAt", s("…01.123Z"))]), false),
+            (item(&[("processedAt", s("…01.123Z")), ("durationSeconds", n("1.50")), ("more", s(""))]), false),
+            (item(&[]), false),
+        ] {
+            assert_eq!(is_same(&there, &sent), same, "{there:?}");
+        }
+    }
 }

@@ -39,6 +39,21 @@ pub struct Target {
     pub endpoint: Option<String>,
     /// Fixed credentials (key id and secret): those of the local emulator.
     pub credentials: Option<(String, String)>,
+    /// A role to take before anything else is called.
+    pub role: Option<Role>,
+    /// The role that `CloudFormation` takes for its own calls; without it, it makes them as the caller.
+    pub service_role: Option<String>,
+}
+
+/// A role to take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Role {
+    /// The role's ARN.
+    pub arn: String,
+    /// The session's name.
+    pub session: String,
+    /// What the trust policy may ask for.
+    pub external_id: Option<String>,
 }
 
 /// A connection that has been checked: credentials work, account and region are known.
@@ -50,6 +65,8 @@ pub struct Aws {
     pub region: String,
     /// The ARN of who calls.
     pub caller: String,
+    /// The role that `CloudFormation` takes.
+    service_role: Option<String>,
     /// The configuration that every client is made from.
     pub(crate) sdk: SdkConfig,
 }
@@ -63,7 +80,7 @@ impl Aws {
             ))
             .build_https();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http)
+            .http_client(http.clone())
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
         if let Some(region) = &target.region {
             loader = loader.region(Region::new(region.clone()));
@@ -78,25 +95,33 @@ impl Aws {
             loader =
                 loader.credentials_provider(aws_credential_types::Credentials::new(id, secret, None, None, "emulator"));
         }
-        let sdk = loader.load().await;
+        let mut sdk = loader.load().await;
         let region = sdk.region().map(ToString::to_string).ok_or_else(|| {
             Error::new(Exit::Access, "no-region", "no region is set").hint(
                 "Name one: `region:` in the stack file, `--region eu-central-1`, or AWS_REGION in the environment.\n\
                  Or deploy to the local emulator, which needs no account: provisioner up -s local",
             )
         })?;
+        if let Some(profile) = &target.profile {
+            sdk = of_profile(sdk, profile, http);
+        }
+        if let Some(role) = &target.role {
+            sdk = as_role(sdk, role).await;
+        }
         let once = aws_sdk_sts::config::Builder::from(&sdk)
             .retry_config(RetryConfig::standard().with_max_attempts(FIRST_ATTEMPTS))
             .build();
-        let identity = aws_sdk_sts::Client::from_conf(once)
-            .get_caller_identity()
-            .send()
-            .await
-            .map_err(|e| fault::Fault::from(e).into_error("find out whose credentials these are"))?;
+        let identity = aws_sdk_sts::Client::from_conf(once).get_caller_identity().send().await.map_err(|e| {
+            match fault::refused_role(&e) {
+                Some(refusal) => not_taken(target.role.as_ref(), refusal),
+                None => fault::Fault::from(e).into_error("find out whose credentials these are"),
+            }
+        })?;
         Ok(Self {
             account: identity.account.unwrap_or_default(),
             region,
             caller: identity.arn.unwrap_or_default(),
+            service_role: target.service_role.clone(),
             sdk,
         })
     }
@@ -111,5 +136,49 @@ impl Aws {
         let config =
             aws_sdk_s3::config::Builder::from(&self.sdk).force_path_style(self.sdk.endpoint_url().is_some()).build();
         aws_sdk_s3::Client::from_conf(config)
+    }
+}
+
+/// The same configuration with the profile's credentials, and no others: the SDK by itself would take the keys of the
+/// environment first, also where somebody names a profile to be somebody else. The AWS command line does it like this.
+fn of_profile(
+    sdk: SdkConfig,
+    profile: &str,
+    http: aws_smithy_runtime_api::client::http::SharedHttpClient,
+) -> SdkConfig {
+    let surroundings = aws_config::provider_config::ProviderConfig::without_region()
+        .with_region(sdk.region().cloned())
+        .with_http_client(http);
+    let provider = aws_config::profile::ProfileFileCredentialsProvider::builder()
+        .configure(&surroundings)
+        .profile_name(profile)
+        .build();
+    let credentials = aws_credential_types::provider::SharedCredentialsProvider::new(provider);
+    sdk.into_builder().credentials_provider(credentials).build()
+}
+
+/// The same configuration with the role's credentials, which are renewed before they expire.
+async fn as_role(sdk: SdkConfig, role: &Role) -> SdkConfig {
+    let mut provider =
+        aws_config::sts::AssumeRoleProvider::builder(&role.arn).session_name(&role.session).configure(&sdk);
+    if let Some(id) = &role.external_id {
+        provider = provider.external_id(id);
+    }
+    let provider = provider.build().await;
+    let credentials = aws_credential_types::provider::SharedCredentialsProvider::new(provider);
+    sdk.into_builder().credentials_provider(credentials).build()
+}
+
+/// The failure of taking a role that the command line or the profile names.
+fn not_taken(role: Option<&Role>, refusal: fault::Fault) -> Error {
+    let which = role.map_or_else(|| "of the profile".to_owned(), |role| role.arn.clone());
+    match refusal.kind {
+        fault::Kind::Denied | fault::Kind::Other | fault::Kind::NotFound => {
+            Error::new(Exit::Access, "role-refused", format!("failed to take the role {which}")).source(refusal).hint(
+                "Three things must hold: the ARN is right; the role's trust policy allows you, with the --external-id\n\
+                     that it asks for, if any; and your own policy allows sts:AssumeRole on the role.",
+            )
+        }
+        _ => refusal.into_error(&format!("take the role {which}")),
     }
 }

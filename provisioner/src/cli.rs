@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::preview::Allow;
+use crate::spec::{Architecture, architecture};
 
 /// Creates, updates, shows and destroys an event-driven file pipeline on AWS: drop a file into the bucket, find its
 /// record in the table.
@@ -32,12 +33,30 @@ pub struct Global {
     /// Print data as JSON on standard output, and events as JSON lines
     #[arg(long, global = true)]
     pub json: bool,
-    /// The profile of the AWS configuration files
-    #[arg(long, global = true, value_name = "NAME", env = "AWS_PROFILE")]
+    /// The profile of the AWS configuration files, before what the environment says of keys and profile
+    #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
     /// The region, before the one of the stack file
     #[arg(long, global = true, value_name = "REGION")]
     pub region: Option<String>,
+    /// The role to take: every call is made with its rights, not with those of the credentials that were found
+    #[arg(long, global = true, value_name = "ARN", env = "PROVISIONER_ROLE_ARN", value_parser = crate::spec::role_arn)]
+    pub role_arn: Option<String>,
+    /// The secret that the role's trust policy asks for, where it is in somebody else's account
+    #[arg(long, global = true, value_name = "ID", env = "PROVISIONER_EXTERNAL_ID", hide_env_values = true)]
+    pub external_id: Option<String>,
+    /// The name of the role's session, which audit logs show
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        env = "PROVISIONER_ROLE_SESSION_NAME",
+        default_value = "provisioner"
+    )]
+    pub role_session_name: String,
+    /// The role that CloudFormation takes to make the stack's resources, before the one of the stack file
+    #[arg(long, global = true, value_name = "ARN", env = "PROVISIONER_CLOUDFORMATION_ROLE_ARN", value_parser = crate::spec::role_arn)]
+    pub cloudformation_role_arn: Option<String>,
     /// Another address for every AWS service
     #[arg(long, global = true, value_name = "URL", env = "AWS_ENDPOINT_URL")]
     pub endpoint_url: Option<String>,
@@ -322,8 +341,11 @@ pub struct Synth {
 #[derive(Debug, Args)]
 pub struct Bundle {
     /// A handler, or a folder that holds one named bootstrap; one for each architecture at most
-    #[arg(long = "handler", required = true, value_name = "PATH")]
+    #[arg(long = "handler", required_unless_present = "architectures", value_name = "PATH")]
     pub handlers: Vec<PathBuf>,
+    /// Build the workspace's handler for this processor: `x86_64` or `arm64`
+    #[arg(long = "architecture", value_name = "ARCHITECTURE", value_parser = architecture)]
+    pub architectures: Vec<Architecture>,
     /// The file to write
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,

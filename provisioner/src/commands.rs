@@ -20,7 +20,7 @@ pub mod up;
 pub mod verify;
 pub mod watch;
 
-use crate::aws::{Aws, Target};
+use crate::aws::{Aws, Role, Target};
 use crate::cli::Global;
 use crate::error::{Error, Exit, Result};
 use crate::lint::{self, Severity};
@@ -36,6 +36,7 @@ const EMULATOR_REGION: &str = "us-east-1";
 /// Where a stack is deployed to: the command line before the stack file.
 pub fn target(global: &Global, spec: &StackSpec) -> Target {
     let region = global.region.clone().or_else(|| spec.region.clone());
+    let service_role = global.cloudformation_role_arn.clone().or_else(|| spec.cloudformation_role.clone());
     match &spec.emulator {
         Some(emulator) => Target {
             region: Some(region.unwrap_or_else(|| EMULATOR_REGION.to_owned())),
@@ -44,10 +45,21 @@ pub fn target(global: &Global, spec: &StackSpec) -> Target {
                 global.endpoint_url.clone().unwrap_or_else(|| format!("http://127.0.0.1:{}", emulator.port)),
             ),
             credentials: Some((EMULATOR_CREDENTIALS.0.to_owned(), EMULATOR_CREDENTIALS.1.to_owned())),
+            role: None,
+            service_role,
         },
-        None => {
-            Target { region, profile: global.profile.clone(), endpoint: global.endpoint_url.clone(), credentials: None }
-        }
+        None => Target {
+            region,
+            profile: global.profile.clone(),
+            endpoint: global.endpoint_url.clone(),
+            credentials: None,
+            role: global.role_arn.clone().map(|arn| Role {
+                arn,
+                session: global.role_session_name.clone(),
+                external_id: global.external_id.clone(),
+            }),
+            service_role,
+        },
     }
 }
 

@@ -15,6 +15,8 @@ use crate::spec::{Architecture, StackSpec};
 const PACKAGE: &str = "handler";
 const EXECUTABLE: &str = "bootstrap";
 const PROFILE: &str = "lambda";
+/// Where `cargo lambda` puts what it builds, below the workspace.
+const LAMBDA_DIR: &str = "target/cargo-lambda";
 
 /// How the handler is built on this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +87,10 @@ fn arguments(builder: Builder, wanted: RunsOn) -> Vec<&'static str> {
     let mut arguments = match builder {
         Builder::Cargo => vec!["build", "--profile", PROFILE],
         Builder::Zigbuild => vec!["zigbuild", "--profile", PROFILE, "--target", target],
-        Builder::Lambda => vec!["lambda", "build", "--profile", PROFILE, "--target", target],
+        // Its own folder would be target/lambda/bootstrap/, where the profile of that name has its file.
+        Builder::Lambda => {
+            vec!["lambda", "build", "--profile", PROFILE, "--target", target, "--lambda-dir", LAMBDA_DIR]
+        }
     };
     arguments.extend(["-p", PACKAGE, "--bin", EXECUTABLE]);
     if builder != Builder::Lambda {
@@ -161,7 +166,7 @@ pub async fn build(workspace: &Path, wanted: RunsOn) -> Result<PathBuf> {
         .hint("Cargo's messages stand above. Run again when they are mended."));
     }
     if builder == Builder::Lambda {
-        return Ok(target_directory(workspace, &cargo).await?.join("lambda").join(EXECUTABLE).join(EXECUTABLE));
+        return Ok(workspace.join(LAMBDA_DIR).join(EXECUTABLE).join(EXECUTABLE));
     }
     executable_in(&String::from_utf8_lossy(&output.stdout)).ok_or_else(|| {
         Error::new(

@@ -92,7 +92,7 @@ pub fn run(cli: Cli, report: &Report) -> Result<ExitCode> {
             Ok(())
         }
         Command::Init => commands::init::run(report),
-        Command::Bundle(args) => commands::bundle::run(&args, report),
+        Command::Bundle(args) => wait_for(commands::bundle::run(&args, report)),
         Command::Completions(args) => commands::completions::run(&args, report),
         Command::Man(args) => commands::man::run(&args, report),
     }

@@ -87,9 +87,10 @@ impl PackageError {
                 if *wanted == Architecture::Arm64 { " --arm64" } else { "" }
             ),
             Self::Interpreter(_) | Self::Glibc { .. } => {
-                "It was built on a system that is newer than the runtime, or for \
-                 another C library. Build it with cargo zigbuild or cargo lambda, which link against an older one, or \
-                 as a static executable: cargo build --profile lambda -p handler --target x86_64-unknown-linux-musl."
+                "It was built on a system that is newer than the runtime, or for another C library. Build it against an \
+                 older one and name it:\n\
+                 cargo zigbuild --profile lambda -p handler --target x86_64-unknown-linux-gnu.2.34\n\
+                 provisioner up --handler target/x86_64-unknown-linux-gnu/lambda/bootstrap"
                     .into()
             }
             Self::TooLarge(_) => "Strip debug information (the profile `lambda` does).".into(),

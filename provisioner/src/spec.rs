@@ -22,9 +22,9 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Result, io};
 use crate::units::{Seconds, Size};
 
-pub use document::parse;
+pub use document::{architecture, parse};
 pub use find::{existing, root};
-pub use rules::{LOG_PERIODS, PARENT_MEMORY};
+pub use rules::{LOG_PERIODS, PARENT_MEMORY, role_arn};
 pub use schema::json_schema;
 
 /// One deployment of the pipeline, as its stack file describes it.
@@ -43,6 +43,14 @@ pub struct StackSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = "^[0-9]{12}$"), extend("examples" = ["123456789012"]))]
     pub account: Option<String>,
+    /// The role that CloudFormation takes to make the stack's resources; without it, it makes them with the rights of
+    /// whoever runs the provisioner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        regex(pattern = "^arn:aws[a-z-]*:iam::[0-9]{12}:role/[!-~]+$"),
+        extend("examples" = ["arn:aws:iam::123456789012:role/deploys-file-pipelines"])
+    )]
+    pub cloudformation_role: Option<String>,
     /// Deploys to a local emulator instead of AWS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub emulator: Option<Emulator>,
@@ -187,8 +195,9 @@ pub struct Handler {
     pub keep_logs: Seconds,
     /// Memory that reading one file may take, in a process of its own. The function's memory holds it and 32 MiB more.
     pub child_memory: Size,
-    /// Processor time that reading one file may take, at most three quarters of the timeout. Seconds of a whole
-    /// processor, which a function has at 1,769 MiB.
+    /// Processor time that reading one small file may take, at most three quarters of the timeout; a larger file has a
+    /// second more for each MiB, up to those three quarters. Seconds of a whole processor, which a function has at
+    /// 1,769 MiB.
     pub child_cpu: Seconds,
     /// Also count metrics by file type and by error code. Each that occurs is a custom metric on the bill, of which the
     /// first ten are free; without it there are five.

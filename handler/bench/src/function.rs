@@ -127,7 +127,14 @@ pub fn peak_kib(process: u32) -> Option<u64> {
     line.split_ascii_whitespace().next()?.parse().ok()
 }
 
-/// The processes that a process has started and that still run.
+/// Whether a process is there and not merely waiting to be buried.
+pub fn runs(process: u32) -> bool {
+    let state =
+        |stat: String| stat.rsplit(')').next().and_then(|rest| rest.split_ascii_whitespace().next()?.chars().next());
+    std::fs::read_to_string(format!("/proc/{process}/stat")).ok().and_then(state).is_some_and(|state| state != 'Z')
+}
+
+/// The processes that a process has started and that still run or wait to be buried.
 pub fn children(process: u32) -> Vec<u32> {
     let list = std::fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap_or_default();
     list.split_ascii_whitespace().filter_map(|id| id.parse().ok()).collect()

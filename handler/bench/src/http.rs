@@ -8,6 +8,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use serde_json::Value;
+
 /// A request, read to its end.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -25,6 +27,11 @@ impl Request {
     /// A header's value.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)
+    }
+
+    /// The body as JSON; null if it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
     }
 }
 
@@ -283,6 +290,11 @@ pub struct Watched<T> {
 }
 
 impl<T> Watched<T> {
+    /// A value that nobody waits for yet.
+    pub fn new(value: T) -> Self {
+        Self { value: Mutex::new(value), changed: Condvar::new() }
+    }
+
     /// Changes the value and wakes who waits for it.
     pub fn change<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
         let result = change(&mut lock(&self.value));

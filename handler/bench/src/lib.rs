@@ -5,6 +5,7 @@
 
 pub mod dynamodb;
 pub mod events;
+pub mod fake;
 pub mod function;
 pub mod http;
 pub mod runtime_api;

@@ -61,9 +61,9 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let program = |name, executable, arguments, reads_pdf| Program { name, executable, arguments, reads_pdf };
     let mut programs = vec![program("handler", arguments.handler, Vec::new(), true)];
-    programs.extend(arguments.bare.map(|path| program("bare Rust", path, Vec::new(), false)));
+    programs.extend(arguments.bare.map(|path| program(report::BARE, path, Vec::new(), false)));
     let script = arguments.python_handler.display().to_string();
-    programs.extend(arguments.python.map(|path| program("Python", path, vec![script], true)));
+    programs.extend(arguments.python.map(|path| program(report::PYTHON, path, vec![script], true)));
     let pdf = match &arguments.pdf {
         Some(path) => std::fs::read(path).map_err(|error| format!("failed to read {}: {error}", path.display()))?,
         None => files::pdf(),

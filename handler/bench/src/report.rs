@@ -64,13 +64,20 @@ impl Contender {
     }
 }
 
-type Measure = (&'static str, fn(&Contender) -> &Times);
+/// The contenders' names.
+pub(crate) const BARE: &str = "bare Rust";
+pub(crate) const PYTHON: &str = "Python";
 
-const MEASURES: &[Measure] = &[
-    ("start to first request for work", |contender| &contender.start_to_first_request),
+type Measure = fn(&Contender) -> &Times;
+
+const START: Measure = |contender| &contender.start_to_first_request;
+const TEXT: Measure = |contender| &contender.warm_text;
+const PDF: Measure = |contender| &contender.warm_pdf;
+const MEASURES: &[(&str, Measure)] = &[
+    ("start to first request for work", START),
     ("first answer, small text", |contender| &contender.first_answer),
-    ("warm answer, small text", |contender| &contender.warm_text),
-    ("warm answer, PDF", |contender| &contender.warm_pdf),
+    ("warm answer, small text", TEXT),
+    ("warm answer, PDF", PDF),
 ];
 
 /// One large text on its way through the handler.
@@ -83,6 +90,50 @@ pub(crate) struct Large {
     pub(crate) child_peak_kib: Option<u64>,
 }
 
+/// A figure that has a goal.
+#[derive(Debug, Serialize)]
+struct Goal {
+    what: String,
+    /// `None` where it was not measured.
+    figure: Option<f64>,
+    unit: &'static str,
+    bound: Bound,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    met: Option<bool>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Bound {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+impl Goal {
+    fn new(what: impl Into<String>, figure: Option<f64>, unit: &'static str, bound: Bound) -> Self {
+        let met = figure.map(|figure| match bound {
+            Bound::AtMost(most) => figure <= most,
+            Bound::AtLeast(least) => figure >= least,
+        });
+        Self { what: what.into(), figure, unit, bound, met }
+    }
+
+    fn row(&self) -> Vec<String> {
+        let Self { figure, unit, bound, met, .. } = self;
+        let bound = match bound {
+            Bound::AtMost(most) => format!("at most {most} {unit}"),
+            Bound::AtLeast(least) => format!("at least {least} {unit}"),
+        };
+        let verdict = match met {
+            Some(true) => "met",
+            Some(false) => "missed",
+            None => "not measured",
+        };
+        let figure = figure.map_or_else(|| "-".to_owned(), |figure| format!("{figure:.2} {unit}"));
+        vec![format!("  {}", self.what), figure, bound, verdict.to_owned()]
+    }
+}
+
 /// All figures of one run.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
@@ -90,19 +141,31 @@ pub(crate) struct Report {
     /// The handler first.
     contenders: Vec<Contender>,
     large: Vec<Large>,
+    /// What one processor hashes when it does nothing else: the most that a text may pass at.
+    hash_mb_per_second: f64,
     handler_bytes: u64,
     handler_zip_bytes: u64,
+    goals: Vec<Goal>,
 }
 
 impl Report {
-    pub(crate) fn new(contenders: Vec<Contender>, large: Vec<Large>, handler: &Path) -> io::Result<Self> {
+    pub(crate) fn new(
+        contenders: Vec<Contender>,
+        large: Vec<Large>,
+        hash_mb_per_second: f64,
+        handler: &Path,
+    ) -> io::Result<Self> {
         let executable = std::fs::read(handler)?;
+        let handler_zip_bytes = zipped(&executable)?;
+        let goals = goals(&contenders, &large, handler_zip_bytes);
         Ok(Self {
             cpus: std::thread::available_parallelism().map_or(1, Into::into),
             contenders,
             large,
+            hash_mb_per_second,
             handler_bytes: executable.len() as u64,
-            handler_zip_bytes: zipped(&executable)?,
+            handler_zip_bytes,
+            goals,
         })
     }
 
@@ -142,15 +205,42 @@ impl Report {
             table += "\n";
             table += &align(&rows);
         }
-        let size = format!(
-            "\nhandler: {:.2} MB, zipped {:.2} MB; {} processors\n",
+        let mut rows = vec![["goals", "figure", "goal", ""].map(ToOwned::to_owned).to_vec()];
+        rows.extend(self.goals.iter().map(Goal::row));
+        table += "\n";
+        table += &align(&rows);
+        table += &format!(
+            "\nhandler: {:.2} MB, zipped {:.2} MB; {} processors, of which one hashes {:.0} MB/s and does nothing else\n",
             in_units(self.handler_bytes, 1e6),
             in_units(self.handler_zip_bytes, 1e6),
-            self.cpus
+            self.cpus,
+            self.hash_mb_per_second,
         );
-        table += &size;
         table
     }
+}
+
+/// What the handler is meant to reach, and whether it does.
+fn goals(contenders: &[Contender], large: &[Large], zip_bytes: u64) -> Vec<Goal> {
+    let handler = &contenders[0];
+    let named = |name: &str| contenders.iter().find(|contender| contender.name == name);
+    let slower =
+        |times: fn(&Contender) -> &Times, than: &str| Some(times(handler).median()? / times(named(than)?).median()?);
+    let faster = |times, than| slower(times, than).map(f64::recip);
+    let most = |mib: fn(&Large) -> Option<u64>| large.iter().filter_map(mib).max();
+    let parent = handler.peak_kib.max(most(|large| large.parent_peak_kib)).map(|kib| in_units(kib, 1024.0));
+    let child = most(|large| large.child_peak_kib).map(|kib| in_units(kib, 1024.0));
+    let rate = large.iter().map(|large| large.mb_per_second).max_by(f64::total_cmp);
+    vec![
+        Goal::new("start, in starts of the bare Rust", slower(START, BARE), "x", Bound::AtMost(1.3)),
+        Goal::new("start, faster than the Python", faster(START, PYTHON), "x", Bound::AtLeast(30.0)),
+        Goal::new("warm small text, in answers of the bare Rust", slower(TEXT, BARE), "x", Bound::AtMost(1.3)),
+        Goal::new("warm PDF, faster than the Python", faster(PDF, PYTHON), "x", Bound::AtLeast(15.0)),
+        Goal::new("memory of the parent, at its peak", parent, "MiB", Bound::AtMost(16.0)),
+        Goal::new("memory of a child, at its peak", child, "MiB", Bound::AtMost(96.0)),
+        Goal::new("large text", rate, "MB/s", Bound::AtLeast(500.0)),
+        Goal::new("zip", Some(in_units(zip_bytes, 1e6)), "MB", Bound::AtMost(6.0)),
+    ]
 }
 
 fn ratio(own: f64, other: f64) -> String {
@@ -205,6 +295,47 @@ mod tests {
         let summary = times.summary().unwrap();
         assert_eq!((summary.min_ms, summary.median_ms, summary.p99_ms, summary.count), (1.0, 51.0, 100.0, 100));
         assert!(Times::default().summary().is_none());
+    }
+
+    #[test]
+    fn a_goal_is_met_missed_or_not_measured() {
+        let verdict = |figure, bound| Goal::new("x", figure, "x", bound).row().pop().unwrap();
+        assert_eq!(verdict(Some(1.3), Bound::AtMost(1.3)), "met");
+        assert_eq!(verdict(Some(1.31), Bound::AtMost(1.3)), "missed");
+        assert_eq!(verdict(Some(30.0), Bound::AtLeast(30.0)), "met");
+        assert_eq!(verdict(Some(29.9), Bound::AtLeast(30.0)), "missed");
+        assert_eq!(verdict(None, Bound::AtLeast(30.0)), "not measured");
+    }
+
+    #[test]
+    fn goals_compare_medians_and_peaks() {
+        let times = |millis: f64| Times { millis: vec![millis] };
+        let contender = |name, start, text, pdf: Option<f64>, peak_kib| Contender {
+            start_to_first_request: times(start),
+            warm_text: times(text),
+            warm_pdf: pdf.map(times).unwrap_or_default(),
+            peak_kib: Some(peak_kib),
+            ..Contender::new(name)
+        };
+        let large = Large {
+            mib: 1,
+            seconds: 1.0,
+            mb_per_second: 600.0,
+            parent_peak_kib: Some(20 << 10),
+            child_peak_kib: Some(96 << 10),
+        };
+        let contenders = [
+            contender("handler", 8.0, 1.5, Some(10.0), 10 << 10),
+            contender(BARE, 4.0, 1.0, None, 7 << 10),
+            contender(PYTHON, 400.0, 5.0, Some(200.0), 60 << 10),
+        ];
+        let figures = |contenders: &[Contender]| -> Vec<Option<f64>> {
+            goals(contenders, std::slice::from_ref(&large), 5_000_000).iter().map(|goal| goal.figure).collect()
+        };
+        let [start, slower, text, pdf] = [Some(2.0), Some(50.0), Some(1.5), Some(20.0)];
+        let rest = [Some(20.0), Some(96.0), Some(600.0), Some(5.0)];
+        assert_eq!(figures(&contenders), [&[start, slower, text, pdf][..], &rest].concat());
+        assert_eq!(figures(&contenders[..2]), [&[start, None, text, None][..], &rest].concat());
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! S3 as far as the handler calls it: `GetObject` with `If-Match`, on path-style URLs. Faults can be put before it.
 
-use std::collections::{HashMap, VecDeque};
-use std::io;
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::http::{Body, Ending, Request, Response, Server, Watched};
+use crate::fake::{Fake, Service};
+use crate::http::{Body, Ending, Request, Response};
+
+/// The service.
+pub type S3 = Fake<Objects>;
 
 /// What happens to one request instead of, or to, its right answer.
 #[derive(Debug, Clone)]
@@ -27,104 +29,64 @@ struct Object {
     crc32: Option<String>,
 }
 
+/// The objects of all buckets.
 #[derive(Debug, Default)]
-struct State {
+pub struct Objects {
     objects: HashMap<String, Object>,
     puts: u64,
-    faults: VecDeque<Fault>,
-    requests: Vec<Request>,
-}
-
-/// The service.
-#[derive(Debug)]
-pub struct S3 {
-    server: Server,
-    state: Arc<Watched<State>>,
 }
 
 impl S3 {
-    /// Starts the service on a free port.
-    pub fn start() -> io::Result<Self> {
-        let state = Arc::new(Watched::<State>::default());
-        let server = Server::start({
-            let state = Arc::clone(&state);
-            move |request| state.change(|state| answer(state, request))
-        })?;
-        Ok(Self { server, state })
-    }
-
-    /// What belongs into `AWS_ENDPOINT_URL_S3`.
-    pub fn endpoint(&self) -> String {
-        format!("http://{}", self.server.address())
-    }
-
     /// Puts an object under `bucket/key` (as the URL spells it) and says its `ETag`, without quotes.
     pub fn put(&self, path: &str, body: Body) -> String {
         let crc32 = match &body {
             Body::Bytes(bytes) => Some(base64(crc32(bytes).to_be_bytes())),
             Body::Repeat(..) => None,
         };
-        self.state.change(|state| {
-            state.puts += 1;
-            let e_tag = format!("{:032x}", state.puts);
-            state.objects.insert(format!("/{path}"), Object { body, e_tag: e_tag.clone(), crc32 });
+        self.with(|Objects { objects, puts }| {
+            *puts += 1;
+            let e_tag = format!("{puts:032x}");
+            objects.insert(format!("/{path}"), Object { body, e_tag: e_tag.clone(), crc32 });
             e_tag
         })
     }
 
     /// Removes an object.
     pub fn delete(&self, path: &str) {
-        self.state.change(|state| state.objects.remove(&format!("/{path}")));
-    }
-
-    /// Lets these happen to the next requests, one to each.
-    pub fn fail(&self, faults: impl IntoIterator<Item = Fault>) {
-        self.state.change(|state| state.faults.extend(faults));
-    }
-
-    /// Every request so far.
-    pub fn requests(&self) -> Vec<Request> {
-        self.state.change(|state| state.requests.clone())
-    }
-
-    /// Waits until there were so many requests.
-    ///
-    /// # Panics
-    /// When there are not within 30 seconds.
-    pub fn wait_for_requests(&self, count: usize) {
-        let patience = Duration::from_secs(30);
-        self.state.wait(patience, |state| (state.requests.len() >= count).then_some(())).expect("the requests come");
+        self.with(|Objects { objects, .. }| objects.remove(&format!("/{path}")));
     }
 }
 
-fn answer(state: &mut State, request: &Request) -> Response {
-    state.requests.push(request.clone());
-    let fault = state.faults.pop_front();
-    if let Some(Fault::Error(status, code)) = fault {
-        return error(status, code);
-    }
-    let path = request.path.split('?').next().unwrap_or_default();
-    let Some(object) = state.objects.get(path) else { return error(404, "NoSuchKey") };
-    let quoted = format!("\"{}\"", object.e_tag);
-    if request.header("if-match").is_some_and(|wanted| wanted != quoted) {
-        return error(412, "PreconditionFailed");
-    }
-    let mut response = Response::new(200, "").with("etag", quoted).with("content-type", "application/octet-stream");
-    if let (Some(crc32), Some("ENABLED")) = (&object.crc32, request.header("x-amz-checksum-mode")) {
-        response = response.with("x-amz-checksum-crc32", crc32).with("x-amz-checksum-type", "FULL_OBJECT");
-    }
-    response.body = object.body.clone();
-    match (fault, &mut response.body) {
-        (Some(Fault::Ending(ending)), _) => response.ending = ending,
-        (Some(Fault::Chunked), _) => response.chunked = true,
-        (Some(Fault::Corrupt), Body::Bytes(bytes)) => {
-            if let Some(byte) = Arc::make_mut(bytes).last_mut() {
-                *byte ^= 1;
-            }
+impl Service for Objects {
+    type Fault = Fault;
+
+    fn answer(&mut self, request: &Request, fault: Option<Fault>) -> Response {
+        if let Some(Fault::Error(status, code)) = fault {
+            return error(status, code);
         }
-        _ => {}
+        let path = request.path.split('?').next().unwrap_or_default();
+        let Some(object) = self.objects.get(path) else { return error(404, "NoSuchKey") };
+        let quoted = format!("\"{}\"", object.e_tag);
+        if request.header("if-match").is_some_and(|wanted| wanted != quoted) {
+            return error(412, "PreconditionFailed");
+        }
+        let mut response = Response::new(200, "").with("etag", quoted).with("content-type", "application/octet-stream");
+        if let (Some(crc32), Some("ENABLED")) = (&object.crc32, request.header("x-amz-checksum-mode")) {
+            response = response.with("x-amz-checksum-crc32", crc32).with("x-amz-checksum-type", "FULL_OBJECT");
+        }
+        response.body = object.body.clone();
+        match (fault, &mut response.body) {
+            (Some(Fault::Ending(ending)), _) => response.ending = ending,
+            (Some(Fault::Chunked), _) => response.chunked = true,
+            (Some(Fault::Corrupt), Body::Bytes(bytes)) => {
+                if let Some(byte) = Arc::make_mut(bytes).last_mut() {
+                    *byte ^= 1;
+                }
+            }
+            _ => {}
+        }
+        response
     }
-    response
 }
 
 fn error(status: u16, code: &str) -> Response {

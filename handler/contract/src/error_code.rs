@@ -48,7 +48,7 @@ error_codes! {
     TimeLimit = "TIME_LIMIT",
     /// The file is nested so deeply that reading it exhausts the stack.
     StackLimit = "STACK_LIMIT",
-    /// A format that must be read out of order is larger than the temporary storage set aside for it.
+    /// The file is larger than the temporary storage set aside for it, and its two ends do not tell what there is to know.
     SpoolLimit = "SPOOL_LIMIT",
     /// The file's metadata is larger than a record can hold.
     OutputLimit = "OUTPUT_LIMIT",

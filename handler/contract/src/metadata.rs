@@ -83,9 +83,9 @@ fields! {
     /// Words as the program that wrote the file declared them; often wrong.
     declared_word_count: [u64] = "declaredWordCount", "words", "office";
     /// The title that the file gives itself.
-    title: [String] = "title", "", "pdf, office, epub, html, image, audio, video, markdown";
+    title: [String] = "title", "", "pdf, office, epub, html, image, audio, video, markdown, postscript";
     /// Who made it: the author or the artist.
-    author: [String] = "author", "", "pdf, office, epub, html, image, audio, video, markdown, email";
+    author: [String] = "author", "", "pdf, office, epub, html, image, audio, video, markdown, email, postscript";
     /// What it is about.
     subject: [String] = "subject", "", "pdf, office, epub, email";
     /// Its summary.
@@ -97,7 +97,7 @@ fields! {
     /// The identifier it gives itself, such as an ISBN or a message's id.
     identifier: [String] = "identifier", "", "epub, office, email";
     /// The program that wrote the original.
-    creator_tool: [String] = "creatorTool", "", "pdf, office, html, image, audio, video, email";
+    creator_tool: [String] = "creatorTool", "", "pdf, office, html, image, audio, video, email, postscript";
     /// The program that made this file of it.
     producer: [String] = "producer", "", "pdf";
     /// Who changed it last.
@@ -122,7 +122,7 @@ fields! {
     attachment_count: [u64] = "attachmentCount", "files", "pdf, email";
     /// The names of attached files, at most 32.
     attachment_names: [Vec<String>] = "attachmentNames", "", "email";
-    /// Whether only a part could be read, so that counts are lower bounds.
+    /// Whether only a part could be read, so that counts are lower bounds and a playing time is an estimate.
     is_partial: [bool] = "isPartial", "", "all";
 
     // Data.
@@ -155,9 +155,9 @@ fields! {
 
     // Pictures, sound and film.
     /// Width, before any rotation that `orientation` asks for.
-    width: [u64] = "width", "pixels", "image, video, svg";
+    width: [u64] = "width", "pixels", "image, video, svg, postscript";
     /// Height, before any rotation that `orientation` asks for.
-    height: [u64] = "height", "pixels", "image, video, svg";
+    height: [u64] = "height", "pixels", "image, video, svg, postscript";
     /// How the picture is to be turned: the Exif value 1 to 8.
     orientation: [u64] = "orientation", "Exif value", "image";
     /// The maker of the camera.

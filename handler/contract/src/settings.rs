@@ -24,7 +24,7 @@ pub struct Settings {
 pub struct Limits {
     /// Memory that the child can write to. Bytes.
     pub memory: u64,
-    /// Processor time. Seconds.
+    /// Processor time for a small file; [`Limits::cpu_seconds_for`] a larger one. Seconds.
     pub cpu_seconds: u32,
     /// The longest that the child may let its parent wait at a time: to take the next bytes, or to answer after the
     /// last. Seconds.
@@ -37,6 +37,19 @@ impl Default for Limits {
     /// The limits at which no good file of the test corpus was ended and every hostile one was.
     fn default() -> Self {
         Self { memory: 96 << 20, cpu_seconds: 5, wall_seconds: 20, spool: 384 << 20 }
+    }
+}
+
+impl Limits {
+    /// Processor time for a file of so many bytes. Seconds.
+    ///
+    /// A second more for every MiB, so that a bomb must be as large as the time that it takes, and at most what the
+    /// parent waits for an answer, which follows from the function's timeout. A second for a MiB is what a PDF of
+    /// closely printed pages takes several times over; text takes a few milliseconds.
+    #[must_use]
+    pub fn cpu_seconds_for(&self, size: u64) -> u32 {
+        let more = u32::try_from(size >> 20).unwrap_or(u32::MAX);
+        self.cpu_seconds.saturating_add(more).min(self.cpu_seconds.max(self.wall_seconds))
     }
 }
 
@@ -144,6 +157,23 @@ impl Reader<'_> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn processor_time_grows_with_the_file_up_to_what_the_parent_waits() {
+        let limits = |cpu_seconds, wall_seconds| Limits { cpu_seconds, wall_seconds, ..Limits::default() };
+        for (limits, size, seconds) in [
+            (limits(5, 45), 0, 5),
+            (limits(5, 45), (1 << 20) - 1, 5),
+            (limits(5, 45), 30 << 20, 35),
+            (limits(5, 45), 100 << 20, 45),
+            (limits(5, 45), u64::MAX, 45),
+            // A wait that is shorter than the least of processor time takes nothing away.
+            (limits(60, 20), 30 << 20, 60),
+            (limits(u32::MAX, u32::MAX), u64::MAX, u32::MAX),
+        ] {
+            assert_eq!(limits.cpu_seconds_for(size), seconds, "{limits:?} {size}");
+        }
+    }
 
     #[test]
     fn every_fault_is_listed_at_once() {

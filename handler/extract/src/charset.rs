@@ -50,7 +50,7 @@ fn guess(piece: &[u8]) -> &'static Encoding {
 
 /// Whether there is an escape sequence of ISO-2022-JP, the one encoding in which ASCII bytes are not ASCII.
 fn has_escapes(piece: &[u8]) -> bool {
-    piece.windows(2).any(|pair| matches!(pair, [ESCAPE, b'$' | b'(']))
+    memchr::memchr_iter(ESCAPE, piece).any(|at| matches!(piece.get(at + 1), Some(b'$' | b'(')))
 }
 
 /// The beginning of a file as text, or `None` if it is none: too many control characters, or bytes that the most

@@ -1,7 +1,8 @@
 //! The child's side: limits first, then sniff, validate, extract, answer.
 //!
 //! A child reads one file from its standard input and writes what it finds to its standard output
-//! (`crate::protocol`). It opens one unnamed temporary file before it locks itself in, and nothing after.
+//! (`crate::protocol`). It opens one unnamed temporary file before it locks itself in, and nothing after. It may be
+//! started long before its file: it locks itself in first, and then waits to be told of one.
 
 mod input;
 mod limits;
@@ -11,14 +12,16 @@ mod spool;
 
 use std::process::ExitCode;
 
-use handler_contract::{ErrorCode, Failure};
+use handler_contract::{ErrorCode, Failure, FileTypes};
 
 pub(crate) use input::Input;
+#[cfg(target_os = "linux")]
+pub(crate) use limits::cpu;
 pub(crate) use report::Report;
-use report::send;
+use report::{send, tell};
 
 use crate::formats::{self, Reader};
-use crate::protocol::{CHILD_MARKER, Message, Request};
+use crate::protocol::{CHILD_MARKER, Message, Request, Terms};
 use crate::sniff::{self, Sniffed};
 use crate::validate;
 
@@ -48,10 +51,15 @@ pub fn run_if_asked() -> Option<ExitCode> {
 fn run() -> ExitCode {
     let mut report = Report::new();
     std::panic::set_hook(Box::new(report::panicked));
-    let last = match serve(&mut report) {
-        Ok(()) => Message::End(None),
-        Err(Stop::Failure(failure)) => Message::End(Some(failure)),
-        Err(Stop::Trouble(trouble)) => Message::Trouble(trouble),
+    let last = match wait_for_file() {
+        // The parent has ended, or has no file for this child.
+        Ok(None) => return ExitCode::SUCCESS,
+        Ok(Some(mut file)) => match read(&mut file, &mut report) {
+            Ok(()) => Message::End(None),
+            Err(Stop::Failure(failure)) => Message::End(Some(failure)),
+            Err(Stop::Trouble(trouble)) => Message::Trouble(trouble),
+        },
+        Err(trouble) => Message::Trouble(trouble),
     };
     match send(&last) {
         Ok(()) => ExitCode::SUCCESS,
@@ -60,18 +68,34 @@ fn run() -> ExitCode {
     }
 }
 
-fn serve(report: &mut Report) -> Result<(), Stop> {
-    let trouble =
-        |doing: &str, error: &dyn std::fmt::Display| Stop::Trouble(format!("the parser failed to {doing}: {error}"));
+/// The one file that this child is for.
+struct Assigned {
+    name: String,
+    allowed: FileTypes,
+    input: Input,
+}
+
+/// Does all that does not depend on a file, and waits for one. `None` when none comes.
+fn wait_for_file() -> Result<Option<Assigned>, String> {
+    let trouble = |doing: &str, error: &dyn std::fmt::Display| format!("the parser failed to {doing}: {error}");
     let mut input = Input::open().map_err(|error| trouble("open its input", &error))?;
-    let request = input.request().map_err(|error| trouble("read what it is asked", &error))?;
-    let Request { file_name, allowed, limits } =
-        serde_json::from_slice(&request).map_err(|error| trouble("understand what it is asked", &error))?;
+    let unread = |error| trouble("read what it is asked", &error);
+    let strange = |error| trouble("understand what it is asked", &error);
+    let Some(terms) = input.line().map_err(unread)? else { return Ok(None) };
+    let Terms { allowed, limits } = serde_json::from_slice(&terms).map_err(strange)?;
     limits::set(&limits).map_err(|error| trouble("limit itself", &error))?;
     input.prepare_spool(limits.spool);
     let containment = sandbox::enter().map_err(|error| trouble("lock itself in", &error))?;
-    send(&Message::Contained(containment))?;
+    tell(&Message::Contained(containment))?;
 
+    let Some(request) = input.line().map_err(unread)? else { return Ok(None) };
+    let Request { file_name } = serde_json::from_slice(&request).map_err(strange)?;
+    tell(&Message::Taken)?;
+    Ok(Some(Assigned { name: file_name, allowed, input }))
+}
+
+fn read(file: &mut Assigned, report: &mut Report) -> Result<(), Stop> {
+    let Assigned { name, allowed, input } = file;
     input.fill_head()?;
     let sniffed = match sniff::head(input.head(), input.is_whole()) {
         Sniffed::Type(sniffed) => sniffed,
@@ -80,16 +104,16 @@ fn serve(report: &mut Report) -> Result<(), Stop> {
             sniff::whole(input.ends()?.view(), &container)
         }
     };
-    let file_type = validate::settle(&file_name, &sniffed);
+    let file_type = validate::settle(name, &sniffed);
     send(&Message::Type(file_type.to_owned()))?;
     if file_type == sniff::EMPTY {
         return Err(Failure::new(ErrorCode::EmptyFile, "the file is empty").into());
     }
-    validate::validate(&file_name, file_type, &allowed)?;
+    validate::validate(name, file_type, allowed)?;
 
     let read = match formats::reader(file_type) {
         None => return Ok(()),
-        Some(Reader::Stream(read)) => read(&mut input, report),
+        Some(Reader::Stream(read)) => read(input, report),
         Some(Reader::Whole(read)) => input.whole().and_then(|bytes| read(&bytes, report)),
         Some(Reader::Ends(read)) => {
             input.ends().and_then(|kept| read(kept.view(), report).map_err(|stop| kept.explain(stop)))
@@ -99,7 +123,7 @@ fn serve(report: &mut Report) -> Result<(), Stop> {
     report.keep()?;
     if let Some(exact) = report.exact_type {
         send(&Message::Type(exact.to_owned()))?;
-        validate::validate(&file_name, exact, &allowed)?;
+        validate::validate(name, exact, allowed)?;
     }
     read
 }
@@ -128,7 +152,7 @@ mod tests {
 
     fn commit(deed: &str) {
         std::panic::set_hook(Box::new(report::panicked));
-        limits::set(&Limits { cpu_seconds: 1, ..Limits::default() }).unwrap();
+        limits::set(&Limits { cpu_seconds: 1, wall_seconds: 1, ..Limits::default() }).unwrap();
         sandbox::enter().unwrap();
         match deed {
             "nothing" => {}

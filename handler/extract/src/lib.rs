@@ -6,7 +6,8 @@
 //!
 //! ```text
 //! parent                                   child (the same executable, started again)
-//!   file name, allowed types, limits ─────►  limits, sandbox
+//!   allowed types, limits ────────────────►  limits, sandbox; from here on it may wait for a file
+//!   file name ────────────────────────────►
 //!   bytes ────────────────────────────────►  sniff ─► validate ─► extract
 //!   hash, count, wait, name a death  ◄─────  type, metadata, failure (a JSON line each)
 //! ```
@@ -16,6 +17,7 @@
 mod charset;
 pub mod child;
 mod death;
+mod extractor;
 mod formats;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
@@ -27,5 +29,6 @@ mod sniff;
 mod validate;
 mod words;
 
+pub use extractor::Extractor;
 pub use protocol::Containment;
-pub use session::{Extractor, Session};
+pub use session::Session;

@@ -1,5 +1,7 @@
-//! What parent and child say to each other. The parent writes one line, the [`Request`], and then the bytes of the
-//! file; the child answers with [`Message`]s, a JSON line each, of which [`Message::End`] is the last.
+//! What parent and child say to each other. The parent writes two lines, the [`Terms`] when the child starts and the
+//! [`Request`] when there is a file for it, and then the bytes of the file. The child answers with [`Message`]s, a JSON
+//! line each, of which [`Message::End`] is the last. A child whose input ends before the request is not needed and ends
+//! without a word.
 
 use std::fmt;
 
@@ -9,22 +11,30 @@ use serde::{Deserialize, Serialize};
 /// The first argument of a process that is started to be a child.
 pub(crate) const CHILD_MARKER: &str = "handler-extract/child";
 
+/// What holds for every file. A child that knows it can do all that does not depend on the file.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Terms {
+    pub(crate) allowed: FileTypes,
+    pub(crate) limits: Limits,
+}
+
 /// What the child must know before it reads the file.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Request {
     /// Serves only to compare its extension with the content.
     pub(crate) file_name: String,
-    pub(crate) allowed: FileTypes,
-    pub(crate) limits: Limits,
 }
 
 /// What the child says.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Message {
-    /// How well the child is locked in. The first message.
+    /// How well the child is locked in. The first message, which comes before the request.
     Contained(Containment),
+    /// The request was read, the file not yet. A child that ends before it says so does not end by the file.
+    Taken,
     /// The type by content. A later one is more exact.
     Type(String),
     /// All that was read so far. A later one takes its place.

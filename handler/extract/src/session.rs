@@ -1,24 +1,23 @@
-//! The parent's side: hash, count and pipe; wait, and name what ended the child.
+//! The parent's side of one file: hash, count and pipe; wait for the answer, and name what ended the child.
 //!
 //! Nothing here looks into the file. What comes back from the child is bounded, read defensively and never logged.
 
 use std::fmt::Write as _;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
-use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, OnceLock};
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use handler_contract::record::Findings;
 use handler_contract::{Failure, FileTypes, Limits, Metadata};
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::time::{sleep, timeout};
 
 use crate::death::{End, Reason, verdict};
-use crate::protocol::{CHILD_MARKER, Containment, Message, Request};
+use crate::extractor::Process;
+use crate::protocol::{Containment, Message};
 
 /// More than this is no answer: an item of the table holds 400 KB. Bytes.
 pub(crate) const MAX_ANSWER: usize = 256 << 10;
@@ -27,124 +26,44 @@ const MAX_LAST_WORDS: usize = 4 << 10;
 /// The longest explanation of a failure. Bytes.
 pub(crate) const MAX_EXPLANATION: usize = 1 << 10;
 
-/// Starts children. Made once a process.
-#[derive(Debug, Clone)]
-pub struct Extractor {
-    program: PathBuf,
-    limits: Limits,
-    allowed: FileTypes,
-    containment: Arc<OnceLock<Containment>>,
-}
-
-impl Extractor {
-    /// Children are further instances of the running program, whose `main` calls [`crate::child::run_if_asked`].
-    ///
-    /// # Errors
-    /// The system does not say which program is running.
-    pub fn new(limits: Limits, allowed: FileTypes) -> io::Result<Self> {
-        // The link still leads to this program when another one has taken its place on disk.
-        let program =
-            if cfg!(target_os = "linux") { PathBuf::from("/proc/self/exe") } else { std::env::current_exe()? };
-        Ok(Self::with_program(program, limits, allowed))
-    }
-
-    /// Children are instances of another program whose `main` calls [`crate::child::run_if_asked`].
-    pub fn with_program(program: impl Into<PathBuf>, limits: Limits, allowed: FileTypes) -> Self {
-        Self { program: program.into(), limits, allowed, containment: Arc::default() }
-    }
-
-    /// How well children are locked in, which the first one that answers tells; `None` before.
-    pub fn containment(&self) -> Option<Containment> {
-        self.containment.get().copied()
-    }
-
-    /// Starts the child for one file. The name serves only to compare its extension with the content. Must be called
-    /// within a Tokio runtime that has its I/O and its clock enabled.
-    ///
-    /// # Errors
-    /// The child cannot be started; nothing is known of the file, and another attempt may succeed.
-    pub fn start(&self, file_name: &str) -> io::Result<Session> {
-        let mut child = Command::new(&self.program)
-            .arg0("handler-extract")
-            .arg(CHILD_MARKER)
-            .env_clear()
-            // Without it glibc reserves 64 MiB of address space for each further arena, and good files hit the limit.
-            .env("MALLOC_ARENA_MAX", "1")
-            .env("TMPDIR", std::env::temp_dir())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
-        let (input, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let request = Request { file_name: file_name.to_owned(), allowed: self.allowed.clone(), limits: self.limits };
-        let mut unsent = serde_json::to_vec(&request)?;
-        unsent.push(b'\n');
-        Ok(Session {
-            child,
-            input,
-            unsent,
-            ears: Ears {
-                output,
-                errors,
-                line: Vec::new(),
-                heard: 0,
-                answer: Answer::default(),
-                last_words: Vec::new(),
-            },
-            ended: None,
-            limits: self.limits,
-            containment: Arc::clone(&self.containment),
-            size: 0,
-            hash: Sha256::new(),
-        })
-    }
-}
-
 /// One file on its way through a child. Dropping it ends the child.
 #[derive(Debug)]
 pub struct Session {
-    child: Child,
-    /// `None` once the child takes no more.
-    input: Option<ChildStdin>,
-    /// The request, until it is sent.
-    unsent: Vec<u8>,
-    ears: Ears,
+    process: Process,
     /// What the child's output ended with, once it has ended.
     ended: Option<Heard>,
+    /// What holds for this file.
     limits: Limits,
-    containment: Arc<OnceLock<Containment>>,
     size: u64,
     hash: Sha256,
 }
 
 impl Session {
+    /// For a child that has taken its request.
+    pub(crate) fn new(process: Process, limits: Limits) -> Self {
+        Self { process, ended: None, limits, size: 0, hash: Sha256::new() }
+    }
+
     /// Hashes, counts and passes on the next bytes. Returns when the child has taken them, has declined to take more,
     /// or has stalled for as long as it may; none of these is an error.
     ///
     /// # Errors
     /// The pipe from the child cannot be read.
     pub async fn feed(&mut self, chunk: &[u8]) -> io::Result<()> {
-        let Self { child, input, unsent, ears, ended, limits, size, hash, .. } = self;
+        let Self { process, ended, limits, size, hash } = self;
         *size += chunk.len() as u64;
-        let request = std::mem::take(unsent);
         let piping = async {
+            let Process { input, ears, .. } = process;
             let Some(pipe) = input else { return Ok(()) };
-            for bytes in [&request, chunk] {
-                match pipe_through(pipe, bytes, ears, patience(*limits)).await? {
-                    Piped::Taken => {}
-                    Piped::Declined => {
-                        *input = None;
-                        break;
+            match pipe_through(pipe, chunk, ears, patience(*limits)).await? {
+                Piped::Taken => {}
+                Piped::Declined => *input = None,
+                Piped::Ended(heard) => {
+                    *input = None;
+                    if !matches!(heard, Heard::End | Heard::Closed) {
+                        process.kill();
                     }
-                    Piped::Ended(heard) => {
-                        if !matches!(heard, Heard::End | Heard::Closed) {
-                            child.start_kill()?;
-                        }
-                        *ended = Some(heard);
-                        *input = None;
-                        break;
-                    }
+                    *ended = Some(heard);
                 }
             }
             Ok(())
@@ -157,22 +76,23 @@ impl Session {
     /// Ends the input, waits for the answer or the end of the child, and says what is known. The findings hold a
     /// failure for whatever the file is or did to the child.
     ///
+    /// A child that has answered is ended and left to be buried later ([`crate::Extractor::prepare`]): nobody waits for
+    /// it here.
+    ///
     /// # Errors
     /// The child could not work for a reason that is not the file's, for example because no temporary file can be
     /// made; another attempt may succeed.
     pub async fn finish(mut self) -> io::Result<Findings> {
-        if !self.unsent.is_empty() {
-            self.feed(&[]).await?;
-        }
-        self.input = None;
-        let patience = patience(self.limits);
-        let heard = match self.ended {
+        let Self { process, ended: known, limits, size, hash } = &mut self;
+        process.input = None;
+        let patience = patience(*limits);
+        let heard = match *known {
             Some(heard) => heard,
-            None => timeout(patience, self.ears.listen()).await.unwrap_or(Ok(Heard::Nothing))?,
+            None => timeout(patience, process.ears.listen()).await.unwrap_or(Ok(Heard::Nothing))?,
         };
-        let killed = match heard {
+        let end = match heard {
             Heard::End => None,
-            Heard::Closed => match timeout(patience, self.child.wait()).await {
+            Heard::Closed => match timeout(patience, process.wait()).await {
                 Ok(status) => Some(ended(status?)),
                 Err(_) => Some(End::Killed(Reason::Silent)),
             },
@@ -180,26 +100,23 @@ impl Session {
             Heard::TooMuch => Some(End::Killed(Reason::Verbose)),
             Heard::Nonsense => Some(End::Killed(Reason::Unintelligible)),
         };
-        self.child.kill().await?;
+        process.kill();
 
-        let Answer { containment, file_type, metadata, outcome } = std::mem::take(&mut self.ears.answer);
-        if let Some(containment) = containment {
-            self.containment.get_or_init(|| containment);
-        }
-        let failure = match (outcome, killed) {
+        let Answer { file_type, metadata, outcome, .. } = std::mem::take(&mut process.ears.answer);
+        let failure = match (outcome, end) {
             (Some(Outcome::Trouble(trouble)), _) => return Err(io::Error::other(trouble)),
             (Some(Outcome::End(failure)), _) => failure,
             (None, Some(end)) => {
                 // Bounded all the same: a pipe stays open as long as anybody holds it.
-                let last_words = timeout(patience, self.ears.last_words()).await.unwrap_or_default();
-                Some(verdict(end, &last_words, &self.limits))
+                let last_words = timeout(patience, process.ears.last_words()).await.unwrap_or_default();
+                Some(verdict(end, &last_words, limits))
             }
             (None, None) => None,
         };
         Ok(Findings {
             file_type,
-            file_size: self.size,
-            sha256: Some(hexadecimal(&self.hash.finalize())),
+            file_size: *size,
+            sha256: Some(hexadecimal(&std::mem::take(hash).finalize())),
             metadata,
             failure,
         })
@@ -271,34 +188,68 @@ enum Heard {
 
 /// Listens to a child.
 #[derive(Debug)]
-struct Ears {
+pub(crate) struct Ears {
     output: Option<ChildStdout>,
     errors: Option<ChildStderr>,
     /// The beginning of a line whose end is not there yet.
     line: Vec<u8>,
     heard: usize,
     answer: Answer,
+    /// How it ended, once it has.
+    over: Option<Heard>,
     last_words: Vec<u8>,
 }
 
 impl Ears {
+    pub(crate) fn new(output: Option<ChildStdout>, errors: Option<ChildStderr>) -> Self {
+        let answer = Answer::default();
+        Self { output, errors, line: Vec::new(), heard: 0, answer, over: None, last_words: Vec::new() }
+    }
+
+    /// Listens until the child has taken its request. An error says what came instead.
+    pub(crate) async fn taken(&mut self) -> io::Result<()> {
+        while !self.answer.taken {
+            if self.over.is_some() {
+                return Err(io::Error::other(match self.answer.outcome.take() {
+                    Some(Outcome::Trouble(trouble)) => trouble,
+                    _ => "the parser ended before it took the file".to_owned(),
+                }));
+            }
+            self.hear_more().await?;
+        }
+        Ok(())
+    }
+
+    /// How well the child is locked in, as far as it has said so.
+    pub(crate) fn containment(&self) -> Option<Containment> {
+        self.answer.containment
+    }
+
     /// Listens until the child has nothing more to say. May be dropped and called again without loss.
     async fn listen(&mut self) -> io::Result<Heard> {
-        let (mut output, mut errors) = ([0; 4 << 10], [0; 1 << 10]);
-        while let Some(pipe) = &mut self.output {
-            tokio::select! {
-                read = pipe.read(&mut output) => match read? {
-                    0 => self.output = None,
-                    count => {
-                        if let Some(heard) = self.hear(&output[..count]) {
-                            return Ok(heard);
-                        }
-                    }
-                },
-                count = read_some(&mut self.errors, &mut errors) => self.overhear(&errors[..count]),
+        loop {
+            if let Some(heard) = self.over {
+                return Ok(heard);
             }
+            self.hear_more().await?;
         }
-        Ok(Heard::Closed)
+    }
+
+    /// Hears the next of what the child says.
+    async fn hear_more(&mut self) -> io::Result<()> {
+        let (mut output, mut errors) = ([0; 4 << 10], [0; 1 << 10]);
+        let Some(pipe) = &mut self.output else {
+            self.over = Some(Heard::Closed);
+            return Ok(());
+        };
+        tokio::select! {
+            read = pipe.read(&mut output) => match read? {
+                0 => self.output = None,
+                count => self.over = self.hear(&output[..count]),
+            },
+            count = read_some(&mut self.errors, &mut errors) => self.overhear(&errors[..count]),
+        }
+        Ok(())
     }
 
     /// Waits for the end of the child's standard error, and returns the end of it.
@@ -350,6 +301,8 @@ async fn read_some(pipe: &mut Option<ChildStderr>, buffer: &mut [u8]) -> usize {
 #[derive(Debug, Default)]
 struct Answer {
     containment: Option<Containment>,
+    /// Whether the child has taken its request.
+    taken: bool,
     file_type: Option<String>,
     metadata: Metadata,
     outcome: Option<Outcome>,
@@ -368,6 +321,7 @@ impl Answer {
         let Ok(message) = serde_json::from_slice(line) else { return Some(Heard::Nonsense) };
         match message {
             Message::Contained(containment) => self.containment = Some(containment),
+            Message::Taken => self.taken = true,
             Message::Type(file_type) if is_media_type(&file_type) => self.file_type = Some(file_type),
             Message::Type(_) => return Some(Heard::Nonsense),
             Message::Metadata(metadata) => self.metadata = *metadata,

@@ -107,7 +107,7 @@ fn misbehaviour(name: &str) -> String {
     let extractor = Extractor::with_program(program, Limits::default(), FileTypes::any());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let findings = runtime.block_on(async {
-        let mut session = extractor.start(name).expect("the child starts");
+        let mut session = extractor.start(name, None).await.expect("the child starts");
         session.feed(b"bytes").await.expect("feeding does not fail");
         session.finish().await.expect("the outcome is a finding")
     });
@@ -129,15 +129,14 @@ fn pdf(content: &[u8], further: &str) -> Vec<u8> {
 
 /// Forty forms that each draw the next one twice.
 fn endless() -> Vec<u8> {
-    let forms: String = (6..46)
-        .map(|number| {
-            format!(
-                "{number} 0 obj << /Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /X {} 0 R >> >> \
-                 /Length 11 >>\nstream\n/X Do /X Do\nendstream endobj\n",
-                number + 1
-            )
-        })
-        .collect();
+    let form = |number: usize| {
+        format!(
+            "{number} 0 obj << /Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /X {} 0 R >> >> \
+             /Length 11 >>\nstream\n/X Do /X Do\nendstream endobj\n",
+            number + 1
+        )
+    };
+    let forms = (6..46).map(form).collect::<Vec<_>>().concat();
     pdf(b"/X Do", &forms)
 }
 

@@ -201,11 +201,19 @@ impl Model {
                 break;
             }
         }
-        let id = record.document_id.clone();
-        match after_write(record, result) {
+        let standing = self.table.get(&record.document_id) == Some(&record);
+        match after_write(record.clone(), result, standing) {
             Outcome::Retry(_) => self.again(delivery),
-            Outcome::Recorded(_) | Outcome::Duplicate(_) => {
-                assert!(self.table.contains_key(&id), "an invocation succeeded without a record");
+            Outcome::Recorded(recorded) => {
+                assert_eq!(
+                    self.table.get(&recorded.document_id),
+                    Some(&*recorded),
+                    "a write was told that is not there"
+                );
+            }
+            Outcome::Duplicate(duplicate) => {
+                let there = self.table.get(&duplicate.document_id);
+                assert!(there.is_some_and(|there| *there != *duplicate), "a write was told as its own duplicate");
             }
         }
     }

@@ -73,13 +73,21 @@ fn a_record_that_cannot_be_written_fails_the_invocation_and_is_written_by_the_ne
 }
 
 #[test]
-fn a_write_whose_answer_was_lost_leaves_one_record() {
-    let world = World::start();
-    let dropped = world.drop_file("a.txt", b"text", "01");
-    world.dynamodb.fail([dynamodb::Fault::WrittenButLost]);
-    assert_eq!(world.outcome(&dropped.event), "duplicate");
-    assert_eq!(world.item()["status"], json!({"S": "SUCCESS"}));
-    assert_eq!(world.dynamodb.requests().len(), 2);
+fn a_write_whose_answer_was_lost_leaves_one_record_and_one_line_of_success() {
+    for (name, content, outcome) in [("a.txt", b"text".as_slice(), "stored"), ("empty.txt", b"", "rejected")] {
+        let world = World::start();
+        let dropped = world.drop_file(name, content, "01");
+        world.dynamodb.fail([dynamodb::Fault::WrittenButLost]);
+        assert_eq!(world.outcome(&dropped.event), outcome);
+        let line = world.function.line(|line| line["outcome"] == outcome);
+        let message = line["message"].as_str().unwrap();
+        assert!(message.starts_with(&format!("File {name} processed with status ")), "{message}");
+        assert_eq!(world.function.line(|line| line["_aws"].is_object())["Files"], 1);
+        world.item();
+        assert_eq!(world.dynamodb.requests().len(), 2);
+        // The same event again finds the record of another delivery.
+        assert_eq!(world.outcome(&dropped.event), "duplicate");
+    }
 }
 
 #[test]

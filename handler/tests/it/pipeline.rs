@@ -38,7 +38,7 @@ fn a_file_becomes_one_record_and_one_line() {
     assert_eq!(text(&item, "eTag"), "00000000000000000000000000000001");
     assert_eq!(text(&item, "sequencer"), "0055AED6DCD90281E5");
     assert_eq!(item.get("errorCode"), None);
-    assert_eq!(world.dynamodb.requests()[0]["TableName"], "records");
+    assert_eq!(world.dynamodb.requests()[0].json()["TableName"], "records");
 
     let line = world.function.line(|line| line["outcome"] == "stored");
     let message = line["message"].as_str().unwrap();
@@ -187,6 +187,52 @@ fn an_event_that_nobody_understands_fails_the_invocation() {
     // And the function goes on.
     let dropped = world.drop_file("a.txt", b"text", "01");
     assert_eq!(world.outcome(&dropped.event), "stored");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_child_waits_for_the_next_file_and_ends_with_the_function() {
+    use handler_bench::function::{children, runs};
+    let mut world = World::start();
+    let until = |what: &str, reached: &dyn Fn() -> bool| {
+        let patience = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while !reached() {
+            assert!(std::time::Instant::now() < patience, "{what}");
+            std::thread::yield_now();
+        }
+    };
+    let mut before = Vec::new();
+    for (key, sequencer) in [("a.txt", "01"), ("b.txt", "02")] {
+        let dropped = world.drop_file(key, b"text", sequencer);
+        assert_eq!(world.outcome(&dropped.event), "stored");
+        // One child, not the last file's, and that one is no zombie.
+        let function = world.function.id();
+        until(
+            "one child waits",
+            &|| matches!(children(function)[..], [child] if !before.contains(&child) && runs(child)),
+        );
+        before.extend(children(function));
+    }
+    let waiting = children(world.function.id());
+    world.function.kill().unwrap();
+    until("the child that waited ends", &|| waiting.iter().all(|child| !runs(*child)));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_child_that_was_killed_while_it_waited_costs_no_file() {
+    use handler_bench::function::children;
+    let world = World::start();
+    let first = world.drop_file("a.txt", b"text", "01");
+    assert_eq!(world.outcome(&first.event), "stored");
+    for n in 2..6 {
+        let dropped = world.drop_file("b.txt", b"text", &format!("{n:02}"));
+        for child in children(world.function.id()) {
+            // It may have gone by itself, if it is the last file's.
+            let _ = std::process::Command::new("kill").args(["-KILL", &child.to_string()]).status();
+        }
+        assert_eq!(world.outcome(&dropped.event), "stored");
+    }
 }
 
 #[test]

@@ -10,6 +10,12 @@ use crate::error::{Error, Exit};
 pub enum Kind {
     /// There are no credentials, or they cannot be loaded.
     NoCredentials,
+    /// The profile signs on with IAM Identity Center, and nobody is signed on.
+    SignedOff,
+    /// The profile signs on with `aws login`, whose session this program cannot read.
+    LoginSession,
+    /// There is no profile of that name.
+    NoProfile,
     /// The credentials have expired.
     Expired,
     /// The credentials are not valid.
@@ -80,6 +86,19 @@ fn kind_of_validation_error(message: &str) -> Kind {
         ("_IN_PROGRESS", Kind::Busy),
     ];
     WORDS.iter().find(|(words, _)| message.contains(words)).map_or(Kind::Other, |(_, kind)| *kind)
+}
+
+/// Why a call could not even be signed. The SDK has no types for these cases; its own words are the only sign.
+fn kind_of_other(described: &str) -> Kind {
+    const WORDS: [(&str, Kind); 6] = [
+        ("was not defined", Kind::NoProfile),
+        ("login session", Kind::LoginSession),
+        ("SSO token", Kind::SignedOff),
+        ("/sso/cache/", Kind::SignedOff),
+        ("credentials", Kind::NoCredentials),
+        ("credential provider", Kind::NoCredentials),
+    ];
+    WORDS.iter().find(|(words, _)| described.contains(words)).map_or(Kind::Unreachable, |(_, kind)| *kind)
 }
 
 /// What an error code means.
@@ -178,9 +197,7 @@ where
                 }
             }
             SdkError::DispatchFailure(failure) => {
-                // The SDK has no type for this case; its own words are the only sign.
-                let credentials = failure.is_other() && described.contains("credentials");
-                let kind = if credentials { Kind::NoCredentials } else { Kind::Unreachable };
+                let kind = if failure.is_other() { kind_of_other(&described) } else { Kind::Unreachable };
                 Self { kind, code: None, message: described }
             }
             SdkError::TimeoutError(_) => {
@@ -207,6 +224,23 @@ impl Fault {
                      Or deploy to the local emulator, which needs no account: provisioner up -s local",
                 ),
             ),
+            Kind::SignedOff => (
+                Exit::Access,
+                "signed-off",
+                Some("Sign on with: aws sso login --profile NAME. Then run the same command again."),
+            ),
+            Kind::LoginSession => (
+                Exit::Access,
+                "login-session",
+                Some(
+                    "Hand its credentials over as variables: \
+                     eval \"$(aws configure export-credentials --profile NAME --format env)\"\n\
+                     Then run the same command without --profile.",
+                ),
+            ),
+            Kind::NoProfile => {
+                (Exit::Access, "no-profile", Some("List those that there are with: aws configure list-profiles"))
+            }
             Kind::Expired => (
                 Exit::Access,
                 "expired-credentials",
@@ -265,6 +299,24 @@ impl Fault {
     }
 }
 
+/// The refusal to take a role, where that is why a call has no credentials: one that the command line names, or one of
+/// the profile.
+pub(super) fn refused_role(error: &(dyn std::error::Error + 'static)) -> Option<Fault> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(refusal) = error.downcast_ref::<aws_sdk_sts::operation::assume_role::AssumeRoleError>() {
+            let message = refusal.message().unwrap_or("it gives no reason");
+            return Some(Fault {
+                kind: kind(refusal.code(), message, None),
+                code: refusal.code().map(ToOwned::to_owned),
+                message: message.to_owned(),
+            });
+        }
+        next = error.source();
+    }
+    None
+}
+
 /// Nothing where the failure says that there is nothing.
 pub fn absent_is_none<T>(result: Result<T, Fault>) -> Result<Option<T>, Fault> {
     match result {
@@ -314,6 +366,23 @@ mod tests {
         ] {
             assert_eq!(kind(Some("ValidationError"), message, Some(400)), expected, "{message}");
         }
+    }
+
+    #[test]
+    fn words_of_credentials_that_are_not_there() {
+        let loading = "dispatch failure: other: an error occurred while loading credentials: ";
+        for (words, expected) in [
+            ("an error occurred while loading an access token: failed to load the cached SSO token", Kind::SignedOff),
+            ("failed to read `/h/.aws/sso/cache/a5.json`: No such file or directory (os error 2)", Kind::SignedOff),
+            ("In order to use an active login session, the `credentials-login` feature", Kind::LoginSession),
+            ("the credential provider was not enabled: profile `x` was not defined", Kind::NoProfile),
+            ("external process exited with code exit status: 1", Kind::NoCredentials),
+        ] {
+            assert_eq!(kind_of_other(&format!("{loading}{words}")), expected, "{words}");
+        }
+        let none = "dispatch failure: other: the credential provider was not enabled";
+        assert_eq!(kind_of_other(none), Kind::NoCredentials);
+        assert_eq!(kind_of_other("dispatch failure: other: something else"), Kind::Unreachable);
     }
 
     #[test]

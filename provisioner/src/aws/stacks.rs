@@ -128,6 +128,8 @@ const WATCHING_TIMEOUT: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone)]
 pub struct Stacks {
     client: Client,
+    /// The role that `CloudFormation` takes for its own calls.
+    role: Option<String>,
     watching: Client,
 }
 
@@ -138,7 +140,7 @@ impl Stacks {
             .retry_config(RetryConfig::standard().with_max_attempts(WATCHING_ATTEMPTS))
             .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(WATCHING_TIMEOUT).build())
             .build();
-        Self { client: Client::new(&aws.sdk), watching: Client::from_conf(watching) }
+        Self { client: Client::new(&aws.sdk), role: aws.service_role.clone(), watching: Client::from_conf(watching) }
     }
 
     /// The same as [`Self::describe`], for whoever watches an operation: fails soon.
@@ -240,6 +242,7 @@ impl Stacks {
             .change_set_name(&proposal.name)
             .client_token(&proposal.name)
             .change_set_type(kind)
+            .set_role_arn(self.role.clone())
             .set_deployment_mode((proposal.purpose == Purpose::RevertDrift).then_some(DeploymentMode::RevertDrift))
             .template_body(&proposal.template)
             .capabilities(Capability::CapabilityIam)
@@ -325,6 +328,7 @@ impl Stacks {
         self.client
             .delete_stack()
             .stack_name(stack)
+            .set_role_arn(self.role.clone())
             .client_request_token(token)
             .set_retain_resources((!retain.is_empty()).then(|| retain.to_vec()))
             .send()
@@ -337,6 +341,7 @@ impl Stacks {
         self.client
             .continue_update_rollback()
             .stack_name(stack)
+            .set_role_arn(self.role.clone())
             .client_request_token(token)
             .set_resources_to_skip((!skip.is_empty()).then(|| skip.to_vec()))
             .send()

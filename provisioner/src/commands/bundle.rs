@@ -1,20 +1,30 @@
 //! `provisioner bundle`: this program again, with a handler inside.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::cli::Bundle;
 use crate::embedded;
 use crate::error::{Error, Exit, Result, io};
+use crate::event::deploy::DeployEvent;
 use crate::handler_build;
-use crate::package::{architecture_name, package_any};
+use crate::package::{RunsOn, architecture_name, package_any};
 use crate::report::Report;
 
 /// Checks and packs the handlers and writes the program. It appears whole or not at all.
-pub fn run(args: &Bundle, report: &Report) -> Result<()> {
+pub async fn run(args: &Bundle, report: &Report) -> Result<()> {
+    let mut paths: Vec<PathBuf> = args.handlers.iter().map(|path| handler_build::given(path)).collect();
+    for architecture in &args.architectures {
+        let here = std::env::current_dir().map_err(|e| io("find", Path::new("."), e))?;
+        let workspace = handler_build::workspace(&[&here]).ok_or_else(|| {
+            Error::new(Exit::Usage, "no-workspace", "there is no handler to build: this folder is not in its workspace")
+                .hint("Name a built handler with --handler PATH.")
+        })?;
+        report.event(DeployEvent::Building);
+        paths.push(handler_build::build(&workspace, RunsOn::Lambda(*architecture)).await?);
+    }
     let mut handlers = Vec::new();
-    for path in &args.handlers {
-        let path = handler_build::given(path);
+    for path in paths {
         let bytes = std::fs::read(&path).map_err(|e| io("read the handler", &path, e))?;
         let (architecture, package) = package_any(&bytes).map_err(|e| handler_build::unfit(&path, e))?;
         if handlers.iter().any(|(other, _)| *other == architecture) {

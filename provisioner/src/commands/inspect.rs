@@ -77,7 +77,7 @@ async fn inspect(extractor: &Extractor, path: &Path, max_size: u64) -> Result<Re
     } else {
         let broken =
             |e| Error::new(Exit::Failure, "extraction", format!("failed to extract {}", path.display())).source(e);
-        let mut session = extractor.start(upload.file_name()).map_err(broken)?;
+        let mut session = extractor.start(upload.file_name(), upload.size).await.map_err(broken)?;
         let mut chunk = vec![0; CHUNK];
         loop {
             let length = file.read(&mut chunk).await.map_err(failed)?;

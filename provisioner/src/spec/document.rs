@@ -7,7 +7,7 @@ use serde_yaml::Value;
 
 use super::faults::{Fault, Faults};
 use super::lines::{Lines, Position};
-use super::{StackSpec, rules, schema, shape};
+use super::{Architecture, StackSpec, rules, schema, shape};
 use crate::error::Result;
 
 /// Reads and validates the text of a stack file; the path only serves to name the file.
@@ -75,4 +75,16 @@ fn not_yaml(error: &serde_yaml::Error, path: &Path, lines: &Lines) -> Faults {
     let text = text.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&text);
     let position = Position { line, column, length: 1 };
     Faults(vec![Fault::at(path, lines, position, String::new(), format!("is not YAML: {text}"))])
+}
+
+/// A processor architecture as stack files and the command line spell it.
+///
+/// # Errors
+/// Names what there is.
+pub fn architecture(text: &str) -> Result<Architecture, &'static str> {
+    match text {
+        "x86_64" => Ok(Architecture::X86_64),
+        "arm64" => Ok(Architecture::Arm64),
+        _ => Err("it is x86_64 or arm64"),
+    }
 }

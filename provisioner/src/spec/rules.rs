@@ -24,6 +24,8 @@ pub const PARENT_MEMORY: Size = Size(32 * MIB);
 const LEAST_CHILD_MEMORY: Size = Size(16 * MIB);
 /// The largest file that Lambda's temporary storage of 10,240 MiB holds beside a reserve of 128 MiB.
 const MAX_SPOOLED_FILE: Size = Size(10_112 * MIB);
+/// Types that are read as they stream, or by their two ends where they are larger than the temporary storage.
+const NEVER_WHOLE: [&str; 4] = ["text/", "image/", "audio/", "video/"];
 /// The largest object that S3 keeps (S3 user guide, "Uploading objects").
 const MAX_OBJECT: Size = Size(5 << 40);
 /// Bytes of a notification's prefix or suffix (S3 user guide, "Object key names").
@@ -91,6 +93,11 @@ fn place(spec: &StackSpec, found: &mut Found) {
     if let Some(account) = spec.account.as_deref().filter(|account| !is_account(account)) {
         found.wrong(&["account"], account, "is not an account's number; write its 12 digits in quotes");
     }
+    if let Some(role) = spec.cloudformation_role.as_deref()
+        && let Err(text) = role_arn(role)
+    {
+        found.wrong(&["cloudformationRole"], role, text);
+    }
     if let Some(topic) = &spec.alarm.topic {
         let path = &["alarm", "topic"];
         let Some(region) = topic_region(topic) else {
@@ -133,13 +140,15 @@ fn bucket(spec: &StackSpec, found: &mut Found) {
 
 fn files(spec: &StackSpec, found: &mut Found) {
     let size = spec.files.max_size;
-    let spooled = spec.files.allowed_types.iter().find(|pattern| !pattern.starts_with("text/"));
+    let spooled =
+        spec.files.allowed_types.iter().find(|pattern| !NEVER_WHOLE.iter().any(|top| pattern.starts_with(top)));
     let problem = match spooled {
         _ if size.0 == 0 => "accepts no file; write a size above zero, like 100 MiB".to_owned(),
         _ if size > MAX_OBJECT => format!("is more than the largest object that S3 keeps, {MAX_OBJECT}"),
         Some(pattern) if size > MAX_SPOOLED_FILE => format!(
             "is more than the {MAX_SPOOLED_FILE} of temporary storage that formats like PDF can be read from; write at \
-             most that, or accept only types that are read as they stream (allowedTypes: [text/*], not {pattern})"
+             most that, or accept only types that need not be there as a whole, like text and films (allowedTypes: \
+             [text/*, video/*], not {pattern})"
         ),
         _ => return,
     };
@@ -249,6 +258,29 @@ fn is_region(region: &str) -> bool {
 
 fn is_account(account: &str) -> bool {
     account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// A role's ARN as the command line and the stack file name it.
+///
+/// # Errors
+/// Says, behind the text, what is wrong with it.
+pub fn role_arn(arn: &str) -> Result<String, &'static str> {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let is_role = match parts[..] {
+        ["arn", partition, "iam", "", account, resource] => {
+            let path = resource.strip_prefix("role/").unwrap_or_default();
+            partition.starts_with("aws")
+                && is_account(account)
+                && !path.is_empty()
+                && path.bytes().all(|b| b.is_ascii_graphic())
+        }
+        _ => false,
+    };
+    if is_role {
+        Ok(arn.to_owned())
+    } else {
+        Err("is not a role's ARN; write it like arn:aws:iam::123456789012:role/deployer")
+    }
 }
 
 /// The region of an SNS topic's ARN; `None` if it is no such ARN.

@@ -148,6 +148,19 @@ impl Document {
         self.map(|text| fill(text, &values))
     }
 
+    /// Lets the caller hand this role to `CloudFormation`, and to no other service.
+    pub fn let_pass(&mut self, role: &str) {
+        let service = BTreeMap::from([("iam:PassedToService".to_owned(), "cloudformation.amazonaws.com".to_owned())]);
+        self.statement.push(Statement {
+            sid: "RoleForCloudFormationOnly".to_owned(),
+            effect: "Allow".to_owned(),
+            principal: None,
+            action: OneOrMore::One("iam:PassRole".to_owned()),
+            resource: Some(OneOrMore::One(role.to_owned())),
+            condition: Some(BTreeMap::from([("StringEquals".to_owned(), service)])),
+        });
+    }
+
     /// The document as JSON, ending with a line feed.
     ///
     /// # Panics

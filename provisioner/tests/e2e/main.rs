@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails, also in its helpers")]
 
 mod crash;
+mod dist;
 mod faults;
 mod program;
 mod rig;

@@ -16,6 +16,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use cloudformation::{CloudFormation, Things};
 
 pub(crate) const ACCOUNT: &str = "123456789012";
+/// The access key of every role that is taken.
+pub(crate) const ROLE_KEY: &str = "ASIAROLE";
 pub(crate) const REGION: &str = "eu-central-1";
 
 /// The state of all services.
@@ -34,6 +36,8 @@ pub(crate) struct State {
     pub(crate) writer: bool,
     /// What was asked so far, as `service:Action`.
     pub(crate) calls: Vec<String>,
+    /// The same with whose access key signed it, and the parameters of the Query protocol.
+    pub(crate) asked: Vec<(String, String, BTreeMap<String, String>)>,
     faults: Vec<Fault>,
     stopping: bool,
 }
@@ -191,6 +195,11 @@ impl State {
         let action = action(service, request);
         let call = format!("{service}:{action}");
         self.calls.push(call.clone());
+        self.asked.push((
+            call.clone(),
+            scope(request).split('/').next().unwrap_or_default().to_owned(),
+            form(&request.body),
+        ));
         for fault in &mut self.faults {
             if fault.call == call {
                 if fault.after > 0 {
@@ -205,6 +214,12 @@ impl State {
             return answer;
         }
         match service {
+            "sts" if action == "AssumeRole" => xml(&format!(
+                "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>{ROLE_KEY}</AccessKeyId>\
+                 <SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>\
+                 <Expiration>2100-01-01T00:00:00Z</Expiration></Credentials><AssumedRoleUser><AssumedRoleId>r:s</AssumedRoleId>\
+                 <Arn>arn:aws:sts::{ACCOUNT}:assumed-role/r/s</Arn></AssumedRoleUser></AssumeRoleResult></AssumeRoleResponse>"
+            )),
             "sts" => xml(&format!(
                 "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::{ACCOUNT}:user/tester</Arn>\
                  <UserId>u</UserId><Account>{ACCOUNT}</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
@@ -319,13 +334,17 @@ impl State {
 
 /// The service stands in the signature's scope: `Credential=ID/DATE/REGION/SERVICE/aws4_request`.
 fn service(request: &Request) -> &'static str {
-    let authorization = request.headers.get("authorization").cloned().unwrap_or_default();
-    let scope = authorization.split("Credential=").nth(1).and_then(|s| s.split(',').next()).unwrap_or_default();
-    let name = scope.split('/').nth(3).unwrap_or_default();
+    let name = scope(request).split('/').nth(3).unwrap_or_default();
     ["sts", "cloudformation", "s3", "dynamodb", "logs", "lambda", "sqs", "iam"]
         .into_iter()
         .find(|known| *known == name)
         .unwrap_or("unknown")
+}
+
+/// `ID/DATE/REGION/SERVICE/aws4_request`
+fn scope(request: &Request) -> &str {
+    let authorization = request.headers.get("authorization").map_or("", String::as_str);
+    authorization.split("Credential=").nth(1).and_then(|s| s.split(',').next()).unwrap_or_default()
 }
 
 fn action(service: &str, request: &Request) -> String {

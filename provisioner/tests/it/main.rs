@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails, also in its helpers")]
 
 mod deploy;
+mod dist;
 mod down;
 mod fake;
 mod inspect;
@@ -16,6 +17,7 @@ mod plan;
 mod push;
 mod put;
 mod records;
+mod roles;
 mod service;
 mod spec;
 mod specs;

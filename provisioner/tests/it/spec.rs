@@ -159,6 +159,18 @@ fn every_fault_tells_where_what_and_what_would_be_right() {
 }
 
 #[test]
+fn a_file_of_any_size_is_accepted_where_its_type_need_not_be_there_as_a_whole() {
+    for pattern in ["text/*", "image/tiff", "audio/*", "video/mp4"] {
+        let spec = spec(&format!("files: {{maxSize: 50 GiB, allowedTypes: [{pattern}]}}"));
+        assert_eq!(spec.files.max_size.0, 50 << 30, "{pattern}");
+    }
+    for pattern in ["application/pdf", "application/*", "'*/*'"] {
+        let found = fault(&format!("files: {{maxSize: 50 GiB, allowedTypes: [video/*, {pattern}]}}"));
+        assert!(found.contains("need not be there as a whole"), "{found}");
+    }
+}
+
+#[test]
 fn lengths_are_held_to_their_limits() {
     let long = |n: usize| "x".repeat(n);
     for (fits, too_long, part) in [

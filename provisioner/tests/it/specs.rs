@@ -37,6 +37,7 @@ pub(crate) fn any_spec() -> impl Strategy<Value = StackSpec> {
             name,
             region: region.map(ToOwned::to_owned),
             account,
+            cloudformation_role: None,
             emulator: port.map(|port| Emulator { port }),
             data: if keep { DataPolicy::Keep } else { DataPolicy::Delete },
             bucket,

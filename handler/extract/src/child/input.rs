@@ -15,7 +15,7 @@ use crate::sniff::HEAD;
 /// Bytes read at a time.
 const CHUNK: usize = 64 << 10;
 
-/// A file that arrives through the standard input, behind the parent's request.
+/// A file that arrives through the standard input, behind the parent's lines.
 pub(crate) struct Input {
     source: File,
     /// Bytes that were read and not yet given on.
@@ -51,15 +51,15 @@ impl Input {
         Ok(Self { source, head: head.to_vec(), ended: rest.is_empty(), spool: Spooling::None })
     }
 
-    /// The first line.
-    pub(super) fn request(&mut self) -> io::Result<Vec<u8>> {
+    /// The next line before the file; `None` if the input ends instead.
+    pub(super) fn line(&mut self) -> io::Result<Option<Vec<u8>>> {
         loop {
             if let Some(end) = self.head.iter().position(|byte| *byte == b'\n') {
                 let rest = self.head.split_off(end + 1);
-                return Ok(std::mem::replace(&mut self.head, rest));
+                return Ok(Some(std::mem::replace(&mut self.head, rest)));
             }
             if self.ended {
-                return Err(io::ErrorKind::UnexpectedEof.into());
+                return Ok(None);
             }
             self.read_more()?;
         }

@@ -21,20 +21,31 @@ pub(super) fn set(limits: &Limits) -> io::Result<()> {
         (Resource::Data, limits.memory),
         (Resource::As, limits.memory.saturating_add(limits.spool).saturating_add(ROOM_FOR_PROGRAM)),
     ] {
-        limit(resource, value, value)?;
+        limit(resource, both(value))?;
     }
-    let seconds = u64::from(limits.cpu_seconds);
-    // The first limit sends SIGXCPU, which the parent can tell from others, the second SIGKILL.
-    limit(Resource::Cpu, seconds, seconds.saturating_add(1))?;
-    limit(Resource::Fsize, limits.spool, limits.spool)?;
-    limit(Resource::Nofile, OPEN_FILES, OPEN_FILES)?;
-    limit(Resource::Core, 0, 0)?;
+    // No file is known yet, so this is what the largest may use. Of that the parent takes away what the file at hand
+    // may not, which only Linux lets it do.
+    limit(Resource::Cpu, cpu(limits.cpu_seconds_for(u64::MAX)))?;
+    limit(Resource::Fsize, both(limits.spool))?;
+    limit(Resource::Nofile, both(OPEN_FILES))?;
+    limit(Resource::Core, both(0))?;
     // No further process and no thread.
-    limit(Resource::Nproc, 0, 0)
+    limit(Resource::Nproc, both(0))
+}
+
+/// So much processor time. The first limit sends SIGXCPU, which the parent can tell from others, the second SIGKILL.
+pub(crate) fn cpu(seconds: u32) -> Rlimit {
+    let seconds = u64::from(seconds);
+    Rlimit { current: Some(seconds), maximum: Some(seconds + 1) }
+}
+
+fn both(value: u64) -> Rlimit {
+    Rlimit { current: Some(value), maximum: Some(value) }
 }
 
 /// Lowers a limit; one that is lower already stays.
-fn limit(resource: Resource, soft: u64, hard: u64) -> io::Result<()> {
-    let maximum = getrlimit(resource).maximum.map_or(hard, |present| present.min(hard));
-    Ok(setrlimit(resource, Rlimit { current: Some(soft.min(maximum)), maximum: Some(maximum) })?)
+fn limit(resource: Resource, wanted: Rlimit) -> io::Result<()> {
+    let lower = |wanted: Option<u64>, present: Option<u64>| wanted.into_iter().chain(present).min();
+    let maximum = lower(wanted.maximum, getrlimit(resource).maximum);
+    Ok(setrlimit(resource, Rlimit { current: lower(wanted.current, maximum), maximum })?)
 }

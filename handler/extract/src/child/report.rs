@@ -37,7 +37,12 @@ impl Report {
 }
 
 pub(super) fn send(message: &Message) -> Result<(), Stop> {
-    write(message).map_err(|error| Stop::Trouble(format!("the parser failed to answer: {error}")))
+    tell(message).map_err(Stop::Trouble)
+}
+
+/// Sends a message, or says why it cannot.
+pub(super) fn tell(message: &Message) -> Result<(), String> {
+    write(message).map_err(|error| format!("the parser failed to answer: {error}"))
 }
 
 fn write(message: &Message) -> io::Result<()> {

@@ -124,7 +124,64 @@ const fn flags(byte: u8) -> u8 {
 }
 
 /// For each class the bytes that have it.
+#[cfg(target_arch = "x86_64")]
+#[expect(unsafe_code, reason = "a function for one set of instructions has no safe call from one for all")]
 fn masks(block: &[u8; BLOCK]) -> [u64; 8] {
+    // SAFETY: SSE2 is part of x86_64; there is no processor of that name without it.
+    unsafe { sse2::masks(block) }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+use portable as masks;
+
+/// With the one instruction that the compiler does not find by itself: the highest bits of sixteen bytes as a number.
+#[cfg(target_arch = "x86_64")]
+mod sse2 {
+    use std::arch::x86_64::{
+        __m128i, _mm_cmpeq_epi8, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x, _mm_set1_epi8,
+        _mm_sub_epi8,
+    };
+
+    use super::{BLOCK, DIGIT, JOINS_DIGITS, JOINS_LETTERS, LETTER, LINE_FEED, SPACE, UNDERSCORE};
+
+    #[target_feature(enable = "sse2")]
+    fn is(bytes: __m128i, byte: u8) -> __m128i {
+        _mm_cmpeq_epi8(bytes, _mm_set1_epi8(byte.cast_signed()))
+    }
+
+    #[target_feature(enable = "sse2")]
+    fn between(bytes: __m128i, first: u8, last: u8) -> __m128i {
+        let offset = _mm_sub_epi8(bytes, _mm_set1_epi8(first.cast_signed()));
+        _mm_cmpeq_epi8(_mm_min_epu8(offset, _mm_set1_epi8((last - first).cast_signed())), offset)
+    }
+
+    /// As [`super::flags`] has the classes, sixteen bytes at a time.
+    #[target_feature(enable = "sse2")]
+    pub(super) fn masks(block: &[u8; BLOCK]) -> [u64; 8] {
+        let mut masks = [0; 8];
+        for (part, bytes) in block.as_chunks::<16>().0.iter().enumerate() {
+            let halves = bytes.as_chunks::<8>().0;
+            let bytes = _mm_set_epi64x(i64::from_le_bytes(halves[1]), i64::from_le_bytes(halves[0]));
+            let joins_both = _mm_or_si128(is(bytes, b'.'), is(bytes, b'\''));
+            let lower_case = _mm_or_si128(bytes, _mm_set1_epi8(0x20));
+            let mut mark = |class: usize, found: __m128i| {
+                masks[class] |= u64::from(_mm_movemask_epi8(found).cast_unsigned()) << (16 * part);
+            };
+            mark(LETTER, between(lower_case, b'a', b'z'));
+            mark(DIGIT, between(bytes, b'0', b'9'));
+            mark(UNDERSCORE, is(bytes, b'_'));
+            mark(JOINS_LETTERS, _mm_or_si128(is(bytes, b':'), joins_both));
+            mark(JOINS_DIGITS, _mm_or_si128(_mm_or_si128(is(bytes, b','), is(bytes, b';')), joins_both));
+            mark(SPACE, _mm_or_si128(is(bytes, b' '), between(bytes, b'\t', b'\r')));
+            mark(LINE_FEED, is(bytes, b'\n'));
+        }
+        masks
+    }
+}
+
+/// The same for any processor.
+#[cfg(any(test, not(target_arch = "x86_64")))]
+fn portable(block: &[u8; BLOCK]) -> [u64; 8] {
     // Both loops have the form that the compiler turns into vector instructions.
     let mut rows = [0; BLOCK];
     for (row, byte) in rows.iter_mut().zip(block) {
@@ -142,6 +199,7 @@ fn masks(block: &[u8; BLOCK]) -> [u64; 8] {
 }
 
 /// A step of turning a matrix of 8 by 8 bytes over: swaps blocks of so many bytes across the diagonal.
+#[cfg(any(test, not(target_arch = "x86_64")))]
 const fn swap_blocks(words: &mut [u64; 8], size: usize, low: u64) {
     let mut row = 0;
     while row < 8 {
@@ -156,6 +214,7 @@ const fn swap_blocks(words: &mut [u64; 8], size: usize, low: u64) {
 }
 
 /// Turns a matrix of 8 by 8 bits over (Hacker's Delight, section 7-3).
+#[cfg(any(test, not(target_arch = "x86_64")))]
 const fn transpose(matrix: u64) -> u64 {
     let swap = (matrix ^ (matrix >> 7)) & 0x00aa_00aa_00aa_00aa;
     let matrix = matrix ^ swap ^ (swap << 7);
@@ -163,4 +222,39 @@ const fn transpose(matrix: u64) -> u64 {
     let matrix = matrix ^ swap ^ (swap << 14);
     let swap = (matrix ^ (matrix >> 28)) & 0x0000_0000_f0f0_f0f0;
     matrix ^ swap ^ (swap << 28)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The definition: each byte by itself.
+    fn one_by_one(block: &[u8; BLOCK]) -> [u64; 8] {
+        std::array::from_fn(|class| {
+            block.iter().enumerate().map(|(at, byte)| u64::from(flags(*byte) >> class & 1) << at).sum()
+        })
+    }
+
+    #[test]
+    fn every_byte_has_its_classes_at_every_place() {
+        for byte in 0..128 {
+            for at in 0..BLOCK {
+                let mut block = [b'x'; BLOCK];
+                block[at] = byte;
+                let expected = one_by_one(&block);
+                assert_eq!((masks(&block), portable(&block)), (expected, expected), "{byte} at {at}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn both_ways_give_the_same(block in prop::collection::vec(0_u8..128, BLOCK)) {
+            let block: [u8; BLOCK] = block.try_into().unwrap();
+            let expected = one_by_one(&block);
+            prop_assert_eq!((masks(&block), portable(&block)), (expected, expected));
+        }
+    }
 }

@@ -1,9 +1,13 @@
 //! Children that do not do their work: whatever they do instead ends in a named outcome, within the limits.
 
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use handler_contract::{ErrorCode, FileTypes, Limits};
 use handler_extract::Extractor;
+use tempfile::TempDir;
 
 use crate::{code, read};
 
@@ -57,7 +61,7 @@ async fn what_was_known_before_a_death_is_kept() {
 
 #[tokio::test]
 async fn trouble_that_is_not_the_files_is_an_error() {
-    let session = extractor().start("trouble").unwrap();
+    let session = extractor().start("trouble", None).await.unwrap();
     let error = session.finish().await.unwrap_err();
     assert_eq!(error.to_string(), "the parser failed to make a temporary file");
 }
@@ -65,19 +69,143 @@ async fn trouble_that_is_not_the_files_is_an_error() {
 #[tokio::test]
 async fn a_program_that_cannot_be_started_is_an_error() {
     let extractor = Extractor::with_program("/nonexistent/program", Limits::default(), FileTypes::any());
-    assert!(extractor.start("x.txt").is_err());
+    extractor.prepare().await;
+    assert!(extractor.start("x.txt", None).await.is_err());
+}
+
+/// A program made of this shell script, in a directory of its own.
+fn scripted(script: &str) -> (TempDir, Extractor) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let program = directory.path().join("child.sh");
+    std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).expect("the script is written");
+    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o700)).expect("the script may be run");
+    let extractor = Extractor::with_program(program, Limits::default(), FileTypes::any());
+    (directory, extractor)
+}
+
+/// The second instance answers; what the first one does stands before it.
+const ANSWER: &str = "read -r terms; read -r request; echo '\"taken\"'; cat >/dev/null; echo '{\"end\":null}'";
+
+#[tokio::test]
+async fn a_child_that_ends_before_it_has_a_file_is_replaced() {
+    for first in [
+        "exit 7",
+        "kill -KILL $$",
+        // As late as can be: the request is out, and the child gone.
+        "read -r terms; read -r request; exit 7",
+        "read -r terms; read -r request; kill -KILL $$",
+        "echo '{\"trouble\":\"not today\"}'",
+        "echo nonsense",
+    ] {
+        let (_directory, extractor) =
+            scripted(&format!("if mkdir $0.first 2>/dev/null; then {first}; exit; fi; {ANSWER}"));
+        extractor.prepare().await;
+        let findings = read(&extractor, "a.txt", b"bytes").await;
+        assert_eq!((code(&findings), findings.file_size), (None, 5), "{first}");
+    }
+}
+
+#[tokio::test]
+async fn a_child_that_ends_before_it_has_a_file_twice_is_an_error_and_no_finding() {
+    for (script, said) in [
+        ("exit 7", "the parser ended before it took the file"),
+        ("read -r terms; read -r request; exit 7", "the parser ended before it took the file"),
+        ("echo '{\"trouble\":\"not today\"}'; cat >/dev/null", "not today"),
+    ] {
+        let (_directory, extractor) = scripted(script);
+        extractor.prepare().await;
+        let error = extractor.start("a.txt", None).await.unwrap_err();
+        assert_eq!(error.to_string(), said, "{script}");
+    }
+}
+
+/// The children of this test's thread.
+#[cfg(target_os = "linux")]
+fn running() -> String {
+    std::fs::read_to_string("/proc/thread-self/children").expect("Linux lists them")
+}
+
+/// The runtime buries what was killed as soon as it gets to it.
+#[cfg(target_os = "linux")]
+async fn until_all_have_ended() {
+    while !running().is_empty() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_child_that_waits_reads_one_file_and_the_next_file_has_another() {
+    let extractor = crate::extractor(Limits::default());
+    let mut last = String::new();
+    for content in [b"one".as_slice(), b"and two"] {
+        extractor.prepare().await;
+        let waiting = running();
+        // Only one waits, however often it is asked for, and the one before it is gone.
+        extractor.prepare().await;
+        assert_eq!(running(), waiting);
+        assert_eq!(waiting.split_whitespace().count(), 1, "{waiting}");
+        assert_ne!(waiting, last);
+
+        let mut session = extractor.start("a.txt", None).await.unwrap();
+        assert_eq!(running(), waiting, "a child waits, and another one was started");
+        session.feed(content).await.unwrap();
+        let findings = session.finish().await.unwrap();
+        assert_eq!(findings.file_type.as_deref(), Some("text/plain"));
+        assert_eq!(findings.file_size, content.len() as u64);
+        last = waiting;
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_file_has_processor_time_by_its_size() {
+    let extractor = crate::extractor(Limits { cpu_seconds: 7, wall_seconds: 20, ..Limits::default() });
+    for (size, least_and_most) in [(None, ["7", "8"]), (Some(2 << 20), ["9", "10"]), (Some(1 << 40), ["20", "21"])] {
+        extractor.prepare().await;
+        let _session = extractor.start("a.txt", size).await.unwrap();
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", running().trim())).unwrap();
+        let row = limits.lines().find_map(|line| line.strip_prefix("Max cpu time")).unwrap();
+        assert_eq!(row.split_whitespace().take(2).collect::<Vec<_>>(), least_and_most, "{size:?}");
+    }
 }
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_session_that_is_dropped_leaves_no_child() {
-    let children = || std::fs::read_to_string("/proc/thread-self/children").unwrap();
-    let mut session = extractor().start("silent").unwrap();
+    let extractor = extractor();
+    let mut session = extractor.start("silent", None).await.unwrap();
     session.feed(b"bytes").await.unwrap();
-    assert!(!children().is_empty());
+    assert!(!running().is_empty());
     drop(session);
-    // The runtime reaps what was killed as soon as it gets to it.
-    while !children().is_empty() {
-        tokio::task::yield_now().await;
+    drop(extractor);
+    until_all_have_ended().await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_extractor_that_is_dropped_leaves_no_child() {
+    let extractor = crate::extractor(Limits::default());
+    extractor.prepare().await;
+    assert!(!running().is_empty());
+    drop(extractor);
+    until_all_have_ended().await;
+}
+
+#[test]
+fn a_child_that_nobody_needs_ends_by_itself_and_says_nothing() {
+    let terms = r#"{"allowed":["*/*"],"limits":{"memory":100663296,"cpu_seconds":5,"wall_seconds":5,"spool":1048576}}"#;
+    for (input, said) in [(String::new(), ""), (format!("{terms}\n"), "{\"contained\":")] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_extract"))
+            .arg("handler-extract/child")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.starts_with(said) && text.lines().count() <= 1, "{text}");
     }
 }

@@ -104,7 +104,7 @@ async fn input_without_end_hits_the_spool_limit() {
 #[tokio::test]
 async fn text_of_any_size_needs_no_memory_and_no_spool() {
     let limits = Limits { memory: 4 << 20, spool: 4 << 10, cpu_seconds: 60, ..Limits::default() };
-    let mut session = extractor(limits).start("x.txt").unwrap();
+    let mut session = extractor(limits).start("x.txt", None).await.unwrap();
     let chunk = "word ".repeat(13_107);
     for _ in 0..128 {
         session.feed(chunk.as_bytes()).await.unwrap();

@@ -3,6 +3,7 @@
 mod attacks;
 mod binary;
 mod children;
+mod fields;
 mod good;
 mod hostile;
 mod huge;
@@ -21,7 +22,7 @@ fn extractor(limits: Limits) -> Extractor {
 
 /// Runs one file through a child, in pieces as a download has them.
 async fn read(extractor: &Extractor, name: &str, bytes: &[u8]) -> Findings {
-    let mut session = extractor.start(name).expect("a child starts");
+    let mut session = extractor.start(name, Some(bytes.len() as u64)).await.expect("a child starts");
     for chunk in bytes.chunks(16 << 10) {
         session.feed(chunk).await.expect("feeding does not fail");
     }

@@ -34,7 +34,7 @@ pub(crate) fn read(program: PathBuf, bytes: &[u8]) {
     let extractor = Extractor::with_program(program, limits, FileTypes::any());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
     let findings = runtime.block_on(async {
-        let mut session = extractor.start(name).expect("a child starts");
+        let mut session = extractor.start(name, Some(bytes.len() as u64)).await.expect("a child starts");
         for chunk in bytes.chunks(16 << 10) {
             session.feed(chunk).await.expect("feeding does not fail");
         }

@@ -1,6 +1,8 @@
 #!/bin/sh
 # A child that does what the file's name says instead of reading the file.
+read -r terms
 read -r request
+echo '"taken"'
 name=${request#*\"fileName\":\"}
 name=${name%%\"*}
 case $name in

@@ -1,0 +1,206 @@
+//! Two roles that are easily mistaken for each other: the one that the caller takes, and the one that CloudFormation takes.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::fake::{Fake, REGION, ROLE_KEY};
+use crate::world::Ran;
+
+const OWN_KEY: &str = "AKIDEXAMPLE";
+const DEPLOYER: &str = "arn:aws:iam::123456789012:role/teams/deployer";
+const BUILDER: &str = "arn:aws:iam::123456789012:role/builder";
+
+fn command(folder: &Path, arguments: &[&str], fake: &Fake) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_provisioner"));
+    command
+        .args(arguments)
+        .args(["-s", "shop.yaml", "--endpoint-url", &fake.url()])
+        .current_dir(folder)
+        .env_clear()
+        .env("HOME", folder)
+        .env("AWS_ACCESS_KEY_ID", OWN_KEY)
+        .env("AWS_SECRET_ACCESS_KEY", "secret")
+        .stdin(Stdio::null());
+    command
+}
+
+fn site(settings: &str) -> (tempfile::TempDir, Fake) {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!("name: shop\nregion: {REGION}\ndata: delete\n{settings}");
+    std::fs::write(folder.path().join("shop.yaml"), text).unwrap();
+    (folder, Fake::start())
+}
+
+fn run(folder: &Path, arguments: &[&str], fake: &Fake) -> Ran {
+    Ran::of(&command(folder, arguments, fake).output().unwrap())
+}
+
+#[test]
+fn every_call_is_made_as_the_role_that_is_named() {
+    let (folder, fake) = site("");
+    let taken =
+        ["down", "--yes", "--role-arn", DEPLOYER, "--external-id", "shared-secret", "--role-session-name", "ci-7"];
+    let ran = run(folder.path(), &taken, &fake);
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    let asked = fake.state().asked.clone();
+    let (call, key, form) = &asked[0];
+    assert_eq!((call.as_str(), key.as_str()), ("sts:AssumeRole", OWN_KEY));
+    assert_eq!(form["RoleArn"], DEPLOYER);
+    assert_eq!((form["ExternalId"].as_str(), form["RoleSessionName"].as_str()), ("shared-secret", "ci-7"));
+    assert!(asked.len() > 3, "{asked:?}");
+    for (call, key, _) in &asked[1..] {
+        assert_eq!(key, ROLE_KEY, "{call}");
+    }
+}
+
+#[test]
+fn the_environment_names_the_role_and_without_one_nothing_is_taken() {
+    let (folder, fake) = site("");
+    let ran = Ran::of(
+        &command(folder.path(), &["down", "--yes"], &fake).env("PROVISIONER_ROLE_ARN", DEPLOYER).output().unwrap(),
+    );
+    assert_eq!((ran.code, fake.count("sts:AssumeRole")), (Some(0), 1), "{ran:#?}");
+    run(folder.path(), &["down", "--yes"], &fake);
+    assert_eq!(fake.count("sts:AssumeRole"), 1);
+}
+
+#[test]
+fn a_role_that_refuses_is_named_with_what_to_mend() {
+    let (folder, fake) = site("");
+    let refusal = "User: arn:aws:iam::123456789012:user/tester is not authorized to perform: sts:AssumeRole";
+    fake.fail("sts:AssumeRole", (0, 9), (403, "AccessDenied", refusal));
+    let ran = run(folder.path(), &["down", "--yes", "--json", "--role-arn", DEPLOYER], &fake);
+    assert_eq!(ran.code, Some(4), "{ran:#?}");
+    let told: serde_json::Value = serde_json::from_str(ran.out.lines().last().unwrap()).unwrap();
+    assert_eq!((&told["code"], &told["causes"][0]), (&"role-refused".into(), &refusal.into()), "{told:#}");
+    assert_eq!(told["message"], format!("failed to take the role {DEPLOYER}"));
+    assert!(told["hint"].as_str().unwrap().contains("trust policy"), "{told:#}");
+    assert_eq!(fake.state().asked.len(), 1, "nothing else is called");
+
+    fake.fail("sts:AssumeRole", (0, 9), (400, "ExpiredToken", "The security token included in the request is expired"));
+    let (folder, fake) = site("");
+    fake.fail("sts:AssumeRole", (0, 9), (400, "ExpiredToken", "The security token included in the request is expired"));
+    let ran = run(folder.path(), &["down", "--yes", "--role-arn", DEPLOYER], &fake);
+    assert!(ran.err.contains("Renew the credentials"), "{ran:#?}");
+}
+
+#[test]
+fn a_role_of_the_profile_that_refuses_is_told_too() {
+    let (folder, fake) = site("");
+    let config = format!("[profile ci]\nrole_arn = {DEPLOYER}\ncredential_source = Environment\n");
+    std::fs::write(folder.path().join("config"), config).unwrap();
+    fake.fail("sts:AssumeRole", (0, 9), (403, "AccessDenied", "no"));
+    let ran = Ran::of(
+        &command(folder.path(), &["down", "--yes", "--profile", "ci"], &fake)
+            .env("AWS_ENDPOINT_URL", fake.url())
+            .env("AWS_CONFIG_FILE", folder.path().join("config"))
+            .output()
+            .unwrap(),
+    );
+    assert_eq!(ran.code, Some(4), "{ran:#?}");
+    assert!(ran.err.contains("failed to take the role of the profile"), "{ran:#?}");
+}
+
+#[test]
+fn a_profile_that_is_named_comes_before_the_keys_of_the_environment() {
+    let (folder, fake) = site("");
+    let keys = "[other]\naws_access_key_id = AKIAOTHER\naws_secret_access_key = s\n";
+    std::fs::write(folder.path().join("credentials"), keys).unwrap();
+    let credentials = folder.path().join("credentials");
+    let with = |arguments: &[&str]| {
+        Ran::of(
+            &command(folder.path(), arguments, &fake)
+                .env("AWS_SHARED_CREDENTIALS_FILE", &credentials)
+                .env("AWS_PROFILE", "other")
+                .output()
+                .unwrap(),
+        )
+    };
+    assert_eq!(with(&["down", "--yes", "--profile", "other"]).code, Some(0));
+    assert!(fake.state().asked.iter().all(|(_, key, _)| key == "AKIAOTHER"));
+    fake.state().asked.clear();
+    assert_eq!(with(&["down", "--yes"]).code, Some(0));
+    assert!(fake.state().asked.iter().all(|(_, key, _)| key == OWN_KEY));
+
+    let missing = with(&["down", "--yes", "--profile", "missing"]);
+    assert_eq!(missing.code, Some(4), "{missing:#?}");
+    assert!(missing.err.contains("profile `missing` was not defined"), "{missing:#?}");
+    assert!(missing.err.contains("aws configure list-profiles"), "{missing:#?}");
+}
+
+#[test]
+fn a_profile_that_nobody_is_signed_on_with_says_how_to() {
+    let (folder, fake) = site("");
+    let session = "sso_start_url = https://corp.awsapps.com/start\nsso_region = eu-central-1\n";
+    let config = format!(
+        "[profile sso]\nsso_session = corp\nsso_account_id = 123456789012\nsso_role_name = Dev\n[sso-session corp]\n{session}"
+    );
+    std::fs::write(folder.path().join("config"), config).unwrap();
+    let ran = Ran::of(
+        &command(folder.path(), &["down", "--yes", "--profile", "sso"], &fake)
+            .env("AWS_CONFIG_FILE", folder.path().join("config"))
+            .output()
+            .unwrap(),
+    );
+    assert_eq!(ran.code, Some(4), "{ran:#?}");
+    assert!(ran.err.contains("aws sso login --profile NAME"), "{ran:#?}");
+    assert!(fake.state().asked.is_empty());
+}
+
+#[test]
+fn cloudformation_gets_its_role_for_creating_and_for_deleting() {
+    for (settings, arguments) in [
+        (format!("cloudformationRole: {BUILDER}\n"), vec![]),
+        (String::new(), vec!["--cloudformation-role-arn", BUILDER]),
+        (format!("cloudformationRole: {DEPLOYER}\n"), vec!["--cloudformation-role-arn", BUILDER]),
+    ] {
+        let (folder, fake) = site(&settings);
+        let mut elf = vec![0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 62, 0, 1, 0, 0, 0, 0, 16];
+        elf.resize(64, 0);
+        elf[52] = 64;
+        std::fs::write(folder.path().join("bootstrap"), elf).unwrap();
+        let with = |first: &[&str]| {
+            let all: Vec<&str> = first.iter().copied().chain(arguments.iter().copied()).collect();
+            let ran = run(folder.path(), &all, &fake);
+            assert_eq!(ran.code, Some(0), "{ran:#?}");
+        };
+        with(&["up", "--yes", "--no-verify", "--handler", "bootstrap"]);
+        with(&["down", "--yes"]);
+        let asked = fake.state().asked.clone();
+        for call in ["cloudformation:CreateChangeSet", "cloudformation:DeleteStack"] {
+            let roles: Vec<_> =
+                asked.iter().filter(|(c, ..)| c == call).map(|(.., form)| form.get("RoleARN")).collect();
+            assert!(
+                !roles.is_empty() && roles.iter().all(|role| role.is_some_and(|r| r == BUILDER)),
+                "{call}: {roles:?}"
+            );
+        }
+        assert!(asked.iter().all(|(_, key, _)| key == OWN_KEY), "the caller stays who it is");
+    }
+}
+
+#[test]
+fn whoever_hands_a_role_to_cloudformation_needs_the_permission_to() {
+    let (folder, fake) = site(&format!("cloudformationRole: {BUILDER}\n"));
+    let policy = run(folder.path(), &["synth", "--permissions"], &fake).json();
+    let statement = policy["Statement"].as_array().unwrap().iter().find(|s| s["Resource"] == BUILDER).unwrap();
+    assert_eq!(statement["Action"], "iam:PassRole");
+    assert_eq!(statement["Condition"]["StringEquals"]["iam:PassedToService"], "cloudformation.amazonaws.com");
+    let (folder, fake) = site("");
+    assert!(!run(folder.path(), &["synth", "--permissions"], &fake).out.contains("RoleForCloudFormationOnly"));
+}
+
+#[test]
+fn what_is_no_role_is_refused_before_any_call() {
+    let (folder, fake) = site("");
+    for wrong in
+        ["deployer", "arn:aws:iam::123456789012:user/u", "arn:aws:iam::12:role/r", "arn:aws:iam::123456789012:role/"]
+    {
+        let ran = run(folder.path(), &["down", "--yes", "--role-arn", wrong], &fake);
+        assert!(ran.code == Some(2) && ran.err.contains("is not a role's ARN"), "{wrong}: {ran:#?}");
+    }
+    let (folder, fake) = site("cloudformationRole: deployer\n");
+    let ran = run(folder.path(), &["down", "--yes"], &fake);
+    assert!(ran.code == Some(3) && ran.err.contains("shop.yaml:4"), "{ran:#?}");
+    assert!(fake.state().asked.is_empty());
+}
