@@ -17,7 +17,7 @@ use crate::event::deploy::DeployEvent;
 use crate::handler_build::{self, Source};
 use crate::names::Names;
 use crate::package::Package;
-use crate::plan::{Desired, Observed, Plan, decide};
+use crate::plan::{DATA_LOSS, Desired, Observed, Plan, decide};
 use crate::preview::{self, Allow, Preview, Saved, Step};
 use crate::report::Report;
 use crate::sources::Sources;
@@ -59,7 +59,7 @@ pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
         return Err(Error::new(Exit::Usage, "nothing-to-watch", "the handler inside this program never changes")
             .hint("--watch is for the folder that holds the handler's sources, or for a file: --handler PATH."));
     }
-    let done = site.deploy(&built.package, world, terms).await?;
+    let done = Box::pin(site.deploy(&built.package, world, terms)).await?;
     let verified = match done {
         Done::Changed if !args.no_verify => Box::pin(verify::after_up(&aws, spec, report)).await,
         _ => Ok(()),
@@ -113,7 +113,8 @@ impl Site<'_> {
     /// Brings the code of a working stack up to date, and changes nothing else.
     pub(crate) async fn deploy_code(&self, package: &Package) -> Result<Done> {
         let terms = Terms { consent: Consent::ForCode, allow: Vec::new(), saved: None, revert: false };
-        self.deploy(package, self.look(false).await?, terms).await
+        let world = self.look(false).await?;
+        Box::pin(self.deploy(package, world, terms)).await
     }
 
     async fn look(&self, closely: bool) -> Result<(Observed, Drift)> {
@@ -125,7 +126,7 @@ impl Site<'_> {
         let desired = plan::desired(self.aws, spec, self.names.clone(), package)?;
         let code = Code { package, bucket: &self.names.artifacts, require_tls: spec.bucket.require_tls };
         let up = Upping { site: self, stacks: Stacks::new(self.aws), terms, desired: &desired, code };
-        up.until_done(world).await
+        Box::pin(up.until_done(world)).await
     }
 
     async fn tell_ready(&self) -> Result<()> {
@@ -219,7 +220,7 @@ impl Upping<'_> {
                 if !waits(&plan) {
                     self.show_and_ask(&shown).await?;
                     if shown.reverts_drift {
-                        return self.revert_drift(&applier, &observed).await;
+                        return Box::pin(self.revert_drift(&applier, &observed)).await;
                     }
                     agreed = Some(shown);
                 }
@@ -260,7 +261,8 @@ impl Upping<'_> {
                 }
                 Plan::Blocked { code, reason, hint } => {
                     self.withdraw(&applier, &observed).await?;
-                    return Err(Error::new(Exit::Deployment, code, reason.clone()).hint(hint.clone()));
+                    let exit = if *code == DATA_LOSS { Exit::Refused } else { Exit::Deployment };
+                    return Err(Error::new(exit, code, reason.clone()).hint(hint.clone()));
                 }
                 Plan::Attach { .. } | Plan::Recreate { .. } | Plan::RetryDelete { .. } | Plan::Adopt { .. } => {}
                 Plan::ContinueRollback { skip, .. } => self.ask_to_continue(skip).await?,
