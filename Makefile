@@ -42,17 +42,19 @@ $(MINISTACK): tools/requirements.txt
 	@touch $@
 
 .PHONY: dist
-dist: emulator build ## Make the archive to hand out (target/dist): deploys without Rust. ARCHITECTURES="x86_64 arm64"
-	@tools/dist $(PROVISIONER) $(ARCHITECTURES)
+dist: build ## Make the archive to hand out (target/dist): deploys without Rust. ARCHITECTURES="x86_64 arm64"
+	@PYTHON=$(PYTHON) tools/dist $(PROVISIONER) $(ARCHITECTURES)
 
 .PHONY: synth
 synth: ## Write the generated files anew (templates, schema, tables of the documentation)
 	@cargo run --locked --quiet --package provisioner -- synth --write
 
 .PHONY: bench
-bench: emulator build ## Measure handler and deployment beside a bare Lambda, Python, bare calls, SAM and CDK
+bench: emulator build ## Measure handler and deployment beside bare ones, Python, SAM and CDK
 	@PYTHON="$(PYTHON)" tools/bench
-	@$(VENV)/bin/python tools/bench-deploy/deploy.py $(PROVISIONER) target/lambda/bootstrap --json target/bench-deploy.json
+	@cargo build --release --locked --package provisioner --example empty_bucket
+	@$(VENV)/bin/python tools/bench-deploy/deploy.py $(PROVISIONER) target/lambda/bootstrap --json target/bench-deploy.json \
+		--empty-bucket target/release/examples/empty_bucket
 
 .PHONY: accuracy
 accuracy: build ## Compare the extractor with poppler, libmagic, python-docx, Pillow and mutagen (docs/accuracy.md)

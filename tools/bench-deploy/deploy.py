@@ -34,6 +34,7 @@ GOAL_START = 0.010
 GOAL_SYNTH = 0.020
 GOAL_PLAN = 0.150
 GOAL_MEMORY = 60 * 2**20
+GOAL_EMPTYING = 1.3
 
 INSTALL = {
     "SAM": "python3 -m venv target/sam && target/sam/bin/pip install aws-sam-cli",
@@ -350,6 +351,8 @@ def main():
     parser.add_argument("--sam", help="the program `sam`")
     parser.add_argument("--cdk", help="the program `cdk` of a folder node_modules that has aws-cdk-lib too")
     parser.add_argument("--only-ours", action="store_true", help="measure neither SAM nor CDK")
+    parser.add_argument("--empty-bucket", type=Path, help="the example `empty_bucket`; without it that is left out")
+    parser.add_argument("--versions", type=int, default=20_000, help="object versions to delete (20000)")
     parser.add_argument("--json", type=Path, help="also write every single reading to this file")
     parser.add_argument("--write", type=Path, help="put the tables between the markers of this Markdown file")
     args = parser.parse_args()
@@ -401,7 +404,14 @@ def measure(bench, args):
     rows = answers(bench, args.rounds)
     if "plan" in bench.help:
         rows += plans(bench, args.rounds)
+    emptying = None
+    if args.empty_bucket:
+        # Filling takes longer than emptying, so these rounds are few.
+        endpoint = bench.aws_env["AWS_ENDPOINT_URL"]
+        emptying = json.loads(Run([args.empty_bucket.resolve(), endpoint, args.versions, 3], bench.env, bench.folder).out)
+        note(f"emptied {args.versions} versions")
     return {
+        "emptying": emptying,
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
         "machine": machine(),
         "load": os.getloadavg()[0],
@@ -443,6 +453,11 @@ def show(result):
         ]
         for row in result["answers"]
     ]
+    if emptying := result["emptying"]:
+        ours, bare, ratio = emptying["oursMedian"], emptying["bareMedian"], emptying["ratio"]
+        what = f"emptying {emptying['versions']} versions ÷ bare client ({emptying['parallel']} at once)"
+        figure = f"{ratio:.2f} ({ours:.2f} s, {bare:.2f} s)"
+        goals.append([what, figure, f"{GOAL_EMPTYING}", verdict(ratio, GOAL_EMPTYING)])
     memory = result["peakMemory"]
     goals.append(
         ["peak memory of `up`", f"{memory / 2**20:.1f} MiB", f"{GOAL_MEMORY >> 20} MiB", verdict(memory, GOAL_MEMORY)]

@@ -9,6 +9,9 @@ pub fn run(args: &Man, report: &Report) -> Result<()> {
     let failed = |e| io("write the manual pages into", &args.folder, e);
     std::fs::create_dir_all(&args.folder).map_err(failed)?;
     clap_mangen::generate_to(crate::command(), &args.folder).map_err(failed)?;
+    if report.is_json() {
+        report.document(&serde_json::json!({ "folder": args.folder }));
+    }
     report.narrate(&format!(
         "the manual pages stand in {0}; read one with: man -l {0}/provisioner.1",
         args.folder.display()

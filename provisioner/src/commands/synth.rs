@@ -96,6 +96,7 @@ fn current(path: &Path) -> Result<Option<String>> {
 }
 
 fn write(generated: &Generated, report: &Report) -> Result<()> {
+    let mut written = Vec::new();
     for (path, text) in &generated.files {
         if current(path)?.as_ref() == Some(text) {
             continue;
@@ -105,10 +106,14 @@ fn write(generated: &Generated, report: &Report) -> Result<()> {
         }
         std::fs::write(path, text).map_err(|e| io("write", path, e))?;
         report.narrate(&format!("wrote {}", path.display()));
+        written.push(path);
     }
     for path in &generated.orphans {
         std::fs::remove_file(path).map_err(|e| io("remove", path, e))?;
         report.narrate(&format!("removed {}, whose stack is gone", path.display()));
+    }
+    if report.is_json() {
+        report.document(&serde_json::json!({ "written": written, "removed": generated.orphans }));
     }
     Ok(())
 }
@@ -125,6 +130,9 @@ fn check(generated: &Generated, report: &Report) -> Result<()> {
     stale.extend(generated.orphans.iter().map(|path| format!("{} belongs to no stack", path.display())));
     if stale.is_empty() {
         report.narrate(&format!("{} generated files are up to date", generated.files.len()));
+        if report.is_json() {
+            report.document(&serde_json::json!({ "upToDate": generated.files.len() }));
+        }
         return Ok(());
     }
     Err(Error::new(Exit::Invalid, "stale", format!("generated files are not up to date:\n{}", stale.join("\n")))

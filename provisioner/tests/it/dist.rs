@@ -139,3 +139,21 @@ fn without_workspace_and_handler_up_says_what_to_do() {
         assert!(ran.err.contains(says) && ran.err.contains("make dist"), "{ran:#?}");
     }
 }
+
+#[test]
+fn what_writes_files_tells_programs_which() {
+    let folder = tempfile::tempdir().unwrap();
+    let json = |arguments: &[&str]| {
+        let ran = run(folder.path(), arguments);
+        assert_eq!(ran.code, Some(0), "{ran:#?}");
+        ran.json()
+    };
+    let begun = json(&["init", "--json"]);
+    assert_eq!((&begun["written"][0], &begun["kept"]), (&"stacks/dev.yaml".into(), &serde_json::json!([])));
+    assert_eq!(json(&["init", "--json"])["kept"].as_array().unwrap().len(), 4);
+    assert_eq!(json(&["synth", "--write", "--json"])["written"][0], "stacks/rendered/dev.yaml");
+    assert_eq!(json(&["synth", "--check", "--json"])["upToDate"], 4);
+    std::fs::remove_file(folder.path().join("stacks/prod.yaml")).unwrap();
+    assert_eq!(json(&["synth", "--write", "--json"])["removed"][0], "stacks/rendered/prod.yaml");
+    assert_eq!(json(&["man", "pages", "--json"])["folder"], "pages");
+}
