@@ -22,6 +22,7 @@ mod vorbis;
 
 use handler_contract::{ErrorCode, Failure, Metadata};
 
+use super::value::declared_count;
 use super::view::View;
 use crate::child::{Report, Stop};
 use crate::validate::is_textual;
@@ -173,7 +174,7 @@ fn add_codec(metadata: &mut Metadata, codec: &str) {
 
 /// The number of a track, which may be written as `3/12`.
 fn track_number(text: &str) -> Option<u64> {
-    text.split('/').next()?.trim().parse().ok()
+    declared_count(text.split('/').next()?)
 }
 
 /// A date as tags have it, if it begins with a year: `2004`, `2004-05`, `2004-05-06`, perhaps with a time.

@@ -27,6 +27,14 @@ pub(super) fn clean(text: &str) -> Option<String> {
     (!clean.is_empty()).then(|| clean.to_owned())
 }
 
+/// The largest count that a file is believed when it says how much there is of something.
+const MOST_DECLARED: u64 = u32::MAX as u64;
+
+/// A count that a file declares; none, if it is absurd.
+pub(super) fn declared_count(text: &str) -> Option<u64> {
+    text.trim().parse().ok().filter(|count| *count <= MOST_DECLARED)
+}
+
 /// The text before the first NUL, in UTF-8 or else, as old programs wrote it, in windows-1252.
 pub(super) fn clean_bytes(bytes: &[u8]) -> Option<String> {
     let head = &bytes[..bytes.len().min(4 * MAX_VALUE)];
@@ -61,6 +69,14 @@ mod tests {
         }
         assert_eq!(clean(&"ä".repeat(1000)).unwrap().len(), MAX_VALUE);
         assert_eq!(clean(&"a ".repeat(1000)).unwrap().len(), MAX_VALUE - 1);
+    }
+
+    #[test]
+    fn absurd_counts_are_none() {
+        let rows = [(" 12\n", Some(12)), ("4294967295", Some(MOST_DECLARED)), ("4294967296", None), ("-1", None)];
+        for (text, count) in rows {
+            assert_eq!(declared_count(text), count, "{text}");
+        }
     }
 
     #[test]

@@ -652,7 +652,7 @@ def _():
 
 @attack("circle.doc", "a list of allocation tables that leads to itself and names none (found by the fuzzer)", DOC)
 def _():
-    return f.ole(difat=2, difats=1, data=(struct.pack("<I", f.FREE) * 127 + struct.pack("<I", 2)) * 10)
+    return f.ole(difat=3, difats=1, data=bytes(512) + (struct.pack("<I", f.FREE) * 127 + struct.pack("<I", 3)) * 9)
 
 
 @attack("stream.doc", "a stream of 2^32 bytes in 5 KB", DOC)
@@ -1049,6 +1049,11 @@ def _():
 @attack("size.bmp", "a height of -2^31", "image/bmp", BROKEN)
 def _():
     return f.bmp(2**31 - 1, -(2**31))
+
+
+@attack("counts.eps", "2^58 pages, and a box of 2^32 on a side (found by the fuzzer)", "image/x-eps", pageCount=None, width=None, title="x")
+def _():
+    return b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: -2147483648 0 2147483647 9\n%%Title: x\n%%Pages: 497554224488149447\n"
 
 
 @attack("laughs.svg", "a billion laughs in a picture", "image/svg+xml", width=4)

@@ -3,7 +3,7 @@
 use handler_contract::Metadata;
 
 use super::LONGEST_SIDE;
-use crate::formats::value::clean_bytes;
+use crate::formats::value::{clean_bytes, declared_count};
 use crate::formats::view::View;
 
 /// Reads the comments that stand in the head. The size is that of the bounding box, at 72 dots an inch.
@@ -30,7 +30,7 @@ pub(super) fn describe(head: &[u8], metadata: &mut Metadata) {
             b"%%Title" => metadata.title = text(value),
             b"%%Creator" => metadata.creator_tool = text(value),
             b"%%For" => metadata.author = text(value),
-            b"%%Pages" => metadata.page_count = clean_bytes(value).and_then(|pages| pages.parse().ok()),
+            b"%%Pages" => metadata.page_count = clean_bytes(value).as_deref().and_then(declared_count),
             _ => {}
         }
     }
@@ -41,7 +41,9 @@ fn size(value: &[u8]) -> Option<(u64, u64)> {
     let text = clean_bytes(value)?;
     let corners: Result<Vec<i32>, _> = text.split(' ').map(str::parse).collect();
     let [left, bottom, right, top] = corners.ok()?[..] else { return None };
-    let side = |from: i32, to: i32| u64::try_from(i64::from(to) - i64::from(from)).ok().filter(|side| *side > 0);
+    let side = |from: i32, to: i32| {
+        u64::try_from(i64::from(to) - i64::from(from)).ok().filter(|side| (1..=LONGEST_SIDE).contains(side))
+    };
     side(left, right).zip(side(bottom, top))
 }
 

@@ -12,7 +12,7 @@ use super::markup::{Markup, Node};
 use super::package::Package;
 use super::properties::{add, iso_date, leaves};
 use super::words::Words;
-use crate::formats::value::clean;
+use crate::formats::value::{clean, declared_count};
 use crate::formats::view::View;
 
 /// Reads what a document says of itself.
@@ -53,7 +53,7 @@ fn read_manifest(manifest: impl Read, is_encrypted: &mut bool) -> Result<(), Fau
 fn read_meta(meta: impl Read, metadata: &mut Metadata) -> Result<(), Fault> {
     let mut creator = None;
     let numbers = |tag: &super::markup::Tag<'_>| {
-        let number = |name| tag.attribute(name)?.trim().parse().ok();
+        let number = |name| declared_count(&tag.attribute(name)?);
         (tag.name() == "document-statistic").then(|| (number("page-count"), number("word-count")))
     };
     let result = leaves(meta, numbers, |name, declared, text| {

@@ -6,7 +6,7 @@ use handler_contract::Metadata;
 
 use super::fault::Fault;
 use super::markup::{Markup, Node, Tag};
-use crate::formats::value::clean;
+use crate::formats::value::{clean, declared_count};
 
 /// The longest text of a property that is read.
 const LONGEST: usize = 4096;
@@ -86,8 +86,8 @@ pub(super) fn app(input: impl Read, metadata: &mut Metadata) -> Result<(), Fault
         |name, (), text| match name {
             "Application" => metadata.creator_tool = clean(text),
             "Company" => metadata.publisher = clean(text),
-            "Pages" => metadata.declared_page_count = text.trim().parse().ok(),
-            "Words" => metadata.declared_word_count = text.trim().parse().ok(),
+            "Pages" => metadata.declared_page_count = declared_count(text),
+            "Words" => metadata.declared_word_count = declared_count(text),
             _ => {}
         },
     )
