@@ -50,7 +50,7 @@ synth: ## Write the generated files anew (templates, schema, tables of the docum
 	@cargo run --locked --quiet --package provisioner -- synth --write
 
 .PHONY: bench
-bench: emulator build ## Measure handler and deployment beside a bare Lambda, Python, bare calls, SAM and CDK
+bench: emulator build ## Measure handler and deployment beside bare ones, Python, SAM and CDK
 	@PYTHON="$(PYTHON)" tools/bench
 	@cargo build --release --locked --package provisioner --example empty_bucket
 	@$(VENV)/bin/python tools/bench-deploy/deploy.py $(PROVISIONER) target/lambda/bootstrap --json target/bench-deploy.json \

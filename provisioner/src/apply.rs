@@ -190,16 +190,23 @@ impl<'a> Applier<'a> {
         if artifacts.has(&key).await.map_err(|e| e.into_error("look for the handler's zip in the artifact bucket"))? {
             return Ok(());
         }
-        let doing = format!("make the artifact bucket {}", code.bucket);
-        if artifacts.ensure(code.require_tls).await.map_err(|e| e.into_error(&doing))? {
-            self.report.event(DeployEvent::ArtifactBucketCreated { bucket: code.bucket.to_owned() });
+        let bucket = code.bucket;
+        let (doing, sending) =
+            (format!("make the artifact bucket {bucket}"), format!("upload the handler to {bucket}"));
+        let zip = &code.package.zip;
+        let size = zip.len() as u64;
+        if artifacts.create_if_missing().await.map_err(|e| e.into_error(&doing))? {
+            artifacts.configure(code.require_tls).await.map_err(|e| e.into_error(&doing))?;
+            self.report.event(DeployEvent::ArtifactBucketCreated { bucket: bucket.to_owned() });
+            artifacts.upload(&key, zip.clone()).await.map_err(|e| e.into_error(&sending))?;
+        } else {
+            // It was private and encrypted when it was made; what somebody changed since is put in order meanwhile.
+            let (configured, sent) =
+                tokio::join!(artifacts.configure(code.require_tls), artifacts.upload(&key, zip.clone()));
+            configured.map_err(|e| e.into_error(&format!("put the artifact bucket {bucket} in order")))?;
+            sent.map_err(|e| e.into_error(&sending))?;
         }
-        let size = code.package.zip.len() as u64;
-        artifacts
-            .upload(&key, code.package.zip.clone())
-            .await
-            .map_err(|e| e.into_error(&format!("upload the handler to {}", code.bucket)))?;
-        self.report.event(DeployEvent::Uploaded { bucket: code.bucket.to_owned(), key, size });
+        self.report.event(DeployEvent::Uploaded { bucket: bucket.to_owned(), key, size });
         Ok(())
     }
 

@@ -171,7 +171,7 @@ mod tests {
             ("bucket: { suffix: .d/done }", "provisioner-verify-7.d/done", "text/plain"),
             ("files: { allowedTypes: [application/pdf] }", "provisioner-verify-7.pdf", "application/pdf"),
             ("files: { allowedTypes: ['image/*'] }", "provisioner-verify-7.png", "image/png"),
-            ("files: { allowedTypes: ['image/*'], maxSize: 50 }", "provisioner-verify-7.gif", "image/gif"),
+            ("files: { allowedTypes: ['image/*'], maxSize: 50 B }", "provisioner-verify-7.gif", "image/gif"),
             ("files: { allowedTypes: ['audio/*'] }", "provisioner-verify-7.wav", "audio/vnd.wave"),
             (
                 "files: { allowedTypes: [application/pdf, application/json] }",
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_stack_that_accepts_none_says_why() {
-        let prefix = "p".repeat(1_000);
+        let prefix = "p".repeat(1_010);
         let rows = [
             ("files: { allowedTypes: [video/mp4] }".to_owned(), NoCanary::Types("video/mp4".into())),
             ("bucket: { suffix: .docx }".to_owned(), NoCanary::Suffix(".docx".into())),
@@ -194,7 +194,7 @@ mod tests {
                 "bucket: { suffix: .txt }\nfiles: { allowedTypes: [image/png] }".to_owned(),
                 NoCanary::Types("image/png".into()),
             ),
-            ("files: { maxSize: 3 }".to_owned(), NoCanary::Size { least: 18, most: 3 }),
+            ("files: { maxSize: 3 B }".to_owned(), NoCanary::Size { least: 18, most: 3 }),
             (format!("bucket: {{ prefix: {prefix} }}"), NoCanary::Key),
         ];
         for (yaml, expected) in rows {

@@ -51,8 +51,8 @@ impl Artifacts {
         Ok(absent_is_none(head.map_err(Fault::from))?.is_some())
     }
 
-    /// Makes the bucket if it is missing, and puts its settings in order. Returns whether it was made.
-    pub async fn ensure(&self, require_tls: bool) -> Result<bool, Fault> {
+    /// Makes the bucket if it is missing; it is not configured then. Returns whether it was made.
+    pub async fn create_if_missing(&self) -> Result<bool, Fault> {
         let head = self.client.head_bucket().bucket(&self.bucket).expected_bucket_owner(&self.account).send().await;
         let missing = absent_is_none(head.map_err(Fault::from))?.is_none();
         if missing {
@@ -70,11 +70,11 @@ impl Artifacts {
                 Err(fault) => return Err(fault),
             }
         }
-        self.configure(require_tls).await?;
         Ok(missing)
     }
 
-    async fn configure(&self, require_tls: bool) -> Result<(), Fault> {
+    /// Puts the bucket's settings in order.
+    pub async fn configure(&self, require_tls: bool) -> Result<(), Fault> {
         let (client, bucket, owner) = (&self.client, &self.bucket, &self.account);
         client
             .put_public_access_block()

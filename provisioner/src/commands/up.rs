@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use crate::apply::{Applier, Code, OVERTAKEN, Run};
 use crate::aws::Aws;
-use crate::aws::function::{Deployed, Function};
 use crate::aws::stacks::{ChangeSet, Stack, Stacks};
 use crate::cli::{Global, Up};
 use crate::code::only_code_differs;
@@ -18,12 +17,11 @@ use crate::event::deploy::DeployEvent;
 use crate::handler_build::{self, Source};
 use crate::names::Names;
 use crate::package::Package;
-use crate::plan::{Desired, Observed, Plan, decide};
+use crate::plan::{DATA_LOSS, Desired, Observed, Plan, decide};
 use crate::preview::{self, Allow, Preview, Saved, Step};
 use crate::report::Report;
 use crate::sources::Sources;
 use crate::spec::StackFile;
-use crate::status::Operation;
 
 /// Decisions after which something is wrong with the world, or with this program.
 const MOST_DECISIONS: u32 = 12;
@@ -37,12 +35,6 @@ pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
         None => None,
     };
     commands::linted(&file.path, spec, report)?;
-    // Another address than the emulator's own is somebody else's to start.
-    if let (Some(emulator), None) = (&spec.emulator, &global.endpoint_url) {
-        crate::local::ensure_running(emulator.port, report).await?;
-    }
-    let aws = commands::connect(global, spec).await?;
-    let names = Names::new(&spec.name, &aws.account, &aws.region);
     let revert = args.revert_drift || saved.as_ref().is_some_and(|(_, saved)| saved.reverts_drift);
     let terms = Terms {
         consent: if args.yes { Consent::Given } else { Consent::Asked },
@@ -50,15 +42,24 @@ pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
         saved,
         revert,
     };
-    let site = Site { aws: &aws, file: &file, names, report };
     // The build takes longest, and looking does not depend on it.
-    let (package, world) = tokio::join!(package(&file, args.handler.as_deref(), report), site.look(revert));
-    let built = package?;
+    let looking = async {
+        // Another address than the emulator's own is somebody else's to start.
+        if let (Some(emulator), None) = (&spec.emulator, &global.endpoint_url) {
+            crate::local::ensure_running(emulator.port, report).await?;
+        }
+        let aws = commands::connect(global, spec).await?;
+        let names = Names::new(&spec.name, &aws.account, &aws.region);
+        let world = look(&aws, &names, revert).await?;
+        Ok((aws, names, world))
+    };
+    let (built, (aws, names, world)) = tokio::try_join!(package(&file, args.handler.as_deref(), report), looking)?;
+    let site = Site { aws: &aws, file: &file, names, report };
     if args.watch && built.sources.is_empty() {
         return Err(Error::new(Exit::Usage, "nothing-to-watch", "the handler inside this program never changes")
             .hint("--watch is for the folder that holds the handler's sources, or for a file: --handler PATH."));
     }
-    let done = site.deploy(&built.package, world?, terms).await?;
+    let done = Box::pin(site.deploy(&built.package, world, terms)).await?;
     let verified = match done {
         Done::Changed if !args.no_verify => Box::pin(verify::after_up(&aws, spec, report)).await,
         _ => Ok(()),
@@ -112,16 +113,12 @@ impl Site<'_> {
     /// Brings the code of a working stack up to date, and changes nothing else.
     pub(crate) async fn deploy_code(&self, package: &Package) -> Result<Done> {
         let terms = Terms { consent: Consent::ForCode, allow: Vec::new(), saved: None, revert: false };
-        self.deploy(package, self.look(false).await?, terms).await
+        let world = self.look(false).await?;
+        Box::pin(self.deploy(package, world, terms)).await
     }
 
-    /// What is, and what was changed behind the tool's back. With `closely`, CloudFormation looks for that too.
     async fn look(&self, closely: bool) -> Result<(Observed, Drift)> {
-        let stacks = Stacks::new(self.aws);
-        let observed = observe::observe(self.aws, &stacks, &self.names).await?;
-        let place = observe::place(self.aws, &self.names);
-        let drift = observe::drift(self.aws, &stacks, &place, &observed, closely).await?;
-        Ok((observed, drift))
+        look(self.aws, &self.names, closely).await
     }
 
     async fn deploy(&self, package: &Package, world: (Observed, Drift), terms: Terms) -> Result<Done> {
@@ -129,7 +126,7 @@ impl Site<'_> {
         let desired = plan::desired(self.aws, spec, self.names.clone(), package)?;
         let code = Code { package, bucket: &self.names.artifacts, require_tls: spec.bucket.require_tls };
         let up = Upping { site: self, stacks: Stacks::new(self.aws), terms, desired: &desired, code };
-        up.until_done(world).await
+        Box::pin(up.until_done(world)).await
     }
 
     async fn tell_ready(&self) -> Result<()> {
@@ -147,6 +144,15 @@ impl Site<'_> {
         });
         Ok(())
     }
+}
+
+/// What is, and what was changed behind the tool's back. With `closely`, CloudFormation looks for that too.
+async fn look(aws: &Aws, names: &Names, closely: bool) -> Result<(Observed, Drift)> {
+    let stacks = Stacks::new(aws);
+    let observed = observe::observe(aws, &stacks, names).await?;
+    let place = observe::place(aws, names);
+    let drift = observe::drift(aws, &stacks, &place, &observed, closely).await?;
+    Ok((observed, drift))
 }
 
 /// A handler that is built and packed.
@@ -200,6 +206,7 @@ impl Upping<'_> {
     async fn until_done(&self, (mut observed, mut drift): (Observed, Drift)) -> Result<Done> {
         // What was shown and agreed to. Consent to a plan that makes the whole stack covers the steps that this takes.
         let mut agreed: Option<Preview> = None;
+        let mut pushed = false;
         for round in 0..MOST_DECISIONS {
             let run = Run(format!("{}-{round}", commands::run_id()));
             let applier = Applier::new(self.site.aws, self.site.report, run);
@@ -213,14 +220,26 @@ impl Upping<'_> {
                 if !waits(&plan) {
                     self.show_and_ask(&shown).await?;
                     if shown.reverts_drift {
-                        return self.revert_drift(&applier, &observed).await;
+                        return Box::pin(self.revert_drift(&applier, &observed)).await;
                     }
                     agreed = Some(shown);
                 }
             }
             match &plan {
                 Plan::Propose(operation) => {
-                    let proposed = applier.propose(self.desired, *operation).await;
+                    let (proposed, handed) = tokio::join!(
+                        applier.propose(self.desired, *operation),
+                        // CloudFormation takes seconds to make a change set; the function has the code by then.
+                        Box::pin(self.push_if_only_code(&applier, &observed))
+                    );
+                    match (handed, &proposed) {
+                        (Ok(handed), _) => pushed |= handed,
+                        (Err(error), Ok(set)) => {
+                            applier.withdraw(set).await?;
+                            return Err(error);
+                        }
+                        (Err(error), Err(_)) => return Err(error),
+                    }
                     let Some(set) = self.unless_overtaken(proposed)? else {
                         (observed, drift) = self.site.look(self.terms.revert).await?;
                         agreed = None;
@@ -238,11 +257,12 @@ impl Upping<'_> {
                 }
                 Plan::NoChange => {
                     self.withdraw(&applier, &observed).await?;
-                    return self.put_code_right(&applier, &drift).await;
+                    return self.put_code_right(&applier, &observed, &drift).await;
                 }
                 Plan::Blocked { code, reason, hint } => {
                     self.withdraw(&applier, &observed).await?;
-                    return Err(Error::new(Exit::Deployment, code, reason.clone()).hint(hint.clone()));
+                    let exit = if *code == DATA_LOSS { Exit::Refused } else { Exit::Deployment };
+                    return Err(Error::new(exit, code, reason.clone()).hint(hint.clone()));
                 }
                 Plan::Attach { .. } | Plan::Recreate { .. } | Plan::RetryDelete { .. } | Plan::Adopt { .. } => {}
                 Plan::ContinueRollback { skip, .. } => self.ask_to_continue(skip).await?,
@@ -253,19 +273,22 @@ impl Upping<'_> {
                     };
                     if announced.is_err() {
                         self.withdraw(&applier, &observed).await?;
+                        if pushed {
+                            applier.tell_code_after_failure(&self.desired.names.function, self.code).await?;
+                        }
                     }
                     announced?;
                 }
             }
-            let applied = match &plan {
-                Plan::Execute { operation: Operation::Update, .. } => self.update(&applier, &plan, &observed).await,
-                _ => applier.apply(self.desired, &plan, self.code).await,
-            };
-            let applied = self.unless_overtaken(applied)?;
-            if applied.is_some() && matches!(plan, Plan::Execute { .. }) {
+            let outcome = applier.apply(self.desired, &plan, self.code).await;
+            if pushed && outcome.as_ref().is_err_and(|e| e.exit == Exit::Deployment && e.code != OVERTAKEN) {
+                applier.tell_code_after_failure(&self.desired.names.function, self.code).await?;
+            }
+            let done = self.unless_overtaken(outcome)?;
+            if done.is_some() && matches!(plan, Plan::Execute { .. }) {
                 return Ok(Done::Changed);
             }
-            if applied.is_none() {
+            if done.is_none() {
                 agreed = None;
             }
             (observed, drift) = self.site.look(self.terms.revert).await?;
@@ -354,47 +377,31 @@ impl Upping<'_> {
         self.site.report.event(DeployEvent::Overtaken { stack: self.desired.names.stack.clone() });
     }
 
-    /// Updates the stack. Where only the code differs, the function takes that first.
-    async fn update(&self, applier: &Applier<'_>, plan: &Plan, observed: &Observed) -> Result<()> {
-        let name = &self.desired.names.function;
-        let pushed = match self.function_to_push_to(observed).await? {
-            Some(from) => applier.push(name, self.code, &from).await?,
-            None => false,
-        };
-        let updated = applier.apply(self.desired, plan, self.code).await;
-        if pushed && updated.as_ref().is_err_and(|error| error.exit == Exit::Deployment) {
-            applier.tell_code_after_failure(name, self.code).await?;
+    /// Where nothing but the code of a working stack changes, the function takes that before the stack does. Returns
+    /// whether it did.
+    async fn push_if_only_code(&self, applier: &Applier<'_>, observed: &Observed) -> Result<bool> {
+        let (Some(stack), Some(template)) = (&observed.stack, &observed.template) else { return Ok(false) };
+        if !only_code_differs(self.desired, stack, template) {
+            return if self.terms.consent == Consent::ForCode { Err(not_only_code(&stack.name)) } else { Ok(false) };
         }
-        updated
-    }
-
-    /// The function, if nothing but its code changes, and it does not have that code yet.
-    async fn function_to_push_to(&self, observed: &Observed) -> Result<Option<Deployed>> {
-        let Some(stack) = &observed.stack else { return Ok(None) };
-        let function = self.function().await;
-        // One that cannot be read was not made by this program.
-        let template = observed.template.clone().unwrap_or_default();
-        if !only_code_differs(self.desired, stack, &template) {
-            return if self.terms.consent == Consent::ForCode { Err(not_only_code(&stack.name)) } else { Ok(None) };
+        match &observed.code {
+            Some(from) if from.sha256 != self.code.package.sha256 => {
+                applier.push(&self.desired.names.function, self.code, from).await
+            }
+            _ => Ok(false),
         }
-        Ok(function?.filter(|function| function.sha256 != self.code.package.sha256))
     }
 
     /// The stack is as it should be. Whether the function is, too, only the function tells: the code of an earlier run may
     /// have come to it, and the update of the stack not.
-    async fn put_code_right(&self, applier: &Applier<'_>, drift: &Drift) -> Result<Done> {
-        match self.function().await? {
-            Some(function) if function.sha256 != self.code.package.sha256 => {
-                applier.push(&self.desired.names.function, self.code, &function).await?;
+    async fn put_code_right(&self, applier: &Applier<'_>, observed: &Observed, drift: &Drift) -> Result<Done> {
+        match &observed.code {
+            Some(from) if from.sha256 != self.code.package.sha256 => {
+                applier.push(&self.desired.names.function, self.code, from).await?;
                 Ok(Done::Changed)
             }
             _ => Ok(self.tell_no_change(drift)),
         }
-    }
-
-    async fn function(&self) -> Result<Option<Deployed>> {
-        let function = Function::new(self.site.aws, &self.desired.names.function);
-        function.describe().await.map_err(|e| e.into_error("look at the deployed handler"))
     }
 
     async fn look_at(&self, set: &ChangeSet) -> Result<Option<Stack>> {

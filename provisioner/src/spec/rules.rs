@@ -138,13 +138,13 @@ fn bucket(spec: &StackSpec, found: &mut Found) {
 
 fn files(spec: &StackSpec, found: &mut Found) {
     let size = spec.files.max_size;
-    let spooled = spec.files.allowed_types.iter().find(|pattern| !pattern.starts_with("text/"));
-    let problem = match spooled {
+    let problem = match spec.files.kept_whole() {
         _ if size.0 == 0 => "accepts no file; write a size above zero, like 100 MiB".to_owned(),
         _ if size > MAX_OBJECT => format!("is more than the largest object that S3 keeps, {MAX_OBJECT}"),
         Some(pattern) if size > MAX_SPOOLED_FILE => format!(
             "is more than the {MAX_SPOOLED_FILE} of temporary storage that formats like PDF can be read from; write at \
-             most that, or accept only types that are read as they stream (allowedTypes: [text/*], not {pattern})"
+             most that, or accept only types that need not be there as a whole, like text and films (allowedTypes: \
+             [text/*, video/*], not {pattern})"
         ),
         _ => return,
     };

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::put::handler;
 use crate::service::{BUCKET, TABLE, request};
-use crate::world::World;
+use crate::world::{Ran, World};
 
 impl World {
     /// Items of the table.
@@ -28,8 +28,17 @@ impl World {
         let path = world.path().join("stacks/local.yaml");
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(path, text + bucket).unwrap();
-        world.ok(&["up", "-s", "local", "--yes", "--no-verify", "--handler", handler().to_str().unwrap()]);
+        world.ok(&["up", "-s", "local", "--yes", "--handler", handler().to_str().unwrap()]);
         world
+    }
+
+    /// `up` with the real handler and the canary at its end.
+    fn up_to_the_end(&self) -> Ran {
+        let handler = handler();
+        let mut command = self.command(&["up", "-s", "local", "--yes", "--handler", handler.to_str().unwrap()]);
+        let ran = Ran::of(&command.env_remove("PROVISIONER_NO_VERIFY").output().unwrap());
+        assert_eq!(ran.code, Some(0), "{ran:#?}");
+        ran
     }
 
     fn nothing_is_left(&self) {
@@ -40,13 +49,11 @@ impl World {
 #[test]
 fn up_ends_with_a_canary_and_verify_times_each_leg() {
     let world = World::new();
-    let handler = handler();
-    let up = ["up", "-s", "local", "--yes", "--handler", handler.to_str().unwrap()];
-    let first = world.ok(&up);
+    let first = world.up_to_the_end();
     assert!(first.err.contains("✓ verified: a text/plain came through"), "{first:#?}");
     world.nothing_is_left();
     // What did not change needs no canary.
-    assert!(!world.ok(&up).err.contains("verified"));
+    assert!(!world.up_to_the_end().err.contains("verified"));
 
     let ran = world.ok(&["verify", "-s", "local", "--json"]);
     let told = ran.json();
@@ -81,7 +88,7 @@ fn a_stack_without_a_canary_is_told_and_up_is_no_failure() {
     let path = world.path().join("stacks/local.yaml");
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(path, text + "files: { allowedTypes: [video/mp4] }\n").unwrap();
-    let ran = world.ok(&["up", "-s", "local", "--yes", "--handler", handler().to_str().unwrap()]);
+    let ran = world.up_to_the_end();
     assert!(ran.err.contains("not verified: no small file of an allowed type is at hand (video/mp4)"), "{ran:#?}");
     let ran = world.run(&["verify", "-s", "local"]);
     assert_eq!(ran.code, Some(1), "{ran:#?}");

@@ -80,6 +80,20 @@ fn refuse_bomb(packed: u64, unpacked: u64) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A number of seven bits a byte, the first the least significant; the upper bit says that there are more.
+fn variable(view: View, at: &mut u64) -> Option<u64> {
+    let mut value = 0;
+    for shift in (0..63).step_by(7) {
+        let byte = view.u8(*at)?;
+        *at += 1;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
 fn malformed(message: &str) -> Failure {
     Failure::new(ErrorCode::Malformed, message)
 }

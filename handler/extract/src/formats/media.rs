@@ -161,6 +161,7 @@ fn set_sound(metadata: &mut Metadata, codec: &str, sample_rate: impl Into<u64>, 
 /// Adds a coding to those that a file uses.
 fn add_codec(metadata: &mut Metadata, codec: &str) {
     match &mut metadata.codec {
+        _ if codec.is_empty() => {}
         Some(codecs) if codecs.split(", ").any(|known| known == codec) || codecs.len() > 64 => {}
         Some(codecs) => {
             codecs.push_str(", ");

@@ -650,6 +650,11 @@ def _():
     return f.ole(difat=2, difats=0xFFFFFFFF, data=struct.pack("<I", 2) * 1280)
 
 
+@attack("circle.doc", "a list of allocation tables that leads to itself and names none (found by the fuzzer)", DOC)
+def _():
+    return f.ole(difat=2, difats=1, data=(struct.pack("<I", f.FREE) * 127 + struct.pack("<I", 2)) * 10)
+
+
 @attack("stream.doc", "a stream of 2^32 bytes in 5 KB", DOC)
 def _():
     return f.ole(size=0xFFFFFFFF)

@@ -40,7 +40,8 @@ impl super::Walk for Walk {
 
     fn finish(mut self, metadata: &mut Metadata) -> Result<(), Failure> {
         // An error is damage, the bound above, or something behind the last member: what was unpacked counts.
-        let ended = self.outcome.and_then(|()| self.decoder.try_finish());
+        let finished = self.decoder.try_finish();
+        let ended = self.outcome.and(finished);
         let unpacked = self.decoder.get_ref().unpacked;
         if unpacked == 0 && ended.is_err() {
             return Err(malformed("not even its first byte can be unpacked"));

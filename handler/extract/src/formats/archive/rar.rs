@@ -2,7 +2,7 @@
 
 use handler_contract::{Failure, Metadata};
 
-use super::{encrypted, malformed, refuse_bomb};
+use super::{encrypted, malformed, refuse_bomb, variable};
 use crate::formats::view::View;
 
 const VERSION_4: &[u8] = b"Rar!\x1a\x07\0";
@@ -95,19 +95,6 @@ fn has_encryption(view: View, mut at: u64, end: u64) -> bool {
         at = next.max(at + 1);
     }
     false
-}
-
-fn variable(view: View, at: &mut u64) -> Option<u64> {
-    let mut value = 0;
-    for shift in (0..63).step_by(7) {
-        let byte = view.u8(*at)?;
-        *at += 1;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
 }
 
 /// Version 4: a kind, flags and a size, all at fixed places.

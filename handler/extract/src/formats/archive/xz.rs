@@ -2,7 +2,7 @@
 
 use handler_contract::{Failure, Metadata};
 
-use super::refuse_bomb;
+use super::{refuse_bomb, variable};
 use crate::formats::view::View;
 
 /// So much of the end is kept. An index needs a few bytes for each block, of which most files have one.
@@ -59,18 +59,4 @@ fn unpacked(tail: &[u8], file: u64) -> Option<u64> {
         unpacked = unpacked.checked_add(variable(index, &mut at)?)?;
     }
     (packed.checked_add(index_len + AROUND)? == file).then_some(unpacked)
-}
-
-/// Seven bits a byte, the first the least significant.
-fn variable(view: View, at: &mut u64) -> Option<u64> {
-    let mut value = 0;
-    for shift in (0..63).step_by(7) {
-        let byte = view.u8(*at)?;
-        *at += 1;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
 }

@@ -113,7 +113,11 @@ impl<'a> Compound<'a> {
         let header = (0..109).filter_map(|i| u32_at(self.bytes, 76 + 4 * i));
         self.table.extend(header.take_while(|sector| *sector < FIRST_MARK));
         let mut next = u32_at(self.bytes, 68)?;
-        while next < FIRST_MARK && self.table.len() <= most {
+        // The sectors of a chain that runs in a circle may name none of the table.
+        for _ in 0..=most {
+            if next >= FIRST_MARK || self.table.len() > most {
+                break;
+            }
             let Some(sector) = self.sector(next) else { break };
             let (numbers, link) = sector.split_at(sector.len().saturating_sub(4));
             let numbers = numbers.chunks_exact(4).filter_map(|number| u32_at(number, 0));
