@@ -453,7 +453,7 @@ def show(result):
         ]
         for row in result["answers"]
     ]
-    if emptying := result["emptying"]:
+    if emptying := result.get("emptying"):
         ours, bare, ratio = emptying["oursMedian"], emptying["bareMedian"], emptying["ratio"]
         what = f"emptying {emptying['versions']} versions ÷ bare client ({emptying['parallel']} at once)"
         figure = f"{ratio:.2f} ({ours:.2f} s, {bare:.2f} s)"
