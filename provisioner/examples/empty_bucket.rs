@@ -65,7 +65,8 @@ async fn main() -> Outcome<()> {
             }
             if turn { ours.push(seconds) } else { bare.push(seconds) }
         }
-        client.call("DELETE", &format!("/{bucket}"), "").await?;
+        // The first connection may have been idle for too long by now.
+        Client::connect(&host).await?.call("DELETE", &format!("/{bucket}"), "").await?;
     }
     let (ours_median, bare_median) = (median(&ours), median(&bare));
     println!(
