@@ -248,8 +248,10 @@ pub fn preview(desired: &Desired, observed: &Observed, code: Code<'_>, drift: Dr
     if step == Step::None && code_change.is_some() {
         step = Step::Update;
     }
+    // A stack that only holds what was taken back is still to be made: nothing of it can get worse.
+    let only_adopted = observed.template.as_ref().is_some_and(|t| diff::logical_id(t, diff::FUNCTION).is_none());
     let mut consents = Vec::new();
-    if updates {
+    if updates && !only_adopted {
         let broadening = permissions.iter().filter(|shift| shift.broadens);
         consents.extend(broadening.map(|s| Consent { allow: Allow::Broaden, what: s.sentence.clone() }));
         consents.extend(effects::consents(&resources));
