@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_stack_that_accepts_none_says_why() {
-        let prefix = "p".repeat(1_000);
+        let prefix = "p".repeat(1_010);
         let rows = [
             ("files: { allowedTypes: [video/mp4] }".to_owned(), NoCanary::Types("video/mp4".into())),
             ("bucket: { suffix: .docx }".to_owned(), NoCanary::Suffix(".docx".into())),

@@ -59,7 +59,7 @@ pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
         return Err(Error::new(Exit::Usage, "nothing-to-watch", "the handler inside this program never changes")
             .hint("--watch is for the folder that holds the handler's sources, or for a file: --handler PATH."));
     }
-    let done = site.deploy(&built.package, world, terms).await?;
+    let done = Box::pin(site.deploy(&built.package, world, terms)).await?;
     let verified = match done {
         Done::Changed if !args.no_verify => Box::pin(verify::after_up(&aws, spec, report)).await,
         _ => Ok(()),
@@ -113,7 +113,8 @@ impl Site<'_> {
     /// Brings the code of a working stack up to date, and changes nothing else.
     pub(crate) async fn deploy_code(&self, package: &Package) -> Result<Done> {
         let terms = Terms { consent: Consent::ForCode, allow: Vec::new(), saved: None, revert: false };
-        self.deploy(package, self.look(false).await?, terms).await
+        let world = self.look(false).await?;
+        Box::pin(self.deploy(package, world, terms)).await
     }
 
     async fn look(&self, closely: bool) -> Result<(Observed, Drift)> {

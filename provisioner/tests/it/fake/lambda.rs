@@ -122,7 +122,7 @@ impl Function {
 /// Hexadecimal digits in the notation that Lambda has for hashes.
 fn base64(hex: &str) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let bits: String = hex.chars().filter_map(|c| c.to_digit(16)).map(|digit| format!("{digit:04b}")).collect();
+    let bits = hex.chars().filter_map(|c| c.to_digit(16)).fold(String::new(), |all, d| all + &format!("{d:04b}"));
     let mut text: String = bits
         .as_bytes()
         .chunks(6)
@@ -131,7 +131,7 @@ fn base64(hex: &str) -> String {
             char::from(DIGITS[value])
         })
         .collect();
-    while text.len() % 4 != 0 {
+    while !text.len().is_multiple_of(4) {
         text.push('=');
     }
     text
