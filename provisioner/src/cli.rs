@@ -84,7 +84,7 @@ pub enum Command {
     /// Show what `up` would do, and change nothing
     Plan(Plan),
     /// Show the stack, its resources, code, last records and failed events
-    Status,
+    Status(Status),
     /// Send a small file through the pipeline, and time each part of its way
     Verify(Verify),
     /// Delete the stack
@@ -118,7 +118,7 @@ pub enum Command {
 
 /// `provisioner up`
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Up {
     /// Do not ask before changing anything
     #[arg(short, long)]
@@ -152,6 +152,14 @@ pub struct Verify {
     /// How long to wait for the record
     #[arg(long, value_name = "TIME", default_value = "2m")]
     pub timeout: crate::units::Seconds,
+}
+
+/// `provisioner status`
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Have CloudFormation look for drift too, which takes up to a minute on AWS
+    #[arg(long)]
+    pub drift: bool,
 }
 
 /// `provisioner plan`

@@ -17,6 +17,8 @@ pub fn consents(changes: &[Change]) -> Vec<Consent> {
         let named = format!("{} ({})", change.logical_id, change.kind);
         let rest = if change.retained { "stays outside the stack" } else { "is deleted" };
         match change.action {
+            // What loses data is refused, whatever is allowed.
+            _ if change.loses_data() => {}
             Action::Remove => need(Allow::Delete, format!("{named} leaves the stack and {rest}")),
             _ if change.is_replaced() => {
                 need(Allow::Replace, format!("{named} is replaced by a new one; the old one {rest}"));
@@ -105,9 +107,10 @@ fn warning(kind: &str, detail: &Detail) -> Option<&'static str> {
         (TABLE, "DeletionProtectionEnabled") if after.is_none_or(|v| *v == false) => {
             Some("the table no longer refuses to be deleted")
         }
-        (BUCKET, "VersioningConfiguration.Status" | "VersioningConfiguration")
-            if after.is_none_or(|v| *v != "Enabled") =>
-        {
+        (BUCKET, "VersioningConfiguration.Status") if after.is_none_or(|v| *v != "Enabled") => {
+            Some("overwritten and deleted files are no longer kept")
+        }
+        (BUCKET, "VersioningConfiguration") if after.is_none_or(|v| v["Status"] != "Enabled") => {
             Some("overwritten and deleted files are no longer kept")
         }
         (TABLE, "BillingMode") if after.is_some_and(|v| v == "PROVISIONED") => {
@@ -203,6 +206,8 @@ mod tests {
         let rules = "LifecycleConfiguration.Rules";
         let rows = [
             (resource("T", Action::Add, false), None),
+            (resource(TABLE, replaced, false), None),
+            (resource(BUCKET, Action::Remove, true), None),
             (resource("T", Action::Remove, false), Some((Allow::Delete, "X (T) leaves the stack and is deleted"))),
             (resource("T", Action::Remove, true), Some((Allow::Delete, "stays outside the stack"))),
             (resource("T", replaced, false), Some((Allow::Replace, "the old one is deleted"))),
@@ -268,6 +273,7 @@ mod tests {
                 modified(BUCKET, "VersioningConfiguration", json!({"Status": "Enabled"}), Value::Null),
                 Some("no longer kept"),
             ),
+            (modified(BUCKET, "VersioningConfiguration", Value::Null, json!({"Status": "Enabled"})), None),
             (modified(TABLE, "BillingMode", json!("PAY_PER_REQUEST"), json!("PROVISIONED")), Some("throttled")),
             (resource(QUEUE, Action::Remove, false), Some("failed events")),
             (resource(QUEUE, Action::Remove, true), None),

@@ -78,7 +78,7 @@ pub fn run(cli: Cli, report: &Report) -> Result<ExitCode> {
         }
         Command::Local(command) => wait_for(commands::local::run(global, &command, report)),
         Command::Up(args) => wait_for(commands::up::run(global, &args, report)),
-        Command::Status => wait_for(commands::status::run(global, report)),
+        Command::Status(args) => wait_for(commands::status::run(global, &args, report)),
         Command::Verify(args) => wait_for(commands::verify::run(global, &args, report)),
         Command::Down(args) => wait_for(commands::down::run(global, &args, report)),
         Command::Redrive(args) => wait_for(commands::redrive::run(global, &args, report)),

@@ -197,10 +197,13 @@ impl Observed {
     }
 }
 
+/// The name of the case that files or records would be lost.
+pub const DATA_LOSS: &str = "data-loss";
+
 /// How the loss of files or records is told: a stable name of the case, why, and how to go on.
 pub fn data_loss(lost: &[&str]) -> (&'static str, String, String) {
     (
-        "data-loss",
+        DATA_LOSS,
         format!("this would replace or remove {}, and with it files or records", lost.join(" and ")),
         "Take back the change of name or keys, or deploy it as a second stack with another `name:` and move the data."
             .into(),

@@ -113,6 +113,20 @@ impl Report {
         }
     }
 
+    /// A report of which nobody hears anything.
+    pub fn silent() -> Self {
+        Self {
+            json: false,
+            style: Style { colour: false, live: false, width: usize::MAX },
+            live: Live::hidden(),
+            can_ask: false,
+            progress: Mutex::default(),
+            clock: this_second,
+            out: Mutex::new(Box::new(std::io::sink())),
+            err: Mutex::new(Box::new(std::io::sink())),
+        }
+    }
+
     /// Whether `--json` was given.
     pub fn is_json(&self) -> bool {
         self.json

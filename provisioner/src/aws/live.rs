@@ -169,6 +169,8 @@ async fn queue_policy(aws: &Aws, url: &str) -> Properties {
 async fn table(aws: &Aws, name: &str) -> Properties {
     Ok(Table::new(aws, name).describe().await?.map(|table| {
         let mut properties = map(table.properties);
+        // It was found by its name.
+        properties.remove("TableName");
         properties.insert("DeletionProtectionEnabled".into(), Value::Bool(table.protected));
         properties
     }))

@@ -7,8 +7,8 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::types::{
-    Capability, ChangeSetType, DeploymentMode, Parameter, ResourceChange, ResourceToImport, StackDriftDetectionStatus,
-    StackEvent as SdkEvent, StackResourceDrift, StackResourceDriftStatus, Tag,
+    Capability, ChangeSetType, DeploymentMode, Parameter, ResourceChange, ResourceToImport, StackEvent as SdkEvent,
+    StackResourceDrift, StackResourceDriftStatus, Tag,
 };
 use aws_sdk_cloudformation::types::{Change as SdkChange, Stack as SdkStack};
 use serde::Serialize;
@@ -206,37 +206,25 @@ impl Stacks {
         crate::template::read(&text).ok_or_else(unreadable).map(Some)
     }
 
-    /// Has CloudFormation look for drift. Returns the name of the detection, which takes a while.
-    pub async fn detect_drift(&self, stack: &str) -> Result<String, Fault> {
-        let output = self.client.detect_stack_drift().stack_name(stack).send().await?;
-        Ok(output.stack_drift_detection_id.unwrap_or_default())
-    }
-
-    /// Whether a detection has ended; some resources may have failed to be looked at, with this reason.
-    pub async fn detection(&self, id: &str) -> Result<Option<Option<String>>, Fault> {
-        let output = self.client.describe_stack_drift_detection_status().stack_drift_detection_id(id).send().await?;
-        let running = output.detection_status == Some(StackDriftDetectionStatus::DetectionInProgress);
-        Ok((!running).then(|| output.detection_status_reason.filter(|reason| !reason.is_empty())))
-    }
-
-    /// The resources that the last detection found drifted.
-    pub async fn drifted(&self, stack: &str) -> Result<Vec<Drifted>, Fault> {
-        let (mut found, mut token) = (Vec::new(), None::<String>);
-        loop {
-            let page = self
-                .client
-                .describe_stack_resource_drifts()
-                .stack_name(stack)
-                .stack_resource_drift_status_filters(StackResourceDriftStatus::Modified)
-                .stack_resource_drift_status_filters(StackResourceDriftStatus::Deleted)
-                .set_next_token(token.take())
-                .send()
-                .await?;
-            found.extend(page.stack_resource_drifts.unwrap_or_default().into_iter().map(drifted_from));
-            token = page.next_token.filter(|token| !token.is_empty());
-            if token.is_none() {
-                return Ok(found);
+    /// Has CloudFormation compare one resource with the template; `None` where it is in sync.
+    ///
+    /// Resource by resource, as the detection of a whole stack can only be waited for with a permission on everything
+    /// (its status is asked by an id that IAM cannot limit to a stack).
+    pub async fn detect_drift(&self, stack: &str, logical_id: &str) -> Result<Option<Drifted>, Fault> {
+        let call = self.client.detect_stack_resource_drift().stack_name(stack).logical_resource_id(logical_id);
+        let Some(drift) = call.send().await?.stack_resource_drift else { return Ok(None) };
+        match drift.stack_resource_drift_status {
+            Some(StackResourceDriftStatus::InSync) => Ok(None),
+            Some(StackResourceDriftStatus::Modified | StackResourceDriftStatus::Deleted) => {
+                Ok(Some(drifted_from(drift)))
             }
+            other => Err(Fault {
+                kind: Kind::Other,
+                code: None,
+                message: drift.drift_status_reason.unwrap_or_else(|| {
+                    format!("CloudFormation says {}", other.as_ref().map_or("nothing", |status| status.as_str()))
+                }),
+            }),
         }
     }
 

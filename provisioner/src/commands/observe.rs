@@ -1,15 +1,17 @@
 //! Looks at everything that a decision may need. Reads only.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use crate::aws::Aws;
-use crate::aws::fault::{Fault, Kind};
 use crate::aws::function::Function;
 use crate::aws::live;
-use crate::aws::stacks::{Stack, Stacks};
+use crate::aws::stacks::{Resource, Stack, Stacks};
 use crate::aws::storage::{Presence, Storage};
 use crate::aws::table::Table;
-use crate::drift::{CodeDrift, Drift, Unchecked};
+use crate::drift::{CodeDrift, Drift, Drifted, Unchecked};
 use crate::error::Result;
 use crate::names::Names;
 use crate::package;
@@ -17,11 +19,10 @@ use crate::plan::{Observed, Place, wants_resources};
 use crate::status::Phase;
 use crate::template::ARTIFACT_KEY;
 
-/// How long CloudFormation is given to detect drift. It looks at one resource after the other; ten take well under this.
-const DETECTION: Duration = Duration::from_mins(3);
-/// How often it is asked whether it has ended, at first and at last.
-const FIRST_LOOK: Duration = Duration::from_millis(50);
-const LAST_LOOK: Duration = Duration::from_secs(3);
+/// How long CloudFormation is given to look at one resource.
+const DETECTION: Duration = Duration::from_mins(1);
+/// Resources that it looks at at the same time; it allows only a few calls a second.
+const AT_ONCE: usize = 4;
 
 /// Where the stack of a connection is.
 pub fn place(aws: &Aws, names: &Names) -> Place {
@@ -82,13 +83,14 @@ pub async fn drift(aws: &Aws, stacks: &Stacks, place: &Place, observed: &Observe
     let (Some(stack), Some(template)) = (&observed.stack, &observed.template) else { return Ok(Drift::default()) };
     let context = observed.context(place);
     let (readings, detected) = tokio::join!(live::read(aws, &observed.resources), async {
-        if full { Some(detect(stacks, &stack.arn).await) } else { None }
+        if full { detect(stacks, &stack.arn, &observed.resources).await } else { Detected::default() }
     });
+    let known: Vec<String> = readings.keys().cloned().collect();
     let mut drift = Drift::of(template, &context, readings);
-    if let Some(detected) = detected {
-        let (detected, failed) = detected.map_err(|e| e.into_error("have CloudFormation detect drift"))?;
-        drift.and_detected(detected, template, &context);
-        drift.unchecked.extend(failed.map(|reason| Unchecked { logical_id: stack.name.clone(), reason }));
+    if full {
+        drift.and_detected(detected.drifted, template, &context);
+        // What a service itself has told, CloudFormation need not.
+        drift.unchecked.extend(detected.failed.into_iter().filter(|failed| !known.contains(&failed.logical_id)));
     }
     let deployed = stack.parameters.get(ARTIFACT_KEY).and_then(|key| package::sha256_of(key));
     drift.code = deployed
@@ -98,25 +100,38 @@ pub async fn drift(aws: &Aws, stacks: &Stacks, place: &Place, observed: &Observe
     Ok(drift)
 }
 
-/// Has CloudFormation look, and waits. Also returns what it could not look at.
-async fn detect(stacks: &Stacks, stack: &str) -> Result<(Vec<crate::drift::Drifted>, Option<String>), Fault> {
-    let id = stacks.detect_drift(stack).await?;
-    let wait = async {
-        let mut pause = FIRST_LOOK;
-        loop {
-            if let Some(failed) = stacks.detection(&id).await? {
-                return Ok(failed);
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LAST_LOOK);
+/// What CloudFormation found.
+#[derive(Debug, Default)]
+struct Detected {
+    drifted: Vec<Drifted>,
+    failed: Vec<Unchecked>,
+}
+
+/// Has CloudFormation look at every resource. A type that it cannot look at, or a caller who may not, stops nothing.
+async fn detect(stacks: &Stacks, stack: &str, resources: &[Resource]) -> Detected {
+    let permits = Arc::new(Semaphore::new(AT_ONCE));
+    let mut looks = tokio::task::JoinSet::new();
+    for resource in resources.iter().filter(|r| !r.physical_id.is_empty()) {
+        let (permits, stacks, stack) = (Arc::clone(&permits), stacks.clone(), stack.to_owned());
+        let logical_id = resource.logical_id.clone();
+        looks.spawn(async move {
+            let _permit = permits.acquire().await;
+            let look = tokio::time::timeout(DETECTION, stacks.detect_drift(&stack, &logical_id));
+            let found = match look.await {
+                Ok(found) => found.map_err(|fault| fault.to_string()),
+                Err(_) => Err(format!("CloudFormation still looks after {} seconds", DETECTION.as_secs())),
+            };
+            (logical_id, found)
+        });
+    }
+    let mut detected = Detected::default();
+    while let Some(looked) = looks.join_next().await {
+        match looked {
+            Ok((_, Ok(found))) => detected.drifted.extend(found),
+            Ok((logical_id, Err(reason))) => detected.failed.push(Unchecked { logical_id, reason }),
+            Err(_) => {}
         }
-    };
-    let failed = tokio::time::timeout(DETECTION, wait).await.unwrap_or_else(|_| {
-        Err(Fault {
-            kind: Kind::Other,
-            code: None,
-            message: format!("CloudFormation still looks after {} seconds", DETECTION.as_secs()),
-        })
-    })?;
-    Ok((stacks.drifted(stack).await?, failed))
+    }
+    detected.failed.sort_by(|a, b| a.logical_id.cmp(&b.logical_id));
+    detected
 }

@@ -23,7 +23,10 @@ pub async fn run(global: &Global, args: &Arguments, report: &Report) -> Result<O
     let aws = commands::connect(global, &file.spec).await?;
     let names = Names::new(&file.spec.name, &aws.account, &aws.region);
     let stacks = Stacks::new(&aws);
-    let (package, world) = tokio::join!(up::package(&file, args.handler.as_deref(), report), async {
+    // With --json the document is all there is on standard output.
+    let silent = Report::silent();
+    let narrator = if report.is_json() { &silent } else { report };
+    let (package, world) = tokio::join!(up::package(&file, args.handler.as_deref(), narrator), async {
         let observed = observe::observe(&aws, &stacks, &names).await?;
         let place = observe::place(&aws, &names);
         let drift = observe::drift(&aws, &stacks, &place, &observed, args.drift).await?;

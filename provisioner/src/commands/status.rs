@@ -15,8 +15,9 @@ use crate::aws::roles::Roles;
 use crate::aws::stacks::{Output, Resource, Stack, Stacks};
 use crate::aws::storage::{Presence, Storage};
 use crate::aws::table::Table;
-use crate::cli::Global;
-use crate::commands;
+use crate::cli::{self, Global};
+use crate::commands::{self, observe};
+use crate::drift::{Depth, Drift};
 use crate::error::Result;
 use crate::handler_build;
 use crate::names::Names;
@@ -55,6 +56,8 @@ struct Status {
     #[serde(skip_serializing_if = "Option::is_none")]
     permissions: Option<Permissions>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    drift: Option<Drift>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     failed_events: Option<u64>,
     /// The newest records.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -86,7 +89,7 @@ enum Permissions {
 }
 
 /// Runs the command.
-pub async fn run(global: &Global, report: &Report) -> Result<()> {
+pub async fn run(global: &Global, args: &cli::Status, report: &Report) -> Result<()> {
     let file = StackFile::load(&global.stack)?;
     let aws = commands::connect(global, &file.spec).await?;
     let names = Names::new(&file.spec.name, &aws.account, &aws.region);
@@ -98,7 +101,7 @@ pub async fn run(global: &Global, report: &Report) -> Result<()> {
         .filter(|stack| stack.status.phase() != Phase::Absent);
     let status = match stack {
         None => absent(&aws, &names).await?,
-        Some(stack) => present(&aws, &stacks, &file, &names, stack).await?,
+        Some(stack) => Box::pin(present(&aws, &stacks, &file, &names, stack, args.drift)).await?,
     };
     let style = report.style;
     report.data(&status, || human(&status, style));
@@ -127,15 +130,24 @@ async fn absent(aws: &Aws, names: &Names) -> Result<Status> {
         outputs: Vec::new(),
         code: None,
         permissions: None,
+        drift: None,
         failed_events: None,
         records: Vec::new(),
         kept,
     })
 }
 
-async fn present(aws: &Aws, stacks: &Stacks, file: &StackFile, names: &Names, stack: Stack) -> Result<Status> {
+async fn present(
+    aws: &Aws,
+    stacks: &Stacks,
+    file: &StackFile,
+    names: &Names,
+    stack: Stack,
+    closely: bool,
+) -> Result<Status> {
     let function = Function::new(aws, &names.function);
-    let (resources, function, depth, records, local) = tokio::join!(
+    let (drift, resources, function, depth, records, local) = tokio::join!(
+        drift(aws, stacks, names, closely),
         stacks.resources(&stack.arn),
         function.describe(),
         depth(aws, names),
@@ -159,12 +171,20 @@ async fn present(aws: &Aws, stacks: &Stacks, file: &StackFile, names: &Names, st
             local,
         }),
         permissions,
+        drift: drift?,
         resources,
         outputs: stack.outputs,
         failed_events: depth?,
         records: records?,
         kept: Vec::new(),
     })
+}
+
+/// What was changed behind the tool's back; only of a stack that works.
+async fn drift(aws: &Aws, stacks: &Stacks, names: &Names, closely: bool) -> Result<Option<Drift>> {
+    let observed = observe::observe(aws, stacks, names).await?;
+    let drift = observe::drift(aws, stacks, &observe::place(aws, names), &observed, closely).await?;
+    Ok((drift.depth != Depth::None).then_some(drift))
 }
 
 async fn depth(aws: &Aws, names: &Names) -> Result<Option<u64>> {
@@ -298,6 +318,16 @@ fn human(status: &Status, style: Style) -> String {
         Some(Permissions::AsGenerated) => text.push_str("\npermissions    as generated"),
         Some(Permissions::Changed(how)) => text.push_str(&format!("\npermissions    {}: {how}", style.bad("changed"))),
         Some(Permissions::Unknown(why)) => text.push_str(&format!("\npermissions    not compared: {why}")),
+        None => {}
+    }
+    match &status.drift {
+        Some(drift) if drift.is_empty() => {
+            text.push_str(&format!("\ndrift          none, {}", crate::report::plan::looked(drift.depth)));
+        }
+        Some(drift) => {
+            text.push_str(&format!("\ndrift          {}", style.bad("changed")));
+            text.push_str(&format!("\n{}", crate::report::plan::drifted(&status.stack, drift, style)));
+        }
         None => {}
     }
     match status.failed_events {

@@ -17,7 +17,7 @@ use crate::event::deploy::DeployEvent;
 use crate::handler_build::{self, Source};
 use crate::names::Names;
 use crate::package::Package;
-use crate::plan::{Desired, Observed, Plan, decide};
+use crate::plan::{DATA_LOSS, Desired, Observed, Plan, decide};
 use crate::preview::{self, Allow, Preview, Saved, Step};
 use crate::report::Report;
 use crate::sources::Sources;
@@ -220,7 +220,7 @@ impl Upping<'_> {
                 if !waits(&plan) {
                     self.show_and_ask(&shown).await?;
                     if shown.reverts_drift {
-                        return self.revert_drift(&applier, &observed).await;
+                        return Box::pin(self.revert_drift(&applier, &observed)).await;
                     }
                     agreed = Some(shown);
                 }
@@ -261,7 +261,8 @@ impl Upping<'_> {
                 }
                 Plan::Blocked { code, reason, hint } => {
                     self.withdraw(&applier, &observed).await?;
-                    return Err(Error::new(Exit::Deployment, code, reason.clone()).hint(hint.clone()));
+                    let exit = if *code == DATA_LOSS { Exit::Refused } else { Exit::Deployment };
+                    return Err(Error::new(exit, code, reason.clone()).hint(hint.clone()));
                 }
                 Plan::Attach { .. } | Plan::Recreate { .. } | Plan::RetryDelete { .. } | Plan::Adopt { .. } => {}
                 Plan::ContinueRollback { skip, .. } => self.ask_to_continue(skip).await?,

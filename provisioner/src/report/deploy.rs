@@ -260,6 +260,7 @@ pub fn is_dated(event: &DeployEvent) -> bool {
         event,
         DeployEvent::Resource { .. }
             | DeployEvent::Planned { .. }
+            | DeployEvent::Drifted { .. }
             | DeployEvent::DeletionPlanned { .. }
             | DeployEvent::NothingToDelete { .. }
             | DeployEvent::Ready { .. }

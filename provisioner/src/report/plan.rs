@@ -59,11 +59,11 @@ pub fn value(value: Option<&Value>) -> String {
 
 /// A property's two sides.
 pub fn sides(detail: &Detail) -> String {
+    if detail.before.is_some() && detail.before == detail.after {
+        return "refers to what is replaced".to_owned();
+    }
     if detail.property.ends_with("PolicyDocument") {
         return "see permissions".to_owned();
-    }
-    if detail.before.is_some() && detail.before == detail.after {
-        return format!("{}, which is replaced", value(detail.after.as_ref()));
     }
     format!("{} → {}", value(detail.before.as_ref()), value(detail.after.as_ref()))
 }
@@ -147,7 +147,7 @@ fn resource(change: &Change, changed: Option<&CodeChange>, style: Style, lines: 
         .map(|d| (clean(&d.property), format!("{}{}", sides(d), if d.replaces { ", replaces" } else { "" })))
         .chain(changed.filter(|_| change.kind == FUNCTION && !adds).map(|c| ("code".to_owned(), code(c))))
         .collect();
-    let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default().min(48);
+    let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default().min(64);
     lines.extend(rows.iter().map(|(name, sides)| format!("              {name:<width$}  {sides}")));
     if let Some(changed) = changed.filter(|_| change.kind == FUNCTION && adds) {
         lines.push(format!("              code  {}", code(changed)));

@@ -30,8 +30,6 @@ pub(crate) struct State {
     /// Buckets that got a policy, with its text.
     pub(crate) bucket_policies: BTreeMap<String, String>,
     pub(crate) tables: BTreeSet<String>,
-    /// What somebody changed behind the tool's back, by logical id: properties; null for a resource that was deleted.
-    pub(crate) changed: BTreeMap<String, serde_json::Value>,
     /// Objects that S3 is too busy to delete: API of S3, `DeleteObjects` answers 200 and names them one by one.
     pub(crate) busy_deletes: usize,
     /// Somebody writes an object into the bucket after each deletion, until its policy denies it.

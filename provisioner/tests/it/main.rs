@@ -13,6 +13,7 @@ mod fake;
 mod inspect;
 mod local;
 mod package;
+mod plan;
 mod push;
 mod put;
 mod records;

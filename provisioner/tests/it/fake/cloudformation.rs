@@ -44,6 +44,15 @@ pub(crate) struct CloudFormation {
     pub(crate) skipped: Vec<Vec<String>>,
     /// Templates of import change sets that were executed.
     pub(crate) imported: Vec<Value>,
+    /// What somebody changed behind CloudFormation's back, by logical id: properties; null for a resource that was
+    /// deleted.
+    pub(crate) changed: BTreeMap<String, Value>,
+    /// Whether that stays so, whatever CloudFormation does.
+    pub(crate) changed_for_good: bool,
+    /// A change that a change set lists beside what was asked for.
+    pub(crate) surprise: Option<(&'static str, String, String)>,
+    /// Whether drift-aware change sets are known. Guide, `drift-aware-change-sets.html`.
+    pub(crate) reverts_drift: bool,
     serial: u32,
 }
 
@@ -61,6 +70,7 @@ pub(crate) struct Stack {
     pub(crate) protected: bool,
     pub(crate) template: Value,
     pub(crate) parameters: BTreeMap<String, String>,
+    pub(crate) tags: BTreeMap<String, String>,
     pub(crate) resources: BTreeMap<String, Resource>,
     /// What is still to happen.
     pub(crate) script: VecDeque<Step>,
@@ -105,6 +115,9 @@ pub(crate) struct ChangeSet {
     changes: Vec<(&'static str, String, String)>,
     /// Looks until it is made.
     looks: u32,
+    /// Whether it puts back what drifted.
+    reverts: bool,
+    tags: BTreeMap<String, String>,
 }
 
 fn resources(template: &Value) -> impl Iterator<Item = (String, String)> + '_ {
@@ -265,9 +278,13 @@ impl CloudFormation {
             let parameters = s.parameters.iter().fold(String::new(), |all, (k, v)| {
                 all + &format!("<member><ParameterKey>{k}</ParameterKey><ParameterValue>{v}</ParameterValue></member>")
             });
+            let tags = s
+                .tags
+                .iter()
+                .fold(String::new(), |all, (k, v)| all + &format!("<member><Key>{k}</Key><Value>{v}</Value></member>"));
             format!(
                 "<member><StackName>{}</StackName><StackId>{}</StackId><StackStatus>{}</StackStatus>\
-                 <CreationTime>2026-11-22T12:00:00Z</CreationTime>\
+                 <Tags>{tags}</Tags><CreationTime>2026-11-22T12:00:00Z</CreationTime>\
                  <EnableTerminationProtection>{}</EnableTerminationProtection>\
                  <Parameters>{parameters}</Parameters></member>",
                 s.name, s.arn, s.status, s.protected
@@ -287,12 +304,12 @@ impl CloudFormation {
         let name = form["StackName"].clone();
         let kind = form["ChangeSetType"].clone();
         let template: Value = serde_json::from_str(&form["TemplateBody"]).unwrap();
-        let parameters: BTreeMap<String, String> = (1..)
-            .map_while(|n| {
-                let key = form.get(&format!("Parameters.member.{n}.ParameterKey"))?;
-                Some((key.clone(), form[&format!("Parameters.member.{n}.ParameterValue")].clone()))
-            })
-            .collect();
+        let pairs = |list: &str, key: &str, value: &str| -> BTreeMap<String, String> {
+            let field = |n: usize, name: &str| form.get(&format!("{list}.member.{n}.{name}")).cloned();
+            (1..).map_while(|n| Some((field(n, key)?, field(n, value)?))).collect()
+        };
+        let parameters = pairs("Parameters", "ParameterKey", "ParameterValue");
+        let tags = pairs("Tags", "Key", "Value");
         // Guide, `view-stack-events.html`, "Stack status codes": in some states a stack can only be deleted, or its
         // rollback be continued; while it is busy nothing can be changed.
         if let Some(stack) = self.find(&name)
@@ -319,6 +336,7 @@ impl CloudFormation {
                 (stack.arn.clone(), None)
             }
         };
+        let reverts = self.reverts_drift && form.get("DeploymentMode").is_some_and(|mode| mode == "REVERT_DRIFT");
         let changes = match &old {
             None => {
                 let action = if kind == "IMPORT" { "Import" } else { "Add" };
@@ -328,6 +346,7 @@ impl CloudFormation {
                 let had = |id: &str| before["Resources"].get(id).is_some();
                 let modified = |id: &str| {
                     before["Resources"][id] != template["Resources"][id]
+                        || (reverts && self.changed.contains_key(id))
                         || (*values != parameters && template["Resources"][id]["Type"] == "AWS::Lambda::Function")
                 };
                 let mut changes: Vec<_> = resources(&template)
@@ -339,8 +358,18 @@ impl CloudFormation {
                 changes
             }
         };
+        let changes = changes.into_iter().chain(self.surprise.clone()).collect();
         let id = format!("arn:aws:cloudformation:{REGION}:{ACCOUNT}:changeSet/{}/1", form["ChangeSetName"]);
-        let set = ChangeSet { stack: arn.clone(), kind, template, parameters, changes, looks: self.change_set_looks };
+        let set = ChangeSet {
+            stack: arn.clone(),
+            kind,
+            template,
+            parameters,
+            changes,
+            looks: self.change_set_looks,
+            reverts,
+            tags,
+        };
         self.change_sets.insert(id.clone(), set);
         Ok(format!("<Id>{id}</Id><StackId>{arn}</StackId>"))
     }
@@ -419,7 +448,13 @@ impl CloudFormation {
         if stuck {
             self.stuck_rollbacks -= 1;
         }
+        if !fails && set.kind == "UPDATE" && !self.changed_for_good {
+            self.settle(&set);
+        }
         let stack = self.find(&set.stack).unwrap();
+        if !fails {
+            stack.tags.clone_from(&set.tags);
+        }
         for (id, kind) in resources(&set.template) {
             stack.resources.entry(id).or_default().kind = kind;
         }
@@ -433,6 +468,21 @@ impl CloudFormation {
         stack.script.append(&mut script);
         stack.tick(things);
         Ok(String::new())
+    }
+
+    /// An update sets the properties that differ between the templates, whatever somebody made of them; one that reverts
+    /// drift sets all.
+    fn settle(&mut self, set: &ChangeSet) {
+        let before = self.stacks.iter().find(|s| s.arn == set.stack).map(|s| s.template.clone()).unwrap_or_default();
+        self.changed.retain(|id, changed| {
+            let (old, new) = (&before["Resources"][id.as_str()], &set.template["Resources"][id.as_str()]);
+            if set.reverts || new.is_null() {
+                return false;
+            }
+            let Some(properties) = changed.as_object_mut() else { return true };
+            properties.retain(|name, _| old["Properties"][name.as_str()] == new["Properties"][name.as_str()]);
+            !properties.is_empty()
+        });
     }
 
     /// API, `DescribeStackEvents`: newest first, in pages, also of a deleted stack by its id. All events of an operation

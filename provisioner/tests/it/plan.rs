@@ -1,0 +1,324 @@
+//! `plan`, consents, saved plans and drift against the fake. What is printed stands in `snapshots/plan/`; to take down
+//! what is printed now: `UPDATE_SNAPSHOTS=1 cargo test -p provisioner --test it plan::`, and read the difference.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::deploy::{STACK, Site};
+use crate::fake::REGION;
+use crate::world::Ran;
+
+/// Compares with a file of `snapshots/plan/`. What differs from run to run is replaced first: the folder.
+#[track_caller]
+fn matches(site: &Site, name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/snapshots/plan").join(name);
+    let text =
+        text.replace(&site.folder.path().display().to_string(), "FOLDER").replace(env!("CARGO_PKG_VERSION"), "VERSION");
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &text).unwrap();
+    }
+    let known = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(text, known, "{} is another; UPDATE_SNAPSHOTS=1 takes it down", path.display());
+}
+
+/// Writes the stack file anew, with these settings more.
+fn set(site: &Site, settings: &str) {
+    let file = format!("name: {STACK}\nregion: {REGION}\n{settings}");
+    std::fs::write(site.folder.path().join("shop.yaml"), file).unwrap();
+}
+
+fn plan(site: &Site, more: &[&str]) -> Ran {
+    let mut arguments = vec!["plan", "--handler", "bootstrap"];
+    arguments.extend(more);
+    site.run(&arguments)
+}
+
+fn up(site: &Site, more: &[&str]) -> Ran {
+    let mut arguments = vec!["up", "--yes", "--no-verify", "--handler", "bootstrap"];
+    arguments.extend(more);
+    site.run(&arguments)
+}
+
+/// What was asked that changes something.
+fn writes(site: &Site) -> Vec<String> {
+    const READS: [&str; 7] = ["Describe", "Get", "List", "Head", "Detect", "Scan", "Query"];
+    let is_read =
+        |call: &str| call.split_once(':').is_some_and(|(_, action)| READS.iter().any(|read| action.starts_with(read)));
+    site.fake.state().calls.iter().filter(|call| !is_read(call)).cloned().collect()
+}
+
+/// A stack that is deployed from these settings.
+fn deployed(settings: &str) -> Site {
+    let site = Site::new();
+    set(&site, settings);
+    up(&site, &[]).ended(0);
+    site.fake.state().calls.clear();
+    site
+}
+
+fn change(site: &Site, logical_id: &str, properties: Value) {
+    site.fake.state().cloudformation.changed.insert(logical_id.to_owned(), properties);
+}
+
+#[test]
+fn a_first_plan() {
+    let site = Site::new();
+    let ran = plan(&site, &[]);
+    ran.ended(10);
+    matches(&site, "create.txt", &ran.out);
+    assert_eq!(writes(&site), Vec::<String>::new());
+}
+
+#[test]
+fn no_change() {
+    let site = deployed("data: delete\n");
+    let ran = plan(&site, &[]);
+    ran.ended(0);
+    matches(&site, "no-change.txt", &ran.out);
+    let json = plan(&site, &["--json"]).ended(0).json();
+    assert_eq!((&json["version"], &json["changes"], &json["step"]), (&json!(1), &json!(false), &json!("none")));
+    assert_eq!(writes(&site), Vec::<String>::new());
+}
+
+#[test]
+fn only_the_code() {
+    let site = deployed("data: delete\n");
+    site.build_handler(2);
+    let ran = plan(&site, &[]);
+    ran.ended(10);
+    matches(&site, "code.txt", &ran.out);
+}
+
+#[test]
+fn changed_settings() {
+    let site = deployed("data: delete\ntags: {team: a}\n");
+    set(
+        &site,
+        "data: delete\ntags: {team: b}\nbucket: {versioning: true}\nhandler: {memory: 512 MiB, keepLogs: 30d}\n\
+         table: {billing: on-demand}\n",
+    );
+    let ran = plan(&site, &[]);
+    ran.ended(10);
+    matches(&site, "settings.txt", &ran.out);
+    matches(&site, "settings.md", &plan(&site, &["--format", "markdown"]).ended(10).out);
+    up(&site, &[]).ended(0).says("UPDATE_COMPLETE");
+    plan(&site, &[]).ended(0);
+}
+
+#[test]
+fn broader_permissions_want_their_own_yes() {
+    let site = deployed("data: delete\n");
+    set(&site, "data: delete\nbucket: {requireTls: false}\n");
+    let ran = plan(&site, &[]);
+    ran.ended(10);
+    matches(&site, "broaden.txt", &ran.out);
+    matches(&site, "broaden.md", &plan(&site, &["--format", "markdown"]).ended(10).out);
+    let refused = up(&site, &[]);
+    refused.ended(5);
+    matches(&site, "broaden-refused.txt", refused.err.split_once("error:").unwrap().1);
+    up(&site, &["--allow", "broaden"]).ended(5).says("delete: BucketPolicy").says("--allow delete");
+    assert_eq!(writes(&site), Vec::<String>::new(), "nothing is done without consent");
+    up(&site, &["--allow", "broaden,delete"]).ended(0).says("UPDATE_COMPLETE");
+}
+
+#[test]
+fn what_deletes_data_wants_its_own_yes() {
+    let site = deployed("data: keep\nhandler: {keepLogs: 30d}\ntable: {pointInTimeRecovery: true}\n");
+    set(&site, "data: delete\nhandler: {keepLogs: 7d}\nbucket: {expireFiles: 30d}\n");
+    let ran = plan(&site, &[]);
+    ran.ended(10);
+    matches(&site, "data.txt", &ran.out);
+    up(&site, &["--allow", "broaden,replace"]).ended(5).says("log lines older than 7 days");
+    up(&site, &["--allow", "delete"]).ended(0);
+}
+
+/// Renames something in the template that is deployed, as if an older version of the tool had made it.
+fn rename(site: &Site, logical_id: &str, property: &str) {
+    let mut state = site.fake.state();
+    let stack = state.cloudformation.stacks.iter_mut().find(|s| s.name == STACK).unwrap();
+    stack.template["Resources"][logical_id]["Properties"][property] = "an-older-name".into();
+}
+
+#[test]
+fn a_replacement_wants_its_own_yes() {
+    let site = deployed("data: delete\n");
+    rename(&site, "FailedEvents", "QueueName");
+    let ran = plan(&site, &[]);
+    ran.ended(10);
+    matches(&site, "replace.txt", &ran.out);
+    let refused = up(&site, &[]);
+    refused.ended(5).says("--allow replace");
+    matches(&site, "replace-refused.txt", refused.err.split_once("error:").unwrap().1);
+    assert_eq!(writes(&site), Vec::<String>::new());
+}
+
+#[test]
+fn the_loss_of_records_is_refused_whatever_is_allowed() {
+    let site = deployed("data: delete\n");
+    rename(&site, "Table", "TableName");
+    let ran = plan(&site, &[]);
+    ran.ended(5);
+    matches(&site, "data-loss.txt", &ran.out);
+    up(&site, &["--allow", "broaden,replace,delete"]).ended(5).says("replace or remove Table");
+    assert_eq!(writes(&site), Vec::<String>::new());
+}
+
+#[test]
+fn a_saved_plan_is_applied_to_the_same_world_only() {
+    let site = deployed("data: delete\n");
+    site.build_handler(2);
+    plan(&site, &["--out", "plan.json"]).ended(10).says("up --plan plan.json");
+    let saved = |site: &Site| up(site, &["--plan", "plan.json"]);
+
+    set(&site, "data: delete\nhandler: {memory: 512 MiB}\n");
+    saved(&site).ended(5).says("gives another template");
+    set(&site, "data: delete\n");
+    site.build_handler(3);
+    saved(&site).ended(5).says("the handler is");
+    site.build_handler(2);
+    site.fake.state().cloudformation.stacks[0].status = "UPDATE_COMPLETE".into();
+    saved(&site).ended(5).says("was in CREATE_COMPLETE and is in UPDATE_COMPLETE");
+    site.fake.state().cloudformation.stacks[0].status = "CREATE_COMPLETE".into();
+    rename(&site, "FailedEvents", "VisibilityTimeout");
+    let stale = saved(&site);
+    stale.ended(5).says("another template is deployed").says("Make a new one");
+    assert_eq!(writes(&site), Vec::<String>::new());
+    site.fake.state().cloudformation.stacks[0].template["Resources"]["FailedEvents"]["Properties"]["VisibilityTimeout"] =
+        json!(120);
+    saved(&site).ended(0).says("UPDATE_COMPLETE");
+    saved(&site).ended(5).says("the stack was");
+}
+
+#[test]
+fn a_file_that_is_no_plan_is_told() {
+    let site = Site::new();
+    let file = |name: &str, text: &str| std::fs::write(site.folder.path().join(name), text).unwrap();
+    file("text", "no plan");
+    file("old", r#"{"version": 0}"#);
+    file("half", r#"{"version": 1, "stack": "shop"}"#);
+    for (name, code, part) in [
+        ("text", 3, "text is no plan"),
+        ("old", 3, "version 0, and this tool reads version 1"),
+        ("half", 3, "is not a whole plan"),
+        ("missing", 1, "failed to read the plan"),
+    ] {
+        up(&site, &["--plan", name]).ended(code).says(part);
+    }
+    assert_eq!(site.fake.state().calls, Vec::<String>::new(), "nothing is called for a file that is wrong");
+}
+
+fn drifted() -> Site {
+    let site = deployed("data: delete\n");
+    change(&site, "Handler", json!({"MemorySize": 1024, "Timeout": 3}));
+    let mut policies = json!([{"PolicyName": "handler", "PolicyDocument": {"Version": "2012-10-17", "Statement": []}}]);
+    policies[0]["PolicyDocument"]["Statement"] = json!([
+        {"Effect": "Allow", "Action": "dynamodb:*", "Resource": format!("arn:aws:dynamodb:{REGION}:123456789012:table/physical-Table")}
+    ]);
+    change(&site, "HandlerRole", json!({"Policies": policies}));
+    change(&site, "BucketPolicy", Value::Null);
+    change(&site, "FailedEventsAlarm", json!({"Threshold": 100}));
+    site
+}
+
+#[test]
+fn drift_is_told_property_by_property() {
+    let site = drifted();
+    let ran = plan(&site, &[]);
+    ran.ended(0);
+    matches(&site, "drift.txt", &ran.out);
+    let closely = plan(&site, &["--drift"]);
+    closely.ended(0).says("Threshold");
+    matches(&site, "drift-full.txt", &closely.out);
+    matches(&site, "drift.md", &plan(&site, &["--drift", "--format", "markdown"]).ended(0).out);
+    matches(&site, "drift-revert.txt", &plan(&site, &["--drift", "--revert-drift"]).ended(10).out);
+    up(&site, &[]).ended(0).says("nothing to change").says("up --revert-drift");
+    site.run(&["status"]).ended(0).says("drift          changed").says("MemorySize  256 → 1024");
+    assert_eq!(writes(&site), Vec::<String>::new());
+}
+
+#[test]
+fn drift_that_cannot_be_looked_for_stops_nothing() {
+    let site = deployed("data: delete\n");
+    let denied = (403, "AccessDenied", "not authorized to perform: iam:GetRole");
+    site.fake.fail("iam:GetRole", (0, 99), denied);
+    plan(&site, &[]).ended(0).says("HandlerRole: not looked at").says("iam:GetRole");
+}
+
+#[test]
+fn drift_is_put_back_by_cloudformation() {
+    let site = drifted();
+    site.fake.state().cloudformation.reverts_drift = true;
+    up(&site, &["--revert-drift"]).ended(5).says("--allow");
+    assert_eq!(writes(&site), Vec::<String>::new());
+    up(&site, &["--revert-drift", "--allow", "broaden"]).ended(0).says("is as it was deployed");
+    assert_eq!(site.fake.count("cloudformation:ExecuteChangeSet"), 1);
+    assert_eq!(site.fake.state().cloudformation.changed, [].into());
+}
+
+#[test]
+fn drift_is_put_back_in_two_updates_where_cloudformation_cannot() {
+    let site = drifted();
+    let ran = up(&site, &["--revert-drift", "--allow", "broaden"]);
+    ran.ended(0).says("first takes over what there is").says("is as it was deployed");
+    assert_eq!(site.fake.count("cloudformation:ExecuteChangeSet"), 2);
+    assert_eq!(site.fake.state().cloudformation.changed, [].into());
+    plan(&site, &["--drift"]).ended(0);
+    site.run(&["status", "--drift"]).ended(0).says("drift          none, by CloudFormation's detection too");
+}
+
+#[test]
+fn drift_that_cannot_be_put_back_is_named() {
+    let site = deployed("data: delete\n");
+    change(&site, "HandlerRetries", json!({"MaximumRetryAttempts": 0}));
+    site.fake.state().cloudformation.changed_for_good = true;
+    up(&site, &["--revert-drift"]).ended(6).says("could not be put back").says("MaximumRetryAttempts  2 → 0");
+}
+
+#[test]
+fn code_that_somebody_else_deployed_is_told_and_put_back() {
+    let site = deployed("data: delete\n");
+    plan(&site, &[]).ended(0);
+    let other = "0123456789abcdef".repeat(4);
+    site.fake.state().lambda.functions.values_mut().for_each(|f| f.key = format!("handler/{other}.zip"));
+    plan(&site, &[]).ended(10).says("handler's code").says("0123456789ab");
+    up(&site, &[]).ended(0);
+    plan(&site, &[]).ended(0);
+}
+
+#[test]
+fn a_change_set_that_does_more_than_was_shown_is_not_executed() {
+    let site = deployed("data: delete\n");
+    site.build_handler(2);
+    site.fake.state().cloudformation.surprise = Some(("Remove", "FailedEvents".into(), "AWS::SQS::Queue".into()));
+    up(&site, &[]).ended(5).says("remove FailedEvents");
+    assert_eq!(site.fake.count("cloudformation:ExecuteChangeSet"), 0);
+    assert!(site.fake.state().cloudformation.change_sets.is_empty(), "the change set is left behind");
+}
+
+/// The table of replacing properties is that of CloudFormation's resource schemas, which cfn-lint brings.
+#[test]
+fn what_replaces_is_what_the_schemas_say() {
+    let packages = crate::root().join(".venv/lib");
+    let schemas: PathBuf = std::fs::read_dir(&packages)
+        .unwrap_or_else(|e| panic!("{}: {e}; `make emulator` installs cfn-lint", packages.display()))
+        .map(|entry| entry.unwrap().path().join("site-packages/cfnlint/data/schemas"))
+        .find(|path| path.is_dir())
+        .unwrap();
+    let read = |path: PathBuf| -> Value { serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap() };
+    let index = read(schemas.join("providers/us-east-1.json"));
+    for (kind, properties) in provisioner::diff::REPLACING {
+        let schema = read(schemas.join(format!("resources/{}.json", index[kind].as_str().unwrap())));
+        let listed = ["createOnlyProperties", "conditionalCreateOnlyProperties"];
+        let mut expected: Vec<&str> = listed
+            .iter()
+            .flat_map(|list| schema[*list].as_array().into_iter().flatten())
+            .map(|pointer| pointer.as_str().unwrap().trim_start_matches("/properties/"))
+            .collect();
+        expected.sort_unstable();
+        let mut known = properties.to_vec();
+        known.sort_unstable();
+        assert_eq!(known, expected, "{kind}");
+    }
+}
