@@ -118,7 +118,7 @@ pub enum Command {
 
 /// `provisioner up`
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Up {
     /// Do not ask before changing anything
     #[arg(short, long)]

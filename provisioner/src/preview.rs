@@ -17,7 +17,7 @@ use crate::event::deploy::CodeChange;
 use crate::permissions::{self, Shift};
 use crate::plan::{Desired, Observed, Plan, decide};
 use crate::resolve::Context;
-use crate::status::Operation;
+use crate::status::{Operation, StackStatus};
 use crate::{effects, package};
 
 /// The version of the document. It grows when a reader of the old one would misread the new one.
@@ -250,7 +250,9 @@ pub fn preview(desired: &Desired, observed: &Observed, code: Code<'_>, drift: Dr
     }
     let mut consents = Vec::new();
     if updates {
-        let broadening = permissions.iter().filter(|shift| shift.broadens);
+        // What an import has only begun is completed: that needs no more consent than a creation does.
+        let completes = before.as_ref().is_some_and(|before| is_only_imported(observed, before));
+        let broadening = permissions.iter().filter(|shift| shift.broadens && !completes);
         consents.extend(broadening.map(|s| Consent { allow: Allow::Broaden, what: s.sentence.clone() }));
         consents.extend(effects::consents(&resources));
     }
@@ -275,6 +277,13 @@ pub fn preview(desired: &Desired, observed: &Observed, code: Code<'_>, drift: Dr
         drift,
         reverts_drift,
     }
+}
+
+/// Whether the stack holds nothing yet but a bucket or table that was taken in.
+fn is_only_imported(observed: &Observed, before: &Value) -> bool {
+    let imported = observed.stack.as_ref().is_some_and(|stack| stack.status == StackStatus::ImportComplete);
+    let mut resources = before["Resources"].as_object().into_iter().flatten();
+    imported && resources.all(|(_, r)| [diff::BUCKET, diff::TABLE].iter().any(|kind| r["Type"] == *kind))
 }
 
 /// Adds what putting back drift changes: from what there is to what should be.

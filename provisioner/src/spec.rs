@@ -154,11 +154,15 @@ pub enum Billing {
     OnDemand,
 }
 
+/// Types that are read as they stream, or by their two ends where they are larger than the temporary storage.
+const NEVER_WHOLE: [&str; 4] = ["text/", "image/", "audio/", "video/"];
+
 /// Which files are accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct Files {
-    /// Larger files are recorded as FAILED, unread. Beyond 384 MiB the function's temporary storage grows with it.
+    /// Larger files are recorded as FAILED, unread. Beyond 384 MiB the function's temporary storage grows with it, unless
+    /// only text, images, sound and films are accepted, of which the two ends are enough.
     pub max_size: Size,
     /// The media types that are accepted, judged by content: `type/subtype`, `type/*` or `*/*`.
     #[schemars(
@@ -168,6 +172,13 @@ pub struct Files {
         extend("examples" = [["text/*", "application/pdf"]])
     )]
     pub allowed_types: handler_contract::FileTypes,
+}
+
+impl Files {
+    /// The first of the accepted types of which a file may have to be there as a whole to be read, like a PDF.
+    pub fn kept_whole(&self) -> Option<&str> {
+        self.allowed_types.iter().find(|pattern| !NEVER_WHOLE.iter().any(|top| pattern.starts_with(top)))
+    }
 }
 
 impl Default for Files {

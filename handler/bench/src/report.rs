@@ -45,7 +45,10 @@ pub(crate) struct Contender {
     pub(crate) name: &'static str,
     pub(crate) start_to_first_request: Times,
     pub(crate) first_answer: Times,
+    /// With a pause before each event.
     pub(crate) warm_text: Times,
+    /// Without: each event comes when the one before is answered.
+    pub(crate) warm_text_at_once: Times,
     pub(crate) warm_pdf: Times,
     /// The most resident memory at any time, in KiB; not known outside Linux.
     pub(crate) peak_kib: Option<u64>,
@@ -58,6 +61,7 @@ impl Contender {
             start_to_first_request: Times::default(),
             first_answer: Times::default(),
             warm_text: Times::default(),
+            warm_text_at_once: Times::default(),
             warm_pdf: Times::default(),
             peak_kib: None,
         }
@@ -77,6 +81,7 @@ const MEASURES: &[(&str, Measure)] = &[
     ("start to first request for work", START),
     ("first answer, small text", |contender| &contender.first_answer),
     ("warm answer, small text", TEXT),
+    ("the same without a pause between events", |contender| &contender.warm_text_at_once),
     ("warm answer, PDF", PDF),
 ];
 

@@ -24,8 +24,6 @@ pub const PARENT_MEMORY: Size = Size(32 * MIB);
 const LEAST_CHILD_MEMORY: Size = Size(16 * MIB);
 /// The largest file that Lambda's temporary storage of 10,240 MiB holds beside a reserve of 128 MiB.
 const MAX_SPOOLED_FILE: Size = Size(10_112 * MIB);
-/// Types that are read as they stream, or by their two ends where they are larger than the temporary storage.
-const NEVER_WHOLE: [&str; 4] = ["text/", "image/", "audio/", "video/"];
 /// The largest object that S3 keeps (S3 user guide, "Uploading objects").
 const MAX_OBJECT: Size = Size(5 << 40);
 /// Bytes of a notification's prefix or suffix (S3 user guide, "Object key names").
@@ -140,9 +138,7 @@ fn bucket(spec: &StackSpec, found: &mut Found) {
 
 fn files(spec: &StackSpec, found: &mut Found) {
     let size = spec.files.max_size;
-    let spooled =
-        spec.files.allowed_types.iter().find(|pattern| !NEVER_WHOLE.iter().any(|top| pattern.starts_with(top)));
-    let problem = match spooled {
+    let problem = match spec.files.kept_whole() {
         _ if size.0 == 0 => "accepts no file; write a size above zero, like 100 MiB".to_owned(),
         _ if size > MAX_OBJECT => format!("is more than the largest object that S3 keeps, {MAX_OBJECT}"),
         Some(pattern) if size > MAX_SPOOLED_FILE => format!(

@@ -5,6 +5,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use provisioner::error::Exit;
 use provisioner::spec::{StackFile, StackSpec, json_schema, parse};
+use provisioner::template::child_limits;
 
 use crate::root;
 use crate::specs::{any_spec, spec};
@@ -56,7 +57,7 @@ fn every_fault_tells_where_what_and_what_would_be_right() {
         ),
         (
             "colour: blue",
-            ":3:1: colour: is no key that is known here; known are account, alarm, bucket, data, emulator, ",
+            ":3:1: colour: is no key that is known here; known are account, alarm, bucket, cloudformationRole, data, emulator, ",
         ),
         ("bucket:\n  <<: {versioning: true}", ":4:3: bucket.<<: is no key that is known here"),
         ("emulator: {}", ":3:1: emulator.port: is missing (The port on 127.0.0.1)"),
@@ -163,6 +164,8 @@ fn a_file_of_any_size_is_accepted_where_its_type_need_not_be_there_as_a_whole() 
     for pattern in ["text/*", "image/tiff", "audio/*", "video/mp4"] {
         let spec = spec(&format!("files: {{maxSize: 50 GiB, allowedTypes: [{pattern}]}}"));
         assert_eq!(spec.files.max_size.0, 50 << 30, "{pattern}");
+        // The free storage holds both ends.
+        assert_eq!(child_limits(&spec).spool, 384 << 20, "{pattern}");
     }
     for pattern in ["application/pdf", "application/*", "'*/*'"] {
         let found = fault(&format!("files: {{maxSize: 50 GiB, allowedTypes: [video/*, {pattern}]}}"));

@@ -329,9 +329,9 @@ fn the_offer_to_cancel_can_be_declined() {
         let up = site.on_terminal(&UP, 100);
         interrupted_twice(&up);
         if no == "\u{3}" {
-            up.interrupt()
+            up.interrupt();
         } else {
-            up.press(no)
+            up.press(no);
         }
         up.end().ended(130).says("Come back with: provisioner up -s shop");
         assert_eq!(site.status().as_deref(), Some("CREATE_IN_PROGRESS"));

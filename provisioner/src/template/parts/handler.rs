@@ -23,9 +23,13 @@ const EPHEMERAL_STORAGE: (u64, u64) = (512 * MIB, 10_240 * MIB);
 /// Of the temporary storage, what is not for spooled files. Bytes.
 const STORAGE_RESERVE: u64 = 128 * MIB;
 
-/// The function's temporary storage: what is free, or as much more as the largest accepted file needs.
+/// The function's temporary storage: what is free, or as much more as the largest accepted file needs that must be there
+/// as a whole.
 fn ephemeral_storage(spec: &StackSpec) -> Size {
     let (least, most) = EPHEMERAL_STORAGE;
+    if spec.files.kept_whole().is_none() {
+        return Size(least);
+    }
     let wanted = spec.files.max_size.0.div_ceil(MIB).saturating_mul(MIB).saturating_add(STORAGE_RESERVE);
     Size(wanted.clamp(least, most))
 }
