@@ -18,6 +18,9 @@ use crate::event::deploy::DeployEvent;
 /// How long a function may take to change. Lambda needs a second or two; a function that somebody else is changing as
 /// well needs longer.
 const PATIENCE: Duration = Duration::from_mins(2);
+/// The pause between two looks at the function while it may well be ready any moment, and how long that is. Lambda
+/// answers a hundred such calls a second (Lambda quotas, "API requests").
+const SOON: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 
 impl Applier<'_> {
     /// Uploads the code and has the function serve it. `from` is what the function was when consent was given.
@@ -125,7 +128,12 @@ impl Applier<'_> {
                 let error = Error::new(Exit::Deployment, "push-late", message);
                 return Err(Trouble::Failed(Box::new(error.hint("Run the same command again: it finishes."))));
             }
-            tokio::time::sleep(pace.next_delay()).await;
+            // The pauses grow only once it takes long.
+            if began.elapsed() < SOON.1 {
+                tokio::time::sleep(SOON.0).await;
+            } else {
+                tokio::time::sleep(pace.next_delay()).await;
+            }
         }
     }
 }

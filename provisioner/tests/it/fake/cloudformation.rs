@@ -433,19 +433,19 @@ impl CloudFormation {
         self.change_sets.retain(|_, other| other.stack != set.stack);
         let failing = self.failing.clone();
         let fails = set.changes.iter().any(|(_, id, _)| failing.contains_key(id));
-        let stuck = fails && self.stuck_rollbacks > 0;
+        let sticks = fails && self.stuck_rollbacks > 0;
         let mut script = match set.kind.as_str() {
-            "CREATE" => creation(&set, &failing, stuck, token),
+            "CREATE" => creation(&set, &failing, sticks, token),
             "IMPORT" => {
                 self.imported.push(set.template.clone());
-                importing(&set, &failing, stuck, token)
+                importing(&set, &failing, sticks, token)
             }
-            _ => update(&set, &failing, stuck, token),
+            _ => update(&set, &failing, sticks, token),
         };
         if fails {
             self.failing.retain(|id, _| !set.changes.iter().any(|(_, changed, _)| changed == id));
         }
-        if stuck {
+        if sticks {
             self.stuck_rollbacks -= 1;
         }
         if !fails && set.kind == "UPDATE" && !self.changed_for_good {
