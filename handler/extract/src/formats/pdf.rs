@@ -1,44 +1,27 @@
 //! PDF: pages, words, and what the document says of itself.
 //!
-//! A PDF holds glyphs at places, not words. The device below collects the characters that the interpreter draws, and
-//! puts white space where the gap to the glyph before, or the step off its line, is wide enough.
+//! A PDF holds glyphs at places, not words. `content` follows the text that a page draws, in the `fonts` and `layers` of
+//! its document, and `words` makes words of it.
 
+mod content;
 mod extras;
+mod fonts;
+mod layers;
+mod words;
 
 use std::sync::Arc;
 
 use handler_contract::{ErrorCode, Failure, Metadata};
-use hayro_interpret::font::{Glyph, GlyphRun, PositionedGlyph};
-use hayro_interpret::hayro_cmap::{BfString, WritingMode};
-use hayro_interpret::hayro_syntax::object::DateTime;
-use hayro_interpret::hayro_syntax::{DecryptionError, LoadPdfError, Pdf, PdfVersion};
-use hayro_interpret::kurbo::{Affine, BezPath, Point, Rect, Vec2};
-use hayro_interpret::{
-    BlendMode, ClipPath, Context, Device, DrawMode, DrawProps, Image, ImageDrawProps, InterpreterCache,
-    InterpreterSettings, SoftMask, interpret_page,
-};
+use hayro_syntax::object::DateTime;
+use hayro_syntax::{DecryptionError, LoadPdfError, Pdf, PdfVersion};
 use memmap2::Mmap;
 
+use self::words::Words;
 use super::value::clean;
 use crate::child::{Report, Stop};
-use crate::words::Counter;
 
-/// A step along the line that parts words. Of the font's size.
-const WORD_GAP: f64 = 0.16;
-/// The same down a column, to either side: how far a glyph advances there the parser does not tell, and what is written
-/// so has no spaces.
-const COLUMN_GAP: f64 = 1.0;
-/// A step back along the line that parts words. Of the font's size.
-const BACK_STEP: f64 = 0.5;
-/// A step off the line that begins another one. Of the font's size.
-const LINE_STEP: f64 = 0.5;
-/// Units of a glyph's own space to the font's size.
-const UNITS_PER_EM: f64 = 1000.0;
-
-/// Text that is collected before it is counted. Bytes.
-const TEXT_AT_ONCE: usize = 4 << 10;
-/// Pages that are interpreted before what was unpacked for them is given back. Each keeps its content stream, and the
-/// interpreter its fonts, for as long as the document is open.
+/// Pages that are read before what was unpacked for them is given back. Each keeps its content stream, and the reader its
+/// fonts, for as long as the document is open.
 const PAGES_AT_ONCE: usize = 64;
 
 /// Reads a document.
@@ -59,17 +42,13 @@ pub(super) fn read(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
     let mut words = Words::default();
     for first in (0..pages).step_by(PAGES_AT_ONCE) {
         let pdf = open(bytes)?;
-        let cache = InterpreterCache::new();
+        let mut reader = content::Reader::new(pdf.xref());
         for page in pdf.pages().iter().skip(first).take(PAGES_AT_ONCE) {
-            // Where on a page the text stands is all one, so the area that is drawn is, too.
-            let area = Rect::new(0.0, 0.0, 1.0, 1.0);
-            let settings = InterpreterSettings::default();
-            let mut context = Context::new(Affine::IDENTITY, area, &cache, pdf.xref(), settings);
-            interpret_page(page, &mut context, &mut words);
+            reader.page(page, &mut words);
             words.end_page();
         }
     }
-    let counts = words.counter.counts();
+    let counts = words.counts();
     report.metadata.word_count = Some(counts.words);
     report.metadata.unicode_word_count = Some(counts.unicode_words);
     report.metadata.has_text_layer = Some(counts.words > 0);
@@ -171,127 +150,6 @@ fn pdf_doc_character(byte: u8) -> char {
         0x80..=0xa0 => SIGNS[usize::from(byte - 0x80)],
         _ => char::from(byte),
     }
-}
-
-/// The text of a document, as its glyphs are drawn.
-#[derive(Default)]
-struct Words {
-    counter: Counter,
-    /// Text that is not counted yet.
-    text: String,
-    /// Where the last run of glyphs begins.
-    begin: Option<Point>,
-    /// Where the last glyph ends.
-    end: Option<Point>,
-    /// Where the last filled run begins, and how many glyphs it has.
-    filled: Option<(Affine, usize)>,
-}
-
-impl Words {
-    fn end_page(&mut self) {
-        self.text.push('\n');
-        self.counter.feed(&self.text);
-        self.text.clear();
-        self.begin = None;
-        self.end = None;
-        self.filled = None;
-    }
-
-    fn glyph(&mut self, glyph: &Glyph<'_>, at: Place, continues: bool) {
-        if let Some(end) = self.end {
-            let (along, off) = at.distance_from(end);
-            if off > LINE_STEP {
-                self.text.push('\n');
-            } else if !continues && !(-at.back..=at.gap).contains(&along) {
-                self.text.push(' ');
-            }
-        }
-        match glyph.as_unicode() {
-            Some(BfString::Char(c)) => self.text.push(c),
-            Some(BfString::String(text)) => self.text.push_str(&text),
-            None => self.text.push(char::REPLACEMENT_CHARACTER),
-        }
-        self.end = Some(at.end);
-        if self.text.len() > TEXT_AT_ONCE {
-            self.counter.feed(&self.text);
-            self.text.clear();
-        }
-    }
-}
-
-/// Where a glyph stands on the page.
-#[derive(Clone, Copy)]
-struct Place {
-    begin: Point,
-    end: Point,
-    /// The direction in which the text runs; of length one.
-    line: Vec2,
-    /// The font's size on the page.
-    size: f64,
-    /// Steps along the line, onwards and back, that part words. Of the font's size.
-    gap: f64,
-    back: f64,
-}
-
-impl Place {
-    fn of(glyph: &Glyph<'_>, place: Affine, mode: WritingMode) -> Self {
-        let begin = place * Point::ZERO;
-        let right = place * Point::new(1.0, 0.0) - begin;
-        let up = place * Point::new(0.0, 1.0) - begin;
-        let (direction, advance, gap, back) = match mode {
-            WritingMode::Horizontal => {
-                let advance = match glyph {
-                    Glyph::Outline(outline) => outline.advance_width(),
-                    Glyph::Type3(drawing) => drawing.advance_width(),
-                };
-                (right, f64::from(advance.unwrap_or_default()), WORD_GAP, BACK_STEP)
-            }
-            WritingMode::Vertical => (-up, UNITS_PER_EM, COLUMN_GAP, COLUMN_GAP),
-        };
-        let size = up.hypot() * UNITS_PER_EM;
-        Self { begin, end: begin + direction * advance, line: direction.normalize(), size, gap, back }
-    }
-
-    /// How far from a point the glyph begins: along its line, and off it. Of the font's size.
-    fn distance_from(self, point: Point) -> (f64, f64) {
-        let step = self.begin - point;
-        (step.dot(self.line) / self.size, step.cross(self.line).abs() / self.size)
-    }
-}
-
-impl<'a> Device<'a> for Words {
-    fn draw_glyph_run(&mut self, run: &GlyphRun<'_, 'a>, props: DrawProps<'a>, mode: &DrawMode) {
-        let beginning = run.glyphs().first().map(|glyph| (props.transform * glyph.transform(), run.glyphs().len()));
-        // Text that is filled and stroked is drawn twice.
-        match mode {
-            DrawMode::Stroke(_) if self.filled.take() == beginning => return,
-            DrawMode::Fill(_) => self.filled = beginning,
-            _ => self.filled = None,
-        }
-        let place =
-            |glyph: &PositionedGlyph<'a>| Place::of(glyph, props.transform * glyph.transform(), run.writing_mode());
-        let (Some(first), Some(last)) = (run.glyphs().first().map(place), run.glyphs().last().map(place)) else {
-            return;
-        };
-        // Scripts that run to the left are drawn run by run: one that ends where the one before begins goes on with it.
-        let continues = self.begin.is_some_and(|begin| {
-            let (along, off) = Place { begin, ..first }.distance_from(last.end);
-            along.abs() <= first.gap && off <= LINE_STEP
-        });
-        for (index, glyph) in run.glyphs().iter().enumerate() {
-            self.glyph(glyph, place(glyph), index == 0 && continues);
-        }
-        self.begin = Some(first.begin);
-    }
-
-    fn draw_path(&mut self, _: &BezPath, _: DrawProps<'a>, _: &DrawMode) {}
-    fn draw_rect(&mut self, _: &Rect, _: DrawProps<'a>, _: &DrawMode) {}
-    fn push_clip_path(&mut self, _: &ClipPath) {}
-    fn push_clip_rect(&mut self, _: &Rect) {}
-    fn push_transparency_group(&mut self, _: f32, _: Option<SoftMask<'a>>, _: BlendMode) {}
-    fn draw_image(&mut self, _: Image<'a, '_>, _: ImageDrawProps<'a>) {}
-    fn pop_clip(&mut self) {}
-    fn pop_transparency_group(&mut self) {}
 }
 
 #[cfg(test)]

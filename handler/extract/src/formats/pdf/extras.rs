@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use handler_contract::Metadata;
-use hayro_interpret::hayro_syntax::Pdf;
-use hayro_interpret::hayro_syntax::object::{Array, Dict, MaybeRef, Name, Object, ObjectIdentifier};
-use hayro_interpret::hayro_syntax::xref::XRef;
+use hayro_syntax::Pdf;
+use hayro_syntax::object::{Array, Dict, MaybeRef, Name, Object, ObjectIdentifier};
+use hayro_syntax::xref::XRef;
 use memchr::memmem;
 
 /// Dictionaries that are looked at. A book of two thousand pages with thirty links on each has fewer.
