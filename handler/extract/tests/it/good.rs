@@ -74,6 +74,20 @@ async fn words_come_from_gaps_and_lines_from_steps() {
         // Down a column, with steps that only the font knows.
         ("BT /V 10 Tf 50 700 Td [<30423044> 500 <3046>] TJ ET", 1),
         ("BT /V 10 Tf 50 700 Td [<30423044> 2000 <3046>] TJ ET", 2),
+        // What was moved, and moved back.
+        ("BT /F 10 Tf 50 700 Td (He) Tj ET q 1 0 0 1 12.78 0 cm BT /F 10 Tf 50 700 Td (llo) Tj ET Q", 1),
+        ("q 1 0 0 1 12.78 0 cm Q BT /F 10 Tf 50 700 Td (He) Tj ET BT /F 10 Tf 50 700 Td (llo) Tj ET", 2),
+        ("Q Q BT /F 10 Tf 50 700 Td (still there) Tj ET", 2),
+        // Spacing, narrowing, leading and rise.
+        ("BT /F 10 Tf 5 Tc 50 700 Td (ab) Tj ET", 2),
+        ("BT /F 10 Tf 5 Tw 50 700 Td (ab) Tj ET", 1),
+        ("BT /F 10 Tf 50 Tz 50 700 Td (He) Tj 6.39 0 Td (llo) Tj ET", 1),
+        ("BT /F 10 Tf 12 TL 50 700 Td (a) Tj T* (b) Tj (c) ' 1 1 (d) \" 0 -12 TD (e) Tj T* (f) Tj ET", 6),
+        ("BT /F 10 Tf 50 700 Td (a) Tj 9 Ts (b) Tj ET", 2),
+        // A font that is not there is taken for Helvetica, as long as the text is plain.
+        ("BT /None 10 Tf 50 700 Td (plain text) Tj ET", 2),
+        ("BT 50 700 Td (plain text) Tj ET", 2),
+        ("BT /None 10 Tf 50 700 Td (strange \\344 text) Tj ET", 0),
         ("", 0),
     ];
     let extractor = extractor(Limits::default());
@@ -81,6 +95,68 @@ async fn words_come_from_gaps_and_lines_from_steps() {
         let pdf = make::page_with_fonts(make::stream("", content.as_bytes()), COLUMN_FONT);
         let findings = read(&extractor, "x.pdf", &pdf).await;
         assert_eq!((findings.metadata.word_count, findings.failure), (Some(words), None), "{content}");
+    }
+}
+
+/// Words of a page with a stamp, which says "one" by itself, "two words" within layer 7, and "and three more" in a font
+/// that a graphics state has chosen.
+async fn stamped(catalogue: &str, annotation: &str, form: &str, layer: &str) -> Option<u64> {
+    let resources = "/Font << /F 9 0 R >> /Properties << /L 7 0 R >> /ExtGState << /G << /Font [9 0 R 10] >> >>";
+    let form = format!("/Type /XObject /Subtype /Form /BBox [0 0 500 100] /Resources << {resources} >> {form}");
+    let content = b"BT /F 10 Tf 0 10 Td (one) Tj ET /OC /L BDC BT /F 10 Tf 0 30 Td (two words) Tj ET EMC \
+        /Artifact BMC /G gs BT 0 50 Td (and three more) Tj ET EMC";
+    let objects = vec![
+        make::stream(&form, content),
+        layer.as_bytes().to_vec(),
+        b"<< /Type /OCG /Name (another layer) >>".to_vec(),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>".to_vec(),
+    ];
+    let page = format!("/Annots [<< /Subtype /Stamp /Rect [100 100 600 200] {annotation} >>]");
+    let pdf = make::page_with(catalogue, &page, objects);
+    let findings = read(&extractor(Limits::default()), "x.pdf", &pdf).await;
+    assert_eq!(findings.failure, None);
+    findings.metadata.word_count
+}
+
+#[tokio::test]
+async fn annotations_and_layers_count_as_far_as_they_are_shown() {
+    const STAMP: &str = "/AP << /N 6 0 R >>";
+    const LAYER: &str = "<< /Type /OCG /Name (layer) >>";
+    let off = "/OCProperties << /OCGs [7 0 R 8 0 R] /D << /OFF [7 0 R 8 0 R] >> >>";
+    let all_but_one = "/OCProperties << /OCGs [7 0 R 8 0 R] /D << /BaseState /OFF /ON [7 0 R] >> >>";
+    let states = "/AP << /N << /On 6 0 R >> >>";
+    let rows = [
+        ("", STAMP, "", LAYER, 6),
+        ("", "/F 2 /AP << /N 6 0 R >>", "", LAYER, 0),
+        ("", &format!("{states} /AS /On"), "", LAYER, 6),
+        ("", &format!("{states} /AS /Other"), "", LAYER, 0),
+        (off, STAMP, "", LAYER, 4),
+        (off, STAMP, "/OC 7 0 R", LAYER, 0),
+        (all_but_one, STAMP, "", LAYER, 6),
+        (all_but_one, STAMP, "/OC 8 0 R", LAYER, 0),
+        // A layer that depends on others.
+        (off, STAMP, "", "<< /Type /OCMD /OCGs [8 0 R] >>", 4),
+        (off, STAMP, "", "<< /Type /OCMD /OCGs 8 0 R /P /AllOn >>", 4),
+        (off, STAMP, "", "<< /Type /OCMD /OCGs [8 0 R] /P /AllOff >>", 6),
+        (off, STAMP, "", "<< /Type /OCMD /OCGs [8 0 R] /P /AnyOff >>", 6),
+        (off, STAMP, "", "<< /Type /OCMD >>", 6),
+        (off, STAMP, "/OC << /Type /OCMD /OCGs [8 0 R] >>", LAYER, 0),
+    ];
+    for (catalogue, annotation, form, layer, words) in rows {
+        let row = [catalogue, annotation, form, layer].join(" | ");
+        assert_eq!(stamped(catalogue, annotation, form, layer).await, Some(words), "{row}");
+    }
+}
+
+#[tokio::test]
+async fn a_form_stands_where_its_matrix_puts_it() {
+    let content = "BT /F 10 Tf 50 700 Td (He) Tj ET /X Do";
+    for (matrix, words) in [("/Matrix [1 0 0 1 12.78 0]", 1), ("/Matrix [1 0 0 1 20 0]", 2)] {
+        let form = format!("/Type /XObject /Subtype /Form /BBox [0 0 600 800] {matrix}");
+        let form = make::stream(&form, b"BT /F 10 Tf 50 700 Td (llo) Tj ET");
+        let pdf = make::page(make::stream("", content.as_bytes()), "/XObject << /X 6 0 R >>", vec![form]);
+        let findings = read(&extractor(Limits::default()), "x.pdf", &pdf).await;
+        assert_eq!(findings.metadata.word_count, Some(words), "{matrix}");
     }
 }
 

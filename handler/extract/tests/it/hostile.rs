@@ -57,6 +57,12 @@ async fn a_form_that_contains_itself() {
         // The parser does not enter a form that it is in.
         assert_eq!((code(&findings), findings.metadata.word_count), (None, Some(1)));
     }
+    // Also when the form takes its resources from the page.
+    let body = format!("{text} /X Do /X Do");
+    let form = make::stream("/Type /XObject /Subtype /Form /BBox [0 0 9 9]", body.as_bytes());
+    let pdf = make::page(make::stream("", b"/X Do"), "/XObject << /X 6 0 R >>", vec![form]);
+    let findings = attack("x.pdf", &pdf, Limits::default()).await;
+    assert_eq!((code(&findings), findings.metadata.word_count), (None, Some(1)));
 }
 
 #[tokio::test]
