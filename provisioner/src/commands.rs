@@ -119,7 +119,7 @@ pub async fn ask(report: &Report, question: &str, flag: &str) -> Result<()> {
 pub fn linted(file: &std::path::Path, spec: &StackSpec, report: &Report) -> Result<Template> {
     let template = crate::template::build(spec);
     let findings = lint::check(spec, &template);
-    for finding in findings.iter().filter(|finding| finding.severity == Severity::Warning) {
+    for finding in findings.iter().filter(|finding| finding.severity() == Severity::Warning) {
         report.narrate(&format!("{} {}: {finding}", report.style.warn("warning:"), file.display()));
     }
     lint::refuse(&findings)?;

@@ -1,44 +1,24 @@
-//! What AWS would refuse, or accept and let fail later, found before any call.
+//! What AWS would refuse, or accept and let fail or cost later, found before any call.
 //!
 //! [`check`] is a pure function of spec and template. It looks at the template as CloudFormation sees it, a tree of
-//! JSON, so that it also judges what the types that made it cannot rule out.
+//! JSON, so that it also judges what the types that made it cannot rule out. `docs/lint.md` lists what it finds.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod code;
+mod finding;
+mod free_tier;
+mod references;
+mod tree;
 
 use serde_json::Value;
 
+pub use code::{Code, Severity};
+pub use finding::Finding;
+use tree::{members, one_or_more, walk};
+
 use crate::error::{Error, Exit, Result};
 use crate::spec::StackSpec;
-use crate::template::{FREE_UNITS, Template, child_limits};
-
-/// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// AWS would refuse it, or it grants too much: nothing is deployed.
-    Error,
-    /// It can be deployed, and will probably disappoint.
-    Warning,
-}
-
-/// Something that is wrong with a stack.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Finding {
-    /// How bad it is.
-    pub severity: Severity,
-    /// Where: a path through the template like `Resources.Table.Properties.TableName`, or a key of the stack file.
-    pub place: String,
-    /// What is wrong.
-    pub problem: String,
-    /// How to mend it.
-    pub mend: String,
-}
-
-impl std::fmt::Display for Finding {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}; {}", self.place, self.problem, self.mend)
-    }
-}
+use crate::template::{Template, child_limits};
+use crate::units::Size;
 
 /// The most bytes that CloudFormation takes as a template's text (CloudFormation quotas).
 const MAX_TEMPLATE: usize = 51_200;
@@ -46,34 +26,16 @@ const MAX_TEMPLATE: usize = 51_200;
 const MAX_ENVIRONMENT: usize = 4_096;
 /// With this memory a function has one whole processor (Lambda developer guide, "Configure memory"). MiB.
 const WHOLE_PROCESSOR: u64 = 1_769;
+/// The longest time-out that Lambda gives (Lambda quotas). Seconds.
+const MAX_TIMEOUT: u64 = 900;
 /// Bytes a second that a function can count on from S3; a rough figure, as AWS promises none.
 const FETCH_RATE: u64 = 50_000_000;
+/// Bytes that pass through parent and child in a second of one whole processor (`docs/benchmarks-handler.md`).
+const PROCESSOR_RATE: u64 = 500_000_000;
 /// The longest text that stands for a region where none is known.
 const LONGEST_REGION: &str = "ap-southeast-1";
 /// Stands for an account.
 const SOME_ACCOUNT: &str = "123456789012";
-
-/// Pseudo parameters (CloudFormation user guide).
-const PSEUDO_PARAMETERS: [&str; 8] = [
-    "AWS::AccountId",
-    "AWS::NoValue",
-    "AWS::NotificationARNs",
-    "AWS::Partition",
-    "AWS::Region",
-    "AWS::StackId",
-    "AWS::StackName",
-    "AWS::URLSuffix",
-];
-
-/// What `Fn::GetAtt` can ask of the types in use (CloudFormation resource reference, "Return values").
-const ATTRIBUTES: [(&str, &[&str]); 6] = [
-    ("AWS::S3::Bucket", &["Arn", "DomainName", "RegionalDomainName"]),
-    ("AWS::DynamoDB::Table", &["Arn", "StreamArn"]),
-    ("AWS::Lambda::Function", &["Arn"]),
-    ("AWS::IAM::Role", &["Arn", "RoleId"]),
-    ("AWS::Logs::LogGroup", &["Arn"]),
-    ("AWS::SQS::Queue", &["Arn", "QueueName", "QueueUrl"]),
-];
 
 /// Names that AWS limits: type, property, least and most characters (the services' API references).
 const NAMES: [(&str, &str, usize, usize); 5] = [
@@ -84,249 +46,138 @@ const NAMES: [(&str, &str, usize, usize); 5] = [
     ("AWS::SQS::Queue", "QueueName", 1, 80),
 ];
 
+/// Numbers that AWS limits: type, property, least and most (the services' API references).
+const NUMBERS: [(&str, &str, u64, u64); 7] = [
+    ("AWS::Lambda::Function", "MemorySize", 128, 10_240),
+    ("AWS::Lambda::Function", "Timeout", 1, MAX_TIMEOUT),
+    ("AWS::Lambda::Function", "EphemeralStorage.Size", 512, 10_240),
+    ("AWS::Lambda::EventInvokeConfig", "MaximumRetryAttempts", 0, 2),
+    ("AWS::Lambda::EventInvokeConfig", "MaximumEventAgeInSeconds", 60, 21_600),
+    ("AWS::SQS::Queue", "MessageRetentionPeriod", 60, 1_209_600),
+    ("AWS::SQS::Queue", "VisibilityTimeout", 0, 43_200),
+];
+
 /// All that is wrong with a stack, errors first.
 pub fn check(spec: &StackSpec, template: &Template) -> Vec<Finding> {
     let tree = serde_json::to_value(template).unwrap_or_default();
     let mut findings = check_tree(spec, &tree);
     let bytes = template.to_json().len();
     if bytes > MAX_TEMPLATE {
-        findings.push(error(
-            "template",
-            format!("has {bytes} bytes, and CloudFormation takes at most {MAX_TEMPLATE}"),
-            "shorten what repeats in every resource: `tags` in the stack file",
-        ));
+        let problem = format!("has {bytes} bytes, and CloudFormation takes at most {MAX_TEMPLATE}");
+        findings.push(Finding::new(Code::TemplateSize, "template", problem));
     }
     check_spec(spec, &mut findings);
-    findings.sort_by_key(|finding| finding.severity == Severity::Warning);
+    findings.sort_by_key(|finding| finding.severity() == Severity::Warning);
     findings
 }
 
 /// Refuses a stack that has errors, naming all of them.
 pub fn refuse(findings: &[Finding]) -> Result<()> {
     let errors: Vec<String> =
-        findings.iter().filter(|f| f.severity == Severity::Error).map(ToString::to_string).collect();
+        findings.iter().filter(|f| f.severity() == Severity::Error).map(ToString::to_string).collect();
     if errors.is_empty() {
         return Ok(());
     }
     Err(Error::new(Exit::Invalid, "lint", format!("AWS would not take this stack:\n{}", errors.join("\n"))))
 }
 
-fn error(place: impl Into<String>, problem: impl Into<String>, mend: impl Into<String>) -> Finding {
-    Finding { severity: Severity::Error, place: place.into(), problem: problem.into(), mend: mend.into() }
-}
-
-fn warning(place: &str, problem: impl Into<String>, mend: impl Into<String>) -> Finding {
-    Finding { severity: Severity::Warning, place: place.into(), problem: problem.into(), mend: mend.into() }
-}
-
 /// What is wrong with a template, whoever made it.
 fn check_tree(spec: &StackSpec, tree: &Value) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let references = references(tree);
-    dangling(tree, &references, &mut findings);
-    cycles(&references, &mut findings);
+    references::check(tree, &mut findings);
     walk(tree, &mut String::new(), &mut |place, value| wildcards(place, value, &mut findings));
     for (id, resource) in members(&tree["Resources"]) {
         let place = format!("Resources.{id}.Properties");
         let properties = &resource["Properties"];
-        match resource["Type"].as_str().unwrap_or_default() {
-            "AWS::DynamoDB::Table" => capacity(&place, properties, &mut findings),
-            "AWS::Lambda::Function" => environment(&place, properties, &mut findings),
-            _ => {}
+        if resource["Type"] == "AWS::Lambda::Function" {
+            environment(&place, properties, &mut findings);
         }
-        for (kind, property, least, most) in NAMES {
-            if resource["Type"] == kind {
-                name(spec, &format!("{place}.{property}"), &properties[property], (least, most), &mut findings);
+        for (_, property, least, most) in NAMES.iter().filter(|(kind, ..)| resource["Type"] == *kind) {
+            name(spec, &format!("{place}.{property}"), &properties[property], (*least, *most), &mut findings);
+        }
+        for (_, property, least, most) in NUMBERS.iter().filter(|(kind, ..)| resource["Type"] == *kind) {
+            let number = property.split('.').fold(properties, |value, step| &value[step]);
+            if number.is_number() && !number.as_u64().is_some_and(|n| (*least..=*most).contains(&n)) {
+                let problem = format!("is {number}, and AWS takes {least} to {most}");
+                findings.push(Finding::new(Code::OutOfRange, format!("{place}.{property}"), problem));
             }
         }
     }
+    free_tier::check(spec, tree, &mut findings);
     findings
 }
 
 /// What the numbers of a stack file, each valid by itself, mean together.
 fn check_spec(spec: &StackSpec, findings: &mut Vec<Finding>) {
     if !spec.bucket.require_tls && spec.emulator.is_none() {
-        findings.push(warning(
-            "bucket.requireTls",
-            "AWS would accept requests without TLS, whose content anybody on the way can read",
-            "leave the key out; only a local emulator has reason to say no",
-        ));
+        let problem = "AWS would accept requests without TLS, whose content anybody on the way can read";
+        findings.push(Finding::new(Code::NoTls, "bucket.requireTls", problem));
     }
+    findings.extend(cpu_beyond_time(spec));
+    findings.extend(size_beyond_time(spec));
+}
+
+/// Of a whole processor, as many 1,769ths as the function has.
+fn processor(spec: &StackSpec) -> u64 {
+    (spec.handler.memory.0 >> 20).clamp(1, WHOLE_PROCESSOR)
+}
+
+/// The time-out of which a file is given so many seconds, if Lambda has one.
+fn timeout_for(seconds: u64) -> Option<String> {
+    let timeout = seconds.saturating_mul(4).div_ceil(3);
+    (timeout <= MAX_TIMEOUT).then(|| format!("`timeout` {timeout}s"))
+}
+
+fn cpu_beyond_time(spec: &StackSpec) -> Option<Finding> {
     let wall = u64::from(child_limits(spec).wall_seconds);
-    let memory = (spec.handler.memory.0 >> 20).clamp(1, WHOLE_PROCESSOR);
-    let needed = spec.handler.child_cpu.0.saturating_mul(WHOLE_PROCESSOR).div_ceil(memory);
-    if needed > wall {
-        findings.push(warning(
-            "handler.childCpu",
-            format!(
-                "with {} a function has {} % of a processor, so {} of processor time take {needed}s, and a file is given {wall}s",
-                spec.handler.memory,
-                memory * 100 / WHOLE_PROCESSOR,
-                spec.handler.child_cpu,
-            ),
-            format!("raise `memory` or `timeout` ({}s would do), or lower `childCpu`", needed.div_ceil(3) * 4),
-        ));
-    }
-    let fetch = spec.files.max_size.0 / FETCH_RATE;
-    if fetch > wall {
-        findings.push(warning(
-            "files.maxSize",
-            format!("to fetch {} takes about {fetch}s, and a file is given {wall}s", spec.files.max_size),
-            "raise `timeout` or lower `maxSize`",
-        ));
-    }
-}
-
-/// One resource or output that points to something by name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Reference {
-    /// The resource that points; `None` from an output.
-    from: Option<String>,
-    place: String,
-    to: String,
-    attribute: Option<String>,
-    /// `DependsOn` may name resources only.
-    resource_only: bool,
-}
-
-fn references(tree: &Value) -> Vec<Reference> {
-    let mut found = Vec::new();
-    for (id, resource) in members(&tree["Resources"]) {
-        let place = format!("Resources.{id}");
-        let dependencies = match &resource["DependsOn"] {
-            Value::Array(list) => list.iter().filter_map(Value::as_str).collect(),
-            Value::String(one) => vec![one.as_str()],
-            _ => Vec::new(),
-        };
-        found.extend(dependencies.into_iter().map(|to| Reference {
-            from: Some(id.clone()),
-            place: format!("{place}.DependsOn"),
-            to: to.to_owned(),
-            attribute: None,
-            resource_only: true,
-        }));
-        let mut path = format!("{place}.Properties");
-        walk(&resource["Properties"], &mut path, &mut |place, value| {
-            found.extend(references_of(value).into_iter().map(|(to, attribute)| Reference {
-                from: Some(id.clone()),
-                place: place.to_owned(),
-                to,
-                attribute,
-                resource_only: false,
-            }));
-        });
-    }
-    walk(&tree["Outputs"], &mut "Outputs".to_owned(), &mut |place, value| {
-        found.extend(references_of(value).into_iter().map(|(to, attribute)| Reference {
-            from: None,
-            place: place.to_owned(),
-            to,
-            attribute,
-            resource_only: false,
-        }));
-    });
-    found
-}
-
-/// What this very node points to: names, and attributes where they are asked for.
-fn references_of(node: &Value) -> Vec<(String, Option<String>)> {
-    let split = |text: &str| match text.split_once('.') {
-        Some((to, attribute)) => (to.to_owned(), Some(attribute.to_owned())),
-        None => (text.to_owned(), None),
-    };
-    let Some(object) = node.as_object() else { return Vec::new() };
-    if let Some(to) = object.get("Ref").and_then(Value::as_str) {
-        return vec![(to.to_owned(), None)];
-    }
-    match object.get("Fn::GetAtt") {
-        Some(Value::String(text)) => return vec![split(text)],
-        Some(Value::Array(parts)) => {
-            let parts: Vec<&str> = parts.iter().filter_map(Value::as_str).collect();
-            return vec![split(&parts.join("."))];
-        }
-        _ => {}
-    }
-    // With a list, the second item gives names of its own.
-    let (text, own) = match object.get("Fn::Sub") {
-        Some(Value::String(text)) => (text.as_str(), None),
-        Some(Value::Array(parts)) => {
-            (parts.first().and_then(Value::as_str).unwrap_or_default(), parts.get(1).and_then(Value::as_object))
-        }
-        _ => return Vec::new(),
-    };
-    placeholders(text)
-        .filter(|name| !name.starts_with('!') && own.is_none_or(|own| !own.contains_key(*name)))
-        .map(split)
-        .collect()
-}
-
-/// The names between `${` and `}`.
-fn placeholders(text: &str) -> impl Iterator<Item = &str> {
-    text.split("${").skip(1).filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
-}
-
-fn dangling(tree: &Value, references: &[Reference], findings: &mut Vec<Finding>) {
-    for Reference { place, to, attribute, resource_only, .. } in references {
-        let resource = &tree["Resources"][to];
-        let parameter = PSEUDO_PARAMETERS.contains(&to.as_str()) || !tree["Parameters"][to].is_null();
-        if resource.is_null() && (*resource_only || attribute.is_some() || !parameter) {
-            let kind = if *resource_only || attribute.is_some() { "resource" } else { "resource or parameter" };
-            findings.push(error(
-                place,
-                format!("points to {to}, and the template has no such {kind}"),
-                "correct the name, or add what it names",
-            ));
-            continue;
-        }
-        let Some(attribute) = attribute else { continue };
-        let kind = resource["Type"].as_str().unwrap_or_default();
-        let known = ATTRIBUTES.iter().find(|(name, _)| *name == kind).map_or(&[][..], |(_, attributes)| attributes);
-        if !known.contains(&attribute.as_str()) {
-            findings.push(error(
-                place,
-                format!("asks {to} for {attribute}, which {kind} does not have"),
-                format!("ask for one of its attributes ({})", known.join(", ")),
-            ));
-        }
-    }
-}
-
-fn cycles(references: &[Reference], findings: &mut Vec<Finding>) {
-    let mut edges: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for reference in references {
-        if let Some(from) = &reference.from {
-            edges.entry(from).or_default().insert(&reference.to);
-        }
-    }
-    let mut done = BTreeSet::new();
-    for start in edges.keys() {
-        let mut trail = Vec::new();
-        if let Some(cycle) = cycle_from(start, &edges, &mut trail, &mut done) {
-            findings.push(error(
-                format!("Resources.{}", cycle[0]),
-                format!("waits for itself: {} → {}", cycle.join(" → "), cycle[0]),
-                "make one of these refer to the other by a name that is known beforehand",
-            ));
-        }
-    }
-}
-
-fn cycle_from<'a>(
-    at: &'a str,
-    edges: &BTreeMap<&'a str, BTreeSet<&'a str>>,
-    trail: &mut Vec<&'a str>,
-    done: &mut BTreeSet<&'a str>,
-) -> Option<Vec<&'a str>> {
-    if let Some(n) = trail.iter().position(|earlier| *earlier == at) {
-        return Some(trail[n..].to_vec());
-    }
-    if !done.insert(at) {
+    let (cpu, share) = (spec.handler.child_cpu.0, processor(spec));
+    let needed = cpu.saturating_mul(WHOLE_PROCESSOR).div_ceil(share);
+    if needed <= wall {
         return None;
     }
-    trail.push(at);
-    let found = edges.get(at).into_iter().flatten().find_map(|next| cycle_from(next, edges, trail, done));
-    trail.pop();
-    found
+    let problem = format!(
+        "with {} a function has {} % of a processor, so {} of processor time take {needed}s, and a file is given {wall}s",
+        spec.handler.memory,
+        share * 100 / WHOLE_PROCESSOR,
+        spec.handler.child_cpu,
+    );
+    let memory = cpu.saturating_mul(WHOLE_PROCESSOR).div_ceil(wall.max(1));
+    let ways = [Some(format!("`memory` {memory} MiB")), timeout_for(needed), {
+        let most = wall * share / WHOLE_PROCESSOR;
+        (most > 0).then(|| format!("`childCpu` {most}s"))
+    }];
+    Some(Finding::new(Code::CpuBeyondTime, "handler.childCpu", problem).mend(one_of(ways)))
+}
+
+fn size_beyond_time(spec: &StackSpec) -> Option<Finding> {
+    let wall = u64::from(child_limits(spec).wall_seconds);
+    let size = spec.files.max_size;
+    let read = (PROCESSOR_RATE * processor(spec) / WHOLE_PROCESSOR).max(1);
+    let rate = read.min(FETCH_RATE);
+    let needed = size.0.div_ceil(rate);
+    if needed <= wall {
+        return None;
+    }
+    let problem = if read < FETCH_RATE {
+        format!(
+            "with the {} % of a processor that {} give, to read {size} takes about {needed}s, and a file is given {wall}s",
+            processor(spec) * 100 / WHOLE_PROCESSOR,
+            spec.handler.memory,
+        )
+    } else {
+        format!("to fetch {size} takes about {needed}s, and a file is given {wall}s")
+    };
+    let memory = (FETCH_RATE * WHOLE_PROCESSOR).div_ceil(PROCESSOR_RATE);
+    let ways = [
+        (read < FETCH_RATE && size.0.div_ceil(FETCH_RATE) <= wall).then(|| format!("`memory` {memory} MiB")),
+        timeout_for(needed),
+        Some(format!("`maxSize` {}", Size((wall * rate) >> 20 << 20))),
+    ];
+    Some(Finding::new(Code::SizeBeyondTime, "files.maxSize", problem).mend(one_of(ways)))
+}
+
+fn one_of<const N: usize>(ways: [Option<String>; N]) -> String {
+    format!("write {}", ways.into_iter().flatten().collect::<Vec<_>>().join(" or "))
 }
 
 /// A statement that allows every action of a service, or an action on everything.
@@ -335,39 +186,15 @@ fn wildcards(place: &str, node: &Value, findings: &mut Vec<Finding>) {
         return;
     }
     for action in one_or_more(&node["Action"]).filter_map(Value::as_str).filter(|action| action.contains('*')) {
-        findings.push(error(
-            place,
-            format!("allows {action}, which is more than anybody has looked at"),
-            "name the actions in policies/*.json one by one",
-        ));
+        let problem = format!("allows {action}, which is more than anybody has looked at");
+        findings.push(Finding::new(Code::WildcardAction, place, problem));
     }
     for resource in one_or_more(&node["Resource"]) {
         let text = resource.as_str().or_else(|| resource["Fn::Sub"].as_str()).unwrap_or_default();
         // The last part of an ARN names the resource; alone, `*` there means all of the service's. The colons of pseudo
         // parameters part nothing.
         if text == "*" || text.replace("AWS::", "").splitn(6, ':').nth(5) == Some("*") {
-            findings.push(error(
-                place,
-                format!("allows its actions on {text}"),
-                "name the resource in policies/*.json",
-            ));
-        }
-    }
-}
-
-fn capacity(place: &str, table: &Value, findings: &mut Vec<Finding>) {
-    let throughputs = || {
-        let indexes = table["GlobalSecondaryIndexes"].as_array().into_iter().flatten();
-        std::iter::once(table).chain(indexes).map(|owner| &owner["ProvisionedThroughput"])
-    };
-    for unit in ["ReadCapacityUnits", "WriteCapacityUnits"] {
-        let sum: u64 = throughputs().filter_map(|throughput| throughput[unit].as_u64()).sum();
-        if sum > FREE_UNITS.into() {
-            findings.push(error(
-                place,
-                format!("asks for {sum} {unit} with its indexes, and {FREE_UNITS} are free"),
-                "lower the shares, or pay by request with `billing: on-demand`",
-            ));
+            findings.push(Finding::new(Code::WildcardResource, place, format!("allows its actions on {text}")));
         }
     }
 }
@@ -376,11 +203,8 @@ fn environment(place: &str, function: &Value, findings: &mut Vec<Finding>) {
     let variables = members(&function["Environment"]["Variables"]);
     let bytes: usize = variables.map(|(name, value)| name.len() + value.as_str().map_or(0, str::len)).sum();
     if bytes > MAX_ENVIRONMENT {
-        findings.push(error(
-            format!("{place}.Environment"),
-            format!("holds {bytes} bytes of variables, and Lambda takes {MAX_ENVIRONMENT}"),
-            "shorten `allowedTypes` in the stack file, for example with patterns like image/*",
-        ));
+        let problem = format!("holds {bytes} bytes of variables, and Lambda takes {MAX_ENVIRONMENT}");
+        findings.push(Finding::new(Code::EnvironmentSize, format!("{place}.Environment"), problem));
     }
 }
 
@@ -392,42 +216,8 @@ fn name(spec: &StackSpec, place: &str, value: &Value, (least, most): (usize, usi
         .replace("${AWS::Region}", region)
         .replace("${AWS::StackName}", &spec.name);
     if !(least..=most).contains(&full.len()) {
-        findings.push(error(
-            place,
-            format!("{full} has {} characters, and AWS takes {least} to {most}", full.len()),
-            "choose another `name` in the stack file",
-        ));
-    }
-}
-
-fn one_or_more(value: &Value) -> impl Iterator<Item = &Value> {
-    match value {
-        Value::Array(list) => list.iter(),
-        Value::Null => [].iter(),
-        one => std::slice::from_ref(one).iter(),
-    }
-}
-
-fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
-    value.as_object().into_iter().flatten()
-}
-
-/// Visits every node with its path.
-fn walk(node: &Value, path: &mut String, visit: &mut impl FnMut(&str, &Value)) {
-    visit(path, node);
-    let mut below = |step: &str, child: &Value| {
-        let length = path.len();
-        if !path.is_empty() {
-            path.push('.');
-        }
-        path.push_str(step);
-        walk(child, path, visit);
-        path.truncate(length);
-    };
-    match node {
-        Value::Object(object) => object.iter().for_each(|(key, child)| below(key, child)),
-        Value::Array(list) => list.iter().enumerate().for_each(|(n, child)| below(&n.to_string(), child)),
-        _ => {}
+        let problem = format!("{full} has {} characters, and AWS takes {least} to {most}", full.len());
+        findings.push(Finding::new(Code::NameLength, place, problem));
     }
 }
 
@@ -450,6 +240,15 @@ mod tests {
         let mut tree = serde_json::to_value(template::build(&spec)).unwrap();
         breaking(&mut tree);
         check_tree(&spec, &tree).iter().map(ToString::to_string).collect()
+    }
+
+    /// Writes a value at `Resources.Table.Properties`, and so on.
+    fn write(tree: &mut Value, path: &str, value: Value) {
+        let place = path.split('.').fold(tree, |node, step| match step.parse::<usize>() {
+            Ok(n) => &mut node[n],
+            Err(_) => &mut node[step],
+        });
+        *place = value;
     }
 
     fn one(findings: &[String], part: &str) {
@@ -513,12 +312,202 @@ mod tests {
         }
     }
 
+    /// Ways in which a template can be wrong: what stands where, and what is found.
+    fn broken_templates() -> Vec<(&'static str, Value, Code, &'static str)> {
+        use Code::{
+            Cycle, DanglingReference, FreeTierAlarms, FreeTierBackups, FreeTierKeys, FreeTierLogs, FreeTierStorage,
+            FreeTierUnits, NameLength, OutOfRange, UnknownAttribute, WildcardAction, WildcardResource,
+        };
+        const ACTION: &str = "Resources.HandlerRole.Properties.Policies.0.PolicyDocument.Statement.0.Action";
+        const RESOURCE: &str = "Resources.HandlerRole.Properties.Policies.0.PolicyDocument.Statement.0.Resource";
+        const DESCRIPTION: &str = "Resources.Handler.Properties.Description";
+        let alarms: serde_json::Map<String, Value> =
+            (0..11).map(|n| (format!("Alarm{n}"), json!({"Type": "AWS::CloudWatch::Alarm"}))).collect();
+        vec![
+            (DESCRIPTION, json!({"Ref": "Nothing"}), DanglingReference, "points to Nothing"),
+            (
+                DESCRIPTION,
+                json!({"Fn::GetAtt": ["Table", "Name"]}),
+                UnknownAttribute,
+                "ask for one of its attributes (Arn",
+            ),
+            ("Resources.Table.DependsOn", json!("Table"), Cycle, "waits for itself"),
+            (ACTION, json!("s3:*"), WildcardAction, "allows s3:*"),
+            (RESOURCE, json!("*"), WildcardResource, "on *"),
+            ("Resources.FailedEvents.Properties.QueueName", json!("q".repeat(81)), NameLength, "has 81 characters"),
+            ("Resources.Handler.Properties.MemorySize", json!(127), OutOfRange, "is 127, and AWS takes 128 to 10240"),
+            ("Resources.Handler.Properties.MemorySize", json!(10_241), OutOfRange, "is 10241"),
+            ("Resources.Handler.Properties.MemorySize", json!(-1), OutOfRange, "is -1"),
+            ("Resources.Handler.Properties.Timeout", json!(0), OutOfRange, "is 0, and AWS takes 1 to 900"),
+            ("Resources.Handler.Properties.Timeout", json!(901), OutOfRange, "is 901"),
+            ("Resources.Handler.Properties.EphemeralStorage.Size", json!(511), OutOfRange, "takes 512 to 10240"),
+            ("Resources.HandlerRetries.Properties.MaximumRetryAttempts", json!(3), OutOfRange, "takes 0 to 2"),
+            (
+                "Resources.HandlerRetries.Properties.MaximumEventAgeInSeconds",
+                json!(59),
+                OutOfRange,
+                "takes 60 to 21600",
+            ),
+            ("Resources.FailedEvents.Properties.MessageRetentionPeriod", json!(1_209_601), OutOfRange, "60 to 1209600"),
+            ("Resources.FailedEvents.Properties.VisibilityTimeout", json!(43_201), OutOfRange, "takes 0 to 43200"),
+            (
+                "Resources.Table.Properties.ProvisionedThroughput.WriteCapacityUnits",
+                json!(8),
+                FreeTierUnits,
+                "26 WriteCapacityUnits in all tables and indexes, and 25 are free",
+            ),
+            (
+                "Resources.Table.Properties.GlobalSecondaryIndexes.2.ProvisionedThroughput.ReadCapacityUnits",
+                json!(9),
+                FreeTierUnits,
+                "26 ReadCapacityUnits",
+            ),
+            (
+                "Resources.Second",
+                json!({"Type": "AWS::DynamoDB::Table", "Properties": {"ProvisionedThroughput": {"ReadCapacityUnits": 5}}}),
+                FreeTierUnits,
+                "30 ReadCapacityUnits",
+            ),
+            (
+                "Resources.Table.Properties.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled",
+                json!(true),
+                FreeTierBackups,
+                "continuous backups",
+            ),
+            ("Resources", alarms.into(), FreeTierAlarms, "has 11 alarms, and 10 are free"),
+            ("Resources.HandlerLogs.Properties.RetentionInDays", json!(null), FreeTierLogs, "for ever"),
+            ("Resources.Handler.Properties.EphemeralStorage.Size", json!(513), FreeTierStorage, "has 513 MiB"),
+            (
+                "Resources.Table.Properties.SSESpecification.KMSMasterKeyId",
+                json!("k"),
+                FreeTierKeys,
+                "KMSMasterKeyId: ",
+            ),
+            ("Resources.FailedEvents.Properties.KmsMasterKeyId", json!("k"), FreeTierKeys, "KmsMasterKeyId: "),
+        ]
+    }
+
+    /// Stack files that are valid and yet wrong, and what is found.
+    fn doubtful_specs() -> Vec<(String, Code, &'static str)> {
+        use Code::{
+            CpuBeyondTime, EnvironmentSize, FreeTierBackups, FreeTierMetrics, FreeTierStorage, NoTls, SizeBeyondTime,
+            TemplateSize,
+        };
+        let tags: Vec<String> = (0..50).map(|n| format!("  key-{n}: {}", "v".repeat(200))).collect();
+        let types: Vec<String> = (0..100).map(|n| format!("application/vnd.provisioner.test-number-{n}")).collect();
+        let slow = "table: {billing: on-demand}\nhandler: {memory: 128 MiB, childCpu: 3s}\nfiles: ";
+        [
+            ("bucket: {requireTls: false}", NoTls, "without TLS"),
+            (
+                "handler: {memory: 128 MiB, childCpu: 30s}",
+                CpuBeyondTime,
+                "take 415s, and a file is given 45s; write `memory` 1180 MiB or `timeout` 554s or `childCpu` 3s",
+            ),
+            // No time-out is long enough.
+            (
+                "handler: {memory: 128 MiB, timeout: 900s, childCpu: 60s}",
+                CpuBeyondTime,
+                "take 830s, and a file is given 675s; write `memory` 158 MiB or `childCpu` 48s",
+            ),
+            (
+                "table: {billing: on-demand}\nfiles: {maxSize: 9 GiB}",
+                SizeBeyondTime,
+                "to fetch 9 GiB takes about 194s, and a file is given 45s; write `timeout` 259s or `maxSize` 2145 MiB",
+            ),
+            // What S3 gives in time, the processor does not read in time.
+            (
+                &format!("{slow}{{maxSize: 2 GiB}}"),
+                SizeBeyondTime,
+                "with the 7 % of a processor that 128 MiB give, to read 2 GiB takes about 60s, and a file is given 45s; \
+                 write `memory` 177 MiB or `timeout` 80s or `maxSize` 1552 MiB",
+            ),
+            (&format!("{slow}{{maxSize: 9 GiB}}"), SizeBeyondTime, "about 268s, and a file is given 45s; write `timeout`"),
+            ("handler: {detailedMetrics: true}", FreeTierMetrics, "a custom metric"),
+            ("table: {pointInTimeRecovery: true}", FreeTierBackups, "cost by size"),
+            ("files: {maxSize: 385 MiB}", FreeTierStorage, "has 513 MiB of temporary storage, and 512 MiB are free"),
+            (&format!("files: {{allowedTypes: [{}]}}", types.join(", ")), EnvironmentSize, "Lambda takes 4096"),
+            (&format!("tags:\n{}", tags.join("\n")), TemplateSize, "CloudFormation takes at most 51200"),
+        ]
+        .map(|(text, code, part)| (text.to_owned(), code, part))
+        .into()
+    }
+
+    fn findings(spec: &StackSpec) -> Vec<Finding> {
+        check(spec, &template::build(spec))
+    }
+
+    #[track_caller]
+    fn is_only(findings: &[Finding], code: Code, part: &str) {
+        assert!(
+            matches!(findings, [one] if one.code == code && one.to_string().contains(part)),
+            "wanted only {code} with {part:?}: {findings:#?}"
+        );
+    }
+
     #[test]
-    fn capacity_beyond_the_free_tier_is_found() {
-        let findings = broken(|t| {
-            t["Resources"]["Table"]["Properties"]["ProvisionedThroughput"]["WriteCapacityUnits"] = json!(8);
-        });
-        one(&findings, "asks for 26 WriteCapacityUnits with its indexes, and 25 are free");
+    fn every_way_in_which_a_template_can_be_wrong_is_found_alone() {
+        let spec = spec("");
+        for (path, value, code, part) in broken_templates() {
+            let mut tree = serde_json::to_value(template::build(&spec)).unwrap();
+            if path == "Resources" {
+                tree["Outputs"] = Value::Null;
+            }
+            write(&mut tree, path, value);
+            is_only(&check_tree(&spec, &tree), code, part);
+        }
+    }
+
+    #[test]
+    fn what_the_spec_s_numbers_mean_together_is_found() {
+        assert_eq!(findings(&spec("")), []);
+        for (text, code, part) in doubtful_specs() {
+            let findings = findings(&spec(&text));
+            is_only(&findings, code, part);
+            assert_eq!(refuse(&findings).is_err(), code.severity() == Severity::Error);
+        }
+    }
+
+    #[test]
+    fn every_code_is_found_by_a_test() {
+        let found: std::collections::BTreeSet<Code> = broken_templates()
+            .into_iter()
+            .map(|(_, _, code, _)| code)
+            .chain(doubtful_specs().into_iter().map(|(_, code, _)| code))
+            .collect();
+        assert!(found.iter().eq(Code::ALL), "{found:?}");
+    }
+
+    #[test]
+    fn whoever_does_what_a_mend_says_is_rid_of_the_finding() {
+        let mut tried = 0;
+        for (text, code, _) in doubtful_specs() {
+            for mend in findings(&spec(&text)).iter().filter_map(|finding| finding.mend.strip_prefix("write ")) {
+                for way in mend.split(" or ") {
+                    let (key, value) = way.strip_prefix('`').unwrap().split_once("` ").unwrap();
+                    let mut mended = spec(&text);
+                    match key {
+                        "memory" => mended.handler.memory = value.parse().unwrap(),
+                        "timeout" => mended.handler.timeout = value.parse().unwrap(),
+                        "childCpu" => mended.handler.child_cpu = value.parse().unwrap(),
+                        "maxSize" => mended.files.max_size = value.parse().unwrap(),
+                        _ => panic!("{way}"),
+                    }
+                    assert!(findings(&mended).iter().all(|finding| finding.code != code), "{way} does not mend {text}");
+                    tried += 1;
+                }
+            }
+        }
+        assert_eq!(tried, 12);
+    }
+
+    #[test]
+    fn only_a_free_tier_stack_on_aws_is_told_what_costs() {
+        let costly = "files: {maxSize: 1 GiB}\nhandler: {detailedMetrics: true}\ntable: {pointInTimeRecovery: true";
+        let told = |more: &str| findings(&spec(&format!("{costly}{more}")));
+        assert_eq!(told("}").len(), 3);
+        assert_eq!(told(", billing: on-demand}"), []);
+        assert_eq!(told("}\nemulator: {port: 4566}"), []);
+        assert_eq!(findings(&spec("bucket: {requireTls: false}\nemulator: {port: 4566}")), []);
     }
 
     #[test]
@@ -528,30 +517,5 @@ mod tests {
                 json!({"Fn::Sub": format!("{}-${{AWS::AccountId}}-${{AWS::Region}}", "x".repeat(36))});
         });
         one(&findings, "has 64 characters, and AWS takes 3 to 63");
-    }
-
-    #[test]
-    fn what_the_spec_s_numbers_mean_together_is_found() {
-        let findings = |text: &str| {
-            let spec = spec(text);
-            check(&spec, &template::build(&spec))
-        };
-        assert_eq!(findings(""), []);
-        let tags: Vec<String> = (0..50).map(|n| format!("  key-{n}: {}", "v".repeat(200))).collect();
-        let types: Vec<String> = (0..100).map(|n| format!("application/vnd.provisioner.test-number-{n}")).collect();
-        for (text, severity, part) in [
-            ("bucket: {requireTls: false}", Severity::Warning, "without TLS"),
-            ("handler: {memory: 128 MiB, childCpu: 30s}", Severity::Warning, "take 415s, and a file is given 45s"),
-            ("files: {maxSize: 9 GiB}", Severity::Warning, "to fetch 9 GiB takes about 193s"),
-            (&format!("files: {{allowedTypes: [{}]}}", types.join(", ")), Severity::Error, "Lambda takes 4096"),
-            (&format!("tags:\n{}", tags.join("\n")), Severity::Error, "CloudFormation takes at most 51200"),
-        ] {
-            let findings = findings(text);
-            assert_eq!(findings.len(), 1, "{findings:#?}");
-            assert_eq!(findings[0].severity, severity);
-            assert!(findings[0].to_string().contains(part), "{}", findings[0]);
-            assert_eq!(refuse(&findings).is_err(), severity == Severity::Error);
-        }
-        assert_eq!(findings("bucket: {requireTls: false}\nemulator: {port: 4566}"), []);
     }
 }

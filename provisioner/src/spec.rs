@@ -1,9 +1,9 @@
 //! The stack file: YAML in, a validated [`StackSpec`] out.
 //!
-//! Three steps, each of which lists all that it finds: the text must be one YAML document (`document`); its keys and
-//! values must have the shape of the types below (`shape`, which walks the JSON Schema that these types give); and
-//! what has the shape must make sense (`rules`). Each fault says where it stands (`lines`), what is wrong, and what
-//! would be right.
+//! The text must be one YAML document (`document`). Its keys and values must have the shape of the types below (`shape`,
+//! which walks the JSON Schema that these types give), and what has the shape must make sense (`rules`): whatever is
+//! wrong of either kind is told in one list. Each fault says where it stands (`lines`), what is wrong, and what would be
+//! right.
 
 mod document;
 mod faults;

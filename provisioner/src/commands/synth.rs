@@ -62,6 +62,7 @@ fn generate(root: &Path, report: &Report) -> Result<Generated> {
     if root.join("handler/contract").is_dir() {
         files.push((pages.join("record.md"), docs::record()));
         files.push((pages.join("error-codes.md"), docs::error_codes()));
+        files.push((pages.join("lint.md"), docs::lint()));
         files.push((pages.join("events.md"), docs::events()));
     }
     let orphans =

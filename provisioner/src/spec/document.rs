@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Deserialize as _;
 use serde_yaml::Value;
 
-use super::faults::{Fault, Faults};
+use super::faults::{Fault, Faults, KeyPath};
 use super::lines::{Lines, Position};
 use super::{Architecture, StackSpec, rules, schema, shape};
 use crate::error::Result;
@@ -18,14 +18,46 @@ pub fn parse(text: &str, path: &Path) -> Result<StackSpec> {
 fn read(text: &str, path: &Path) -> Result<StackSpec, Faults> {
     let lines = Lines::of(text);
     let value = document(text, path, &lines)?;
-    let problems = shape::check(&value, &schema::schema());
-    if !problems.is_empty() {
-        return Err(Faults::locate(problems, path, &lines));
+    let mut problems = shape::check(&value, &schema::schema());
+    let unread: Vec<KeyPath> = problems.iter().map(|problem| problem.path.clone()).collect();
+    match serde_yaml::from_value(without(&value, &unread)) {
+        Ok(spec) => {
+            problems.extend(rules::check(&spec, &value, &unread));
+            if problems.is_empty() { Ok(spec) } else { Err(Faults::locate(problems, path, &lines)) }
+        }
+        // What the schema does not know is told alone only where nothing else is wrong.
+        Err(error) if problems.is_empty() => Err(Faults(vec![Fault::of_file(path, error.to_string())])),
+        Err(_) => Err(Faults::locate(problems, path, &lines)),
     }
-    let spec: StackSpec =
-        serde_yaml::from_value(value.clone()).map_err(|e| Faults(vec![Fault::of_file(path, e.to_string())]))?;
-    let problems = rules::check(&spec, &value);
-    if problems.is_empty() { Ok(spec) } else { Err(Faults::locate(problems, path, &lines)) }
+}
+
+/// Keys that a stack file must have, with values that stand for what could not be read.
+const REQUIRED: [(&[&str], &str); 3] = [(&["name"], "unread"), (&["data"], "keep"), (&["emulator", "port"], "1")];
+
+/// The document without what has not the right shape, so that the rest can be read and judged.
+fn without(document: &Value, unread: &[KeyPath]) -> Value {
+    let mut rest = document.clone();
+    for path in unread {
+        remove(&mut rest, path);
+    }
+    for (path, stand_in) in REQUIRED.iter().filter(|(path, _)| unread.iter().any(|unread| unread == path)) {
+        let [above @ .., key] = path else { continue };
+        let parent = above.iter().try_fold(&mut rest, |node, step| node.get_mut(*step));
+        if let Some(Value::Mapping(map)) = parent {
+            map.insert((*key).into(), serde_yaml::from_str(stand_in).unwrap_or_default());
+        }
+    }
+    rest
+}
+
+/// Removes a key with its value; of a list the whole, as a part of it would mean something else.
+fn remove(node: &mut Value, path: &[String]) {
+    let (Value::Mapping(map), [step, below @ ..]) = (node, path) else { return };
+    let Some(key) = map.keys().find(|key| shape::plain(key) == *step).cloned() else { return };
+    match map.get_mut(&key) {
+        Some(child @ Value::Mapping(_)) if !below.is_empty() => remove(child, below),
+        _ => drop(map.shift_remove(&key)),
+    }
 }
 
 /// The text as one YAML map.

@@ -79,7 +79,7 @@ impl std::fmt::Display for Fault {
     }
 }
 
-/// All faults of a stack file that one step of reading finds.
+/// All faults of a stack file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
 pub(super) struct Faults(pub(super) Vec<Fault>);

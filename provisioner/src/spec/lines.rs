@@ -155,7 +155,7 @@ fn key_at(line: &[char], start: usize) -> Option<(String, usize, usize)> {
         Some(_) => line[start + 1..end - 1].iter().collect(),
         None => line[start..end].iter().collect::<String>().trim_end().to_owned(),
     };
-    let plain = !name.is_empty() && (quote.is_some() || !name.contains(['#', '{', '[', '"']));
+    let plain = quote.is_some() || !(name.is_empty() || name.contains(['#', '{', '[', '"']));
     plain.then_some((name, end - start, colon + 1))
 }
 

@@ -3,7 +3,7 @@
 use serde_yaml::Value;
 
 use super::StackSpec;
-use super::faults::Problem;
+use super::faults::{KeyPath, Problem};
 use crate::names::MAX_STACK_NAME;
 use crate::template::child_limits;
 use crate::units::Size;
@@ -35,9 +35,10 @@ const MAX_TAGS: usize = 50;
 const MAX_TAG_KEY: usize = 128;
 const MAX_TAG_VALUE: usize = 256;
 
-/// All that makes no sense. The document serves to quote values as they were written.
-pub(super) fn check(spec: &StackSpec, document: &Value) -> Vec<Problem> {
-    let mut found = Found { document, problems: Vec::new() };
+/// All that makes no sense. The document serves to quote values as they were written. Where something could not be read,
+/// the spec has the default, of which nothing is said, nor of what it means for others.
+pub(super) fn check(spec: &StackSpec, document: &Value, unread: &[KeyPath]) -> Vec<Problem> {
+    let mut found = Found { document, unread, problems: Vec::new() };
     place(spec, &mut found);
     bucket(spec, &mut found);
     files(spec, &mut found);
@@ -48,6 +49,7 @@ pub(super) fn check(spec: &StackSpec, document: &Value) -> Vec<Problem> {
 
 struct Found<'a> {
     document: &'a Value,
+    unread: &'a [KeyPath],
     problems: Vec<Problem>,
 }
 
@@ -66,11 +68,22 @@ impl Found<'_> {
 
     /// A wrong value that is too long to quote.
     fn text(&mut self, path: &[&str], text: String) {
-        self.problems.push(Problem { path: path.iter().map(|&step| step.to_owned()).collect(), key: false, text });
+        self.push(path, false, text);
     }
 
     fn key(&mut self, path: &[&str], text: String) {
-        self.problems.push(Problem { path: path.iter().map(|&step| step.to_owned()).collect(), key: true, text });
+        self.push(path, true, text);
+    }
+
+    fn push(&mut self, path: &[&str], key: bool, text: String) {
+        if self.is_read(path) {
+            self.problems.push(Problem { path: path.iter().map(|&step| step.to_owned()).collect(), key, text });
+        }
+    }
+
+    /// Whether this value is what the file says, with all that belongs to it.
+    fn is_read(&self, path: &[&str]) -> bool {
+        !self.unread.iter().any(|unread| unread.iter().zip(path).all(|(unread, step)| unread == step))
     }
 }
 
@@ -141,7 +154,7 @@ fn files(spec: &StackSpec, found: &mut Found) {
     let problem = match spec.files.kept_whole() {
         _ if size.0 == 0 => "accepts no file; write a size above zero, like 100 MiB".to_owned(),
         _ if size > MAX_OBJECT => format!("is more than the largest object that S3 keeps, {MAX_OBJECT}"),
-        Some(pattern) if size > MAX_SPOOLED_FILE => format!(
+        Some(pattern) if size > MAX_SPOOLED_FILE && found.is_read(&["files", "allowedTypes"]) => format!(
             "is more than the {MAX_SPOOLED_FILE} of temporary storage that formats like PDF can be read from; write at \
              most that, or accept only types that need not be there as a whole, like text and films (allowedTypes: \
              [text/*, video/*], not {pattern})"
@@ -153,6 +166,8 @@ fn files(spec: &StackSpec, found: &mut Found) {
 
 fn handler(spec: &StackSpec, found: &mut Found) {
     let handler = &spec.handler;
+    let memory_is_read = found.is_read(&["handler", "memory"]);
+    let timeout_is_read = found.is_read(&["handler", "timeout"]);
     let mut wrong = |key, value: &dyn std::fmt::Display, text: String| found.wrong(&["handler", key], value, text);
     let memory_fits = handler.memory.0.is_multiple_of(MIB) && MEMORY.contains(&(handler.memory.0 / MIB));
     if !memory_fits {
@@ -174,7 +189,7 @@ fn handler(spec: &StackSpec, found: &mut Found) {
             &child,
             format!("is less than the {LEAST_CHILD_MEMORY} with which a child starts; write at least that"),
         );
-    } else if memory_fits && child > most {
+    } else if memory_is_read && memory_fits && child > most {
         let needed = Size(child.0.saturating_add(PARENT_MEMORY.0).div_ceil(MIB).saturating_mul(MIB));
         wrong(
             "childMemory",
@@ -189,7 +204,7 @@ fn handler(spec: &StackSpec, found: &mut Found) {
     let wall = child_limits(spec).wall_seconds;
     if handler.child_cpu.0 == 0 {
         wrong("childCpu", &handler.child_cpu, "reads no file; write a time above zero, like 5s".to_owned());
-    } else if timeout_fits && handler.child_cpu.0 > wall.into() {
+    } else if timeout_is_read && timeout_fits && handler.child_cpu.0 > wall.into() {
         wrong(
             "childCpu",
             &handler.child_cpu,

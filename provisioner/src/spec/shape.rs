@@ -174,7 +174,7 @@ fn properties(schema: &Schema) -> impl Iterator<Item = &str> {
 }
 
 /// A scalar as it was meant, without quotes.
-fn plain(value: &Value) -> String {
+pub(super) fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => serde_yaml::to_string(other).unwrap_or_default().trim_end().to_owned(),

@@ -105,6 +105,17 @@ fn every_fault_tells_where_what_and_what_would_be_right() {
         ("account: '1234'", ":3:10: account: \"1234\" is not an account's number; write its 12 digits in quotes"),
         ("bucket:\n  keepOldVersions: 36h", ":4:20: bucket.keepOldVersions: \"36h\" is not a number of whole days"),
         ("bucket:\n  expireFiles: 0d", ":4:16: bucket.expireFiles: \"0d\" is not a number of whole days"),
+        (
+            "bucket:\n  expireFiles: 2147483648d",
+            ":4:16: bucket.expireFiles: \"2147483648d\" is not a number of whole days",
+        ),
+        ("bucket:\n  suffix: ''", ":4:11: bucket.suffix: \"\" fits every key"),
+        (
+            "cloudformationRole: deployer",
+            ":3:21: cloudformationRole: \"deployer\" is not a role's ARN; write it like arn:aws:",
+        ),
+        ("handler:\n  keepLogs: 25h", ":4:13: handler.keepLogs: \"25h\" is not a period"),
+        ("tags:\n  '': a", ":4:3: tags.: has 0 characters; a tag's key has 1 to 128"),
         ("bucket:\n  prefix: ''", ":4:11: bucket.prefix: \"\" fits every key"),
         ("files:\n  maxSize: 0 B", ":4:12: files.maxSize: \"0 B\" accepts no file"),
         (
@@ -211,7 +222,7 @@ fn names_are_those_that_every_service_takes() {
 }
 
 #[test]
-fn all_faults_of_a_kind_are_listed_at_once_in_the_file_s_order_with_the_place_marked() {
+fn all_faults_are_listed_at_once_in_the_file_s_order_with_the_place_marked() {
     let text = "\
 name: Dev # mine
 data: delete
@@ -233,10 +244,39 @@ stacks/dev.yaml:5:12: handler.timeout: \"20m\" is not between 3s and 900s (15m)
     5 |   timeout: 20m
       |            ^^^"
     );
-    let message = refused("nam: dev\nhandler:\n  memory: big\n  timout: 1s\n");
-    let places: Vec<&str> =
-        message.lines().filter_map(|l| l.strip_prefix("stacks/dev.yaml:")?.split(": ").nth(1)).collect();
-    assert_eq!(places, ["nam", "name", "data", "handler.memory", "handler.timout"], "{message}");
+}
+
+#[test]
+fn faults_of_shape_and_of_sense_are_told_together_and_none_for_another_s_sake() {
+    for (text, expected) in [
+        (
+            "nam: dev\nhandler:\n  memory: big\n  timout: 1s\n",
+            &["nam", "name", "data", "handler.memory", "handler.timout"][..],
+        ),
+        // Of sense beside each kind of shape: a missing key, an unknown one, a wrong value, a group that is none, a list.
+        ("name: Dev\nhandler: {timeout: 1h}\n", &["name", "data", "handler.timeout"]),
+        ("name: Dev\ndata: keep\ncolour: blue\ntags: {12: a, b*: c}\n", &["name", "colour", "tags.12", "tags.b*"]),
+        ("name: dev\ndata: kept\nregion: Frankfurt\nemulator: {port: 0}\n", &["data", "region", "emulator.port"]),
+        ("name: dev\ndata: keep\nhandler: 1 GiB\nfiles:\n  maxSize: 0 B\n", &["handler", "files.maxSize"]),
+        (
+            "name: dev\ndata: keep\nfiles:\n  maxSize: 0 B\n  allowedTypes: [pdf, text/*, xls]\n",
+            &["files.maxSize", "files.allowedTypes.0", "files.allowedTypes.2"],
+        ),
+        ("name: 5\ndata: !x keep\nemulator: 4566\naccount: '1'\n", &["name", "data", "emulator", "account"]),
+        // What cannot be read may be anything: nothing is said of what would not go with its default.
+        ("name: dev\ndata: keep\nhandler:\n  memory: 1 GB of it\n  childMemory: 900 MiB\n", &["handler.memory"]),
+        ("name: dev\ndata: keep\nhandler:\n  timeout: long\n  childCpu: 90s\n", &["handler.timeout"]),
+        ("name: dev\ndata: keep\nhandler:\n  timeout: 5s\n  childCpu: long\n", &["handler.childCpu"]),
+        ("name: dev\ndata: keep\nfiles:\n  maxSize: 50 GiB\n  allowedTypes: text/*\n", &["files.allowedTypes"]),
+    ] {
+        let message = refused(text);
+        let places: Vec<&str> =
+            message.lines().filter_map(|l| l.strip_prefix("stacks/dev.yaml:")?.split(": ").nth(1)).collect();
+        let mut sorted = (places.clone(), expected.to_vec());
+        sorted.0.sort_unstable();
+        sorted.1.sort_unstable();
+        assert_eq!(sorted.0, sorted.1, "{message}");
+    }
 }
 
 #[test]
@@ -288,6 +328,7 @@ proptest! {
         let message = refused(&lines.join("\n"));
         let place = format!("stacks/dev.yaml:{}:{}: ", line + 1, key.len() + 3);
         prop_assert!(message.starts_with(&place), "{} has not {}", message, place);
+        prop_assert_eq!(message.matches("stacks/dev.yaml:").count(), 1, "more is said than is wrong: {}", message);
     }
 
     /// No text makes the reader fail otherwise than with a message.

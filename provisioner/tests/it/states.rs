@@ -27,7 +27,7 @@ fn rows() -> Vec<(&'static str, Vec<&'static str>)> {
 #[test]
 fn every_status_has_a_row_and_every_row_tests_that_exist() {
     let rows = rows();
-    let states = ["none"].into_iter().chain(StackStatus::ALL.iter().map(|status| status.as_str()));
+    let states = ["none", "drifted"].into_iter().chain(StackStatus::ALL.iter().map(|status| status.as_str()));
     for state in states {
         assert!(rows.iter().any(|(row, _)| *row == state), "docs/states.md has no row for {state}");
     }
@@ -295,6 +295,19 @@ fn a_stuck_import_is_a_person_s_decision_and_has_a_way_out() {
     has_its_data(&site);
     site.up().ended(0).says("IMPORT_COMPLETE");
     has_its_data(&site);
+}
+
+#[test]
+fn a_drifted_stack_is_taken_down() {
+    let site = Site::new();
+    site.deployed();
+    {
+        let changed = &mut site.fake.state().cloudformation.changed;
+        changed.insert("Handler".into(), json!({"MemorySize": 1024}));
+        changed.insert("BucketPolicy".into(), json!(null));
+    }
+    site.run(&["status"]).ended(0).says("drift          changed");
+    site.goes_down();
 }
 
 #[test]

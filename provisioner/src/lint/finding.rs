@@ -1,0 +1,39 @@
+//! One thing that is wrong with a stack.
+
+use super::code::{Code, Severity};
+
+/// Something that is wrong with a stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What kind it is of.
+    pub code: Code,
+    /// Where: a path through the template like `Resources.Table.Properties.TableName`, or a key of the stack file.
+    pub place: String,
+    /// What is wrong.
+    pub problem: String,
+    /// How to mend it.
+    pub mend: String,
+}
+
+impl Finding {
+    /// A finding with the mend that its code has.
+    pub(super) fn new(code: Code, place: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { code, place: place.into(), problem: problem.into(), mend: code.mend().to_owned() }
+    }
+
+    /// The same with a mend that knows the numbers.
+    pub(super) fn mend(self, mend: impl Into<String>) -> Self {
+        Self { mend: mend.into(), ..self }
+    }
+
+    /// How bad it is.
+    pub fn severity(&self) -> Severity {
+        self.code.severity()
+    }
+}
+
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}; {} [{}]", self.place, self.problem, self.mend, self.code)
+    }
+}
