@@ -60,7 +60,7 @@ impl Drop for Elsewhere {
 }
 
 /// The handler as it is deployed, built if it is not.
-fn handler() -> PathBuf {
+pub(crate) fn handler() -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let build = ["build", "--locked", "--quiet", "--profile", "lambda", "-p", "handler", "--bin", "bootstrap"];
     let status = Command::new(cargo).args(build).current_dir(root()).status().unwrap();
