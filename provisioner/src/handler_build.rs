@@ -141,8 +141,7 @@ pub async fn build(workspace: &Path, wanted: RunsOn) -> Result<PathBuf> {
                  Or build it elsewhere and name it with --handler PATH.",
             )
         })?;
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = tokio::process::Command::new(&cargo)
+    let output = cargo()
         .args(arguments(builder, wanted))
         .current_dir(workspace)
         .stdin(Stdio::null())
@@ -177,8 +176,24 @@ pub async fn build(workspace: &Path, wanted: RunsOn) -> Result<PathBuf> {
     })
 }
 
-async fn target_directory(workspace: &Path, cargo: &std::ffi::OsStr) -> Result<PathBuf> {
-    let output = tokio::process::Command::new(cargo)
+/// Cargo, as it would be started from a shell.
+fn cargo() -> tokio::process::Command {
+    let mut cargo = tokio::process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_told_by_cargo)) {
+        cargo.env_remove(name);
+    }
+    cargo
+}
+
+/// Whether cargo sets a variable for the programs that it runs. Build scripts that watch one of these, as ring's does,
+/// would run again, and all that depends on them, whenever `up` is started by `cargo run` or by a test and then not.
+pub fn is_told_by_cargo(variable: &str) -> bool {
+    ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|prefix| variable.starts_with(prefix))
+        || ["CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "CARGO_TARGET_TMPDIR", "OUT_DIR"].contains(&variable)
+}
+
+async fn target_directory(workspace: &Path) -> Result<PathBuf> {
+    let output = cargo()
         .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
         .current_dir(workspace)
         .stdin(Stdio::null())
@@ -193,8 +208,7 @@ async fn target_directory(workspace: &Path, cargo: &std::ffi::OsStr) -> Result<P
 
 /// The executable of the last build for Lambda, if there is one; nothing is built.
 pub async fn last_build(workspace: &Path) -> Option<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let path = target_directory(workspace, &cargo).await.ok()?.join(PROFILE).join(EXECUTABLE);
+    let path = target_directory(workspace).await.ok()?.join(PROFILE).join(EXECUTABLE);
     path.is_file().then_some(path)
 }
 
@@ -256,6 +270,21 @@ mod tests {
         assert_eq!(source(None, workspace(), true).unwrap(), Source::Workspace("/w".into()));
         assert_eq!(source(None, None, true).unwrap(), Source::Embedded);
         assert_eq!(source(None, None, false).unwrap_err().code, "no-handler");
+    }
+
+    #[test]
+    fn a_build_does_not_depend_on_who_started_it() {
+        // What cargo told this very test about its package.
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CARGO_PKG_")) {
+            assert!(is_told_by_cargo(&name), "{name}");
+        }
+        let cargo = cargo();
+        let kept: Vec<_> = cargo.as_std().get_envs().filter(|(_, value)| value.is_some()).collect();
+        assert!(kept.is_empty(), "{kept:?}");
+        assert!(cargo.as_std().get_envs().any(|(name, _)| name == "CARGO_MANIFEST_DIR"));
+        for setting in ["CARGO", "CARGO_HOME", "CARGO_TARGET_DIR", "CARGO_BUILD_JOBS", "CARGO_INCREMENTAL", "PATH"] {
+            assert!(!is_told_by_cargo(setting), "{setting}");
+        }
     }
 
     #[test]

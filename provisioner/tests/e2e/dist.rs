@@ -63,7 +63,11 @@ impl Drop for Elsewhere {
 pub(crate) fn handler() -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let build = ["build", "--locked", "--quiet", "--profile", "lambda", "-p", "handler", "--bin", "bootstrap"];
-    let status = Command::new(cargo).args(build).current_dir(root()).status().unwrap();
+    let mut cargo = Command::new(cargo);
+    for (name, _) in std::env::vars().filter(|(name, _)| provisioner::handler_build::is_told_by_cargo(name)) {
+        cargo.env_remove(name);
+    }
+    let status = cargo.args(build).current_dir(root()).status().unwrap();
     assert!(status.success());
     let target = Path::new(env!("CARGO_BIN_EXE_provisioner")).ancestors().nth(2).unwrap();
     target.join("lambda/bootstrap")
