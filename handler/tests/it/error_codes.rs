@@ -35,7 +35,7 @@ fn provoke(code: ErrorCode) -> String {
         ErrorCode::Encrypted => file("x.rar", b"Rar!\x1a\x07\x01\0\0\0\0\0\x02\x04\0"),
         ErrorCode::Malformed => file("x.json", b"{\"unfinished\":"),
         ErrorCode::MemoryLimit => {
-            let text = [&b"BT /F 12 Tf ("[..], &b"a".repeat(2 << 20), b") Tj ET"].concat();
+            let text = [&b"BT /F 12 Tf ("[..], &b"a".repeat(8 << 20), b") Tj ET"].concat();
             limited(&pdf(&text, ""), Limits::default())
         }
         ErrorCode::CpuLimit => limited(&endless(), Limits { cpu_seconds: 1, ..Limits::default() }),
