@@ -167,20 +167,22 @@ impl<'a> Applier<'a> {
                 });
                 let token = self.run.token(if skip.is_empty() { "continue" } else { "continue-skipping" });
                 let skip: Vec<String> = skip.iter().map(|(id, _)| id.clone()).collect();
+                let attention = interrupt::attend();
                 self.stacks
                     .continue_rollback(stack, &token, &skip)
                     .await
                     .map_err(|e| e.into_error("continue the rollback"))?;
                 // Whether it got stuck again, the next decision sees.
-                self.follow(stack, Operation::ContinueRollback, Some(&token)).await.map(|_| ())
+                self.follow(stack, Operation::ContinueRollback, Some(&token), attention).await.map(|_| ())
             }
         }
     }
 
     /// Shows the operation that runs to its end, whoever started it.
     pub async fn attach(&self, stack: &str, operation: Operation) -> Result<()> {
+        let attention = interrupt::attend();
         self.report.event(DeployEvent::Attached { stack: name_of(stack).to_owned(), operation });
-        self.follow(stack, operation, None).await.map(|_| ())
+        self.follow(stack, operation, None, attention).await.map(|_| ())
     }
 
     /// Uploads the handler's zip, unless it is there.
@@ -219,31 +221,34 @@ impl<'a> Applier<'a> {
     ) -> Result<()> {
         let token = self.run.token(operation.noun());
         let doing = format!("begin the {} of the stack", operation.noun());
+        let attention = interrupt::attend();
         self.stacks.execute(change_set, &token).await.map_err(|e| overtaken(e, name_of(stack), &doing))?;
         self.report.event(DeployEvent::Started { stack: name_of(stack).to_owned(), operation, resources });
-        let (status, cause) = self.follow(stack, operation, Some(&token)).await?;
+        let (status, cause) = self.follow(stack, operation, Some(&token), attention).await?;
         if status.fulfils(operation) { Ok(()) } else { Err(failed(stack, operation, status, cause)) }
     }
 
     /// Deletes a stack and waits until it is gone.
     async fn delete(&self, stack: &str, what: &str, retain: &[String]) -> Result<()> {
         let token = self.run.token(what);
+        let attention = interrupt::attend();
         self.stacks.delete(stack, &token, retain).await.map_err(|e| e.into_error("delete the stack"))?;
-        let (status, cause) = self.follow(stack, Operation::Delete, Some(&token)).await?;
+        let (status, cause) = self.follow(stack, Operation::Delete, Some(&token), attention).await?;
         if status.fulfils(Operation::Delete) { Ok(()) } else { Err(failed(stack, Operation::Delete, status, cause)) }
     }
 
     /// Watches an operation to its end and tells what happens. Returns the last status, and the first cause if
-    /// something failed. Without a token, the operation that runs now is watched, whoever started it.
+    /// something failed. Without a token, the operation that runs now is watched, whoever started it. The attention must
+    /// be older than the operation: from its first moment an interruption leaves it, and says how to come back.
     async fn follow(
         &self,
         stack: &str,
         mut operation: Operation,
         token: Option<&str>,
+        mut attention: Attention,
     ) -> Result<(StackStatus, Option<String>)> {
         let mut follower = Follower::new(token);
         let mut pace = Pace::new(self.run.seed());
-        let mut attention = interrupt::attend();
         let (mut silent, mut ask, mut cancelled) = (0, token.is_none(), false);
         loop {
             let look = async {

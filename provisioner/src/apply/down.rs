@@ -87,13 +87,14 @@ impl Applier<'_> {
             let listed = self.stacks.resources(stack).await.map_err(|e| e.into_error(doing))?;
             let resources = listed.iter().filter(|r| r.status != "DELETE_COMPLETE").count();
             let token = self.run.token(&format!("delete-{round}"));
+            let attention = interrupt::attend();
             self.stacks.delete(stack, &token, retain).await.map_err(|e| e.into_error("delete the stack"))?;
             self.report.event(DeployEvent::Started {
                 stack: name_of(stack).to_owned(),
                 operation: Operation::Delete,
                 resources: Some(resources),
             });
-            let (status, cause) = self.follow(stack, Operation::Delete, Some(&token)).await?;
+            let (status, cause) = self.follow(stack, Operation::Delete, Some(&token), attention).await?;
             if status.fulfils(Operation::Delete) {
                 return Ok(());
             }
