@@ -139,6 +139,24 @@ impl Aws {
     }
 }
 
+/// The text with what follows its percent signs decoded (RFC 3986), as keys and policies come.
+fn percent_decoded(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let digit = |at: usize| bytes.get(at).and_then(|byte| char::from(*byte).to_digit(16));
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        if let (b'%', Some(high), Some(low)) = (bytes[at], digit(at + 1), digit(at + 2)) {
+            decoded.extend(u8::try_from(high << 4 | low));
+            at += 3;
+        } else {
+            decoded.push(bytes[at]);
+            at += 1;
+        }
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
 /// The same configuration with the profile's credentials, and no others: the SDK by itself would take the keys of the
 /// environment first, also where somebody names a profile to be somebody else. The AWS command line does it like this.
 fn of_profile(

@@ -140,6 +140,11 @@ def free_port():
         return listener.getsockname()[1]
 
 
+def code_of(step, number):
+    """Which code a step of a round deploys: each round begins with another, and its update brings the next."""
+    return 2 * number + (step == "update")
+
+
 class Provisioner:
     name = "provisioner up"
 
@@ -150,9 +155,7 @@ class Provisioner:
         self.consent = []
 
     def step(self, step, number):
-        variant = self.bench.variant("up", 2 * number + (step == "update"))
-        if step == "same":
-            variant = self.bench.variant("up", 2 * number)
+        variant = self.bench.variant("up", code_of(step, number))
         return self.bench.run("up", "--yes", *self.quiet, "--handler", variant)
 
     def remove(self):
@@ -169,7 +172,7 @@ class Carried(Provisioner):
         self.programs = {}
 
     def step(self, step, number):
-        which = 2 * number + (step == "update")
+        which = code_of(step, number)
         if which not in self.programs:
             path = self.bench.folder / f"provisioner-{which}"
             self.bench.run("bundle", "--handler", self.bench.variant("up", which), "--output", path)
@@ -177,13 +180,23 @@ class Carried(Provisioner):
         return Run([self.programs[which], "up", "--yes", *self.quiet], self.bench.env, self.bench.folder)
 
 
-class Bare:
+class Other:
+    """A way to deploy beside ours: a stack of its own, with a bucket for its artifacts, both known to the bare calls."""
+
+    def __init__(self, bench, stack):
+        self.bench, self.stack, self.artifacts = bench, stack, f"{stack}-artifacts"
+        bench.bare("bucket", self.artifacts)
+
+    def remove(self):
+        self.bench.bare("delete", self.stack)
+
+
+class Bare(Other):
     name = "bare API calls"
 
     def __init__(self, bench):
-        self.bench = bench
+        super().__init__(bench, "bare")
         self.inner = {step: [] for step in STEPS}
-        bench.bare("bucket", "bare-artifacts")
 
     def archive(self, number):
         path = self.bench.folder / f"bare-{number}.zip"
@@ -196,22 +209,19 @@ class Bare:
         return path
 
     def step(self, step, number):
-        archive = self.archive(2 * number + (step == "update"))
-        ran = self.bench.bare(step, "bare", self.bench.template("bare"), archive, "bare-artifacts")
+        archive = self.archive(code_of(step, number))
+        ran = self.bench.bare(step, self.stack, self.bench.template(self.stack), archive, self.artifacts)
         self.inner[step].append(float(ran.out))
         return ran
 
-    def remove(self):
-        self.bench.bare("delete", "bare")
 
-
-class Sam:
+class Sam(Other):
     name = "SAM"
 
     def __init__(self, bench, program):
-        self.bench, self.program = bench, program
-        bench.bare("bucket", "sam-artifacts")
-        template = json.loads(bench.template("sam").read_text())
+        super().__init__(bench, "sam")
+        self.program = program
+        template = json.loads(bench.template(self.stack).read_text())
         # SAM uploads what a function's code names as a folder.
         template.pop("Parameters")
         for resource in template["Resources"].values():
@@ -224,39 +234,33 @@ class Sam:
         if step != "same":
             code = self.bench.folder / "sam-code"
             shutil.rmtree(code, ignore_errors=True)
-            shutil.copytree(self.bench.variant("sam", 2 * number + (step == "update")), code)
-        command = [self.program, "deploy", "--template-file", self.template, "--stack-name", "sam"]
-        command += ["--s3-bucket", "sam-artifacts", "--capabilities", "CAPABILITY_NAMED_IAM", "--no-progressbar"]
+            shutil.copytree(self.bench.variant("sam", code_of(step, number)), code)
+        command = [self.program, "deploy", "--template-file", self.template, "--stack-name", self.stack]
+        command += ["--s3-bucket", self.artifacts, "--capabilities", "CAPABILITY_NAMED_IAM", "--no-progressbar"]
         command += ["--no-confirm-changeset", "--no-fail-on-empty-changeset"]
         return Run(command, self.bench.aws_env, self.bench.folder)
 
-    def remove(self):
-        self.bench.bare("delete", "sam")
 
-
-class Cdk:
+class Cdk(Other):
     name = "CDK"
 
     def __init__(self, bench, program):
-        self.bench, self.program = bench, program
-        bench.bare("bucket", "cdk-artifacts")
-        bench.template("cdk")
+        super().__init__(bench, "cdk")
+        self.program = program
+        bench.template(self.stack)
 
     def step(self, step, number):
         bench = self.bench
         env = bench.aws_env | {
             "NODE_PATH": str(self.program.parent.parent),
-            "TEMPLATE": str(bench.template("cdk")),
-            "CODE": str(bench.variant("cdk", 2 * number + (step == "update"))),
-            "STACK": "cdk",
-            "BUCKET": "cdk-artifacts",
+            "TEMPLATE": str(bench.template(self.stack)),
+            "CODE": str(bench.variant("cdk", code_of(step, number))),
+            "STACK": self.stack,
+            "BUCKET": self.artifacts,
         }
         command = [self.program, "deploy", "--app", f"node {HERE / 'cdk-app.js'}", "--require-approval", "never"]
         command += ["--output", bench.folder / "cdk.out", "--no-notices", "--no-version-reporting"]
         return Run(command, env, bench.folder)
-
-    def remove(self):
-        self.bench.bare("delete", "cdk")
 
 
 def found(option, name, places):

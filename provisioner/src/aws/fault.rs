@@ -62,7 +62,7 @@ pub struct Fault {
 /// HEAD request has no body) the HTTP status.
 pub fn kind(code: Option<&str>, message: &str, status: Option<u16>) -> Kind {
     match (code, status) {
-        (Some("ValidationError"), _) => kind_of_validation_error(message),
+        (Some("ValidationError"), _) => kind_by_words(message, &WORDS_OF_VALIDATION_ERRORS).unwrap_or(Kind::Other),
         (Some(code), status) => match kind_of(code) {
             Kind::Other if status.is_some_and(|status| status >= 500) => Kind::Unavailable,
             kind => kind,
@@ -76,29 +76,31 @@ pub fn kind(code: Option<&str>, message: &str, status: Option<u16>) -> Kind {
 }
 
 /// CloudFormation has one code for everything that is wrong with a request; its words are all there is.
-fn kind_of_validation_error(message: &str) -> Kind {
-    const WORDS: [(&str, Kind); 6] = [
-        ("No updates are to be performed", Kind::NoUpdates),
-        ("does not exist", Kind::NotFound),
-        ("TerminationProtection is enabled", Kind::Protected),
-        ("_IN_PROGRESS state and can not be updated", Kind::Busy),
-        ("cannot be called from current stack status", Kind::Busy),
-        ("_IN_PROGRESS", Kind::Busy),
-    ];
-    WORDS.iter().find(|(words, _)| message.contains(words)).map_or(Kind::Other, |(_, kind)| *kind)
-}
+const WORDS_OF_VALIDATION_ERRORS: [(&str, Kind); 5] = [
+    ("No updates are to be performed", Kind::NoUpdates),
+    ("does not exist", Kind::NotFound),
+    ("TerminationProtection is enabled", Kind::Protected),
+    ("cannot be called from current stack status", Kind::Busy),
+    ("_IN_PROGRESS", Kind::Busy),
+];
 
 /// Why a call could not even be signed. The SDK has no types for these cases; its own words are the only sign.
+const WORDS_OF_OTHER_FAILURES: [(&str, Kind); 6] = [
+    ("was not defined", Kind::NoProfile),
+    ("login session", Kind::LoginSession),
+    ("SSO token", Kind::SignedOff),
+    ("/sso/cache/", Kind::SignedOff),
+    ("credentials", Kind::NoCredentials),
+    ("credential provider", Kind::NoCredentials),
+];
+
+/// What the first words that are found in the text mean.
+fn kind_by_words(text: &str, table: &[(&str, Kind)]) -> Option<Kind> {
+    table.iter().find(|(words, _)| text.contains(words)).map(|(_, kind)| *kind)
+}
+
 fn kind_of_other(described: &str) -> Kind {
-    const WORDS: [(&str, Kind); 6] = [
-        ("was not defined", Kind::NoProfile),
-        ("login session", Kind::LoginSession),
-        ("SSO token", Kind::SignedOff),
-        ("/sso/cache/", Kind::SignedOff),
-        ("credentials", Kind::NoCredentials),
-        ("credential provider", Kind::NoCredentials),
-    ];
-    WORDS.iter().find(|(words, _)| described.contains(words)).map_or(Kind::Unreachable, |(_, kind)| *kind)
+    kind_by_words(described, &WORDS_OF_OTHER_FAILURES).unwrap_or(Kind::Unreachable)
 }
 
 /// What an error code means.

@@ -8,8 +8,8 @@ use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
 use aws_sdk_s3::types::{Delete, EncodingType, NotificationConfiguration, ObjectIdentifier};
 use tokio::task::JoinSet;
 
-use super::Aws;
 use super::fault::{Fault, Kind, absent_is_none};
+use super::{Aws, percent_decoded};
 use crate::stack::{Contents, Presence};
 
 /// Deletions of one batch each that run at the same time. With 1,000 keys a batch this bounds memory to about 20 MB.
@@ -327,27 +327,7 @@ fn key_reader(encoding: Option<&EncodingType>) -> fn(&str) -> String {
 
 /// Decodes a key of a listing that was asked for with `encoding-type=url`: percent signs, and `+` for a space.
 fn decode(key: &str) -> String {
-    let bytes = key.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let hex = bytes.get(at + 1..at + 3).and_then(|h| std::str::from_utf8(h).ok());
-        match (bytes[at], hex.and_then(|h| u8::from_str_radix(h, 16).ok())) {
-            (b'%', Some(byte)) => {
-                decoded.push(byte);
-                at += 3;
-            }
-            (b'+', _) => {
-                decoded.push(b' ');
-                at += 1;
-            }
-            (byte, _) => {
-                decoded.push(byte);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
+    percent_decoded(&key.replace('+', " "))
 }
 
 #[cfg(test)]
@@ -356,9 +336,14 @@ mod tests {
 
     #[test]
     fn keys_of_listings() {
-        for (listed, key) in
-            [("a/b.txt", "a/b.txt"), ("a+b%2Bc", "a b+c"), ("%C3%A4%0A", "ä\n"), ("100%", "100%"), ("%zz", "%zz")]
-        {
+        for (listed, key) in [
+            ("a/b.txt", "a/b.txt"),
+            ("a+b%2Bc", "a b+c"),
+            ("%C3%A4%0A", "ä\n"),
+            ("100%", "100%"),
+            ("%zz", "%zz"),
+            ("%+1", "% 1"),
+        ] {
             assert_eq!(decode(listed), key);
         }
         assert_eq!(key_reader(None)("a+b"), "a+b", "not encoded although asked for");

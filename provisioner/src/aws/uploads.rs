@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::Aws;
-use super::fault::{Fault, Kind};
+use super::fault::{Fault, Kind, absent_is_none};
 
 /// Files up to this size are put in one request. Bytes.
 const SINGLE: u64 = 8 << 20;
@@ -352,7 +352,7 @@ impl Uploads {
                 .key(&open.key)
                 .upload_id(&open.id)
                 .expected_bucket_owner(&self.owner);
-            gone_is_fine(abort.send().await.map_err(Fault::from))?;
+            absent_is_none(abort.send().await.map_err(Fault::from))?;
             let parts = self
                 .client
                 .list_parts()
@@ -360,7 +360,7 @@ impl Uploads {
                 .key(&open.key)
                 .upload_id(&open.id)
                 .expected_bucket_owner(&self.owner);
-            if gone_is_fine(parts.send().await.map_err(Fault::from))?.is_none() {
+            if absent_is_none(parts.send().await.map_err(Fault::from))?.is_none() {
                 return Ok(());
             }
             tokio::time::sleep(ABORT_PAUSE).await;
@@ -388,14 +388,6 @@ impl Uploads {
 struct Open {
     key: String,
     id: String,
-}
-
-fn gone_is_fine<T>(result: Result<T, Fault>) -> Result<Option<T>, Fault> {
-    match result {
-        Ok(answer) => Ok(Some(answer)),
-        Err(fault) if fault.kind == Kind::NotFound => Ok(None),
-        Err(fault) => Err(fault),
-    }
 }
 
 fn joined(sent: Result<Result<CompletedPart, Fault>, tokio::task::JoinError>) -> Result<CompletedPart, Cause> {

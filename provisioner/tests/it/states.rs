@@ -210,14 +210,7 @@ fn a_stuck_rollback_can_be_taken_down() {
 
 #[test]
 fn a_rollback_that_gets_stuck_again_goes_on_without_what_is_named_after_a_yes() {
-    let site = Site::new();
-    site.deployed();
-    site.build_handler(2);
-    {
-        let mut state = site.fake.state();
-        state.cloudformation.failing.insert("Handler".into(), "no".into());
-        state.cloudformation.stuck_rollbacks = 2;
-    }
+    let site = Site::with_code_that_gets_stuck(2);
     site.up().ended(6).says("UPDATE_ROLLBACK_FAILED");
     // What was only cancelled because of it cannot be skipped, and is not named.
     site.stack(|stack| {
