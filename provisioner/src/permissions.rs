@@ -60,13 +60,15 @@ impl Grant {
         self.allow == other.allow
             // Everybody is whoever has an identity of IAM, and anonymous callers; a service is neither.
             && (self.who == other.who || (self.who == EVERYBODY && !other.who.starts_with("service ")))
-            && matches(&self.action.to_ascii_lowercase(), &other.action.to_ascii_lowercase())
-            && matches(&self.resource, &other.resource)
+            && covers(&self.action.to_ascii_lowercase(), &other.action.to_ascii_lowercase())
+            && covers(&self.resource, &other.resource)
             && (self.condition.is_empty() || self.condition == other.condition)
     }
 }
 
 const EVERYBODY: &str = "everybody";
+/// Begins an action or resource that is told by what it leaves out.
+const NEGATED: &str = "everything but ";
 
 /// What changes between two templates whose known references are filled in.
 pub fn compare(before: &Value, after: &Value) -> Vec<Shift> {
@@ -215,7 +217,7 @@ fn document(who: Option<&str>, on: Option<&str>, document: &Value, found: &mut B
     }
 }
 
-/// The values of `Action` or `Resource`; those of their negations in words, which no wildcard matches.
+/// The values of `Action` or `Resource`; those of their negations in words.
 fn positive_or_not(statement: &Value, key: &str) -> Vec<String> {
     let values: Vec<String> = texts(&statement[key]).map(ToOwned::to_owned).collect();
     if !values.is_empty() {
@@ -223,7 +225,7 @@ fn positive_or_not(statement: &Value, key: &str) -> Vec<String> {
     }
     let mut others: Vec<&str> = texts(&statement[format!("Not{key}")]).collect();
     others.sort_unstable();
-    vec![format!("everything but {}", others.join(", "))]
+    vec![format!("{NEGATED}{}", others.join(", "))]
 }
 
 fn principals(statement: &Value) -> Vec<String> {
@@ -304,8 +306,9 @@ fn condition(condition: &Value) -> String {
             };
             values.sort();
             let is = match operator.as_str() {
-                "Bool" | "StringEquals" | "ArnEquals" => "is",
-                "StringLike" | "ArnLike" => "is like",
+                "Bool" | "StringEquals" => "is",
+                // Wildcards count in both operators of ARNs (IAM user guide, "Condition operators").
+                "StringLike" | "ArnLike" | "ArnEquals" => "is like",
                 "StringNotEquals" => "is not",
                 other => other,
             };
@@ -326,6 +329,18 @@ fn texts(value: &Value) -> impl Iterator<Item = &str> {
         one => std::slice::from_ref(one),
     };
     list.iter().filter_map(Value::as_str)
+}
+
+/// Whether an action or resource holds all of another one. The words of a negation are no pattern: the more it names, the
+/// less it holds.
+fn covers(one: &str, other: &str) -> bool {
+    if one.starts_with(NEGATED) {
+        return one == other;
+    }
+    if other.starts_with(NEGATED) {
+        return one == "*";
+    }
+    matches(one, other)
 }
 
 /// Whether a pattern of IAM, in which `*` stands for any characters and `?` for one, matches a text.
@@ -425,6 +440,17 @@ mod tests {
     }
 
     #[test]
+    fn a_condition_on_an_arn_with_wildcards_is_broader_than_one_on_its_letters() {
+        let when = |operator: &str| {
+            let mut statement = allow(&json!("s3:Get"), "x");
+            statement["Condition"] = json!({operator: {"aws:SourceArn": "arn:aws:s3:::*"}});
+            role(&json!([statement]))
+        };
+        let shifts = told(&when("StringEquals"), &when("ArnEquals"));
+        assert_eq!(shifts[0], (true, "role R gains s3:Get on x when aws:SourceArn is like arn:aws:s3:::*".to_owned()));
+    }
+
+    #[test]
     fn a_refusal_that_goes_broadens() {
         let tls = json!({"Resources": {"P": {"Type": "AWS::S3::BucketPolicy", "Properties": {"PolicyDocument": {
             "Statement": {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": ["b", "b/*"],
@@ -486,5 +512,16 @@ mod tests {
         let not = |action: &str| role(&json!([{"Effect": "Allow", "NotAction": action, "Resource": "x"}]));
         assert_eq!(told(&not("a:*"), &not("a:*")), []);
         assert_eq!(told(&role(&json!([])), &not("a:*")), [(true, "role R gains everything but a:* on x".to_owned())]);
+        // What leaves out less allows more, however alike the two look.
+        assert_eq!(
+            told(&not("a:*"), &not("a:Get")),
+            [
+                (true, "role R gains everything but a:Get on x".to_owned()),
+                (false, "role R loses everything but a:* on x".to_owned()),
+            ]
+        );
+        let on = |not: &str| role(&json!([{"Effect": "Allow", "Action": "a:B", "NotResource": not}]));
+        assert_eq!(told(&on("b/*"), &on("b/c"))[0], (true, "role R gains a:B on everything but b/c".to_owned()));
+        assert_eq!(told(&role(&json!([allow(&json!("*"), "*")])), &not("a:*")).len(), 1, "all holds everything but");
     }
 }
