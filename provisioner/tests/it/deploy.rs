@@ -242,6 +242,24 @@ fn a_busy_stack_is_shown_to_its_end_first() {
 }
 
 #[test]
+fn what_nobody_listens_to_any_more_is_done_all_the_same_and_ends_with_its_own_code() {
+    for json in [false, true] {
+        for (fails, code, status) in [(false, 0, "CREATE_COMPLETE"), (true, 6, "ROLLBACK_COMPLETE")] {
+            let site = Site::new();
+            if fails {
+                site.fake.state().cloudformation.failing.insert("Table".into(), "no".into());
+            }
+            let mut command = site.up_command();
+            let mut up = if json { command.arg("--json") } else { &mut command }.spawn().unwrap();
+            // The other ends of both pipes are closed: `up | head -0`, and more so.
+            drop((up.stdout.take(), up.stderr.take()));
+            assert_eq!(up.wait().unwrap().code(), Some(code), "{json}");
+            assert_eq!(site.status().as_deref(), Some(status), "{json}");
+        }
+    }
+}
+
+#[test]
 fn throttling_is_sat_out() {
     let site = Site::new();
     site.fake.fail("cloudformation:DescribeStackEvents", (1, 2), (400, "Throttling", "Rate exceeded"));
