@@ -17,16 +17,12 @@ use crate::names::Names;
 use crate::plan::DownStep;
 use crate::stack::Presence;
 use crate::status::Operation;
+use crate::template::{ARTIFACT_BUCKET, ARTIFACT_KEY};
 
 /// How often emptying and deleting are tried against somebody who goes on writing.
 const ROUNDS: u32 = 5;
 /// How often one looks whether a table is gone: about ten minutes.
 const TABLE_LOOKS: u32 = 400;
-
-/// The parameters by which a stack names its artifacts.
-pub const ARTIFACT_BUCKET: &str = "ArtifactBucket";
-/// The key in that bucket.
-pub const ARTIFACT_KEY: &str = "ArtifactKey";
 
 impl Applier<'_> {
     /// Does one step. `key` is the artifact that the stack used, `held` the versions and markers that its bucket was found

@@ -122,12 +122,6 @@ impl Stacks {
         Ok(resources)
     }
 
-    /// The template that is deployed.
-    pub async fn template(&self, stack: &str) -> Result<String, Fault> {
-        let output = self.client.get_template().stack_name(stack).send().await?;
-        Ok(output.template_body.unwrap_or_default())
-    }
-
     /// The template that is deployed, as JSON; `None` if there is no stack. A template in YAML is read too: somebody may
     /// have deployed it with another tool.
     pub async fn deployed_template(&self, stack: &str) -> Result<Option<Value>, Fault> {

@@ -401,3 +401,17 @@ fn a_stack_elsewhere_is_none_of_ours() {
     site.up().ended(0).says("CREATE_COMPLETE").says(REGION);
     site.goes_down();
 }
+
+#[test]
+fn what_the_deployed_template_would_delete_is_kept_in_every_state_that_can_hold_data() {
+    for (status, way) in [
+        ("UPDATE_COMPLETE", "provisioner up -s shop"),
+        ("UPDATE_ROLLBACK_FAILED", "provisioner up -s shop"),
+        ("IMPORT_ROLLBACK_FAILED", "--delete-data"),
+    ] {
+        let site = in_state(status);
+        site.says_of_data("keep");
+        site.run(&["down", "--yes"]).ended(5).says("was deployed with data that goes with the stack").says(way);
+        assert_eq!(site.fake.count("cloudformation:DeleteStack"), 0, "{status}");
+    }
+}
