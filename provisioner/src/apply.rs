@@ -148,15 +148,15 @@ impl<'a> Applier<'a> {
                     })
                     .await?;
                 if let ChangeSetState::Failed(reason) = &set.state {
-                    self.withdraw(&set).await?;
-                    return Err(Error::new(
+                    let error = Error::new(
                         Exit::Deployment,
                         "adoption-failed",
                         format!("CloudFormation cannot take back what is there: {reason}"),
                     )
                     .hint(
                         "The reason names the bucket or table. If another stack owns it, give this one another `name:`.",
-                    ));
+                    );
+                    return Err(error.besides(self.withdraw(&set).await));
                 }
                 self.execute(Operation::Import, &set.id, &set.stack, Some(kept.len())).await
             }

@@ -141,6 +141,26 @@ fn code_that_lambda_refuses_ends_before_the_stack_is_touched() {
 }
 
 #[test]
+fn what_fails_after_a_failure_does_not_hide_it() {
+    let denied = (403, "AccessDenied", "User: t is not authorized to perform: cloudformation:DeleteChangeSet");
+    let site = Site::with_new_code();
+    site.fake.fail("lambda:UpdateFunctionCode", (0, 9), (400, "CodeVerificationFailedException", "not signed"));
+    site.fake.fail("cloudformation:DeleteChangeSet", (0, 9), denied);
+    site.up().ended(1).says("not signed").says("After that, the command also failed to take back the change set");
+
+    let site = Site::with_new_code();
+    site.fake.state().cloudformation.surprise = Some(("Remove", "FailedEvents".into(), "AWS::SQS::Queue".into()));
+    site.fake.fail("cloudformation:DeleteChangeSet", (0, 9), denied);
+    site.up().ended(5).says("remove FailedEvents").says("cloudformation:DeleteChangeSet");
+
+    // The function is looked at before the push, after it, and once the update has failed.
+    let site = Site::with_new_code();
+    site.fake.state().cloudformation.failing.insert("Handler".into(), "Resource handler returned message: no".into());
+    site.fake.fail("lambda:GetFunctionConfiguration", (3, 9), (403, "AccessDeniedException", "no look"));
+    site.up().ended(6).says("Resource handler returned message: no").says("no look");
+}
+
+#[test]
 fn code_that_somebody_else_changed_meanwhile_is_not_overwritten() {
     // Settings changed: another revision, the same code.
     let site = Site::with_new_code();
