@@ -188,13 +188,17 @@ impl Applier<'_> {
             Queue::find(aws, &names.queue),
         );
         let found = |result: Result<bool, crate::aws::fault::Fault>| result.map_err(|e| e.into_error(doing));
+        let bucket = bucket.map_err(|e| e.into_error(doing))?;
         let mut rows = vec![
-            (format!("bucket {}", names.bucket), found(bucket.map(|b| b == Presence::Ours))?),
             (format!("table {}", names.table), found(table.map(|t| t.is_some()))?),
             (format!("function {}", names.function), found(function.map(|f| f.is_some()))?),
             (format!("log group {}", names.log_group), found(logs)?),
             (format!("queue {}", names.queue), found(queue.map(|q| q.is_some()))?),
         ];
+        // A bucket that may not be looked at is either somebody else's, or cannot be said to be gone.
+        if bucket != Presence::Foreign {
+            rows.insert(0, (format!("bucket {}", names.bucket), bucket == Presence::Ours));
+        }
         if let Some(role) = role {
             rows.push((format!("role {role}"), found(Roles::new(aws).exists(role).await)?));
         }

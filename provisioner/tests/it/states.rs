@@ -204,6 +204,16 @@ fn a_rollback_of_a_creation_that_fails_is_no_dead_end() {
 }
 
 #[test]
+fn a_bucket_that_may_not_be_looked_at_is_not_said_to_be_gone() {
+    let site = Site::new();
+    site.deployed();
+    site.fake.fail("s3:HeadBucket", (0, 9), (403, "", ""));
+    let down = site.run(&["down", "--yes"]);
+    down.ended(0).says("Looked for and not found: table shop-records");
+    assert!(!down.err.contains(&format!("bucket {}", Site::bucket())), "{down:#?}");
+}
+
+#[test]
 fn a_stuck_rollback_can_be_taken_down() {
     in_state("UPDATE_ROLLBACK_FAILED").goes_down();
 }
