@@ -183,9 +183,10 @@ impl Stacks {
                     .map(|(key, value)| Parameter::builder().parameter_key(key).parameter_value(value).build())
                     .collect(),
             ))
-            .set_tags((!proposal.tags.is_empty()).then(|| {
-                proposal.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
-            }))
+            // Also none: without a list, the stack would keep the tags that it has.
+            .set_tags(Some(
+                proposal.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect(),
+            ))
             .set_resources_to_import((!kept.is_empty()).then(|| {
                 kept.iter()
                     .map(|kept| {

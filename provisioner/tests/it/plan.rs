@@ -114,6 +114,16 @@ fn changed_settings() {
 }
 
 #[test]
+fn the_last_tag_goes_too() {
+    let site = deployed("data: delete\ntags: {team: a}\n");
+    set(&site, "data: delete\n");
+    plan(&site, &[]).ended(10).says("tags of the stack");
+    up(&site, &[]).ended(0).says("UPDATE_COMPLETE");
+    assert!(site.fake.state().cloudformation.live(STACK).unwrap().tags.is_empty());
+    plan(&site, &[]).ended(0);
+}
+
+#[test]
 fn broader_permissions_want_their_own_yes() {
     let site = deployed("data: delete\n");
     set(&site, "data: delete\nbucket: {requireTls: false}\n");
