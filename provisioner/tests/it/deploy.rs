@@ -260,6 +260,27 @@ fn what_nobody_listens_to_any_more_is_done_all_the_same_and_ends_with_its_own_co
 }
 
 #[test]
+fn a_put_that_cannot_read_the_table_takes_back_the_parts_of_what_is_under_way() {
+    let site = Site::new();
+    site.deployed();
+    std::fs::write(site.folder.path().join("small.txt"), "small").unwrap();
+    std::fs::write(site.folder.path().join("large.bin"), vec![1; 9 << 20]).unwrap();
+    // The large file stays under way: its parts are asked for again and again.
+    site.fake.fail("s3:UploadPart", (0, 999), (503, "SlowDown", "Please reduce your request rate."));
+    let put = site
+        .command(&["put", "--wait", "small.txt", "large.bin"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    site.fake.wait_for("s3:PutObject", 1);
+    site.fake.wait_for("s3:UploadPart", 1);
+    site.fake.fail("dynamodb:Query", (0, 9_999), (400, "AccessDeniedException", "not authorized: dynamodb:Query"));
+    Ran::of(&put.wait_with_output().unwrap()).ended(4).says("failed to read the table of records");
+    assert_eq!(site.fake.count("s3:AbortMultipartUpload"), 1);
+}
+
+#[test]
 fn throttling_is_sat_out() {
     let site = Site::new();
     site.fake.fail("cloudformation:DescribeStackEvents", (1, 2), (400, "Throttling", "Rate exceeded"));
