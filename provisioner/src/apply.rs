@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use crate::aws::Aws;
 use crate::aws::artifacts::Artifacts;
-use crate::aws::fault::{Fault, Kind};
 use crate::aws::stacks::{Proposal, Purpose, Stacks};
 use crate::error::{Error, Exit, Result};
 use crate::event::deploy::{DeployEvent, ResourceEvent};
+use crate::fault::{Fault, Kind};
 use crate::interrupt::{self, Attention};
 use crate::package::Package;
 use crate::plan::{Desired, Plan};

@@ -18,6 +18,7 @@ pub mod effects;
 pub mod embedded;
 pub mod error;
 pub mod event;
+pub mod fault;
 pub mod gather;
 pub mod handler_build;
 pub mod interrupt;

@@ -3,7 +3,6 @@
 use super::follow::Pace;
 use super::{Applier, failed, name_of};
 use crate::aws::artifacts::Artifacts;
-use crate::aws::fault::Kind;
 use crate::aws::function::Function;
 use crate::aws::log_groups;
 use crate::aws::queue::Queue;
@@ -12,6 +11,7 @@ use crate::aws::storage::Storage;
 use crate::aws::table::Table;
 use crate::error::{Error, Exit, Result};
 use crate::event::deploy::DeployEvent;
+use crate::fault::Kind;
 use crate::interrupt;
 use crate::names::Names;
 use crate::plan::DownStep;
@@ -187,7 +187,7 @@ impl Applier<'_> {
             log_groups::exists(aws, &names.log_group),
             Queue::find(aws, &names.queue),
         );
-        let found = |result: Result<bool, crate::aws::fault::Fault>| result.map_err(|e| e.into_error(doing));
+        let found = |result: Result<bool, crate::fault::Fault>| result.map_err(|e| e.into_error(doing));
         let bucket = bucket.map_err(|e| e.into_error(doing))?;
         let mut rows = vec![
             (format!("table {}", names.table), found(table.map(|t| t.is_some()))?),

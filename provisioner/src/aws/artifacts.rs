@@ -15,7 +15,7 @@ use aws_sdk_s3::types::{
 use aws_sdk_s3::types::{OwnershipControls, OwnershipControlsRule};
 
 use super::Aws;
-use super::fault::{Fault, Kind, absent_is_none};
+use crate::fault::{Fault, Kind, absent_is_none};
 
 /// The region whose buckets are made without naming it.
 const DEFAULT_REGION: &str = "us-east-1";

@@ -5,7 +5,7 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{InvocationType, LastUpdateStatus};
 
 use super::Aws;
-use super::fault::{Fault, Kind, absent_is_none};
+use crate::fault::{Fault, Kind, absent_is_none};
 use crate::stack::{Deployed, LastUpdate};
 
 /// The client of one function.

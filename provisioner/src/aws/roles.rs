@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use aws_sdk_iam::Client;
 use serde_json::Value;
 
-use super::fault::{Fault, absent_is_none};
 use super::{Aws, percent_decoded};
+use crate::fault::{Fault, absent_is_none};
 
 /// The client of IAM.
 #[derive(Debug, Clone)]

@@ -14,10 +14,10 @@ use aws_sdk_cloudformation::types::{Change as SdkChange, Stack as SdkStack};
 use serde_json::Value;
 
 use super::Aws;
-use super::fault::{Fault, Kind, absent_is_none};
 use crate::diff::{Action, Change, Detail, Replacement};
 use crate::drift::{Difference, Drifted, top_of};
 use crate::event::deploy::ResourceEvent;
+use crate::fault::{Fault, Kind, absent_is_none};
 use crate::plan::Kept;
 use crate::stack::{ChangeSet, Output, Resource, Stack};
 use crate::status::{ChangeSetState, StackStatus, change_set_state};

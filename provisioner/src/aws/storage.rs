@@ -8,8 +8,8 @@ use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
 use aws_sdk_s3::types::{Delete, EncodingType, NotificationConfiguration, ObjectIdentifier};
 use tokio::task::JoinSet;
 
-use super::fault::{Fault, Kind, absent_is_none};
 use super::{Aws, percent_decoded};
+use crate::fault::{Fault, Kind, absent_is_none};
 use crate::stack::{Contents, Presence};
 
 /// Deletions of one batch each that run at the same time. With 1,000 keys a batch this bounds memory to about 20 MB.
@@ -239,7 +239,7 @@ impl Storage {
             .await;
         let Some(output) = absent_is_none(output.map_err(Fault::from))? else { return Ok(Ok(())) };
         let Some(error) = output.errors().first() else { return Ok(Ok(())) };
-        let kind = |code: Option<&str>| super::fault::kind(code, "", None);
+        let kind = |code: Option<&str>| crate::fault::kind(code, "", None);
         let passes = |code| matches!(kind(code), Kind::Throttled | Kind::Unavailable);
         let code = error.code().unwrap_or_default();
         let fault = Fault {

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{
 use serde_json::{Value, json};
 
 use super::Aws;
-use super::fault::{Fault, Kind, absent_is_none};
+use crate::fault::{Fault, Kind, absent_is_none};
 use crate::stack::Items;
 
 /// A table.

@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::aws::fault::{Fault, Kind};
 use crate::aws::logs::Logs as Group;
 use crate::cli::{Global, Logs};
 use crate::commands;
 use crate::error::{Error, Exit, Result};
+use crate::fault::{Fault, Kind};
 use crate::log_lines::{Entry, Line, Seen};
 use crate::names::Names;
 use crate::query::moment;

@@ -11,13 +11,13 @@ use tokio::task::JoinSet;
 
 use crate::arrivals::{Arrivals, Awaited, Look, SLACK_MILLIS};
 use crate::aws::Aws;
-use crate::aws::fault::{Fault, Kind};
 use crate::aws::records::Records;
 use crate::aws::uploads::{Cause, NotStored, Stored, Uploads, clock_ahead};
 use crate::cli::{Global, Put};
 use crate::commands;
 use crate::error::{Error, Exit, Result};
 use crate::event::files::{FilesEvent, Tally};
+use crate::fault::{Fault, Kind};
 use crate::gather::{Source, Upload, gather};
 use crate::names::Names;
 use crate::query::{Query, Row};

@@ -7,7 +7,6 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::aws::Aws;
-use crate::aws::fault::absent_is_none;
 use crate::aws::function::Function;
 use crate::aws::queue::Queue;
 use crate::aws::records;
@@ -19,6 +18,7 @@ use crate::cli::{self, Global};
 use crate::commands::{self, observe};
 use crate::drift::{Depth, Drift};
 use crate::error::Result;
+use crate::fault::absent_is_none;
 use crate::handler_build;
 use crate::names::Names;
 use crate::package::short;
