@@ -23,6 +23,8 @@ pub enum Kind {
     NotFound,
     /// What should be made is there already.
     AlreadyExists,
+    /// The same, and it is the caller's own.
+    AlreadyOurs,
     /// The service asks to slow down, and retries did not help.
     Throttled,
     /// An update would change nothing.
@@ -132,11 +134,8 @@ pub fn kind_of(code: &str) -> Kind {
         | "NoSuchLifecycleConfiguration"
         | "AWS.SimpleQueueService.NonExistentQueue"
         | "QueueDoesNotExist" => Kind::NotFound,
-        "AlreadyExistsException"
-        | "BucketAlreadyOwnedByYou"
-        | "BucketAlreadyExists"
-        | "ResourceInUseException"
-        | "EntityAlreadyExists" => Kind::AlreadyExists,
+        "AlreadyExistsException" | "BucketAlreadyExists" | "EntityAlreadyExists" => Kind::AlreadyExists,
+        "BucketAlreadyOwnedByYou" => Kind::AlreadyOurs,
         "Throttling"
         | "ThrottlingException"
         | "ThrottledException"
@@ -158,6 +157,7 @@ pub fn kind_of(code: &str) -> Kind {
         | "InvalidChangeSetStatusException"
         | "OperationAborted"
         | "OperationInProgressException"
+        | "ResourceInUseException"
         | "ResourceConflictException" => Kind::Busy,
         "PreconditionFailedException" => Kind::Superseded,
         "BucketNotEmpty" => Kind::NotEmpty,
@@ -223,7 +223,7 @@ impl Fault {
                 (Exit::Failure, "throttled", Some("The service is busy; run the same command again in a minute."))
             }
             Kind::NotFound => (Exit::Failure, "not-found", None),
-            Kind::AlreadyExists => (Exit::Failure, "already-exists", None),
+            Kind::AlreadyExists | Kind::AlreadyOurs => (Exit::Failure, "already-exists", None),
             Kind::Busy => (
                 Exit::Failure,
                 "busy",
@@ -275,7 +275,9 @@ mod tests {
             (Kind::Denied, ["AccessDenied", "AccessDeniedException"]),
             (Kind::NotFound, ["NoSuchBucket", "ResourceNotFoundException"]),
             (Kind::NotFound, ["ChangeSetNotFound", "NoSuchEntity"]),
-            (Kind::AlreadyExists, ["AlreadyExistsException", "BucketAlreadyOwnedByYou"]),
+            (Kind::AlreadyExists, ["AlreadyExistsException", "BucketAlreadyExists"]),
+            (Kind::AlreadyOurs, ["BucketAlreadyOwnedByYou", "BucketAlreadyOwnedByYou"]),
+            (Kind::Busy, ["ResourceInUseException", "ResourceInUseException"]),
             (Kind::Throttled, ["Throttling", "SlowDown"]),
             (Kind::Busy, ["OperationAborted", "InvalidChangeSetStatus"]),
             (Kind::Busy, ["ResourceConflictException", "OperationInProgressException"]),

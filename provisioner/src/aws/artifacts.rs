@@ -66,7 +66,7 @@ impl Artifacts {
             match created.map_err(Fault::from) {
                 Ok(_) => {}
                 // Another `up` was faster.
-                Err(fault) if fault.code.as_deref() == Some("BucketAlreadyOwnedByYou") => {}
+                Err(fault) if fault.kind == Kind::AlreadyOurs => {}
                 Err(fault) => return Err(fault),
             }
         }

@@ -68,7 +68,7 @@ impl Table {
         match self.client.delete_table().table_name(&self.name).send().await.map_err(Fault::from) {
             Ok(_) => Ok(true),
             Err(fault) if fault.kind == Kind::NotFound => Ok(true),
-            Err(fault) if fault.code.as_deref() == Some("ResourceInUseException") => Ok(false),
+            Err(fault) if fault.kind == Kind::Busy => Ok(false),
             Err(fault) => Err(fault),
         }
     }

@@ -214,6 +214,17 @@ fn a_bucket_that_may_not_be_looked_at_is_not_said_to_be_gone() {
 }
 
 #[test]
+fn a_table_that_is_still_being_changed_is_deleted_once_that_is_over() {
+    let site = Site::with("keep");
+    site.deployed();
+    site.run(&["down", "--yes"]).ended(0).says("kept:");
+    let busy = (400, "ResourceInUseException", "Attempt to change a resource which is still in use");
+    site.fake.fail("dynamodb:DeleteTable", (0, 2), busy);
+    site.run(&["down", "--yes", "--delete-data"]).ended(0).says("deleted the table shop-records");
+    assert_eq!(site.fake.count("dynamodb:DeleteTable"), 3);
+}
+
+#[test]
 fn a_stuck_rollback_can_be_taken_down() {
     in_state("UPDATE_ROLLBACK_FAILED").goes_down();
 }
