@@ -10,13 +10,14 @@ use std::time::Duration;
 use crate::aws::Aws;
 use crate::aws::artifacts::Artifacts;
 use crate::aws::fault::{Fault, Kind};
-use crate::aws::stacks::{ChangeSet, Proposal, Purpose, Stacks};
+use crate::aws::stacks::{Proposal, Purpose, Stacks};
 use crate::error::{Error, Exit, Result};
 use crate::event::deploy::{DeployEvent, ResourceEvent};
 use crate::interrupt::{self, Attention};
 use crate::package::Package;
 use crate::plan::{Desired, Plan};
 use crate::report::Report;
+use crate::stack::ChangeSet;
 use crate::status::{ChangeSetState, Operation, Phase, StackStatus};
 use follow::{Bearing, Follower, Pace};
 

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::aws::stacks::Stack;
 use crate::plan::Desired;
+use crate::stack::Stack;
 use crate::status::Phase;
 use crate::template::ARTIFACT_KEY;
 

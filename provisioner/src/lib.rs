@@ -34,6 +34,7 @@ pub mod report;
 pub mod resolve;
 pub mod sources;
 pub mod spec;
+pub mod stack;
 pub mod status;
 pub mod template;
 pub mod units;

@@ -8,13 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::aws::function::Deployed;
-use crate::aws::stacks::{ChangeSet, Resource, Stack};
-use crate::aws::storage::Presence;
 use crate::diff::{self, Change};
 use crate::names::Names;
 use crate::resolve::Context;
 use crate::spec::DataPolicy;
+use crate::stack::{ChangeSet, Deployed, Presence, Resource, Stack};
 use crate::status::{self, ChangeSetState, Operation, Phase, StackStatus};
 
 /// Where a stack is or will be.

@@ -8,13 +8,14 @@ use crate::aws::function::Function;
 use crate::aws::log_groups;
 use crate::aws::queue::Queue;
 use crate::aws::roles::Roles;
-use crate::aws::storage::{Presence, Storage};
+use crate::aws::storage::Storage;
 use crate::aws::table::Table;
 use crate::error::{Error, Exit, Result};
 use crate::event::deploy::DeployEvent;
 use crate::interrupt;
 use crate::names::Names;
 use crate::plan::DownStep;
+use crate::stack::Presence;
 use crate::status::Operation;
 
 /// How often emptying and deleting are tried against somebody who goes on writing.

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{Applier, Code, compact};
-use crate::aws::stacks::{ChangeSet, Proposal, Purpose};
+use crate::aws::stacks::{Proposal, Purpose};
 use crate::drift::Drift;
 use crate::error::{Error, Exit, Result};
 use crate::event::deploy::DeployEvent;
 use crate::plan::{Desired, Observed};
+use crate::stack::ChangeSet;
 use crate::status::{ChangeSetState, Operation};
 
 impl Applier<'_> {

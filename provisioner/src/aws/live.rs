@@ -12,9 +12,9 @@ use serde_json::{Map, Value, json};
 use super::Aws;
 use super::fault::{Fault, absent_is_none};
 use super::roles::Roles;
-use super::stacks::Resource;
 use super::table::Table;
 use crate::drift::Reading;
+use crate::stack::Resource;
 
 type Properties = Result<Option<Map<String, Value>>, Fault>;
 

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use super::Aws;
 use super::fault::{Fault, Kind, absent_is_none};
+use crate::stack::{Contents, Presence};
 
 /// Deletions of one batch each that run at the same time. With 1,000 keys a batch this bounds memory to about 20 MB.
 pub const PARALLEL: usize = 16;
@@ -19,33 +20,6 @@ const MOST_KEYS: usize = 1_000;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest such pause; after it, S3 has been too busy for half a minute.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-
-/// Whether a bucket is there, and whose it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Presence {
-    /// There is none.
-    Absent,
-    /// It belongs to this account.
-    Ours,
-    /// It belongs to somebody else.
-    Foreign,
-}
-
-/// What a bucket holds, as far as it was counted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Contents {
-    /// Files: objects whose newest version is not a delete marker.
-    pub files: u64,
-    /// Versions of objects, the newest ones too.
-    pub versions: u64,
-    /// Delete markers.
-    pub markers: u64,
-    /// Bytes of all versions.
-    pub bytes: u64,
-    /// There is more than was counted.
-    pub and_more: bool,
-}
 
 /// A bucket.
 #[derive(Debug, Clone)]

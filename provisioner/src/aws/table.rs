@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::Aws;
 use super::fault::{Fault, Kind, absent_is_none};
+use crate::stack::Items;
 
 /// A table.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,16 +22,6 @@ pub struct Described {
     pub items: u64,
     /// What CloudFormation would call its properties: those that cannot be changed, and those that an update compares.
     pub properties: Value,
-}
-
-/// How many items a table holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Items {
-    /// The number.
-    pub items: u64,
-    /// It is DynamoDB's own count, which is up to six hours old.
-    pub about: bool,
 }
 
 /// The client of one table.

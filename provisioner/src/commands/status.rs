@@ -8,12 +8,12 @@ use serde_json::Value;
 
 use crate::aws::Aws;
 use crate::aws::fault::absent_is_none;
-use crate::aws::function::{Deployed, Function};
+use crate::aws::function::Function;
 use crate::aws::queue::Queue;
 use crate::aws::records;
 use crate::aws::roles::Roles;
-use crate::aws::stacks::{Output, Resource, Stack, Stacks};
-use crate::aws::storage::{Presence, Storage};
+use crate::aws::stacks::Stacks;
+use crate::aws::storage::Storage;
 use crate::aws::table::Table;
 use crate::cli::{self, Global};
 use crate::commands::{self, observe};
@@ -29,6 +29,7 @@ use crate::report::files;
 use crate::report::{Report, table};
 use crate::resolve::Context;
 use crate::spec::{StackFile, StackSpec};
+use crate::stack::{Deployed, Output, Presence, Resource, Stack};
 use crate::status::Phase;
 use crate::units::Size;
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::apply::{Applier, Code, OVERTAKEN, Run};
 use crate::aws::Aws;
-use crate::aws::stacks::{ChangeSet, Stack, Stacks};
+use crate::aws::stacks::Stacks;
 use crate::cli::{Global, Up};
 use crate::code::only_code_differs;
 use crate::commands::{self, observe, plan, verify, watch};
@@ -22,6 +22,7 @@ use crate::preview::{self, Allow, Preview, Saved, Step};
 use crate::report::Report;
 use crate::sources::Sources;
 use crate::spec::StackFile;
+use crate::stack::{ChangeSet, Stack};
 
 /// Decisions after which something is wrong with the world, or with this program.
 const MOST_DECISIONS: u32 = 12;
