@@ -69,6 +69,8 @@ impl Grant {
 const EVERYBODY: &str = "everybody";
 /// Begins an action or resource that is told by what it leaves out.
 const NEGATED: &str = "everything but ";
+/// What a bucket's four switches are about.
+const PUBLIC_ACCESS: &str = "public access";
 
 /// What changes between two templates whose known references are filled in.
 pub fn compare(before: &Value, after: &Value) -> Vec<Shift> {
@@ -127,19 +129,50 @@ fn sentence(who: &str, verb: Verb, actions: &[String], resource: &str, condition
         Verb::NoLongerRefused => "is no longer refused",
         Verb::NowRefused => "is refused from now on",
     };
-    let actions = match actions {
-        [one] => one.clone(),
-        [many @ .., last] => format!("{} and {last}", many.join(", ")),
-        [] => String::new(),
+    let switches: Option<Vec<&str>> = actions
+        .iter()
+        .map(|action| action.strip_prefix(PUBLIC_ACCESS)?.strip_prefix(" (")?.strip_suffix(')'))
+        .collect();
+    let actions = match switches {
+        Some(switches) => format!("{PUBLIC_ACCESS} ({})", enumeration(&switches)),
+        None => enumeration(&actions.iter().map(String::as_str).collect::<Vec<_>>()),
     };
     let mut text = format!("{who} {verb} {actions}");
     if !resource.is_empty() {
-        let _ = write!(text, " on {resource}");
+        let _ = write!(text, " on {}", spoken(resource));
     }
     if !condition.is_empty() {
-        let _ = write!(text, " when {condition}");
+        let _ = write!(text, " when {}", spoken(condition));
     }
     text
+}
+
+/// One, two and three.
+fn enumeration(words: &[&str]) -> String {
+    match words {
+        [many @ .., last] if !many.is_empty() => format!("{} and {last}", many.join(", ")),
+        words => words.concat(),
+    }
+}
+
+/// What is not made yet has no name but the template's: `${Table.Arn}` is `Table`. IAM's own variables, as
+/// `${aws:username}`, stay.
+fn spoken(text: &str) -> String {
+    let mut parts = text.split("${");
+    let mut spoken = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once('}').filter(|(reference, _)| !reference.contains(':')) {
+            Some((reference, rest)) => {
+                spoken.push_str(reference.strip_suffix(".Arn").unwrap_or(reference));
+                spoken.push_str(rest);
+            }
+            None => {
+                spoken.push_str("${");
+                spoken.push_str(part);
+            }
+        }
+    }
+    spoken
 }
 
 /// All permissions that a template gives or refuses.
@@ -289,7 +322,7 @@ fn public_access(id: &str, properties: &Value, found: &mut BTreeSet<Grant>) {
                 who: EVERYBODY.to_owned(),
                 resource: format!("${{{id}}}"),
                 condition: String::new(),
-                action: format!("public access ({switch})"),
+                action: format!("{PUBLIC_ACCESS} ({switch})"),
             });
         }
     }
@@ -503,7 +536,7 @@ mod tests {
         };
         assert_eq!(
             told(&public(true), &public(false)),
-            [(true, "everybody is no longer refused public access (BlockPublicAcls) on ${B}".to_owned())]
+            [(true, "everybody is no longer refused public access (BlockPublicAcls) on B".to_owned())]
         );
     }
 
@@ -523,5 +556,21 @@ mod tests {
         let on = |not: &str| role(&json!([{"Effect": "Allow", "Action": "a:B", "NotResource": not}]));
         assert_eq!(told(&on("b/*"), &on("b/c"))[0], (true, "role R gains a:B on everything but b/c".to_owned()));
         assert_eq!(told(&role(&json!([allow(&json!("*"), "*")])), &not("a:*")).len(), 1, "all holds everything but");
+    }
+
+    #[test]
+    fn references_are_spoken_as_names() {
+        for (text, expected) in [
+            ("${Table.Arn}", "Table"),
+            ("${Bucket}/*", "Bucket/*"),
+            ("arn:aws:s3:::b/${aws:username}/*", "arn:aws:s3:::b/${aws:username}/*"),
+            ("${Table.Arn}/index/${Index}", "Table/index/Index"),
+            ("${open", "${open"),
+            ("arn:aws:s3:::b", "arn:aws:s3:::b"),
+        ] {
+            assert_eq!(spoken(text), expected);
+        }
+        assert_eq!(enumeration(&["a"]), "a");
+        assert_eq!(enumeration(&["a", "b", "c"]), "a, b and c");
     }
 }
