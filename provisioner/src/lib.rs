@@ -38,6 +38,7 @@ pub mod status;
 pub mod template;
 pub mod units;
 pub mod verify;
+pub mod zip_cache;
 
 use std::process::ExitCode;
 use std::sync::OnceLock;
