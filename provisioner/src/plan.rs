@@ -1,7 +1,8 @@
 //! From what should be and what is to what is done: pure, and data throughout.
 //!
 //! `up` observes, decides, shows ([`crate::preview`]), asks, applies, and starts over until the plan is
-//! [`Plan::NoChange`] or the change set has been executed. Every state that a stack can be in has its row in [`decide`]; applying a plan makes no choices.
+//! [`Plan::NoChange`] or the change set has been executed. Every state that a stack can be in has its row in [`decide`];
+//! applying a plan makes no choices.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -158,6 +158,8 @@ fn nothing_is_uploaded_when_one_file_is_wrong() {
     assert!(ran.err.contains("has the same key, good.txt"), "{ran:#?}");
     let ran = world.run(&["put", "-s", "local", "-"]);
     assert!(ran.err.contains("give it one with --key"), "{ran:#?}");
+    let ran = world.run(&["put", "-s", "local", "steers\u{1b}[2J"]);
+    assert!(ran.err.contains("steers\u{fffd}[2J: No such file") && !ran.err.contains('\u{1b}'), "{ran:#?}");
 }
 
 #[test]
