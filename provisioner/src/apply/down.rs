@@ -1,6 +1,6 @@
 //! Takes a stack down, step by step as planned, and proves by looking that nothing is left.
 
-use super::follow::Pace;
+use super::follow::{Follower, Pace};
 use super::{Applier, failed, name_of};
 use crate::aws::artifacts::Artifacts;
 use crate::aws::function::Function;
@@ -91,7 +91,7 @@ impl Applier<'_> {
                 operation: Operation::Delete,
                 resources: Some(resources),
             });
-            let (status, cause) = self.follow(stack, Operation::Delete, Some(&token), attention).await?;
+            let (status, cause) = self.follow(stack, Operation::Delete, Follower::new(Some(&token)), attention).await?;
             if status.fulfils(Operation::Delete) {
                 return Ok(());
             }

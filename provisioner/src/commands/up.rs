@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::apply::{Applier, Code, OVERTAKEN, Run};
+use crate::apply::{Applier, Code, OVERTAKEN, Run, announced};
 use crate::aws::Aws;
 use crate::aws::stacks::Stacks;
 use crate::cli::{Global, Up};
@@ -221,7 +221,12 @@ impl Upping<'_> {
                 if !waits(&plan) {
                     self.show_and_ask(&shown).await?;
                     if shown.reverts_drift {
-                        return Box::pin(self.revert_drift(&applier, &observed)).await;
+                        let reverted = Box::pin(self.revert_drift(&applier, &observed, &shown)).await;
+                        if let Some(done) = self.unless_overtaken(reverted)? {
+                            return Ok(done);
+                        }
+                        (observed, drift) = self.site.look(true).await?;
+                        continue;
                     }
                     agreed = Some(shown);
                 }
@@ -266,7 +271,7 @@ impl Upping<'_> {
                 Plan::ContinueRollback { skip, .. } => self.ask_to_continue(skip).await?,
                 Plan::Execute { changes, .. } => {
                     let announced = match &agreed {
-                        Some(shown) if shown.step == Step::Update => announced(shown, changes),
+                        Some(shown) if shown.step == Step::Update => announced(&shown.resources, changes),
                         _ => Ok(()),
                     };
                     if let Err(error) = announced {
@@ -332,12 +337,12 @@ impl Upping<'_> {
 
     /// Puts back what was changed behind the tool's back, brings the stack up to date with it, and looks whether it
     /// worked. CloudFormation's own way comes first; what that leaves is put back in two updates.
-    async fn revert_drift(&self, applier: &Applier<'_>, observed: &Observed) -> Result<Done> {
+    async fn revert_drift(&self, applier: &Applier<'_>, observed: &Observed, shown: &Preview) -> Result<Done> {
         let name = self.desired.names.stack.clone();
-        applier.revert_drift(self.desired, observed, self.code).await?;
+        applier.revert_drift(self.desired, observed, &shown.resources, self.code).await?;
         let (now, mut left) = self.site.look(true).await?;
         if !left.resources.is_empty() {
-            applier.revert_in_two(self.desired, &now, &left).await?;
+            applier.revert_in_two(self.desired, &now, &left, &shown.resources).await?;
         }
         if let (Some(_), Some(function)) = (&left.code, &now.code) {
             applier.push(&self.desired.names.function, self.code, function).await?;
@@ -475,18 +480,4 @@ fn moved(agreed: Option<&Preview>, now: Option<&Stack>) -> bool {
     agreed.is_some_and(|shown| {
         shown.step == Step::Update && shown.basis.stack_changed != now.and_then(|stack| stack.changed.clone())
     })
-}
-
-/// Refuses a change set that does more than was agreed to.
-fn announced(shown: &Preview, changes: &[Change]) -> Result<()> {
-    let more = preview::unannounced(&shown.resources, changes);
-    if more.is_empty() {
-        return Ok(());
-    }
-    Err(Error::new(
-        Exit::Refused,
-        "more-than-planned",
-        format!("CloudFormation would do more than the plan says; nothing was changed:\n  {}", more.join("\n  ")),
-    )
-    .hint("Has somebody else deployed meanwhile? Look again with: provisioner plan"))
 }

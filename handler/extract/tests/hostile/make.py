@@ -342,6 +342,58 @@ def _():
     return f.letter(content=f.stream(b"")).replace(b"[3 0 R]", b"[" + b"3 0 R " * 20_000 + b"]")
 
 
+def pages(count, content):
+    """Many pages that draw one stream."""
+    kids = b" ".join(b"%d 0 R" % number for number in range(5, 5 + count))
+    page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Resources 3 0 R /Contents 4 0 R >>"
+    tree = b"<< /Type /Pages /Kids [" + kids + b"] /Count %d >>" % count
+    return f.pdf([b"<< /Type /Catalog /Pages 2 0 R >>", tree, b"<< " + f.FONT + b" >>", content] + [page] * count)
+
+
+def packed(data):
+    return f.stream(zlib.compress(data, 9), b"/Filter /FlateDecode")
+
+
+@attack("many-pages.pdf", "20,000 pages: the document is not opened anew for each few", PDF, limits={"cpuSeconds": 60}, pageCount=20_000, wordCount=40_000)
+def _():
+    return pages(20_000, packed(b"BT /F 12 Tf 50 700 Td (two words) Tj ET"))
+
+
+@attack("contents.pdf", "60 pages of 2 MB each in 10 KB: none is kept", PDF, limits={"cpuSeconds": 60}, pageCount=60, wordCount=120)
+def _():
+    return pages(60, packed(b"BT /F 12 Tf 50 700 Td (two words) Tj ET" + b" " * (2 * MIB)))
+
+
+@attack("streams.pdf", "a page whose content is a stream of 1 MB, 100,000 times", PDF, MEMORY, pageCount=1)
+def _():
+    many = b"[" + b"4 0 R " * 100_000 + b"]"
+    return pages(1, packed(b" " * MIB)).replace(b"/Contents 4 0 R", b"/Contents " + many)
+
+
+@attack("run.pdf", "a text of three million letters in one go", PDF, limits={"cpuSeconds": 60}, wordCount=600_000)
+def _():
+    return f.letter(content=packed(b"BT /F 0.0001 Tf 50 700 Td (" + b"word " * 600_000 + b") Tj ET"))
+
+
+@attack("kids.pdf", "a page tree of arrays that each name the next one twice, forty deep", PDF, MEMORY, limits={"cpuSeconds": 60})
+def _():
+    nodes = [b"[" + b"<< /Type /Pages /Kids %d 0 R >> " % (number + 1) * 2 + b"]" for number in range(3, 43)]
+    return f.pdf([b"<< /Type /Catalog /Pages 2 0 R >>", b"<< /Type /Pages /Kids 3 0 R >>", *nodes, b"[<< /Type /Page >>]"])
+
+
+@attack("breaks.pdf", "a page of brackets too many: what stands behind the first of them counts", PDF, wordCount=3)
+def _():
+    text = b"BT /F 12 Tf 50 %d Td (word) Tj ET "
+    return f.letter(content=f.stream(text % 700 + b") " + text % 650 + b"} " + text % 600 + b"(a ) ] " * 100_000))
+
+
+@attack("letters.pdf", "a font with one letter that stands for a million", PDF, limits={"cpuSeconds": 60}, wordCount=1)
+def _():
+    cmap = b"begincmap 1 begincodespacerange <00> <ff> endcodespacerange 1 beginbfchar <41> <" + b"0041" * MIB + b"> endbfchar endcmap"
+    font = b"/Font << /F << /Type /Font /Subtype /Type1 /BaseFont /Helvetica /ToUnicode 6 0 R >> >>"
+    return f.letter(text=b"AAA", resources=font, further=[packed(cmap)])
+
+
 @attack("prev.pdf", "cross-reference tables that lead to themselves", PDF, pageCount=1)
 def _():
     made = f.letter()
