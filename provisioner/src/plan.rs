@@ -260,8 +260,11 @@ fn create(desired: &Desired, observed: &Observed) -> Plan {
     if observed.bucket == Presence::Foreign {
         return Plan::Blocked {
             code: "bucket-taken",
-            reason: format!("the bucket {} exists, and this account may not use it", desired.names.bucket),
-            hint: "Bucket names are shared by everybody. Give the stack another `name:` in its stack file.".into(),
+            reason: format!("the bucket {} exists, and may not be looked at", desired.names.bucket),
+            hint: "If an earlier `down` kept it: the caller lacks a permission; policies/provisioner.json has what deploying \
+                   needs. If it is somebody else's, as bucket names are shared by everybody: give the stack another \
+                   `name:` in its stack file."
+                .into(),
         };
     }
     let kept = kept(desired, observed);

@@ -357,6 +357,18 @@ fn what_is_too_far_to_be_cancelled_goes_on() {
 }
 
 #[test]
+fn what_may_not_be_cancelled_goes_on_and_says_how_to_come_back() {
+    let site = Site::with_new_code();
+    site.fake.state().cloudformation.slow = true;
+    let message = "User: t is not authorized to perform: cloudformation:CancelUpdateStack";
+    site.fake.fail("cloudformation:CancelUpdateStack", (0, 9), (403, "AccessDenied", message));
+    let up = site.on_terminal(&UP, 100);
+    interrupted_twice(&up);
+    up.press("y\r");
+    up.end().ended(130).says("it goes on").says("cloudformation:CancelUpdateStack").says("Come back with");
+}
+
+#[test]
 fn a_deletion_is_left_without_an_offer() {
     let site = Site::new();
     site.deployed();
