@@ -9,14 +9,17 @@ use std::time::Duration;
 
 use crate::aws::Aws;
 use crate::aws::artifacts::Artifacts;
-use crate::aws::fault::{Fault, Kind};
-use crate::aws::stacks::{ChangeSet, Proposal, Purpose, Stacks};
+use crate::aws::stacks::{Proposal, Purpose, Stacks};
+use crate::diff::Change;
 use crate::error::{Error, Exit, Result};
 use crate::event::deploy::{DeployEvent, ResourceEvent};
+use crate::fault::{Fault, Kind};
 use crate::interrupt::{self, Attention};
 use crate::package::Package;
 use crate::plan::{Desired, Plan};
+use crate::preview;
 use crate::report::Report;
+use crate::stack::ChangeSet;
 use crate::status::{ChangeSetState, Operation, Phase, StackStatus};
 use follow::{Bearing, Follower, Pace};
 
@@ -120,7 +123,7 @@ impl<'a> Applier<'a> {
             Plan::Propose(_) | Plan::NoChange | Plan::Blocked { .. } => Ok(()),
             Plan::Execute { operation, change_set, stack, changes } => {
                 self.upload(code).await?;
-                self.execute(*operation, change_set, stack, Some(changes.len())).await
+                self.execute(*operation, change_set, stack, ids(changes)).await
             }
             Plan::Recreate { stack, status, .. } => {
                 self.report.event(DeployEvent::Recreating {
@@ -147,17 +150,18 @@ impl<'a> Applier<'a> {
                     })
                     .await?;
                 if let ChangeSetState::Failed(reason) = &set.state {
-                    self.withdraw(&set).await?;
-                    return Err(Error::new(
+                    let error = Error::new(
                         Exit::Deployment,
                         "adoption-failed",
                         format!("CloudFormation cannot take back what is there: {reason}"),
                     )
                     .hint(
                         "The reason names the bucket or table. If another stack owns it, give this one another `name:`.",
-                    ));
+                    );
+                    return Err(error.besides(self.withdraw(&set).await));
                 }
-                self.execute(Operation::Import, &set.id, &set.stack, Some(kept.len())).await
+                let kept = kept.iter().map(|kept| kept.logical_id.clone()).collect();
+                self.execute(Operation::Import, &set.id, &set.stack, kept).await
             }
             Plan::Attach { stack, operation } => self.attach(stack, *operation).await,
             Plan::ContinueRollback { stack, skip } => {
@@ -173,7 +177,8 @@ impl<'a> Applier<'a> {
                     .await
                     .map_err(|e| e.into_error("continue the rollback"))?;
                 // Whether it got stuck again, the next decision sees.
-                self.follow(stack, Operation::ContinueRollback, Some(&token), attention).await.map(|_| ())
+                let follower = Follower::new(Some(&token));
+                self.follow(stack, Operation::ContinueRollback, follower, attention).await.map(|_| ())
             }
         }
     }
@@ -182,7 +187,7 @@ impl<'a> Applier<'a> {
     pub async fn attach(&self, stack: &str, operation: Operation) -> Result<()> {
         let attention = interrupt::attend();
         self.report.event(DeployEvent::Attached { stack: name_of(stack).to_owned(), operation });
-        self.follow(stack, operation, None, attention).await.map(|_| ())
+        self.follow(stack, operation, Follower::new(None), attention).await.map(|_| ())
     }
 
     /// Uploads the handler's zip, unless it is there.
@@ -212,19 +217,16 @@ impl<'a> Applier<'a> {
         Ok(())
     }
 
-    async fn execute(
-        &self,
-        operation: Operation,
-        change_set: &str,
-        stack: &str,
-        resources: Option<usize>,
-    ) -> Result<()> {
+    /// Executes a change set that lists these resources.
+    async fn execute(&self, operation: Operation, change_set: &str, stack: &str, listed: Vec<String>) -> Result<()> {
         let token = self.run.token(operation.noun());
         let doing = format!("begin the {} of the stack", operation.noun());
         let attention = interrupt::attend();
         self.stacks.execute(change_set, &token).await.map_err(|e| overtaken(e, name_of(stack), &doing))?;
+        let resources = Some(listed.len());
         self.report.event(DeployEvent::Started { stack: name_of(stack).to_owned(), operation, resources });
-        let (status, cause) = self.follow(stack, operation, Some(&token), attention).await?;
+        let follower = Follower::new(Some(&token)).of_these(listed);
+        let (status, cause) = self.follow(stack, operation, follower, attention).await?;
         if status.fulfils(operation) { Ok(()) } else { Err(failed(stack, operation, status, cause)) }
     }
 
@@ -233,7 +235,7 @@ impl<'a> Applier<'a> {
         let token = self.run.token(what);
         let attention = interrupt::attend();
         self.stacks.delete(stack, &token, retain).await.map_err(|e| e.into_error("delete the stack"))?;
-        let (status, cause) = self.follow(stack, Operation::Delete, Some(&token), attention).await?;
+        let (status, cause) = self.follow(stack, Operation::Delete, Follower::new(Some(&token)), attention).await?;
         if status.fulfils(Operation::Delete) { Ok(()) } else { Err(failed(stack, Operation::Delete, status, cause)) }
     }
 
@@ -244,12 +246,11 @@ impl<'a> Applier<'a> {
         &self,
         stack: &str,
         mut operation: Operation,
-        token: Option<&str>,
+        mut follower: Follower,
         mut attention: Attention,
     ) -> Result<(StackStatus, Option<String>)> {
-        let mut follower = Follower::new(token);
         let mut pace = Pace::new(self.run.seed());
-        let (mut silent, mut ask, mut cancelled) = (0, token.is_none(), false);
+        let (mut silent, mut ask, mut cancelled) = (0, follower.follows_any(), false);
         loop {
             let look = async {
                 tokio::time::sleep(pace.next_delay()).await;
@@ -385,6 +386,26 @@ fn overtaken(fault: Fault, stack: &str, doing: &str) -> Error {
     }
 }
 
+/// The failure of a change set that was made after somebody else had changed the stack.
+fn moved(stack: &str) -> Error {
+    let message = format!("somebody else changes the stack {stack} at the same time");
+    Error::new(Exit::Deployment, OVERTAKEN, message).hint("Run the same command again: it shows what there is then.")
+}
+
+/// Refuses a change set that does more than was agreed to.
+pub fn announced(agreed: &[Change], proposed: &[Change]) -> Result<()> {
+    let more = preview::unannounced(agreed, proposed);
+    if more.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(
+        Exit::Refused,
+        "more-than-planned",
+        format!("CloudFormation would do more than the plan says; nothing was changed:\n  {}", more.join("\n  ")),
+    )
+    .hint("Has somebody else deployed meanwhile? Look again with: provisioner plan"))
+}
+
 fn cancelled_in(stack: &str, status: StackStatus) -> Error {
     let name = name_of(stack);
     let message = format!("cancelled; the stack {name} is in {}", status.as_str());
@@ -394,6 +415,11 @@ fn cancelled_in(stack: &str, status: StackStatus) -> Error {
 
 fn command_for(operation: Operation) -> &'static str {
     if operation == Operation::Delete { "down" } else { "up" }
+}
+
+/// The resources that changes are about.
+fn ids(changes: &[Change]) -> Vec<String> {
+    changes.iter().map(|change| change.logical_id.clone()).collect()
 }
 
 /// The stack's name in its ARN.

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::error::{Error, Exit, Result, io};
 use crate::package::{Package, PackageError, RunsOn};
 use crate::spec::{Architecture, StackSpec};
+use crate::zip_cache::ZipCache;
 
 /// The name of the package that is the handler, and of its executable.
 const PACKAGE: &str = "handler";
@@ -232,10 +233,10 @@ pub fn unfit(path: &Path, error: PackageError) -> Error {
     Error::new(Exit::Invalid, "handler", message).source(error).hint(hint)
 }
 
-/// Reads, checks and packs an executable.
+/// Reads, checks and packs an executable, or takes the zip that was made of it before.
 pub fn pack(path: &Path, runs_on: RunsOn) -> Result<Package> {
     let bytes = std::fs::read(path).map_err(|e| io("read the handler", path, e))?;
-    Package::new(&bytes, runs_on).map_err(|e| unfit(path, e))
+    ZipCache::of_this_process().package(&bytes, runs_on).map_err(|e| unfit(path, e))
 }
 
 #[cfg(test)]

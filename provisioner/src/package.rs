@@ -3,7 +3,7 @@
 //! Pure: bytes in, package or error out. Where the bytes come from, [`crate::handler_build`] knows.
 
 use std::fmt;
-use std::io::{Cursor, Write as _};
+use std::io::{self, Cursor, Read as _, Write as _};
 
 use object::elf;
 use object::read::elf::{FileHeader as _, ProgramHeader as _};
@@ -17,8 +17,12 @@ const MAX_UNZIPPED: u64 = 250 << 20;
 const RUNTIME_GLIBC: Version = Version(2, 34);
 /// A fixed level: another one would give another zip, and so another key, for the same handler.
 const DEFLATE_LEVEL: i64 = 6;
+/// Counts the ways in which zips were made: two with the same number make the same zip of the same bytes.
+pub(crate) const RECIPE: u32 = 1;
 /// The name that `provided.al2023` starts.
 const ENTRY: &str = "bootstrap";
+/// Everybody may run it: Lambda starts it as a user that does not own it.
+const MODE: u32 = 0o755;
 
 /// A version of the GNU C library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -121,11 +125,18 @@ pub struct Package {
 impl Package {
     /// Checks an executable and packs it.
     pub fn new(executable: &[u8], runs_on: RunsOn) -> Result<Self, PackageError> {
-        if let RunsOn::Lambda(architecture) = runs_on {
-            check(executable, architecture)?;
-        }
-        let zip = zip(executable);
-        Ok(Self { sha256: hex(&sha2::Sha256::digest(&zip)), zip, unzipped: executable.len() as u64 })
+        suits(executable, runs_on)?;
+        Ok(Self::of(executable, zip(executable)))
+    }
+
+    /// Checks an executable and takes a zip that was made of it before; `None` where the zip holds anything else.
+    pub fn from_zip(executable: &[u8], zip: Vec<u8>, runs_on: RunsOn) -> Result<Option<Self>, PackageError> {
+        suits(executable, runs_on)?;
+        Ok(holds(&zip, executable).unwrap_or(false).then(|| Self::of(executable, zip)))
+    }
+
+    fn of(executable: &[u8], zip: Vec<u8>) -> Self {
+        Self { sha256: hex(&sha2::Sha256::digest(&zip)), zip, unzipped: executable.len() as u64 }
     }
 
     /// Where the zip is kept in the artifact bucket. Another handler has another key, so nothing is ever overwritten.
@@ -155,13 +166,31 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|b| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]]).collect()
 }
 
+fn suits(executable: &[u8], runs_on: RunsOn) -> Result<(), PackageError> {
+    match runs_on {
+        RunsOn::Lambda(architecture) => check(executable, architecture),
+        RunsOn::ThisMachine => Ok(()),
+    }
+}
+
+/// Whether a zip has the executable in it, as Lambda must find it, and nothing else.
+fn holds(zip: &[u8], executable: &[u8]) -> io::Result<bool> {
+    let mut archive = zip::ZipArchive::new(Cursor::new(zip))?;
+    let alone = archive.len() == 1;
+    let mut entry = archive.by_index(0)?;
+    let named = entry.name()? == ENTRY && entry.unix_mode().is_some_and(|mode| mode & 0o777 == MODE);
+    let mut content = Vec::with_capacity(executable.len());
+    entry.by_ref().take(executable.len() as u64 + 1).read_to_end(&mut content)?;
+    Ok(alone && named && content == executable)
+}
+
 /// One entry, its time and mode fixed: the same bytes give the same zip.
 fn zip(executable: &[u8]) -> Vec<u8> {
     let options = zip::write::SimpleFileOptions::default()
         .compression_method(zip::CompressionMethod::Deflated)
         .compression_level(Some(DEFLATE_LEVEL))
         .last_modified_time(zip::DateTime::DEFAULT)
-        .unix_permissions(0o755);
+        .unix_permissions(MODE);
     let mut writer = zip::ZipWriter::new(Cursor::new(Vec::with_capacity(executable.len() / 2)));
     writer
         .start_file(ENTRY, options)
@@ -338,7 +367,8 @@ mod tests {
         assert_eq!(a, b);
         assert_eq!(sha256_of(&a.key()), Some(a.sha256.as_str()));
         assert_ne!(a.key(), Package::new(&tiny(62, 2, 8192), RunsOn::Lambda(Architecture::X86_64)).unwrap().key());
-        // Known from the first run; a new version of the zip crate that changes it would redeploy every stack.
+        // Known from the first run; a new version of the zip crate that changes it would redeploy every stack. Where that
+        // is wanted, [`RECIPE`] goes up by one.
         let mut large = tiny(62, 2, 4096);
         large.extend((0..200_000_u32).flat_map(|n| (n.wrapping_mul(n) / 7).to_le_bytes()));
         assert_eq!(

@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::aws::function::Deployed;
 use crate::diff::{self, Action, Change, Detail, Replacement};
 use crate::drift::Drift;
 use crate::event::deploy::CodeChange;
 use crate::permissions::{self, Shift};
 use crate::plan::{Desired, Observed, Plan, decide};
 use crate::resolve::Context;
+use crate::stack::Deployed;
 use crate::status::{Operation, StackStatus};
 use crate::{effects, package};
 
@@ -476,7 +476,12 @@ pub fn unannounced(shown: &[Change], proposed: &[Change]) -> Vec<String> {
                 Action::Add if known.is_none_or(|k| k.action != Action::Add) => "add",
                 Action::Import if known.is_none_or(|k| k.action != Action::Import) => "adopt",
                 Action::Remove if known.is_none_or(|k| k.action != Action::Remove) => "remove",
-                Action::Modify(_) if replaces(change) && !known.is_some_and(replaces) => "replace",
+                // What was deleted behind the tool's back and is made again may be called a replacement.
+                Action::Modify(_)
+                    if replaces(change) && !known.is_some_and(|k| replaces(k) || k.action == Action::Add) =>
+                {
+                    "replace"
+                }
                 _ => return None,
             };
             Some(format!("{what} {} ({})", change.logical_id, change.kind))

@@ -140,6 +140,11 @@ def free_port():
         return listener.getsockname()[1]
 
 
+def code_of(step, number):
+    """Which code a step of a round deploys: each round begins with another, and its update brings the next."""
+    return 2 * number + (step == "update")
+
+
 class Provisioner:
     name = "provisioner up"
 
@@ -147,12 +152,9 @@ class Provisioner:
         self.bench = bench
         # The canary is a service of its own, that the others do not do.
         self.quiet = ["--no-verify"] if "--no-verify" in bench.help["up"] else []
-        self.consent = []
 
     def step(self, step, number):
-        variant = self.bench.variant("up", 2 * number + (step == "update"))
-        if step == "same":
-            variant = self.bench.variant("up", 2 * number)
+        variant = self.bench.variant("up", code_of(step, number))
         return self.bench.run("up", "--yes", *self.quiet, "--handler", variant)
 
     def remove(self):
@@ -169,7 +171,7 @@ class Carried(Provisioner):
         self.programs = {}
 
     def step(self, step, number):
-        which = 2 * number + (step == "update")
+        which = code_of(step, number)
         if which not in self.programs:
             path = self.bench.folder / f"provisioner-{which}"
             self.bench.run("bundle", "--handler", self.bench.variant("up", which), "--output", path)
@@ -177,41 +179,60 @@ class Carried(Provisioner):
         return Run([self.programs[which], "up", "--yes", *self.quiet], self.bench.env, self.bench.folder)
 
 
-class Bare:
-    name = "bare API calls"
+class Other:
+    """A way to deploy beside ours: a stack of its own, with a bucket for its artifacts, both known to the bare calls."""
 
     def __init__(self, bench):
-        self.bench = bench
+        self.bench, self.artifacts = bench, f"{self.stack}-artifacts"
+        bench.bare("bucket", self.artifacts)
+
+    def remove(self):
+        self.bench.bare("delete", self.stack)
+
+
+class Bare(Other):
+    name = "bare API calls"
+    stack = "bare"
+    update = "update"
+
+    def __init__(self, bench):
+        super().__init__(bench)
         self.inner = {step: [] for step in STEPS}
-        bench.bare("bucket", "bare-artifacts")
 
     def archive(self, number):
-        path = self.bench.folder / f"bare-{number}.zip"
+        path = self.bench.folder / f"{self.stack}-{number}.zip"
         if not path.exists():
             with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
                 info = zipfile.ZipInfo("bootstrap")
                 info.external_attr = 0o755 << 16
                 info.compress_type = zipfile.ZIP_DEFLATED
-                archive.writestr(info, (self.bench.variant("bare", number) / "bootstrap").read_bytes())
+                archive.writestr(info, (self.bench.variant(self.stack, number) / "bootstrap").read_bytes())
         return path
 
     def step(self, step, number):
-        archive = self.archive(2 * number + (step == "update"))
-        ran = self.bench.bare(step, "bare", self.bench.template("bare"), archive, "bare-artifacts")
+        archive = self.archive(code_of(step, number))
+        verb = self.update if step == "update" else step
+        ran = self.bench.bare(verb, self.stack, self.bench.template(self.stack), archive, self.artifacts)
         self.inner[step].append(float(ran.out))
         return ran
 
-    def remove(self):
-        self.bench.bare("delete", "bare")
+
+class BarePush(Bare):
+    """The same work as that of `up`: the function serves the new code before the stack is touched."""
+
+    name = "bare API calls, code first"
+    stack = "push"
+    update = "push"
 
 
-class Sam:
+class Sam(Other):
     name = "SAM"
+    stack = "sam"
 
     def __init__(self, bench, program):
-        self.bench, self.program = bench, program
-        bench.bare("bucket", "sam-artifacts")
-        template = json.loads(bench.template("sam").read_text())
+        super().__init__(bench)
+        self.program = program
+        template = json.loads(bench.template(self.stack).read_text())
         # SAM uploads what a function's code names as a folder.
         template.pop("Parameters")
         for resource in template["Resources"].values():
@@ -224,39 +245,34 @@ class Sam:
         if step != "same":
             code = self.bench.folder / "sam-code"
             shutil.rmtree(code, ignore_errors=True)
-            shutil.copytree(self.bench.variant("sam", 2 * number + (step == "update")), code)
-        command = [self.program, "deploy", "--template-file", self.template, "--stack-name", "sam"]
-        command += ["--s3-bucket", "sam-artifacts", "--capabilities", "CAPABILITY_NAMED_IAM", "--no-progressbar"]
+            shutil.copytree(self.bench.variant("sam", code_of(step, number)), code)
+        command = [self.program, "deploy", "--template-file", self.template, "--stack-name", self.stack]
+        command += ["--s3-bucket", self.artifacts, "--capabilities", "CAPABILITY_NAMED_IAM", "--no-progressbar"]
         command += ["--no-confirm-changeset", "--no-fail-on-empty-changeset"]
         return Run(command, self.bench.aws_env, self.bench.folder)
 
-    def remove(self):
-        self.bench.bare("delete", "sam")
 
-
-class Cdk:
+class Cdk(Other):
     name = "CDK"
+    stack = "cdk"
 
     def __init__(self, bench, program):
-        self.bench, self.program = bench, program
-        bench.bare("bucket", "cdk-artifacts")
-        bench.template("cdk")
+        super().__init__(bench)
+        self.program = program
+        bench.template(self.stack)
 
     def step(self, step, number):
         bench = self.bench
         env = bench.aws_env | {
             "NODE_PATH": str(self.program.parent.parent),
-            "TEMPLATE": str(bench.template("cdk")),
-            "CODE": str(bench.variant("cdk", 2 * number + (step == "update"))),
-            "STACK": "cdk",
-            "BUCKET": "cdk-artifacts",
+            "TEMPLATE": str(bench.template(self.stack)),
+            "CODE": str(bench.variant("cdk", code_of(step, number))),
+            "STACK": self.stack,
+            "BUCKET": self.artifacts,
         }
         command = [self.program, "deploy", "--app", f"node {HERE / 'cdk-app.js'}", "--require-approval", "never"]
         command += ["--output", bench.folder / "cdk.out", "--no-notices", "--no-version-reporting"]
         return Run(command, env, bench.folder)
-
-    def remove(self):
-        self.bench.bare("delete", "cdk")
 
 
 def found(option, name, places):
@@ -381,8 +397,8 @@ def main():
 
 def measure(bench, args):
     ours = Provisioner(bench)
-    bare = Bare(bench)
-    tools, missing = [ours, bare], []
+    bare, push = Bare(bench), BarePush(bench)
+    tools, missing = [ours, bare, push], []
     if "bundle" in bench.run("--help").out:
         tools.insert(1, Carried(bench))
     sam = found(args.sam, "sam", ["target/sam/bin/sam"])
@@ -438,6 +454,8 @@ def show(result):
     rows.append(
         [f"up ÷ bare, goal {GOAL_RATIO}", *(f"{r:.2f}, {verdict(r, GOAL_RATIO)}" for r in ratios.values())]
     )
+    same_work = [median(seconds[Provisioner.name][step]) / median(seconds[BarePush.name][step]) for step in STEPS]
+    rows.append(["up ÷ bare, code first", *(f"{ratio:.2f}" for ratio in same_work)])
     alone = [median(seconds[Provisioner.name][step]) / median(result["bareCalls"][step]) for step in STEPS]
     rows.append(["up ÷ the calls alone", *(f"{ratio:.2f}" for ratio in alone)])
     parts = [

@@ -1,64 +1,90 @@
 //! Puts back what was changed behind the tool's back.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
-use super::{Applier, Code, compact};
-use crate::aws::stacks::{ChangeSet, Proposal, Purpose};
+use super::{Applier, Code, announced, compact, ids, moved};
+use crate::aws::stacks::{Proposal, Purpose};
+use crate::diff::{Action, Change};
 use crate::drift::Drift;
 use crate::error::{Error, Exit, Result};
 use crate::event::deploy::DeployEvent;
 use crate::plan::{Desired, Observed};
+use crate::stack::{ChangeSet, Stack};
 use crate::status::{ChangeSetState, Operation};
 
 impl Applier<'_> {
     /// Has CloudFormation put back what differs, together with what is to change anyway (CloudFormation user guide,
     /// "Using drift-aware change sets"). A service that does not know such change sets finds nothing to change, or
-    /// changes only the rest: the caller looks again.
-    pub async fn revert_drift(&self, desired: &Desired, observed: &Observed, code: Code<'_>) -> Result<()> {
+    /// changes only the rest: the caller looks again. `agreed` is what there is consent for.
+    pub async fn revert_drift(
+        &self,
+        desired: &Desired,
+        observed: &Observed,
+        agreed: &[Change],
+        code: Code<'_>,
+    ) -> Result<()> {
+        let Some(stack) = &observed.stack else { return Ok(()) };
         self.upload(code).await?;
-        let parameters = desired.parameters.clone();
-        let proposal = self.update("revert", desired, Purpose::RevertDrift, &desired.template, parameters);
-        self.execute_if_any(&proposal, observed).await
+        let proposal = self.update("revert", desired, Purpose::RevertDrift, &desired.template);
+        self.execute_if_any(&proposal, stack, agreed).await
     }
 
     /// Puts back what differs in two updates: the first makes the template say what there is, which changes nothing; the
-    /// second says again what should be, and so changes exactly that.
-    pub async fn revert_in_two(&self, desired: &Desired, now: &Observed, left: &Drift) -> Result<()> {
+    /// second says again what should be, and so changes exactly that. After an interruption in between, the second is
+    /// what the next `up` does.
+    pub async fn revert_in_two(
+        &self,
+        desired: &Desired,
+        now: &Observed,
+        left: &Drift,
+        agreed: &[Change],
+    ) -> Result<()> {
         let (Some(stack), Some(template)) = (&now.stack, &now.template) else { return Ok(()) };
         self.report.event(DeployEvent::RevertingInTwo { stack: stack.name.clone() });
-        let as_it_is = left.overlay(template.clone());
-        let first = self.update("accept", desired, Purpose::Update, &as_it_is, stack.parameters.clone());
-        self.execute_if_any(&first, now).await?;
-        let second = self.update("restore", desired, Purpose::Update, &desired.template, desired.parameters.clone());
-        self.execute_if_any(&second, now).await
+        let first = Proposal {
+            parameters: stack.parameters.clone(),
+            tags: stack.tags.clone(),
+            ..self.update("accept", desired, Purpose::Update, &left.overlay(template.clone()))
+        };
+        // What is gone leaves the template first, and there is nothing else to lose by that.
+        let gone = left.resources.iter().filter(|drifted| drifted.deleted).map(|drifted| Change {
+            logical_id: drifted.logical_id.clone(),
+            physical_id: None,
+            kind: drifted.kind.clone(),
+            action: Action::Remove,
+            retained: false,
+            details: Vec::new(),
+        });
+        self.execute_if_any(&first, stack, &gone.collect::<Vec<_>>()).await?;
+        let described = self.stacks.describe(&stack.arn).await.map_err(|e| e.into_error("look at the stack"))?;
+        let second = self.update("restore", desired, Purpose::Update, &desired.template);
+        self.execute_if_any(&second, described.as_ref().unwrap_or(stack), agreed).await
     }
 
-    fn update(
-        &self,
-        what: &str,
-        desired: &Desired,
-        purpose: Purpose,
-        template: &Value,
-        parameters: BTreeMap<String, String>,
-    ) -> Proposal {
+    fn update(&self, what: &str, desired: &Desired, purpose: Purpose, template: &Value) -> Proposal {
         Proposal {
             stack: desired.names.stack.clone(),
             name: self.run.token(what),
             purpose,
             template: compact(template),
-            parameters,
+            parameters: desired.parameters.clone(),
             tags: desired.tags.clone(),
         }
     }
 
-    async fn execute_if_any(&self, proposal: &Proposal, observed: &Observed) -> Result<()> {
+    /// Executes a change set of the stack as it was seen, if it changes anything and no more than was agreed to.
+    async fn execute_if_any(&self, proposal: &Proposal, stack: &Stack, agreed: &[Change]) -> Result<()> {
         let set: ChangeSet = self.propose_and_wait(proposal).await?;
         match &set.state {
             ChangeSetState::Ready => {
-                let stack = observed.stack.as_ref().map_or(set.stack.as_str(), |stack| stack.arn.as_str());
-                self.execute(Operation::Update, &set.id, stack, Some(set.changes.len())).await
+                let now = self.stacks.describe(&stack.arn).await.map_err(|e| e.into_error("look at the stack"))?;
+                let unchanged = now.is_some_and(|now| now.changed == stack.changed);
+                let may = if unchanged { announced(agreed, &set.changes) } else { Err(moved(&stack.name)) };
+                if may.is_err() {
+                    self.withdraw(&set).await?;
+                }
+                may?;
+                self.execute(Operation::Update, &set.id, &stack.arn, ids(&set.changes)).await
             }
             ChangeSetState::NoChange | ChangeSetState::Pending => self.withdraw(&set).await,
             ChangeSetState::Failed(reason) => {

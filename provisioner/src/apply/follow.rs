@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use crate::aws::fault::Kind;
 use crate::event::deploy::{DeployEvent, ResourceEvent};
+use crate::fault::Kind;
 use crate::status::{Phase, Progress, StackStatus, advice, is_consequence, progress};
 
 /// The first pause. An emulator answers in milliseconds; CloudFormation itself needs seconds.
@@ -83,6 +83,8 @@ impl Pace {
 #[derive(Debug)]
 pub struct Follower {
     token: Option<String>,
+    /// What the change set lists; `None` where there is none.
+    listed: Option<HashSet<String>>,
     seen: HashSet<String>,
     last: HashMap<String, String>,
     cause: Option<String>,
@@ -94,6 +96,7 @@ impl Follower {
     pub fn new(token: Option<&str>) -> Self {
         Self {
             token: token.map(ToOwned::to_owned),
+            listed: None,
             seen: HashSet::new(),
             last: HashMap::new(),
             cause: None,
@@ -101,10 +104,23 @@ impl Follower {
         }
     }
 
+    /// Tells only of these resources, and of every failure. CloudFormation has no events of a resource that stays as it
+    /// is; the emulator has them of each, although it leaves it alone.
+    #[must_use]
+    pub fn of_these(self, logical_ids: impl IntoIterator<Item = String>) -> Self {
+        Self { listed: Some(logical_ids.into_iter().collect()), ..self }
+    }
+
     /// Follows whatever happens from now on: a cancellation goes on under another token.
     pub fn follow_any(&mut self) {
         self.token = None;
+        self.listed = None;
         self.ended = None;
+    }
+
+    /// Whether it follows whatever happens.
+    pub fn follows_any(&self) -> bool {
+        self.token.is_none()
     }
 
     /// Whether this event, and so everything older, is known or belongs to an earlier operation.
@@ -144,6 +160,10 @@ impl Follower {
                 continue;
             }
             let progress = progress(&event.status);
+            let stays = self.listed.as_ref().is_some_and(|listed| !listed.contains(&event.logical_id));
+            if stays && progress != Progress::Failed {
+                continue;
+            }
             let reason = event.reason.clone().unwrap_or_default();
             let first = progress == Progress::Failed && self.cause.is_none() && !is_consequence(&reason);
             told.push(DeployEvent::Resource {
@@ -224,6 +244,26 @@ mod tests {
         follower
             .take(vec![event(8, "s", "ROLLBACK_COMPLETE", "", "t"), event(7, "s", "ROLLBACK_IN_PROGRESS", "", "t")]);
         assert_eq!(follower.ended(), Some(StackStatus::RollbackComplete));
+    }
+
+    #[test]
+    fn what_stays_as_it_is_is_not_told_unless_it_fails() {
+        let mut follower = Follower::new(Some("t")).of_these(["A".to_owned()]);
+        let told = follower.take(vec![
+            event(4, "C", "UPDATE_FAILED", "the reason", "t"),
+            event(3, "B", "UPDATE_COMPLETE", "", "t"),
+            event(2, "A", "UPDATE_COMPLETE", "", "t"),
+            event(1, "B", "UPDATE_IN_PROGRESS", "", "t"),
+        ]);
+        let ids: Vec<_> = told
+            .iter()
+            .filter_map(|e| match e {
+                DeployEvent::Resource { logical_id, .. } => Some(logical_id.as_str()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(ids, ["A", "C"]);
+        assert!(follower.cause().is_some_and(|c| c.contains("the reason")));
     }
 
     #[test]

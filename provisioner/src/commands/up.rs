@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::apply::{Applier, Code, OVERTAKEN, Run};
+use crate::apply::{Applier, Code, OVERTAKEN, Run, announced};
 use crate::aws::Aws;
-use crate::aws::stacks::{ChangeSet, Stack, Stacks};
+use crate::aws::stacks::Stacks;
 use crate::cli::{Global, Up};
 use crate::code::only_code_differs;
 use crate::commands::{self, observe, plan, verify, watch};
@@ -22,6 +22,7 @@ use crate::preview::{self, Allow, Preview, Saved, Step};
 use crate::report::Report;
 use crate::sources::Sources;
 use crate::spec::StackFile;
+use crate::stack::{ChangeSet, Stack};
 
 /// Decisions after which something is wrong with the world, or with this program.
 const MOST_DECISIONS: u32 = 12;
@@ -220,7 +221,12 @@ impl Upping<'_> {
                 if !waits(&plan) {
                     self.show_and_ask(&shown).await?;
                     if shown.reverts_drift {
-                        return Box::pin(self.revert_drift(&applier, &observed)).await;
+                        let reverted = Box::pin(self.revert_drift(&applier, &observed, &shown)).await;
+                        if let Some(done) = self.unless_overtaken(reverted)? {
+                            return Ok(done);
+                        }
+                        (observed, drift) = self.site.look(true).await?;
+                        continue;
                     }
                     agreed = Some(shown);
                 }
@@ -234,10 +240,7 @@ impl Upping<'_> {
                     );
                     match (handed, &proposed) {
                         (Ok(handed), _) => pushed |= handed,
-                        (Err(error), Ok(set)) => {
-                            applier.withdraw(set).await?;
-                            return Err(error);
-                        }
+                        (Err(error), Ok(set)) => return Err(error.besides(applier.withdraw(set).await)),
                         (Err(error), Err(_)) => return Err(error),
                     }
                     let Some(set) = self.unless_overtaken(proposed)? else {
@@ -260,30 +263,29 @@ impl Upping<'_> {
                     return self.put_code_right(&applier, &observed, &drift).await;
                 }
                 Plan::Blocked { code, reason, hint } => {
-                    self.withdraw(&applier, &observed).await?;
                     let exit = if *code == DATA_LOSS { Exit::Refused } else { Exit::Deployment };
-                    return Err(Error::new(exit, code, reason.clone()).hint(hint.clone()));
+                    let error = Error::new(exit, code, reason.clone()).hint(hint.clone());
+                    return Err(error.besides(self.withdraw(&applier, &observed).await));
                 }
                 Plan::Attach { .. } | Plan::Recreate { .. } | Plan::RetryDelete { .. } | Plan::Adopt { .. } => {}
                 Plan::ContinueRollback { skip, .. } => self.ask_to_continue(skip).await?,
                 Plan::Execute { changes, .. } => {
                     let announced = match &agreed {
-                        Some(shown) if shown.step == Step::Update => announced(shown, changes),
+                        Some(shown) if shown.step == Step::Update => announced(&shown.resources, changes),
                         _ => Ok(()),
                     };
-                    if announced.is_err() {
-                        self.withdraw(&applier, &observed).await?;
-                        if pushed {
-                            applier.tell_code_after_failure(&self.desired.names.function, self.code).await?;
-                        }
+                    if let Err(error) = announced {
+                        let error = error.besides(self.withdraw(&applier, &observed).await);
+                        return Err(self.with_code_told(error, &applier, pushed).await);
                     }
-                    announced?;
                 }
             }
-            let outcome = applier.apply(self.desired, &plan, self.code).await;
-            if pushed && outcome.as_ref().is_err_and(|e| e.exit == Exit::Deployment && e.code != OVERTAKEN) {
-                applier.tell_code_after_failure(&self.desired.names.function, self.code).await?;
-            }
+            let outcome = match applier.apply(self.desired, &plan, self.code).await {
+                Err(error) if error.exit == Exit::Deployment && error.code != OVERTAKEN => {
+                    Err(self.with_code_told(error, &applier, pushed).await)
+                }
+                outcome => outcome,
+            };
             let done = self.unless_overtaken(outcome)?;
             if done.is_some() && matches!(plan, Plan::Execute { .. }) {
                 return Ok(Done::Changed);
@@ -335,12 +337,12 @@ impl Upping<'_> {
 
     /// Puts back what was changed behind the tool's back, brings the stack up to date with it, and looks whether it
     /// worked. CloudFormation's own way comes first; what that leaves is put back in two updates.
-    async fn revert_drift(&self, applier: &Applier<'_>, observed: &Observed) -> Result<Done> {
+    async fn revert_drift(&self, applier: &Applier<'_>, observed: &Observed, shown: &Preview) -> Result<Done> {
         let name = self.desired.names.stack.clone();
-        applier.revert_drift(self.desired, observed, self.code).await?;
+        applier.revert_drift(self.desired, observed, &shown.resources, self.code).await?;
         let (now, mut left) = self.site.look(true).await?;
         if !left.resources.is_empty() {
-            applier.revert_in_two(self.desired, &now, &left).await?;
+            applier.revert_in_two(self.desired, &now, &left, &shown.resources).await?;
         }
         if let (Some(_), Some(function)) = (&left.code, &now.code) {
             applier.push(&self.desired.names.function, self.code, function).await?;
@@ -402,6 +404,14 @@ impl Upping<'_> {
             }
             _ => Ok(self.tell_no_change(drift)),
         }
+    }
+
+    /// The failure, after it was told what the function serves if its code was pushed.
+    async fn with_code_told(&self, error: Error, applier: &Applier<'_>, pushed: bool) -> Error {
+        if !pushed {
+            return error;
+        }
+        error.besides(applier.tell_code_after_failure(&self.desired.names.function, self.code).await)
     }
 
     async fn look_at(&self, set: &ChangeSet) -> Result<Option<Stack>> {
@@ -470,18 +480,4 @@ fn moved(agreed: Option<&Preview>, now: Option<&Stack>) -> bool {
     agreed.is_some_and(|shown| {
         shown.step == Step::Update && shown.basis.stack_changed != now.and_then(|stack| stack.changed.clone())
     })
-}
-
-/// Refuses a change set that does more than was agreed to.
-fn announced(shown: &Preview, changes: &[Change]) -> Result<()> {
-    let more = preview::unannounced(&shown.resources, changes);
-    if more.is_empty() {
-        return Ok(());
-    }
-    Err(Error::new(
-        Exit::Refused,
-        "more-than-planned",
-        format!("CloudFormation would do more than the plan says; nothing was changed:\n  {}", more.join("\n  ")),
-    )
-    .hint("Has somebody else deployed meanwhile? Look again with: provisioner plan"))
 }

@@ -9,7 +9,6 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::aws::Aws;
-use crate::aws::fault::{Fault, Kind};
 use crate::aws::function::Function;
 use crate::aws::logs::Logs;
 use crate::aws::object::Object;
@@ -21,6 +20,7 @@ use crate::cli::{Global, Verify};
 use crate::commands;
 use crate::error::{Error, Exit, Result};
 use crate::event::verify::{Verified, VerifyEvent};
+use crate::fault::{Fault, Kind};
 use crate::log_lines::{Entry, Line};
 use crate::names::Names;
 use crate::query::Query;

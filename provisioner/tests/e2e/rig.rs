@@ -115,6 +115,7 @@ impl Rig {
             .current_dir(root())
             .env("PROVISIONER_STACK", self.stack_file())
             .env("PROVISIONER_LOCAL_DIR", self.folder.path().join("emulator"))
+            .env("XDG_CACHE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"))
             .env_remove("AWS_ENDPOINT_URL")
             .env_remove("AWS_PROFILE")
             .envs(self.env.iter().map(|(k, v)| (k, v)))

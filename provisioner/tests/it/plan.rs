@@ -49,6 +49,19 @@ fn writes(site: &Site) -> Vec<String> {
     site.fake.state().calls.iter().filter(|call| !is_read(call)).cloned().collect()
 }
 
+/// Plans a change, and compares what is printed with this file.
+#[track_caller]
+fn plans(site: &Site, name: &str) {
+    matches(site, name, &plan(site, &[]).ended(10).out);
+}
+
+/// The same, also as Markdown.
+#[track_caller]
+fn plans_in_both_forms(site: &Site, name: &str) {
+    plans(site, &format!("{name}.txt"));
+    matches(site, &format!("{name}.md"), &plan(site, &["--format", "markdown"]).ended(10).out);
+}
+
 /// A stack that is deployed from these settings.
 fn deployed(settings: &str) -> Site {
     let site = Site::new();
@@ -65,9 +78,7 @@ fn change(site: &Site, logical_id: &str, properties: Value) {
 #[test]
 fn a_first_plan() {
     let site = Site::new();
-    let ran = plan(&site, &[]);
-    ran.ended(10);
-    matches(&site, "create.txt", &ran.out);
+    plans(&site, "create.txt");
     assert_eq!(writes(&site), Vec::<String>::new());
 }
 
@@ -86,9 +97,7 @@ fn no_change() {
 fn only_the_code() {
     let site = deployed("data: delete\n");
     site.build_handler(2);
-    let ran = plan(&site, &[]);
-    ran.ended(10);
-    matches(&site, "code.txt", &ran.out);
+    plans(&site, "code.txt");
 }
 
 #[test]
@@ -99,11 +108,18 @@ fn changed_settings() {
         "data: delete\ntags: {team: b}\nbucket: {versioning: true}\nhandler: {memory: 512 MiB, keepLogs: 30d}\n\
          table: {billing: on-demand}\n",
     );
-    let ran = plan(&site, &[]);
-    ran.ended(10);
-    matches(&site, "settings.txt", &ran.out);
-    matches(&site, "settings.md", &plan(&site, &["--format", "markdown"]).ended(10).out);
+    plans_in_both_forms(&site, "settings");
     up(&site, &[]).ended(0).says("UPDATE_COMPLETE");
+    plan(&site, &[]).ended(0);
+}
+
+#[test]
+fn the_last_tag_goes_too() {
+    let site = deployed("data: delete\ntags: {team: a}\n");
+    set(&site, "data: delete\n");
+    plan(&site, &[]).ended(10).says("tags of the stack");
+    up(&site, &[]).ended(0).says("UPDATE_COMPLETE");
+    assert!(site.fake.state().cloudformation.live(STACK).unwrap().tags.is_empty());
     plan(&site, &[]).ended(0);
 }
 
@@ -111,10 +127,7 @@ fn changed_settings() {
 fn broader_permissions_want_their_own_yes() {
     let site = deployed("data: delete\n");
     set(&site, "data: delete\nbucket: {requireTls: false}\n");
-    let ran = plan(&site, &[]);
-    ran.ended(10);
-    matches(&site, "broaden.txt", &ran.out);
-    matches(&site, "broaden.md", &plan(&site, &["--format", "markdown"]).ended(10).out);
+    plans_in_both_forms(&site, "broaden");
     let refused = up(&site, &[]);
     refused.ended(5);
     matches(&site, "broaden-refused.txt", refused.err.split_once("error:").unwrap().1);
@@ -127,9 +140,7 @@ fn broader_permissions_want_their_own_yes() {
 fn what_deletes_data_wants_its_own_yes() {
     let site = deployed("data: keep\nhandler: {keepLogs: 30d}\ntable: {pointInTimeRecovery: true}\n");
     set(&site, "data: delete\nhandler: {keepLogs: 7d}\nbucket: {expireFiles: 30d}\n");
-    let ran = plan(&site, &[]);
-    ran.ended(10);
-    matches(&site, "data.txt", &ran.out);
+    plans(&site, "data.txt");
     up(&site, &["--allow", "broaden,replace"]).ended(5).says("log lines older than 7 days");
     up(&site, &["--allow", "delete"]).ended(0);
 }
@@ -145,9 +156,7 @@ fn rename(site: &Site, logical_id: &str, property: &str) {
 fn a_replacement_wants_its_own_yes() {
     let site = deployed("data: delete\n");
     rename(&site, "FailedEvents", "QueueName");
-    let ran = plan(&site, &[]);
-    ran.ended(10);
-    matches(&site, "replace.txt", &ran.out);
+    plans(&site, "replace.txt");
     let refused = up(&site, &[]);
     refused.ended(5).says("--allow replace");
     matches(&site, "replace-refused.txt", refused.err.split_once("error:").unwrap().1);
@@ -209,6 +218,9 @@ fn a_file_that_is_no_plan_is_told() {
     assert_eq!(site.fake.state().calls, Vec::<String>::new(), "nothing is called for a file that is wrong");
 }
 
+/// What [`drifted`] changes.
+const DRIFTED: [&str; 4] = ["BucketPolicy", "FailedEventsAlarm", "Handler", "HandlerRole"];
+
 fn drifted() -> Site {
     let site = deployed("data: delete\n");
     change(&site, "Handler", json!({"MemorySize": 1024, "Timeout": 3}));
@@ -253,8 +265,23 @@ fn drift_is_put_back_by_cloudformation() {
     up(&site, &["--revert-drift"]).ended(5).says("--allow");
     assert_eq!(writes(&site), Vec::<String>::new());
     up(&site, &["--revert-drift", "--allow", "broaden"]).ended(0).says("is as it was deployed");
-    assert_eq!(site.fake.count("cloudformation:ExecuteChangeSet"), 1);
+    assert_eq!(site.fake.state().cloudformation.updated, [DRIFTED]);
     assert_eq!(site.fake.state().cloudformation.changed, [].into());
+}
+
+#[test]
+fn a_drift_aware_change_set_that_does_more_than_was_shown_is_not_executed() {
+    for surprise in [("Remove", "Table", "AWS::DynamoDB::Table"), ("Add", "Other", "AWS::SQS::Queue")] {
+        let site = drifted();
+        {
+            let mut state = site.fake.state();
+            state.cloudformation.reverts_drift = true;
+            state.cloudformation.surprise = Some((surprise.0, surprise.1.into(), surprise.2.into()));
+        }
+        up(&site, &["--revert-drift", "--allow", "broaden"]).ended(5).says(surprise.1);
+        assert_eq!(site.fake.count("cloudformation:ExecuteChangeSet"), 0);
+        assert!(site.fake.state().cloudformation.change_sets.is_empty(), "the change set is left behind");
+    }
 }
 
 #[test]
@@ -262,10 +289,56 @@ fn drift_is_put_back_in_two_updates_where_cloudformation_cannot() {
     let site = drifted();
     let ran = up(&site, &["--revert-drift", "--allow", "broaden"]);
     ran.ended(0).says("first takes over what there is").says("is as it was deployed");
-    assert_eq!(site.fake.count("cloudformation:ExecuteChangeSet"), 2);
+    assert_eq!(site.fake.state().cloudformation.updated, [DRIFTED, DRIFTED]);
     assert_eq!(site.fake.state().cloudformation.changed, [].into());
     plan(&site, &["--drift"]).ended(0);
     site.run(&["status", "--drift"]).ended(0).says("drift          none, by CloudFormation's detection too");
+}
+
+#[test]
+fn what_did_not_drift_is_neither_updated_nor_told() {
+    for reverts in [true, false] {
+        let site = deployed("data: delete\ntags: {team: a}\n");
+        change(&site, "Handler", json!({"MemorySize": 1024}));
+        {
+            let mut state = site.fake.state();
+            state.cloudformation.reverts_drift = reverts;
+            state.cloudformation.tells_all = true;
+        }
+        let ran = up(&site, &["--revert-drift", "--json"]);
+        ran.ended(0);
+        let told: Vec<Value> = ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let of = |event: &str| told.iter().filter(|e| e["event"] == event).collect::<Vec<_>>();
+        let updates = if reverts { 1 } else { 2 };
+        assert_eq!(of("started").len(), updates);
+        assert!(of("started").iter().all(|e| e["resources"] == 1), "{told:#?}");
+        assert_eq!(of("resource").len(), updates * 2);
+        assert!(of("resource").iter().all(|e| e["logicalId"] == "Handler"), "{told:#?}");
+        assert_eq!(site.fake.state().cloudformation.updated, vec![["Handler"]; updates]);
+    }
+}
+
+#[test]
+fn drift_is_put_back_together_with_a_change_of_the_stack_file() {
+    let site = deployed("data: delete\ntags: {team: a}\n");
+    change(&site, "Handler", json!({"MemorySize": 1024}));
+    set(&site, "data: delete\ntags: {team: b}\nhandler: {timeout: 90s}\n");
+    up(&site, &["--revert-drift"]).ended(0).says("is as it was deployed");
+    let state = site.fake.state();
+    assert_eq!(state.cloudformation.changed, [].into());
+    assert_eq!(state.cloudformation.stacks[0].tags["team"], "b");
+    // The update that does what the file says; then the two of the memory, which change nothing else.
+    assert_eq!(state.cloudformation.updated[1..], [["Handler"], ["Handler"]]);
+}
+
+#[test]
+fn drift_is_not_put_back_into_a_stack_that_somebody_else_changes() {
+    let site = drifted();
+    site.fake.state().cloudformation.reverts_drift = true;
+    site.fake.state().cloudformation.overtaken = true;
+    let ran = up(&site, &["--revert-drift", "--allow", "broaden"]);
+    ran.ended(0).says("somebody else").says("is as it was deployed");
+    assert_eq!(site.fake.count("cloudformation:CreateChangeSet"), 2, "a stale one, and one after looking again");
 }
 
 #[test]

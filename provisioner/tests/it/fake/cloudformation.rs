@@ -53,6 +53,12 @@ pub(crate) struct CloudFormation {
     pub(crate) surprise: Option<(&'static str, String, String)>,
     /// Whether drift-aware change sets are known. Guide, `drift-aware-change-sets.html`.
     pub(crate) reverts_drift: bool,
+    /// Whether somebody else updates the stack, to the same, right after the next change set was made.
+    pub(crate) overtaken: bool,
+    /// Whether an update has events of every resource, also of those that it leaves alone, as the emulator does.
+    pub(crate) tells_all: bool,
+    /// What the updates that began were to change, by logical id.
+    pub(crate) updated: Vec<Vec<String>>,
     serial: u32,
 }
 
@@ -78,6 +84,8 @@ pub(crate) struct Stack {
     before: Option<(Value, BTreeMap<String, String>)>,
     /// Resources that the running deletion could not delete.
     undeleted: Vec<String>,
+    /// How often it was updated.
+    updates: u32,
     /// Oldest first.
     pub(crate) events: Vec<Event>,
 }
@@ -282,9 +290,14 @@ impl CloudFormation {
                 .tags
                 .iter()
                 .fold(String::new(), |all, (k, v)| all + &format!("<member><Key>{k}</Key><Value>{v}</Value></member>"));
+            // API, `Stack`: only of a stack that was updated at least once.
+            let updated = match s.updates {
+                0 => String::new(),
+                n => format!("<LastUpdatedTime>2026-11-22T13:{:02}:{:02}Z</LastUpdatedTime>", n / 60, n % 60),
+            };
             format!(
                 "<member><StackName>{}</StackName><StackId>{}</StackId><StackStatus>{}</StackStatus>\
-                 <Tags>{tags}</Tags><CreationTime>2026-11-22T12:00:00Z</CreationTime>\
+                 <Tags>{tags}</Tags><CreationTime>2026-11-22T12:00:00Z</CreationTime>{updated}\
                  <EnableTerminationProtection>{}</EnableTerminationProtection>\
                  <Parameters>{parameters}</Parameters></member>",
                 s.name, s.arn, s.status, s.protected
@@ -309,7 +322,13 @@ impl CloudFormation {
             (1..).map_while(|n| Some((field(n, key)?, field(n, value)?))).collect()
         };
         let parameters = pairs("Parameters", "ParameterKey", "ParameterValue");
-        let tags = pairs("Tags", "Key", "Value");
+        // API, `CreateChangeSet` takes tags as `UpdateStack` does: without the parameter, the stack's tags stay; an empty
+        // value removes them.
+        let keeps_tags = !form.keys().any(|name| name == "Tags" || name.starts_with("Tags."));
+        let tags = match self.find(&name) {
+            Some(stack) if keeps_tags => stack.tags.clone(),
+            _ => pairs("Tags", "Key", "Value"),
+        };
         // Guide, `view-stack-events.html`, "Stack status codes": in some states a stack can only be deleted, or its
         // rollback be continued; while it is busy nothing can be changed.
         if let Some(stack) = self.find(&name)
@@ -371,6 +390,11 @@ impl CloudFormation {
             tags,
         };
         self.change_sets.insert(id.clone(), set);
+        if std::mem::take(&mut self.overtaken)
+            && let Some(stack) = self.find(&arn)
+        {
+            stack.updates += 1;
+        }
         Ok(format!("<Id>{id}</Id><StackId>{arn}</StackId>"))
     }
 
@@ -434,6 +458,11 @@ impl CloudFormation {
         let failing = self.failing.clone();
         let fails = set.changes.iter().any(|(_, id, _)| failing.contains_key(id));
         let sticks = fails && self.stuck_rollbacks > 0;
+        if set.kind == "UPDATE" {
+            let mut ids: Vec<String> = set.changes.iter().map(|(_, id, _)| id.clone()).collect();
+            ids.sort_unstable();
+            self.updated.push(ids);
+        }
         let mut script = match set.kind.as_str() {
             "CREATE" => creation(&set, &failing, sticks, token),
             "IMPORT" => {
@@ -451,7 +480,16 @@ impl CloudFormation {
         if !fails && set.kind == "UPDATE" && !self.changed_for_good {
             self.settle(&set);
         }
+        let tells_all = self.tells_all && set.kind == "UPDATE";
         let stack = self.find(&set.stack).unwrap();
+        stack.updates += u32::from(set.kind == "UPDATE");
+        if tells_all {
+            for id in stack.resources.keys().filter(|id| set.changes.iter().all(|(_, changed, _)| changed != *id)) {
+                let at = script.len() - 2;
+                script.insert(at, step(Some(id), "UPDATE_COMPLETE", "", token));
+                script.insert(at, step(Some(id), "UPDATE_IN_PROGRESS", "", token));
+            }
+        }
         if !fails {
             stack.tags.clone_from(&set.tags);
         }
