@@ -63,8 +63,9 @@ pub async fn run(global: &Global, args: &Verify, report: &Report) -> Result<()> 
             .source(no)
             .hint("Send a file of your own and wait for its record: provisioner put FILE --wait")
     })?;
+    let attention = interrupt::attend();
     report.narrate(&format!("sending {} through {}", canary.key, spec.name));
-    let sent = Box::pin(verifying.send(&canary, LOG_PATIENCE)).await;
+    let sent = Box::pin(verifying.send(&canary, LOG_PATIENCE, attention)).await;
     // What an earlier canary left by its late event; whether this can be removed says nothing of the pipeline.
     if let Err(fault) = verifying.remove_late(&canary).await {
         report.narrate(&format!("could not look for records that late events of earlier canaries left: {fault}"));
@@ -85,7 +86,7 @@ pub async fn after_up(aws: &Aws, spec: &StackSpec, report: &Report) -> Result<()
     };
     // The log is looked at once: nobody who deploys wants to wait for CloudWatch.
     let verifying = Verifying::new(aws, spec, report, PATIENCE);
-    let verified = Box::pin(verifying.send(&canary, Duration::ZERO)).await?;
+    let verified = Box::pin(verifying.send(&canary, Duration::ZERO, interrupt::attend())).await?;
     report.event(VerifyEvent::Verified(verified));
     Ok(())
 }
@@ -117,8 +118,7 @@ impl<'a> Verifying<'a> {
     }
 
     /// Sends the canary, waits for its record, and removes both, however it went.
-    async fn send(&self, canary: &Canary, log_patience: Duration) -> Result<Verified> {
-        let mut attention = interrupt::attend();
+    async fn send(&self, canary: &Canary, log_patience: Duration, mut attention: Attention) -> Result<Verified> {
         let ended = tokio::select! {
             ended = self.on_its_way(canary, log_patience) => ended,
             () = attention.next() => {

@@ -360,6 +360,8 @@ fn action(service: &str, request: &Request) -> String {
 fn lambda_action(request: &Request) -> &'static str {
     match (request.method.as_str(), request.path.rsplit('/').next().unwrap_or_default()) {
         ("GET", "configuration") => "GetFunctionConfiguration",
+        ("GET", "policy") => "GetPolicy",
+        ("GET", "concurrency") => "GetFunctionConcurrency",
         ("PUT", "code") => "UpdateFunctionCode",
         _ => "Unknown",
     }
