@@ -12,7 +12,7 @@ PROVISIONER := target/release/provisioner
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: emulator build ## Run the whole pipeline on the local emulator with real files, and show the records
@@ -69,6 +69,12 @@ fuzz: ## Fuzz every parser for TIME seconds in all (TIME=600), or some: TARGETS=
 .PHONY: hostile
 hostile: ## Write the hostile files and what must become of each to target/hostile
 	@$(PYTHON) handler/extract/tests/hostile/make.py target/hostile
+
+.PHONY: hostile-check
+hostile-check: ## Send each to the handler as it is deployed, with the limits that it is deployed with
+	@cargo build --locked --quiet --profile lambda --package handler --bin bootstrap
+	@HANDLER_AS_DEPLOYED=$(CURDIR)/target/lambda/bootstrap cargo test --locked --quiet --package handler-extract --test it -- \
+		--exact attacks::every_attack_has_its_outcome_and_the_next_file_is_read
 
 .PHONY: audit
 audit: ## Check licences, banned crates and sources of every dependency

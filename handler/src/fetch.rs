@@ -59,8 +59,12 @@ async fn stream(
         .bucket(&upload.bucket)
         .key(&upload.key)
         .set_if_match(upload.e_tag.as_ref().map(|e_tag| format!("\"{e_tag}\"")));
-    // The child takes its task while S3 looks for the object.
-    let (answer, session) = tokio::join!(request.send(), extractor.start(upload.file_name(), upload.size));
+    // The child takes its task while S3 looks for the object, and not before that is asked.
+    let starting = async {
+        tokio::task::yield_now().await;
+        extractor.start(upload.file_name(), upload.size).await
+    };
+    let (answer, session) = tokio::join!(request.send(), starting);
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) => {

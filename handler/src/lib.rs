@@ -65,8 +65,7 @@ fn start(log: &Log) -> Result<std::convert::Infallible, lambda_runtime::Error> {
     let extractor = Extractor::new(settings.limits, settings.allowed_types.clone())?;
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         // The first file's child starts beside the clients, on the processor that Lambda gives a start for nothing.
-        extractor.prepare().await;
-        let clients = Clients::from_env().await;
+        let ((), clients) = tokio::join!(extractor.prepare(), Clients::from_env());
         let function =
             Function { settings, clients, extractor, log, cold: Cell::new(true), containment_known: Cell::new(false) };
         // On the heap, because it holds what an invocation needs at once, buffers included.

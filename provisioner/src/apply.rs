@@ -9,16 +9,17 @@ use std::time::Duration;
 
 use crate::aws::Aws;
 use crate::aws::artifacts::Artifacts;
-use crate::aws::fault::{Fault, Kind};
-use crate::aws::stacks::{ChangeSet, Proposal, Purpose, Stacks};
+use crate::aws::stacks::{Proposal, Purpose, Stacks};
 use crate::diff::Change;
 use crate::error::{Error, Exit, Result};
 use crate::event::deploy::{DeployEvent, ResourceEvent};
+use crate::fault::{Fault, Kind};
 use crate::interrupt::{self, Attention};
 use crate::package::Package;
 use crate::plan::{Desired, Plan};
 use crate::preview;
 use crate::report::Report;
+use crate::stack::ChangeSet;
 use crate::status::{ChangeSetState, Operation, Phase, StackStatus};
 use follow::{Bearing, Follower, Pace};
 
@@ -149,15 +150,15 @@ impl<'a> Applier<'a> {
                     })
                     .await?;
                 if let ChangeSetState::Failed(reason) = &set.state {
-                    self.withdraw(&set).await?;
-                    return Err(Error::new(
+                    let error = Error::new(
                         Exit::Deployment,
                         "adoption-failed",
                         format!("CloudFormation cannot take back what is there: {reason}"),
                     )
                     .hint(
                         "The reason names the bucket or table. If another stack owns it, give this one another `name:`.",
-                    ));
+                    );
+                    return Err(error.besides(self.withdraw(&set).await));
                 }
                 let kept = kept.iter().map(|kept| kept.logical_id.clone()).collect();
                 self.execute(Operation::Import, &set.id, &set.stack, kept).await

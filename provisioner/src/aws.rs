@@ -1,9 +1,9 @@
 //! AWS. This module and the ones below it are the only place that names an `aws_sdk_*` crate.
 //!
-//! Every function takes and returns the provisioner's own types; service error codes are told apart in [`fault`] alone.
+//! Every function takes and returns the provisioner's own types; what a service's error means, [`crate::fault`] says.
 
 pub mod artifacts;
-pub mod fault;
+mod fault;
 pub mod function;
 pub mod live;
 pub mod log_groups;
@@ -21,6 +21,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 
 use crate::error::{Error, Exit, Result};
+use crate::fault::{Fault, Kind};
 
 /// Attempts of a call before it counts as failed. Control planes throttle early: CloudFormation allows some calls only
 /// a few times a second, so more attempts than the SDK's three are worth their wait.
@@ -114,7 +115,7 @@ impl Aws {
         let identity = aws_sdk_sts::Client::from_conf(once).get_caller_identity().send().await.map_err(|e| {
             match fault::refused_role(&e) {
                 Some(refusal) => not_taken(target.role.as_ref(), refusal),
-                None => fault::Fault::from(e).into_error("find out whose credentials these are"),
+                None => Fault::from(e).into_error("find out whose credentials these are"),
             }
         })?;
         Ok(Self {
@@ -137,6 +138,24 @@ impl Aws {
             aws_sdk_s3::config::Builder::from(&self.sdk).force_path_style(self.sdk.endpoint_url().is_some()).build();
         aws_sdk_s3::Client::from_conf(config)
     }
+}
+
+/// The text with what follows its percent signs decoded (RFC 3986), as keys and policies come.
+fn percent_decoded(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let digit = |at: usize| bytes.get(at).and_then(|byte| char::from(*byte).to_digit(16));
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        if let (b'%', Some(high), Some(low)) = (bytes[at], digit(at + 1), digit(at + 2)) {
+            decoded.extend(u8::try_from(high << 4 | low));
+            at += 3;
+        } else {
+            decoded.push(bytes[at]);
+            at += 1;
+        }
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
 }
 
 /// The same configuration with the profile's credentials, and no others: the SDK by itself would take the keys of the
@@ -170,10 +189,10 @@ async fn as_role(sdk: SdkConfig, role: &Role) -> SdkConfig {
 }
 
 /// The failure of taking a role that the command line or the profile names.
-fn not_taken(role: Option<&Role>, refusal: fault::Fault) -> Error {
+fn not_taken(role: Option<&Role>, refusal: Fault) -> Error {
     let which = role.map_or_else(|| "of the profile".to_owned(), |role| role.arn.clone());
     match refusal.kind {
-        fault::Kind::Denied | fault::Kind::Other | fault::Kind::NotFound => {
+        Kind::Denied | Kind::Other | Kind::NotFound => {
             Error::new(Exit::Access, "role-refused", format!("failed to take the role {which}")).source(refusal).hint(
                 "Three things must hold: the ARN is right; the role's trust policy allows you, with the --external-id\n\
                      that it asks for, if any; and your own policy allows sts:AssumeRole on the role.",

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::aws::stacks::Stack;
 use crate::plan::Desired;
+use crate::stack::Stack;
 use crate::status::Phase;
 use crate::template::ARTIFACT_KEY;
 
@@ -12,14 +12,13 @@ use crate::template::ARTIFACT_KEY;
 ///
 /// Change sets do not tell: CloudFormation lists everything that refers to the function along with it.
 pub fn only_code_differs(desired: &Desired, stack: &Stack, template: &Value) -> bool {
-    let others = |parameters: &std::collections::BTreeMap<String, String>| {
-        parameters.iter().filter(|(name, _)| *name != ARTIFACT_KEY).map(|(k, v)| (k.clone(), v.clone())).collect()
-    };
-    let (wanted, deployed): (Vec<_>, Vec<_>) = (others(&desired.parameters), others(&stack.parameters));
+    let is_other = |(name, _): &(&String, &String)| *name != ARTIFACT_KEY;
+    let (wanted, deployed) = (desired.parameters.iter().filter(is_other), stack.parameters.iter().filter(is_other));
     stack.status.phase() == Phase::Ready
         && desired.parameters.get(ARTIFACT_KEY) != stack.parameters.get(ARTIFACT_KEY)
-        && wanted == deployed
+        && wanted.eq(deployed)
         && desired.template == *template
+        && desired.tags == stack.tags
 }
 
 #[cfg(test)]
@@ -60,14 +59,19 @@ mod tests {
             parameters: parameters("b", "2"),
             tags: BTreeMap::new(),
         };
-        for (case, status, parameters, deployed, expected) in rows {
+        let tagged = BTreeMap::from([("team".to_owned(), "a".to_owned())]);
+        let rows = rows.map(|(case, status, parameters, template, expected)| {
+            (case, status, parameters, template, BTreeMap::new(), expected)
+        });
+        let another_tag = ("another tag too", complete, parameters("b", "1"), &template, tagged, false);
+        for (case, status, parameters, deployed, tags, expected) in rows.into_iter().chain([another_tag]) {
             let stack = Stack {
                 name: "s".into(),
                 arn: "arn".into(),
                 status,
                 reason: None,
                 parameters,
-                tags: BTreeMap::new(),
+                tags,
                 outputs: Vec::new(),
                 protected: false,
                 changed: None,

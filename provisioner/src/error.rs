@@ -80,6 +80,17 @@ impl Error {
         self
     }
 
+    /// Adds that what had to be done after the failure failed as well. The first failure stays the one that is told.
+    #[must_use]
+    pub fn besides(mut self, then: Result<()>) -> Self {
+        if let Err(then) = then {
+            let told = [vec![then.message.clone()], then.causes()].concat().join(": ");
+            let before = self.hint.take().map(|hint| hint + "\n").unwrap_or_default();
+            self.hint = Some(format!("{before}After that, the command also {told}."));
+        }
+        self
+    }
+
     /// Says that the data which was printed tells it too.
     #[must_use]
     pub fn told(mut self) -> Self {

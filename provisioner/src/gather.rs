@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::aws::uploads::MAX_OBJECT;
 use crate::error::{Error, Exit, Result};
+use crate::units::MAX_OBJECT;
 
 /// S3 user guide, "Naming Amazon S3 objects": bytes of UTF-8.
 const LONGEST_KEY: usize = 1_024;
@@ -153,7 +153,7 @@ fn add(path: &Path, name: &Path, size: u64, found: &mut Vec<(Source, String)>, f
         faults.push(format!("{}: its name is not UTF-8, as a key must be; give one with --key", path.display()));
         return;
     };
-    if size > MAX_OBJECT {
+    if size > MAX_OBJECT.0 {
         faults.push(format!("{}: it is larger than an object of S3 can be", path.display()));
     }
     match fs::File::open(path) {

@@ -9,7 +9,7 @@ fn main() -> ExitCode {
     }
     let cli = provisioner::parse();
     let report = provisioner::report::Report::to_terminal(&cli.global);
-    match provisioner::run(cli, &report) {
+    match provisioner::run(cli, &report).and_then(|code| report.finish().map(|()| code)) {
         Ok(code) => code,
         Err(error) => {
             report.error(&error);

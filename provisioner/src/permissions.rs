@@ -60,13 +60,17 @@ impl Grant {
         self.allow == other.allow
             // Everybody is whoever has an identity of IAM, and anonymous callers; a service is neither.
             && (self.who == other.who || (self.who == EVERYBODY && !other.who.starts_with("service ")))
-            && matches(&self.action.to_ascii_lowercase(), &other.action.to_ascii_lowercase())
-            && matches(&self.resource, &other.resource)
+            && covers(&self.action.to_ascii_lowercase(), &other.action.to_ascii_lowercase())
+            && covers(&self.resource, &other.resource)
             && (self.condition.is_empty() || self.condition == other.condition)
     }
 }
 
 const EVERYBODY: &str = "everybody";
+/// Begins an action or resource that is told by what it leaves out.
+const NEGATED: &str = "everything but ";
+/// What a bucket's four switches are about.
+const PUBLIC_ACCESS: &str = "public access";
 
 /// What changes between two templates whose known references are filled in.
 pub fn compare(before: &Value, after: &Value) -> Vec<Shift> {
@@ -125,19 +129,50 @@ fn sentence(who: &str, verb: Verb, actions: &[String], resource: &str, condition
         Verb::NoLongerRefused => "is no longer refused",
         Verb::NowRefused => "is refused from now on",
     };
-    let actions = match actions {
-        [one] => one.clone(),
-        [many @ .., last] => format!("{} and {last}", many.join(", ")),
-        [] => String::new(),
+    let switches: Option<Vec<&str>> = actions
+        .iter()
+        .map(|action| action.strip_prefix(PUBLIC_ACCESS)?.strip_prefix(" (")?.strip_suffix(')'))
+        .collect();
+    let actions = match switches {
+        Some(switches) => format!("{PUBLIC_ACCESS} ({})", enumeration(&switches)),
+        None => enumeration(&actions.iter().map(String::as_str).collect::<Vec<_>>()),
     };
     let mut text = format!("{who} {verb} {actions}");
     if !resource.is_empty() {
-        let _ = write!(text, " on {resource}");
+        let _ = write!(text, " on {}", spoken(resource));
     }
     if !condition.is_empty() {
-        let _ = write!(text, " when {condition}");
+        let _ = write!(text, " when {}", spoken(condition));
     }
     text
+}
+
+/// One, two and three.
+fn enumeration(words: &[&str]) -> String {
+    match words {
+        [many @ .., last] if !many.is_empty() => format!("{} and {last}", many.join(", ")),
+        words => words.concat(),
+    }
+}
+
+/// What is not made yet has no name but the template's: `${Table.Arn}` is `Table`. IAM's own variables, as
+/// `${aws:username}`, stay.
+fn spoken(text: &str) -> String {
+    let mut parts = text.split("${");
+    let mut spoken = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once('}').filter(|(reference, _)| !reference.contains(':')) {
+            Some((reference, rest)) => {
+                spoken.push_str(reference.strip_suffix(".Arn").unwrap_or(reference));
+                spoken.push_str(rest);
+            }
+            None => {
+                spoken.push_str("${");
+                spoken.push_str(part);
+            }
+        }
+    }
+    spoken
 }
 
 /// All permissions that a template gives or refuses.
@@ -215,7 +250,7 @@ fn document(who: Option<&str>, on: Option<&str>, document: &Value, found: &mut B
     }
 }
 
-/// The values of `Action` or `Resource`; those of their negations in words, which no wildcard matches.
+/// The values of `Action` or `Resource`; those of their negations in words.
 fn positive_or_not(statement: &Value, key: &str) -> Vec<String> {
     let values: Vec<String> = texts(&statement[key]).map(ToOwned::to_owned).collect();
     if !values.is_empty() {
@@ -223,7 +258,7 @@ fn positive_or_not(statement: &Value, key: &str) -> Vec<String> {
     }
     let mut others: Vec<&str> = texts(&statement[format!("Not{key}")]).collect();
     others.sort_unstable();
-    vec![format!("everything but {}", others.join(", "))]
+    vec![format!("{NEGATED}{}", others.join(", "))]
 }
 
 fn principals(statement: &Value) -> Vec<String> {
@@ -287,7 +322,7 @@ fn public_access(id: &str, properties: &Value, found: &mut BTreeSet<Grant>) {
                 who: EVERYBODY.to_owned(),
                 resource: format!("${{{id}}}"),
                 condition: String::new(),
-                action: format!("public access ({switch})"),
+                action: format!("{PUBLIC_ACCESS} ({switch})"),
             });
         }
     }
@@ -304,8 +339,9 @@ fn condition(condition: &Value) -> String {
             };
             values.sort();
             let is = match operator.as_str() {
-                "Bool" | "StringEquals" | "ArnEquals" => "is",
-                "StringLike" | "ArnLike" => "is like",
+                "Bool" | "StringEquals" => "is",
+                // Wildcards count in both operators of ARNs (IAM user guide, "Condition operators").
+                "StringLike" | "ArnLike" | "ArnEquals" => "is like",
                 "StringNotEquals" => "is not",
                 other => other,
             };
@@ -326,6 +362,18 @@ fn texts(value: &Value) -> impl Iterator<Item = &str> {
         one => std::slice::from_ref(one),
     };
     list.iter().filter_map(Value::as_str)
+}
+
+/// Whether an action or resource holds all of another one. The words of a negation are no pattern: the more it names, the
+/// less it holds.
+fn covers(one: &str, other: &str) -> bool {
+    if one.starts_with(NEGATED) {
+        return one == other;
+    }
+    if other.starts_with(NEGATED) {
+        return one == "*";
+    }
+    matches(one, other)
 }
 
 /// Whether a pattern of IAM, in which `*` stands for any characters and `?` for one, matches a text.
@@ -425,6 +473,17 @@ mod tests {
     }
 
     #[test]
+    fn a_condition_on_an_arn_with_wildcards_is_broader_than_one_on_its_letters() {
+        let when = |operator: &str| {
+            let mut statement = allow(&json!("s3:Get"), "x");
+            statement["Condition"] = json!({operator: {"aws:SourceArn": "arn:aws:s3:::*"}});
+            role(&json!([statement]))
+        };
+        let shifts = told(&when("StringEquals"), &when("ArnEquals"));
+        assert_eq!(shifts[0], (true, "role R gains s3:Get on x when aws:SourceArn is like arn:aws:s3:::*".to_owned()));
+    }
+
+    #[test]
     fn a_refusal_that_goes_broadens() {
         let tls = json!({"Resources": {"P": {"Type": "AWS::S3::BucketPolicy", "Properties": {"PolicyDocument": {
             "Statement": {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": ["b", "b/*"],
@@ -477,7 +536,7 @@ mod tests {
         };
         assert_eq!(
             told(&public(true), &public(false)),
-            [(true, "everybody is no longer refused public access (BlockPublicAcls) on ${B}".to_owned())]
+            [(true, "everybody is no longer refused public access (BlockPublicAcls) on B".to_owned())]
         );
     }
 
@@ -486,5 +545,32 @@ mod tests {
         let not = |action: &str| role(&json!([{"Effect": "Allow", "NotAction": action, "Resource": "x"}]));
         assert_eq!(told(&not("a:*"), &not("a:*")), []);
         assert_eq!(told(&role(&json!([])), &not("a:*")), [(true, "role R gains everything but a:* on x".to_owned())]);
+        // What leaves out less allows more, however alike the two look.
+        assert_eq!(
+            told(&not("a:*"), &not("a:Get")),
+            [
+                (true, "role R gains everything but a:Get on x".to_owned()),
+                (false, "role R loses everything but a:* on x".to_owned()),
+            ]
+        );
+        let on = |not: &str| role(&json!([{"Effect": "Allow", "Action": "a:B", "NotResource": not}]));
+        assert_eq!(told(&on("b/*"), &on("b/c"))[0], (true, "role R gains a:B on everything but b/c".to_owned()));
+        assert_eq!(told(&role(&json!([allow(&json!("*"), "*")])), &not("a:*")).len(), 1, "all holds everything but");
+    }
+
+    #[test]
+    fn references_are_spoken_as_names() {
+        for (text, expected) in [
+            ("${Table.Arn}", "Table"),
+            ("${Bucket}/*", "Bucket/*"),
+            ("arn:aws:s3:::b/${aws:username}/*", "arn:aws:s3:::b/${aws:username}/*"),
+            ("${Table.Arn}/index/${Index}", "Table/index/Index"),
+            ("${open", "${open"),
+            ("arn:aws:s3:::b", "arn:aws:s3:::b"),
+        ] {
+            assert_eq!(spoken(text), expected);
+        }
+        assert_eq!(enumeration(&["a"]), "a");
+        assert_eq!(enumeration(&["a", "b", "c"]), "a, b and c");
     }
 }

@@ -8,13 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::aws::function::Deployed;
-use crate::aws::stacks::{ChangeSet, Resource, Stack};
-use crate::aws::storage::Presence;
 use crate::diff::{self, Change};
 use crate::names::Names;
 use crate::resolve::Context;
 use crate::spec::DataPolicy;
+use crate::stack::{ChangeSet, Deployed, Presence, Resource, Stack};
 use crate::status::{self, ChangeSetState, Operation, Phase, StackStatus};
 
 /// Where a stack is or will be.
@@ -454,6 +452,12 @@ pub enum DownPlan {
     },
 }
 
+/// Whether a stack in this phase can hold files and records that only the deployed template keeps from going with it.
+/// What was never made holds none, and the deletion of a stack whose deletion failed is told what to leave.
+pub fn keeps_by_template(phase: Phase) -> bool {
+    matches!(phase, Phase::Ready | Phase::RollbackStuck | Phase::ImportUndone | Phase::ImportStuck)
+}
+
 /// Decides how to take a stack down.
 pub fn decide_down(name: &str, policy: DataPolicy, delete_data: bool, standing: &Standing) -> DownPlan {
     let delete_data = delete_data || policy == DataPolicy::Delete;
@@ -487,13 +491,17 @@ pub fn decide_down(name: &str, policy: DataPolicy, delete_data: bool, standing: 
     };
     let goes_along = |kind: &str, there: bool| there && owns(kind) && !standing.retained.contains(kind);
     let at_risk = goes_along(diff::BUCKET, bucket) || goes_along(diff::TABLE, standing.table.is_some());
-    if !delete_data && at_risk && phase == Phase::Ready {
+    if !delete_data && at_risk && keeps_by_template(phase) {
         return DownPlan::Blocked {
             code: "policy-not-deployed",
             reason: format!(
                 "the stack file says that data is kept, but {name} was deployed with data that goes with the stack"
             ),
-            hint: format!("First deploy the stack file as it is now: provisioner up -s {name}"),
+            hint: if phase == Phase::ImportStuck {
+                format!("Bring them to safety, then: provisioner down -s {name} --delete-data")
+            } else {
+                format!("First deploy the stack file as it is now: provisioner up -s {name}")
+            },
         };
     }
     // A stack that could not be deleted before keeps what the data policy keeps, and what cannot go.
@@ -786,6 +794,14 @@ mod tests {
             (Keep, false, kept(standing(up)), "delete-stack"),
             (Keep, true, kept(standing(up)), "delete-all"),
             (Keep, false, standing(up), "policy-not-deployed"),
+            (Keep, false, standing(Some(StackStatus::UpdateRollbackFailed)), "policy-not-deployed"),
+            (Keep, false, kept(standing(Some(StackStatus::UpdateRollbackFailed))), "delete-stack"),
+            (Keep, false, standing(Some(StackStatus::ImportRollbackComplete)), "policy-not-deployed"),
+            (Keep, false, standing(Some(StackStatus::ImportRollbackFailed)), "policy-not-deployed"),
+            (Keep, false, kept(standing(Some(StackStatus::ImportRollbackFailed))), "delete-stack"),
+            (Keep, true, standing(Some(StackStatus::ImportRollbackFailed)), "delete-all"),
+            (Keep, false, standing(Some(StackStatus::RollbackComplete)), "delete-stack"),
+            (Keep, false, standing(Some(StackStatus::DeleteFailed)), "delete-stack"),
             (Keep, false, bare(standing(up)), "delete-stack"),
             (Delete, false, protected(standing(up)), "termination-protection"),
             (Delete, false, standing(Some(StackStatus::DeleteInProgress)), "attach"),

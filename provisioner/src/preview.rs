@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::aws::function::Deployed;
 use crate::diff::{self, Action, Change, Detail, Replacement};
 use crate::drift::Drift;
 use crate::event::deploy::CodeChange;
 use crate::permissions::{self, Shift};
 use crate::plan::{Desired, Observed, Plan, decide};
 use crate::resolve::Context;
+use crate::stack::Deployed;
 use crate::status::{Operation, StackStatus};
 use crate::{effects, package};
 

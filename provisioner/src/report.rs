@@ -2,6 +2,9 @@
 //!
 //! On a terminal narration may be coloured and have live lines; elsewhere it is plain lines. With `--json` data is JSON
 //! on standard output, and events are JSON lines there too. Colour never carries meaning alone.
+//!
+//! That nobody listens any more does not end the work: what runs in AWS has to be left in good order. Who only prints
+//! without end asks [`Report::is_heard`].
 
 pub mod deploy;
 pub mod files;
@@ -74,8 +77,14 @@ pub struct Report {
     progress: Mutex<deploy::Progress>,
     /// This moment, for lines in a log.
     clock: fn() -> String,
-    out: Mutex<Box<dyn Write + Send>>,
-    err: Mutex<Box<dyn Write + Send>>,
+    out: Mutex<Stream>,
+    err: Mutex<Stream>,
+}
+
+/// A standard stream, until it cannot be written to.
+struct Stream {
+    to: Box<dyn Write + Send>,
+    broken: Option<std::io::Error>,
 }
 
 impl std::fmt::Debug for Report {
@@ -108,8 +117,8 @@ impl Report {
             can_ask: terminal && std::io::stdin().is_terminal(),
             progress: Mutex::default(),
             clock: this_second,
-            out: Mutex::new(Box::new(std::io::stdout())),
-            err: Mutex::new(Box::new(std::io::stderr())),
+            out: Stream::to(std::io::stdout()),
+            err: Stream::to(std::io::stderr()),
         }
     }
 
@@ -122,8 +131,8 @@ impl Report {
             can_ask: false,
             progress: Mutex::default(),
             clock: this_second,
-            out: Mutex::new(Box::new(std::io::sink())),
-            err: Mutex::new(Box::new(std::io::sink())),
+            out: Stream::to(std::io::sink()),
+            err: Stream::to(std::io::sink()),
         }
     }
 
@@ -208,6 +217,22 @@ impl Report {
             self.text(&entry.message);
         } else if let Some(line) = files::log_line(entry, self.style) {
             self.text(&line);
+        }
+    }
+
+    /// Whether somebody still reads the data.
+    pub fn is_heard(&self) -> bool {
+        locked(&self.out).broken.is_none()
+    }
+
+    /// Fails where data could not be written, and so is not all there. A closed pipe is no failure: with
+    /// `provisioner records | head`, somebody had enough.
+    pub fn finish(&self) -> Result<()> {
+        match locked(&self.out).broken.take() {
+            Some(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                Err(Error::new(Exit::Failure, "output", "failed to write all of it to standard output").source(error))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -304,14 +329,23 @@ pub fn judge(answer: &str) -> Result<()> {
     }
 }
 
-/// A closed pipe on the other side is no failure of ours: `provisioner records | head` ends quietly.
-fn write_line(to: &Mutex<Box<dyn Write + Send>>, text: &str) {
+impl Stream {
+    fn to(stream: impl Write + Send + 'static) -> Mutex<Self> {
+        Mutex::new(Self { to: Box::new(stream), broken: None })
+    }
+}
+
+fn locked(stream: &Mutex<Stream>) -> std::sync::MutexGuard<'_, Stream> {
+    stream.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn write_line(to: &Mutex<Stream>, text: &str) {
     write_text(to, &format!("{text}\n"));
 }
 
-fn write_text(to: &Mutex<Box<dyn Write + Send>>, text: &str) {
-    let mut to = to.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if to.write_all(text.as_bytes()).and_then(|()| to.flush()).is_err() {
-        std::process::exit(0);
+fn write_text(to: &Mutex<Stream>, text: &str) {
+    let mut stream = locked(to);
+    if stream.broken.is_none() {
+        stream.broken = stream.to.write_all(text.as_bytes()).and_then(|()| stream.to.flush()).err();
     }
 }

@@ -9,6 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size(pub u64);
 
+/// The largest object that S3 keeps: 10,000 parts of 5 GiB (S3 user guide, "Amazon S3 multipart upload limits").
+pub const MAX_OBJECT: Size = Size(10_000 * (5 << 30));
+
 /// A time in whole seconds, written with a unit: `60s`, `15m`, `6h`, `14d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Seconds(pub u64);

@@ -190,18 +190,24 @@ def pdf_scores(files, records):
     return [pages, words]
 
 
+def read_by(reader, files, extensions):
+    """The files of these extensions with what another reader finds in them; those that it cannot read tell nothing."""
+    for path in files:
+        if extension(path) not in extensions:
+            continue
+        try:
+            found = reader(path)
+        except Exception:
+            continue
+        yield path, found
+
+
 def docx_score(files, records):
     import docx
     from docx.oxml.ns import qn
 
     score = Score("docx: words", "python-docx")
-    for path in files:
-        if extension(path) != "docx":
-            continue
-        try:
-            body = docx.Document(str(path)).element.body
-        except Exception:
-            continue
+    for path, body in read_by(lambda path: docx.Document(str(path)).element.body, files, ["docx"]):
         words = sum(len(docx.text.paragraph.Paragraph(p, None).text.split()) for p in body.iter(qn("w:p")))
         mine = records[path].get("wordCount")
         score.count(path, mine == words, f"{mine} instead of {words}{code(records[path])}")
@@ -213,14 +219,11 @@ def pptx_scores(files, records):
     from pptx.oxml.ns import qn
     from pptx.text.text import _Paragraph
 
+    def slides_of(path):
+        return [slide._element for slide in pptx.Presentation(str(path)).slides]
+
     slides, words = Score("pptx: slides", "python-pptx"), Score("pptx: words", "python-pptx")
-    for path in files:
-        if extension(path) != "pptx":
-            continue
-        try:
-            shown = [slide._element for slide in pptx.Presentation(str(path)).slides]
-        except Exception:
-            continue
+    for path, shown in read_by(slides_of, files, ["pptx"]):
         record = records[path]
         mine = record.get("slideCount")
         slides.count(path, mine == len(shown), f"{mine} instead of {len(shown)}{code(record)}")
@@ -234,14 +237,11 @@ def pptx_scores(files, records):
 def xlsx_score(files, records):
     import openpyxl
 
+    def sheets_of(path):
+        return len(openpyxl.load_workbook(path, read_only=True).sheetnames)
+
     score = Score("xlsx: sheets", "openpyxl")
-    for path in files:
-        if extension(path) not in ("xlsx", "xlsm"):
-            continue
-        try:
-            count = len(openpyxl.load_workbook(path, read_only=True).sheetnames)
-        except Exception:
-            continue
+    for path, count in read_by(sheets_of, files, ["xlsx", "xlsm"]):
         mine = records[path].get("sheetCount")
         score.count(path, mine == count, f"{mine} instead of {count}{code(records[path])}")
     return score
@@ -250,15 +250,12 @@ def xlsx_score(files, records):
 def image_score(files, records):
     import PIL.Image
 
+    def size_of(path):
+        with PIL.Image.open(path) as image:
+            return image.size
+
     score = Score("images: width and height", "Pillow")
-    for path in files:
-        if extension(path) not in IMAGES:
-            continue
-        try:
-            with PIL.Image.open(path) as image:
-                size = image.size
-        except Exception:
-            continue
+    for path, size in read_by(size_of, files, IMAGES):
         mine = (records[path].get("width"), records[path].get("height"))
         score.count(path, mine == size, f"{mine[0]} × {mine[1]} instead of {size[0]} × {size[1]}{code(records[path])}")
     return score
@@ -268,13 +265,7 @@ def audio_score(files, records):
     import mutagen
 
     score = Score("audio: duration within 1 % or 0.1 s", "mutagen")
-    for path in files:
-        if extension(path) not in AUDIO:
-            continue
-        try:
-            length = mutagen.File(path).info.length
-        except Exception:
-            continue
+    for path, length in read_by(lambda path: mutagen.File(path).info.length, files, AUDIO):
         if not length:
             continue
         mine = records[path].get("duration")

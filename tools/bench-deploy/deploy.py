@@ -140,6 +140,11 @@ def free_port():
         return listener.getsockname()[1]
 
 
+def code_of(step, number):
+    """Which code a step of a round deploys: each round begins with another, and its update brings the next."""
+    return 2 * number + (step == "update")
+
+
 class Provisioner:
     name = "provisioner up"
 
@@ -147,12 +152,9 @@ class Provisioner:
         self.bench = bench
         # The canary is a service of its own, that the others do not do.
         self.quiet = ["--no-verify"] if "--no-verify" in bench.help["up"] else []
-        self.consent = []
 
     def step(self, step, number):
-        variant = self.bench.variant("up", 2 * number + (step == "update"))
-        if step == "same":
-            variant = self.bench.variant("up", 2 * number)
+        variant = self.bench.variant("up", code_of(step, number))
         return self.bench.run("up", "--yes", *self.quiet, "--handler", variant)
 
     def remove(self):
@@ -169,7 +171,7 @@ class Carried(Provisioner):
         self.programs = {}
 
     def step(self, step, number):
-        which = 2 * number + (step == "update")
+        which = code_of(step, number)
         if which not in self.programs:
             path = self.bench.folder / f"provisioner-{which}"
             self.bench.run("bundle", "--handler", self.bench.variant("up", which), "--output", path)
@@ -177,15 +179,25 @@ class Carried(Provisioner):
         return Run([self.programs[which], "up", "--yes", *self.quiet], self.bench.env, self.bench.folder)
 
 
-class Bare:
+class Other:
+    """A way to deploy beside ours: a stack of its own, with a bucket for its artifacts, both known to the bare calls."""
+
+    def __init__(self, bench):
+        self.bench, self.artifacts = bench, f"{self.stack}-artifacts"
+        bench.bare("bucket", self.artifacts)
+
+    def remove(self):
+        self.bench.bare("delete", self.stack)
+
+
+class Bare(Other):
     name = "bare API calls"
     stack = "bare"
     update = "update"
 
     def __init__(self, bench):
-        self.bench = bench
+        super().__init__(bench)
         self.inner = {step: [] for step in STEPS}
-        bench.bare("bucket", f"{self.stack}-artifacts")
 
     def archive(self, number):
         path = self.bench.folder / f"{self.stack}-{number}.zip"
@@ -198,15 +210,11 @@ class Bare:
         return path
 
     def step(self, step, number):
-        archive = self.archive(2 * number + (step == "update"))
+        archive = self.archive(code_of(step, number))
         verb = self.update if step == "update" else step
-        template = self.bench.template(self.stack)
-        ran = self.bench.bare(verb, self.stack, template, archive, f"{self.stack}-artifacts")
+        ran = self.bench.bare(verb, self.stack, self.bench.template(self.stack), archive, self.artifacts)
         self.inner[step].append(float(ran.out))
         return ran
-
-    def remove(self):
-        self.bench.bare("delete", self.stack)
 
 
 class BarePush(Bare):
@@ -217,13 +225,14 @@ class BarePush(Bare):
     update = "push"
 
 
-class Sam:
+class Sam(Other):
     name = "SAM"
+    stack = "sam"
 
     def __init__(self, bench, program):
-        self.bench, self.program = bench, program
-        bench.bare("bucket", "sam-artifacts")
-        template = json.loads(bench.template("sam").read_text())
+        super().__init__(bench)
+        self.program = program
+        template = json.loads(bench.template(self.stack).read_text())
         # SAM uploads what a function's code names as a folder.
         template.pop("Parameters")
         for resource in template["Resources"].values():
@@ -236,39 +245,34 @@ class Sam:
         if step != "same":
             code = self.bench.folder / "sam-code"
             shutil.rmtree(code, ignore_errors=True)
-            shutil.copytree(self.bench.variant("sam", 2 * number + (step == "update")), code)
-        command = [self.program, "deploy", "--template-file", self.template, "--stack-name", "sam"]
-        command += ["--s3-bucket", "sam-artifacts", "--capabilities", "CAPABILITY_NAMED_IAM", "--no-progressbar"]
+            shutil.copytree(self.bench.variant("sam", code_of(step, number)), code)
+        command = [self.program, "deploy", "--template-file", self.template, "--stack-name", self.stack]
+        command += ["--s3-bucket", self.artifacts, "--capabilities", "CAPABILITY_NAMED_IAM", "--no-progressbar"]
         command += ["--no-confirm-changeset", "--no-fail-on-empty-changeset"]
         return Run(command, self.bench.aws_env, self.bench.folder)
 
-    def remove(self):
-        self.bench.bare("delete", "sam")
 
-
-class Cdk:
+class Cdk(Other):
     name = "CDK"
+    stack = "cdk"
 
     def __init__(self, bench, program):
-        self.bench, self.program = bench, program
-        bench.bare("bucket", "cdk-artifacts")
-        bench.template("cdk")
+        super().__init__(bench)
+        self.program = program
+        bench.template(self.stack)
 
     def step(self, step, number):
         bench = self.bench
         env = bench.aws_env | {
             "NODE_PATH": str(self.program.parent.parent),
-            "TEMPLATE": str(bench.template("cdk")),
-            "CODE": str(bench.variant("cdk", 2 * number + (step == "update"))),
-            "STACK": "cdk",
-            "BUCKET": "cdk-artifacts",
+            "TEMPLATE": str(bench.template(self.stack)),
+            "CODE": str(bench.variant("cdk", code_of(step, number))),
+            "STACK": self.stack,
+            "BUCKET": self.artifacts,
         }
         command = [self.program, "deploy", "--app", f"node {HERE / 'cdk-app.js'}", "--require-approval", "never"]
         command += ["--output", bench.folder / "cdk.out", "--no-notices", "--no-version-reporting"]
         return Run(command, env, bench.folder)
-
-    def remove(self):
-        self.bench.bare("delete", "cdk")
 
 
 def found(option, name, places):

@@ -136,6 +136,8 @@ pub fn runs(process: u32) -> bool {
 
 /// The processes that a process has started and that still run or wait to be buried.
 pub fn children(process: u32) -> Vec<u32> {
-    let list = std::fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap_or_default();
-    list.split_ascii_whitespace().filter_map(|id| id.parse().ok()).collect()
+    // Each thread has its own.
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let lists = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+    lists.flat_map(|list| list.split_ascii_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<_>>()).collect()
 }

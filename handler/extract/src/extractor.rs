@@ -15,6 +15,7 @@ use rustix::process::{Pid, Resource, prlimit};
 use serde::Serialize;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin, Command};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 #[cfg(target_os = "linux")]
@@ -118,7 +119,8 @@ impl Extractor {
 impl Shared {
     /// Starts a child that waits for its task.
     async fn spawn(self: &Arc<Self>) -> io::Result<Process> {
-        let mut child = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        command
             .arg0("handler-extract")
             .arg(CHILD_MARKER)
             .env_clear()
@@ -128,8 +130,9 @@ impl Shared {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
+            .kill_on_drop(true);
+        // The thread that starts a program stands still until that is loaded. The runtime's own has a record to write.
+        let mut child = spawn_blocking(move || command.spawn()).await.map_err(io::Error::other)??;
         let (input, ears) = (child.stdin.take(), Ears::new(child.stdout.take(), child.stderr.take()));
         let mut process = Process { child: Some(child), input, ears, home: Arc::downgrade(self) };
         process.widen_pipe();

@@ -100,13 +100,12 @@ impl Session {
             Heard::TooMuch => Some(End::Killed(Reason::Verbose)),
             Heard::Nonsense => Some(End::Killed(Reason::Unintelligible)),
         };
-        process.kill();
-
         let Answer { file_type, metadata, outcome, .. } = std::mem::take(&mut process.ears.answer);
         let failure = match (outcome, end) {
             (Some(Outcome::Trouble(trouble)), _) => return Err(io::Error::other(trouble)),
             (Some(Outcome::End(failure)), _) => failure,
             (None, Some(end)) => {
+                process.kill();
                 // Bounded all the same: a pipe stays open as long as anybody holds it.
                 let last_words = timeout(patience, process.ears.last_words()).await.unwrap_or_default();
                 Some(verdict(end, &last_words, limits))

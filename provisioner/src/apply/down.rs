@@ -3,29 +3,26 @@
 use super::follow::{Follower, Pace};
 use super::{Applier, failed, name_of};
 use crate::aws::artifacts::Artifacts;
-use crate::aws::fault::Kind;
 use crate::aws::function::Function;
 use crate::aws::log_groups;
 use crate::aws::queue::Queue;
 use crate::aws::roles::Roles;
-use crate::aws::storage::{Presence, Storage};
+use crate::aws::storage::Storage;
 use crate::aws::table::Table;
 use crate::error::{Error, Exit, Result};
 use crate::event::deploy::DeployEvent;
+use crate::fault::Kind;
 use crate::interrupt;
 use crate::names::Names;
 use crate::plan::DownStep;
+use crate::stack::Presence;
 use crate::status::Operation;
+use crate::template::{ARTIFACT_BUCKET, ARTIFACT_KEY};
 
 /// How often emptying and deleting are tried against somebody who goes on writing.
 const ROUNDS: u32 = 5;
 /// How often one looks whether a table is gone: about ten minutes.
 const TABLE_LOOKS: u32 = 400;
-
-/// The parameters by which a stack names its artifacts.
-pub const ARTIFACT_BUCKET: &str = "ArtifactBucket";
-/// The key in that bucket.
-pub const ARTIFACT_KEY: &str = "ArtifactKey";
 
 impl Applier<'_> {
     /// Does one step. `key` is the artifact that the stack used, `held` the versions and markers that its bucket was found
@@ -190,14 +187,18 @@ impl Applier<'_> {
             log_groups::exists(aws, &names.log_group),
             Queue::find(aws, &names.queue),
         );
-        let found = |result: Result<bool, crate::aws::fault::Fault>| result.map_err(|e| e.into_error(doing));
+        let found = |result: Result<bool, crate::fault::Fault>| result.map_err(|e| e.into_error(doing));
+        let bucket = bucket.map_err(|e| e.into_error(doing))?;
         let mut rows = vec![
-            (format!("bucket {}", names.bucket), found(bucket.map(|b| b == Presence::Ours))?),
             (format!("table {}", names.table), found(table.map(|t| t.is_some()))?),
             (format!("function {}", names.function), found(function.map(|f| f.is_some()))?),
             (format!("log group {}", names.log_group), found(logs)?),
             (format!("queue {}", names.queue), found(queue.map(|q| q.is_some()))?),
         ];
+        // A bucket that may not be looked at is either somebody else's, or cannot be said to be gone.
+        if bucket != Presence::Foreign {
+            rows.insert(0, (format!("bucket {}", names.bucket), bucket == Presence::Ours));
+        }
         if let Some(role) = role {
             rows.push((format!("role {role}"), found(Roles::new(aws).exists(role).await)?));
         }

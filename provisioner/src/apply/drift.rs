@@ -3,12 +3,13 @@
 use serde_json::Value;
 
 use super::{Applier, Code, announced, compact, ids, moved};
-use crate::aws::stacks::{ChangeSet, Proposal, Purpose, Stack};
+use crate::aws::stacks::{Proposal, Purpose};
 use crate::diff::{Action, Change};
 use crate::drift::Drift;
 use crate::error::{Error, Exit, Result};
 use crate::event::deploy::DeployEvent;
 use crate::plan::{Desired, Observed};
+use crate::stack::{ChangeSet, Stack};
 use crate::status::{ChangeSetState, Operation};
 
 impl Applier<'_> {

@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use crate::aws::fault::Kind;
 use crate::event::deploy::{DeployEvent, ResourceEvent};
+use crate::fault::Kind;
 use crate::status::{Phase, Progress, StackStatus, advice, is_consequence, progress};
 
 /// The first pause. An emulator answers in milliseconds; CloudFormation itself needs seconds.

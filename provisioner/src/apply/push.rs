@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 
 use super::follow::Pace;
 use super::{Applier, Code};
-use crate::aws::fault::{Fault, Kind};
-use crate::aws::function::{Deployed, Function, LastUpdate};
+use crate::aws::function::Function;
 use crate::error::{Error, Exit, Result};
 use crate::event::deploy::DeployEvent;
+use crate::fault::{Fault, Kind};
+use crate::stack::{Deployed, LastUpdate};
 
 /// How long a function may take to change. Lambda needs a second or two; a function that somebody else is changing as
 /// well needs longer.

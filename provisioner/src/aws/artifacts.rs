@@ -15,7 +15,7 @@ use aws_sdk_s3::types::{
 use aws_sdk_s3::types::{OwnershipControls, OwnershipControlsRule};
 
 use super::Aws;
-use super::fault::{Fault, Kind, absent_is_none};
+use crate::fault::{Fault, Kind, absent_is_none};
 
 /// The region whose buckets are made without naming it.
 const DEFAULT_REGION: &str = "us-east-1";
@@ -66,7 +66,7 @@ impl Artifacts {
             match created.map_err(Fault::from) {
                 Ok(_) => {}
                 // Another `up` was faster.
-                Err(fault) if fault.code.as_deref() == Some("BucketAlreadyOwnedByYou") => {}
+                Err(fault) if fault.kind == Kind::AlreadyOurs => {}
                 Err(fault) => return Err(fault),
             }
         }

@@ -3,41 +3,10 @@
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{InvocationType, LastUpdateStatus};
-use serde::Serialize;
 
 use super::Aws;
-use super::fault::{Fault, Kind, absent_is_none};
-
-/// The function as it is deployed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Deployed {
-    /// The SHA-256 of its zip, lower-case hexadecimal digits.
-    pub sha256: String,
-    /// The size of its zip, bytes.
-    pub size: u64,
-    /// Whether it can be invoked: `Active`, `Pending`, `Inactive` or `Failed`.
-    pub state: String,
-    /// When it was last changed, as Lambda writes it.
-    pub changed: String,
-    /// Which revision of code and settings this is.
-    #[serde(skip)]
-    pub revision: Option<String>,
-    /// What became of the last change.
-    #[serde(skip)]
-    pub last_update: LastUpdate,
-}
-
-/// What became of the last change of a function.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LastUpdate {
-    /// It is in force.
-    Done,
-    /// The function still serves what was there before.
-    Running,
-    /// The function goes on serving what was there before, for this reason.
-    Failed(String),
-}
+use crate::fault::{Fault, Kind, absent_is_none};
+use crate::stack::{Deployed, LastUpdate};
 
 /// The client of one function.
 #[derive(Debug, Clone)]

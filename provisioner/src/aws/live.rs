@@ -12,12 +12,12 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Map, Value, json};
 
 use super::Aws;
-use super::fault::{Fault, absent_is_none};
 use super::function::Function;
 use super::roles::Roles;
-use super::stacks::Resource;
 use super::table::Table;
 use crate::drift::Reading;
+use crate::fault::{Fault, absent_is_none};
+use crate::stack::Resource;
 
 type Properties = Result<Option<Map<String, Value>>, Fault>;
 

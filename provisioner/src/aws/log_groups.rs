@@ -3,7 +3,7 @@
 use aws_sdk_cloudwatchlogs::Client;
 
 use super::Aws;
-use super::fault::Fault;
+use crate::fault::Fault;
 
 /// Whether there is a log group of exactly this name.
 pub async fn exists(aws: &Aws, name: &str) -> Result<bool, Fault> {

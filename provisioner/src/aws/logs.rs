@@ -3,7 +3,7 @@
 use aws_sdk_cloudwatchlogs::Client;
 
 use super::Aws;
-use super::fault::Fault;
+use crate::fault::Fault;
 use crate::log_lines::Entry;
 
 /// Entries a call (CloudWatch Logs API reference, `FilterLogEvents`: the most there is).

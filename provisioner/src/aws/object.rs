@@ -4,7 +4,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{Event, FilterRuleName};
 
 use super::Aws;
-use super::fault::{Fault, absent_is_none};
+use crate::fault::{Fault, absent_is_none};
 
 /// The client of one object.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName;
 
 use super::Aws;
-use super::fault::{Fault, absent_is_none};
+use crate::fault::{Fault, absent_is_none};
 
 /// How long a received message is hidden from others, seconds: more than sending ten events again takes.
 const HIDDEN_SECONDS: i32 = 60;

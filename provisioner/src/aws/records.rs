@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::Aws;
-use super::fault::{Fault, Kind};
+use crate::fault::{Fault, Kind};
 use crate::query::{Page, Query, Request, Row, Search, Step};
 
 /// `DynamoDB` API reference, `BatchGetItem`: items a call.

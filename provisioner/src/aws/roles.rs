@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use aws_sdk_iam::Client;
 use serde_json::Value;
 
-use super::Aws;
-use super::fault::{Fault, absent_is_none};
+use super::{Aws, percent_decoded};
+use crate::fault::{Fault, absent_is_none};
 
 /// The client of IAM.
 #[derive(Debug, Clone)]
@@ -50,20 +50,7 @@ impl Roles {
 
 /// IAM answers with the document URL-encoded (RFC 3986); text that is not JSON is kept as it is.
 fn document(encoded: &str) -> Value {
-    let bytes = encoded.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let hex = bytes.get(at + 1..at + 3).and_then(|h| std::str::from_utf8(h).ok());
-        if let (b'%', Some(byte)) = (bytes[at], hex.and_then(|h| u8::from_str_radix(h, 16).ok())) {
-            decoded.push(byte);
-            at += 3;
-        } else {
-            decoded.push(bytes[at]);
-            at += 1;
-        }
-    }
-    let text = String::from_utf8_lossy(&decoded).into_owned();
+    let text = percent_decoded(encoded);
     serde_json::from_str(&text).unwrap_or(Value::String(text))
 }
 

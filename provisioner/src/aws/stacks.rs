@@ -11,68 +11,16 @@ use aws_sdk_cloudformation::types::{
     StackResourceDrift, StackResourceDriftStatus, Tag,
 };
 use aws_sdk_cloudformation::types::{Change as SdkChange, Stack as SdkStack};
-use serde::Serialize;
 use serde_json::Value;
 
 use super::Aws;
-use super::fault::{Fault, Kind, absent_is_none};
 use crate::diff::{Action, Change, Detail, Replacement};
 use crate::drift::{Difference, Drifted, top_of};
 use crate::event::deploy::ResourceEvent;
+use crate::fault::{Fault, Kind, absent_is_none};
 use crate::plan::Kept;
+use crate::stack::{ChangeSet, Output, Resource, Stack};
 use crate::status::{ChangeSetState, StackStatus, change_set_state};
-
-/// A deployed stack.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Stack {
-    /// The name.
-    pub name: String,
-    /// The ARN, which names the stack also when it is deleted.
-    pub arn: String,
-    /// The status.
-    pub status: StackStatus,
-    /// Why it has this status, if CloudFormation says so.
-    pub reason: Option<String>,
-    /// The parameters' values.
-    pub parameters: BTreeMap<String, String>,
-    /// Its own tags.
-    pub tags: BTreeMap<String, String>,
-    /// The outputs, in the service's order.
-    pub outputs: Vec<Output>,
-    /// Whether it is protected from deletion.
-    pub protected: bool,
-    /// When it was made or last changed, ISO 8601.
-    pub changed: Option<String>,
-}
-
-/// An output of a stack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-pub struct Output {
-    /// The name.
-    pub key: String,
-    /// The value.
-    pub value: String,
-    /// What it is.
-    pub description: String,
-}
-
-/// A resource of a stack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Resource {
-    /// The name in the template.
-    pub logical_id: String,
-    /// The service's name or address of it.
-    pub physical_id: String,
-    /// The CloudFormation type.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// The status.
-    pub status: String,
-    /// Why it has this status.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-}
 
 /// What a change set is made for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,19 +51,6 @@ pub struct Proposal {
     pub parameters: BTreeMap<String, String>,
     /// The stack's tags.
     pub tags: BTreeMap<String, String>,
-}
-
-/// A change set.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ChangeSet {
-    /// The ARN.
-    pub id: String,
-    /// The stack's ARN.
-    pub stack: String,
-    /// What became of it.
-    pub state: ChangeSetState,
-    /// What it would change; complete only when it is ready.
-    pub changes: Vec<Change>,
 }
 
 /// Attempts of a call while an operation is watched. Whoever watches sits failures out and says so; the SDK would be
@@ -187,12 +122,6 @@ impl Stacks {
         Ok(resources)
     }
 
-    /// The template that is deployed.
-    pub async fn template(&self, stack: &str) -> Result<String, Fault> {
-        let output = self.client.get_template().stack_name(stack).send().await?;
-        Ok(output.template_body.unwrap_or_default())
-    }
-
     /// The template that is deployed, as JSON; `None` if there is no stack. A template in YAML is read too: somebody may
     /// have deployed it with another tool.
     pub async fn deployed_template(&self, stack: &str) -> Result<Option<Value>, Fault> {
@@ -254,9 +183,10 @@ impl Stacks {
                     .map(|(key, value)| Parameter::builder().parameter_key(key).parameter_value(value).build())
                     .collect(),
             ))
-            .set_tags((!proposal.tags.is_empty()).then(|| {
-                proposal.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
-            }))
+            // Also none: without a list, the stack would keep the tags that it has.
+            .set_tags(Some(
+                proposal.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect(),
+            ))
             .set_resources_to_import((!kept.is_empty()).then(|| {
                 kept.iter()
                     .map(|kept| {

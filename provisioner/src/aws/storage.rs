@@ -8,8 +8,9 @@ use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
 use aws_sdk_s3::types::{Delete, EncodingType, NotificationConfiguration, ObjectIdentifier};
 use tokio::task::JoinSet;
 
-use super::Aws;
-use super::fault::{Fault, Kind, absent_is_none};
+use super::{Aws, percent_decoded};
+use crate::fault::{Fault, Kind, absent_is_none};
+use crate::stack::{Contents, Presence};
 
 /// Deletions of one batch each that run at the same time. With 1,000 keys a batch this bounds memory to about 20 MB.
 pub const PARALLEL: usize = 16;
@@ -19,33 +20,6 @@ const MOST_KEYS: usize = 1_000;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest such pause; after it, S3 has been too busy for half a minute.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-
-/// Whether a bucket is there, and whose it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Presence {
-    /// There is none.
-    Absent,
-    /// It belongs to this account.
-    Ours,
-    /// It belongs to somebody else.
-    Foreign,
-}
-
-/// What a bucket holds, as far as it was counted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Contents {
-    /// Files: objects whose newest version is not a delete marker.
-    pub files: u64,
-    /// Versions of objects, the newest ones too.
-    pub versions: u64,
-    /// Delete markers.
-    pub markers: u64,
-    /// Bytes of all versions.
-    pub bytes: u64,
-    /// There is more than was counted.
-    pub and_more: bool,
-}
 
 /// A bucket.
 #[derive(Debug, Clone)]
@@ -265,7 +239,7 @@ impl Storage {
             .await;
         let Some(output) = absent_is_none(output.map_err(Fault::from))? else { return Ok(Ok(())) };
         let Some(error) = output.errors().first() else { return Ok(Ok(())) };
-        let kind = |code: Option<&str>| super::fault::kind(code, "", None);
+        let kind = |code: Option<&str>| crate::fault::kind(code, "", None);
         let passes = |code| matches!(kind(code), Kind::Throttled | Kind::Unavailable);
         let code = error.code().unwrap_or_default();
         let fault = Fault {
@@ -353,27 +327,7 @@ fn key_reader(encoding: Option<&EncodingType>) -> fn(&str) -> String {
 
 /// Decodes a key of a listing that was asked for with `encoding-type=url`: percent signs, and `+` for a space.
 fn decode(key: &str) -> String {
-    let bytes = key.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let hex = bytes.get(at + 1..at + 3).and_then(|h| std::str::from_utf8(h).ok());
-        match (bytes[at], hex.and_then(|h| u8::from_str_radix(h, 16).ok())) {
-            (b'%', Some(byte)) => {
-                decoded.push(byte);
-                at += 3;
-            }
-            (b'+', _) => {
-                decoded.push(b' ');
-                at += 1;
-            }
-            (byte, _) => {
-                decoded.push(byte);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
+    percent_decoded(&key.replace('+', " "))
 }
 
 #[cfg(test)]
@@ -382,9 +336,14 @@ mod tests {
 
     #[test]
     fn keys_of_listings() {
-        for (listed, key) in
-            [("a/b.txt", "a/b.txt"), ("a+b%2Bc", "a b+c"), ("%C3%A4%0A", "ä\n"), ("100%", "100%"), ("%zz", "%zz")]
-        {
+        for (listed, key) in [
+            ("a/b.txt", "a/b.txt"),
+            ("a+b%2Bc", "a b+c"),
+            ("%C3%A4%0A", "ä\n"),
+            ("100%", "100%"),
+            ("%zz", "%zz"),
+            ("%+1", "% 1"),
+        ] {
             assert_eq!(decode(listed), key);
         }
         assert_eq!(key_reader(None)("a+b"), "a+b", "not encoded although asked for");

@@ -8,7 +8,8 @@ use aws_sdk_dynamodb::types::{
 use serde_json::{Value, json};
 
 use super::Aws;
-use super::fault::{Fault, Kind, absent_is_none};
+use crate::fault::{Fault, Kind, absent_is_none};
+use crate::stack::Items;
 
 /// A table.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,16 +22,6 @@ pub struct Described {
     pub items: u64,
     /// What CloudFormation would call its properties: those that cannot be changed, and those that an update compares.
     pub properties: Value,
-}
-
-/// How many items a table holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Items {
-    /// The number.
-    pub items: u64,
-    /// It is DynamoDB's own count, which is up to six hours old.
-    pub about: bool,
 }
 
 /// The client of one table.
@@ -77,7 +68,7 @@ impl Table {
         match self.client.delete_table().table_name(&self.name).send().await.map_err(Fault::from) {
             Ok(_) => Ok(true),
             Err(fault) if fault.kind == Kind::NotFound => Ok(true),
-            Err(fault) if fault.code.as_deref() == Some("ResourceInUseException") => Ok(false),
+            Err(fault) if fault.kind == Kind::Busy => Ok(false),
             Err(fault) => Err(fault),
         }
     }

@@ -15,16 +15,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::Aws;
-use super::fault::{Fault, Kind};
+use crate::fault::{Fault, Kind, absent_is_none};
 
 /// Files up to this size are put in one request. Bytes.
-pub const SINGLE: u64 = 8 << 20;
+const SINGLE: u64 = 8 << 20;
 /// The smallest part that larger files are cut into. S3 asks for 5 MiB at least. Bytes.
 const PART: u64 = 8 << 20;
 /// S3 user guide, "Amazon S3 multipart upload limits".
 const MAX_PARTS: u64 = 10_000;
-/// The largest object: the most parts of 5 GiB each (the same page). Bytes.
-pub const MAX_OBJECT: u64 = MAX_PARTS * (5 << 30);
 /// The size of the later half of a stream's parts: nobody knows its length, so that its parts must grow. Bytes.
 const LATE_PART: u64 = 64 << 20;
 /// Parts of a stream that are held in memory at the same time.
@@ -354,7 +352,7 @@ impl Uploads {
                 .key(&open.key)
                 .upload_id(&open.id)
                 .expected_bucket_owner(&self.owner);
-            gone_is_fine(abort.send().await.map_err(Fault::from))?;
+            absent_is_none(abort.send().await.map_err(Fault::from))?;
             let parts = self
                 .client
                 .list_parts()
@@ -362,7 +360,7 @@ impl Uploads {
                 .key(&open.key)
                 .upload_id(&open.id)
                 .expected_bucket_owner(&self.owner);
-            if gone_is_fine(parts.send().await.map_err(Fault::from))?.is_none() {
+            if absent_is_none(parts.send().await.map_err(Fault::from))?.is_none() {
                 return Ok(());
             }
             tokio::time::sleep(ABORT_PAUSE).await;
@@ -390,14 +388,6 @@ impl Uploads {
 struct Open {
     key: String,
     id: String,
-}
-
-fn gone_is_fine<T>(result: Result<T, Fault>) -> Result<Option<T>, Fault> {
-    match result {
-        Ok(answer) => Ok(Some(answer)),
-        Err(fault) if fault.kind == Kind::NotFound => Ok(None),
-        Err(fault) => Err(fault),
-    }
 }
 
 fn joined(sent: Result<Result<CompletedPart, Fault>, tokio::task::JoinError>) -> Result<CompletedPart, Cause> {
@@ -450,10 +440,11 @@ fn unquoted(e_tag: Option<String>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::units::MAX_OBJECT;
 
     #[test]
     fn parts_of_a_file_are_neither_too_small_nor_too_many() {
-        for size in [SINGLE + 1, 1 << 30, 80 << 30, (80 << 30) + 1, 5 << 40, MAX_OBJECT] {
+        for size in [SINGLE + 1, 1 << 30, 80 << 30, (80 << 30) + 1, 5 << 40, MAX_OBJECT.0] {
             let part = part_size(size);
             assert!(part >= 5 << 20 && size.div_ceil(part) <= MAX_PARTS, "{size}: {part}");
         }

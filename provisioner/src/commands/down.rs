@@ -4,23 +4,24 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::apply::down::ARTIFACT_KEY;
 use crate::apply::{Applier, Run};
 use crate::aws::Aws;
-use crate::aws::stacks::{Stack, Stacks};
-use crate::aws::storage::{Contents, Presence, Storage};
-use crate::aws::table::{Described, Items, Table};
+use crate::aws::stacks::Stacks;
+use crate::aws::storage::Storage;
+use crate::aws::table::{Described, Table};
 use crate::cli::{Down, Global};
 use crate::commands;
 use crate::diff;
 use crate::error::{Error, Exit, Result};
 use crate::event::deploy::DeployEvent;
 use crate::names::Names;
-use crate::plan::{DownPlan, DownStep, Lock, Standing, decide_down};
+use crate::plan::{DownPlan, DownStep, Lock, Standing, decide_down, keeps_by_template};
 use crate::report::Report;
 use crate::report::meter::grouped;
 use crate::spec::StackFile;
+use crate::stack::{Contents, Items, Presence, Stack};
 use crate::status::Phase;
+use crate::template::ARTIFACT_KEY;
 use crate::units::Size;
 
 /// Pages of 1,000 versions that are counted, some seconds' worth; beyond, "more than" is said.
@@ -80,9 +81,10 @@ async fn look(aws: &Aws, stacks: &Stacks, names: &Names) -> Result<(Standing, Op
     let (mut resources, mut retained) = (Vec::new(), BTreeSet::new());
     if let Some(stack) = stack.as_ref().filter(|s| s.status.phase() != Phase::Absent) {
         resources = stacks.resources(&stack.arn).await.map_err(|e| e.into_error("look at the stack's resources"))?;
-        if stack.status.phase() == Phase::Ready {
-            let template = stacks.template(&stack.arn).await.map_err(|e| e.into_error("read the deployed template"))?;
-            retained = retained_types(&template);
+        if keeps_by_template(stack.status.phase()) {
+            let template = stacks.deployed_template(&stack.arn).await;
+            let template = template.map_err(|e| e.into_error("read the deployed template"))?;
+            retained = template.as_ref().map(retained_types).unwrap_or_default();
         }
     }
     let standing = Standing {
@@ -95,9 +97,8 @@ async fn look(aws: &Aws, stacks: &Stacks, names: &Names) -> Result<(Standing, Op
     Ok((standing, table))
 }
 
-/// The types of the resources that the deployed template keeps. It was sent as JSON, which is YAML too.
-fn retained_types(template: &str) -> BTreeSet<String> {
-    let template: Value = serde_yaml::from_str(template).unwrap_or_default();
+/// The types of the resources that the deployed template keeps.
+fn retained_types(template: &Value) -> BTreeSet<String> {
     let resources = template["Resources"].as_object();
     resources
         .into_iter()
@@ -259,11 +260,12 @@ mod tests {
 
     #[test]
     fn retained_resources_of_a_template() {
-        let template = r#"{"Resources":{
-            "A":{"Type":"AWS::S3::Bucket","DeletionPolicy":"RetainExceptOnCreate"},
-            "B":{"Type":"AWS::DynamoDB::Table","DeletionPolicy":"Delete"},
-            "C":{"Type":"AWS::SQS::Queue"}}}"#;
-        assert_eq!(retained_types(template).into_iter().collect::<Vec<_>>(), ["AWS::S3::Bucket"]);
-        assert!(retained_types("").is_empty());
+        let template = serde_json::json!({"Resources": {
+            "A": {"Type": "AWS::S3::Bucket", "DeletionPolicy": "RetainExceptOnCreate"},
+            "B": {"Type": "AWS::DynamoDB::Table", "DeletionPolicy": "Delete"},
+            "C": {"Type": "AWS::SQS::Queue"},
+        }});
+        assert_eq!(retained_types(&template).into_iter().collect::<Vec<_>>(), ["AWS::S3::Bucket"]);
+        assert!(retained_types(&Value::Null).is_empty());
     }
 }

@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::aws::fault::{Fault, Kind};
 use crate::aws::logs::Logs as Group;
 use crate::cli::{Global, Logs};
 use crate::commands;
 use crate::error::{Error, Exit, Result};
+use crate::fault::{Fault, Kind};
 use crate::log_lines::{Entry, Line, Seen};
 use crate::names::Names;
 use crate::query::moment;
@@ -56,7 +56,7 @@ pub async fn run(global: &Global, args: &Logs, report: &Report) -> Result<()> {
     }
     let mut interrupted = std::pin::pin!(commands::interrupted());
     let mut tail = Tail { group, seen, from: (now - OVERLAP).max(since) };
-    loop {
+    while report.is_heard() {
         tokio::select! {
             () = &mut interrupted => return Ok(()),
             () = tokio::time::sleep(PAUSE) => {}
@@ -71,6 +71,7 @@ pub async fn run(global: &Global, args: &Logs, report: &Report) -> Result<()> {
             read = read => read.map_err(failed)?,
         }
     }
+    Ok(())
 }
 
 /// A log group that is read again and again, each entry once.

@@ -8,14 +8,15 @@ use tokio::sync::Semaphore;
 use crate::aws::Aws;
 use crate::aws::function::Function;
 use crate::aws::live;
-use crate::aws::stacks::{Resource, Stack, Stacks};
-use crate::aws::storage::{Presence, Storage};
+use crate::aws::stacks::Stacks;
+use crate::aws::storage::Storage;
 use crate::aws::table::Table;
 use crate::drift::{CodeDrift, Drift, Drifted, Unchecked};
 use crate::error::Result;
 use crate::names::Names;
 use crate::package;
 use crate::plan::{Observed, Place, wants_resources};
+use crate::stack::{Presence, Resource, Stack};
 use crate::status::Phase;
 use crate::template::ARTIFACT_KEY;
 

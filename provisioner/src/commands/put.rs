@@ -11,13 +11,13 @@ use tokio::task::JoinSet;
 
 use crate::arrivals::{Arrivals, Awaited, Look, SLACK_MILLIS};
 use crate::aws::Aws;
-use crate::aws::fault::{Fault, Kind};
 use crate::aws::records::Records;
 use crate::aws::uploads::{Cause, NotStored, Stored, Uploads, clock_ahead};
 use crate::cli::{Global, Put};
 use crate::commands;
 use crate::error::{Error, Exit, Result};
 use crate::event::files::{FilesEvent, Tally};
+use crate::fault::{Fault, Kind};
 use crate::gather::{Source, Upload, gather};
 use crate::names::Names;
 use crate::query::{Query, Row};
@@ -204,11 +204,7 @@ impl Work<'_> {
             }
             tokio::select! {
                 () = &mut interrupted => {
-                    let _ = stop.send(true);
-                    // Each upload that is under way takes its parts back first.
-                    while let Some(ended) = under_way.join_next().await {
-                        self.ended(ended);
-                    }
+                    self.leave(&stop, &mut under_way).await;
                     return Err(self.interrupted(queue.len(), awaited));
                 }
                 Some(ended) = under_way.join_next() => {
@@ -219,13 +215,28 @@ impl Work<'_> {
                     }
                 }
                 () = tokio::time::sleep_until(look_at), if awaited > 0 => {
-                    pause = if self.look().await? { FIRST_PAUSE } else { (pause * 3 / 2).min(LONGEST_PAUSE) };
+                    pause = match self.look().await {
+                        Ok(true) => FIRST_PAUSE,
+                        Ok(false) => (pause * 3 / 2).min(LONGEST_PAUSE),
+                        Err(error) => {
+                            self.leave(&stop, &mut under_way).await;
+                            return Err(error);
+                        }
+                    };
                     look_at = tokio::time::Instant::now() + pause;
                 }
             }
         }
         self.tally.not_uploaded += queue.len();
         Ok(())
+    }
+
+    /// Ends what is under way: each upload takes its parts back first.
+    async fn leave(&mut self, stop: &watch::Sender<bool>, under_way: &mut JoinSet<Ended>) {
+        let _ = stop.send(true);
+        while let Some(ended) = under_way.join_next().await {
+            self.ended(ended);
+        }
     }
 
     fn ended(&mut self, ended: Result<Ended, tokio::task::JoinError>) {

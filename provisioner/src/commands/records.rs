@@ -4,11 +4,11 @@ use handler_contract::Status;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::aws::fault::{Fault, Kind};
 use crate::aws::records::Records as Table;
 use crate::cli::{Format, Global, Records};
 use crate::commands;
 use crate::error::{Error, Exit, Result};
+use crate::fault::{Fault, Kind};
 use crate::names::Names;
 use crate::query::{Pattern, Query, moment};
 use crate::report::{Report, files};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::apply::{Applier, Code, OVERTAKEN, Run, announced};
 use crate::aws::Aws;
-use crate::aws::stacks::{ChangeSet, Stack, Stacks};
+use crate::aws::stacks::Stacks;
 use crate::cli::{Global, Up};
 use crate::code::only_code_differs;
 use crate::commands::{self, observe, plan, verify, watch};
@@ -22,6 +22,7 @@ use crate::preview::{self, Allow, Preview, Saved, Step};
 use crate::report::Report;
 use crate::sources::Sources;
 use crate::spec::StackFile;
+use crate::stack::{ChangeSet, Stack};
 
 /// Decisions after which something is wrong with the world, or with this program.
 const MOST_DECISIONS: u32 = 12;
@@ -254,10 +255,7 @@ impl Upping<'_> {
                     );
                     match (handed, &proposed) {
                         (Ok(handed), _) => pushed |= handed,
-                        (Err(error), Ok(set)) => {
-                            applier.withdraw(set).await?;
-                            return Err(error);
-                        }
+                        (Err(error), Ok(set)) => return Err(error.besides(applier.withdraw(set).await)),
                         (Err(error), Err(_)) => return Err(error),
                     }
                     let Some(set) = self.unless_overtaken(proposed)? else {
@@ -280,9 +278,9 @@ impl Upping<'_> {
                     return self.put_code_right(&applier, &observed, &drift).await;
                 }
                 Plan::Blocked { code, reason, hint } => {
-                    self.withdraw(&applier, &observed).await?;
                     let exit = if *code == DATA_LOSS { Exit::Refused } else { Exit::Deployment };
-                    return Err(Error::new(exit, code, reason.clone()).hint(hint.clone()));
+                    let error = Error::new(exit, code, reason.clone()).hint(hint.clone());
+                    return Err(error.besides(self.withdraw(&applier, &observed).await));
                 }
                 Plan::Attach { .. } | Plan::Recreate { .. } | Plan::RetryDelete { .. } | Plan::Adopt { .. } => {}
                 Plan::ContinueRollback { skip, .. } => self.ask_to_continue(skip).await?,
@@ -291,19 +289,18 @@ impl Upping<'_> {
                         Some(shown) if shown.step == Step::Update => announced(&shown.resources, changes),
                         _ => Ok(()),
                     };
-                    if announced.is_err() {
-                        self.withdraw(&applier, &observed).await?;
-                        if pushed {
-                            applier.tell_code_after_failure(&self.desired.names.function, self.code).await?;
-                        }
+                    if let Err(error) = announced {
+                        let error = error.besides(self.withdraw(&applier, &observed).await);
+                        return Err(self.with_code_told(error, &applier, pushed).await);
                     }
-                    announced?;
                 }
             }
-            let outcome = applier.apply(self.desired, &plan, self.code).await;
-            if pushed && outcome.as_ref().is_err_and(|e| e.exit == Exit::Deployment && e.code != OVERTAKEN) {
-                applier.tell_code_after_failure(&self.desired.names.function, self.code).await?;
-            }
+            let outcome = match applier.apply(self.desired, &plan, self.code).await {
+                Err(error) if error.exit == Exit::Deployment && error.code != OVERTAKEN => {
+                    Err(self.with_code_told(error, &applier, pushed).await)
+                }
+                outcome => outcome,
+            };
             let done = self.unless_overtaken(outcome)?;
             if done.is_some() && matches!(plan, Plan::Execute { .. }) {
                 return Ok(Done::Changed);
@@ -422,6 +419,14 @@ impl Upping<'_> {
             }
             _ => Ok(self.tell_no_change(drift)),
         }
+    }
+
+    /// The failure, after it was told what the function serves if its code was pushed.
+    async fn with_code_told(&self, error: Error, applier: &Applier<'_>, pushed: bool) -> Error {
+        if !pushed {
+            return error;
+        }
+        error.besides(applier.tell_code_after_failure(&self.desired.names.function, self.code).await)
     }
 
     async fn look_at(&self, set: &ChangeSet) -> Result<Option<Stack>> {

@@ -10,7 +10,6 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::aws::Aws;
-use crate::aws::fault::{Fault, Kind};
 use crate::aws::function::Function;
 use crate::aws::logs::Logs;
 use crate::aws::object::Object;
@@ -22,6 +21,7 @@ use crate::cli::{Global, Verify};
 use crate::commands;
 use crate::error::{Error, Exit, Result};
 use crate::event::verify::{Verified, VerifyEvent};
+use crate::fault::{Fault, Kind};
 use crate::interrupt::{self, Attention};
 use crate::log_lines::{Entry, Line};
 use crate::names::Names;

@@ -3,12 +3,10 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::aws::stacks::Output;
-use crate::aws::storage::Contents;
-use crate::aws::table::Items;
 use crate::drift::Drift;
 use crate::plan::Kept;
 use crate::preview::Preview;
+use crate::stack::{Contents, Items, Output};
 use crate::status::{Operation, Progress};
 
 /// What happens while a stack is brought up or taken down.

@@ -8,9 +8,9 @@ use super::Style;
 use super::live::{LineId, Live, Place};
 use super::meter::{bar, clock, grouped};
 use super::table::{cut, table};
-use crate::aws::stacks::Output;
 use crate::event::deploy::DeployEvent;
 use crate::package::short;
+use crate::stack::Output;
 use crate::status;
 use crate::units::Size;
 

@@ -6,7 +6,7 @@ use super::StackSpec;
 use super::faults::{KeyPath, Problem};
 use crate::names::MAX_STACK_NAME;
 use crate::template::child_limits;
-use crate::units::Size;
+use crate::units::{MAX_OBJECT, Size};
 
 const MIB: u64 = 1 << 20;
 const DAY: u64 = 86_400;
@@ -24,8 +24,6 @@ pub const PARENT_MEMORY: Size = Size(32 * MIB);
 const LEAST_CHILD_MEMORY: Size = Size(16 * MIB);
 /// The largest file that Lambda's temporary storage of 10,240 MiB holds beside a reserve of 128 MiB.
 const MAX_SPOOLED_FILE: Size = Size(10_112 * MIB);
-/// The largest object that S3 keeps (S3 user guide, "Uploading objects").
-const MAX_OBJECT: Size = Size(5 << 40);
 /// Bytes of a notification's prefix or suffix (S3 user guide, "Object key names").
 const MAX_KEY: usize = 1024;
 /// Lifecycle rules count days in 32 bits.

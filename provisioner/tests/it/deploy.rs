@@ -92,6 +92,25 @@ impl Site {
         format!("{STACK}-records")
     }
 
+    /// A stack that is up, and a handler that is not deployed.
+    pub(crate) fn with_new_code() -> Self {
+        let site = Self::new();
+        site.deployed();
+        site.build_handler(2);
+        site
+    }
+
+    /// The same, where the handler's update fails and so many rollbacks get stuck.
+    pub(crate) fn with_code_that_gets_stuck(rollbacks: u32) -> Self {
+        let site = Self::with_new_code();
+        {
+            let mut state = site.fake.state();
+            state.cloudformation.failing.insert("Handler".into(), "no".into());
+            state.cloudformation.stuck_rollbacks = rollbacks;
+        }
+        site
+    }
+
     /// Makes the stack as `up` would have left it.
     pub(crate) fn deployed(&self) {
         let ran = self.up();
@@ -129,9 +148,7 @@ fn the_second_up_finds_nothing_to_do() {
 
 #[test]
 fn new_code_is_an_update() {
-    let site = Site::new();
-    site.deployed();
-    site.build_handler(2);
+    let site = Site::with_new_code();
     site.up().ended(0).says("handler function").says("UPDATE_COMPLETE");
     assert_eq!(site.fake.count("s3:PutObject"), 1);
 }
@@ -152,9 +169,7 @@ fn without_consent_nothing_is_made() {
     assert_eq!(writes(&site), Vec::<String>::new());
     assert_eq!(site.status(), None);
 
-    let site = Site::new();
-    site.deployed();
-    site.build_handler(2);
+    let site = Site::with_new_code();
     site.run(&["up", "--handler", "bootstrap"]).ended(5);
     assert_eq!(writes(&site), Vec::<String>::new());
     assert_eq!(site.status().as_deref(), Some("CREATE_COMPLETE"));
@@ -179,9 +194,7 @@ fn a_failed_creation_names_its_cause_at_once_and_is_made_anew() {
 
 #[test]
 fn a_failed_update_is_rolled_back_and_the_next_one_works() {
-    let site = Site::new();
-    site.deployed();
-    site.build_handler(2);
+    let site = Site::with_new_code();
     site.fake.state().cloudformation.failing.insert("Handler".into(), "Resource handler returned message: no".into());
     site.up().ended(6).says("Resource handler returned message: no").says("UPDATE_ROLLBACK_COMPLETE");
     site.up().ended(0).says("UPDATE_COMPLETE");
@@ -189,14 +202,7 @@ fn a_failed_update_is_rolled_back_and_the_next_one_works() {
 
 #[test]
 fn a_stuck_rollback_is_continued() {
-    let site = Site::new();
-    site.deployed();
-    site.build_handler(2);
-    {
-        let mut state = site.fake.state();
-        state.cloudformation.failing.insert("Handler".into(), "no".into());
-        state.cloudformation.stuck_rollbacks = 1;
-    }
+    let site = Site::with_code_that_gets_stuck(1);
     site.up().ended(6).says("UPDATE_ROLLBACK_FAILED");
     site.up().ended(0).says("continuing the rollback").says("UPDATE_COMPLETE");
     assert_eq!(site.fake.state().cloudformation.skipped, [Vec::<String>::new()]);
@@ -204,14 +210,7 @@ fn a_stuck_rollback_is_continued() {
 
 #[test]
 fn what_a_continued_rollback_would_skip_needs_its_own_consent() {
-    let site = Site::new();
-    site.deployed();
-    site.build_handler(2);
-    {
-        let mut state = site.fake.state();
-        state.cloudformation.failing.insert("Handler".into(), "no".into());
-        state.cloudformation.stuck_rollbacks = 2;
-    }
+    let site = Site::with_code_that_gets_stuck(2);
     site.up().ended(6);
     site.up().ended(5).says("Handler: could not be put back").says("leave Handler as it is");
     assert_eq!(site.fake.state().cloudformation.skipped, [Vec::<String>::new()], "nothing was skipped without consent");
@@ -240,6 +239,45 @@ fn a_busy_stack_is_shown_to_its_end_first() {
         ]);
     }
     site.up().ended(0).says("runs already").says("table of records").says("nothing to change");
+}
+
+#[test]
+fn what_nobody_listens_to_any_more_is_done_all_the_same_and_ends_with_its_own_code() {
+    for json in [false, true] {
+        for (fails, code, status) in [(false, 0, "CREATE_COMPLETE"), (true, 6, "ROLLBACK_COMPLETE")] {
+            let site = Site::new();
+            if fails {
+                site.fake.state().cloudformation.failing.insert("Table".into(), "no".into());
+            }
+            let mut command = site.up_command();
+            let mut up = if json { command.arg("--json") } else { &mut command }.spawn().unwrap();
+            // The other ends of both pipes are closed: `up | head -0`, and more so.
+            drop((up.stdout.take(), up.stderr.take()));
+            assert_eq!(up.wait().unwrap().code(), Some(code), "{json}");
+            assert_eq!(site.status().as_deref(), Some(status), "{json}");
+        }
+    }
+}
+
+#[test]
+fn a_put_that_cannot_read_the_table_takes_back_the_parts_of_what_is_under_way() {
+    let site = Site::new();
+    site.deployed();
+    std::fs::write(site.folder.path().join("small.txt"), "small").unwrap();
+    std::fs::write(site.folder.path().join("large.bin"), vec![1; 9 << 20]).unwrap();
+    // The large file stays under way: its parts are asked for again and again.
+    site.fake.fail("s3:UploadPart", (0, 999), (503, "SlowDown", "Please reduce your request rate."));
+    let put = site
+        .command(&["put", "--wait", "small.txt", "large.bin"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    site.fake.wait_for("s3:PutObject", 1);
+    site.fake.wait_for("s3:UploadPart", 1);
+    site.fake.fail("dynamodb:Query", (0, 9_999), (400, "AccessDeniedException", "not authorized: dynamodb:Query"));
+    Ran::of(&put.wait_with_output().unwrap()).ended(4).says("failed to read the table of records");
+    assert_eq!(site.fake.count("s3:AbortMultipartUpload"), 1);
 }
 
 #[test]

@@ -291,6 +291,10 @@ impl State {
                 });
                 xml(&format!("<ListVersionsResult><IsTruncated>false</IsTruncated>{listed}</ListVersionsResult>"))
             }
+            "CreateMultipartUpload" => {
+                xml("<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>")
+            }
+            "ListParts" => error("s3", 404, "NoSuchUpload", "The specified upload does not exist."),
             "ListMultipartUploads" => {
                 xml("<ListMultipartUploadsResult><IsTruncated>false</IsTruncated></ListMultipartUploadsResult>")
             }
@@ -373,6 +377,10 @@ fn s3_action(request: &Request) -> &'static str {
     match (request.method.as_str(), object) {
         ("HEAD", true) => "HeadObject",
         ("HEAD", false) => "HeadBucket",
+        ("POST", true) if asks("uploads") => "CreateMultipartUpload",
+        ("PUT", true) if asks("partNumber") => "UploadPart",
+        ("GET", true) if asks("uploadId") => "ListParts",
+        ("DELETE", true) if asks("uploadId") => "AbortMultipartUpload",
         ("PUT", true) => "PutObject",
         ("DELETE", true) => "DeleteObject",
         ("DELETE", false) => "DeleteBucket",

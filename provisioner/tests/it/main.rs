@@ -25,6 +25,7 @@ mod states;
 mod template;
 mod terminal;
 mod verify;
+mod walls;
 mod watch;
 mod world;
 

@@ -49,6 +49,19 @@ fn writes(site: &Site) -> Vec<String> {
     site.fake.state().calls.iter().filter(|call| !is_read(call)).cloned().collect()
 }
 
+/// Plans a change, and compares what is printed with this file.
+#[track_caller]
+fn plans(site: &Site, name: &str) {
+    matches(site, name, &plan(site, &[]).ended(10).out);
+}
+
+/// The same, also as Markdown.
+#[track_caller]
+fn plans_in_both_forms(site: &Site, name: &str) {
+    plans(site, &format!("{name}.txt"));
+    matches(site, &format!("{name}.md"), &plan(site, &["--format", "markdown"]).ended(10).out);
+}
+
 /// A stack that is deployed from these settings.
 fn deployed(settings: &str) -> Site {
     let site = Site::new();
@@ -65,9 +78,7 @@ fn change(site: &Site, logical_id: &str, properties: Value) {
 #[test]
 fn a_first_plan() {
     let site = Site::new();
-    let ran = plan(&site, &[]);
-    ran.ended(10);
-    matches(&site, "create.txt", &ran.out);
+    plans(&site, "create.txt");
     assert_eq!(writes(&site), Vec::<String>::new());
 }
 
@@ -86,9 +97,7 @@ fn no_change() {
 fn only_the_code() {
     let site = deployed("data: delete\n");
     site.build_handler(2);
-    let ran = plan(&site, &[]);
-    ran.ended(10);
-    matches(&site, "code.txt", &ran.out);
+    plans(&site, "code.txt");
 }
 
 #[test]
@@ -99,11 +108,18 @@ fn changed_settings() {
         "data: delete\ntags: {team: b}\nbucket: {versioning: true}\nhandler: {memory: 512 MiB, keepLogs: 30d}\n\
          table: {billing: on-demand}\n",
     );
-    let ran = plan(&site, &[]);
-    ran.ended(10);
-    matches(&site, "settings.txt", &ran.out);
-    matches(&site, "settings.md", &plan(&site, &["--format", "markdown"]).ended(10).out);
+    plans_in_both_forms(&site, "settings");
     up(&site, &[]).ended(0).says("UPDATE_COMPLETE");
+    plan(&site, &[]).ended(0);
+}
+
+#[test]
+fn the_last_tag_goes_too() {
+    let site = deployed("data: delete\ntags: {team: a}\n");
+    set(&site, "data: delete\n");
+    plan(&site, &[]).ended(10).says("tags of the stack");
+    up(&site, &[]).ended(0).says("UPDATE_COMPLETE");
+    assert!(site.fake.state().cloudformation.live(STACK).unwrap().tags.is_empty());
     plan(&site, &[]).ended(0);
 }
 
@@ -111,10 +127,7 @@ fn changed_settings() {
 fn broader_permissions_want_their_own_yes() {
     let site = deployed("data: delete\n");
     set(&site, "data: delete\nbucket: {requireTls: false}\n");
-    let ran = plan(&site, &[]);
-    ran.ended(10);
-    matches(&site, "broaden.txt", &ran.out);
-    matches(&site, "broaden.md", &plan(&site, &["--format", "markdown"]).ended(10).out);
+    plans_in_both_forms(&site, "broaden");
     let refused = up(&site, &[]);
     refused.ended(5);
     matches(&site, "broaden-refused.txt", refused.err.split_once("error:").unwrap().1);
@@ -127,9 +140,7 @@ fn broader_permissions_want_their_own_yes() {
 fn what_deletes_data_wants_its_own_yes() {
     let site = deployed("data: keep\nhandler: {keepLogs: 30d}\ntable: {pointInTimeRecovery: true}\n");
     set(&site, "data: delete\nhandler: {keepLogs: 7d}\nbucket: {expireFiles: 30d}\n");
-    let ran = plan(&site, &[]);
-    ran.ended(10);
-    matches(&site, "data.txt", &ran.out);
+    plans(&site, "data.txt");
     up(&site, &["--allow", "broaden,replace"]).ended(5).says("log lines older than 7 days");
     up(&site, &["--allow", "delete"]).ended(0);
 }
@@ -145,9 +156,7 @@ fn rename(site: &Site, logical_id: &str, property: &str) {
 fn a_replacement_wants_its_own_yes() {
     let site = deployed("data: delete\n");
     rename(&site, "FailedEvents", "QueueName");
-    let ran = plan(&site, &[]);
-    ran.ended(10);
-    matches(&site, "replace.txt", &ran.out);
+    plans(&site, "replace.txt");
     let refused = up(&site, &[]);
     refused.ended(5).says("--allow replace");
     matches(&site, "replace-refused.txt", refused.err.split_once("error:").unwrap().1);

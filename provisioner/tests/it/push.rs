@@ -8,23 +8,12 @@ const FUNCTION: &str = "shop-handler";
 impl Site {
     /// The key of the zip that the function has.
     fn function_has(&self) -> String {
-        // Whoever asks sees what CloudFormation did.
         self.fake.state().lambda.functions[FUNCTION].key.clone()
     }
 
     /// The key of the zip that the stack says.
     fn stack_says(&self) -> String {
         self.fake.state().cloudformation.live(STACK).unwrap().parameters["ArtifactKey"].clone()
-    }
-
-    /// A stack that is up, and a handler that is not deployed.
-    fn with_new_code() -> Self {
-        let site = Self::new();
-        site.deployed();
-        site.run(&["status"]).ended(0);
-        site.fake.state().calls.clear();
-        site.build_handler(2);
-        site
     }
 
     fn calls(&self) -> Vec<String> {
@@ -35,6 +24,9 @@ impl Site {
 #[test]
 fn new_code_is_served_before_the_stack_is_updated_and_nothing_drifts() {
     let site = Site::with_new_code();
+    // The fake's function follows its stack when somebody looks at it.
+    site.run(&["status"]).ended(0);
+    site.fake.state().calls.clear();
     site.fake.state().lambda.looks_until_served = 2;
     let before = site.function_has();
     site.up().ended(0).says("shop-handler serves the new code").says("UPDATE_COMPLETE");
@@ -146,6 +138,26 @@ fn code_that_lambda_refuses_ends_before_the_stack_is_touched() {
     site.fake.state().lambda.broken = Some("The image cannot be read");
     site.up().ended(6).says("The image cannot be read").says("The stack was not changed");
     assert_eq!(site.fake.count("cloudformation:ExecuteChangeSet"), 0);
+}
+
+#[test]
+fn what_fails_after_a_failure_does_not_hide_it() {
+    let denied = (403, "AccessDenied", "User: t is not authorized to perform: cloudformation:DeleteChangeSet");
+    let site = Site::with_new_code();
+    site.fake.fail("lambda:UpdateFunctionCode", (0, 9), (400, "CodeVerificationFailedException", "not signed"));
+    site.fake.fail("cloudformation:DeleteChangeSet", (0, 9), denied);
+    site.up().ended(1).says("not signed").says("After that, the command also failed to take back the change set");
+
+    let site = Site::with_new_code();
+    site.fake.state().cloudformation.surprise = Some(("Remove", "FailedEvents".into(), "AWS::SQS::Queue".into()));
+    site.fake.fail("cloudformation:DeleteChangeSet", (0, 9), denied);
+    site.up().ended(5).says("remove FailedEvents").says("cloudformation:DeleteChangeSet");
+
+    // The function is looked at before the push, after it, and once the update has failed.
+    let site = Site::with_new_code();
+    site.fake.state().cloudformation.failing.insert("Handler".into(), "Resource handler returned message: no".into());
+    site.fake.fail("lambda:GetFunctionConfiguration", (3, 9), (403, "AccessDeniedException", "no look"));
+    site.up().ended(6).says("Resource handler returned message: no").says("no look");
 }
 
 #[test]

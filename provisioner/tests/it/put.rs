@@ -117,6 +117,32 @@ fn following_shows_each_line_once(world: &World) {
     seen.sort();
     assert_eq!(seen, ["followed-0.txt", "followed-1.txt", "followed-2.txt"]);
     assert_eq!(follow.wait().unwrap().code(), Some(0));
+    following_ends_when_nobody_reads_any_more(world);
+}
+
+fn following_ends_when_nobody_reads_any_more(world: &World) {
+    let mut follow = world
+        .command(&["logs", "-s", "local", "--follow", "-n", "1"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(follow.stdout.take().unwrap()).lines();
+    assert!(lines.next().is_some());
+    drop(lines);
+    world.ok(&["put", "-s", "local", "--wait", "--key", "unread.txt", "followed.txt"]);
+    let began = Instant::now();
+    let ended = loop {
+        if let Some(ended) = follow.try_wait().unwrap() {
+            break ended;
+        }
+        if began.elapsed() > Duration::from_mins(1) {
+            follow.kill().unwrap();
+            panic!("it still follows");
+        }
+        std::thread::yield_now();
+    };
+    assert_eq!(ended.code(), Some(0));
 }
 
 #[test]

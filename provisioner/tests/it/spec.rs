@@ -123,8 +123,8 @@ fn every_fault_tells_where_what_and_what_would_be_right() {
             ":4:12: files.maxSize: \"11 GiB\" is more than the 10112 MiB of temporary storage",
         ),
         (
-            "files: {maxSize: 6 TiB, allowedTypes: [text/*]}",
-            ":3:18: files.maxSize: \"6 TiB\" is more than the largest object",
+            "files: {maxSize: 50001 GiB, allowedTypes: [text/*]}",
+            ":3:18: files.maxSize: \"50001 GiB\" is more than the largest object that S3 keeps, 50000 GiB",
         ),
         (
             "handler:\n  memory: 100 MB",

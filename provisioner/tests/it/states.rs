@@ -204,20 +204,34 @@ fn a_rollback_of_a_creation_that_fails_is_no_dead_end() {
 }
 
 #[test]
+fn a_bucket_that_may_not_be_looked_at_is_not_said_to_be_gone() {
+    let site = Site::new();
+    site.deployed();
+    site.fake.fail("s3:HeadBucket", (0, 9), (403, "", ""));
+    let down = site.run(&["down", "--yes"]);
+    down.ended(0).says("Looked for and not found: table shop-records");
+    assert!(!down.err.contains(&format!("bucket {}", Site::bucket())), "{down:#?}");
+}
+
+#[test]
+fn a_table_that_is_still_being_changed_is_deleted_once_that_is_over() {
+    let site = Site::with("keep");
+    site.deployed();
+    site.run(&["down", "--yes"]).ended(0).says("kept:");
+    let busy = (400, "ResourceInUseException", "Attempt to change a resource which is still in use");
+    site.fake.fail("dynamodb:DeleteTable", (0, 2), busy);
+    site.run(&["down", "--yes", "--delete-data"]).ended(0).says("deleted the table shop-records");
+    assert_eq!(site.fake.count("dynamodb:DeleteTable"), 3);
+}
+
+#[test]
 fn a_stuck_rollback_can_be_taken_down() {
     in_state("UPDATE_ROLLBACK_FAILED").goes_down();
 }
 
 #[test]
 fn a_rollback_that_gets_stuck_again_goes_on_without_what_is_named_after_a_yes() {
-    let site = Site::new();
-    site.deployed();
-    site.build_handler(2);
-    {
-        let mut state = site.fake.state();
-        state.cloudformation.failing.insert("Handler".into(), "no".into());
-        state.cloudformation.stuck_rollbacks = 2;
-    }
+    let site = Site::with_code_that_gets_stuck(2);
     site.up().ended(6).says("UPDATE_ROLLBACK_FAILED");
     // What was only cancelled because of it cannot be skipped, and is not named.
     site.stack(|stack| {
@@ -407,4 +421,18 @@ fn a_stack_elsewhere_is_none_of_ours() {
     site.fake.state().cloudformation.put("shop-two", "UPDATE_ROLLBACK_FAILED", json!(null));
     site.up().ended(0).says("CREATE_COMPLETE").says(REGION);
     site.goes_down();
+}
+
+#[test]
+fn what_the_deployed_template_would_delete_is_kept_in_every_state_that_can_hold_data() {
+    for (status, way) in [
+        ("UPDATE_COMPLETE", "provisioner up -s shop"),
+        ("UPDATE_ROLLBACK_FAILED", "provisioner up -s shop"),
+        ("IMPORT_ROLLBACK_FAILED", "--delete-data"),
+    ] {
+        let site = in_state(status);
+        site.says_of_data("keep");
+        site.run(&["down", "--yes"]).ended(5).says("was deployed with data that goes with the stack").says(way);
+        assert_eq!(site.fake.count("cloudformation:DeleteStack"), 0, "{status}");
+    }
 }

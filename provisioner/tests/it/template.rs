@@ -96,6 +96,27 @@ fn schema_prints_what_is_committed() {
 }
 
 #[test]
+fn who_has_read_enough_is_no_failure_and_a_full_disk_is_one() {
+    let schema = || {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_provisioner"));
+        command.arg("schema").current_dir(root()).stderr(std::process::Stdio::piped());
+        command
+    };
+    let mut child = schema().stdout(std::process::Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+
+    // Where every write fails as on a full disk.
+    if let Ok(full) = std::fs::File::options().write(true).open("/dev/full") {
+        let output = schema().stdout(full).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert!(told.contains("failed to write all of it to standard output"), "{told}");
+    }
+}
+
+#[test]
 fn neither_role_nor_permission_refers_to_the_bucket_and_the_bucket_waits_for_the_permission() {
     let tree = tree(&spec(""));
     for id in ["HandlerRole", "HandlerPermission"] {

@@ -292,9 +292,7 @@ fn interrupted_twice(up: &Terminal) {
 
 #[test]
 fn two_interruptions_offer_to_cancel_an_update_and_yes_takes_it_back() {
-    let site = Site::new();
-    site.deployed();
-    site.build_handler(2);
+    let site = Site::with_new_code();
     site.fake.state().cloudformation.slow = true;
     let up = site.on_terminal(&UP, 100);
     interrupted_twice(&up);
@@ -341,9 +339,7 @@ fn the_offer_to_cancel_can_be_declined() {
 
 #[test]
 fn what_is_too_far_to_be_cancelled_goes_on() {
-    let site = Site::new();
-    site.deployed();
-    site.build_handler(2);
+    let site = Site::with_new_code();
     site.fake.state().cloudformation.slow = true;
     let up = site.on_terminal(&UP, 100);
     up.wait_until("live lines", |screen| !live(screen).is_empty());

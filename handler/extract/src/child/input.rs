@@ -39,7 +39,6 @@ impl Input {
     }
 
     /// A file that is here already, in one piece or, if there is a `rest`, in pieces of which the first is `head`.
-    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn of(head: &[u8], rest: &[u8]) -> io::Result<Self> {
         use std::io::{Seek, Write};
 
@@ -55,14 +54,20 @@ impl Input {
     pub(super) fn line(&mut self) -> io::Result<Option<Vec<u8>>> {
         loop {
             if let Some(end) = self.head.iter().position(|byte| *byte == b'\n') {
-                let rest = self.head.split_off(end + 1);
-                return Ok(Some(std::mem::replace(&mut self.head, rest)));
+                // The buffer stays: the file's head goes where memory is in place already.
+                return Ok(Some(self.head.drain(..=end).collect()));
             }
             if self.ended {
                 return Ok(None);
             }
             self.read_more()?;
         }
+    }
+
+    /// Whether the next line has begun to come, or will never come.
+    pub(super) fn is_waiting(&self) -> bool {
+        let in_pipe = || rustix::io::ioctl_fionread(&self.source).is_ok_and(|count| count > 0);
+        self.ended || !self.head.is_empty() || in_pipe()
     }
 
     /// Makes the temporary file, as long as files may still be opened. Whether it is there shows when it is needed.
@@ -158,4 +163,33 @@ impl Input {
 
 fn lost(error: &io::Error) -> Stop {
     Stop::Trouble(format!("the parser failed to read the file's bytes: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::fd::OwnedFd;
+
+    use super::*;
+
+    #[test]
+    fn what_waits_is_known_before_it_is_read_and_after() {
+        let (source, mut parent) = io::pipe().unwrap();
+        let source = File::from(OwnedFd::from(source));
+        let mut input = Input { source, head: Vec::new(), ended: false, spool: Spooling::None };
+        assert!(!input.is_waiting());
+        parent.write_all(b"terms\n").unwrap();
+        assert!(input.is_waiting());
+        assert_eq!(input.line().unwrap().unwrap(), b"terms\n");
+        assert!(!input.is_waiting());
+
+        parent.write_all(b"request\nbytes").unwrap();
+        assert_eq!(input.line().unwrap().unwrap(), b"request\n");
+        assert!(input.is_waiting());
+        assert_eq!(input.head(), b"bytes");
+
+        drop(parent);
+        assert!(input.line().unwrap().is_none());
+        assert!(input.is_waiting());
+    }
 }

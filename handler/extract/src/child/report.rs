@@ -15,41 +15,59 @@ pub(crate) struct Report {
     pub(crate) metadata: Metadata,
     /// The type, where reading told it more exactly than sniffing.
     pub(crate) exact_type: Option<&'static str>,
-    tell: fn(&Message) -> Result<(), Stop>,
+    write: fn(&[u8]) -> io::Result<()>,
 }
 
 impl Report {
     pub(super) fn new() -> Self {
-        Self { metadata: Metadata::default(), exact_type: None, tell: send }
+        Self { metadata: Metadata::default(), exact_type: None, write }
     }
 
     /// One that nobody listens to.
-    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn unheard() -> Self {
-        Self { tell: |_| Ok(()), ..Self::new() }
+        Self { write: |_| Ok(()), ..Self::new() }
     }
 
     /// Tells the parent what is known so far, so that it survives the child. To be called before work that may not
     /// come to an end.
     pub(crate) fn keep(&self) -> Result<(), Stop> {
-        (self.tell)(&Message::Metadata(Box::new(self.metadata.clone())))
+        self.say(&[self.known()]).map_err(Stop::Trouble)
+    }
+
+    /// Tells the parent of the type.
+    pub(super) fn name_type(&self, file_type: impl Into<String>) -> Result<(), Stop> {
+        self.say(&[Message::Type(file_type.into())]).map_err(Stop::Trouble)
+    }
+
+    /// Tells the parent all that is known, and how the work ended.
+    pub(super) fn end(&self, last: Message) -> Result<(), String> {
+        self.say(&[self.known(), last])
+    }
+
+    /// Sends messages, in one piece, so that the parent is woken once; or says why it cannot.
+    pub(super) fn say(&self, messages: &[Message]) -> Result<(), String> {
+        lines(messages)
+            .and_then(|lines| (self.write)(&lines))
+            .map_err(|error| format!("the parser failed to answer: {error}"))
+    }
+
+    fn known(&self) -> Message {
+        Message::Metadata(Box::new(self.metadata.clone()))
     }
 }
 
-pub(super) fn send(message: &Message) -> Result<(), Stop> {
-    tell(message).map_err(Stop::Trouble)
+fn lines(messages: &[Message]) -> io::Result<Vec<u8>> {
+    let mut lines = Vec::new();
+    for message in messages {
+        serde_json::to_writer(&mut lines, message)?;
+        lines.push(b'\n');
+    }
+    Ok(lines)
 }
 
-/// Sends a message, or says why it cannot.
-pub(super) fn tell(message: &Message) -> Result<(), String> {
-    write(message).map_err(|error| format!("the parser failed to answer: {error}"))
-}
-
-fn write(message: &Message) -> io::Result<()> {
-    let mut line = serde_json::to_vec(message)?;
-    line.push(b'\n');
+fn write(lines: &[u8]) -> io::Result<()> {
     let mut output = io::stdout().lock();
-    output.write_all(&line)?;
+    output.write_all(lines)?;
     output.flush()
 }
 
@@ -59,7 +77,7 @@ pub(super) fn panicked(info: &PanicHookInfo<'_>) {
     let place = info.location().map_or_else(String::new, |at| format!(" at {}:{}", short(at.file()), at.line()));
     let failure = Failure::new(ErrorCode::Crashed, format!("the parser gave up on the file{place}"));
     // Without an answer the parent still sees the status.
-    let _ = write(&Message::End(Some(failure)));
+    let _ = lines(&[Message::End(Some(failure))]).and_then(|lines| write(&lines));
     std::process::exit(101);
 }
 

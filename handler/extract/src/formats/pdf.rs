@@ -1,12 +1,13 @@
 //! PDF: pages, words, and what the document says of itself.
 //!
 //! A PDF holds glyphs at places, not words. `content` follows the text that a page draws, in the `fonts` and `layers` of
-//! its document, and `words` makes words of it.
+//! its document, as far as its `operations` can be read, and `words` makes words of it.
 
 mod content;
 mod extras;
 mod fonts;
 mod layers;
+mod operations;
 mod words;
 
 use std::sync::Arc;
@@ -20,9 +21,11 @@ use self::words::Words;
 use super::value::clean;
 use crate::child::{Report, Stop};
 
-/// Pages that are read before what was unpacked for them is given back. Each keeps its content stream, and the reader its
-/// fonts, for as long as the document is open.
+/// Pages that are read before their fonts are given back.
 const PAGES_AT_ONCE: usize = 64;
+/// How often a document is opened to give back what it keeps unpacked: the streams that hold its objects. Not oftener, as
+/// each time all pages are looked up.
+const OPENINGS: usize = 16;
 
 /// Reads a document.
 pub(super) fn read(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
@@ -40,12 +43,15 @@ pub(super) fn read(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Stop> {
     report.keep()?;
 
     let mut words = Words::default();
-    for first in (0..pages).step_by(PAGES_AT_ONCE) {
+    let part = pages.div_ceil(OPENINGS).next_multiple_of(PAGES_AT_ONCE);
+    for first in (0..pages).step_by(part) {
         let pdf = open(bytes)?;
-        let mut reader = content::Reader::new(pdf.xref());
-        for page in pdf.pages().iter().skip(first).take(PAGES_AT_ONCE) {
-            reader.page(page, &mut words);
-            words.end_page();
+        for pages in pdf.pages()[first..pages.min(first + part)].chunks(PAGES_AT_ONCE) {
+            let mut reader = content::Reader::new(pdf.xref());
+            for page in pages {
+                reader.page(page, &mut words);
+                words.end_page();
+            }
         }
     }
     let counts = words.counts();

@@ -1,14 +1,20 @@
 //! Every hostile file of `tests/hostile/make.py`, and mangled good ones, through real children: each ends in the outcome
 //! it must have, and the next file is read as if nothing were.
+//!
+//! The children are this crate's own, as built for tests and with as much processor time as such a build needs. Where
+//! [`DEPLOYED`] names the handler as it is deployed (`make hostile-check`), they are that program's, with the limits that
+//! it is deployed with.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 use handler_contract::record::Findings;
-use handler_contract::{ErrorCode, Limits};
+use handler_contract::{ErrorCode, FileTypes, Limits};
+use handler_extract::Extractor;
 use serde_json::Value;
 
 use crate::{code, extractor, make, read};
@@ -17,6 +23,8 @@ use crate::{code, extractor, make, read};
 const WORKERS: usize = 2;
 /// Processor time where an attack is not about it: a debug build is many times slower than what is deployed.
 const CPU_SECONDS: u32 = 30;
+/// The environment variable that names the handler as it is deployed.
+const DEPLOYED: &str = "HANDLER_AS_DEPLOYED";
 /// Mangled files.
 const MANGLED: usize = 400;
 
@@ -44,14 +52,17 @@ struct Given {
 }
 
 impl Given {
-    fn limits(&self) -> Limits {
+    fn extractor(&self) -> Extractor {
         let usual = Limits::default();
-        Limits {
+        if let Some(program) = std::env::var_os(DEPLOYED) {
+            return Extractor::with_program(program, usual, FileTypes::any());
+        }
+        extractor(Limits {
             memory: self.memory.unwrap_or(usual.memory),
             cpu_seconds: self.cpu_seconds.unwrap_or(CPU_SECONDS),
             wall_seconds: 240,
             ..usual
-        }
+        })
     }
 }
 
@@ -87,8 +98,7 @@ fn each<T: Sync>(items: &[T], work: impl Fn(&tokio::runtime::Runtime, &T) -> Res
 
 /// Sends an attack and a good file.
 async fn send(attack: &Attack, bytes: &[u8]) -> Result<(), String> {
-    let extractor = extractor(attack.limits.limits());
-    let findings = read(&extractor, &attack.name, bytes).await;
+    let findings = read(&attack.limits.extractor(), &attack.name, bytes).await;
     let mut wrong = Vec::new();
     if findings.file_size != bytes.len() as u64 || findings.sha256.is_none() {
         wrong.push("size and hash are not known".to_owned());
@@ -107,12 +117,7 @@ async fn send(attack: &Attack, bytes: &[u8]) -> Result<(), String> {
         }
     }
     wrong.extend(unclean(&findings));
-    let good = read(
-        &super::extractor(Limits { cpu_seconds: CPU_SECONDS, ..Limits::default() }),
-        "x.pdf",
-        &make::letter("Still here."),
-    )
-    .await;
+    let good = read(&Given::default().extractor(), "x.pdf", &make::letter("Still here.")).await;
     if (good.metadata.word_count, &good.failure) != (Some(2), &None) {
         wrong.push(format!("the next file fails: {:?}", good.failure));
     }
@@ -149,7 +154,9 @@ fn every_attack_has_its_outcome_and_the_next_file_is_read() {
         let bytes = std::fs::read(folder().join(&attack.path)).unwrap();
         runtime.block_on(send(attack, &bytes))
     });
-    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), attacks.len(), wrong.join("\n"));
+    let right = format!("{} of {} hostile files end as they must", attacks.len() - wrong.len(), attacks.len());
+    assert!(wrong.is_empty(), "{right}. Not these:\n{}", wrong.join("\n"));
+    writeln!(std::io::stderr(), "{right}").unwrap();
 }
 
 #[test]

@@ -119,77 +119,94 @@ async fn a_child_that_ends_before_it_has_a_file_twice_is_an_error_and_no_finding
     }
 }
 
-/// The children of this test's thread.
+/// Runs a test that counts its children: one thread starts all of them, and none of another test's.
 #[cfg(target_os = "linux")]
-fn running() -> String {
-    std::fs::read_to_string("/proc/thread-self/children").expect("Linux lists them")
+fn counting(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).enable_all().build();
+    runtime.expect("a runtime").block_on(test);
+}
+
+/// The children of this test.
+#[cfg(target_os = "linux")]
+async fn running() -> String {
+    let list = || std::fs::read_to_string("/proc/thread-self/children").expect("Linux lists them");
+    tokio::task::spawn_blocking(list).await.expect("the list is read")
 }
 
 /// The runtime buries what was killed as soon as it gets to it.
 #[cfg(target_os = "linux")]
 async fn until_all_have_ended() {
-    while !running().is_empty() {
+    while !running().await.is_empty() {
         tokio::task::yield_now().await;
     }
 }
 
 #[cfg(target_os = "linux")]
-#[tokio::test]
-async fn the_child_that_waits_reads_one_file_and_the_next_file_has_another() {
-    let extractor = crate::extractor(Limits::default());
-    let mut last = String::new();
-    for content in [b"one".as_slice(), b"and two"] {
-        extractor.prepare().await;
-        let waiting = running();
-        // Only one waits, however often it is asked for, and the one before it is gone.
-        extractor.prepare().await;
-        assert_eq!(running(), waiting);
-        assert_eq!(waiting.split_whitespace().count(), 1, "{waiting}");
-        assert_ne!(waiting, last);
+#[test]
+fn the_child_that_waits_reads_one_file_and_the_next_file_has_another() {
+    counting(async {
+        let extractor = crate::extractor(Limits::default());
+        let mut last = String::new();
+        for content in [b"one".as_slice(), b"and two"] {
+            extractor.prepare().await;
+            let waiting = running().await;
+            // Only one waits, however often it is asked for, and the one before it is gone.
+            extractor.prepare().await;
+            assert_eq!(running().await, waiting);
+            assert_eq!(waiting.split_whitespace().count(), 1, "{waiting}");
+            assert_ne!(waiting, last);
 
-        let mut session = extractor.start("a.txt", None).await.unwrap();
-        assert_eq!(running(), waiting, "a child waits, and another one was started");
-        session.feed(content).await.unwrap();
-        let findings = session.finish().await.unwrap();
-        assert_eq!(findings.file_type.as_deref(), Some("text/plain"));
-        assert_eq!(findings.file_size, content.len() as u64);
-        last = waiting;
-    }
+            let mut session = extractor.start("a.txt", None).await.unwrap();
+            assert_eq!(running().await, waiting, "a child waits, and another one was started");
+            session.feed(content).await.unwrap();
+            let findings = session.finish().await.unwrap();
+            assert_eq!(findings.file_type.as_deref(), Some("text/plain"));
+            assert_eq!(findings.file_size, content.len() as u64);
+            last = waiting;
+        }
+    });
 }
 
 #[cfg(target_os = "linux")]
-#[tokio::test]
-async fn a_file_has_processor_time_by_its_size() {
-    let extractor = crate::extractor(Limits { cpu_seconds: 7, wall_seconds: 20, ..Limits::default() });
-    for (size, least_and_most) in [(None, ["7", "8"]), (Some(2 << 20), ["9", "10"]), (Some(1 << 40), ["20", "21"])] {
+#[test]
+fn a_file_has_processor_time_by_its_size() {
+    counting(async {
+        let extractor = crate::extractor(Limits { cpu_seconds: 7, wall_seconds: 20, ..Limits::default() });
+        for (size, least_and_most) in [(None, ["7", "8"]), (Some(2 << 20), ["9", "10"]), (Some(1 << 40), ["20", "21"])]
+        {
+            extractor.prepare().await;
+            let _session = extractor.start("a.txt", size).await.unwrap();
+            let limits = std::fs::read_to_string(format!("/proc/{}/limits", running().await.trim())).unwrap();
+            let row = limits.lines().find_map(|line| line.strip_prefix("Max cpu time")).unwrap();
+            assert_eq!(row.split_whitespace().take(2).collect::<Vec<_>>(), least_and_most, "{size:?}");
+        }
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_session_that_is_dropped_leaves_no_child() {
+    counting(async {
+        let extractor = extractor();
+        let mut session = extractor.start("silent", None).await.unwrap();
+        session.feed(b"bytes").await.unwrap();
+        assert!(!running().await.is_empty());
+        drop(session);
+        drop(extractor);
+        until_all_have_ended().await;
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_extractor_that_is_dropped_leaves_no_child() {
+    counting(async {
+        let extractor = crate::extractor(Limits::default());
         extractor.prepare().await;
-        let _session = extractor.start("a.txt", size).await.unwrap();
-        let limits = std::fs::read_to_string(format!("/proc/{}/limits", running().trim())).unwrap();
-        let row = limits.lines().find_map(|line| line.strip_prefix("Max cpu time")).unwrap();
-        assert_eq!(row.split_whitespace().take(2).collect::<Vec<_>>(), least_and_most, "{size:?}");
-    }
-}
-
-#[cfg(target_os = "linux")]
-#[tokio::test]
-async fn a_session_that_is_dropped_leaves_no_child() {
-    let extractor = extractor();
-    let mut session = extractor.start("silent", None).await.unwrap();
-    session.feed(b"bytes").await.unwrap();
-    assert!(!running().is_empty());
-    drop(session);
-    drop(extractor);
-    until_all_have_ended().await;
-}
-
-#[cfg(target_os = "linux")]
-#[tokio::test]
-async fn an_extractor_that_is_dropped_leaves_no_child() {
-    let extractor = crate::extractor(Limits::default());
-    extractor.prepare().await;
-    assert!(!running().is_empty());
-    drop(extractor);
-    until_all_have_ended().await;
+        assert!(!running().await.is_empty());
+        drop(extractor);
+        until_all_have_ended().await;
+    });
 }
 
 #[test]

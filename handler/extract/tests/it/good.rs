@@ -77,7 +77,22 @@ async fn words_come_from_gaps_and_lines_from_steps() {
         // What was moved, and moved back.
         ("BT /F 10 Tf 50 700 Td (He) Tj ET q 1 0 0 1 12.78 0 cm BT /F 10 Tf 50 700 Td (llo) Tj ET Q", 1),
         ("q 1 0 0 1 12.78 0 cm Q BT /F 10 Tf 50 700 Td (He) Tj ET BT /F 10 Tf 50 700 Td (llo) Tj ET", 2),
-        ("Q Q BT /F 10 Tf 50 700 Td (still there) Tj ET", 2),
+        // What restores more than was saved restores nothing: font and place stay.
+        ("BT /F 10 Tf 50 700 Td (still there) Tj ET Q Q", 2),
+        ("1 0 0 1 50 0 cm BT /F 10 Tf 50 700 Td (He) Tj ET Q BT /F 10 Tf 62.78 700 Td (llo) Tj ET", 1),
+        // What is raised and small belongs to the word before it.
+        ("BT /F 10 Tf 50 700 Td (word) Tj /F 6 Tf 21.7 4 Td (1) Tj /F 10 Tf 5 -4 Td (and) Tj ET", 2),
+        ("BT /F 10 Tf 50 700 Td (word) Tj /F 6 Tf 21.7 8 Td (1) Tj ET", 2),
+        // What has no size is nowhere, and all the same a text.
+        ("BT /F 0 Tf 50 700 Td (no size) Tj ET", 2),
+        ("BT /F 10 Tf 0 0 0 0 50 700 Tm (no size) Tj ET", 2),
+        // Outside of the page nothing is seen.
+        (
+            "BT /F 10 Tf 50 700 Td (seen) Tj 0 -705 Td (below) Tj 0 900 Td (above) Tj -300 -200 Td (left) Tj 900 0 Td (right) Tj ET",
+            1,
+        ),
+        // Brackets too many, as other programs read them.
+        ("BT /F 10 Tf 50 700 Td (first) Tj ET ) BT /F 10 Tf 50 600 Td (second) Tj ET", 2),
         // Spacing, narrowing, leading and rise.
         ("BT /F 10 Tf 5 Tc 50 700 Td (ab) Tj ET", 2),
         ("BT /F 10 Tf 5 Tw 50 700 Td (ab) Tj ET", 1),
@@ -145,6 +160,35 @@ async fn annotations_and_layers_count_as_far_as_they_are_shown() {
     for (catalogue, annotation, form, layer, words) in rows {
         let row = [catalogue, annotation, form, layer].join(" | ");
         assert_eq!(stamped(catalogue, annotation, form, layer).await, Some(words), "{row}");
+    }
+}
+
+#[tokio::test]
+async fn an_annotation_counts_behind_one_that_is_gone() {
+    let form = make::stream(
+        "/Type /XObject /Subtype /Form /BBox [0 0 99 99] /Resources << /Font << /F 7 0 R >> >>",
+        b"BT /F 10 Tf 5 5 Td (two words) Tj ET",
+    );
+    let font = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>".to_vec();
+    let stamp = "<< /Subtype /Stamp /Rect [9 9 99 99] /AP << /N 6 0 R >> >>";
+    let pdf = make::page_with("", &format!("/Annots [99 0 R null {stamp}]"), vec![form, font]);
+    let findings = read(&extractor(Limits::default()), "x.pdf", &pdf).await;
+    assert_eq!((findings.metadata.word_count, findings.failure), (Some(2), None));
+}
+
+#[tokio::test]
+async fn a_form_leaves_state_and_layers_as_they_were() {
+    let off = "/OCProperties << /OCGs [7 0 R] /D << /OFF [7 0 R] >> >>";
+    let layer = b"<< /Type /OCG /Name (layer) >>";
+    // "He" and "llo" are one word where the page's state is what it was.
+    let page = b"q 1 0 0 1 50 0 cm q /X Do Q BT /F 10 Tf 50 700 Td (He) Tj ET Q BT /F 10 Tf 112.78 700 Td (llo) Tj ET";
+    for body in ["", "Q Q Q", "q q 2 0 0 2 9 9 cm", "EMC EMC", "/OC /L BDC /OC /L BDC"] {
+        let form = "/Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /Properties << /L 7 0 R >> >>";
+        let objects = vec![make::stream(form, body.as_bytes()), layer.to_vec()];
+        let resources = "/XObject << /X 6 0 R >>";
+        let pdf = make::document(off, "", make::stream("", page), "", resources, objects);
+        let findings = read(&extractor(Limits::default()), "x.pdf", &pdf).await;
+        assert_eq!((findings.metadata.word_count, findings.failure), (Some(1), None), "{body}");
     }
 }
 

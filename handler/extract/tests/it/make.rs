@@ -44,7 +44,8 @@ pub(crate) fn page_with(catalogue: &str, page: &str, further: Vec<Vec<u8>>) -> V
     document(catalogue, page, stream("", b""), "", "", further)
 }
 
-fn document(
+/// A document of one page, with more in its catalogue, its page's dictionary, its fonts and its other resources.
+pub(crate) fn document(
     catalogue: &str,
     page: &str,
     content: Vec<u8>,

@@ -322,7 +322,13 @@ impl CloudFormation {
             (1..).map_while(|n| Some((field(n, key)?, field(n, value)?))).collect()
         };
         let parameters = pairs("Parameters", "ParameterKey", "ParameterValue");
-        let tags = pairs("Tags", "Key", "Value");
+        // API, `CreateChangeSet` takes tags as `UpdateStack` does: without the parameter, the stack's tags stay; an empty
+        // value removes them.
+        let keeps_tags = !form.keys().any(|name| name == "Tags" || name.starts_with("Tags."));
+        let tags = match self.find(&name) {
+            Some(stack) if keeps_tags => stack.tags.clone(),
+            _ => pairs("Tags", "Key", "Value"),
+        };
         // Guide, `view-stack-events.html`, "Stack status codes": in some states a stack can only be deleted, or its
         // rollback be continued; while it is busy nothing can be changed.
         if let Some(stack) = self.find(&name)

@@ -4,23 +4,26 @@
 //! Paths, colours and images it passes over. Where glyphs stand it tells [`Words`].
 
 use std::collections::HashMap;
+use std::mem;
 
 use hayro_font::UNITS_PER_EM;
 use hayro_font::kurbo::{Affine, Point, Rect, Vec2};
-use hayro_syntax::content::TypedIter;
 use hayro_syntax::content::ops::TypedInstruction;
-use hayro_syntax::object::{Array, Dict, Name, Number, Object, ObjectIdentifier, Rect as Box, Stream};
+use hayro_syntax::object::{Array, Dict, MaybeRef, Name, Number, Object, ObjectIdentifier, Rect as Box, Stream};
 use hayro_syntax::page::{Page, Resources};
 use hayro_syntax::xref::XRef;
 
 use super::fonts::{FontId, Fonts};
 use super::layers::Layers;
+use super::operations;
 use super::words::{Mode, Place, Run, Words};
 
 /// Forms within forms.
 const NESTED: usize = 50;
 /// States that are kept for `Q`.
 const STATES: usize = 1 << 16;
+/// Glyphs that are placed before their text is added.
+const GLYPHS_AT_ONCE: usize = 4096;
 /// Flags of annotations that are not shown (section 8.4.2): hidden, and no view.
 const NOT_SHOWN: u32 = 1 << 1 | 1 << 5;
 
@@ -40,6 +43,9 @@ struct State {
     rise: f64,
     mode: Mode,
 }
+
+/// Fonts by the names that a content has for them.
+type Named = HashMap<Vec<u8>, Option<Chosen>>;
 
 /// The font of a text, and whether it stands for one that is not there.
 #[derive(Clone, Copy)]
@@ -81,6 +87,8 @@ pub(super) struct Reader<'a> {
     saved: Vec<State>,
     /// States beyond those that are kept.
     unsaved: usize,
+    /// States that were saved outside of the content that is being read.
+    outside: usize,
     /// The forms that are being drawn.
     forms: Vec<ObjectIdentifier>,
     run: Vec<Place>,
@@ -94,6 +102,7 @@ impl<'a> Reader<'a> {
             state: State::START,
             saved: Vec::new(),
             unsaved: 0,
+            outside: 0,
             forms: Vec::new(),
             run: Vec::new(),
         }
@@ -101,97 +110,110 @@ impl<'a> Reader<'a> {
 
     /// Reads a page's content and then what its annotations look like.
     pub(super) fn page(&mut self, page: &Page<'a>, words: &mut Words) {
-        self.layers.begin_page();
         self.state = State::START;
-        self.saved.clear();
-        self.unsaved = 0;
-        self.content(page.typed_operations(), page.resources(), words);
-        for annotation in page.raw().get::<Array<'_>>("Annots").iter().flat_map(Array::iter::<Dict<'_>>) {
+        let Box { x0, y0, x1, y1 } = page.media_box();
+        words.begin_page(Rect::new(x0, y0, x1, y1));
+        self.content(contents(page), page.resources(), words);
+        for annotation in items(page, "Annots").filter_map(Object::into_dict) {
             self.annotation(&annotation, page.resources(), words);
         }
     }
 
-    fn content(&mut self, mut operations: TypedIter<'_>, resources: &Resources<'a>, words: &mut Words) {
-        let depth = self.depth();
+    /// Reads a content, which leaves state and layers as they were, whatever it saves, restores, begins and ends.
+    fn content(&mut self, content: Vec<u8>, resources: &Resources<'a>, words: &mut Words) {
         self.save();
+        let depth = self.depth();
+        let outside = mem::replace(&mut self.outside, depth);
+        let layers = self.layers.begin_content();
         let mut fonts = HashMap::new();
-        while let Some(operation) = operations.next() {
-            match operation {
-                TypedInstruction::SaveState(_) => self.save(),
-                TypedInstruction::RestoreState(_) => self.restore(),
-                TypedInstruction::Transform(m) => self.state.to_page *= affine([m.0, m.1, m.2, m.3, m.4, m.5]),
-                TypedInstruction::SetGraphicsState(name) => {
-                    if let Some(state) = resources.get_ext_g_state(name.0) {
-                        self.graphics_state(&state);
-                    }
-                }
-                TypedInstruction::XObject(name) => {
-                    if let Some(object) = resources.get_x_object(name.0) {
-                        self.object(&object, resources, words);
-                    }
-                }
-
-                TypedInstruction::BeginMarkedContent(_) => self.layers.begin(),
-                TypedInstruction::BeginMarkedContentWithProperties(marked) => {
-                    self.layers.begin_with(marked.1, resources);
-                }
-                TypedInstruction::EndMarkedContent(_) => self.layers.end(),
-
-                TypedInstruction::BeginText(_) => self.state.set_matrix(Affine::IDENTITY),
-                TypedInstruction::SetTextMatrix(m) => self.state.set_matrix(affine([m.0, m.1, m.2, m.3, m.4, m.5])),
-                TypedInstruction::NextLine(step) => self.state.next_line(step.0.as_f64(), step.1.as_f64()),
-                TypedInstruction::NextLineAndSetLeading(step) => {
-                    self.state.leading = -step.1.as_f64();
-                    self.state.next_line(step.0.as_f64(), step.1.as_f64());
-                }
-                TypedInstruction::NextLineUsingLeading(_) => self.state.next_line(0.0, -self.state.leading),
-
-                TypedInstruction::TextFont(font) => {
-                    let name: &[u8] = font.0;
-                    let known = fonts.get(name).copied();
-                    self.state.font = known.unwrap_or_else(|| match resources.get_font(font.0) {
-                        Some(dict) => self.choose(&dict),
-                        None => self.fallback(),
-                    });
-                    if known.is_none() {
-                        fonts.insert(name.to_vec(), self.state.font);
-                    }
-                    self.state.size = font.1.as_f64();
-                }
-                TypedInstruction::HorizontalScaling(n) => self.state.stretch = n.0.as_f64() / 100.0,
-                TypedInstruction::TextLeading(n) => self.state.leading = n.0.as_f64(),
-                TypedInstruction::CharacterSpacing(n) => self.state.character_space = n.0.as_f64(),
-                TypedInstruction::WordSpacing(n) => self.state.word_space = n.0.as_f64(),
-                TypedInstruction::TextRise(n) => self.state.rise = n.0.as_f64(),
-                TypedInstruction::TextRenderingMode(n) => self.state.mode = mode(n.0),
-
-                TypedInstruction::ShowText(text) => self.show(text.0.as_bytes(), words),
-                TypedInstruction::NextLineAndShowText(text) => {
-                    self.state.next_line(0.0, -self.state.leading);
-                    self.show(text.0.as_bytes(), words);
-                }
-                TypedInstruction::ShowTextWithParameters(text) => {
-                    self.state.word_space = text.0.as_f64();
-                    self.state.character_space = text.1.as_f64();
-                    self.state.next_line(0.0, -self.state.leading);
-                    self.show(text.2.as_bytes(), words);
-                }
-                TypedInstruction::ShowTexts(texts) => {
-                    self.need_font();
-                    for part in texts.0.iter::<Object<'_>>() {
-                        match part {
-                            Object::Number(step) => self.step(step.as_f64()),
-                            Object::String(text) => self.place(text.as_bytes()),
-                            _ => {}
-                        }
-                    }
-                    self.end_run(words);
-                }
-                _ => {}
-            }
-        }
-        while self.depth() > depth {
+        operations::each(content, |operation| self.operation(operation, resources, &mut fonts, words));
+        self.layers.end_content(layers);
+        while self.depth() > self.outside {
             self.restore();
+        }
+        self.outside = outside;
+        self.restore();
+    }
+
+    fn operation(
+        &mut self,
+        operation: &TypedInstruction<'_, '_>,
+        resources: &Resources<'a>,
+        fonts: &mut Named,
+        words: &mut Words,
+    ) {
+        match operation {
+            TypedInstruction::SaveState(_) => self.save(),
+            TypedInstruction::RestoreState(_) if self.depth() > self.outside => self.restore(),
+            TypedInstruction::Transform(m) => self.state.to_page *= affine([m.0, m.1, m.2, m.3, m.4, m.5]),
+            TypedInstruction::SetGraphicsState(name) => {
+                if let Some(state) = resources.get_ext_g_state(name.0) {
+                    self.graphics_state(&state);
+                }
+            }
+            TypedInstruction::XObject(name) => {
+                if let Some(object) = resources.get_x_object(name.0) {
+                    self.object(&object, resources, words);
+                }
+            }
+
+            TypedInstruction::BeginMarkedContent(_) => self.layers.begin(),
+            TypedInstruction::BeginMarkedContentWithProperties(marked) => {
+                self.layers.begin_with(marked.1, resources);
+            }
+            TypedInstruction::EndMarkedContent(_) => self.layers.end(),
+
+            TypedInstruction::BeginText(_) => self.state.set_matrix(Affine::IDENTITY),
+            TypedInstruction::SetTextMatrix(m) => self.state.set_matrix(affine([m.0, m.1, m.2, m.3, m.4, m.5])),
+            TypedInstruction::NextLine(step) => self.state.next_line(step.0.as_f64(), step.1.as_f64()),
+            TypedInstruction::NextLineAndSetLeading(step) => {
+                self.state.leading = -step.1.as_f64();
+                self.state.next_line(step.0.as_f64(), step.1.as_f64());
+            }
+            TypedInstruction::NextLineUsingLeading(_) => self.state.next_line(0.0, -self.state.leading),
+
+            TypedInstruction::TextFont(font) => {
+                let name: &[u8] = font.0;
+                let known = fonts.get(name).copied();
+                self.state.font = known.unwrap_or_else(|| match resources.get_font(font.0) {
+                    Some(dict) => self.choose(&dict),
+                    None => self.fallback(),
+                });
+                if known.is_none() {
+                    fonts.insert(name.to_vec(), self.state.font);
+                }
+                self.state.size = font.1.as_f64();
+            }
+            TypedInstruction::HorizontalScaling(n) => self.state.stretch = n.0.as_f64() / 100.0,
+            TypedInstruction::TextLeading(n) => self.state.leading = n.0.as_f64(),
+            TypedInstruction::CharacterSpacing(n) => self.state.character_space = n.0.as_f64(),
+            TypedInstruction::WordSpacing(n) => self.state.word_space = n.0.as_f64(),
+            TypedInstruction::TextRise(n) => self.state.rise = n.0.as_f64(),
+            TypedInstruction::TextRenderingMode(n) => self.state.mode = mode(n.0),
+
+            TypedInstruction::ShowText(text) => self.show(text.0.as_bytes(), words),
+            TypedInstruction::NextLineAndShowText(text) => {
+                self.state.next_line(0.0, -self.state.leading);
+                self.show(text.0.as_bytes(), words);
+            }
+            TypedInstruction::ShowTextWithParameters(text) => {
+                self.state.word_space = text.0.as_f64();
+                self.state.character_space = text.1.as_f64();
+                self.state.next_line(0.0, -self.state.leading);
+                self.show(text.2.as_bytes(), words);
+            }
+            TypedInstruction::ShowTexts(texts) => {
+                self.need_font();
+                for part in texts.0.iter::<Object<'_>>() {
+                    match part {
+                        Object::Number(step) => self.step(step.as_f64()),
+                        Object::String(text) => self.place(text.as_bytes(), words),
+                        _ => {}
+                    }
+                }
+                self.end_run(words);
+            }
+            _ => {}
         }
     }
 
@@ -241,7 +263,7 @@ impl<'a> Reader<'a> {
 
     fn show(&mut self, text: &[u8], words: &mut Words) {
         self.need_font();
-        self.place(text);
+        self.place(text, words);
         self.end_run(words);
     }
 
@@ -257,8 +279,19 @@ impl<'a> Reader<'a> {
     }
 
     /// Places the glyphs of a text, and moves the pen behind it.
-    fn place(&mut self, text: &[u8]) {
-        let Some(Chosen { font, is_fallback }) = self.state.font else { return };
+    fn place(&mut self, text: &[u8], words: &mut Words) {
+        let mut placed = 0;
+        while placed < text.len() {
+            placed += self.place_some(&text[placed..]);
+            if self.run.len() >= GLYPHS_AT_ONCE {
+                self.end_run(words);
+            }
+        }
+    }
+
+    /// Places glyphs of a text as far as a run may go, and returns how many bytes they are.
+    fn place_some(&mut self, text: &[u8]) -> usize {
+        let Some(Chosen { font, is_fallback }) = self.state.font else { return text.len() };
         // Of a font that is not there only plain characters are known.
         let is_shown = self.layers.is_visible() && (!is_fallback || text.is_ascii());
         let font = self.fonts.get(font);
@@ -268,7 +301,7 @@ impl<'a> Reader<'a> {
         let to_page = state.to_page * state.matrix;
         let mut pen = Vec2::ZERO;
         let mut offset = 0;
-        while offset < text.len() {
+        while offset < text.len() && self.run.len() < GLYPHS_AT_ONCE {
             let (number, length) = font.read_code(text, offset);
             offset += length;
             let is_horizontal = font.is_horizontal;
@@ -292,6 +325,7 @@ impl<'a> Reader<'a> {
             }
         }
         state.matrix *= Affine::translate(pen);
+        offset
     }
 
     fn end_run(&mut self, words: &mut Words) {
@@ -337,7 +371,7 @@ impl<'a> Reader<'a> {
                 self.state.to_page *= Affine::new(matrix);
             }
             let own = dict.get::<Dict<'_>>("Resources").map(Resources::new);
-            self.content(TypedIter::new(&content), own.as_ref().unwrap_or(resources), words);
+            self.content(content.into_owned(), own.as_ref().unwrap_or(resources), words);
             self.restore();
             self.forms.pop();
         }
@@ -362,6 +396,28 @@ impl<'a> Reader<'a> {
         self.form(&form, resources, words);
         self.restore();
     }
+}
+
+/// The objects of an array in a page's dictionary, without those that cannot be read.
+fn items<'a>(page: &Page<'a>, key: &str) -> impl Iterator<Item = Object<'a>> {
+    let xref = page.xref();
+    page.raw().get::<Array<'_>>(key).unwrap_or_default().raw_iter().filter_map(move |item| match item {
+        MaybeRef::Ref(reference) => xref.get(reference.into()),
+        MaybeRef::NotRef(object) => Some(object),
+    })
+}
+
+/// What a page draws: a stream, or several that are one. The parser would keep it as long as the document is open.
+fn contents(page: &Page<'_>) -> Vec<u8> {
+    if let Some(content) = page.raw().get::<Stream<'_>>("Contents") {
+        return content.decoded_data().unwrap_or_default().into_owned();
+    }
+    let mut contents = Vec::new();
+    for part in items(page, "Contents").filter_map(Object::into_stream) {
+        contents.extend_from_slice(&part.decoded_data().unwrap_or_default());
+        contents.push(b'\n');
+    }
+    contents
 }
 
 /// The stream that draws an annotation in its present state.

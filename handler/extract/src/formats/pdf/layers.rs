@@ -1,6 +1,7 @@
 //! Optional content: what a document shows and what it hides (PDF 1.7 reference, section 4.10).
 
 use std::collections::HashSet;
+use std::mem;
 
 use hayro_syntax::object::{Array, Dict, Name, ObjRef, Object, ObjectIdentifier, dict_or_stream};
 use hayro_syntax::page::Resources;
@@ -11,16 +12,14 @@ pub(super) struct Layers {
     hidden: HashSet<ObjectIdentifier>,
     /// Whether what is marked can be seen, for each mark that is open.
     open: Vec<bool>,
+    /// Marks that were begun outside of the content that is being read.
+    outside: usize,
 }
 
 impl Layers {
     /// Reads the default configuration.
     pub(super) fn new(xref: &XRef) -> Self {
-        Self { hidden: hidden(xref).unwrap_or_default(), open: Vec::new() }
-    }
-
-    pub(super) fn begin_page(&mut self) {
-        self.open.clear();
+        Self { hidden: hidden(xref).unwrap_or_default(), open: Vec::new(), outside: 0 }
     }
 
     pub(super) fn is_visible(&self) -> bool {
@@ -59,7 +58,20 @@ impl Layers {
     }
 
     pub(super) fn end(&mut self) {
-        self.open.pop();
+        if self.open.len() > self.outside {
+            self.open.pop();
+        }
+    }
+
+    /// Begins a content, which ends none of the marks that it is within. To be given to [`Layers::end_content`].
+    pub(super) fn begin_content(&mut self) -> usize {
+        mem::replace(&mut self.outside, self.open.len())
+    }
+
+    /// Ends a content and every mark that it has begun.
+    pub(super) fn end_content(&mut self, outside: usize) {
+        self.open.truncate(self.outside);
+        self.outside = outside;
     }
 
     fn begin_layer(&mut self, layer: &Dict<'_>, reference: ObjRef) {

@@ -1,8 +1,10 @@
 //! Words, out of glyphs at places: white space stands where the gap to the glyph before, or the step off its line, is wide
 //! enough.
 
+use std::mem;
+
 use hayro_cmap::BfString;
-use hayro_font::kurbo::{Point, Vec2};
+use hayro_font::kurbo::{Point, Rect, Vec2};
 
 use super::fonts::KnownFont;
 use crate::words::{Counter, Counts};
@@ -38,6 +40,16 @@ pub(super) struct Place {
     pub(super) code: u32,
 }
 
+impl Place {
+    fn is_within(&self, page: Rect) -> bool {
+        let Self { begin, end, .. } = self;
+        begin.x.max(end.x) >= page.x0
+            && begin.x.min(end.x) <= page.x1
+            && begin.y.max(end.y) >= page.y0
+            && begin.y.min(end.y) <= page.y1
+    }
+}
+
 /// Glyphs that are drawn at once, in one font.
 #[derive(Debug)]
 pub(super) struct Run<'a> {
@@ -64,9 +76,18 @@ pub(super) struct Words {
     end: Option<Point>,
     /// The last run, if it was filled.
     filled: Option<Identity>,
+    /// The last font's size on the page.
+    size: f64,
+    /// The page; nothing outside of it is seen.
+    page: Option<Rect>,
 }
 
 impl Words {
+    /// Begins a page with what can be seen of it. One without an area is not looked at.
+    pub(super) fn begin_page(&mut self, page: Rect) {
+        self.page = (page.area() > 0.0).then_some(page);
+    }
+
     pub(super) fn end_page(&mut self) {
         self.text.push('\n');
         self.count();
@@ -89,18 +110,23 @@ impl Words {
             Mode::Fill => self.filled = identity,
             _ => self.filled = None,
         }
+        // What is raised or lowered is smaller than what it belongs to.
         let line = Line::of(run);
+        let high = line.size.max(mem::replace(&mut self.size, line.size));
         // Scripts that run to the left are drawn run by run: one that ends where the one before begins goes on with it.
         let continues = self.begin.is_some_and(|begin| {
             let (along, off) = line.step(last.end, begin);
             along.abs() <= line.gap && off <= LINE_STEP
         });
         for (index, place) in run.places.iter().enumerate() {
+            if self.page.is_some_and(|page| !place.is_within(page)) {
+                continue;
+            }
             if let Some(end) = self.end {
                 let (along, off) = line.step(end, place.begin);
-                if off > LINE_STEP {
+                if off * line.size > LINE_STEP * high {
                     self.text.push('\n');
-                } else if !(index == 0 && continues || (-line.back..=line.gap).contains(&along)) {
+                } else if !(index == 0 && continues) && (along < -line.back || along > line.gap) {
                     self.text.push(' ');
                 }
             }
