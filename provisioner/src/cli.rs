@@ -141,8 +141,9 @@ pub struct Up {
     #[arg(long, env = "PROVISIONER_NO_VERIFY")]
     pub no_verify: bool,
     /// Go on: whenever the handler's sources are saved, build it, push its code and update the stack, until interrupted;
-    /// show the log meanwhile. With --handler, whenever that file changes
-    #[arg(long)]
+    /// show the log meanwhile. What is built is a development build, which takes seconds; `up` without --watch deploys the
+    /// release build. With --handler: whenever that file changes
+    #[arg(long, conflicts_with = "plan")]
     pub watch: bool,
 }
 

@@ -1,9 +1,9 @@
 //! What was changed behind the tool's back: what is deployed according to CloudFormation against what the services
 //! themselves say. Pure; [`crate::aws::live`] and CloudFormation's own detection read.
 //!
-//! Two depths. The quick look reads the resources that matter most (the function with its code, its role, the policies
-//! of bucket and queue, queue, table, log group) straight from their services, in the time of one call. The full look
-//! adds what CloudFormation's drift detection says of every type that it supports, which takes up to a minute.
+//! Two depths. The quick look reads the resources that matter most (the function with its code and who may invoke it, its
+//! role, whom the bucket tells of new files, the policies of bucket and queue, queue, table, log group) straight from
+//! their services, in the time of one call. The full look adds what CloudFormation's drift detection says of every type that it supports, which takes up to a minute.
 
 use std::collections::BTreeMap;
 
@@ -175,6 +175,7 @@ impl Drift {
             if drifted.deleted {
                 if let Some(resources) = template["Resources"].as_object_mut() {
                     resources.remove(&drifted.logical_id);
+                    resources.values_mut().for_each(|resource| forget_dependency(resource, &drifted.logical_id));
                 }
                 continue;
             }
@@ -225,6 +226,21 @@ pub fn differences(name: &str, deployed: &Value, actual: &Value) -> Vec<Differen
         })
         .map(|Detail { property, before, after, .. }| Difference { property, deployed: before, actual: after })
         .collect()
+}
+
+/// Nothing can wait for what is gone.
+fn forget_dependency(resource: &mut Value, logical_id: &str) {
+    let Some(resource) = resource.as_object_mut() else { return };
+    let left: Vec<Value> = match resource.get("DependsOn") {
+        Some(Value::Array(ids)) => ids.iter().filter(|id| *id != logical_id).cloned().collect(),
+        Some(id) if id != logical_id => return,
+        _ => Vec::new(),
+    };
+    if left.is_empty() {
+        resource.remove("DependsOn");
+    } else {
+        resource.insert("DependsOn".to_owned(), left.into());
+    }
 }
 
 /// The top-level property of a path.
@@ -300,6 +316,17 @@ mod tests {
         assert!(drift.resources[0].deleted);
         assert_eq!(drift.unchecked, [Unchecked { logical_id: "R".into(), reason: "denied".into() }]);
         assert!(drift.overlay(template())["Resources"].get("F").is_none());
+        for (waits_for, left) in [
+            (json!(["F", "R"]), json!(["R"])),
+            (json!(["F"]), Value::Null),
+            (json!("F"), Value::Null),
+            (json!("R"), json!("R")),
+            (json!(["R"]), json!(["R"])),
+        ] {
+            let mut template = template();
+            template["Resources"]["B"] = json!({"Type": "AWS::S3::Bucket", "DependsOn": waits_for});
+            assert_eq!(drift.overlay(template)["Resources"]["B"]["DependsOn"], left, "{waits_for}");
+        }
     }
 
     #[test]

@@ -15,9 +15,27 @@ use crate::zip_cache::ZipCache;
 /// The name of the package that is the handler, and of its executable.
 const PACKAGE: &str = "handler";
 const EXECUTABLE: &str = "bootstrap";
-const PROFILE: &str = "lambda";
 /// Where `cargo lambda` puts what it builds, below the workspace.
 const LAMBDA_DIR: &str = "target/cargo-lambda";
+
+/// What a build is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Build {
+    /// To run on Lambda: small and fast, and minutes of work for the compiler.
+    Release,
+    /// To be tried at once (`up --watch`): within seconds of a save, and slower with large files.
+    Development,
+}
+
+impl Build {
+    /// The profile in the workspace's `Cargo.toml`.
+    fn profile(self) -> &'static str {
+        match self {
+            Self::Release => "lambda",
+            Self::Development => "watch",
+        }
+    }
+}
 
 /// How the handler is built on this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,17 +98,17 @@ pub fn choose(os: &str, arch: &str, wanted: RunsOn, zigbuild: bool, lambda: bool
 }
 
 /// The arguments of `cargo` for a build.
-fn arguments(builder: Builder, wanted: RunsOn) -> Vec<&'static str> {
+fn arguments(builder: Builder, wanted: RunsOn, kind: Build) -> Vec<&'static str> {
     let target = match wanted {
         RunsOn::Lambda(Architecture::Arm64) => "aarch64-unknown-linux-gnu.2.34",
         RunsOn::Lambda(Architecture::X86_64) | RunsOn::ThisMachine => "x86_64-unknown-linux-gnu.2.34",
     };
     let mut arguments = match builder {
-        Builder::Cargo => vec!["build", "--profile", PROFILE],
-        Builder::Zigbuild => vec!["zigbuild", "--profile", PROFILE, "--target", target],
+        Builder::Cargo => vec!["build", "--profile", kind.profile()],
+        Builder::Zigbuild => vec!["zigbuild", "--profile", kind.profile(), "--target", target],
         // Its own folder would be target/lambda/bootstrap/, where the profile of that name has its file.
         Builder::Lambda => {
-            vec!["lambda", "build", "--profile", PROFILE, "--target", target, "--lambda-dir", LAMBDA_DIR]
+            vec!["lambda", "build", "--profile", kind.profile(), "--target", target, "--lambda-dir", LAMBDA_DIR]
         }
     };
     arguments.extend(["-p", PACKAGE, "--bin", EXECUTABLE]);
@@ -124,7 +142,7 @@ pub fn workspace(from: &[&Path]) -> Option<PathBuf> {
 }
 
 /// Builds the handler in the workspace and returns the executable's path. Cargo's own messages go to standard error.
-pub async fn build(workspace: &Path, wanted: RunsOn) -> Result<PathBuf> {
+pub async fn build(workspace: &Path, wanted: RunsOn, kind: Build) -> Result<PathBuf> {
     let installed = |name: &str| {
         std::env::var_os("PATH")
             .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(name).is_file()))
@@ -143,7 +161,7 @@ pub async fn build(workspace: &Path, wanted: RunsOn) -> Result<PathBuf> {
             )
         })?;
     let output = cargo()
-        .args(arguments(builder, wanted))
+        .args(arguments(builder, wanted, kind))
         .current_dir(workspace)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -207,10 +225,13 @@ async fn target_directory(workspace: &Path) -> Result<PathBuf> {
         .ok_or_else(|| Error::new(Exit::Failure, "build-failed", "cargo metadata named no target directory"))
 }
 
-/// The executable of the last build for Lambda, if there is one; nothing is built.
-pub async fn last_build(workspace: &Path) -> Option<PathBuf> {
-    let path = target_directory(workspace).await.ok()?.join(PROFILE).join(EXECUTABLE);
-    path.is_file().then_some(path)
+/// The executables of the last builds of these kinds, where there are any; nothing is built.
+pub async fn last_builds<const N: usize>(workspace: &Path, kinds: [Build; N]) -> [Option<PathBuf>; N] {
+    let target = target_directory(workspace).await.ok();
+    kinds.map(|kind| {
+        let path = target.as_ref()?.join(kind.profile()).join(EXECUTABLE);
+        path.is_file().then_some(path)
+    })
 }
 
 /// Finds the executable that `--handler` names: a file, or a folder that holds one named `bootstrap`.
@@ -286,6 +307,20 @@ mod tests {
         for setting in ["CARGO", "CARGO_HOME", "CARGO_TARGET_DIR", "CARGO_BUILD_JOBS", "CARGO_INCREMENTAL", "PATH"] {
             assert!(!is_told_by_cargo(setting), "{setting}");
         }
+    }
+
+    #[test]
+    fn what_is_tried_at_once_is_built_by_another_profile() {
+        let manifest = include_str!("../../Cargo.toml");
+        for kind in [Build::Release, Build::Development] {
+            assert!(manifest.contains(&format!("[profile.{}]", kind.profile())), "{kind:?}");
+            for builder in [Builder::Cargo, Builder::Zigbuild, Builder::Lambda] {
+                let arguments = arguments(builder, RunsOn::ThisMachine, kind);
+                let at = arguments.iter().position(|a| *a == "--profile").unwrap();
+                assert_eq!(arguments[at + 1], kind.profile(), "{builder:?}");
+            }
+        }
+        assert_ne!(Build::Release.profile(), Build::Development.profile());
     }
 
     #[test]

@@ -115,6 +115,12 @@ pub fn certain_cause(findings: &Findings) -> Option<Cause> {
     None
 }
 
+/// Whether the canary's event may come later, as far as one knows. S3 sends none where the bucket tells nobody, may not
+/// invoke, or would invoke what does not exist; Lambda keeps one that it may not run yet.
+pub fn may_come(findings: &Findings) -> bool {
+    findings.notified != Some(false) && findings.permitted != Some(false) && findings.function != Some(None)
+}
+
 /// The likeliest cause of all that was found.
 pub fn cause(findings: &Findings) -> Cause {
     if let Some(certain) = certain_cause(findings) {
@@ -245,6 +251,21 @@ mod tests {
             let cause = cause(&findings);
             assert!(cause.text.contains(words), "{findings:?}: {}", cause.text);
             assert_eq!(certain_cause(&findings).is_some(), is_certain, "{findings:?}");
+        }
+    }
+
+    #[test]
+    fn an_event_that_was_never_sent_never_comes() {
+        let rows = [
+            (Findings::default(), true),
+            (Findings { notified: Some(true), function: Some(Some("Active".into())), ..Findings::default() }, true),
+            (Findings { concurrency: Some(Some(0)), ..Findings::default() }, true),
+            (Findings { notified: Some(false), ..Findings::default() }, false),
+            (Findings { permitted: Some(false), ..Findings::default() }, false),
+            (Findings { function: Some(None), ..Findings::default() }, false),
+        ];
+        for (findings, expected) in rows {
+            assert_eq!(may_come(&findings), expected, "{findings:?}");
         }
     }
 

@@ -6,10 +6,13 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
+use aws_sdk_s3::operation::get_bucket_notification_configuration::GetBucketNotificationConfigurationOutput;
+use aws_sdk_s3::types::BucketVersioningStatus;
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Map, Value, json};
 
 use super::Aws;
+use super::function::Function;
 use super::roles::Roles;
 use super::table::Table;
 use crate::drift::Reading;
@@ -28,10 +31,14 @@ pub async fn read(aws: &Aws, resources: &[Resource]) -> BTreeMap<String, Reading
         let on = match resource.kind.as_str() {
             "AWS::S3::BucketPolicy" => on("AWS::S3::Bucket"),
             "AWS::SQS::QueuePolicy" => on("AWS::SQS::Queue"),
+            "AWS::Lambda::Permission" => on("AWS::Lambda::Function"),
             _ => Some(resource.physical_id.clone()),
         };
         let Some(on) = on else { continue };
-        reads.spawn(async move { (resource.logical_id, one(&aws, &resource.kind, &on).await) });
+        reads.spawn(async move {
+            let reading = one(&aws, &resource, &on).await;
+            (resource.logical_id, reading)
+        });
     }
     let mut readings = BTreeMap::new();
     while let Some(read) = reads.join_next().await {
@@ -42,10 +49,13 @@ pub async fn read(aws: &Aws, resources: &[Resource]) -> BTreeMap<String, Reading
     readings
 }
 
-/// Reads one resource; `None` for a type that only CloudFormation's own detection looks at.
-async fn one(aws: &Aws, kind: &str, id: &str) -> Option<Reading> {
-    let read = match kind {
+/// Reads one resource by the physical id of what it is on; `None` for a type that only CloudFormation's own detection looks
+/// at.
+async fn one(aws: &Aws, resource: &Resource, id: &str) -> Option<Reading> {
+    let read = match resource.kind.as_str() {
         "AWS::Lambda::Function" => function(aws, id).await,
+        "AWS::Lambda::Permission" => permission(aws, id, &resource.physical_id).await,
+        "AWS::S3::Bucket" => bucket(aws, id).await,
         "AWS::IAM::Role" => role(aws, id).await,
         "AWS::S3::BucketPolicy" => bucket_policy(aws, id).await,
         "AWS::SQS::Queue" => queue(aws, id).await,
@@ -70,8 +80,95 @@ fn map(value: Value) -> Map<String, Value> {
 
 async fn function(aws: &Aws, name: &str) -> Properties {
     let client = aws_sdk_lambda::Client::new(&aws.sdk);
-    let output = client.get_function_configuration().function_name(name).send().await.map_err(Fault::from);
-    Ok(absent_is_none(output)?.map(|f| map(configuration(&f))))
+    let one = Function::new(aws, name);
+    let (output, concurrency) =
+        tokio::join!(client.get_function_configuration().function_name(name).send(), one.concurrency());
+    let Some(output) = absent_is_none(output.map_err(Fault::from))? else { return Ok(None) };
+    let mut properties = map(configuration(&output));
+    properties.insert("ReservedConcurrentExecutions".into(), json!(concurrency?));
+    Ok(Some(properties))
+}
+
+/// A permission is a statement of the function's policy, which its physical id names. Nobody can change one, but take it
+/// away.
+async fn permission(aws: &Aws, function: &str, statement: &str) -> Properties {
+    let policy = Function::new(aws, function).policy().await?.unwrap_or_default();
+    let policy: Value = serde_json::from_str(&policy).unwrap_or_default();
+    let is_there = policy["Statement"].as_array().into_iter().flatten().any(|s| s["Sid"] == statement);
+    Ok(is_there.then(Map::new))
+}
+
+/// What else a bucket's template sets is in its policy, or only in CloudFormation's own detection.
+async fn bucket(aws: &Aws, bucket: &str) -> Properties {
+    let (s3, owner) = (aws.s3(), &aws.account);
+    let (notification, versioning, block) = tokio::join!(
+        s3.get_bucket_notification_configuration().bucket(bucket).expected_bucket_owner(owner).send(),
+        s3.get_bucket_versioning().bucket(bucket).expected_bucket_owner(owner).send(),
+        s3.get_public_access_block().bucket(bucket).expected_bucket_owner(owner).send(),
+    );
+    let Some(notification) = absent_is_none(notification.map_err(Fault::from))? else { return Ok(None) };
+    let Some(versioning) = absent_is_none(versioning.map_err(Fault::from))? else { return Ok(None) };
+    // Without a block nothing is blocked.
+    let block = absent_is_none(block.map_err(Fault::from))?.and_then(|b| b.public_access_block_configuration);
+    // A bucket whose template says nothing of versions is suspended once it had some.
+    let versions = versioning.status.filter(|status| *status == BucketVersioningStatus::Enabled);
+    Ok(Some(Map::from_iter([
+        ("NotificationConfiguration".to_owned(), notified(&notification)),
+        ("VersioningConfiguration".to_owned(), json!(versions.map(|status| json!({ "Status": status.as_str() })))),
+        (
+            "PublicAccessBlockConfiguration".to_owned(),
+            json!(block.map(|b| json!({
+                "BlockPublicAcls": b.block_public_acls,
+                "BlockPublicPolicy": b.block_public_policy,
+                "IgnorePublicAcls": b.ignore_public_acls,
+                "RestrictPublicBuckets": b.restrict_public_buckets,
+            }))),
+        ),
+    ])))
+}
+
+/// Whom a bucket tells of what, as CloudFormation writes it: one entry an event; null where it tells nobody.
+fn notified(n: &GetBucketNotificationConfigurationOutput) -> Value {
+    let lambdas = n.lambda_function_configurations().iter().flat_map(|c| {
+        let filter = c.filter.as_ref().and_then(|f| f.key.as_ref());
+        // S3 spells the names with a capital, and has no order of them.
+        let rules: BTreeMap<String, &Option<String>> = filter
+            .map(|filter| filter.filter_rules())
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|rule| Some((rule.name.as_ref()?.as_str().to_lowercase(), &rule.value)))
+            .collect();
+        let rules: Vec<Value> =
+            rules.into_iter().map(|(name, value)| json!({ "Name": name, "Value": value })).collect();
+        c.events.iter().map(move |event| {
+            let entry = json!({ "Event": event.as_str(), "Function": c.lambda_function_arn });
+            if rules.is_empty() { entry } else { with(entry, "Filter", json!({ "S3Key": { "Rules": rules } })) }
+        })
+    });
+    let queues = n
+        .queue_configurations()
+        .iter()
+        .flat_map(|c| c.events.iter().map(|event| json!({ "Event": event.as_str(), "Queue": c.queue_arn })));
+    let topics = n
+        .topic_configurations()
+        .iter()
+        .flat_map(|c| c.events.iter().map(|event| json!({ "Event": event.as_str(), "Topic": c.topic_arn })));
+    let lists: [(&str, Vec<Value>); 3] = [
+        ("LambdaConfigurations", lambdas.collect()),
+        ("QueueConfigurations", queues.collect()),
+        ("TopicConfigurations", topics.collect()),
+    ];
+    let lists: Map<String, Value> = lists
+        .into_iter()
+        .filter(|(_, list)| !list.is_empty())
+        .map(|(name, list)| (name.to_owned(), list.into()))
+        .collect();
+    if lists.is_empty() { Value::Null } else { lists.into() }
+}
+
+fn with(mut value: Value, name: &str, part: Value) -> Value {
+    value[name] = part;
+    value
 }
 
 fn configuration(f: &GetFunctionConfigurationOutput) -> Value {
@@ -182,4 +279,51 @@ async fn log_group(aws: &Aws, name: &str) -> Properties {
     let group = output.log_groups.unwrap_or_default().into_iter().find(|g| g.log_group_name.as_deref() == Some(name));
     // Without a period, logs are kept for ever: a difference, and one that has to be told.
     Ok(group.map(|group| Map::from_iter([("RetentionInDays".to_owned(), json!(group.retention_in_days))])))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_s3::types::{
+        Event, FilterRule, FilterRuleName, LambdaFunctionConfiguration, NotificationConfigurationFilter,
+        QueueConfiguration, S3KeyFilter,
+    };
+
+    use super::*;
+
+    #[test]
+    fn notifications_in_the_words_of_a_template() {
+        assert_eq!(notified(&GetBucketNotificationConfigurationOutput::builder().build()), Value::Null);
+        let rule =
+            |name: &str, value: &str| FilterRule::builder().name(FilterRuleName::from(name)).value(value).build();
+        let key =
+            S3KeyFilter::builder().filter_rules(rule("Suffix", ".pdf")).filter_rules(rule("Prefix", "in/")).build();
+        let filter = NotificationConfigurationFilter::builder().key(key).build();
+        let lambda = LambdaFunctionConfiguration::builder()
+            .lambda_function_arn("arn:f")
+            .events(Event::from("s3:ObjectCreated:*"))
+            .filter(filter)
+            .build()
+            .unwrap();
+        let queue = QueueConfiguration::builder()
+            .queue_arn("arn:q")
+            .events(Event::S3ObjectCreatedPut)
+            .events(Event::S3ObjectRemoved)
+            .build()
+            .unwrap();
+        let n = GetBucketNotificationConfigurationOutput::builder()
+            .lambda_function_configurations(lambda)
+            .queue_configurations(queue)
+            .build();
+        let rules = json!([{"Name": "prefix", "Value": "in/"}, {"Name": "suffix", "Value": ".pdf"}]);
+        let expected = json!({
+            "LambdaConfigurations": [
+                {"Event": "s3:ObjectCreated:*", "Function": "arn:f", "Filter": {"S3Key": {"Rules": rules}}},
+            ],
+            "QueueConfigurations": [
+                {"Event": "s3:ObjectCreated:Put", "Queue": "arn:q"},
+                {"Event": "s3:ObjectRemoved:*", "Queue": "arn:q"},
+            ],
+        });
+        assert_eq!(notified(&n), expected);
+    }
 }

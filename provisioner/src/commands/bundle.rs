@@ -7,7 +7,7 @@ use crate::cli::Bundle;
 use crate::embedded;
 use crate::error::{Error, Exit, Result, io};
 use crate::event::deploy::DeployEvent;
-use crate::handler_build;
+use crate::handler_build::{self, Build};
 use crate::package::{RunsOn, architecture_name, package_any};
 use crate::report::Report;
 
@@ -21,7 +21,7 @@ pub async fn run(args: &Bundle, report: &Report) -> Result<()> {
                 .hint("Name a built handler with --handler PATH.")
         })?;
         report.event(DeployEvent::Building);
-        paths.push(handler_build::build(&workspace, RunsOn::Lambda(*architecture)).await?);
+        paths.push(handler_build::build(&workspace, RunsOn::Lambda(*architecture), Build::Release).await?);
     }
     let mut handlers = Vec::new();
     for path in paths {

@@ -7,6 +7,7 @@ use crate::aws::stacks::Stacks;
 use crate::cli::{Global, Plan as Arguments, PlanFormat};
 use crate::commands::{self, observe, up};
 use crate::error::{Error, Exit, Result, io};
+use crate::handler_build::Build;
 use crate::names::Names;
 use crate::package::Package;
 use crate::plan::Desired;
@@ -26,7 +27,7 @@ pub async fn run(global: &Global, args: &Arguments, report: &Report) -> Result<O
     // With --json the document is all there is on standard output.
     let silent = Report::silent();
     let narrator = if report.is_json() { &silent } else { report };
-    let (package, world) = tokio::join!(up::package(&file, args.handler.as_deref(), narrator), async {
+    let (package, world) = tokio::join!(up::package(&file, args.handler.as_deref(), Build::Release, narrator), async {
         let observed = observe::observe(&aws, &stacks, &names).await?;
         let place = observe::place(&aws, &names);
         let drift = observe::drift(&aws, &stacks, &place, &observed, args.drift).await?;

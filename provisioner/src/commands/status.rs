@@ -2,6 +2,7 @@
 //! and a stack that is not deployed is an answer, not a failure.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -19,7 +20,7 @@ use crate::commands::{self, observe};
 use crate::drift::{Depth, Drift};
 use crate::error::Result;
 use crate::fault::absent_is_none;
-use crate::handler_build;
+use crate::handler_build::{self, Build};
 use crate::names::Names;
 use crate::package::short;
 use crate::query::Row;
@@ -75,6 +76,8 @@ struct Code {
     #[serde(skip_serializing_if = "Option::is_none")]
     local: Option<String>,
     same: Option<bool>,
+    /// Whether it is the last build of `up --watch`.
+    development: bool,
 }
 
 /// Whether the role is allowed what the template says, and not more.
@@ -167,9 +170,10 @@ async fn present(
         reason: stack.reason,
         changed: stack.changed,
         code: function.map(|deployed| Code {
-            same: local.as_ref().map(|local| *local == deployed.sha256),
+            same: local.release.as_ref().map(|local| *local == deployed.sha256),
+            development: local.development.is_some_and(|local| local == deployed.sha256),
             deployed,
-            local,
+            local: local.release,
         }),
         permissions,
         drift: drift?,
@@ -202,15 +206,26 @@ async fn newest(aws: &Aws, names: &Names) -> Result<Vec<Row>> {
     Ok(absent_is_none(rows).map_err(|e| e.into_error("read the newest records"))?.unwrap_or_default())
 }
 
-/// The hash of what `up` would deploy: the workspace's last build, outside of it the handler inside this program.
-async fn local_code(file: &StackFile) -> Option<String> {
-    let here = std::env::current_dir().ok()?;
-    let Some(workspace) = handler_build::workspace(&[&here, &file.path]) else {
-        return crate::embedded::package(handler_build::runs_on(&file.spec)).ok().map(|package| package.sha256);
-    };
-    let path = handler_build::last_build(&workspace).await?;
+/// The hashes of the handlers that are at hand.
+#[derive(Debug, Default)]
+struct LocalCode {
+    /// What `up` would deploy: the workspace's last build, outside of it the handler inside this program.
+    release: Option<String>,
+    /// The last build of `up --watch`.
+    development: Option<String>,
+}
+
+async fn local_code(file: &StackFile) -> LocalCode {
+    let Ok(here) = std::env::current_dir() else { return LocalCode::default() };
     let runs_on = handler_build::runs_on(&file.spec);
-    tokio::task::spawn_blocking(move || handler_build::pack(&path, runs_on).ok().map(|p| p.sha256)).await.ok()?
+    let Some(workspace) = handler_build::workspace(&[&here, &file.path]) else {
+        let embedded = crate::embedded::package(runs_on).ok().map(|package| package.sha256);
+        return LocalCode { release: embedded, development: None };
+    };
+    let paths = handler_build::last_builds(&workspace, [Build::Release, Build::Development]).await;
+    let hash = move |path: Option<PathBuf>| Some(handler_build::pack(&path?, runs_on).ok()?.sha256);
+    let hashes = tokio::task::spawn_blocking(move || paths.map(hash)).await;
+    hashes.map(|[release, development]| LocalCode { release, development }).unwrap_or_default()
 }
 
 /// Compares the role's inline policies in IAM with those of the template.
@@ -305,6 +320,7 @@ fn human(status: &Status, style: Style) -> String {
     text.push('\n');
     if let Some(code) = &status.code {
         let local = match (&code.local, code.same) {
+            _ if code.development => style.warn("a development build of up --watch; up deploys the release build"),
             (Some(_), Some(true)) => style.good("same as the local build"),
             (Some(local), _) => style.warn(&format!("the local build is {}", short(local))),
             (None, _) => "no local build to compare with".to_owned(),

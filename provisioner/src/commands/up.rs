@@ -14,7 +14,7 @@ use crate::drift::Drift;
 use crate::embedded;
 use crate::error::{Error, Exit, Result};
 use crate::event::deploy::DeployEvent;
-use crate::handler_build::{self, Source};
+use crate::handler_build::{self, Build, Source};
 use crate::names::Names;
 use crate::package::Package;
 use crate::plan::{DATA_LOSS, Desired, Observed, Plan, decide};
@@ -54,7 +54,9 @@ pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
         let world = look(&aws, &names, revert).await?;
         Ok((aws, names, world))
     };
-    let (built, (aws, names, world)) = tokio::try_join!(package(&file, args.handler.as_deref(), report), looking)?;
+    let kind = if args.watch { Build::Development } else { Build::Release };
+    let (built, (aws, names, world)) =
+        tokio::try_join!(package(&file, args.handler.as_deref(), kind, report), looking)?;
     let site = Site { aws: &aws, file: &file, names, report };
     if args.watch && built.sources.is_empty() {
         return Err(Error::new(Exit::Usage, "nothing-to-watch", "the handler inside this program never changes")
@@ -130,18 +132,27 @@ impl Site<'_> {
         Box::pin(up.until_done(world)).await
     }
 
+    /// What to type for this stack.
+    pub(crate) fn command(&self, verb: &str) -> String {
+        let name = &self.names.stack;
+        if self.file.spec.name == "dev" {
+            format!("provisioner {verb}")
+        } else {
+            format!("provisioner {verb} -s {name}")
+        }
+    }
+
     async fn tell_ready(&self) -> Result<()> {
         let (name, stacks) = (&self.names.stack, Stacks::new(self.aws));
         let stack =
             stacks.describe(name).await.map_err(|e| e.into_error(&format!("look at the stack {name}")))?.ok_or_else(
                 || Error::new(Exit::Deployment, "stack-gone", format!("the stack {name} was deleted meanwhile")),
             )?;
-        let option = if self.file.spec.name == "dev" { String::new() } else { format!(" -s {name}") };
         self.report.event(DeployEvent::Ready {
             stack: name.clone(),
             arn: stack.arn,
             outputs: stack.outputs,
-            next: vec![format!("provisioner put FILE… --wait{option}"), format!("provisioner status{option}")],
+            next: vec![self.command("put FILE… --wait"), self.command("status")],
         });
         Ok(())
     }
@@ -162,10 +173,12 @@ pub(crate) struct Built {
     pub(crate) package: Package,
     /// What it is made from, to see whether that changes.
     pub(crate) sources: Sources,
+    /// Whether it is a build to be tried, not to be left deployed.
+    pub(crate) development: bool,
 }
 
-/// Finds or builds the handler, checks and packs it.
-pub(crate) async fn package(file: &StackFile, handler: Option<&Path>, report: &Report) -> Result<Built> {
+/// Finds the handler, or has cargo build it in this way; checks and packs it.
+pub(crate) async fn package(file: &StackFile, handler: Option<&Path>, kind: Build, report: &Report) -> Result<Built> {
     let runs_on = handler_build::runs_on(&file.spec);
     let here = std::env::current_dir()
         .map_err(|e| Error::new(Exit::Failure, "io", "failed to find out the current folder").source(e))?;
@@ -175,7 +188,7 @@ pub(crate) async fn package(file: &StackFile, handler: Option<&Path>, report: &R
         Source::Given(path) => (Some(path.clone()), Sources::of_file(path)),
         Source::Workspace(workspace) => {
             report.event(DeployEvent::Building);
-            let path = handler_build::build(workspace, runs_on).await?;
+            let path = handler_build::build(workspace, runs_on, kind).await?;
             let sources = Sources::of_build(workspace, &path);
             (Some(path), sources)
         }
@@ -185,13 +198,15 @@ pub(crate) async fn package(file: &StackFile, handler: Option<&Path>, report: &R
     let package = tokio::task::spawn_blocking(pack)
         .await
         .map_err(|e| Error::new(Exit::Failure, "pack", "failed to pack the handler").source(e))??;
+    let development = kind == Build::Development && matches!(source, Source::Workspace(_));
     report.event(DeployEvent::Packaged {
         sha256: package.sha256.clone(),
         zipped: package.zip.len() as u64,
         unzipped: package.unzipped,
         embedded: source == Source::Embedded,
+        development,
     });
-    Ok(Built { package, sources })
+    Ok(Built { package, sources, development })
 }
 
 struct Upping<'a> {

@@ -1,13 +1,15 @@
 //! `provisioner verify`, and the end of `up`: a canary is sent through the live pipeline, its record awaited, and both are
-//! removed again.
+//! removed again. `docs/verify.md` says what may be left, and what becomes of that.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use handler_contract::{Status, Timestamp};
+use handler_contract::{ErrorCode, Status, Timestamp};
 use serde_json::Value;
 use tokio::sync::watch;
 
+use crate::arrivals::id_of_version;
 use crate::aws::Aws;
 use crate::aws::function::Function;
 use crate::aws::logs::Logs;
@@ -15,15 +17,16 @@ use crate::aws::object::Object;
 use crate::aws::queue::Queue;
 use crate::aws::records::Records;
 use crate::aws::uploads::{Stored, Uploads, clock_ahead};
-use crate::canary::{Canary, canary};
+use crate::canary::{Canary, NAME, canary};
 use crate::cli::{Global, Verify};
 use crate::commands;
 use crate::error::{Error, Exit, Result};
 use crate::event::verify::{Verified, VerifyEvent};
 use crate::fault::{Fault, Kind};
+use crate::interrupt::{self, Attention};
 use crate::log_lines::{Entry, Line};
 use crate::names::Names;
-use crate::query::Query;
+use crate::query::{Pattern, Query};
 use crate::report::Report;
 use crate::spec::{StackFile, StackSpec};
 use crate::verify::{self as told, Cause, Findings, Moments, Told};
@@ -34,12 +37,20 @@ pub const PATIENCE: Duration = Duration::from_mins(2);
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 /// After so long without a record, what is on its way is looked at: some faults make waiting pointless.
 const DOUBT: Duration = Duration::from_secs(3);
+/// How long the record is waited for once more, when nobody waits for it any more but it may be about to come.
+const GRACE: Duration = Duration::from_secs(3);
+/// How long Lambda keeps an event that it cannot deliver, and a day's reserve for retries by hand. Milliseconds.
+const LATE: i64 = 30 * 3_600_000;
+/// Records of late events that are removed at most, and failures that are looked through for them.
+const LATE_RECORDS: (usize, usize) = (100, 20_000);
 /// How long to wait for the handler's line in the log, once the record is there. CloudWatch shows lines after seconds.
 const LOG_PATIENCE: Duration = Duration::from_secs(10);
 /// So far back and ahead the log is read: the function's clock is another one. Milliseconds.
 const CLOCKS: i64 = 60_000;
 /// Records of one key: one is right, two are a fault, more need not be counted.
 const MANY: usize = 10;
+/// Milliseconds.
+const HOUR: i64 = 3_600_000;
 /// Messages of the queue that are looked through, in tens.
 const LOOKS: usize = 10;
 
@@ -53,8 +64,14 @@ pub async fn run(global: &Global, args: &Verify, report: &Report) -> Result<()> 
             .source(no)
             .hint("Send a file of your own and wait for its record: provisioner put FILE --wait")
     })?;
+    let attention = interrupt::attend();
     report.narrate(&format!("sending {} through {}", canary.key, spec.name));
-    let verified = Box::pin(verifying.send(&canary, LOG_PATIENCE)).await?;
+    let sent = Box::pin(verifying.send(&canary, LOG_PATIENCE, attention)).await;
+    // What an earlier canary left by its late event; whether this can be removed says nothing of the pipeline.
+    if let Err(fault) = verifying.remove_late(&canary).await {
+        report.narrate(&format!("could not look for records that late events of earlier canaries left: {fault}"));
+    }
+    let verified = sent?;
     report.verified(&VerifyEvent::Verified(verified));
     Ok(())
 }
@@ -70,7 +87,7 @@ pub async fn after_up(aws: &Aws, spec: &StackSpec, report: &Report) -> Result<()
     };
     // The log is looked at once: nobody who deploys wants to wait for CloudWatch.
     let verifying = Verifying::new(aws, spec, report, PATIENCE);
-    let verified = Box::pin(verifying.send(&canary, Duration::ZERO)).await?;
+    let verified = Box::pin(verifying.send(&canary, Duration::ZERO, interrupt::attend())).await?;
     report.event(VerifyEvent::Verified(verified));
     Ok(())
 }
@@ -82,6 +99,8 @@ struct Verifying<'a> {
     records: Records,
     report: &'a Report,
     patience: Duration,
+    /// Whether the canary's event may be on its way.
+    expected: Cell<bool>,
 }
 
 /// How waiting for the record ended.
@@ -96,19 +115,19 @@ impl<'a> Verifying<'a> {
     fn new(aws: &'a Aws, spec: &'a StackSpec, report: &'a Report, patience: Duration) -> Self {
         let names = Names::new(&spec.name, &aws.account, &aws.region);
         let records = Records::new(aws, &names.table);
-        Self { aws, stack: &spec.name, names, records, report, patience }
+        Self { aws, stack: &spec.name, names, records, report, patience, expected: Cell::new(false) }
     }
 
     /// Sends the canary, waits for its record, and removes both, however it went.
-    async fn send(&self, canary: &Canary, log_patience: Duration) -> Result<Verified> {
-        let mut interrupted = std::pin::pin!(commands::interrupted());
+    async fn send(&self, canary: &Canary, log_patience: Duration, mut attention: Attention) -> Result<Verified> {
         let ended = tokio::select! {
             ended = self.on_its_way(canary, log_patience) => ended,
-            () = &mut interrupted => {
+            () = attention.next() => {
+                self.wait_once_more(canary, &mut attention).await;
                 Err(Error::new(Exit::Interrupted, "interrupted", format!("interrupted; {} is not verified", self.stack)))
             }
         };
-        let cleaned = self.clean_up(canary).await;
+        let cleaned = self.clean_up(canary, &mut attention).await;
         let mut verified = ended?;
         verified.cleaned = cleaned;
         if !cleaned {
@@ -130,6 +149,7 @@ impl<'a> Verifying<'a> {
             _ => fault.into_error("look for the bucket"),
         })?;
         let put = commands::now_millis();
+        self.expected.set(true);
         let stored = self.put(canary).await?;
         let moments = Moments { put, stored: commands::now_millis(), seen: 0 };
         let (record, seen) = match Box::pin(self.wait(canary, &stored, put + ahead)).await? {
@@ -186,6 +206,7 @@ impl<'a> Verifying<'a> {
             let found =
                 if ids.is_empty() { Vec::new() } else { self.records.documents(&ids).await.map_err(table_failed)? };
             if let Some(record) = found.into_iter().next() {
+                self.expected.set(false);
                 return Ok(Awaited::Record(record, commands::now_millis()));
             }
             if began.elapsed() >= self.patience {
@@ -198,6 +219,7 @@ impl<'a> Verifying<'a> {
                 doubted = true;
                 let findings = Box::pin(self.findings(canary)).await;
                 if let Some(cause) = told::certain_cause(&findings) {
+                    self.expected.set(told::may_come(&findings));
                     return Ok(Awaited::Nothing(cause));
                 }
                 self.report.narrate("no record yet; bucket, permission and function look right, so waiting goes on");
@@ -209,17 +231,7 @@ impl<'a> Verifying<'a> {
 
     /// The record's id, where the bucket keeps versions: it follows from the version.
     fn certain_id(&self, canary: &Canary, stored: &Stored) -> Option<String> {
-        let version_id = stored.version_id.clone().filter(|id| !id.is_empty() && id != "null")?;
-        let upload = handler_contract::Upload {
-            bucket: self.names.bucket.clone(),
-            key: canary.key.clone(),
-            version_id: Some(version_id),
-            e_tag: None,
-            sequencer: None,
-            size: None,
-            uploaded_at: Timestamp::from_unix_millis(0)?,
-        };
-        Some(upload.document_id().to_string())
+        id_of_version(&self.names.bucket, &canary.key, stored.version_id.as_deref())
     }
 
     /// The ids of all records of the canary's key. Nobody else has this key.
@@ -349,8 +361,47 @@ impl<'a> Verifying<'a> {
         }
     }
 
-    /// Removes the object and its records. What cannot be removed is told.
-    async fn clean_up(&self, canary: &Canary) -> bool {
+    /// Waits a little for the record of an event that may be on its way, or until somebody is tired of that.
+    async fn wait_once_more(&self, canary: &Canary, attention: &mut Attention) {
+        let look = async {
+            let mut pause = PAUSES.0;
+            // That the table cannot be read is told when the record is removed.
+            while self.ids(canary, commands::now_millis() - HOUR).await.is_ok_and(|ids| ids.is_empty()) {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 3 / 2).min(PAUSES.1);
+            }
+            self.expected.set(false);
+        };
+        if self.expected.get() {
+            tokio::select! {
+                _ = tokio::time::timeout(GRACE, look) => {}
+                () = attention.next() => {}
+            }
+        }
+    }
+
+    /// Removes what events that came after their canary was gone have left: records that say so.
+    async fn remove_late(&self, canary: &Canary) -> Result<(), Fault> {
+        let now = commands::now().map_err(|e| Fault { kind: Kind::Other, code: None, message: e.message })?;
+        let query = Query {
+            status: Some(Status::Failed),
+            name: Some(Pattern::contained(NAME)),
+            since: Timestamp::from_unix_millis(commands::now_millis() - LATE),
+            ..Query::default()
+        };
+        let page = self.records.page(&query, &now, LATE_RECORDS.0, LATE_RECORDS.1).await?;
+        // Whatever this run is called, the key begins like those of all canaries of the stack.
+        let begins = canary.key.split_inclusive(NAME).next().unwrap_or(NAME);
+        for row in page.rows {
+            if row.error_code.as_deref() == Some(ErrorCode::NotFound.as_str()) && row.object_key.starts_with(begins) {
+                self.records.delete(&row.document_id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the object and its records. What cannot be removed, and what may still come, is told.
+    async fn clean_up(&self, canary: &Canary, attention: &mut Attention) -> bool {
         let left = |what: String, fault: &Fault| {
             self.report.event(VerifyEvent::Left { what, reason: fault.to_string() });
             false
@@ -360,7 +411,12 @@ impl<'a> Verifying<'a> {
             Ok(()) => true,
             Err(fault) => left(format!("the object {} of {}", canary.key, self.names.bucket), &fault),
         };
-        let ids = match self.ids(canary, commands::now_millis() - 3_600_000).await {
+        // The handler may have read the object before it went.
+        self.wait_once_more(canary, attention).await;
+        if self.expected.get() {
+            self.report.event(VerifyEvent::Expected { key: canary.key.clone(), stack: self.stack.to_owned() });
+        }
+        let ids = match self.ids(canary, commands::now_millis() - HOUR).await {
             Ok(ids) => ids,
             // Without the table there is no record either.
             Err(fault) if fault.kind == Kind::NotFound => Vec::new(),

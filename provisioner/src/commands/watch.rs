@@ -1,6 +1,10 @@
 //! `provisioner up --watch`, after the first deployment: builds and pushes the handler whenever its sources are saved, and
 //! shows the function's log meanwhile.
 //!
+//! What is built is a development build (see [`crate::handler_build::Build`]), from the first deployment on, so that a
+//! save is served within seconds. It stays deployed when watching ends, which is told with the command that deploys the
+//! release build.
+//!
 //! The stack's update follows each push, so whenever nothing is on its way the function serves what the stack says. An
 //! interruption lets what is on its way come to its end.
 
@@ -14,6 +18,7 @@ use crate::commands::logs::{PAUSE, Tail};
 use crate::commands::up::{Built, Site, package};
 use crate::error::{Error, Exit, Result};
 use crate::event::watch::WatchEvent;
+use crate::handler_build::Build;
 use crate::interrupt;
 use crate::report::Report;
 use crate::sources::{Snapshot, Sources};
@@ -34,7 +39,7 @@ pub(crate) async fn go_on(site: &Site<'_>, handler: Option<&Path>, deployed: Bui
 async fn watch(site: &Site<'_>, handler: Option<&Path>, built: Built) -> Result<()> {
     let report = site.report;
     let mut attention = interrupt::attend();
-    let mut deployed = built.package.sha256;
+    let (mut deployed, development) = (built.package.sha256, built.development);
     let mut watched = Watched::begin(built.sources, &site.file.path);
     report.event(WatchEvent::Watching { files: watched.seen.len() });
     loop {
@@ -52,11 +57,11 @@ async fn watch(site: &Site<'_>, handler: Option<&Path>, built: Built) -> Result<
         report.event(WatchEvent::SourcesChanged { files });
         let built = tokio::select! {
             () = attention.next() => break,
-            built = package(site.file, handler, report) => built,
+            built = package(site.file, handler, Build::Development, report) => built,
         };
         // A build that failed has no new list, and so the old one holds.
         let package = match built {
-            Ok(Built { package, sources }) => {
+            Ok(Built { package, sources, .. }) => {
                 watched.watch_instead(sources);
                 package
             }
@@ -95,7 +100,7 @@ async fn watch(site: &Site<'_>, handler: Option<&Path>, built: Built) -> Result<
             break;
         }
     }
-    report.event(WatchEvent::WatchEnded);
+    report.event(WatchEvent::WatchEnded { release: development.then(|| site.command("up")) });
     Ok(())
 }
 

@@ -26,6 +26,8 @@ pub enum DeployEvent {
         unzipped: u64,
         /// Whether it is the handler inside this program.
         embedded: bool,
+        /// Whether it is a development build, as `up --watch` makes it.
+        development: bool,
     },
     /// What would be done, before anybody is asked.
     Planned {

@@ -16,6 +16,15 @@ pub enum VerifyEvent {
         /// Why there is none.
         reason: String,
     },
+    /// The canary was removed before its event came. If that comes later, a record says FAILED (`NOT_FOUND`); the next
+    /// `verify` removes it.
+    #[serde(rename = "canary-expected")]
+    Expected {
+        /// The object's key.
+        key: String,
+        /// The stack.
+        stack: String,
+    },
     /// Something of the canary could not be removed.
     #[serde(rename = "canary-left")]
     Left {

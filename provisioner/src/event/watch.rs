@@ -59,5 +59,9 @@ pub enum WatchEvent {
     /// Watching was interrupted while a change was on its way; that is brought to its end first.
     Ending,
     /// Watching has ended. What the function serves is what the stack says.
-    WatchEnded,
+    WatchEnded {
+        /// Where that is a development build: the command that deploys the release build.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        release: Option<String>,
+    },
 }

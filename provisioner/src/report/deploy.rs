@@ -42,10 +42,11 @@ pub fn words(kind: &str) -> &str {
 pub fn line(event: &DeployEvent, style: Style) -> Option<String> {
     Some(match event {
         DeployEvent::Building => style.dim("building the handler (cargo decides whether there is something to do)"),
-        DeployEvent::Packaged { sha256, zipped, unzipped, embedded } => format!(
-            "handler {}{}: {}, zipped {}",
+        DeployEvent::Packaged { sha256, zipped, unzipped, embedded, development } => format!(
+            "handler {}{}{}: {}, zipped {}",
             style.strong(short(sha256)),
             if *embedded { " from inside this program" } else { "" },
+            if *development { ", a development build" } else { "" },
             Size(*unzipped).rounded(),
             Size(*zipped).rounded()
         ),

@@ -18,6 +18,12 @@ pub fn line(event: &VerifyEvent, style: Style) -> String {
             )
         }
         VerifyEvent::Skipped { reason } => format!("{} not verified: {}", style.warn("!"), clean(reason)),
+        VerifyEvent::Expected { key, stack } => format!(
+            "{} the event of {} may still come. Its record is FAILED then (NOT_FOUND), and goes with the next: provisioner \
+             verify -s {stack}",
+            style.warn("!"),
+            clean(key)
+        ),
         VerifyEvent::Left { what, reason } => {
             format!("{} {} could not be removed: {}", style.warn("!"), clean(what), clean(reason))
         }

@@ -40,6 +40,14 @@ pub fn line(event: &WatchEvent, style: Style) -> Option<String> {
         WatchEvent::Ending => {
             format!("{} ending, once what is on its way is in the stack. Ctrl-C again leaves it", style.warn("!"))
         }
-        WatchEvent::WatchEnded => "watching has ended; the function serves what the stack says".to_owned(),
+        WatchEvent::WatchEnded { release: None } => {
+            "watching has ended; the function serves what the stack says".to_owned()
+        }
+        WatchEvent::WatchEnded { release: Some(command) } => format!(
+            "watching has ended. {} The function serves a development build, slower with large files.\n  {} deploy the \
+             release build with: {command}",
+            style.warn("!"),
+            style.warn("→")
+        ),
     })
 }

@@ -5,6 +5,7 @@
 mod code;
 mod crash;
 mod dist;
+mod drift;
 mod faults;
 mod program;
 mod rig;

@@ -143,10 +143,10 @@ impl Rig {
         records
     }
 
-    /// Invokes a function with an event and returns its answer.
-    pub(crate) fn invoke(&self, function: &str, event: &Value) -> Value {
+    /// Asks the emulator without the program under test.
+    pub(crate) fn ask<T>(&self, question: impl AsyncFnOnce(aws_config::SdkConfig) -> T) -> T {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let answer = runtime.block_on(async {
+        runtime.block_on(async {
             let credentials = aws_credential_types::Credentials::new("test", "test", None, None, "emulator");
             let sdk = aws_config::defaults(aws_config::BehaviorVersion::latest())
                 .http_client(aws_smithy_http_client::Builder::new().build_http())
@@ -155,6 +155,13 @@ impl Rig {
                 .credentials_provider(credentials)
                 .load()
                 .await;
+            question(sdk).await
+        })
+    }
+
+    /// Invokes a function with an event and returns its answer.
+    pub(crate) fn invoke(&self, function: &str, event: &Value) -> Value {
+        let answer = self.ask(async |sdk| {
             let call = aws_sdk_lambda::Client::new(&sdk).invoke().function_name(function);
             call.payload(event.to_string().into_bytes().into()).send().await.expect("the emulator answers")
         });

@@ -195,11 +195,10 @@ impl State {
         let action = action(service, request);
         let call = format!("{service}:{action}");
         self.calls.push(call.clone());
-        self.asked.push((
-            call.clone(),
-            scope(request).split('/').next().unwrap_or_default().to_owned(),
-            form(&request.body),
-        ));
+        // Other bodies, such as a zip, may look like parameters.
+        let is_form = request.headers.get("content-type").is_some_and(|kind| kind.contains("x-www-form-urlencoded"));
+        let parameters = if is_form { form(&request.body) } else { BTreeMap::new() };
+        self.asked.push((call.clone(), scope(request).split('/').next().unwrap_or_default().to_owned(), parameters));
         for fault in &mut self.faults {
             if fault.call == call {
                 if fault.after > 0 {
@@ -365,6 +364,8 @@ fn action(service: &str, request: &Request) -> String {
 fn lambda_action(request: &Request) -> &'static str {
     match (request.method.as_str(), request.path.rsplit('/').next().unwrap_or_default()) {
         ("GET", "configuration") => "GetFunctionConfiguration",
+        ("GET", "policy") => "GetPolicy",
+        ("GET", "concurrency") => "GetFunctionConcurrency",
         ("PUT", "code") => "UpdateFunctionCode",
         _ => "Unknown",
     }

@@ -1,6 +1,9 @@
 //! `provisioner verify`, and the end of `up`: a canary through the emulator's pipeline, whole and broken.
 
-use serde_json::Value;
+use std::process::Stdio;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
 
 use crate::put::handler;
 use crate::service::{BUCKET, TABLE, request};
@@ -128,6 +131,51 @@ fn a_handler_that_fails_gives_its_reason_and_up_is_told_apart_from_a_failed_depl
     assert!(ran.err.contains("the handler failed"), "{ran:#?}");
     assert!(ran.err.contains("provisioner logs -s local"), "{ran:#?}");
     assert_eq!(world.versions(), 0);
+}
+
+/// The event that S3 sends of an upload.
+fn event(key: &str) -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+    let now = handler_contract::Timestamp::from_unix_millis(i64::try_from(now).unwrap());
+    let object = json!({"key": key, "size": 18, "eTag": "e", "sequencer": "0055AED6DCD90281E5"});
+    let s3 = json!({"bucket": {"name": BUCKET}, "object": object});
+    let record = json!({
+        "eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "eventTime": now, "s3": s3,
+    });
+    json!({ "Records": [record] }).to_string()
+}
+
+#[test]
+fn what_a_late_event_leaves_goes_with_the_next_canary() {
+    let world = World::with_pipeline("");
+    // S3 sends an event after its canary is gone, and one of somebody's own file that is gone as well.
+    for key in ["provisioner-verify-7.txt", "report.txt"] {
+        let head = "POST /2015-03-31/functions/local-handler/invocations";
+        let (status, answer) = request(&world, "lambda", head, "", &event(key));
+        assert_eq!((status, answer.contains("rejected")), (200, true), "{answer}");
+    }
+    assert_eq!(world.items(), 2);
+    world.ok(&["verify", "-s", "local"]);
+    let left = world.ok(&["records", "-s", "local", "--json"]).json();
+    assert_eq!(left["records"][0]["objectKey"], "report.txt", "{left:#}");
+    assert_eq!((world.items(), world.versions()), (1, 0));
+}
+
+#[test]
+fn an_interruption_takes_what_is_on_its_way_along() {
+    let world = World::with_pipeline("");
+    // The handler is warm: what is on its way comes.
+    world.ok(&["verify", "-s", "local"]);
+    let mut command = world.command(&["verify", "-s", "local"]);
+    let mut verify = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    // It may be faster than this looks; then it has ended well.
+    while world.versions() == 0 && verify.try_wait().unwrap().is_none() {}
+    let _ = kill_process(Pid::from_child(&verify), Signal::INT);
+    let output = verify.wait_with_output().unwrap();
+    let ran = Ran::of(&output);
+    assert!(matches!(ran.code, Some(130 | 0)), "{ran:#?}");
+    assert!(!ran.err.contains("may still come"), "{ran:#?}");
+    world.nothing_is_left();
 }
 
 #[test]

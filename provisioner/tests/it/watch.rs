@@ -2,24 +2,32 @@
 
 use std::io::{BufRead as _, BufReader, Lines};
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Child, ChildStdout, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::deploy::{STACK, Site};
+use crate::world::Ran;
 
-/// A stand-in for cargo: what it makes is the smallest executable with the source behind it.
+/// A stand-in for cargo: what it makes is the smallest executable with profile and source behind it.
 const CARGO: &str = r#"#!/bin/sh
 here=$(pwd)
+if [ "$1" = metadata ]; then
+    echo '{"target_directory":"'"$here"'/target"}'
+    exit
+fi
+while [ "$1" != --profile ]; do shift; done
 if grep -q broken handler/src/main.rs; then
     echo "error: the source is broken" >&2
     exit 101
 fi
-mkdir -p target/lambda
-cat bootstrap handler/src/main.rs > target/lambda/bootstrap
-echo "$here/target/lambda/bootstrap: $here/handler/src/main.rs" > target/lambda/bootstrap.d
-echo '{"reason":"compiler-artifact","target":{"name":"bootstrap"},"executable":"'"$here"'/target/lambda/bootstrap"}'
+out=$here/target/$2
+mkdir -p "$out"
+cat bootstrap handler/src/main.rs > "$out/bootstrap"
+echo "$2" >> "$out/bootstrap"
+echo "$out/bootstrap: $here/handler/src/main.rs" > "$out/bootstrap.d"
+echo '{"reason":"compiler-artifact","target":{"name":"bootstrap"},"executable":"'"$out"'/bootstrap"}'
 "#;
 
 /// A run of `up --watch --json`. Dropping it kills it.
@@ -33,14 +41,7 @@ impl Watch {
     fn start(site: &Site, more: &[&str]) -> Self {
         let mut arguments = vec!["up", "--yes", "--watch", "--json"];
         arguments.extend(more);
-        let mut child = site
-            .command(&arguments)
-            .env("PATH", std::env::var_os("PATH").unwrap())
-            .env("CARGO", site.folder.path().join("cargo"))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child = site.with_cargo(&arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         Self { child, lines, seen: Vec::new() }
     }
@@ -85,6 +86,13 @@ impl Site {
         let stack = state.cloudformation.live(STACK).unwrap();
         stack.status == "UPDATE_COMPLETE"
             && state.lambda.functions["shop-handler"].key == stack.parameters["ArtifactKey"]
+    }
+
+    /// The program, which finds the workspace's cargo.
+    fn with_cargo(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(arguments);
+        command.env("PATH", std::env::var_os("PATH").unwrap()).env("CARGO", self.folder.path().join("cargo"));
+        command
     }
 
     /// Makes the folder a workspace with a handler, and a cargo that builds it.
@@ -160,6 +168,31 @@ fn sources_are_built_and_deployed_on_save_and_a_broken_one_is_told() {
     watch.until("stack-file-changed");
     watch.interrupt();
     assert_eq!(watch.end(), Some(0));
+}
+
+#[test]
+fn a_development_build_is_called_so_until_up_deploys_the_release_build() {
+    let site = Site::new();
+    site.workspace();
+    let run = |arguments: &[&str]| Ran::of(&site.with_cargo(arguments).output().unwrap());
+    run(&["up", "--yes", "--no-verify"]).ended(0);
+    run(&["status"]).ended(0).says("same as the local build");
+
+    let mut watch = Watch::start(&site, &[]);
+    assert_eq!(watch.until("packaged")["development"], true);
+    watch.until("watching");
+    site.save("two");
+    watch.until("deployed");
+    watch.interrupt();
+    assert_eq!(watch.until("watch-ended")["release"], format!("provisioner up -s {STACK}"));
+    assert_eq!(watch.end(), Some(0));
+
+    run(&["status"]).ended(0).says("a development build of up --watch; up deploys the release build");
+    assert_eq!(run(&["status", "--json"]).json()["code"]["development"], true);
+    run(&["plan"]).ended(10).says("  code  ");
+    run(&["up", "--yes", "--no-verify"]).ended(0).says("serves the new code");
+    run(&["status"]).ended(0).says("same as the local build");
+    run(&["plan"]).ended(0);
 }
 
 #[test]

@@ -19,6 +19,17 @@ impl State {
                 properties.as_object_mut().unwrap().remove("Code");
                 Some(answer_json(200, &properties.to_string()))
             }
+            // API of Lambda, `GetPolicy`: a statement for each permission.
+            "lambda" if request.path.ends_with("/functions/physical-Handler/policy") => {
+                self.properties("AWS::Lambda::Permission")?;
+                let policy = json!({ "Statement": [{ "Sid": "physical-HandlerPermission" }] }).to_string();
+                Some(answer_json(200, &json!({ "Policy": policy }).to_string()))
+            }
+            "lambda" if request.path.ends_with("/functions/physical-Handler/concurrency") => {
+                let function = self.properties("AWS::Lambda::Function")?;
+                let reserved = &function["ReservedConcurrentExecutions"];
+                Some(answer_json(200, &json!({ "ReservedConcurrentExecutions": reserved }).to_string()))
+            }
             "cloudformation" if action == "DetectStackResourceDrift" => {
                 Some(self.detect(&form(&request.body)["LogicalResourceId"]))
             }
@@ -45,6 +56,7 @@ impl State {
                 let policy = self.properties("AWS::S3::BucketPolicy")?;
                 Some(Answer(200, "application/json", policy["PolicyDocument"].to_string()))
             }
+            "s3" if request.method == "GET" => self.bucket(&request.query),
             "dynamodb" if action == "DescribeTable" && body["TableName"] == "physical-Table" => {
                 let mut table = self.properties("AWS::DynamoDB::Table")?;
                 table["TableStatus"] = json!("ACTIVE");
@@ -53,6 +65,39 @@ impl State {
             }
             _ => None,
         }
+    }
+
+    /// API of S3, `GetBucketNotificationConfiguration`, `GetBucketVersioning` and `GetPublicAccessBlock`.
+    fn bucket(&self, query: &str) -> Option<Answer> {
+        let bucket = self.properties("AWS::S3::Bucket");
+        let asks = |name: &str| query.split('&').any(|q| q.split('=').next() == Some(name));
+        let empty = json!({});
+        let bucket = bucket.as_ref().unwrap_or(&empty);
+        let element = |name: &str, value: &Value| {
+            let text = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+            if value.is_null() { String::new() } else { format!("<{name}>{text}</{name}>") }
+        };
+        if asks("notification") {
+            let lambdas = bucket["NotificationConfiguration"]["LambdaConfigurations"].as_array();
+            let entries = lambdas.into_iter().flatten().fold(String::new(), |all, entry| {
+                all + &format!(
+                    "<CloudFunctionConfiguration>{}{}</CloudFunctionConfiguration>",
+                    element("Event", &entry["Event"]),
+                    element("CloudFunction", &entry["Function"])
+                )
+            });
+            return Some(xml(&format!("<NotificationConfiguration>{entries}</NotificationConfiguration>")));
+        }
+        if asks("versioning") {
+            let status = element("Status", &bucket["VersioningConfiguration"]["Status"]);
+            return Some(xml(&format!("<VersioningConfiguration>{status}</VersioningConfiguration>")));
+        }
+        if asks("publicAccessBlock") {
+            let block = bucket["PublicAccessBlockConfiguration"].as_object()?;
+            let body = block.iter().fold(String::new(), |all, (name, value)| all + &element(name, value));
+            return Some(xml(&format!("<PublicAccessBlockConfiguration>{body}</PublicAccessBlockConfiguration>")));
+        }
+        None
     }
 
     /// API, `DetectStackResourceDrift`: what the template says of a resource, what there is, and where they differ.
