@@ -269,7 +269,7 @@ impl Function<'_> {
     fn prepare_for_the_next(&self) {
         let extractor = self.extractor.clone();
         tokio::spawn(async move {
-            // Once around the event loop, so that the record is on its way: to start a process stops this thread.
+            // Once around the event loop, so that the record is on its way before anything is done for the next file.
             tokio::task::yield_now().await;
             extractor.prepare().await;
         });
