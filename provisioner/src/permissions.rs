@@ -161,15 +161,12 @@ fn spoken(text: &str) -> String {
     let mut parts = text.split("${");
     let mut spoken = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        match part.split_once('}').filter(|(reference, _)| !reference.contains(':')) {
-            Some((reference, rest)) => {
-                spoken.push_str(reference.strip_suffix(".Arn").unwrap_or(reference));
-                spoken.push_str(rest);
-            }
-            None => {
-                spoken.push_str("${");
-                spoken.push_str(part);
-            }
+        if let Some((reference, rest)) = part.split_once('}').filter(|(reference, _)| !reference.contains(':')) {
+            spoken.push_str(reference.strip_suffix(".Arn").unwrap_or(reference));
+            spoken.push_str(rest);
+        } else {
+            spoken.push_str("${");
+            spoken.push_str(part);
         }
     }
     spoken
