@@ -236,7 +236,7 @@ impl Function<'_> {
         };
 
         let record = outcome.record();
-        self.log.write(&Line {
+        let line = Line {
             bucket: Some(&upload.bucket),
             key: Some(&upload.key),
             document_id: Some(id),
@@ -247,7 +247,7 @@ impl Function<'_> {
             word_count: record.and_then(|record| record.metadata.word_count),
             duration_ms: Some(self.log.now() - started),
             ..invocation.line(level(&outcome), message(upload, &outcome))
-        });
+        };
         let file = FileMetrics {
             function_name: &invocation.context.env_config.function_name,
             recorded: matches!(outcome, Outcome::Recorded(_)),
@@ -258,7 +258,7 @@ impl Function<'_> {
             cold_start: invocation.cold_start && alone,
             detailed: self.settings.detailed_metrics,
         };
-        self.log.write_json(&metrics::line(&file, self.log.now()));
+        self.log.write_with(&line, &metrics::line(&file, self.log.now()));
         self.tell_of_weak_containment(invocation);
         outcome
     }

@@ -103,16 +103,38 @@ impl Log {
 
     /// Writes one line, stamped with the time.
     pub fn write(&self, line: &Line<'_>) {
-        self.write_json(&Stamped { timestamp: Timestamp::from_unix_millis(self.now()), line });
+        let mut lines = Vec::new();
+        append(&mut lines, &self.stamped(line));
+        self.put(&lines);
     }
 
-    /// Writes any value as one line, in one piece.
-    pub fn write_json(&self, value: &impl Serialize) {
-        // Neither error can be told anywhere: the values serialise, and a log that takes no lines has no other place.
-        let Ok(mut line) = serde_json::to_vec(value) else { return };
-        line.push(b'\n');
+    /// Writes one line, stamped with the time, and a line of any other form behind it. Both go out in one piece, so that
+    /// whoever reads them is woken once.
+    pub fn write_with(&self, line: &Line<'_>, other: &impl Serialize) {
+        let mut lines = Vec::new();
+        append(&mut lines, &self.stamped(line));
+        append(&mut lines, other);
+        self.put(&lines);
+    }
+
+    fn stamped<'a>(&self, line: &'a Line<'a>) -> Stamped<'a> {
+        Stamped { timestamp: Timestamp::from_unix_millis(self.now()), line }
+    }
+
+    fn put(&self, lines: &[u8]) {
         let mut sink = self.sink.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let _ = sink.write_all(&line).and_then(|()| sink.flush());
+        // A log that takes no lines has no other place where that could be told.
+        let _ = sink.write_all(lines).and_then(|()| sink.flush());
+    }
+}
+
+/// Appends a value as one line.
+fn append(lines: &mut Vec<u8>, value: &impl Serialize) {
+    let start = lines.len();
+    match serde_json::to_writer(&mut *lines, value) {
+        Ok(()) => lines.push(b'\n'),
+        // None of the values fails to serialise, and if one did, the log would be the place to say so.
+        Err(_) => lines.truncate(start),
     }
 }
 
@@ -153,6 +175,19 @@ mod tests {
             String::from_utf8(written[0].clone()).unwrap(),
             "{\"timestamp\":\"2026-11-21T16:33:49.120Z\",\"level\":\"INFO\",\"message\":\"a key with a\\nline feed\",\
              \"coldStart\":true,\"key\":\"a\\nb\",\"errorCode\":\"EMPTY_FILE\"}\n"
+        );
+    }
+
+    #[test]
+    fn two_lines_are_two_objects_in_one_write() {
+        let sink = Sink::default();
+        let log = Log::new(Box::new(sink.clone()), || 1_795_278_829_120);
+        log.write_with(&Line { message: "one".to_owned(), ..Line::default() }, &serde_json::json!({"Files": 1}));
+        let written = sink.0.lock().unwrap();
+        assert_eq!(written.len(), 1);
+        assert_eq!(
+            String::from_utf8(written[0].clone()).unwrap(),
+            "{\"timestamp\":\"2026-11-21T16:33:49.120Z\",\"level\":\"INFO\",\"message\":\"one\"}\n{\"Files\":1}\n"
         );
     }
 }

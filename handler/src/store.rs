@@ -79,13 +79,20 @@ pub async fn put(client: &Client, table: &str, record: Record, time: Duration) -
     after_write(record, result, standing)
 }
 
-/// Whether two items are one, but for numbers, which `DynamoDB` may spell in its own way.
+/// Whether two items are one. Numbers are compared by their value, as `DynamoDB` may spell them in its own way; those of a
+/// record are exact as `f64`.
 fn is_same(one: &Item, other: &Item) -> bool {
     let same = |(name, value): (&String, &AttributeValue)| match (value, other.get(name)) {
-        (AttributeValue::N(_), Some(AttributeValue::N(_))) => true,
+        (AttributeValue::N(sent), Some(AttributeValue::N(there))) => {
+            number(sent).is_some_and(|n| number(there) == Some(n))
+        }
         (value, there) => there == Some(value),
     };
     one.len() == other.len() && one.iter().all(same)
+}
+
+fn number(text: &str) -> Option<f64> {
+    text.parse().ok()
 }
 
 /// The item because of which the condition failed.
@@ -107,9 +114,17 @@ mod tests {
         };
         let (s, n) = (|text: &str| AttributeValue::S(text.to_owned()), |text: &str| AttributeValue::N(text.to_owned()));
         let sent = item(&[("processedAt", s("…01.123Z")), ("durationSeconds", n("1.50"))]);
+        // The largest whole numbers that a record has, and those beside them.
+        for (there, same) in [("9007199254740991", true), ("9007199254740990", false), ("9.007199254740991e15", true)] {
+            let (sent, there) = (item(&[("fileSize", n("9007199254740991"))]), item(&[("fileSize", n(there))]));
+            assert_eq!(is_same(&there, &sent), same, "{there:?}");
+        }
         for (there, same) in [
             (sent.clone(), true),
             (item(&[("processedAt", s("…01.123Z")), ("durationSeconds", n("1.5"))]), true),
+            (item(&[("processedAt", s("…01.123Z")), ("durationSeconds", n("15E-1"))]), true),
+            (item(&[("processedAt", s("…01.123Z")), ("durationSeconds", n("1.51"))]), false),
+            (item(&[("processedAt", s("…01.123Z")), ("durationSeconds", n("none"))]), false),
             (item(&[("processedAt", s("…01.124Z")), ("durationSeconds", n("1.50"))]), false),
             (item(&[("processedAt", s("…01.123Z")), ("durationSeconds", s("1.50"))]), false),
             (item(&[("processedAt", s("…01.123Z"))]), false),

@@ -368,7 +368,10 @@ impl<'a> Applier<'a> {
                     format!("the {} of the stack {name} is too far to be cancelled; it goes on", operation.noun());
                 Ok(Some(leave(message).hint(back)))
             }
-            Err(fault) => Err(fault.into_error(&format!("cancel the {}", operation.noun()))),
+            Err(fault) => {
+                let message = format!("failed to cancel the {} of the stack {name}; it goes on", operation.noun());
+                Ok(Some(leave(message).source(fault).hint(back)))
+            }
         }
     }
 }

@@ -89,22 +89,12 @@ impl<T> Arrivals<T> {
     }
 
     fn certain_id(&self, upload: &Awaited<T>) -> Option<String> {
-        let version_id = version(upload)?;
-        let upload = Upload {
-            bucket: self.bucket.clone(),
-            key: upload.key.clone(),
-            version_id: Some(version_id.to_owned()),
-            e_tag: None,
-            sequencer: None,
-            size: None,
-            uploaded_at: Timestamp::from_unix_millis(0)?,
-        };
-        Some(upload.document_id().to_string())
+        id_of_version(&self.bucket, &upload.key, upload.version_id.as_deref())
     }
 
     /// Where to look for the others; `None` when there are none.
     pub fn look(&self) -> Option<Look> {
-        let uncertain = || self.awaited.iter().filter(|upload| version(upload).is_none());
+        let uncertain = || self.awaited.iter().filter(|upload| identifying(upload.version_id.as_deref()).is_none());
         let since =
             uncertain().map(|upload| upload.began - SLACK_MILLIS).min().and_then(Timestamp::from_unix_millis)?;
         let keys: BTreeSet<&String> = uncertain().map(|upload| &upload.key).collect();
@@ -156,8 +146,22 @@ impl<T> Arrivals<T> {
 }
 
 /// The version, where it identifies: a bucket whose versioning is suspended calls all of them "null".
-fn version<T>(upload: &Awaited<T>) -> Option<&str> {
-    upload.version_id.as_deref().filter(|version| !version.is_empty() && *version != "null")
+fn identifying(version_id: Option<&str>) -> Option<&str> {
+    version_id.filter(|version| !version.is_empty() && *version != "null")
+}
+
+/// The id of the record of an object's version, which nothing else goes into; `None` where the bucket keeps none.
+pub fn id_of_version(bucket: &str, key: &str, version_id: Option<&str>) -> Option<String> {
+    let upload = Upload {
+        bucket: bucket.to_owned(),
+        key: key.to_owned(),
+        version_id: Some(identifying(version_id)?.to_owned()),
+        e_tag: None,
+        sequencer: None,
+        size: None,
+        uploaded_at: Timestamp::from_unix_millis(0)?,
+    };
+    Some(upload.document_id().to_string())
 }
 
 fn text<'a>(record: &'a Value, name: &str) -> &'a str {
@@ -165,7 +169,7 @@ fn text<'a>(record: &'a Value, name: &str) -> &'a str {
 }
 
 fn belongs<T>(record: &Value, upload: &Awaited<T>) -> bool {
-    if let Some(version) = version(upload) {
+    if let Some(version) = identifying(upload.version_id.as_deref()) {
         return text(record, "versionId") == version;
     }
     let uploaded_at = Timestamp::parse(text(record, "uploadedAt")).map_or(i64::MIN, |time| time.unix_millis());

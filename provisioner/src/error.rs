@@ -12,7 +12,7 @@ pub enum Exit {
     Failure = 1,
     /// The command line is wrong (clap uses the same code).
     Usage = 2,
-    /// The stack file, a plan or the handler's binary is wrong; nothing was called.
+    /// The stack file, a plan or the handler's binary is wrong; nothing was changed.
     Invalid = 3,
     /// No credentials, no region, no permission, or the service cannot be reached.
     Access = 4,

@@ -71,7 +71,7 @@ pub fn gather(paths: &[PathBuf], prefix: &str, key: Option<&str>) -> Result<Vec<
             Err(e) => faults.push(format!("{}: {e}", path.display())),
             Ok(meta) if meta.is_dir() => {
                 let before = found.len() + faults.len();
-                walk(path, path, &mut found, &mut faults);
+                walk(path, path, key.is_some(), &mut found, &mut faults);
                 if found.len() + faults.len() == before {
                     faults.push(format!("{}: the folder has no files", path.display()));
                 }
@@ -79,7 +79,7 @@ pub fn gather(paths: &[PathBuf], prefix: &str, key: Option<&str>) -> Result<Vec<
             Ok(meta) if meta.is_file() => {
                 // "a/.." and the like name a folder, so a file always has a name.
                 let name = path.file_name().unwrap_or(path.as_os_str());
-                add(path, Path::new(name), meta.len(), &mut found, &mut faults);
+                add(path, Path::new(name), (meta.len(), key.is_some()), &mut found, &mut faults);
             }
             Ok(_) => faults.push(format!("{}: neither a file nor a folder", path.display())),
         }
@@ -119,7 +119,7 @@ pub fn gather(paths: &[PathBuf], prefix: &str, key: Option<&str>) -> Result<Vec<
     Err(Error::new(Exit::Usage, "files", message))
 }
 
-fn walk(root: &Path, folder: &Path, found: &mut Vec<(Source, String)>, faults: &mut Vec<String>) {
+fn walk(root: &Path, folder: &Path, is_named: bool, found: &mut Vec<(Source, String)>, faults: &mut Vec<String>) {
     let listed = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let mut entries = match listed {
         Ok(entries) => entries,
@@ -135,9 +135,9 @@ fn walk(root: &Path, folder: &Path, found: &mut Vec<(Source, String)>, faults: &
         let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
         match fs::metadata(&path) {
             Err(e) => faults.push(format!("{}: {e}", path.display())),
-            Ok(_) if is_folder => walk(root, &path, found, faults),
+            Ok(_) if is_folder => walk(root, &path, is_named, found, faults),
             Ok(meta) if meta.is_file() => {
-                add(&path, path.strip_prefix(root).unwrap_or(&path), meta.len(), found, faults);
+                add(&path, path.strip_prefix(root).unwrap_or(&path), (meta.len(), is_named), found, faults);
             }
             Ok(meta) if meta.is_dir() => {
                 faults.push(format!("{}: a link to a folder; name the folder itself", path.display()));
@@ -147,12 +147,19 @@ fn walk(root: &Path, folder: &Path, found: &mut Vec<(Source, String)>, faults: &
     }
 }
 
-fn add(path: &Path, name: &Path, size: u64, found: &mut Vec<(Source, String)>, faults: &mut Vec<String>) {
-    let parts: Option<Vec<&str>> = name.iter().map(|part| part.to_str()).collect();
-    let Some(parts) = parts else {
+/// Takes a file of this size in. Its own name does not matter where another key is given.
+fn add(
+    path: &Path,
+    name: &Path,
+    (size, is_named): (u64, bool),
+    found: &mut Vec<(Source, String)>,
+    faults: &mut Vec<String>,
+) {
+    if name.to_str().is_none() && !is_named {
         faults.push(format!("{}: its name is not UTF-8, as a key must be; give one with --key", path.display()));
         return;
-    };
+    }
+    let parts: Vec<_> = name.iter().map(|part| part.to_string_lossy()).collect();
     if size > MAX_OBJECT.0 {
         faults.push(format!("{}: it is larger than an object of S3 can be", path.display()));
     }
@@ -219,6 +226,9 @@ mod tests {
         }
         assert!(error.message.contains("a.txt has the same key, a.txt"), "{}", error.message);
         assert_eq!(error.message.contains("is not UTF-8"), has_odd);
+        if has_odd {
+            assert_eq!(keys(&gather(&paths[5..], "", Some("k")).unwrap()), ["k"], "the way out that is told");
+        }
         let error = gather(&[at("a.txt"), at("sub")], "", Some("k")).unwrap_err();
         assert!(error.message.contains("--key names one object, and there are 3 files"));
         assert!(gather(&[at("a.txt")], &"x".repeat(1_020), None).unwrap_err().message.contains("1 to 1024"));

@@ -90,10 +90,13 @@ pub fn compare(before: &Value, after: &Value) -> Vec<Shift> {
         let kept: Vec<String> = after
             .iter()
             .filter(|other| grant.covers(other) && other.resource == grant.resource)
-            .map(|other| match (other.action == grant.action, other.condition == grant.condition) {
-                (true, _) => format!("when {}", other.condition),
-                (false, true) => other.action.clone(),
-                (false, false) => format!("{} when {}", other.action, other.condition),
+            .map(|other| {
+                let differs = [
+                    (other.action != grant.action).then(|| other.action.clone()),
+                    (other.who != grant.who).then(|| format!("for {}", other.who)),
+                    (other.condition != grant.condition).then(|| format!("when {}", other.condition)),
+                ];
+                differs.into_iter().flatten().collect::<Vec<_>>().join(" ")
             })
             .collect();
         let action = match kept.as_slice() {
@@ -478,6 +481,17 @@ mod tests {
         };
         let shifts = told(&when("StringEquals"), &when("ArnEquals"));
         assert_eq!(shifts[0], (true, "role R gains s3:Get on x when aws:SourceArn is like arn:aws:s3:::*".to_owned()));
+    }
+
+    #[test]
+    fn what_everybody_loses_and_somebody_keeps_says_who() {
+        let to = |principal: Value| {
+            json!({"Resources": {"P": {"Type": "AWS::S3::BucketPolicy", "Properties": {"PolicyDocument": {
+                "Statement": {"Effect": "Allow", "Principal": principal, "Action": "s3:Get", "Resource": "b/*"},
+            }}}}})
+        };
+        let shifts = told(&to(json!("*")), &to(json!({"AWS": "arn:user"})));
+        assert_eq!(shifts, [(false, "everybody loses s3:Get (but not for arn:user) on b/*".to_owned())]);
     }
 
     #[test]

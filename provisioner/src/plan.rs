@@ -1,7 +1,8 @@
 //! From what should be and what is to what is done: pure, and data throughout.
 //!
 //! `up` observes, decides, shows ([`crate::preview`]), asks, applies, and starts over until the plan is
-//! [`Plan::NoChange`] or the change set has been executed. Every state that a stack can be in has its row in [`decide`]; applying a plan makes no choices.
+//! [`Plan::NoChange`] or the change set has been executed. Every state that a stack can be in has its row in [`decide`];
+//! applying a plan makes no choices.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -259,8 +260,11 @@ fn create(desired: &Desired, observed: &Observed) -> Plan {
     if observed.bucket == Presence::Foreign {
         return Plan::Blocked {
             code: "bucket-taken",
-            reason: format!("the bucket {} exists, and this account may not use it", desired.names.bucket),
-            hint: "Bucket names are shared by everybody. Give the stack another `name:` in its stack file.".into(),
+            reason: format!("the bucket {} exists, and may not be looked at", desired.names.bucket),
+            hint: "If an earlier `down` kept it: the caller lacks a permission; policies/provisioner.json has what deploying \
+                   needs. If it is somebody else's, as bucket names are shared by everybody: give the stack another \
+                   `name:` in its stack file."
+                .into(),
         };
     }
     let kept = kept(desired, observed);

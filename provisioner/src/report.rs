@@ -258,13 +258,15 @@ impl Report {
                 "exitCode": error.exit as u8,
             })));
         }
-        let mut text = format!("{} {}", self.style.bad("error:"), error.message);
+        // Names of files stand in messages, too.
+        let safe = |text: &str| text.split('\n').map(table::clean).collect::<Vec<_>>().join("\n");
+        let mut text = format!("{} {}", self.style.bad("error:"), safe(&error.message));
         for cause in error.causes() {
-            text.push_str(&format!("\n  {} {cause}", self.style.dim("because:")));
+            text.push_str(&format!("\n  {} {}", self.style.dim("because:"), safe(&cause)));
         }
         if let Some(hint) = &error.hint {
             for line in hint.lines() {
-                text.push_str(&format!("\n  {} {line}", self.style.warn("→")));
+                text.push_str(&format!("\n  {} {}", self.style.warn("→"), table::clean(line)));
             }
         }
         self.live.suspend(|| write_line(&self.err, &text));

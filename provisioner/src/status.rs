@@ -23,7 +23,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// In words: `Creation`, `Update`, …
+    /// In words: `creation`, `update`, …
     pub fn noun(self) -> &'static str {
         match self {
             Self::Create => "creation",

@@ -43,6 +43,8 @@ struct Shared {
     containment: OnceLock<Containment>,
     /// The child that was started ahead of its file.
     spare: tokio::sync::Mutex<Option<Process>>,
+    /// Children whose files are done.
+    left: Mutex<Vec<Process>>,
     /// Children that were ended and not yet buried.
     ended: Mutex<Vec<Child>>,
 }
@@ -69,6 +71,7 @@ impl Extractor {
                 allowed,
                 containment: OnceLock::new(),
                 spare: tokio::sync::Mutex::default(),
+                left: Mutex::default(),
                 ended: Mutex::default(),
             }),
         }
@@ -155,8 +158,9 @@ impl Shared {
         Ok(process)
     }
 
-    /// Waits for the children that were ended, so that none stays behind as a zombie.
+    /// Ends the children whose files are done, and waits for all that were ended, so that none stays as a zombie.
     async fn bury(&self) {
+        lock(&self.left).clear();
         loop {
             let Some(mut child) = lock(&self.ended).pop() else { return };
             // One that cannot be waited for is not there any more.
@@ -211,6 +215,13 @@ impl Process {
         }
         #[cfg(not(target_os = "linux"))]
         let _ = seconds;
+    }
+
+    /// Leaves the child to be ended when there is time for that, because its file is done.
+    pub(crate) fn leave(self) {
+        if let Some(home) = self.home.upgrade() {
+            lock(&home.left).push(self);
+        }
     }
 
     /// Ends the child, without waiting for its end.

@@ -5,6 +5,7 @@
 //! [`FORMATS`], and its fields a row in [`handler_contract::metadata`].
 
 mod archive;
+mod bits;
 mod boxes;
 mod clip;
 mod csv;
@@ -19,10 +20,13 @@ mod mbox;
 pub(crate) mod media;
 pub(crate) mod office;
 mod pdf;
+#[cfg(test)]
+mod pieces;
 mod text;
 mod value;
 pub(crate) mod view;
 pub(crate) mod xml;
+mod zip;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use value::is_unsafe;

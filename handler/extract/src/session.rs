@@ -76,17 +76,16 @@ impl Session {
     /// Ends the input, waits for the answer or the end of the child, and says what is known. The findings hold a
     /// failure for whatever the file is or did to the child.
     ///
-    /// A child that has answered is ended and left to be buried later ([`crate::Extractor::prepare`]): nobody waits for
-    /// it here.
+    /// A child that has answered is ended and buried later ([`crate::Extractor::prepare`]): nobody waits for it here.
     ///
     /// # Errors
     /// The child could not work for a reason that is not the file's, for example because no temporary file can be
     /// made; another attempt may succeed.
-    pub async fn finish(mut self) -> io::Result<Findings> {
-        let Self { process, ended: known, limits, size, hash } = &mut self;
+    pub async fn finish(self) -> io::Result<Findings> {
+        let Self { mut process, ended: known, limits, size, hash } = self;
         process.input = None;
-        let patience = patience(*limits);
-        let heard = match *known {
+        let patience = patience(limits);
+        let heard = match known {
             Some(heard) => heard,
             None => timeout(patience, process.ears.listen()).await.unwrap_or(Ok(Heard::Nothing))?,
         };
@@ -108,17 +107,12 @@ impl Session {
                 process.kill();
                 // Bounded all the same: a pipe stays open as long as anybody holds it.
                 let last_words = timeout(patience, process.ears.last_words()).await.unwrap_or_default();
-                Some(verdict(end, &last_words, limits))
+                Some(verdict(end, &last_words, &limits))
             }
             (None, None) => None,
         };
-        Ok(Findings {
-            file_type,
-            file_size: *size,
-            sha256: Some(hexadecimal(&std::mem::take(hash).finalize())),
-            metadata,
-            failure,
-        })
+        process.leave();
+        Ok(Findings { file_type, file_size: size, sha256: Some(hexadecimal(&hash.finalize())), metadata, failure })
     }
 }
 

@@ -34,9 +34,9 @@ fn provoke(code: ErrorCode) -> String {
         // Of RAR 5, with encrypted headers.
         ErrorCode::Encrypted => file("x.rar", b"Rar!\x1a\x07\x01\0\0\0\0\0\x02\x04\0"),
         ErrorCode::Malformed => file("x.json", b"{\"unfinished\":"),
+        // What a page draws is held at once.
         ErrorCode::MemoryLimit => {
-            let text = [&b"BT /F 12 Tf ("[..], &b"a".repeat(8 << 20), b") Tj ET"].concat();
-            limited(&pdf(&text, ""), Limits::default())
+            limited(&pdf(&b" ".repeat(8 << 20), ""), Limits { memory: 6 << 20, ..Limits::default() })
         }
         ErrorCode::CpuLimit => limited(&endless(), Limits { cpu_seconds: 1, ..Limits::default() }),
         ErrorCode::TimeLimit => limited(&endless(), Limits { cpu_seconds: 60, wall_seconds: 1, ..Limits::default() }),

@@ -80,21 +80,20 @@ impl Applier<'_> {
                 let now = self.stacks.describe(&stack.arn).await.map_err(|e| e.into_error("look at the stack"))?;
                 let unchanged = now.is_some_and(|now| now.changed == stack.changed);
                 let may = if unchanged { announced(agreed, &set.changes) } else { Err(moved(&stack.name)) };
-                if may.is_err() {
-                    self.withdraw(&set).await?;
+                if let Err(error) = may {
+                    return Err(error.besides(self.withdraw(&set).await));
                 }
-                may?;
                 self.execute(Operation::Update, &set.id, &stack.arn, ids(&set.changes)).await
             }
             ChangeSetState::NoChange | ChangeSetState::Pending => self.withdraw(&set).await,
             ChangeSetState::Failed(reason) => {
-                self.withdraw(&set).await?;
-                Err(Error::new(
+                let error = Error::new(
                     Exit::Deployment,
                     "change-set-failed",
                     format!("CloudFormation refuses to put back what was changed: {reason}"),
                 )
-                .hint(crate::status::advice(reason).unwrap_or("The reason names what to mend.")))
+                .hint(crate::status::advice(reason).unwrap_or("The reason names what to mend."));
+                Err(error.besides(self.withdraw(&set).await))
             }
         }
     }

@@ -285,7 +285,8 @@ impl Stacks {
         Ok(())
     }
 
-    /// The stack's events, for whoever watches an operation: fails soon. Newest first, page by page until `enough` says so of an event (which is left out).
+    /// The stack's events, for whoever watches an operation: fails soon. Newest first, page by page until `enough` says
+    /// so of an event (which is left out).
     pub async fn events(
         &self,
         stack: &str,

@@ -57,6 +57,13 @@ pub async fn run(global: &Global, args: &Redrive, report: &Report) -> Result<()>
         }
     }
     report.event(DeployEvent::Redriven { sent, unreadable });
+    let hidden = waiting.saturating_sub(sent + unreadable);
+    if hidden > 0 {
+        report.narrate(&format!(
+            "About {hidden} more cannot be seen now, because somebody has received them. Those that are not dealt with \
+             come back within minutes; run the same command again then."
+        ));
+    }
     if unreadable > 0 {
         return Err(Error::new(
             Exit::Failure,

@@ -9,6 +9,7 @@ use handler_contract::{ErrorCode, Status, Timestamp};
 use serde_json::Value;
 use tokio::sync::watch;
 
+use crate::arrivals::id_of_version;
 use crate::aws::Aws;
 use crate::aws::function::Function;
 use crate::aws::logs::Logs;
@@ -230,17 +231,7 @@ impl<'a> Verifying<'a> {
 
     /// The record's id, where the bucket keeps versions: it follows from the version.
     fn certain_id(&self, canary: &Canary, stored: &Stored) -> Option<String> {
-        let version_id = stored.version_id.clone().filter(|id| !id.is_empty() && id != "null")?;
-        let upload = handler_contract::Upload {
-            bucket: self.names.bucket.clone(),
-            key: canary.key.clone(),
-            version_id: Some(version_id),
-            e_tag: None,
-            sequencer: None,
-            size: None,
-            uploaded_at: Timestamp::from_unix_millis(0)?,
-        };
-        Some(upload.document_id().to_string())
+        id_of_version(&self.names.bucket, &canary.key, stored.version_id.as_deref())
     }
 
     /// The ids of all records of the canary's key. Nobody else has this key.

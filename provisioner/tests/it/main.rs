@@ -1,8 +1,8 @@
 //! Tests of the provisioner from outside.
 //!
-//! `local`, `put`, `records` and `down` run it against the real emulator, as people do: each test has its own port, data
-//! folder and stack files, and stops what it started, also when it fails. `deploy`, `states` and `terminal` run it against
-//! a fake of CloudFormation that shows what the emulator never does. The others need no service.
+//! `local`, `put`, `records`, `redrive`, `verify` and `down` run it against the real emulator, as people do: each test has
+//! its own port, data folder and stack files, and stops what it started, also when it fails. `deploy`, `states` and
+//! `terminal` run it against a fake of CloudFormation that shows what the emulator never does. The others need no service.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails, also in its helpers")]
 
@@ -17,6 +17,7 @@ mod plan;
 mod push;
 mod put;
 mod records;
+mod redrive;
 mod roles;
 mod service;
 mod spec;

@@ -281,6 +281,10 @@ fn a_drift_aware_change_set_that_does_more_than_was_shown_is_not_executed() {
         up(&site, &["--revert-drift", "--allow", "broaden"]).ended(5).says(surprise.1);
         assert_eq!(site.fake.count("cloudformation:ExecuteChangeSet"), 0);
         assert!(site.fake.state().cloudformation.change_sets.is_empty(), "the change set is left behind");
+        // That it cannot be taken back does not hide why it is not executed.
+        site.fake.fail("cloudformation:DeleteChangeSet", (0, 9), (403, "AccessDenied", "no DeleteChangeSet"));
+        let refused = up(&site, &["--revert-drift", "--allow", "broaden"]);
+        refused.ended(5).says(surprise.1).says("no DeleteChangeSet");
     }
 }
 

@@ -1,8 +1,8 @@
 //! `provisioner put`, and what comes of it.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Child, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -92,16 +92,22 @@ fn files_become_records() {
     following_shows_each_line_once(&world);
 }
 
-fn following_shows_each_line_once(world: &World) {
+/// `logs --follow`, once it follows: the newest line comes first.
+fn follow(world: &World) -> (Child, Lines<BufReader<ChildStdout>>) {
     let mut follow = world
         .command(&["logs", "-s", "local", "--follow", "-n", "1"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let mut lines = BufReader::new(follow.stdout.take().unwrap()).lines().map(Result::unwrap);
-    // The newest line comes first, so following has begun.
+    let mut lines = BufReader::new(follow.stdout.take().unwrap()).lines();
     assert!(lines.next().is_some());
+    (follow, lines)
+}
+
+fn following_shows_each_line_once(world: &World) {
+    let (mut follow, lines) = follow(world);
+    let mut lines = lines.map(Result::unwrap);
     for n in 0..3 {
         world.write("followed.txt", format!("followed {n}"));
         world.ok(&["put", "-s", "local", "--wait", "--key", &format!("followed-{n}.txt"), "followed.txt"]);
@@ -121,14 +127,7 @@ fn following_shows_each_line_once(world: &World) {
 }
 
 fn following_ends_when_nobody_reads_any_more(world: &World) {
-    let mut follow = world
-        .command(&["logs", "-s", "local", "--follow", "-n", "1"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(follow.stdout.take().unwrap()).lines();
-    assert!(lines.next().is_some());
+    let (mut follow, lines) = follow(world);
     drop(lines);
     world.ok(&["put", "-s", "local", "--wait", "--key", "unread.txt", "followed.txt"]);
     let began = Instant::now();
@@ -158,6 +157,8 @@ fn nothing_is_uploaded_when_one_file_is_wrong() {
     assert!(ran.err.contains("has the same key, good.txt"), "{ran:#?}");
     let ran = world.run(&["put", "-s", "local", "-"]);
     assert!(ran.err.contains("give it one with --key"), "{ran:#?}");
+    let ran = world.run(&["put", "-s", "local", "steers\u{1b}[2J"]);
+    assert!(ran.err.contains("steers\u{fffd}[2J: No such file") && !ran.err.contains('\u{1b}'), "{ran:#?}");
 }
 
 #[test]

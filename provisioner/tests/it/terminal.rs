@@ -219,8 +219,7 @@ fn live_lines_fit_every_width_and_leave_nothing_behind() {
 #[test]
 fn a_terminal_that_is_made_narrower_meanwhile_is_survived() {
     let site = Site::new();
-    site.fake.state().cloudformation.slow = true;
-    let up = site.on_terminal(&UP, 100);
+    let up = slow_up(&site);
     up.wait_until("live lines", |screen| live(screen).len() >= 3);
     up.resize(30);
     up.wait_until("the bar goes, for want of room", |screen| !live(screen).is_empty() && !screen.contains("--]"));
@@ -268,8 +267,7 @@ fn ci_gets_plain_dated_lines_on_a_terminal_too() {
 #[test]
 fn one_interruption_leaves_and_says_how_to_come_back() {
     let site = Site::new();
-    site.fake.state().cloudformation.slow = true;
-    let up = site.on_terminal(&UP, 100);
+    let up = slow_up(&site);
     up.wait_until("live lines", |screen| live(screen).len() >= 2);
     up.interrupt();
     up.wait_for("offers to cancel it");
@@ -279,6 +277,12 @@ fn one_interruption_leaves_and_says_how_to_come_back() {
     assert_eq!(site.fake.count("cloudformation:DeleteStack"), 0);
     site.fake.state().cloudformation.slow = false;
     site.up().ended(0).says("runs already");
+}
+
+/// `up` on a terminal, with an operation that takes as long as the test wants.
+fn slow_up(site: &Site) -> Terminal {
+    site.fake.state().cloudformation.slow = true;
+    site.on_terminal(&UP, 100)
 }
 
 /// Interrupts twice, so that the question whether to cancel is on the screen.
@@ -293,8 +297,7 @@ fn interrupted_twice(up: &Terminal) {
 #[test]
 fn two_interruptions_offer_to_cancel_an_update_and_yes_takes_it_back() {
     let site = Site::with_new_code();
-    site.fake.state().cloudformation.slow = true;
-    let up = site.on_terminal(&UP, 100);
+    let up = slow_up(&site);
     interrupted_twice(&up);
     site.fake.state().cloudformation.slow = false;
     up.press("y\r");
@@ -308,8 +311,7 @@ fn two_interruptions_offer_to_cancel_an_update_and_yes_takes_it_back() {
 #[test]
 fn two_interruptions_offer_to_cancel_a_creation_and_yes_deletes_what_was_made() {
     let site = Site::new();
-    site.fake.state().cloudformation.slow = true;
-    let up = site.on_terminal(&UP, 100);
+    let up = slow_up(&site);
     interrupted_twice(&up);
     site.fake.state().cloudformation.slow = false;
     up.press("y\r");
@@ -340,8 +342,7 @@ fn the_offer_to_cancel_can_be_declined() {
 #[test]
 fn what_is_too_far_to_be_cancelled_goes_on() {
     let site = Site::with_new_code();
-    site.fake.state().cloudformation.slow = true;
-    let up = site.on_terminal(&UP, 100);
+    let up = slow_up(&site);
     up.wait_until("live lines", |screen| !live(screen).is_empty());
     up.interrupt();
     up.wait_for("offers to cancel it");
@@ -354,6 +355,17 @@ fn what_is_too_far_to_be_cancelled_goes_on() {
     up.wait_for("[y/N]");
     up.press("y\r");
     up.end().ended(130).says("too far to be cancelled").says("Come back with");
+}
+
+#[test]
+fn what_may_not_be_cancelled_goes_on_and_says_how_to_come_back() {
+    let site = Site::with_new_code();
+    let message = "User: t is not authorized to perform: cloudformation:CancelUpdateStack";
+    site.fake.fail("cloudformation:CancelUpdateStack", (0, 9), (403, "AccessDenied", message));
+    let up = slow_up(&site);
+    interrupted_twice(&up);
+    up.press("y\r");
+    up.end().ended(130).says("it goes on").says("cloudformation:CancelUpdateStack").says("Come back with");
 }
 
 #[test]

@@ -414,6 +414,7 @@ impl Containers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::formats::pieces;
     use proptest::prelude::*;
     use serde::de::IgnoredAny;
 
@@ -533,13 +534,10 @@ mod tests {
         /// The reference is `serde_json`, which knows neither lines nor this depth.
         #[test]
         fn valid_is_what_serde_json_reads(
-            parts in prop::collection::vec(prop::sample::select(vec![
+            (text, at) in pieces::texts(12, &[
                 "[", "]", "{", "}", ",", ":", "\"a\"", "\"\\u00e9\"", "1", "-0.5", "1e9", "01", "true", "nul", " ", "\n",
-            ]), 0..12),
-            cut in any::<prop::sample::Index>(),
+            ]),
         ) {
-            let text = parts.concat();
-            let at = cut.index(text.len() + 1);
             let mut reader = Reader::new(Form::Json);
             reader.feed(&text[..at]);
             reader.feed(&text[at..]);

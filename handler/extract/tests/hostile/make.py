@@ -394,6 +394,11 @@ def _():
     return f.letter(text=b"AAA", resources=font, further=[packed(cmap)])
 
 
+@attack("inline.pdf", "a picture within a page that may end in half a million places", PDF, CPU, limits={"cpuSeconds": 1}, pageCount=1)
+def _():
+    return f.letter(content=packed(b"BI /W 4 ID " + b"EI \x80" * 500_000))
+
+
 @attack("prev.pdf", "cross-reference tables that lead to themselves", PDF, pageCount=1)
 def _():
     made = f.letter()

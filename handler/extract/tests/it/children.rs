@@ -199,6 +199,28 @@ fn a_session_that_is_dropped_leaves_no_child() {
 
 #[cfg(target_os = "linux")]
 #[test]
+fn a_child_that_goes_on_after_its_answer_is_ended_before_the_next_one_starts_and_with_the_extractor() {
+    counting(async {
+        let (_directory, extractor) = scripted(&format!("{ANSWER}; exec tail -f /dev/null"));
+        let mut last = String::new();
+        for _ in 0..2 {
+            assert_eq!(code(&read(&extractor, "a.txt", b"bytes").await), None);
+            let going_on = running().await;
+            assert_eq!(going_on.split_whitespace().count(), 1, "{going_on}");
+            extractor.prepare().await;
+            last = running().await;
+            assert_eq!(last.split_whitespace().count(), 1, "{last}");
+            assert_ne!(last, going_on);
+        }
+        assert_eq!(code(&read(&extractor, "a.txt", b"bytes").await), None);
+        assert_eq!(running().await, last);
+        drop(extractor);
+        until_all_have_ended().await;
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn an_extractor_that_is_dropped_leaves_no_child() {
     counting(async {
         let extractor = crate::extractor(Limits::default());

@@ -8,6 +8,7 @@ use handler_contract::{FileTypes, Limits, Metadata};
 use handler_extract::Extractor;
 use zip::write::SimpleFileOptions;
 
+use crate::film::{boxed, film};
 use crate::{make, read};
 
 /// A file, and the kinds that the table counts it among.
@@ -261,38 +262,15 @@ fn riff(form: &[u8], chunks: &[Vec<u8>]) -> Vec<u8> {
     little(b"RIFF", &[form, &chunks.concat()].concat())
 }
 
-fn boxed(name: &[u8], content: &[u8]) -> Vec<u8> {
-    [&u32::try_from(content.len() + 8).expect("a sample can be made").to_be_bytes()[..], name, content].concat()
-}
-
-/// A film with sound, and with all that a camera writes.
-fn mp4() -> Vec<u8> {
-    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_be_bytes()).collect::<Vec<_>>();
-    let track = |handler: &[u8], entry: &[u8]| {
-        let description = boxed(b"stsd", &[&words(&[0, 1])[..], entry].concat());
-        let media = [
-            boxed(b"mdhd", &words(&[0, 0, 0, 1000, 100, 0])),
-            boxed(b"hdlr", &[&words(&[0, 0])[..], handler, &[0; 12]].concat()),
-            boxed(b"minf", &boxed(b"stbl", &description)),
-        ];
-        let header = boxed(b"tkhd", &[&[0; 76][..], &words(&[640 << 16, 360 << 16])].concat());
-        boxed(b"trak", &[header, boxed(b"mdia", &media.concat())].concat())
-    };
-    let picture = boxed(b"avc1", &[&[0; 24][..], &words(&[(640 << 16) + 360]), &[0; 50]].concat());
-    let sound = boxed(b"mp4a", &[&[0; 16][..], b"\0\x02\0\x10\0\0\0\0", &words(&[48_000 << 16])].concat());
-    let texts: [&[u8]; 7] = [b"\xa9nam", b"\xa9ART", b"\xa9cmt", b"\xa9too", b"\xa9mak", b"\xa9mod", b"\xa9xyz"];
-    let user = boxed(b"udta", &texts.map(|name| boxed(name, b"\0\x01\0\0A")).concat());
-    let header = boxed(b"mvhd", &words(&[0, 3_660_768_000, 0, 1000, 100, 0]));
-    let movie = boxed(b"moov", &[header, track(b"vide", &picture), track(b"soun", &sound), user].concat());
-    [boxed(b"ftyp", b"isom\0\0\0\0isom"), movie].concat()
-}
-
 fn recordings() -> Vec<Sample> {
     let texts: [&[u8]; 8] = [b"INAM", b"IART", b"IPRD", b"IGNR", b"ICMT", b"ISFT", b"ICRD", b"ITRK"];
     let info = [b"INFO".to_vec(), texts.map(|name| little(name, b"2026")).concat()].concat();
     let format = b"\x01\0\x02\0\x44\xac\0\0\x10\xb1\x02\0\x04\0\x10\0";
     let wav = riff(b"WAVE", &[little(b"fmt ", format), little(b"LIST", &info), little(b"data", &vec![0; 17_640])]);
-    vec![sample(&["audio"], "x.wav", wav), sample(&["video"], "x.mp4", mp4())]
+    // As a camera writes them.
+    let texts: [&[u8]; 7] = [b"\xa9nam", b"\xa9ART", b"\xa9cmt", b"\xa9too", b"\xa9mak", b"\xa9mod", b"\xa9xyz"];
+    let mp4 = film(&texts.map(|name| boxed(name, b"\0\x01\0\0A")).concat());
+    vec![sample(&["audio"], "x.wav", wav), sample(&["video"], "x.mp4", mp4)]
 }
 
 fn others() -> Vec<Sample> {

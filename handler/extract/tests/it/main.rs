@@ -4,6 +4,7 @@ mod attacks;
 mod binary;
 mod children;
 mod fields;
+mod film;
 mod good;
 mod hostile;
 mod huge;

@@ -25,6 +25,7 @@ const NO_CHANGES: &str =
 
 /// All stacks, deleted ones too, and what goes wrong.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch that tests set")]
 pub(crate) struct CloudFormation {
     pub(crate) stacks: Vec<Stack>,
     pub(crate) change_sets: BTreeMap<String, ChangeSet>,

@@ -3,6 +3,7 @@
 use handler_contract::Metadata;
 
 use super::set_size;
+use crate::formats::bits::{Bits, Order};
 use crate::formats::boxes::Boxes;
 use crate::formats::view::View;
 
@@ -15,11 +16,11 @@ pub(super) fn read(file: View, metadata: &mut Metadata) -> Option<()> {
     if !codestream.has(0, &[0xff, 0x0a]) {
         return None;
     }
-    let mut bits = Bits { bytes: codestream.slice_up_to(2, HEADER), at: 0 };
+    let mut bits = Bits::new(codestream.slice_up_to(2, HEADER), Order::Least);
     let small = bits.take(1)? == 1;
-    let height = bits.side(small)?;
+    let height = side(&mut bits, small)?;
     let width = match bits.take(3)? {
-        0 => bits.side(small)?,
+        0 => side(&mut bits, small)?,
         1 => height,
         2 => height * 12 / 10,
         3 => height * 4 / 3,
@@ -42,28 +43,11 @@ fn in_container(view: View<'_>) -> Option<View<'_>> {
     })
 }
 
-/// Bits, the least significant of a byte first.
-struct Bits<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl Bits<'_> {
-    fn take(&mut self, count: usize) -> Option<u64> {
-        let mut value = 0;
-        for index in 0..count {
-            let byte = self.bytes.get(self.at / 8)?;
-            value |= u64::from(byte >> (self.at % 8) & 1) << index;
-            self.at += 1;
-        }
-        Some(value)
+/// The height, or a width that is none of the usual ratios.
+fn side(bits: &mut Bits<'_>, small: bool) -> Option<u64> {
+    if small {
+        return Some((bits.take(5)? + 1) * 8);
     }
-
-    fn side(&mut self, small: bool) -> Option<u64> {
-        if small {
-            return Some((self.take(5)? + 1) * 8);
-        }
-        let width = [9, 13, 18, 30][usize::try_from(self.take(2)?).ok()?];
-        Some(self.take(width)? + 1)
-    }
+    let width = [9, 13, 18, 30][usize::try_from(bits.take(2)?).ok()?];
+    Some(bits.take(width)? + 1)
 }

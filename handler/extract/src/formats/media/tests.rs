@@ -1,7 +1,11 @@
 use handler_contract::{ErrorCode, Failure, Metadata};
 
+use self::film::{boxed, film};
 use super::describe;
 use crate::formats::view::View;
+
+#[path = "../../../tests/it/film.rs"]
+mod film;
 
 fn read(bytes: &[u8]) -> (Metadata, Option<Failure>) {
     let mut metadata = Metadata::default();
@@ -104,32 +108,11 @@ fn aiff() -> Vec<u8> {
     chunk(b"FORM", &[&b"AIFF"[..], &chunk(b"COMM", common), &chunk(b"NAME", b"A song")].concat())
 }
 
-fn full(name: &[u8], content: &[u8]) -> Vec<u8> {
-    [&u32::try_from(content.len() + 8).unwrap().to_be_bytes()[..], name, content].concat()
-}
-
-/// A film with sound: 640 × 360, two seconds and a half; the movie after the media, as cameras write it.
+/// With a title and a number.
 fn mp4() -> Vec<u8> {
-    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_be_bytes()).collect::<Vec<_>>();
-    let track = |handler: &[u8], entry: &[u8]| {
-        let description = full(b"stsd", &[&words(&[0, 1])[..], entry].concat());
-        let media = [
-            full(b"mdhd", &words(&[0, 0, 0, 1000, 2000, 0])),
-            full(b"hdlr", &[&words(&[0, 0])[..], handler, &[0; 12]].concat()),
-            full(b"minf", &full(b"stbl", &description)),
-        ];
-        let header = full(b"tkhd", &[&[0; 76][..], &words(&[640 << 16, 360 << 16])].concat());
-        full(b"trak", &[header, full(b"mdia", &media.concat())].concat())
-    };
-    let picture = full(b"avc1", &[&[0; 24][..], &words(&[(640 << 16) + 360]), &[0; 50]].concat());
-    let sound = full(b"mp4a", &[&[0; 16][..], b"\0\x02\0\x10\0\0\0\0", &words(&[48_000 << 16])].concat());
-    let title = full(b"\xa9nam", &full(b"data", &[&words(&[1, 0])[..], b"A film"].concat()));
-    let number = full(b"trkn", &full(b"data", &words(&[0, 0, 3, 12 << 16])));
-    let user = full(b"udta", &full(b"meta", &[words(&[0]), full(b"ilst", &[title, number].concat())].concat()));
-    // 2020-01-02, counted from 1904.
-    let header = full(b"mvhd", &words(&[0, 3_660_768_000, 0, 1000, 2500, 0]));
-    let movie = full(b"moov", &[header, track(b"vide", &picture), track(b"soun", &sound), user].concat());
-    [full(b"ftyp", b"isom\0\0\0\0isom"), full(b"mdat", b"frames"), movie].concat()
+    let title = boxed(b"\xa9nam", &boxed(b"data", b"\0\0\0\x01\0\0\0\0A film"));
+    let number = boxed(b"trkn", &boxed(b"data", b"\0\0\0\0\0\0\0\0\0\0\0\x03\0\x0c\0\0"));
+    film(&boxed(b"meta", &[&[0; 4][..], &boxed(b"ilst", &[title, number].concat())].concat()))
 }
 
 fn element(id: &[u8], content: &[u8]) -> Vec<u8> {
@@ -318,7 +301,7 @@ fn absurd_numbers_are_left_out() {
 
 #[test]
 fn what_plays_nothing_is_malformed_or_unknown() {
-    for bytes in [id3(3, 0, &[0; 100]), [&[0xff, 0xfb, 0x90, 0x00][..], &[0; 100]].concat(), full(b"ftyp", b"isom")] {
+    for bytes in [id3(3, 0, &[0; 100]), [&[0xff, 0xfb, 0x90, 0x00][..], &[0; 100]].concat(), boxed(b"ftyp", b"isom")] {
         assert_eq!(read(&bytes).1.map(|failure| failure.code), Some(ErrorCode::Malformed));
     }
     assert_eq!(read(b"something else"), (Metadata::default(), None));
@@ -356,7 +339,7 @@ fn what_stands_at_the_ends_is_found_without_the_middle() {
     let frames = vec![0; 100_000];
     let mp4 = mp4();
     // The media's box is the second; it says how long it is.
-    let media = full(b"mdat", &frames);
+    let media = boxed(b"mdat", &frames);
     let mp4 = [&mp4[..20], &media[..], &mp4[34..]].concat();
     let (info, _, tracks) = matroska_parts();
     let cluster = [&b"\x1f\x43\xb6\x75\x21\x86\xa0"[..], &frames].concat();

@@ -10,9 +10,9 @@ use std::io::{self, Read};
 use flate2::Crc;
 use flate2::bufread::DeflateDecoder;
 
-use super::bytes::{u16_at, u64_at};
 use super::fault::Fault;
 use crate::formats::view::View;
+use crate::formats::zip::{Directory, Entry, LOCAL_LEN};
 
 /// Entries that are indexed; further ones are as if they were not there. Honest documents have some hundred.
 const MOST_ENTRIES: usize = 65_536;
@@ -27,54 +27,25 @@ const HARMLESS: u64 = 1 << 20;
 /// From this size on the ratio holds for what was unpacked so far as well, so that a bomb is known before it has gone off.
 const LONG: u64 = 4 << 20;
 
-const END: &[u8] = b"PK\x05\x06";
-const END64: &[u8] = b"PK\x06\x06";
-const LOCATOR64: &[u8] = b"PK\x06\x07";
-const CENTRAL: &[u8] = b"PK\x01\x02";
-const LOCAL: &[u8] = b"PK\x03\x04";
-
 /// A zip file, open for look-ups.
 pub(super) struct Package<'a> {
-    file: View<'a>,
-    /// How many bytes stand before the archive, so that its offsets are too small by as much.
-    shift: u64,
+    directory: Directory<'a>,
     /// The name of each entry and where it stands in the directory, in the order of names.
     index: Vec<(&'a [u8], u64)>,
     unpacked: Cell<u64>,
 }
 
-/// An entry, as the directory describes it.
-struct Entry<'a> {
-    name: &'a [u8],
-    flags: u16,
-    method: u16,
-    checksum: u32,
-    packed: u64,
-    /// As the directory claims.
-    unpacked: u64,
-    header: u64,
-}
-
 impl<'a> Package<'a> {
     /// Reads the directory.
     pub(super) fn open(file: View<'a>) -> Result<Self, Fault> {
-        let file = file.as_little_endian();
         let missing =
             Fault::Damaged("the directory at the end of the file is missing, so the file is probably cut off");
-        let (mut at, shift) = find_directory(file).ok_or(missing)?;
-        let mut index = Vec::new();
-        while let Some((entry, next)) = Entry::parse(file, at) {
-            if index.len() == MOST_ENTRIES {
-                break;
-            }
-            if entry.name.len() <= LONGEST_NAME {
-                index.push((entry.name, at));
-            }
-            at = next;
-        }
+        let directory = Directory::find(file).filter(Directory::is_there).ok_or(missing)?;
+        let entries = directory.entries().take(MOST_ENTRIES).filter(|entry| entry.name.len() <= LONGEST_NAME);
+        let mut index: Vec<_> = entries.map(|entry| (entry.name, entry.at)).collect();
         // The sort is stable: of two entries with one name the later stays the later.
         index.sort_by(|(a, _), (b, _)| compare(a, b));
-        Ok(Self { file, shift, index, unpacked: Cell::new(0) })
+        Ok(Self { directory, index, unpacked: Cell::new(0) })
     }
 
     /// The names of all parts.
@@ -95,7 +66,7 @@ impl<'a> Package<'a> {
         if compare(found, name).is_ne() {
             return None;
         }
-        Entry::parse(self.file, *at).map(|(entry, _)| entry)
+        self.directory.entry(*at)
     }
 
     /// The content of the part of this name, unpacked as it is read; `None` if there is no such part.
@@ -104,14 +75,13 @@ impl<'a> Package<'a> {
     }
 
     fn unpack(&self, entry: &Entry<'_>) -> Result<Part<'_>, Fault> {
-        if entry.flags & 1 != 0 {
+        if entry.is_encrypted {
             return Err(Fault::Encrypted("a part of the document is encrypted with a zip password"));
         }
         let damaged = Fault::Damaged("the directory points to where no part of the document begins");
-        let header =
-            self.file.from(entry.header.saturating_add(self.shift)).filter(|h| h.has(0, LOCAL)).ok_or(damaged)?;
+        let header = self.directory.local_header(entry).ok_or(damaged)?;
         let (Some(name), Some(extra)) = (header.u16(26), header.u16(28)) else { return Err(damaged) };
-        let data = header.from(30 + u64::from(name) + u64::from(extra)).ok_or(damaged)?;
+        let data = header.from(LOCAL_LEN + u64::from(name) + u64::from(extra)).ok_or(damaged)?;
         let data = data.slice_up_to(0, entry.packed);
         // Whoever lies about it is found out while it is unpacked.
         if is_bomb(data.len() as u64, entry.unpacked) {
@@ -135,75 +105,6 @@ impl<'a> Package<'a> {
 
 const fn is_bomb(packed: u64, unpacked: u64) -> bool {
     unpacked > HARMLESS && unpacked / RATIO > packed
-}
-
-/// Where the directory begins, and how many bytes stand before the archive.
-fn find_directory(file: View) -> Option<(u64, u64)> {
-    let last = file.len().checked_sub(22)?;
-    let first = last.saturating_sub(u64::from(u16::MAX));
-    (first..=last).rev().filter(|at| file.has(*at, END)).find_map(|at| directory_before(file, at))
-}
-
-/// The directory that the end record at `at` tells of.
-fn directory_before(file: View, at: u64) -> Option<(u64, u64)> {
-    let mut directory_end = at;
-    let mut size = u64::from(file.u32(at + 12)?);
-    let mut offset = u64::from(file.u32(at + 16)?);
-    if let Some(locator) = at.checked_sub(20).filter(|at| file.has(*at, LOCATOR64)) {
-        let end64_at = file.u64(locator + 8)?;
-        let end64 = file.from(end64_at).filter(|record| record.has(0, END64))?;
-        (directory_end, size, offset) = (end64_at, end64.u64(40)?, end64.u64(48)?);
-    }
-    let is_directory = |at: &u64| file.has(*at, CENTRAL);
-    // Something may stand before the archive: the end record is where it is, whatever the offsets say.
-    if let Some(start) = directory_end.checked_sub(size).filter(is_directory) {
-        return start.checked_sub(offset).map(|shift| (start, shift));
-    }
-    Some(offset).filter(is_directory).map(|start| (start, 0))
-}
-
-impl<'a> Entry<'a> {
-    /// The entry at `at` in the directory, and where the next one begins.
-    fn parse(file: View<'a>, at: u64) -> Option<(Self, u64)> {
-        let entry = file.from(at).filter(|entry| entry.has(0, CENTRAL))?;
-        let name_length = u64::from(entry.u16(28)?);
-        let extra_length = u64::from(entry.u16(30)?);
-        let comment_length = u64::from(entry.u16(32)?);
-        let name = entry.slice(46, name_length)?;
-        let extra = entry.slice(46 + name_length, extra_length)?;
-        let (mut packed, mut unpacked) = (u64::from(entry.u32(20)?), u64::from(entry.u32(24)?));
-        let mut header = u64::from(entry.u32(42)?);
-        let mut wide = zip64(extra);
-        for value in [&mut unpacked, &mut packed, &mut header] {
-            if *value == u64::from(u32::MAX) {
-                *value = wide.next().unwrap_or(*value);
-            }
-        }
-        let parsed = Self {
-            name,
-            flags: entry.u16(8)?,
-            method: entry.u16(10)?,
-            checksum: entry.u32(16)?,
-            packed,
-            unpacked,
-            header,
-        };
-        Some((parsed, at + 46 + name_length + extra_length + comment_length))
-    }
-}
-
-/// The numbers that did not fit into 32 bits, from the extra field with the identifier 1.
-fn zip64(mut extra: &[u8]) -> impl Iterator<Item = u64> {
-    let mut values: &[u8] = &[];
-    while let (Some(identifier), Some(length)) = (u16_at(extra, 0), u16_at(extra, 2)) {
-        let Some(field) = extra.get(4..4 + usize::from(length)) else { break };
-        if identifier == 1 {
-            values = field;
-            break;
-        }
-        extra = &extra[4 + field.len()..];
-    }
-    values.chunks_exact(8).filter_map(|value| u64_at(value, 0))
 }
 
 /// The order of names in which letter case does not matter, nor which way slashes lean.

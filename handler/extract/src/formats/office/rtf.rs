@@ -3,6 +3,8 @@
 //! Words are those of the running text with tables and the results of fields. Not counted are headers, footers, notes,
 //! comments, text boxes, embedded objects, deleted text, and the numbers that lists put before their items.
 
+use std::borrow::Cow;
+
 use encoding_rs::Encoding;
 use handler_contract::Metadata;
 
@@ -15,6 +17,8 @@ use crate::formats::value::clean;
 const DEEPEST: usize = 4096;
 /// How much text is collected before it is counted. Bytes.
 const TEXT_AT_ONCE: usize = 4096;
+/// The longest character in any encoding, in bytes.
+const LONGEST_CHARACTER: usize = 4;
 /// The longest property that is kept, in bytes.
 const LONGEST_PROPERTY: usize = 4096;
 
@@ -87,8 +91,9 @@ struct Parser<'a> {
     /// Characters still to skip, since a `\u` stood for them.
     to_skip: u8,
     encoding: &'static Encoding,
-    /// The property that is being read: what is decoded, and bytes that are not yet.
+    /// The property that is being read, as far as it is decoded.
     property: String,
+    /// Bytes of the property, or of a character of the running text, that are not decoded yet.
     undecoded: Vec<u8>,
     high_surrogate: Option<u16>,
     time: Time,
@@ -292,14 +297,35 @@ impl<'a> Parser<'a> {
             return;
         }
         match self.group.destination {
-            // Which letter it is does not matter for a count of words.
-            Destination::Body => self.character(match byte {
-                0xa0 if self.encoding.is_single_byte() => '\u{a0}',
-                0x80.. => 'a',
-                byte => char::from(byte),
-            }),
+            Destination::Body => self.shown_byte(byte),
             Destination::Property(_) if self.undecoded.len() < LONGEST_PROPERTY => self.undecoded.push(byte),
             _ => {}
+        }
+    }
+
+    /// A byte of the running text. A character may have several.
+    fn shown_byte(&mut self, byte: u8) {
+        if byte.is_ascii() && self.undecoded.is_empty() {
+            return self.character(char::from(byte));
+        }
+        self.undecoded.push(byte);
+        let decoded = self.encoding.decode_without_bom_handling_and_without_replacement(&self.undecoded);
+        match decoded.map(Cow::into_owned) {
+            Some(text) => {
+                self.undecoded.clear();
+                text.chars().for_each(|character| self.character(character));
+            }
+            // The first bytes of one.
+            None if !self.encoding.is_single_byte() && self.undecoded.len() < LONGEST_CHARACTER => {}
+            None => self.end_shown(),
+        }
+    }
+
+    /// What began a character of the running text and did not end it stands for one.
+    fn end_shown(&mut self) {
+        if !self.undecoded.is_empty() {
+            self.undecoded.clear();
+            self.character(char::REPLACEMENT_CHARACTER);
         }
     }
 
@@ -323,7 +349,11 @@ impl<'a> Parser<'a> {
             self.character(char::REPLACEMENT_CHARACTER);
         }
         match self.group.destination {
-            Destination::Body if !self.group.is_deleted => {
+            Destination::Body => {
+                self.end_shown();
+                if self.group.is_deleted {
+                    return;
+                }
                 self.text.push(character);
                 if self.text.len() + 4 > TEXT_AT_ONCE {
                     self.count_text();

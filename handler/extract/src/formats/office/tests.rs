@@ -447,6 +447,30 @@ fn words_of_rtf_are_those_of_its_running_text() {
 }
 
 #[test]
+fn characters_of_rtf_are_decoded_by_its_code_page() {
+    let rows: &[(u16, &[u8], u64, u64)] = &[
+        // A dash alone is no word by UAX 29, and parts those that it stands between.
+        (1252, br"one \'96 two\'97three don\'92t", 4, 4),
+        (1252, br"gr\'fc\'dfe", 1, 1),
+        (1252, br"a\'a0b", 2, 2),
+        (1251, br"\'cf\'f0\'e8\'e2\'e5\'f2 \'ec\'e8\'f0", 2, 2),
+        // Of two bytes, the second of which may be a letter's, a brace's or a backslash's.
+        (936, br"\'c4\'e3\'ba\'c3", 1, 2),
+        (932, br"\'83\'5c\'83\'7b \'81\'40\'93\'fa", 2, 2),
+        (65001, br"\'e4\'bb\'8a\'e5\'a4\'a9", 1, 2),
+        // Bytes that are no character, or its beginning and nothing more, part no word.
+        (1253, br"a\'aab", 1, 2),
+        (936, br"a\'c4\par b", 2, 2),
+    ];
+    for (codepage, body, words, unicode_words) in rows {
+        let file = [format!("{{\\rtf1\\ansi\\ansicpg{codepage} ").as_bytes(), body, b"}"].concat();
+        let (metadata, failure) = read_rtf(&file);
+        let counts = (metadata.word_count, metadata.unicode_word_count, failure);
+        assert_eq!(counts, (Some(*words), Some(*unicode_words), None), "{codepage} {}", body.escape_ascii());
+    }
+}
+
+#[test]
 fn rtf_says_who_when_and_how_much() {
     let file =
         br"{\rtf1\ansi\ansicpg1251{\info{\title \'cf\'f0\'e8 \u21338?x}{\author Ann}{\operator Bob}{\company Firm}

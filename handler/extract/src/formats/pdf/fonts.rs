@@ -84,7 +84,8 @@ pub(super) struct Fonts<'a> {
     programs: FontResolverFn,
     cmaps: CMapResolverFn,
     known: Vec<KnownFont<'a>>,
-    /// By where their dictionaries are in the file. `None` where a font cannot be read.
+    /// By where their dictionaries are, in the file or in what the parser has unpacked of it: both are borrowed, so that
+    /// nothing else comes to stand there. `None` where a font cannot be read.
     by_place: HashMap<*const u8, Option<FontId>>,
     fallback: Option<FontId>,
 }
