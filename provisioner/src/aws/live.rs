@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_s3::operation::get_bucket_notification_configuration::GetBucketNotificationConfigurationOutput;
-use aws_sdk_s3::types::BucketVersioningStatus;
+use aws_sdk_s3::types::{BucketVersioningStatus, S3KeyFilter};
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Map, Value, json};
 
@@ -133,7 +133,7 @@ fn notified(n: &GetBucketNotificationConfigurationOutput) -> Value {
         let filter = c.filter.as_ref().and_then(|f| f.key.as_ref());
         // S3 spells the names with a capital, and has no order of them.
         let rules: BTreeMap<String, &Option<String>> = filter
-            .map(|filter| filter.filter_rules())
+            .map(S3KeyFilter::filter_rules)
             .unwrap_or_default()
             .iter()
             .filter_map(|rule| Some((rule.name.as_ref()?.as_str().to_lowercase(), &rule.value)))
@@ -285,7 +285,7 @@ async fn log_group(aws: &Aws, name: &str) -> Properties {
 mod tests {
     use aws_sdk_s3::types::{
         Event, FilterRule, FilterRuleName, LambdaFunctionConfiguration, NotificationConfigurationFilter,
-        QueueConfiguration, S3KeyFilter,
+        QueueConfiguration,
     };
 
     use super::*;

@@ -111,9 +111,11 @@ pub fn text(plan: &Preview, style: Style) -> String {
         .collect();
     section("What takes long on AWS", &slow, style, &mut lines);
     if !plan.drift.is_empty() || !plan.drift.unchecked.is_empty() {
-        lines.push(drifted(stack, &plan.drift, style));
         if plan.reverts_drift {
+            lines.push(differences(stack, &plan.drift, style));
             lines.push("    this is put back".to_owned());
+        } else {
+            lines.push(drifted(stack, &plan.drift, style));
         }
     }
     let consents: Vec<String> = plan
@@ -164,8 +166,17 @@ fn permissions(shifts: &[Shift], style: Style) -> Vec<String> {
         .collect()
 }
 
-/// What was changed behind the tool's back, property by property.
+/// What was changed behind the tool's back, property by property, and how it is put back.
 pub fn drifted(stack: &str, drift: &Drift, style: Style) -> String {
+    let mut text = differences(stack, drift, style);
+    if !drift.is_empty() {
+        let arrow = style.warn("→");
+        text.push_str(&format!("\n    {arrow} Put it back with: provisioner up --revert-drift -s {stack}"));
+    }
+    text
+}
+
+fn differences(stack: &str, drift: &Drift, style: Style) -> String {
     let mut lines =
         vec![style.strong(&format!("  Changed behind the tool's back in {stack}, {}", looked(drift.depth)))];
     for resource in &drift.resources {
@@ -196,9 +207,6 @@ pub fn drifted(stack: &str, drift: &Drift, style: Style) -> String {
             unchecked.logical_id,
             clean(&unchecked.reason)
         ));
-    }
-    if !drift.is_empty() {
-        lines.push(format!("    {} Put it back with: provisioner up --revert-drift -s {stack}", style.warn("→")));
     }
     lines.join("\n")
 }
