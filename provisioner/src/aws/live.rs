@@ -133,7 +133,7 @@ fn notified(n: &GetBucketNotificationConfigurationOutput) -> Value {
         let filter = c.filter.as_ref().and_then(|f| f.key.as_ref());
         // S3 spells the names with a capital, and has no order of them.
         let rules: BTreeMap<String, &Option<String>> = filter
-            .map(|filter| filter.filter_rules())
+            .map(aws_sdk_s3::types::S3KeyFilter::filter_rules)
             .unwrap_or_default()
             .iter()
             .filter_map(|rule| Some((rule.name.as_ref()?.as_str().to_lowercase(), &rule.value)))
