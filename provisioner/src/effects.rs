@@ -38,7 +38,6 @@ pub fn consents(changes: &[Change]) -> Vec<Consent> {
 
 /// What a property's change deletes that is there now.
 fn deletes(kind: &str, detail: &Detail) -> Option<String> {
-    const EXPIRE: &str = "LifecycleConfiguration.Rules[expire-files]";
     let number = |value: &Option<Value>| value.as_ref().and_then(Value::as_u64);
     // Without a limit things are kept for ever.
     let shortened = || {
@@ -53,14 +52,32 @@ fn deletes(kind: &str, detail: &Detail) -> Option<String> {
             .map(|seconds| format!("failed events that have waited longer than {} days are deleted", seconds / 86_400)),
         (TABLE, "PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled") => (detail.after == Some(false.into()))
             .then(|| "the table's backups of the last 35 days are deleted".to_owned()),
-        (BUCKET, EXPIRE) => number(&detail.after.as_ref().map(|rule| rule["ExpirationInDays"].clone()))
-            .map(|days| format!("files older than {days} days are deleted")),
-        (BUCKET, path) if path.strip_prefix(EXPIRE) == Some(".ExpirationInDays") => {
-            shortened().map(|days| format!("files older than {days} days are deleted"))
+        // A template's rules have names, those of drift have numbers, and either may come whole.
+        (BUCKET, path)
+            if path.starts_with("LifecycleConfiguration") && days_to_live(path, detail.after.as_ref()).is_some() =>
+        {
+            let (before, after) = (detail.before.as_ref(), days_to_live(path, detail.after.as_ref())?);
+            days_to_live(path, before)
+                .is_none_or(|before| after < before)
+                .then(|| format!("files older than {after} days are deleted"))
         }
         (BUCKET, path) if path.ends_with(".NoncurrentVersionExpiration.NoncurrentDays") => {
             shortened().map(|days| format!("overwritten and deleted versions older than {days} days are deleted"))
         }
+        _ => None,
+    }
+}
+
+/// After how many days the first files expire by what stands at this place of a bucket's lifecycle.
+fn days_to_live(path: &str, value: Option<&Value>) -> Option<u64> {
+    const KEY: &str = "ExpirationInDays";
+    let value = value?;
+    if path == KEY || path.ends_with(".ExpirationInDays") {
+        return value.as_u64();
+    }
+    match value {
+        Value::Object(members) => members.iter().filter_map(|(name, value)| days_to_live(name, Some(value))).min(),
+        Value::Array(elements) => elements.iter().filter_map(|value| days_to_live("", Some(value))).min(),
         _ => None,
     }
 }
@@ -233,6 +250,21 @@ mod tests {
                 Some((Allow::Delete, "files older than 30 days")),
             ),
             (modified(BUCKET, &format!("{rules}[expire-files]"), json!({"ExpirationInDays": 30}), Value::Null), None),
+            // As CloudFormation's drift writes it, and where all of it is new.
+            (
+                modified(BUCKET, &format!("{rules}.0.ExpirationInDays"), json!(30), json!(10)),
+                Some((Allow::Delete, "files older than 10 days")),
+            ),
+            (modified(BUCKET, &format!("{rules}.0.ExpirationInDays"), json!(10), json!(30)), None),
+            (
+                modified(
+                    BUCKET,
+                    "LifecycleConfiguration",
+                    Value::Null,
+                    json!({"Rules": [{"Id": "a", "AbortIncompleteMultipartUpload": {}}, {"ExpirationInDays": 5}]}),
+                ),
+                Some((Allow::Delete, "files older than 5 days")),
+            ),
             (
                 modified(BUCKET, &format!("{rules}[expire-files].ExpirationInDays"), json!(30), json!(10)),
                 Some((Allow::Delete, "files older than 10 days")),

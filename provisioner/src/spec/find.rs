@@ -35,10 +35,15 @@ pub(super) fn stack_file(stack: &str, here: &Path) -> Result<PathBuf> {
     if here.join(&path).is_file() {
         return Ok(path);
     }
-    let names: Vec<String> = existing(&here.join(&root))?
-        .iter()
-        .filter_map(|file| file.file_stem().map(|name| name.to_string_lossy().into_owned()))
-        .collect();
+    let files = existing(&here.join(&root))?;
+    // What is printed names a stack by its name, which need not be its file's.
+    let mut named =
+        files.iter().filter(|file| name_in(file).as_deref() == Some(stack)).filter_map(|file| file.file_name());
+    if let (Some(file), None) = (named.next(), named.next()) {
+        return Ok(root.join(STACKS).join(file));
+    }
+    let names: Vec<String> =
+        files.iter().filter_map(|file| file.file_stem().map(|name| name.to_string_lossy().into_owned())).collect();
     let hint = if names.is_empty() {
         format!("{} holds no stack file yet.", root.join(STACKS).display())
     } else {
@@ -46,6 +51,12 @@ pub(super) fn stack_file(stack: &str, here: &Path) -> Result<PathBuf> {
     };
     Err(Error::new(Exit::Invalid, "no-stack", format!("there is no stack {stack}: {} does not exist", path.display()))
         .hint(hint))
+}
+
+/// The name that a stack file gives its stack, where it can be read.
+fn name_in(file: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(file).ok()?;
+    serde_yaml::from_str::<serde_yaml::Value>(&text).ok()?.get("name")?.as_str().map(ToOwned::to_owned)
 }
 
 /// The nearest folder, from this one upwards, that holds a folder `stacks`; relative to this one.
@@ -95,6 +106,20 @@ mod tests {
         ] {
             assert_eq!(stack_file(stack, &dir.path().join(here)).unwrap(), Path::new(expected), "{stack} in {here:?}");
         }
+    }
+
+    #[test]
+    fn a_stack_is_also_found_by_the_name_in_its_file() {
+        let dir = project();
+        let write = |name: &str, text: &str| std::fs::write(dir.path().join("stacks").join(name), text).unwrap();
+        write("dev.yaml", "name: shop-dev\n");
+        write("broken.yaml", "name: [\n");
+        assert_eq!(stack_file("shop-dev", dir.path()).unwrap(), Path::new("stacks/dev.yaml"));
+        // A file's own name comes first, and of two with the same name neither is meant.
+        write("prod.yaml", "name: dev\n");
+        assert_eq!(stack_file("dev", dir.path()).unwrap(), Path::new("stacks/dev.yaml"));
+        write("other.yaml", "name: shop-dev\n");
+        assert!(stack_file("shop-dev", dir.path()).is_err());
     }
 
     #[test]
