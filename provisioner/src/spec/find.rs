@@ -37,9 +37,9 @@ pub(super) fn stack_file(stack: &str, here: &Path) -> Result<PathBuf> {
     }
     let files = existing(&here.join(&root))?;
     // What is printed names a stack by its name, which need not be its file's.
-    let mut named =
+    let mut candidates =
         files.iter().filter(|file| name_in(file).as_deref() == Some(stack)).filter_map(|file| file.file_name());
-    if let (Some(file), None) = (named.next(), named.next()) {
+    if let (Some(file), None) = (candidates.next(), candidates.next()) {
         return Ok(root.join(STACKS).join(file));
     }
     let names: Vec<String> =
