@@ -27,6 +27,8 @@ use tokio::task::JoinSet;
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
+/// Fewer than a connection's calls after which the emulator's server closes it (Hypercorn, `keep_alive_max_requests`).
+const CALLS: usize = 900;
 /// Clients that fill the bucket.
 const WRITERS: usize = 8;
 /// Versions of each key.
@@ -185,21 +187,26 @@ async fn fill(host: &str, bucket: &str, versions: usize) -> Outcome<()> {
     Ok(())
 }
 
-/// One connection that is kept open.
+/// One connection that is kept open for as long as the server lets it.
 struct Client {
     stream: TcpStream,
     host: String,
     buffer: Vec<u8>,
+    calls: usize,
 }
 
 impl Client {
     async fn connect(host: &str) -> Outcome<Self> {
         let stream = TcpStream::connect(host).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, host: host.to_owned(), buffer: Vec::new() })
+        Ok(Self { stream, host: host.to_owned(), buffer: Vec::new(), calls: 0 })
     }
 
     async fn call(&mut self, method: &str, target: &str, body: &str) -> Outcome<String> {
+        if self.calls == CALLS {
+            *self = Self::connect(&self.host.clone()).await?;
+        }
+        self.calls += 1;
         let request = format!(
             "{method} {target} HTTP/1.1\r\nHost: {}\r\nAuthorization: AWS4-HMAC-SHA256 \
              Credential=test/20261122/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0\r\n\
