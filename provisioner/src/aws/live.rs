@@ -40,13 +40,7 @@ pub async fn read(aws: &Aws, resources: &[Resource]) -> BTreeMap<String, Reading
             (resource.logical_id, reading)
         });
     }
-    let mut readings = BTreeMap::new();
-    while let Some(read) = reads.join_next().await {
-        if let Ok((logical_id, Some(reading))) = read {
-            readings.insert(logical_id, reading);
-        }
-    }
-    readings
+    reads.join_all().await.into_iter().filter_map(|(logical_id, reading)| Some((logical_id, reading?))).collect()
 }
 
 /// Reads one resource by the physical id of what it is on; `None` for a type that only CloudFormation's own detection looks

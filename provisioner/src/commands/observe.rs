@@ -126,11 +126,10 @@ async fn detect(stacks: &Stacks, stack: &str, resources: &[Resource]) -> Detecte
         });
     }
     let mut detected = Detected::default();
-    while let Some(looked) = looks.join_next().await {
-        match looked {
-            Ok((_, Ok(found))) => detected.drifted.extend(found),
-            Ok((logical_id, Err(reason))) => detected.failed.push(Unchecked { logical_id, reason }),
-            Err(_) => {}
+    for (logical_id, found) in looks.join_all().await {
+        match found {
+            Ok(found) => detected.drifted.extend(found),
+            Err(reason) => detected.failed.push(Unchecked { logical_id, reason }),
         }
     }
     detected.failed.sort_by(|a, b| a.logical_id.cmp(&b.logical_id));
