@@ -27,7 +27,7 @@ pub const DEFAULT_STACK: &str = "dev";
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
-    /// The stack: a name for stacks/NAME.yaml, or a path to a stack file
+    /// The stack: a name for stacks/NAME.yaml or for the file there with this `name:`, or a path to a stack file
     #[arg(short, long, global = true, value_name = "NAME|PATH", env = "PROVISIONER_STACK", default_value = DEFAULT_STACK)]
     pub stack: String,
     /// Print data as JSON on standard output, and events as JSON lines
