@@ -16,7 +16,7 @@
 
 use std::error::Error;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use provisioner::aws::storage::{PARALLEL, Storage};
 use provisioner::aws::{Aws, Target};
@@ -29,6 +29,8 @@ type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// Fewer than a connection's calls after which the emulator's server closes it (Hypercorn, `keep_alive_max_requests`).
 const CALLS: usize = 900;
+/// Less than it lets a connection be idle (`keep_alive_timeout`, five seconds).
+const IDLE: Duration = Duration::from_secs(2);
 /// Clients that fill the bucket.
 const WRITERS: usize = 8;
 /// Versions of each key.
@@ -193,17 +195,18 @@ struct Client {
     host: String,
     buffer: Vec<u8>,
     calls: usize,
+    used: Instant,
 }
 
 impl Client {
     async fn connect(host: &str) -> Outcome<Self> {
         let stream = TcpStream::connect(host).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, host: host.to_owned(), buffer: Vec::new(), calls: 0 })
+        Ok(Self { stream, host: host.to_owned(), buffer: Vec::new(), calls: 0, used: Instant::now() })
     }
 
     async fn call(&mut self, method: &str, target: &str, body: &str) -> Outcome<String> {
-        if self.calls == CALLS {
+        if self.calls == CALLS || self.used.elapsed() > IDLE {
             *self = Self::connect(&self.host.clone()).await?;
         }
         self.calls += 1;
@@ -230,6 +233,7 @@ impl Client {
         while self.buffer.len() < length {
             self.more().await?;
         }
+        self.used = Instant::now();
         let answer = String::from_utf8(self.buffer.drain(..length).collect())?;
         if head.starts_with("http/1.1 2") {
             Ok(answer)
