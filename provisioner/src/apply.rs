@@ -379,20 +379,16 @@ impl<'a> Applier<'a> {
 /// The failure of a call that somebody else's operation on the stack made impossible; else that of the call itself.
 fn overtaken(fault: Fault, stack: &str, doing: &str) -> Error {
     match fault.kind {
-        Kind::Busy | Kind::AlreadyExists | Kind::NotFound => {
-            let message = format!("failed to {doing}: somebody else changes the stack {stack} at the same time");
-            Error::new(Exit::Deployment, OVERTAKEN, message)
-                .hint("Run the same command again: it shows the other operation first.")
-                .source(fault)
-        }
+        Kind::Busy | Kind::AlreadyExists | Kind::NotFound => somebody_else(stack, doing).source(fault),
         _ => fault.into_error(doing),
     }
 }
 
-/// The failure of a change set that was made after somebody else had changed the stack.
-fn moved(stack: &str) -> Error {
-    let message = format!("somebody else changes the stack {stack} at the same time");
-    Error::new(Exit::Deployment, OVERTAKEN, message).hint("Run the same command again: it shows what there is then.")
+/// The failure of what was decided before somebody else changed the stack.
+fn somebody_else(stack: &str, doing: &str) -> Error {
+    let message = format!("failed to {doing}: somebody else changes the stack {stack} at the same time");
+    Error::new(Exit::Deployment, OVERTAKEN, message)
+        .hint("Run the same command again: it begins with what there is then.")
 }
 
 /// Refuses a change set that does more than was agreed to.

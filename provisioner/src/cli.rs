@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::preview::Allow;
-use crate::spec::{Architecture, architecture};
+use crate::spec::{Architecture, DEFAULT_STACK, architecture};
 
 /// Creates, updates, shows and destroys an event-driven file pipeline on AWS: drop a file into the bucket, find its
 /// record in the table.
@@ -19,9 +19,6 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
 }
-
-/// The stack that is meant where none is named.
-pub const DEFAULT_STACK: &str = "dev";
 
 /// Options of every command.
 #[derive(Debug, Clone, Args)]

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::placeholders::names;
 use crate::plan::Kept;
 
 /// The type of the resource that holds files.
@@ -285,11 +286,7 @@ fn follow_replacements<'a>(resources: &'a Map<String, Value>, changes: &mut BTre
 /// Whether a value names a resource, as `${Id}` or `${Id.Attribute}`.
 fn refers(value: &Value, id: &str) -> bool {
     match value {
-        Value::String(text) => text
-            .split("${")
-            .skip(1)
-            .filter_map(|rest| rest.split_once('}'))
-            .any(|(name, _)| name.split('.').next() == Some(id)),
+        Value::String(text) => names(text).any(|name| name.split('.').next() == Some(id)),
         Value::Array(items) => items.iter().any(|item| refers(item, id)),
         Value::Object(map) => map.values().any(|value| refers(value, id)),
         _ => false,

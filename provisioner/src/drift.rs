@@ -3,7 +3,8 @@
 //!
 //! Two depths. The quick look reads the resources that matter most (the function with its code and who may invoke it, its
 //! role, whom the bucket tells of new files, the policies of bucket and queue, queue, table, log group) straight from
-//! their services, in the time of one call. The full look adds what CloudFormation's drift detection says of every type that it supports, which takes up to a minute.
+//! their services, in the time of one call. The full look adds what CloudFormation's drift detection says of every type
+//! that it supports, which takes up to a minute.
 
 use std::collections::BTreeMap;
 

@@ -28,6 +28,7 @@ pub mod log_lines;
 pub mod names;
 pub mod package;
 pub mod permissions;
+pub mod placeholders;
 pub mod plan;
 pub mod preview;
 pub mod query;

@@ -9,6 +9,8 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::placeholders::{Piece, pieces};
+
 /// What happens to somebody's permission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -161,15 +163,12 @@ fn enumeration(words: &[&str]) -> String {
 /// What is not made yet has no name but the template's: `${Table.Arn}` is `Table`. IAM's own variables, as
 /// `${aws:username}`, stay.
 fn spoken(text: &str) -> String {
-    let mut parts = text.split("${");
-    let mut spoken = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        if let Some((reference, rest)) = part.split_once('}').filter(|(reference, _)| !reference.contains(':')) {
-            spoken.push_str(reference.strip_suffix(".Arn").unwrap_or(reference));
-            spoken.push_str(rest);
-        } else {
-            spoken.push_str("${");
-            spoken.push_str(part);
+    let mut spoken = String::with_capacity(text.len());
+    for piece in pieces(text) {
+        match piece {
+            Piece::Name(variable) if variable.contains(':') => spoken.push_str(&format!("${{{variable}}}")),
+            Piece::Name(reference) => spoken.push_str(reference.strip_suffix(".Arn").unwrap_or(reference)),
+            Piece::Text(text) | Piece::Unclosed(text) => spoken.push_str(text),
         }
     }
     spoken

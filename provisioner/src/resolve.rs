@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::placeholders::{Piece, pieces};
+
 /// What a deployed stack knows.
 #[derive(Debug, Clone, Default)]
 pub struct Context {
@@ -77,41 +79,38 @@ impl Context {
 
     fn substitute_known(&self, argument: &Value) -> String {
         let (text, variables) = sub(argument);
-        let (mut done, mut rest) = (String::new(), text);
-        while let Some((before, after)) = rest.split_once("${") {
-            done.push_str(before);
-            let Some((name, after)) = after.split_once('}') else { return text.to_owned() };
-            match variables.and_then(|v| v.get(name)).map(|v| self.plain(v)) {
-                Some(Value::String(text)) => done.push_str(&text),
-                Some(other) => done.push_str(&other.to_string()),
-                None if name.starts_with('!') => done.push_str(&format!("${{{name}}}")),
-                None => done.push_str(&self.known_or_named(name)),
-            }
-            rest = after;
-        }
-        done + rest
+        let known = |name: &str| match variables.and_then(|v| v.get(name)).map(|v| self.plain(v)) {
+            Some(Value::String(text)) => text,
+            Some(other) => other.to_string(),
+            None if name.starts_with('!') => format!("${{{name}}}"),
+            None => self.known_or_named(name),
+        };
+        let done = pieces(text).map(|piece| match piece {
+            Piece::Name(name) => known(name),
+            Piece::Text(text) | Piece::Unclosed(text) => text.to_owned(),
+        });
+        done.collect()
     }
 
     fn substitute(&self, argument: &Value) -> Result<String, Unresolved> {
         let (text, variables) = sub(argument);
-        let (mut resolved, mut rest) = (String::new(), text);
-        while let Some((before, after)) = rest.split_once("${") {
-            resolved.push_str(before);
-            let (name, after) = after.split_once('}').ok_or_else(|| Unresolved(text.to_owned()))?;
+        let named = |name: &str| {
             if let Some(literal) = name.strip_prefix('!') {
-                resolved.push_str(&format!("${{{literal}}}"));
-            } else if let Some(variable) = variables.and_then(|v| v.get(name)) {
-                match self.resolve(variable)? {
-                    Value::String(text) => resolved.push_str(&text),
-                    other => return Err(Unresolved(other.to_string())),
-                }
-            } else {
-                resolved.push_str(&self.text(name)?);
+                return Ok(format!("${{{literal}}}"));
             }
-            rest = after;
-        }
-        resolved.push_str(rest);
-        Ok(resolved)
+            match variables.and_then(|v| v.get(name)).map(|variable| self.resolve(variable)) {
+                Some(Ok(Value::String(text))) => Ok(text),
+                Some(Ok(other)) => Err(Unresolved(other.to_string())),
+                Some(Err(unresolved)) => Err(unresolved),
+                None => self.text(name),
+            }
+        };
+        let resolved = pieces(text).map(|piece| match piece {
+            Piece::Text(text) => Ok(text.to_owned()),
+            Piece::Name(name) => named(name),
+            Piece::Unclosed(_) => Err(Unresolved(text.to_owned())),
+        });
+        resolved.collect()
     }
 
     /// What a name in a template stands for: `AWS::Region`, `Table`, `Table.Arn`.
@@ -197,8 +196,14 @@ mod tests {
         ] {
             assert_eq!(context.resolve(&value), Ok(expected), "{value}");
         }
-        for value in [json!({"Ref": "Nothing"}), json!({"Fn::GetAtt": ["Role", "Arn"]}), json!({"Fn::Join": ["", []]})]
-        {
+        for value in [
+            json!({"Ref": "Nothing"}),
+            json!({"Fn::GetAtt": ["Role", "Arn"]}),
+            json!({"Fn::Join": ["", []]}),
+            json!({"Fn::Sub": "a ${Table"}),
+            json!({"Fn::Sub": ["${A}", {"A": {"Ref": "Nothing"}}]}),
+            json!({"Fn::Sub": ["${A}", {"A": ["a list"]}]}),
+        ] {
             assert!(context.resolve(&value).is_err(), "{value}");
         }
     }
@@ -216,6 +221,7 @@ mod tests {
             (json!({"Fn::GetAtt": ["Table", "Arn"]}), json!("${Table.Arn}")),
             (json!({"Fn::Sub": "${Table.Arn}/${AWS::AccountId}/${Key}"}), json!("${Table.Arn}/1/k")),
             (json!({"Fn::Sub": ["${A}-${B}", {"A": {"Ref": "Key"}}]}), json!("k-${B}")),
+            (json!({"Fn::Sub": "${Key}/${!literal}/${Key"}), json!("k/${!literal}/${Key")),
             (json!({"Fn::Join": ["", [{"Ref": "Key"}]]}), json!({"Fn::Join": ["", ["k"]]})),
         ] {
             assert_eq!(context.plain(&value), expected, "{value}");

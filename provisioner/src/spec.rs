@@ -269,7 +269,7 @@ pub struct StackFile {
 
 impl StackFile {
     /// Finds and reads the stack: a path to a YAML file, or a name that stands for `stacks/NAME.yaml` in this folder or
-    /// one above it.
+    /// one above it, or else for the one file there that gives its stack this name.
     pub fn load(stack: &str) -> Result<Self> {
         let here = std::env::current_dir().map_err(|e| io("find", std::path::Path::new("."), e))?;
         let path = find::stack_file(stack, &here)?;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Applier, Code, announced, compact, ids, moved};
+use super::{Applier, Code, announced, compact, ids, somebody_else};
 use crate::aws::stacks::{Proposal, Purpose};
 use crate::diff::{Action, Change};
 use crate::drift::Drift;
@@ -79,7 +79,11 @@ impl Applier<'_> {
             ChangeSetState::Ready => {
                 let now = self.stacks.describe(&stack.arn).await.map_err(|e| e.into_error("look at the stack"))?;
                 let unchanged = now.is_some_and(|now| now.changed == stack.changed);
-                let may = if unchanged { announced(agreed, &set.changes) } else { Err(moved(&stack.name)) };
+                let may = if unchanged {
+                    announced(agreed, &set.changes)
+                } else {
+                    Err(somebody_else(&stack.name, "put back what was changed"))
+                };
                 if let Err(error) = may {
                     return Err(error.besides(self.withdraw(&set).await));
                 }

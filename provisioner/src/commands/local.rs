@@ -1,10 +1,10 @@
 //! `provisioner local`: the emulator's life, by hand.
 
-use crate::cli::{DEFAULT_STACK, Global, Local};
+use crate::cli::{Global, Local};
 use crate::error::{Error, Exit, Result};
 use crate::local::{Emulator, Surroundings};
 use crate::report::{Report, local as show};
-use crate::spec::StackFile;
+use crate::spec::{DEFAULT_STACK, StackFile};
 
 /// The stack whose emulator is meant where the command line names no stack.
 const LOCAL_STACK: &str = "local";

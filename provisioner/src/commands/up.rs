@@ -21,7 +21,7 @@ use crate::plan::{DATA_LOSS, Desired, Observed, Plan, decide};
 use crate::preview::{self, Allow, Preview, Saved, Step};
 use crate::report::Report;
 use crate::sources::Sources;
-use crate::spec::StackFile;
+use crate::spec::{DEFAULT_STACK, StackFile};
 use crate::stack::{ChangeSet, Stack};
 
 /// Decisions after which something is wrong with the world, or with this program.
@@ -135,7 +135,7 @@ impl Site<'_> {
     /// What to type for this stack.
     pub(crate) fn command(&self, verb: &str) -> String {
         let name = &self.names.stack;
-        if self.file.spec.name == "dev" {
+        if self.file.spec.name == DEFAULT_STACK {
             format!("provisioner {verb}")
         } else {
             format!("provisioner {verb} -s {name}")

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::code::Code;
 use super::finding::Finding;
 use super::tree::{members, walk};
+use crate::placeholders::names;
 
 /// Pseudo parameters (CloudFormation user guide).
 const PSEUDO_PARAMETERS: [&str; 8] = [
@@ -107,15 +108,10 @@ fn references_of(node: &Value) -> Vec<(String, Option<String>)> {
         }
         _ => return Vec::new(),
     };
-    placeholders(text)
+    names(text)
         .filter(|name| !name.starts_with('!') && own.is_none_or(|own| !own.contains_key(*name)))
         .map(split)
         .collect()
-}
-
-/// The names between `${` and `}`.
-fn placeholders(text: &str) -> impl Iterator<Item = &str> {
-    text.split("${").skip(1).filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
 }
 
 /// Every reference that leads nowhere, and every circle that references make.
