@@ -9,13 +9,20 @@ VENV := .venv
 MINISTACK := $(VENV)/bin/ministack
 STACK ?= local
 PROVISIONER := target/release/provisioner
+# Both are named in one build, so that they share every dependency: cargo unifies the features of what it builds at once.
+BOTH_PROGRAMS := --release --locked --package provisioner --package handler
 
 .PHONY: help
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: emulator build ## Run the whole pipeline on the local emulator with real files, and show the records
+demo: ## Run the whole pipeline on the local emulator with real files, and show the records
+	@tools/step 1 4 "install the emulator"
+	@$(MAKE) --no-print-directory emulator
+	@if test -x $(PROVISIONER); then tools/step 2 4 "build what changed"; \
+		else tools/step 2 4 "build both programs (the first build takes 5 to 10 minutes on two cores)"; fi
+	@cargo build $(BOTH_PROGRAMS)
 	@tools/demo $(PROVISIONER)
 
 .PHONY: demo-stop
@@ -28,8 +35,8 @@ test: emulator ## Pass every check and every test, end-to-end included
 	@tools/test
 
 .PHONY: build
-build: ## Build the provisioner (the handler is built by `provisioner up`)
-	@cargo build --release --locked --package provisioner
+build: ## Build the provisioner and the handler for the emulator (for AWS `provisioner up` builds its own)
+	@cargo build $(BOTH_PROGRAMS)
 
 .PHONY: emulator
 emulator: $(MINISTACK) ## Install the pinned Python tools (emulator, cfn-lint) into .venv
@@ -42,8 +49,9 @@ $(MINISTACK): tools/requirements.txt
 	@touch $@
 
 .PHONY: dist
-dist: build ## Make the archive to hand out (target/dist): deploys without Rust. ARCHITECTURES="x86_64 arm64"
-	@PYTHON=$(PYTHON) tools/dist $(PROVISIONER) $(ARCHITECTURES)
+dist: ## Make the archive to hand out (target/dist): deploys without Rust. ARCHITECTURES="x86_64 arm64"
+	@cargo build --profile optimized --locked --package provisioner
+	@PYTHON=$(PYTHON) tools/dist target/optimized/provisioner $(ARCHITECTURES)
 
 .PHONY: synth
 synth: ## Write the generated files anew (templates, schema, tables of the documentation)
