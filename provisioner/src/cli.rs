@@ -8,7 +8,7 @@ use provisioner_artifact::embedded::Index;
 use provisioner_aws::Role;
 use provisioner_engine::connection::Options;
 use provisioner_model::spec::{Architecture, DEFAULT_STACK, architecture};
-use provisioner_planner::preview;
+use provisioner_planner::consent;
 
 /// Creates, updates, shows and destroys an event-driven file pipeline on AWS: drop a file into the bucket, find its
 /// record in the table.
@@ -175,7 +175,7 @@ pub enum Allow {
     Delete,
 }
 
-impl From<Allow> for preview::Allow {
+impl From<Allow> for consent::Allow {
     fn from(allow: Allow) -> Self {
         match allow {
             Allow::Broaden => Self::Broaden,

@@ -3,8 +3,39 @@
 use std::collections::BTreeMap;
 
 use provisioner_model::error::{Error, Exit, Result};
+use serde::Serialize;
 
-use crate::preview::{Allow, Consent};
+/// What a kind of change wants to hear a yes of its own for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Allow {
+    /// Somebody may do more than before.
+    Broaden,
+    /// A resource is replaced by a new one.
+    Replace,
+    /// A resource is removed, or files, records, backups or logs are deleted earlier than before.
+    Delete,
+}
+
+impl Allow {
+    /// The value of `--allow`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Broaden => "broaden",
+            Self::Replace => "replace",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// A thing that needs consent of its own, also under `--yes`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Consent {
+    /// What has to be allowed.
+    pub allow: Allow,
+    /// For what, in a sentence without a full stop.
+    pub what: String,
+}
 
 /// The consents that were not given.
 pub fn missing(wanted: &[Consent], given: &[Allow]) -> Vec<Consent> {

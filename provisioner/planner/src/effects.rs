@@ -2,13 +2,37 @@
 
 use provisioner_model::change::{Action, Change, Detail};
 use provisioner_model::resource_type::{BUCKET, TABLE};
+use serde::Serialize;
 use serde_json::Value;
 
-use crate::preview::{Allow, Consent, Slow, Step, Warning};
+use crate::consent::{Allow, Consent};
+use crate::step::Step;
 
 const LOG_GROUP: &str = "AWS::Logs::LogGroup";
 const QUEUE: &str = "AWS::SQS::Queue";
 const ROLE: &str = "AWS::IAM::Role";
+
+/// Something that a reader should know before saying yes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Warning {
+    /// The resource.
+    pub logical_id: String,
+    /// What to know, in a sentence without a full stop.
+    pub text: String,
+}
+
+/// Something that takes longer than seconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Slow {
+    /// The resource.
+    pub logical_id: String,
+    /// What, and how long.
+    pub text: String,
+    /// Where this is known from.
+    pub source: String,
+}
 
 /// What needs consent because it replaces or deletes.
 pub fn consents(changes: &[Change]) -> Vec<Consent> {

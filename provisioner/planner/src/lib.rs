@@ -10,4 +10,5 @@ pub mod effects;
 pub mod permissions;
 pub mod plan;
 pub mod preview;
+pub mod step;
 pub mod verify;

@@ -18,109 +18,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::consent::{Allow, Consent};
 use crate::drift::Drift;
-use crate::effects;
+use crate::effects::{self, Slow, Warning};
 use crate::permissions::{self, Shift};
 use crate::plan::{Desired, Observed, Plan, decide};
+use crate::step::{Block, Step, step};
 
 /// The version of the document. It grows when a reader of the old one would misread the new one.
 pub const VERSION: u32 = 1;
-
-/// What `up` would do first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Step {
-    /// Nothing.
-    None,
-    /// Make the stack.
-    Create,
-    /// Change the stack.
-    Update,
-    /// Take a bucket or table that an earlier `down` kept into a new stack, and bring that up to date.
-    Adopt,
-    /// Delete a stack of which nothing was ever made, and make it anew.
-    Recreate,
-    /// End a deletion that failed, and make the stack anew around what stays.
-    EndDeletion,
-    /// Continue a rollback that got stuck; what changes after it is not known yet.
-    ContinueRollback,
-    /// Show another operation to its end; what changes after it is not known yet.
-    Wait,
-    /// Nothing, until a person has decided.
-    Blocked,
-}
-
-/// Why nothing can be done without a person's decision.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Block {
-    /// A stable name of the case.
-    pub code: String,
-    /// Why.
-    pub reason: String,
-    /// How to go on.
-    pub hint: String,
-}
-
-impl Block {
-    /// The error of a plan that cannot be applied as it is.
-    pub fn refusal(&self) -> Error {
-        Error::new(Exit::Refused, "blocked", format!("{} ({})", self.reason, self.code)).hint(self.hint.clone())
-    }
-}
-
-/// What a kind of change wants to hear a yes of its own for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Allow {
-    /// Somebody may do more than before.
-    Broaden,
-    /// A resource is replaced by a new one.
-    Replace,
-    /// A resource is removed, or files, records, backups or logs are deleted earlier than before.
-    Delete,
-}
-
-impl Allow {
-    /// The value of `--allow`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Broaden => "broaden",
-            Self::Replace => "replace",
-            Self::Delete => "delete",
-        }
-    }
-}
-
-/// A thing that needs consent of its own, also under `--yes`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Consent {
-    /// What has to be allowed.
-    pub allow: Allow,
-    /// For what, in a sentence without a full stop.
-    pub what: String,
-}
-
-/// Something that a reader should know before saying yes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Warning {
-    /// The resource.
-    pub logical_id: String,
-    /// What to know, in a sentence without a full stop.
-    pub text: String,
-}
-
-/// Something that takes longer than seconds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Slow {
-    /// The resource.
-    pub logical_id: String,
-    /// What, and how long.
-    pub text: String,
-    /// Where this is known from.
-    pub source: String,
-}
 
 /// The world that a plan was made for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -377,24 +283,6 @@ fn code_change(step: Step, deployed: Option<&Deployed>, code: Code<'_>) -> Optio
         to: code.sha256.to_owned(),
         to_size: code.size,
     })
-}
-
-fn step(plan: &Plan) -> (Step, Option<Block>) {
-    let step = match plan {
-        Plan::NoChange => Step::None,
-        Plan::Propose(Operation::Create) => Step::Create,
-        Plan::Propose(_) | Plan::Execute { .. } => Step::Update,
-        Plan::Recreate { .. } => Step::Recreate,
-        Plan::RetryDelete { .. } => Step::EndDeletion,
-        Plan::Adopt { .. } => Step::Adopt,
-        Plan::Attach { .. } => Step::Wait,
-        Plan::ContinueRollback { .. } => Step::ContinueRollback,
-        Plan::Blocked { code, reason, hint } => {
-            let block = Block { code: (*code).to_owned(), reason: reason.clone(), hint: hint.clone() };
-            return (Step::Blocked, Some(block));
-        }
-    };
-    (step, None)
 }
 
 fn data_loss(resources: &[Change]) -> Option<Block> {

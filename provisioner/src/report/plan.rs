@@ -8,7 +8,8 @@ use provisioner_model::units::Size;
 use provisioner_planner::drift::{Depth, Drift};
 use provisioner_planner::permissions::Shift;
 use provisioner_planner::preview::CodeChange;
-use provisioner_planner::preview::{Preview, Step};
+use provisioner_planner::preview::Preview;
+use provisioner_planner::step::Step;
 use serde_json::Value;
 
 use super::Style;
