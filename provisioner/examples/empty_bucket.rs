@@ -18,8 +18,8 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use provisioner::aws::storage::{PARALLEL, Storage};
-use provisioner::aws::{Aws, Target};
+use provisioner_aws::storage::{PARALLEL, Storage};
+use provisioner_aws::{Aws, Target};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::{Mutex, mpsc};

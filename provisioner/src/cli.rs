@@ -1,11 +1,14 @@
 //! The command line. Shapes and help texts only; what a command does stands in `commands/`.
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-
-use crate::preview::Allow;
-use crate::spec::{Architecture, DEFAULT_STACK, architecture};
+use clap::{Args, CommandFactory, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use provisioner_artifact::embedded::Index;
+use provisioner_aws::Role;
+use provisioner_engine::connection::Options;
+use provisioner_model::spec::{Architecture, DEFAULT_STACK, architecture};
+use provisioner_planner::consent;
 
 /// Creates, updates, shows and destroys an event-driven file pipeline on AWS: drop a file into the bucket, find its
 /// record in the table.
@@ -37,7 +40,7 @@ pub struct Global {
     #[arg(long, global = true, value_name = "REGION")]
     pub region: Option<String>,
     /// The role to take: every call is made with its rights, not with those of the credentials that were found
-    #[arg(long, global = true, value_name = "ARN", env = "PROVISIONER_ROLE_ARN", value_parser = crate::spec::role_arn)]
+    #[arg(long, global = true, value_name = "ARN", env = "PROVISIONER_ROLE_ARN", value_parser = provisioner_model::spec::role_arn)]
     pub role_arn: Option<String>,
     /// The secret that the role's trust policy asks for, where it is in somebody else's account
     #[arg(long, global = true, value_name = "ID", env = "PROVISIONER_EXTERNAL_ID", hide_env_values = true)]
@@ -52,7 +55,7 @@ pub struct Global {
     )]
     pub role_session_name: String,
     /// The role that CloudFormation takes to make the stack's resources, before the one of the stack file
-    #[arg(long, global = true, value_name = "ARN", env = "PROVISIONER_CLOUDFORMATION_ROLE_ARN", value_parser = crate::spec::role_arn)]
+    #[arg(long, global = true, value_name = "ARN", env = "PROVISIONER_CLOUDFORMATION_ROLE_ARN", value_parser = provisioner_model::spec::role_arn)]
     pub cloudformation_role_arn: Option<String>,
     /// Another address for every AWS service
     #[arg(long, global = true, value_name = "URL", env = "AWS_ENDPOINT_URL")]
@@ -60,6 +63,23 @@ pub struct Global {
     /// When to use colours
     #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN")]
     pub color: ColorChoice,
+}
+
+impl Global {
+    /// What it says of where to connect, and as whom.
+    pub fn connection(&self) -> Options {
+        Options {
+            region: self.region.clone(),
+            profile: self.profile.clone(),
+            endpoint_url: self.endpoint_url.clone(),
+            role: self.role_arn.clone().map(|arn| Role {
+                arn,
+                session: self.role_session_name.clone(),
+                external_id: self.external_id.clone(),
+            }),
+            cloudformation_role: self.cloudformation_role_arn.clone(),
+        }
+    }
 }
 
 /// When to use colours.
@@ -144,12 +164,33 @@ pub struct Up {
     pub watch: bool,
 }
 
+/// What `--allow` takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Allow {
+    /// Somebody may do more than before
+    Broaden,
+    /// A resource is replaced by a new one
+    Replace,
+    /// A resource is removed, or files, records, backups or logs are deleted earlier than before
+    Delete,
+}
+
+impl From<Allow> for consent::Allow {
+    fn from(allow: Allow) -> Self {
+        match allow {
+            Allow::Broaden => Self::Broaden,
+            Allow::Replace => Self::Replace,
+            Allow::Delete => Self::Delete,
+        }
+    }
+}
+
 /// `provisioner verify`
 #[derive(Debug, Args)]
 pub struct Verify {
     /// How long to wait for the record
     #[arg(long, value_name = "TIME", default_value = "2m")]
-    pub timeout: crate::units::Seconds,
+    pub timeout: provisioner_model::units::Seconds,
 }
 
 /// `provisioner status`
@@ -220,7 +261,7 @@ pub struct Put {
     pub wait: bool,
     /// How long to wait for records
     #[arg(long, value_name = "TIME", default_value = "2m", requires = "wait")]
-    pub timeout: crate::units::Seconds,
+    pub timeout: provisioner_model::units::Seconds,
     /// Uploads at the same time
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub parallel: u16,
@@ -363,4 +404,25 @@ pub struct Man {
     /// The folder
     #[arg(value_name = "FOLDER")]
     pub folder: PathBuf,
+}
+
+/// The command line's shape. The long form of `--version` also says which handler this program carries.
+pub fn command() -> clap::Command {
+    static VERSION: OnceLock<String> = OnceLock::new();
+    let version = VERSION.get_or_init(|| {
+        let inside = match Index::of_this_program() {
+            Ok(Some(index)) => index.describe(),
+            Ok(None) => "no handler inside".to_owned(),
+            Err(error) => format!("handler inside: {}", error.causes().join(": ")),
+        };
+        format!("{}\n{inside}", env!("CARGO_PKG_VERSION"))
+    });
+    <Cli as CommandFactory>::command().long_version(version.as_str())
+}
+
+/// Reads this process's command line; ends the process where clap does, after `--help`, `--version` and mistakes.
+pub fn parse() -> Cli {
+    let mut command = command();
+    let matches = command.get_matches_mut();
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
 }

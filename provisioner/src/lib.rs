@@ -1,76 +1,24 @@
-//! The provisioner: creates, updates, shows and destroys the file pipeline.
+//! The command line of the provisioner, which creates, updates, shows and destroys the file pipeline.
 //!
-//! `stacks/*.yaml` → [`spec`] → template → plan → consent → apply → events → [`report`]. Everything left of "apply" is
-//! a pure function of its inputs; [`aws`] alone speaks to AWS, [`report`] alone prints.
+//! `stacks/*.yaml` → spec → template → plan → consent → apply → events → [`report`]. What is between the first and the
+//! last is crates of their own: `provisioner-model` and `provisioner-planner` are pure functions, `provisioner-aws` alone
+//! speaks to AWS, `provisioner-engine` does what was decided. Here stand the command line's shape ([`cli`]), a file for
+//! each command ([`commands`]), and [`report`], which alone prints.
 
-pub mod apply;
-pub mod arrivals;
-pub mod aws;
-pub mod canary;
 pub mod cli;
-pub mod code;
 pub mod commands;
-pub mod consent;
-pub mod diff;
 pub mod docs;
-pub mod drift;
-pub mod effects;
-pub mod embedded;
-pub mod error;
-pub mod event;
-pub mod fault;
-pub mod gather;
-pub mod handler_build;
-pub mod interrupt;
-pub mod lint;
-pub mod local;
-pub mod log_lines;
-pub mod names;
-pub mod package;
-pub mod permissions;
-pub mod placeholders;
-pub mod plan;
-pub mod preview;
-pub mod query;
 pub mod report;
-pub mod resolve;
-pub mod sources;
-pub mod spec;
-pub mod stack;
-pub mod status;
-pub mod template;
-pub mod units;
-pub mod verify;
-pub mod zip_cache;
 
 use std::process::ExitCode;
-use std::sync::OnceLock;
 
-use clap::{CommandFactory as _, FromArgMatches as _};
+use provisioner_engine::interrupt;
+use provisioner_model::error::{self, Result};
+
 use cli::{Cli, Command};
-use error::Result;
 use report::Report;
 
-/// The command line's shape. The long form of `--version` also says which handler this program carries.
-pub fn command() -> clap::Command {
-    static VERSION: OnceLock<String> = OnceLock::new();
-    let version = VERSION.get_or_init(|| {
-        let inside = match embedded::Index::of_this_program() {
-            Ok(Some(index)) => index.describe(),
-            Ok(None) => "no handler inside".to_owned(),
-            Err(error) => format!("handler inside: {}", error.causes().join(": ")),
-        };
-        format!("{}\n{inside}", env!("CARGO_PKG_VERSION"))
-    });
-    Cli::command().long_version(version.as_str())
-}
-
-/// Reads this process's command line; ends the process where clap does, after `--help`, `--version` and mistakes.
-pub fn parse() -> Cli {
-    let mut command = command();
-    let matches = command.get_matches_mut();
-    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
-}
+pub use cli::{command, parse};
 
 /// Runs one command to its end. Returns the exit code of one that did not fail.
 pub fn run(cli: Cli, report: &Report) -> Result<ExitCode> {

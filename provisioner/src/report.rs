@@ -13,6 +13,8 @@ pub mod local;
 pub mod markdown;
 pub mod meter;
 pub mod plan;
+pub mod status;
+mod style;
 pub mod table;
 pub mod verify;
 pub mod watch;
@@ -20,51 +22,22 @@ pub mod watch;
 use std::io::{IsTerminal as _, Write};
 use std::sync::Mutex;
 
+use provisioner_engine::dialog::{Answer, Dialog};
+use provisioner_engine::event::deploy::DeployEvent;
+use provisioner_engine::event::files::FilesEvent;
+use provisioner_engine::event::verify::{Verified, VerifyEvent};
+use provisioner_engine::event::watch::WatchEvent;
+use provisioner_engine::event::{Event, Line};
+use provisioner_engine::{clock, interrupt};
+use provisioner_model::error::{Error, Exit, Result};
+use provisioner_model::log_lines::Entry;
+use provisioner_model::sink::Sink;
 use serde::Serialize;
 
 use crate::cli::{ColorChoice, Global};
-use crate::error::{Error, Exit, Result};
-use crate::event::deploy::DeployEvent;
-use crate::event::files::FilesEvent;
-use crate::event::verify::VerifyEvent;
-use crate::event::{Event, Line};
-use crate::log_lines::Entry;
 use live::Live;
 
-/// How narration looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Style {
-    /// Colours may be used.
-    pub colour: bool,
-    /// Live lines may be drawn.
-    pub live: bool,
-    /// Columns of the terminal that data is printed on; off a terminal nothing is cut.
-    pub width: usize,
-}
-
-macro_rules! paint {
-    ($($(#[doc = $doc:literal])+ $name:ident => $code:literal,)+) => {
-        impl Style { $(
-            $(#[doc = $doc])+
-            pub fn $name(self, text: &str) -> String {
-                if self.colour { format!(concat!("\u{1b}[", $code, "m{}\u{1b}[0m"), text) } else { text.to_owned() }
-            }
-        )+ }
-    };
-}
-
-paint! {
-    /// For what succeeded or is added.
-    good => "32",
-    /// For what failed or is deleted.
-    bad => "31",
-    /// For what wants attention or is changed.
-    warn => "33",
-    /// For what one may skip.
-    dim => "2",
-    /// For headings and names.
-    strong => "1",
-}
+pub use style::Style;
 
 /// Where data and narration go.
 pub struct Report {
@@ -141,7 +114,7 @@ impl Report {
         self.json
     }
 
-    /// Tells an event: a JSON line, or narration.
+    /// Tells an event: a JSON line, or narration; a record and a line of the log are data.
     pub fn event(&self, event: impl Into<Event>) {
         let event = event.into();
         if self.json {
@@ -150,9 +123,17 @@ impl Report {
         }
         let line = match &event {
             Event::Deploy(event) => self.deployed(event),
+            Event::Files(FilesEvent::Record { file, record, .. }) => {
+                self.text(&files::record_line(file, record, self.style));
+                None
+            }
             Event::Files(event) => files::line(event, self.style),
             Event::Local(event) => local::line(event, self.style),
             Event::Verify(event) => Some(verify::line(event, self.style)),
+            Event::Watch(WatchEvent::Log { time, message }) => {
+                self.log(&Entry { time: *time, message: message.clone(), stream: String::new(), id: None });
+                None
+            }
             Event::Watch(event) => watch::line(event, self.style),
         };
         if let Some(line) = line {
@@ -194,20 +175,12 @@ impl Report {
         self.text(&serde_json::to_string_pretty(document).unwrap_or_default());
     }
 
-    /// Prints a record that has just arrived, as data.
-    pub fn record(&self, event: &FilesEvent) {
-        if self.json {
-            self.json_line(&Line::new(event));
-        } else if let FilesEvent::Record { file, record, .. } = event {
-            self.text(&files::record_line(file, record, self.style));
-        }
-    }
-
     /// Prints what came of a canary, as data.
-    pub fn verified(&self, event: &VerifyEvent) {
-        match event {
-            VerifyEvent::Verified(verified) if !self.json => self.text(&verify::verified(verified, self.style)),
-            other => self.event(other.clone()),
+    pub fn verified(&self, verified: Verified) {
+        if self.json {
+            self.event(VerifyEvent::Verified(verified));
+        } else {
+            self.text(&verify::verified(&verified, self.style));
         }
     }
 
@@ -290,7 +263,7 @@ impl Report {
     /// Asks a yes-or-no question. An interruption is a no, so that the caller can put things back.
     pub async fn ask(&self, question: &str, flag: &str) -> Result<()> {
         // Before the question can be seen, so that an interruption is an answer from then on.
-        let mut attention = crate::interrupt::attend();
+        let mut attention = interrupt::attend();
         self.put_question(question, flag)?;
         let (answer, answered) = tokio::sync::oneshot::channel();
         // The thread may wait for a line that never comes; it ends with the process.
@@ -312,8 +285,28 @@ impl Report {
     }
 }
 
+impl<E: Into<Event>> Sink<E> for Report {
+    fn take(&self, event: E) {
+        self.event(event);
+    }
+}
+
+impl Dialog for Report {
+    fn can_ask(&self) -> bool {
+        self.can_ask()
+    }
+
+    fn ask<'a>(&'a self, question: &'a str, flag: &'a str) -> Answer<'a> {
+        Box::pin(self.ask(question, flag))
+    }
+
+    fn remark(&self, text: &str) {
+        self.narrate(text);
+    }
+}
+
 fn this_second() -> String {
-    let seconds = crate::commands::now_millis() / 1_000;
+    let seconds = clock::now_millis() / 1_000;
     handler_contract::Timestamp::from_unix_millis(seconds * 1_000)
         .map(|time| format!("{}Z", &time.as_str()[..19]))
         .unwrap_or_default()

@@ -3,12 +3,13 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use provisioner_artifact::embedded;
+use provisioner_artifact::handler_build::{self, Build};
+use provisioner_artifact::package::{RunsOn, architecture_name, package_any};
+use provisioner_engine::event::deploy::DeployEvent;
+use provisioner_model::error::{Error, Exit, Result, io};
+
 use crate::cli::Bundle;
-use crate::embedded;
-use crate::error::{Error, Exit, Result, io};
-use crate::event::deploy::DeployEvent;
-use crate::handler_build::{self, Build};
-use crate::package::{RunsOn, architecture_name, package_any};
 use crate::report::Report;
 
 /// Checks and packs the handlers and writes the program. It appears whole or not at all.

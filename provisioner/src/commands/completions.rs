@@ -1,12 +1,13 @@
 //! `provisioner completions`: the shell's side of this command line.
 
-use crate::cli::Completions;
-use crate::error::Result;
+use provisioner_model::error::Result;
+
+use crate::cli::{Completions, command};
 use crate::report::Report;
 
 /// Prints the shell's script on standard output.
 pub fn run(args: &Completions, report: &Report) -> Result<()> {
-    let mut command = crate::command();
+    let mut command = command();
     let name = command.get_name().to_owned();
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, name, &mut script);

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use provisioner_engine::stack_file;
+use provisioner_model::error::{Error, Exit, Result, io};
+use provisioner_model::spec;
 use serde::Serialize;
 
-use crate::error::{Error, Exit, Result, io};
 use crate::report::Report;
-use crate::spec;
 
 /// The stack files of the workspace, as this program was built with them.
 const STARTERS: [(&str, &str); 3] = [
@@ -41,7 +42,7 @@ pub fn run(report: &Report) -> Result<()> {
 }
 
 fn write(here: &Path) -> Result<Outcome> {
-    if let Some(root) = spec::root(here).filter(|root| !root.as_os_str().is_empty()) {
+    if let Some(root) = stack_file::root(here).filter(|root| !root.as_os_str().is_empty()) {
         let message = format!("{} stands above, and commands run here mean its stacks", root.join("stacks").display());
         return Err(Error::new(Exit::Usage, "project-above", message)
             .hint("Change to that folder. Or, to begin another project here: mkdir stacks && provisioner init"));

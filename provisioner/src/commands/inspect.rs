@@ -10,15 +10,15 @@ use std::path::Path;
 use handler_contract::record::Findings;
 use handler_contract::{Record, Status, Timestamp, Upload};
 use handler_extract::Extractor;
+use provisioner_engine::clock;
+use provisioner_engine::stack_file::StackFile;
+use provisioner_model::error::{Error, Exit, Result, io};
+use provisioner_model::spec::child_limits;
 use serde_json::Value;
 use tokio::io::AsyncReadExt as _;
 
 use crate::cli::{Global, Inspect};
-use crate::commands;
-use crate::error::{Error, Exit, Result, io};
 use crate::report::{Report, files};
-use crate::spec::StackFile;
-use crate::template::child_limits;
 
 /// The stand-in for the bucket.
 const BUCKET: &str = "local";
@@ -62,7 +62,7 @@ async fn inspect(extractor: &Extractor, path: &Path, max_size: u64) -> Result<Re
     }
     let changed = meta.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
     let changed = changed.and_then(|age| i64::try_from(age.as_millis()).ok()).and_then(Timestamp::from_unix_millis);
-    let now = commands::now()?;
+    let now = clock::now()?;
     let upload = Upload {
         bucket: BUCKET.to_owned(),
         key: path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),

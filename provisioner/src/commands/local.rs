@@ -1,10 +1,12 @@
 //! `provisioner local`: the emulator's life, by hand.
 
+use provisioner_emulator::{Emulator, Surroundings};
+use provisioner_engine::stack_file::StackFile;
+use provisioner_model::error::{Error, Exit, Result};
+use provisioner_model::spec::DEFAULT_STACK;
+
 use crate::cli::{Global, Local};
-use crate::error::{Error, Exit, Result};
-use crate::local::{Emulator, Surroundings};
 use crate::report::{Report, local as show};
-use crate::spec::{DEFAULT_STACK, StackFile};
 
 /// The stack whose emulator is meant where the command line names no stack.
 const LOCAL_STACK: &str = "local";
@@ -34,7 +36,7 @@ pub async fn run(global: &Global, command: &Local, report: &Report) -> Result<()
             if !reset.yes {
                 let question =
                     format!("Delete everything in the emulator on port {port} ({})?", emulator.data_folder().display());
-                super::ask(report, &question, "--yes").await?;
+                report.ask(&question, "--yes").await?;
             }
             emulator.reset(report).await
         }

@@ -1,34 +1,24 @@
 //! `provisioner logs`: the function's log lines.
 
-use std::collections::VecDeque;
-use std::time::Duration;
+use provisioner_aws::logs::Logs as Group;
+use provisioner_engine::logs::{PAUSE, Tail};
+use provisioner_engine::stack_file::StackFile;
+use provisioner_engine::{clock, connection, interrupt};
+use provisioner_model::error::{Error, Exit, Result};
+use provisioner_model::fault::{Fault, Kind};
+use provisioner_model::log_lines::{Entry, Line};
+use provisioner_model::names::Names;
+use provisioner_model::query::moment;
 
-use crate::aws::logs::Logs as Group;
 use crate::cli::{Global, Logs};
-use crate::commands;
-use crate::error::{Error, Exit, Result};
-use crate::fault::{Fault, Kind};
-use crate::log_lines::{Entry, Line, Seen};
-use crate::names::Names;
-use crate::query::moment;
 use crate::report::Report;
-use crate::spec::StackFile;
-
-/// The newest window that is read; the ones before it double, until enough lines are found.
-const FIRST_WINDOW: i64 = 60_000;
-/// Entries may be ahead of this machine's clock. Milliseconds.
-const AHEAD: i64 = 300_000;
-/// So far back is read again while following: entries arrive late and out of order. Milliseconds.
-const OVERLAP: i64 = 30_000;
-/// How often is looked for more.
-pub const PAUSE: Duration = Duration::from_secs(1);
 
 /// Prints the newest lines, and goes on with those to come where asked to.
 pub async fn run(global: &Global, args: &Logs, report: &Report) -> Result<()> {
     let spec = StackFile::load(&global.stack)?.spec;
-    let now = commands::now()?;
+    let now = clock::now()?;
     let since = moment(&args.since, &now).map_err(|e| Error::new(Exit::Usage, "usage", e.to_string()))?;
-    let aws = commands::connect(global, &spec).await?;
+    let aws = connection::connect(&global.connection(), &spec).await?;
     let names = Names::new(&spec.name, &aws.account, &aws.region);
     let failed = |fault: Fault| match fault.kind {
         Kind::NotFound => {
@@ -41,9 +31,8 @@ pub async fn run(global: &Global, args: &Logs, report: &Report) -> Result<()> {
     let json = report.is_json();
     let shown = move |entry: &Entry| json || entry.line() != Line::Noise;
 
-    let mut seen = Seen::default();
     let (now, since, limit) = (now.unix_millis(), since.unix_millis(), usize::from(args.limit));
-    let newest = newest(&group, &mut seen, (since, now), limit, shown).await.map_err(failed)?;
+    let (newest, mut tail) = Tail::after_newest(group, (since, now), limit, shown).await.map_err(failed)?;
     let none = newest.is_empty();
     for entry in newest {
         report.log(&entry);
@@ -54,8 +43,7 @@ pub async fn run(global: &Global, args: &Logs, report: &Report) -> Result<()> {
         }
         return Ok(());
     }
-    let mut interrupted = std::pin::pin!(commands::interrupted());
-    let mut tail = Tail { group, seen, from: (now - OVERLAP).max(since) };
+    let mut interrupted = std::pin::pin!(interrupt::next());
     while report.is_heard() {
         tokio::select! {
             () = &mut interrupted => return Ok(()),
@@ -72,69 +60,4 @@ pub async fn run(global: &Global, args: &Logs, report: &Report) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// A log group that is read again and again, each entry once.
-#[derive(Debug)]
-pub struct Tail {
-    group: Group,
-    seen: Seen,
-    from: i64,
-}
-
-impl Tail {
-    /// Entries from this time on, milliseconds since the Unix epoch.
-    pub fn new(group: Group, from: i64) -> Self {
-        Self { group, seen: Seen::default(), from }
-    }
-
-    /// Gives the entries that have come since the last time.
-    pub async fn read(&mut self, mut take: impl FnMut(&Entry)) -> Result<(), Fault> {
-        let now = commands::now_millis();
-        let seen = &mut self.seen;
-        self.group.read(self.from, now + AHEAD, |page| seen.keep_new(page).iter().for_each(&mut take)).await?;
-        self.from = self.from.max(now - OVERLAP);
-        self.seen.forget_before(self.from);
-        Ok(())
-    }
-}
-
-/// The newest entries of a time that are shown, oldest first. Reads from the new end in windows that double, so that
-/// the last lines of a long time are found at once.
-async fn newest(
-    group: &Group,
-    seen: &mut Seen,
-    (since, now): (i64, i64),
-    limit: usize,
-    shown: impl Fn(&Entry) -> bool,
-) -> Result<VecDeque<Entry>, Fault> {
-    let mut found: VecDeque<Entry> = VecDeque::new();
-    let mut end = now + AHEAD;
-    let mut start = now - FIRST_WINDOW;
-    let mut width = FIRST_WINDOW;
-    loop {
-        start = start.max(since);
-        let room = limit - found.len();
-        let mut window: VecDeque<Entry> = VecDeque::new();
-        group
-            .read(start, end, |page| {
-                for entry in seen.keep_new(page).into_iter().filter(|entry| shown(entry)) {
-                    if window.len() == room {
-                        window.pop_front();
-                    }
-                    window.push_back(entry);
-                }
-            })
-            .await?;
-        window.append(&mut found);
-        found = window;
-        // What lies further back than is ever read again need not be remembered.
-        seen.forget_before(now - OVERLAP);
-        if found.len() >= limit || start <= since {
-            return Ok(found);
-        }
-        end = start - 1;
-        width *= 2;
-        start -= width;
-    }
 }

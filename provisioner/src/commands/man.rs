@@ -1,14 +1,15 @@
 //! `provisioner man`: a manual page for the program and one for each command, from the same texts as `--help`.
 
-use crate::cli::Man;
-use crate::error::{Result, io};
+use provisioner_model::error::{Result, io};
+
+use crate::cli::{Man, command};
 use crate::report::Report;
 
 /// Writes the pages. They hold no date, so that the same program writes the same bytes.
 pub fn run(args: &Man, report: &Report) -> Result<()> {
     let failed = |e| io("write the manual pages into", &args.folder, e);
     std::fs::create_dir_all(&args.folder).map_err(failed)?;
-    clap_mangen::generate_to(crate::command(), &args.folder).map_err(failed)?;
+    clap_mangen::generate_to(command(), &args.folder).map_err(failed)?;
     if report.is_json() {
         report.document(&serde_json::json!({ "folder": args.folder }));
     }

@@ -1,21 +1,16 @@
 //! `provisioner records`: the table, newest first.
 
 use handler_contract::Status;
+use provisioner_engine::records::Listing;
+use provisioner_engine::stack_file::StackFile;
+use provisioner_engine::{clock, connection};
+use provisioner_model::error::{Error, Exit, Result};
+use provisioner_model::query::{Pattern, Query, moment};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::aws::records::Records as Table;
 use crate::cli::{Format, Global, Records};
-use crate::commands;
-use crate::error::{Error, Exit, Result};
-use crate::fault::{Fault, Kind};
-use crate::names::Names;
-use crate::query::{Pattern, Query, moment};
 use crate::report::{Report, files};
-use crate::spec::StackFile;
-
-/// A page ends after so many records that were looked at, however few of them match: about 10 MB are read then.
-const BUDGET: usize = 50_000;
 
 /// The JSON form.
 #[derive(Debug, Serialize)]
@@ -28,7 +23,7 @@ struct Document {
 /// Prints one page.
 pub async fn run(global: &Global, args: &Records, report: &Report) -> Result<()> {
     let spec = StackFile::load(&global.stack)?.spec;
-    let now = commands::now()?;
+    let now = clock::now()?;
     let usage = |e: &dyn std::error::Error| Error::new(Exit::Usage, "usage", e.to_string());
     let time =
         |text: &Option<String>| text.as_deref().map(|text| moment(text, &now)).transpose().map_err(|e| usage(&e));
@@ -42,26 +37,18 @@ pub async fn run(global: &Global, args: &Records, report: &Report) -> Result<()>
     let status =
         args.status.as_ref().map(|s| if s.eq_ignore_ascii_case("failed") { Status::Failed } else { Status::Success });
 
-    let aws = commands::connect(global, &spec).await?;
-    let names = Names::new(&spec.name, &aws.account, &aws.region);
+    let aws = connection::connect(&global.connection(), &spec).await?;
+    let listing = Listing::new(&aws, &spec, &global.stack);
     let query = Query {
         status,
         name: args.name.as_deref().map(Pattern::contained),
         file_type: args.file_type.as_deref().map(Pattern::whole),
         since,
         until,
-        object: args.key.clone().map(|key| (names.bucket.clone(), key)),
+        object: args.key.clone().map(|key| (listing.bucket().to_owned(), key)),
         after,
     };
-    let failed = |fault: Fault| match fault.kind {
-        Kind::NotFound => {
-            Error::new(Exit::Failure, "no-table", format!("the stack {} has no table {}", spec.name, names.table))
-                .hint(format!("Create the stack first: provisioner up -s {}", global.stack))
-        }
-        _ => fault.into_error("read the table of records"),
-    };
-    let table = Table::new(&aws, &names.table);
-    let page = table.page(&query, &now, args.limit.into(), BUDGET).await.map_err(failed)?;
+    let page = listing.page(&query, args.limit.into()).await?;
     let next = page.next.as_ref().map(ToString::to_string);
 
     let format = if report.is_json() { Format::Json } else { args.format };
@@ -72,8 +59,7 @@ pub async fn run(global: &Global, args: &Records, report: &Report) -> Result<()>
             report.text(&files::records(&page.rows, report.style));
         }
     } else {
-        let ids: Vec<String> = page.rows.into_iter().map(|row| row.document_id).collect();
-        let records = table.documents(&ids).await.map_err(failed)?;
+        let records = listing.documents(&page).await?;
         match format {
             Format::Csv => report.text(&files::csv(&records)),
             Format::Json | Format::Table => report.document(&Document { records, next: next.clone() }),

@@ -1,99 +1,15 @@
 //! `provisioner redrive`: hands failed events to the function again.
 
-use serde_json::Value;
+use provisioner_engine::stack_file::StackFile;
+use provisioner_engine::{connection, redrive};
+use provisioner_model::error::Result;
 
-use crate::aws::function::Function;
-use crate::aws::queue::{Message, Queue};
 use crate::cli::{Global, Redrive};
-use crate::commands;
-use crate::error::{Error, Exit, Result};
-use crate::event::deploy::DeployEvent;
-use crate::names::Names;
 use crate::report::Report;
-use crate::spec::StackFile;
 
 /// Runs the command.
 pub async fn run(global: &Global, args: &Redrive, report: &Report) -> Result<()> {
-    let file = StackFile::load(&global.stack)?;
-    let aws = commands::connect(global, &file.spec).await?;
-    let names = Names::new(&file.spec.name, &aws.account, &aws.region);
-    let queue = Queue::find(&aws, &names.queue)
-        .await
-        .map_err(|e| e.into_error(&format!("look for the queue {}", names.queue)))?
-        .ok_or_else(|| {
-            Error::new(Exit::Failure, "not-deployed", format!("there is no queue {}", names.queue))
-                .hint(format!("Deploy the stack first: provisioner up -s {}", file.spec.name))
-        })?;
-    let waiting = queue.depth().await.map_err(|e| e.into_error("look into the queue of failed events"))?;
-    if waiting == 0 {
-        report.event(DeployEvent::Redriven { sent: 0, unreadable: 0 });
-        return Ok(());
-    }
-    if !args.yes {
-        commands::ask(report, &format!("Send {waiting} failed event(s) to {} again?", names.function), "--yes").await?;
-    }
-    let function = Function::new(&aws, &names.function);
-    let (mut sent, mut unreadable) = (0, 0);
-    // What fails again comes back to the queue; the number at the start keeps this from going in circles.
-    while sent + unreadable < waiting {
-        let messages = queue.receive().await.map_err(|e| e.into_error("receive failed events"))?;
-        if messages.is_empty() {
-            break;
-        }
-        for message in messages {
-            let Some(event) = event_of(&message) else {
-                unreadable += 1;
-                continue;
-            };
-            function.invoke_later(event).await.map_err(|e| {
-                e.into_error(&format!(
-                    "send an event to {}; {sent} were sent, the others stay in the queue",
-                    names.function
-                ))
-            })?;
-            // Only now is it safe with Lambda. Should this fail, the event is handled twice, which gives one record.
-            queue.delete(&message).await.map_err(|e| e.into_error("take a sent event out of the queue"))?;
-            sent += 1;
-        }
-    }
-    report.event(DeployEvent::Redriven { sent, unreadable });
-    let hidden = waiting.saturating_sub(sent + unreadable);
-    if hidden > 0 {
-        report.narrate(&format!(
-            "About {hidden} more cannot be seen now, because somebody has received them. Those that are not dealt with \
-             come back within minutes; run the same command again then."
-        ));
-    }
-    if unreadable > 0 {
-        return Err(Error::new(
-            Exit::Failure,
-            "unreadable-messages",
-            format!("{unreadable} message(s) in {} hold no event of Lambda", names.queue),
-        )
-        .hint("Something else writes into this queue. Look at the messages in the console and delete them there."));
-    }
-    Ok(())
-}
-
-/// The event in what Lambda writes into an on-failure destination. Lambda developer guide, "Capturing records of
-/// asynchronous invocations": the event stands in `requestPayload`.
-fn event_of(message: &Message) -> Option<Vec<u8>> {
-    let record: Value = serde_json::from_str(&message.body).ok()?;
-    let payload = record.get("requestPayload").filter(|payload| payload.is_object())?;
-    serde_json::to_vec(payload).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_event_is_found_in_lambdas_record() {
-        let body =
-            r#"{"version":"1.0","requestContext":{"condition":"RetriesExhausted"},"requestPayload":{"Records":[]}}"#;
-        assert_eq!(event_of(&Message::for_test(body)).as_deref(), Some(br#"{"Records":[]}"#.as_slice()));
-        for other in ["", "hello", "{}", r#"{"requestPayload":"text"}"#, r#"{"requestPayload":null}"#] {
-            assert_eq!(event_of(&Message::for_test(other)), None, "{other}");
-        }
-    }
+    let spec = StackFile::load(&global.stack)?.spec;
+    let aws = connection::connect(&global.connection(), &spec).await?;
+    redrive::redrive(&aws, &spec, args.yes, report).await
 }

@@ -1,7 +1,8 @@
 //! `provisioner schema`
 
+use provisioner_model::spec;
+
 use crate::report::Report;
-use crate::spec;
 
 /// Prints the JSON Schema of stack files.
 pub fn run(report: &Report) {

@@ -2,18 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
+use provisioner_engine::stack_file::{self, StackFile};
+use provisioner_model::error::{Error, Exit, Result, io};
+use provisioner_model::spec;
+use provisioner_model::template::policy;
+
 use crate::cli::{Global, Synth};
 use crate::docs;
-use crate::error::{Error, Exit, Result, io};
 use crate::report::Report;
-use crate::spec::{self, StackFile};
-use crate::template::policy;
 
 /// Prints the stack's template, or its deployer's permissions; or writes or compares everything that is generated.
 pub fn run(global: &Global, args: &Synth, report: &Report) -> Result<()> {
     if args.write || args.check {
         let here = std::env::current_dir().map_err(|e| io("find", Path::new("."), e))?;
-        let root = spec::root(&here).ok_or_else(|| {
+        let root = stack_file::root(&here).ok_or_else(|| {
             Error::new(Exit::Invalid, "no-stack", format!("no folder stacks/ stands in {} or above it", here.display()))
                 .hint("Change to the project's folder.")
         })?;
@@ -46,7 +48,7 @@ fn generate(root: &Path, report: &Report) -> Result<Generated> {
     let stacks = root.join("stacks");
     let rendered = stacks.join("rendered");
     let mut files = vec![(stacks.join("stack.schema.json"), spec::json_schema())];
-    for path in spec::existing(root)? {
+    for path in stack_file::existing(root)? {
         let Some(name) = path.file_name() else { continue };
         let text = std::fs::read_to_string(&path).map_err(|e| io("read", &path, e))?;
         let spec = spec::parse(&text, &path)?;

@@ -4,39 +4,22 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use provisioner_engine::event::deploy::DeployEvent;
+use provisioner_model::hash::short;
+use provisioner_model::resource_type::words;
+use provisioner_model::stack::Output;
+use provisioner_model::status;
+use provisioner_model::units::{Size, grouped};
+
 use super::Style;
 use super::live::{LineId, Live, Place};
-use super::meter::{bar, clock, grouped};
+use super::meter::{bar, clock};
 use super::table::{cut, table};
-use crate::event::deploy::DeployEvent;
-use crate::package::short;
-use crate::stack::Output;
-use crate::status;
-use crate::units::Size;
 
 /// Columns of a terminal below which a finished resource is told without columns and clock.
 const ROOM_FOR_COLUMNS: usize = 60;
 /// Columns of a terminal below which a live line has no room for the verb and the name in the template.
 const ROOM_FOR_VERBS: usize = 36;
-
-/// The words for a resource's type; the type itself where there are none.
-pub fn words(kind: &str) -> &str {
-    match kind {
-        "AWS::S3::Bucket" => "bucket",
-        "AWS::S3::BucketPolicy" => "bucket policy",
-        "AWS::DynamoDB::Table" => "table of records",
-        "AWS::Lambda::Function" => "handler function",
-        "AWS::Lambda::Permission" => "permission to invoke",
-        "AWS::Lambda::EventInvokeConfig" => "retry settings",
-        "AWS::IAM::Role" => "handler's role",
-        "AWS::IAM::Policy" => "handler's permissions",
-        "AWS::Logs::LogGroup" => "log group",
-        "AWS::SQS::Queue" => "queue of failed events",
-        "AWS::SQS::QueuePolicy" => "queue policy",
-        "AWS::CloudWatch::Alarm" => "alarm on failed events",
-        other => other,
-    }
-}
 
 /// The line for an event; `None` where a live line tells it.
 pub fn line(event: &DeployEvent, style: Style) -> Option<String> {
@@ -400,8 +383,9 @@ impl Progress {
 
 #[cfg(test)]
 mod tests {
+    use provisioner_model::status::Operation;
+
     use super::*;
-    use crate::status::Operation;
 
     fn seen(event: &DeployEvent, progress: &mut Progress) -> String {
         progress.show(event, &Live::hidden());

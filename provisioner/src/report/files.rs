@@ -4,16 +4,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use handler_contract::{Metadata, Status};
+use provisioner_engine::event::files::{FilesEvent, Tally};
+use provisioner_engine::put::Progress;
+use provisioner_model::log_lines::{Entry, Line};
+use provisioner_model::query::Row;
+use provisioner_model::units::Size;
 use serde_json::Value;
 
+use super::Style;
 use super::live::{LineId, Live, Place};
 use super::meter::{bar, clock};
 use super::table::{clean, table};
-use super::{Report, Style};
-use crate::event::files::{FilesEvent, Tally};
-use crate::log_lines::{Entry, Line};
-use crate::query::Row;
-use crate::units::Size;
 
 /// The line for an event; `None` where a live line or data tells it.
 pub fn line(event: &FilesEvent, style: Style) -> Option<String> {
@@ -107,38 +108,36 @@ struct Uploaded {
 
 impl Uploading {
     /// A bar of so many bytes and files.
-    pub fn new(report: &Report, files: usize, bytes: u64) -> Self {
+    pub fn new(live: &Live, files: usize, bytes: u64) -> Self {
         let message = format!("0 of {files} files");
         let state = Arc::new(Mutex::new(Uploaded { since: Instant::now(), bytes: 0, of: bytes, message, files }));
         let shown = Arc::clone(&state);
-        let line = report.live.add(Place::Whole, move |width| {
+        let line = live.add(Place::Whole, move |width| {
             let state = shown.lock().unwrap_or_else(PoisonError::into_inner);
             uploading(state.since.elapsed(), state.bytes, state.of, &state.message, width)
         });
-        Self { live: report.live.clone(), line, state }
+        Self { live: live.clone(), line, state }
     }
 
     fn change(&self, change: impl FnOnce(&mut Uploaded)) {
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
     }
+}
 
-    /// So many more bytes are in the bucket.
-    pub fn bytes(&self, bytes: u64) {
+impl Progress for Uploading {
+    fn bytes(&self, bytes: u64) {
         self.change(|state| state.bytes += bytes);
     }
 
-    /// So many files are in the bucket.
-    pub fn done(&self, files: usize) {
+    fn done(&self, files: usize) {
         self.change(|state| state.message = format!("{files} of {} files", state.files));
     }
 
-    /// All are, and records are awaited.
-    pub fn awaiting(&self, records: usize) {
+    fn awaiting(&self, records: usize) {
         self.change(|state| state.message = format!("waiting for {records} record(s)"));
     }
 
-    /// Takes the bar away.
-    pub fn end(&self) {
+    fn end(&self) {
         self.live.remove(self.line);
     }
 }

@@ -1,8 +1,9 @@
 //! How events of `event::local` are told to people.
 
+use provisioner_emulator::Status;
+use provisioner_emulator::event::LocalEvent;
+
 use super::Style;
-use crate::event::local::LocalEvent;
-use crate::local::Status;
 
 /// The line for an event; `None` where a live line tells it.
 pub fn line(event: &LocalEvent, style: Style) -> Option<String> {

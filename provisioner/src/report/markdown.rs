@@ -1,11 +1,13 @@
 //! A plan in GitHub-flavoured Markdown, for pull requests. The same plan gives the same text.
 
-use super::deploy::words;
+use provisioner_model::change::{Action, Change};
+use provisioner_model::resource_type::FUNCTION;
+use provisioner_model::resource_type::words;
+use provisioner_planner::drift::Drift;
+use provisioner_planner::preview::Preview;
+
 use super::plan::{code, looked, sides, step, telling, value, verb};
 use super::table::clean;
-use crate::diff::{Action, Change, FUNCTION};
-use crate::drift::Drift;
-use crate::preview::Preview;
 
 /// The whole text.
 pub fn plan(plan: &Preview) -> String {
@@ -40,8 +42,8 @@ pub fn plan(plan: &Preview) -> String {
     let basis = &plan.basis;
     text.push_str(&format!(
         "\n<sub>Template `{}`, handler `{}`. Apply exactly this with `provisioner up --plan FILE`.</sub>\n",
-        crate::package::short(&basis.template),
-        crate::package::short(&basis.code)
+        provisioner_model::hash::short(&basis.template),
+        provisioner_model::hash::short(&basis.code)
     ));
     text
 }
@@ -120,7 +122,7 @@ fn drift(drift: &Drift, reverted: bool, text: &mut String) {
         }
     }
     if let Some(code) = &drift.code {
-        let (from, to) = (crate::package::short(&code.deployed), crate::package::short(&code.actual));
+        let (from, to) = (provisioner_model::hash::short(&code.deployed), provisioner_model::hash::short(&code.actual));
         rows.push(format!("- handler's code: `{from}` → `{to}`"));
     }
     rows.extend(drift.permissions.iter().map(|shift| format!("- {}", escape(&shift.sentence))));

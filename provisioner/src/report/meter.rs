@@ -26,19 +26,6 @@ pub fn bar(done: u64, of: u64, width: usize) -> String {
     format!("[{}{}] ", "#".repeat(full), "-".repeat(cells - full))
 }
 
-/// A number with its thousands set apart: `1,234,567`.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,12 +47,5 @@ mod tests {
         assert_eq!(bar(5, 4, 80), format!("[{}] ", "#".repeat(20)), "more than was expected");
         assert_eq!((bar(1, 4, 40), bar(1, 0, 80)), (String::new(), String::new()));
         assert!(bar(u64::MAX, u64::MAX, 200).starts_with("[####"));
-    }
-
-    #[test]
-    fn thousands() {
-        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(grouped(number), text);
-        }
     }
 }

@@ -1,17 +1,19 @@
 //! How a plan looks to people.
 
+use provisioner_model::change::{Action, Change, Detail, Replacement};
+use provisioner_model::hash::short;
+use provisioner_model::resource_type::FUNCTION;
+use provisioner_model::resource_type::words;
+use provisioner_model::units::Size;
+use provisioner_planner::drift::{Depth, Drift};
+use provisioner_planner::permissions::Shift;
+use provisioner_planner::preview::CodeChange;
+use provisioner_planner::preview::Preview;
+use provisioner_planner::step::Step;
 use serde_json::Value;
 
 use super::Style;
-use super::deploy::words;
 use super::table::{clean, cut};
-use crate::diff::{Action, Change, Detail, FUNCTION, Replacement};
-use crate::drift::{Depth, Drift};
-use crate::event::deploy::CodeChange;
-use crate::package::short;
-use crate::permissions::Shift;
-use crate::preview::{Preview, Step};
-use crate::units::Size;
 
 /// The width of a value; longer ones are cut, and stand whole in the JSON form.
 const VALUE: usize = 72;

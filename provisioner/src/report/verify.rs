@@ -1,8 +1,9 @@
 //! How events of `event::verify` are told to people.
 
+use provisioner_engine::event::verify::{Verified, VerifyEvent};
+
 use super::Style;
 use super::table::{clean, table};
-use crate::event::verify::{Verified, VerifyEvent};
 
 /// The line for an event.
 pub fn line(event: &VerifyEvent, style: Style) -> String {
@@ -48,8 +49,9 @@ pub fn verified(verified: &Verified, style: Style) -> String {
 
 #[cfg(test)]
 mod tests {
+    use provisioner_planner::verify::Leg;
+
     use super::*;
-    use crate::event::verify::Leg;
 
     #[test]
     fn the_legs_are_a_table() {

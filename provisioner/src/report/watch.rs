@@ -1,9 +1,10 @@
 //! How events of `event::watch` are told to people.
 
+use provisioner_engine::event::watch::WatchEvent;
+use provisioner_model::hash::short;
+
 use super::Style;
 use super::table::clean;
-use crate::event::watch::WatchEvent;
-use crate::package::short;
 
 /// The line for an event; `None` for a line of the log, which is data.
 pub fn line(event: &WatchEvent, style: Style) -> Option<String> {

@@ -64,7 +64,7 @@ pub(crate) fn handler() -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let build = ["build", "--locked", "--quiet", "--profile", "lambda", "-p", "handler", "--bin", "bootstrap"];
     let mut cargo = Command::new(cargo);
-    for (name, _) in std::env::vars().filter(|(name, _)| provisioner::handler_build::is_told_by_cargo(name)) {
+    for (name, _) in std::env::vars().filter(|(name, _)| provisioner_artifact::handler_build::is_told_by_cargo(name)) {
         cargo.env_remove(name);
     }
     let status = cargo.args(build).current_dir(root()).status().unwrap();

@@ -26,7 +26,6 @@ mod states;
 mod template;
 mod terminal;
 mod verify;
-mod walls;
 mod watch;
 mod world;
 

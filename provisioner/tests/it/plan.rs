@@ -385,7 +385,7 @@ fn what_replaces_is_what_the_schemas_say() {
         .unwrap();
     let read = |path: PathBuf| -> Value { serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap() };
     let index = read(schemas.join("providers/us-east-1.json"));
-    for (kind, properties) in provisioner::diff::REPLACING {
+    for (kind, properties) in provisioner_model::diff::REPLACING {
         let schema = read(schemas.join(format!("resources/{}.json", index[kind].as_str().unwrap())));
         let listed = ["createOnlyProperties", "conditionalCreateOnlyProperties"];
         let mut expected: Vec<&str> = listed

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use proptest::prelude::*;
-use provisioner::error::Exit;
-use provisioner::spec::{StackFile, StackSpec, json_schema, parse};
-use provisioner::template::child_limits;
+use provisioner_engine::stack_file::StackFile;
+use provisioner_model::error::Exit;
+use provisioner_model::spec::{StackSpec, child_limits, json_schema, parse};
 
 use crate::root;
 use crate::specs::{any_spec, spec};

@@ -6,11 +6,11 @@ use handler_contract::FileTypes;
 use proptest::collection::{btree_map, vec};
 use proptest::option::of;
 use proptest::prelude::*;
-use provisioner::spec::{
+use provisioner_model::spec::{
     Alarm, Architecture, Billing, Bucket, DataPolicy, Emulator, Files, Handler, LOG_PERIODS, PARENT_MEMORY, StackSpec,
     Table, parse,
 };
-use provisioner::units::{Seconds, Size};
+use provisioner_model::units::{Seconds, Size};
 
 const MIB: u64 = 1 << 20;
 const DAY: u64 = 86_400;

@@ -1,7 +1,7 @@
 //! Every state that a stack can be in, from outside: what `up` and `down` make of it. `docs/states.md` lists them with the
 //! tests that show them.
 
-use provisioner::status::{Operation, Phase, StackStatus};
+use provisioner_model::status::{Operation, Phase, StackStatus};
 use serde_json::json;
 
 use crate::deploy::{STACK, Site};

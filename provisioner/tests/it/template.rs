@@ -4,10 +4,11 @@ use assert_cmd::Command;
 use handler_contract::actions::{ACTIONS, Resource};
 use handler_contract::{Settings, table};
 use proptest::prelude::*;
-use provisioner::lint::{self, Severity};
-use provisioner::spec::{DataPolicy, StackSpec};
-use provisioner::template;
-use provisioner::template::policy::{self, Document};
+use provisioner_engine::stack_file::StackFile;
+use provisioner_model::lint::{self, Severity};
+use provisioner_model::spec::{DataPolicy, StackSpec};
+use provisioner_model::template;
+use provisioner_model::template::policy::{self, Document};
 use serde_json::{Value, json};
 
 use crate::root;
@@ -46,7 +47,7 @@ fn what_is_committed_is_what_would_be_generated() {
 fn the_shipped_stacks_have_nothing_to_be_told_of() {
     for name in ["dev", "prod", "local"] {
         let path = root().join(format!("stacks/{name}.yaml"));
-        let spec = provisioner::spec::StackFile::load(path.to_str().unwrap()).unwrap().spec;
+        let spec = StackFile::load(path.to_str().unwrap()).unwrap().spec;
         assert_eq!(lint::check(&spec, &template::build(&spec)), [], "{name}");
     }
 }

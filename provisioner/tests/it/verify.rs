@@ -204,8 +204,8 @@ fn every_canary_is_what_it_says() {
     for file_type in types {
         let yaml = format!("name: one\ndata: delete\nfiles: {{ allowedTypes: [{file_type}] }}\n");
         let file = world.write("stacks/one.yaml", &yaml);
-        let spec = provisioner::spec::parse(&yaml, &file).unwrap();
-        let canary = provisioner::canary::canary(&spec, "1").unwrap();
+        let spec = provisioner_model::spec::parse(&yaml, &file).unwrap();
+        let canary = provisioner_planner::canary::canary(&spec, "1").unwrap();
         assert_eq!(canary.file_type, file_type);
         world.write(&canary.key, &canary.content);
         let ran = world.ok(&["inspect", "-s", "one", "--json", &canary.key]);

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use provisioner::resolve::Context;
+use provisioner_model::resolve::Context;
 use serde_json::{Value, json};
 
 use super::cloudformation::Stack;

@@ -1,0 +1,221 @@
+//! The artifact bucket: holds the handler's zips of all stacks of an account and region.
+//!
+//! Made on first use and put in order before each upload: private, encrypted, versioned, TLS only. Current zips never
+//! expire, because a rollback fetches the one that was deployed before.
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{
+    AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketLocationConstraint, BucketVersioningStatus,
+    CreateBucketConfiguration, ExpirationStatus, LifecycleExpiration, LifecycleRule, LifecycleRuleFilter,
+    NoncurrentVersionExpiration, ObjectOwnership, PublicAccessBlockConfiguration, ServerSideEncryption,
+    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
+    VersioningConfiguration,
+};
+use aws_sdk_s3::types::{OwnershipControls, OwnershipControlsRule};
+use provisioner_model::fault::{Fault, Kind, absent_is_none};
+
+use super::Aws;
+use super::fault::from_sdk;
+
+/// The region whose buckets are made without naming it.
+const DEFAULT_REGION: &str = "us-east-1";
+/// Days after which deleted zips and broken uploads are gone for good.
+const LIFECYCLE_DAYS: i32 = 7;
+
+/// The client of the artifact bucket.
+#[derive(Debug, Clone)]
+pub struct Artifacts {
+    client: Client,
+    account: String,
+    region: String,
+    partition: String,
+    bucket: String,
+}
+
+impl Artifacts {
+    /// The bucket of this name.
+    pub fn new(aws: &Aws, bucket: &str) -> Self {
+        Self {
+            client: aws.s3(),
+            account: aws.account.clone(),
+            region: aws.region.clone(),
+            partition: aws.partition().to_owned(),
+            bucket: bucket.to_owned(),
+        }
+    }
+
+    /// Whether the bucket holds this object.
+    pub async fn has(&self, key: &str) -> Result<bool, Fault> {
+        let head =
+            self.client.head_object().bucket(&self.bucket).key(key).expected_bucket_owner(&self.account).send().await;
+        Ok(absent_is_none(head.map_err(from_sdk))?.is_some())
+    }
+
+    /// Makes the bucket if it is missing; it is not configured then. Returns whether it was made.
+    pub async fn create_if_missing(&self) -> Result<bool, Fault> {
+        let head = self.client.head_bucket().bucket(&self.bucket).expected_bucket_owner(&self.account).send().await;
+        let missing = absent_is_none(head.map_err(from_sdk))?.is_none();
+        if missing {
+            let location = (self.region != DEFAULT_REGION).then(|| {
+                CreateBucketConfiguration::builder()
+                    .location_constraint(BucketLocationConstraint::from(self.region.as_str()))
+                    .build()
+            });
+            let created =
+                self.client.create_bucket().bucket(&self.bucket).set_create_bucket_configuration(location).send().await;
+            match created.map_err(from_sdk) {
+                Ok(_) => {}
+                // Another `up` was faster.
+                Err(fault) if fault.kind == Kind::AlreadyOurs => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(missing)
+    }
+
+    /// Puts the bucket's settings in order.
+    pub async fn configure(&self, require_tls: bool) -> Result<(), Fault> {
+        let (client, bucket, owner) = (&self.client, &self.bucket, &self.account);
+        client
+            .put_public_access_block()
+            .bucket(bucket)
+            .expected_bucket_owner(owner)
+            .public_access_block_configuration(
+                PublicAccessBlockConfiguration::builder()
+                    .block_public_acls(true)
+                    .block_public_policy(true)
+                    .ignore_public_acls(true)
+                    .restrict_public_buckets(true)
+                    .build(),
+            )
+            .send()
+            .await
+            .map_err(from_sdk)?;
+        client
+            .put_bucket_ownership_controls()
+            .bucket(bucket)
+            .expected_bucket_owner(owner)
+            .ownership_controls(
+                OwnershipControls::builder()
+                    .rules(
+                        OwnershipControlsRule::builder()
+                            .object_ownership(ObjectOwnership::BucketOwnerEnforced)
+                            .build()
+                            .map_err(incomplete)?,
+                    )
+                    .build()
+                    .map_err(incomplete)?,
+            )
+            .send()
+            .await
+            .map_err(from_sdk)?;
+        let by_default = ServerSideEncryptionByDefault::builder()
+            .sse_algorithm(ServerSideEncryption::Aes256)
+            .build()
+            .map_err(incomplete)?;
+        client
+            .put_bucket_encryption()
+            .bucket(bucket)
+            .expected_bucket_owner(owner)
+            .server_side_encryption_configuration(
+                ServerSideEncryptionConfiguration::builder()
+                    .rules(
+                        ServerSideEncryptionRule::builder().apply_server_side_encryption_by_default(by_default).build(),
+                    )
+                    .build()
+                    .map_err(incomplete)?,
+            )
+            .send()
+            .await
+            .map_err(from_sdk)?;
+        client
+            .put_bucket_versioning()
+            .bucket(bucket)
+            .expected_bucket_owner(owner)
+            .versioning_configuration(
+                VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build(),
+            )
+            .send()
+            .await
+            .map_err(from_sdk)?;
+        client
+            .put_bucket_lifecycle_configuration()
+            .bucket(bucket)
+            .expected_bucket_owner(owner)
+            .lifecycle_configuration(lifecycle()?)
+            .send()
+            .await
+            .map_err(from_sdk)?;
+        if require_tls {
+            client
+                .put_bucket_policy()
+                .bucket(bucket)
+                .expected_bucket_owner(owner)
+                .policy(tls_only(&self.partition, bucket))
+                .send()
+                .await
+                .map_err(from_sdk)?;
+        }
+        Ok(())
+    }
+
+    /// Uploads a zip; S3 verifies the checksum that the SDK sends along.
+    pub async fn upload(&self, key: &str, zip: Vec<u8>) -> Result<(), Fault> {
+        self.client
+            .put_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .expected_bucket_owner(&self.account)
+            .content_type("application/zip")
+            .body(ByteStream::from(zip))
+            .send()
+            .await
+            .map_err(from_sdk)?;
+        Ok(())
+    }
+
+    /// Deletes a zip; it can be restored until the lifecycle ends its last version.
+    pub async fn delete(&self, key: &str) -> Result<(), Fault> {
+        let deleted =
+            self.client.delete_object().bucket(&self.bucket).key(key).expected_bucket_owner(&self.account).send().await;
+        absent_is_none(deleted.map_err(from_sdk)).map(|_| ())
+    }
+}
+
+/// A request that lacks a field. It is this program's mistake, but told like any failure.
+fn incomplete(error: impl std::fmt::Display) -> Fault {
+    Fault { kind: Kind::Other, code: None, message: error.to_string() }
+}
+
+fn lifecycle() -> Result<BucketLifecycleConfiguration, Fault> {
+    let rule = LifecycleRule::builder()
+        .id("deleted-zips")
+        .status(ExpirationStatus::Enabled)
+        .filter(LifecycleRuleFilter::builder().prefix("").build())
+        .noncurrent_version_expiration(NoncurrentVersionExpiration::builder().noncurrent_days(LIFECYCLE_DAYS).build())
+        .expiration(LifecycleExpiration::builder().expired_object_delete_marker(true).build())
+        .abort_incomplete_multipart_upload(
+            AbortIncompleteMultipartUpload::builder().days_after_initiation(LIFECYCLE_DAYS).build(),
+        )
+        .build()
+        .map_err(incomplete)?;
+    BucketLifecycleConfiguration::builder().rules(rule).build().map_err(incomplete)
+}
+
+/// The policy that refuses every request without TLS.
+fn tls_only(partition: &str, bucket: &str) -> String {
+    let arn = format!("arn:{partition}:s3:::{bucket}");
+    serde_json::json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Sid": "OnlyWithTls",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [arn, format!("{arn}/*")],
+            "Condition": { "Bool": { "aws:SecureTransport": "false" } },
+        }],
+    })
+    .to_string()
+}

@@ -1,0 +1,116 @@
+//! The Lambda function.
+
+use aws_sdk_lambda::Client;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{InvocationType, LastUpdateStatus};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as BASE64;
+use provisioner_model::fault::{Fault, Kind, absent_is_none};
+use provisioner_model::stack::{Deployed, LastUpdate};
+
+use super::Aws;
+use super::fault::from_sdk;
+
+/// The client of one function.
+#[derive(Debug, Clone)]
+pub struct Function {
+    client: Client,
+    name: String,
+}
+
+impl Function {
+    /// The function of this name.
+    pub fn new(aws: &Aws, name: &str) -> Self {
+        Self { client: Client::new(&aws.sdk), name: name.to_owned() }
+    }
+
+    /// What is deployed; `None` if there is no such function.
+    pub async fn describe(&self) -> Result<Option<Deployed>, Fault> {
+        let output = self.client.get_function_configuration().function_name(&self.name).send().await.map_err(from_sdk);
+        Ok(absent_is_none(output)?.map(|f| Deployed {
+            sha256: f.code_sha256.as_deref().map(hex_of_base64).unwrap_or_default(),
+            size: u64::try_from(f.code_size).unwrap_or_default(),
+            state: f.state.map_or_else(|| "Active".to_owned(), |s| s.as_str().to_owned()),
+            changed: f.last_modified.unwrap_or_default(),
+            revision: f.revision_id,
+            last_update: match f.last_update_status {
+                Some(LastUpdateStatus::InProgress) => LastUpdate::Running,
+                Some(LastUpdateStatus::Failed) => {
+                    LastUpdate::Failed(f.last_update_status_reason.unwrap_or_else(|| "no reason given".into()))
+                }
+                _ => LastUpdate::Done,
+            },
+        }))
+    }
+
+    /// Has the function take its code from an object; it is not in force when this returns (see [`LastUpdate`]). Refused
+    /// where the function is not of this revision any more. No version is published: the stack has none, and its
+    /// notification invokes what is newest.
+    pub async fn update_code(&self, bucket: &str, key: &str, revision: Option<&str>) -> Result<(), Fault> {
+        self.client
+            .update_function_code()
+            .function_name(&self.name)
+            .s3_bucket(bucket)
+            .s3_key(key)
+            .set_revision_id(revision.map(ToOwned::to_owned))
+            .send()
+            .await
+            .map_err(from_sdk)?;
+        Ok(())
+    }
+
+    /// How many invocations may run at the same time, where that is limited.
+    pub async fn concurrency(&self) -> Result<Option<u32>, Fault> {
+        let output = self.client.get_function_concurrency().function_name(&self.name).send().await;
+        let limit = absent_is_none(output.map_err(from_sdk))?.and_then(|o| o.reserved_concurrent_executions);
+        Ok(limit.and_then(|n| u32::try_from(n).ok()))
+    }
+
+    /// The policy that says who may invoke the function, JSON; `None` where nobody was ever given the permission.
+    pub async fn policy(&self) -> Result<Option<String>, Fault> {
+        let output = self.client.get_policy().function_name(&self.name).send().await;
+        Ok(absent_is_none(output.map_err(from_sdk))?.and_then(|o| o.policy))
+    }
+
+    /// Hands an event to the function, as S3 does; returns when Lambda has taken it into its queue.
+    pub async fn invoke_later(&self, event: Vec<u8>) -> Result<(), Fault> {
+        let output = self
+            .client
+            .invoke()
+            .function_name(&self.name)
+            .invocation_type(InvocationType::Event)
+            .payload(Blob::new(event))
+            .send()
+            .await
+            .map_err(from_sdk)?;
+        if output.status_code == 202 {
+            return Ok(());
+        }
+        Err(Fault {
+            kind: Kind::Other,
+            code: None,
+            message: format!("Lambda answered {} instead of 202 (accepted)", output.status_code),
+        })
+    }
+}
+
+/// Lambda reports hashes in base 64; artifact keys have them in hexadecimal digits. Nothing for what is not base 64: such
+/// a hash equals none of ours.
+fn hex_of_base64(text: &str) -> String {
+    BASE64.decode(text).map(hex::encode).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hex_of_base64;
+
+    #[test]
+    fn hashes_in_both_notations() {
+        // SHA-256 of nothing.
+        assert_eq!(
+            hex_of_base64("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
+        assert_eq!(hex_of_base64("not base 64"), "");
+    }
+}

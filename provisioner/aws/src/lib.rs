@@ -1,0 +1,190 @@
+//! AWS. This crate is the only one that names an `aws_sdk_*` crate.
+//!
+//! Every function takes and returns the types of `provisioner-model`: what a service says is understood here, once. What
+//! an error code means, [`provisioner_model::fault`] says.
+
+pub mod artifacts;
+mod fault;
+pub mod function;
+pub mod live;
+pub mod log_groups;
+pub mod logs;
+pub mod object;
+pub mod queue;
+pub mod records;
+pub mod roles;
+pub mod stacks;
+pub mod storage;
+pub mod table;
+pub mod uploads;
+
+use aws_config::retry::RetryConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use provisioner_model::error::{Error, Exit, Result};
+use provisioner_model::fault::{Fault, Kind};
+
+/// Attempts of a call before it counts as failed. Control planes throttle early: CloudFormation allows some calls only
+/// a few times a second, so more attempts than the SDK's three are worth their wait.
+const ATTEMPTS: u32 = 8;
+/// Attempts of the first call: a wrong address or region should be told soon.
+const FIRST_ATTEMPTS: u32 = 2;
+
+/// Where to connect, and as whom.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Target {
+    /// The region, if the command line or the stack file names one.
+    pub region: Option<String>,
+    /// The profile, if the command line names one.
+    pub profile: Option<String>,
+    /// Another address for every service.
+    pub endpoint: Option<String>,
+    /// Fixed credentials (key id and secret): those of the local emulator.
+    pub credentials: Option<(String, String)>,
+    /// A role to take before anything else is called.
+    pub role: Option<Role>,
+    /// The role that `CloudFormation` takes for its own calls; without it, it makes them as the caller.
+    pub service_role: Option<String>,
+}
+
+/// A role to take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Role {
+    /// The role's ARN.
+    pub arn: String,
+    /// The session's name.
+    pub session: String,
+    /// What the trust policy may ask for.
+    pub external_id: Option<String>,
+}
+
+/// A connection that has been checked: credentials work, account and region are known.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    /// The account, 12 digits.
+    pub account: String,
+    /// The region.
+    pub region: String,
+    /// The ARN of who calls.
+    pub caller: String,
+    /// The role that `CloudFormation` takes.
+    service_role: Option<String>,
+    /// The configuration that every client is made from.
+    pub(crate) sdk: SdkConfig,
+}
+
+impl Aws {
+    /// Loads credentials and region as the AWS command line does, and asks the service who we are.
+    pub async fn connect(target: &Target) -> Result<Self> {
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(aws_smithy_http_client::tls::Provider::Rustls(
+                aws_smithy_http_client::tls::rustls_provider::CryptoMode::Ring,
+            ))
+            .build_https();
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http.clone())
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
+        if let Some(region) = &target.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        if let Some(profile) = &target.profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(endpoint) = &target.endpoint {
+            loader = loader.endpoint_url(endpoint);
+        }
+        if let Some((id, secret)) = &target.credentials {
+            loader =
+                loader.credentials_provider(aws_credential_types::Credentials::new(id, secret, None, None, "emulator"));
+        }
+        let mut sdk = loader.load().await;
+        let region = sdk.region().map(ToString::to_string).ok_or_else(|| {
+            Error::new(Exit::Access, "no-region", "no region is set").hint(
+                "Name one: `region:` in the stack file, `--region eu-central-1`, or AWS_REGION in the environment.\n\
+                 Or deploy to the local emulator, which needs no account: provisioner up -s local",
+            )
+        })?;
+        if let Some(profile) = &target.profile {
+            sdk = of_profile(sdk, profile, http);
+        }
+        if let Some(role) = &target.role {
+            sdk = as_role(sdk, role).await;
+        }
+        let once = aws_sdk_sts::config::Builder::from(&sdk)
+            .retry_config(RetryConfig::standard().with_max_attempts(FIRST_ATTEMPTS))
+            .build();
+        let identity = aws_sdk_sts::Client::from_conf(once).get_caller_identity().send().await.map_err(|e| {
+            match fault::refused_role(&e) {
+                Some(refusal) => not_taken(target.role.as_ref(), refusal),
+                None => fault::from_sdk(e).into_error("find out whose credentials these are"),
+            }
+        })?;
+        Ok(Self {
+            account: identity.account.unwrap_or_default(),
+            region,
+            caller: identity.arn.unwrap_or_default(),
+            service_role: target.service_role.clone(),
+            sdk,
+        })
+    }
+
+    /// The partition, from the caller's ARN: `aws`, `aws-cn`, `aws-us-gov`.
+    pub fn partition(&self) -> &str {
+        self.caller.split(':').nth(1).unwrap_or("aws")
+    }
+
+    /// A client of S3. Another address than AWS's own has no host name for each bucket.
+    pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
+        let config =
+            aws_sdk_s3::config::Builder::from(&self.sdk).force_path_style(self.sdk.endpoint_url().is_some()).build();
+        aws_sdk_s3::Client::from_conf(config)
+    }
+}
+
+/// The text with what follows its percent signs decoded (RFC 3986), as keys and policies come.
+fn percent_decoded(text: &str) -> String {
+    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+/// The same configuration with the profile's credentials, and no others: the SDK by itself would take the keys of the
+/// environment first, also where somebody names a profile to be somebody else. The AWS command line does it like this.
+fn of_profile(
+    sdk: SdkConfig,
+    profile: &str,
+    http: aws_smithy_runtime_api::client::http::SharedHttpClient,
+) -> SdkConfig {
+    let surroundings = aws_config::provider_config::ProviderConfig::without_region()
+        .with_region(sdk.region().cloned())
+        .with_http_client(http);
+    let provider = aws_config::profile::ProfileFileCredentialsProvider::builder()
+        .configure(&surroundings)
+        .profile_name(profile)
+        .build();
+    let credentials = aws_credential_types::provider::SharedCredentialsProvider::new(provider);
+    sdk.into_builder().credentials_provider(credentials).build()
+}
+
+/// The same configuration with the role's credentials, which are renewed before they expire.
+async fn as_role(sdk: SdkConfig, role: &Role) -> SdkConfig {
+    let mut provider =
+        aws_config::sts::AssumeRoleProvider::builder(&role.arn).session_name(&role.session).configure(&sdk);
+    if let Some(id) = &role.external_id {
+        provider = provider.external_id(id);
+    }
+    let provider = provider.build().await;
+    let credentials = aws_credential_types::provider::SharedCredentialsProvider::new(provider);
+    sdk.into_builder().credentials_provider(credentials).build()
+}
+
+/// The failure of taking a role that the command line or the profile names.
+fn not_taken(role: Option<&Role>, refusal: Fault) -> Error {
+    let which = role.map_or_else(|| "of the profile".to_owned(), |role| role.arn.clone());
+    match refusal.kind {
+        Kind::Denied | Kind::Other | Kind::NotFound => {
+            Error::new(Exit::Access, "role-refused", format!("failed to take the role {which}")).source(refusal).hint(
+                "Three things must hold: the ARN is right; the role's trust policy allows you, with the --external-id\n\
+                     that it asks for, if any; and your own policy allows sts:AssumeRole on the role.",
+            )
+        }
+        _ => refusal.into_error(&format!("take the role {which}")),
+    }
+}

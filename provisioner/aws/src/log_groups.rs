@@ -1,0 +1,14 @@
+//! Whether a log group exists. What stands in it, another module reads.
+
+use aws_sdk_cloudwatchlogs::Client;
+use provisioner_model::fault::Fault;
+
+use super::Aws;
+use super::fault::from_sdk;
+
+/// Whether there is a log group of exactly this name.
+pub async fn exists(aws: &Aws, name: &str) -> Result<bool, Fault> {
+    let output =
+        Client::new(&aws.sdk).describe_log_groups().log_group_name_prefix(name).send().await.map_err(from_sdk)?;
+    Ok(output.log_groups().iter().any(|group| group.log_group_name() == Some(name)))
+}

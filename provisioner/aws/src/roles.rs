@@ -1,0 +1,68 @@
+//! The execution role as IAM has it.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_iam::Client;
+use provisioner_model::fault::{Fault, absent_is_none};
+use serde_json::Value;
+
+use super::fault::from_sdk;
+use super::{Aws, percent_decoded};
+
+/// The client of IAM.
+#[derive(Debug, Clone)]
+pub struct Roles {
+    client: Client,
+}
+
+impl Roles {
+    /// Makes the client.
+    pub fn new(aws: &Aws) -> Self {
+        Self { client: Client::new(&aws.sdk) }
+    }
+
+    /// Whether the role exists.
+    pub async fn exists(&self, role: &str) -> Result<bool, Fault> {
+        let output = self.client.get_role().role_name(role).send().await.map_err(from_sdk);
+        Ok(absent_is_none(output)?.is_some())
+    }
+
+    /// Who may take the role, as a policy, and the role's description; `None` if there is no such role.
+    pub async fn trust(&self, role: &str) -> Result<Option<(Value, Option<String>)>, Fault> {
+        let output = self.client.get_role().role_name(role).send().await.map_err(from_sdk);
+        let role = absent_is_none(output)?.and_then(|output| output.role);
+        Ok(role.map(|role| (document(&role.assume_role_policy_document.unwrap_or_default()), role.description)))
+    }
+
+    /// The role's inline policies by name, and the ARNs of managed policies attached to it.
+    pub async fn policies(&self, role: &str) -> Result<Option<(BTreeMap<String, Value>, Vec<String>)>, Fault> {
+        let names = self.client.list_role_policies().role_name(role).send().await.map_err(from_sdk);
+        let Some(names) = absent_is_none(names)? else { return Ok(None) };
+        let mut inline = BTreeMap::new();
+        for name in names.policy_names {
+            let policy =
+                self.client.get_role_policy().role_name(role).policy_name(&name).send().await.map_err(from_sdk)?;
+            inline.insert(name, document(&policy.policy_document));
+        }
+        let attached = self.client.list_attached_role_policies().role_name(role).send().await.map_err(from_sdk)?;
+        let attached = attached.attached_policies.unwrap_or_default();
+        Ok(Some((inline, attached.into_iter().filter_map(|policy| policy.policy_arn).collect())))
+    }
+}
+
+/// IAM answers with the document URL-encoded (RFC 3986); text that is not JSON is kept as it is.
+fn document(encoded: &str) -> Value {
+    let text = percent_decoded(encoded);
+    serde_json::from_str(&text).unwrap_or(Value::String(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_are_decoded() {
+        assert_eq!(document("%7B%22Version%22%3A%222012-10-17%22%7D"), serde_json::json!({"Version": "2012-10-17"}));
+        assert_eq!(document(r#"{"a":"b+c"}"#), serde_json::json!({"a": "b+c"}));
+    }
+}

@@ -1,0 +1,452 @@
+//! CloudFormation.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_cloudformation::Client;
+use aws_sdk_cloudformation::types::{
+    Capability, ChangeSetType, DeploymentMode, Parameter, ResourceChange, ResourceToImport, StackEvent as SdkEvent,
+    StackResourceDrift, StackResourceDriftStatus, Tag,
+};
+use aws_sdk_cloudformation::types::{Change as SdkChange, Stack as SdkStack};
+use provisioner_model::change::{Action, Change, Detail, Replacement};
+use provisioner_model::drifted::{Difference, Drifted, top_of};
+use provisioner_model::fault::{Fault, Kind, absent_is_none};
+use provisioner_model::stack::Kept;
+use provisioner_model::stack::ResourceEvent;
+use provisioner_model::stack::{ChangeSet, Output, Resource, Stack};
+use provisioner_model::status::{ChangeSetState, StackStatus, change_set_state};
+use serde_json::Value;
+
+use super::Aws;
+use super::fault::from_sdk;
+
+/// What a change set is made for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Purpose {
+    /// A stack that does not exist.
+    Create,
+    /// A stack that exists.
+    Update,
+    /// A stack that exists, with what was changed behind its back put back (CloudFormation user guide, "Using
+    /// drift-aware change sets").
+    RevertDrift,
+    /// A new stack that takes these over.
+    Import(Vec<Kept>),
+}
+
+/// What a change set is made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proposal {
+    /// The stack's name.
+    pub stack: String,
+    /// The change set's name.
+    pub name: String,
+    /// What for.
+    pub purpose: Purpose,
+    /// The template, JSON.
+    pub template: String,
+    /// The parameters' values.
+    pub parameters: BTreeMap<String, String>,
+    /// The stack's tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Attempts of a call while an operation is watched. Whoever watches sits failures out and says so; the SDK would be
+/// silent about them for a minute.
+const WATCHING_ATTEMPTS: u32 = 2;
+/// How long such an attempt may take. A connection can die without a word while a laptop sleeps.
+const WATCHING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The client of CloudFormation.
+#[derive(Debug, Clone)]
+pub struct Stacks {
+    client: Client,
+    /// The role that `CloudFormation` takes for its own calls.
+    role: Option<String>,
+    watching: Client,
+}
+
+impl Stacks {
+    /// Makes the client.
+    pub fn new(aws: &Aws) -> Self {
+        let watching = aws_sdk_cloudformation::config::Builder::from(&aws.sdk)
+            .retry_config(RetryConfig::standard().with_max_attempts(WATCHING_ATTEMPTS))
+            .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(WATCHING_TIMEOUT).build())
+            .build();
+        Self { client: Client::new(&aws.sdk), role: aws.service_role.clone(), watching: Client::from_conf(watching) }
+    }
+
+    /// The same as [`Self::describe`], for whoever watches an operation: fails soon.
+    pub async fn watch(&self, stack: &str) -> Result<Option<Stack>, Fault> {
+        Self::described_by(&self.watching, stack).await
+    }
+
+    /// The stack of this name or ARN; `None` if there is none. A deleted stack is found by its ARN only.
+    pub async fn describe(&self, stack: &str) -> Result<Option<Stack>, Fault> {
+        Self::described_by(&self.client, stack).await
+    }
+
+    async fn described_by(client: &Client, stack: &str) -> Result<Option<Stack>, Fault> {
+        let output = client.describe_stacks().stack_name(stack).send().await.map_err(from_sdk);
+        let Some(output) = absent_is_none(output)? else { return Ok(None) };
+        output.stacks.unwrap_or_default().into_iter().next().map(stack_from).transpose()
+    }
+
+    /// All stacks of the account and region that are not deleted.
+    pub async fn list(&self) -> Result<Vec<Stack>, Fault> {
+        let mut pages = self.client.describe_stacks().into_paginator().send();
+        let mut stacks = Vec::new();
+        while let Some(page) = pages.next().await {
+            for stack in page.map_err(from_sdk)?.stacks.unwrap_or_default() {
+                stacks.push(stack_from(stack)?);
+            }
+        }
+        Ok(stacks)
+    }
+
+    /// The stack's resources.
+    pub async fn resources(&self, stack: &str) -> Result<Vec<Resource>, Fault> {
+        let mut pages = self.client.list_stack_resources().stack_name(stack).into_paginator().send();
+        let mut resources = Vec::new();
+        while let Some(page) = pages.next().await {
+            resources.extend(page.map_err(from_sdk)?.stack_resource_summaries.unwrap_or_default().into_iter().map(
+                |r| Resource {
+                    logical_id: r.logical_resource_id.unwrap_or_default(),
+                    physical_id: r.physical_resource_id.unwrap_or_default(),
+                    kind: r.resource_type.unwrap_or_default(),
+                    status: r.resource_status.map_or_else(String::new, |s| s.as_str().to_owned()),
+                    reason: r.resource_status_reason.filter(|reason| !reason.is_empty()),
+                },
+            ));
+        }
+        Ok(resources)
+    }
+
+    /// The template that is deployed, as JSON; `None` if there is no stack. A template in YAML is read too: somebody may
+    /// have deployed it with another tool.
+    pub async fn deployed_template(&self, stack: &str) -> Result<Option<Value>, Fault> {
+        let output = self.client.get_template().stack_name(stack).send().await.map_err(from_sdk);
+        let Some(text) = absent_is_none(output)?.and_then(|o| o.template_body) else { return Ok(None) };
+        let unreadable = || Fault {
+            kind: Kind::Other,
+            code: None,
+            message: format!("the template that is deployed as {stack} is neither JSON nor YAML"),
+        };
+        provisioner_model::template::read(&text).ok_or_else(unreadable).map(Some)
+    }
+
+    /// Has CloudFormation compare one resource with the template; `None` where it is in sync.
+    ///
+    /// Resource by resource, as the detection of a whole stack can only be waited for with a permission on everything
+    /// (its status is asked by an id that IAM cannot limit to a stack).
+    pub async fn detect_drift(&self, stack: &str, logical_id: &str) -> Result<Option<Drifted>, Fault> {
+        let call = self.client.detect_stack_resource_drift().stack_name(stack).logical_resource_id(logical_id);
+        let Some(drift) = call.send().await.map_err(from_sdk)?.stack_resource_drift else { return Ok(None) };
+        match drift.stack_resource_drift_status {
+            Some(StackResourceDriftStatus::InSync) => Ok(None),
+            Some(StackResourceDriftStatus::Modified | StackResourceDriftStatus::Deleted) => {
+                Ok(Some(drifted_from(drift)))
+            }
+            other => Err(Fault {
+                kind: Kind::Other,
+                code: None,
+                message: drift.drift_status_reason.unwrap_or_else(|| {
+                    format!("CloudFormation says {}", other.as_ref().map_or("nothing", |status| status.as_str()))
+                }),
+            }),
+        }
+    }
+
+    /// Asks for a change set; it is not computed yet when this returns.
+    pub async fn propose(&self, proposal: &Proposal) -> Result<ChangeSet, Fault> {
+        let (kind, kept): (_, &[Kept]) = match &proposal.purpose {
+            Purpose::Create => (ChangeSetType::Create, &[]),
+            Purpose::Update | Purpose::RevertDrift => (ChangeSetType::Update, &[]),
+            Purpose::Import(kept) => (ChangeSetType::Import, kept),
+        };
+        let output = self
+            .client
+            .create_change_set()
+            .stack_name(&proposal.stack)
+            .change_set_name(&proposal.name)
+            .client_token(&proposal.name)
+            .change_set_type(kind)
+            .set_role_arn(self.role.clone())
+            .set_deployment_mode((proposal.purpose == Purpose::RevertDrift).then_some(DeploymentMode::RevertDrift))
+            .template_body(&proposal.template)
+            .capabilities(Capability::CapabilityIam)
+            .capabilities(Capability::CapabilityNamedIam)
+            .set_parameters(Some(
+                proposal
+                    .parameters
+                    .iter()
+                    .map(|(key, value)| Parameter::builder().parameter_key(key).parameter_value(value).build())
+                    .collect(),
+            ))
+            // Also none: without a list, the stack would keep the tags that it has.
+            .set_tags(Some(
+                proposal.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect(),
+            ))
+            .set_resources_to_import((!kept.is_empty()).then(|| {
+                kept.iter()
+                    .map(|kept| {
+                        ResourceToImport::builder()
+                            .resource_type(&kept.kind)
+                            .logical_resource_id(&kept.logical_id)
+                            .resource_identifier(&kept.identifier, &kept.name)
+                            .build()
+                    })
+                    .collect()
+            }))
+            .send()
+            .await
+            .map_err(from_sdk)?;
+        Ok(ChangeSet {
+            id: output.id.unwrap_or_default(),
+            stack: output.stack_id.unwrap_or_default(),
+            state: ChangeSetState::Pending,
+            changes: Vec::new(),
+        })
+    }
+
+    /// How far a change set is, and all pages of its changes.
+    pub async fn change_set(&self, id: &str) -> Result<ChangeSet, Fault> {
+        let (mut set, mut token): (Option<ChangeSet>, Option<String>) = (None, None);
+        loop {
+            let page = self
+                .client
+                .describe_change_set()
+                .change_set_name(id)
+                .set_next_token(token.take())
+                .send()
+                .await
+                .map_err(from_sdk)?;
+            let changes = page.changes.unwrap_or_default();
+            let status = page.status.as_ref().map_or("", |s| s.as_str());
+            let execution = page.execution_status.as_ref().map_or("", |s| s.as_str());
+            let set = set.get_or_insert_with(|| ChangeSet {
+                id: page.change_set_id.unwrap_or_else(|| id.to_owned()),
+                stack: page.stack_id.unwrap_or_default(),
+                state: change_set_state(status, execution, page.status_reason.as_deref().unwrap_or_default()),
+                changes: Vec::new(),
+            });
+            set.changes.extend(changes.into_iter().filter_map(change_from));
+            token = page.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                return Ok(set.clone());
+            }
+        }
+    }
+
+    /// The ids of the stack's change sets that can still be looked at.
+    pub async fn change_sets(&self, stack: &str) -> Result<Vec<String>, Fault> {
+        let mut pages = self.client.list_change_sets().stack_name(stack).into_paginator().send();
+        let mut ids = Vec::new();
+        while let Some(page) = pages.next().await {
+            ids.extend(
+                page.map_err(from_sdk)?.summaries.unwrap_or_default().into_iter().filter_map(|set| set.change_set_id),
+            );
+        }
+        Ok(ids)
+    }
+
+    /// Executes a change set.
+    pub async fn execute(&self, change_set: &str, token: &str) -> Result<(), Fault> {
+        self.client
+            .execute_change_set()
+            .change_set_name(change_set)
+            .client_request_token(token)
+            .send()
+            .await
+            .map_err(from_sdk)?;
+        Ok(())
+    }
+
+    /// Deletes a change set that was not executed; none is fine.
+    pub async fn discard(&self, change_set: &str) -> Result<(), Fault> {
+        let output = self.client.delete_change_set().change_set_name(change_set).send().await.map_err(from_sdk);
+        absent_is_none(output).map(|_| ())
+    }
+
+    /// Deletes a stack, but leaves these resources.
+    pub async fn delete(&self, stack: &str, token: &str, retain: &[String]) -> Result<(), Fault> {
+        self.client
+            .delete_stack()
+            .stack_name(stack)
+            .set_role_arn(self.role.clone())
+            .client_request_token(token)
+            .set_retain_resources((!retain.is_empty()).then(|| retain.to_vec()))
+            .send()
+            .await
+            .map_err(from_sdk)?;
+        Ok(())
+    }
+
+    /// Goes on with a rollback that failed, leaving out these resources.
+    pub async fn continue_rollback(&self, stack: &str, token: &str, skip: &[String]) -> Result<(), Fault> {
+        self.client
+            .continue_update_rollback()
+            .stack_name(stack)
+            .set_role_arn(self.role.clone())
+            .client_request_token(token)
+            .set_resources_to_skip((!skip.is_empty()).then(|| skip.to_vec()))
+            .send()
+            .await
+            .map_err(from_sdk)?;
+        Ok(())
+    }
+
+    /// Cancels a running update; it is rolled back.
+    pub async fn cancel_update(&self, stack: &str, token: &str) -> Result<(), Fault> {
+        self.client
+            .cancel_update_stack()
+            .stack_name(stack)
+            .client_request_token(token)
+            .send()
+            .await
+            .map_err(from_sdk)?;
+        Ok(())
+    }
+
+    /// The stack's events, for whoever watches an operation: fails soon. Newest first, page by page until `enough` says
+    /// so of an event (which is left out).
+    pub async fn events(
+        &self,
+        stack: &str,
+        mut enough: impl FnMut(&ResourceEvent) -> bool,
+    ) -> Result<Vec<ResourceEvent>, Fault> {
+        let mut pages = self.watching.describe_stack_events().stack_name(stack).into_paginator().send();
+        let mut events = Vec::new();
+        while let Some(page) = pages.next().await {
+            for event in page.map_err(from_sdk)?.stack_events.unwrap_or_default() {
+                let event = event_from(event);
+                if enough(&event) {
+                    return Ok(events);
+                }
+                events.push(event);
+            }
+        }
+        Ok(events)
+    }
+}
+
+fn stack_from(stack: SdkStack) -> Result<Stack, Fault> {
+    let status = stack.stack_status.as_ref().map_or("", |s| s.as_str());
+    let parsed = StackStatus::parse(status).ok_or_else(|| Fault {
+        kind: Kind::Other,
+        code: None,
+        message: format!("CloudFormation reports the status {status:?}, which this version does not know"),
+    })?;
+    Ok(Stack {
+        name: stack.stack_name.unwrap_or_default(),
+        arn: stack.stack_id.unwrap_or_default(),
+        status: parsed,
+        reason: stack.stack_status_reason.filter(|reason| !reason.is_empty()),
+        parameters: stack
+            .parameters
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|p| Some((p.parameter_key?, p.parameter_value?)))
+            .collect(),
+        tags: stack.tags.unwrap_or_default().into_iter().filter_map(|tag| Some((tag.key?, tag.value?))).collect(),
+        outputs: stack
+            .outputs
+            .unwrap_or_default()
+            .into_iter()
+            .map(|o| Output {
+                key: o.output_key.unwrap_or_default(),
+                value: o.output_value.unwrap_or_default(),
+                description: o.description.unwrap_or_default(),
+            })
+            .collect(),
+        protected: stack.enable_termination_protection.unwrap_or_default(),
+        changed: stack.last_updated_time.or(stack.creation_time).map(|time| time.to_string()),
+    })
+}
+
+fn change_from(change: SdkChange) -> Option<Change> {
+    let change: ResourceChange = change.resource_change?;
+    let action = match change.action.as_ref()?.as_str() {
+        "Add" => Action::Add,
+        "Remove" => Action::Remove,
+        "Import" => Action::Import,
+        _ => match change.replacement.as_ref().map(aws_sdk_cloudformation::types::Replacement::as_str) {
+            Some("True") => Action::Modify(Replacement::Certain),
+            Some("Conditional") => Action::Modify(Replacement::Possible),
+            _ => Action::Modify(Replacement::None),
+        },
+    };
+    let details = change
+        .details
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|detail| {
+            let target = detail.target?;
+            let attribute = target.attribute.as_ref().map_or_else(String::new, |a| a.as_str().to_owned());
+            Some(Detail {
+                property: target.name.unwrap_or(attribute),
+                before: None,
+                after: None,
+                replaces: target.requires_recreation.is_some_and(|r| r.as_str() != "Never"),
+            })
+        })
+        .collect();
+    Some(Change {
+        logical_id: change.logical_resource_id.unwrap_or_default(),
+        physical_id: change.physical_resource_id.filter(|id| !id.is_empty()),
+        kind: change.resource_type.unwrap_or_default(),
+        action,
+        retained: false,
+        details,
+    })
+}
+
+/// CloudFormation names places by JSON pointers and values by text; the whole properties come as JSON.
+fn drifted_from(drift: StackResourceDrift) -> Drifted {
+    let parsed =
+        |text: Option<String>| -> Value { text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default() };
+    let (expected, actual) = (parsed(drift.expected_properties), parsed(drift.actual_properties));
+    let mut tops = BTreeSet::new();
+    let mut properties = Vec::new();
+    for difference in drift.property_differences.unwrap_or_default() {
+        let pointer = difference.property_path.unwrap_or_default();
+        let path = pointer.trim_start_matches('/').replace('/', ".");
+        tops.insert(top_of(&path).to_owned());
+        let side = |all: &Value, text: Option<String>| {
+            let text = text.filter(|text| text != "null").map(Value::String);
+            all.pointer(&pointer).cloned().or(text).filter(|value| !value.is_null())
+        };
+        properties.push(Difference {
+            deployed: side(&expected, difference.expected_value),
+            actual: side(&actual, difference.actual_value),
+            property: path,
+        });
+    }
+    Drifted {
+        logical_id: drift.logical_resource_id.unwrap_or_default(),
+        physical_id: drift.physical_resource_id.unwrap_or_default(),
+        kind: drift.resource_type.unwrap_or_default(),
+        deleted: drift.stack_resource_drift_status == Some(StackResourceDriftStatus::Deleted),
+        actual: tops.into_iter().map(|top| (top.clone(), actual[&top].clone())).collect(),
+        properties,
+    }
+}
+
+fn event_from(event: SdkEvent) -> ResourceEvent {
+    let stack_level = event.resource_type.as_deref() == Some("AWS::CloudFormation::Stack")
+        && event.physical_resource_id == event.stack_id;
+    ResourceEvent {
+        id: event.event_id.unwrap_or_default(),
+        time: event.timestamp.map(|time| time.to_string()).unwrap_or_default(),
+        stack_level,
+        logical_id: event.logical_resource_id.unwrap_or_default(),
+        physical_id: event.physical_resource_id.filter(|id| !id.is_empty()),
+        kind: event.resource_type.unwrap_or_default(),
+        status: event.resource_status.map_or_else(String::new, |s| s.as_str().to_owned()),
+        reason: event.resource_status_reason.filter(|reason| !reason.is_empty()),
+        token: event.client_request_token,
+    }
+}

@@ -1,0 +1,354 @@
+//! Buckets as containers: whether they exist, how much they hold, and how they are emptied and deleted.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
+use aws_sdk_s3::types::{Delete, EncodingType, NotificationConfiguration, ObjectIdentifier};
+use provisioner_model::fault::{Fault, Kind, absent_is_none};
+use provisioner_model::stack::{Contents, Presence};
+use tokio::task::JoinSet;
+
+use super::fault::from_sdk;
+use super::{Aws, percent_decoded};
+
+/// Deletions of one batch each that run at the same time. With 1,000 keys a batch this bounds memory to about 20 MB.
+pub const PARALLEL: usize = 16;
+/// Keys that one request deletes at most; the service's limit.
+const MOST_KEYS: usize = 1_000;
+/// The pause before what S3 could not delete at once is asked for again; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The longest such pause; after it, S3 has been too busy for half a minute.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
+/// A bucket.
+#[derive(Debug, Clone)]
+pub struct Storage {
+    client: Client,
+    account: String,
+    partition: String,
+    bucket: String,
+}
+
+/// Where a listing goes on.
+#[derive(Debug, Default)]
+struct Marker {
+    key: Option<String>,
+    version: Option<String>,
+}
+
+/// One version of an object, or a delete marker.
+struct Version {
+    key: String,
+    id: Option<String>,
+}
+
+impl Storage {
+    /// The bucket of this name.
+    pub fn new(aws: &Aws, bucket: &str) -> Self {
+        Self {
+            client: aws.s3(),
+            account: aws.account.clone(),
+            partition: aws.partition().to_owned(),
+            bucket: bucket.to_owned(),
+        }
+    }
+
+    /// Whether the bucket exists.
+    pub async fn presence(&self) -> Result<Presence, Fault> {
+        let head = self.client.head_bucket().bucket(&self.bucket).expected_bucket_owner(&self.account).send().await;
+        match head.map_err(from_sdk) {
+            Ok(_) => Ok(Presence::Ours),
+            Err(fault) if fault.kind == Kind::NotFound => Ok(Presence::Absent),
+            Err(fault) if fault.kind == Kind::Denied => Ok(Presence::Foreign),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Counts what the bucket holds, in so many pages of 1,000 versions at most; an absent bucket holds nothing.
+    pub async fn contents(&self, pages: u32) -> Result<Contents, Fault> {
+        let mut contents = Contents::default();
+        let mut marker = Marker::default();
+        for _ in 0..pages {
+            let Some(page) = self.versions(&mut marker).await? else { return Ok(contents) };
+            for version in page.versions() {
+                contents.versions += 1;
+                contents.files += u64::from(version.is_latest == Some(true));
+                contents.bytes += version.size.and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
+            }
+            contents.markers += page.delete_markers().len() as u64;
+            if page.is_truncated != Some(true) {
+                return Ok(contents);
+            }
+        }
+        contents.and_more = true;
+        Ok(contents)
+    }
+
+    /// The page of versions and delete markers that follows the marker, which moves on; `None` without a bucket.
+    async fn versions(&self, marker: &mut Marker) -> Result<Option<ListObjectVersionsOutput>, Fault> {
+        let page = self
+            .client
+            .list_object_versions()
+            .bucket(&self.bucket)
+            .encoding_type(EncodingType::Url)
+            .set_key_marker(marker.key.take())
+            .set_version_id_marker(marker.version.take())
+            .expected_bucket_owner(&self.account)
+            .send()
+            .await;
+        let page = absent_is_none(page.map_err(from_sdk))?;
+        if let Some(page) = &page {
+            let read = key_reader(page.encoding_type.as_ref());
+            marker.key = page.next_key_marker.as_deref().map(read);
+            marker.version.clone_from(&page.next_version_id_marker);
+        }
+        Ok(page)
+    }
+
+    /// Takes away the notification, so that nothing is invoked any more by what still arrives.
+    pub async fn silence(&self) -> Result<(), Fault> {
+        let put = self
+            .client
+            .put_bucket_notification_configuration()
+            .bucket(&self.bucket)
+            .expected_bucket_owner(&self.account)
+            .notification_configuration(NotificationConfiguration::builder().build())
+            .send()
+            .await;
+        absent_is_none(put.map_err(from_sdk)).map(|_| ())
+    }
+
+    /// Refuses every further upload. For a bucket that is about to be deleted while somebody still writes into it.
+    pub async fn refuse_writes(&self) -> Result<(), Fault> {
+        let policy = serde_json::json!({
+            "Version": "2012-10-17",
+            "Statement": [{
+                "Sid": "BeingDeleted",
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "s3:PutObject",
+                "Resource": format!("arn:{}:s3:::{}/*", self.partition, self.bucket),
+            }],
+        });
+        let put = self
+            .client
+            .put_bucket_policy()
+            .bucket(&self.bucket)
+            .expected_bucket_owner(&self.account)
+            .policy(policy.to_string())
+            .send()
+            .await;
+        absent_is_none(put.map_err(from_sdk)).map(|_| ())
+    }
+
+    /// Deletes every version, delete marker and open multipart upload that it finds in one pass. `progress` is told how
+    /// many are gone so far. Returns the number; an absent bucket has nothing to delete. What is written meanwhile may
+    /// stay: only a pass that finds nothing proves that the bucket is empty.
+    ///
+    /// Listing goes on while what was listed is deleted, in [`PARALLEL`] requests at most.
+    pub async fn sweep(&self, mut progress: impl FnMut(u64)) -> Result<u64, Fault> {
+        let mut running: JoinSet<Result<u64, Fault>> = JoinSet::new();
+        let mut deleted = 0;
+        let mut marker = Marker::default();
+        while let Some(page) = self.versions(&mut marker).await? {
+            let key = key_reader(page.encoding_type.as_ref());
+            let more = page.is_truncated == Some(true);
+            let versions = page.versions.unwrap_or_default().into_iter().map(|v| (v.key, v.version_id));
+            let markers = page.delete_markers.unwrap_or_default().into_iter().map(|m| (m.key, m.version_id));
+            let batch: Vec<Version> =
+                versions.chain(markers).filter_map(|(name, id)| Some(Version { key: key(&name?), id })).collect();
+            while let Some(result) =
+                if running.len() >= PARALLEL { running.join_next().await } else { running.try_join_next() }
+            {
+                deleted += joined(result)?;
+                progress(deleted);
+            }
+            if !batch.is_empty() {
+                running.spawn(self.clone().delete_batch(batch));
+            }
+            if !more {
+                break;
+            }
+        }
+        while let Some(result) = running.join_next().await {
+            deleted += joined(result)?;
+            progress(deleted);
+        }
+        Ok(deleted + self.abort_uploads().await?)
+    }
+
+    async fn delete_batch(self, batch: Vec<Version>) -> Result<u64, Fault> {
+        let count = batch.len() as u64;
+        // XML cannot carry some characters that keys may have; such objects are deleted one by one.
+        let (plain, strange): (Vec<_>, Vec<_>) = batch.into_iter().partition(|v| fits_xml(&v.key));
+        for version in strange {
+            let gone = self
+                .client
+                .delete_object()
+                .bucket(&self.bucket)
+                .key(version.key)
+                .set_version_id(version.id)
+                .expected_bucket_owner(&self.account)
+                .send()
+                .await;
+            absent_is_none(gone.map_err(from_sdk))?;
+        }
+        // Versions and markers of one page together can be more than a request takes.
+        let mut chunks = plain.into_iter();
+        loop {
+            let chunk: Vec<Version> = chunks.by_ref().take(MOST_KEYS).collect();
+            if chunk.is_empty() {
+                return Ok(count);
+            }
+            self.delete_chunk(chunk).await?;
+        }
+    }
+
+    /// Deletes so many at once. A request that succeeds can have failed for some of them: those that were too many for
+    /// S3 at that moment are asked for again.
+    async fn delete_chunk(&self, mut chunk: Vec<Version>) -> Result<(), Fault> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let Err((fault, again)) = self.delete_once(chunk).await? else { return Ok(()) };
+            if again.is_empty() || pause > LONGEST_PAUSE {
+                return Err(fault);
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+            chunk = again;
+        }
+    }
+
+    /// Within: why some were not deleted, and those to ask for again, unless it is no use.
+    async fn delete_once(&self, chunk: Vec<Version>) -> Result<Result<(), (Fault, Vec<Version>)>, Fault> {
+        let unfit = |e: aws_sdk_s3::error::BuildError| Fault { kind: Kind::Other, code: None, message: e.to_string() };
+        let objects = chunk
+            .iter()
+            .map(|v| ObjectIdentifier::builder().key(&v.key).set_version_id(v.id.clone()).build())
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(unfit)?;
+        let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build().map_err(unfit)?;
+        let output = self
+            .client
+            .delete_objects()
+            .bucket(&self.bucket)
+            .delete(delete)
+            .expected_bucket_owner(&self.account)
+            .send()
+            .await;
+        let Some(output) = absent_is_none(output.map_err(from_sdk))? else { return Ok(Ok(())) };
+        let Some(error) = output.errors().first() else { return Ok(Ok(())) };
+        let kind = |code: Option<&str>| provisioner_model::fault::kind(code, "", None);
+        let passes = |code| matches!(kind(code), Kind::Throttled | Kind::Unavailable);
+        let code = error.code().unwrap_or_default();
+        let fault = Fault {
+            kind: kind(Some(code)),
+            code: Some(code.to_owned()),
+            message: format!(
+                "{} object(s) of {} were not deleted, first {:?}: {}",
+                output.errors().len(),
+                self.bucket,
+                error.key().unwrap_or_default(),
+                error.message().unwrap_or(code),
+            ),
+        };
+        if !output.errors().iter().all(|error| passes(error.code())) {
+            return Ok(Err((fault, Vec::new())));
+        }
+        let failed: HashSet<(&str, Option<&str>)> =
+            output.errors().iter().map(|error| (error.key().unwrap_or_default(), error.version_id())).collect();
+        let again = chunk
+            .into_iter()
+            // An answer may leave the version out.
+            .filter(|v| failed.contains(&(&v.key, v.id.as_deref())) || failed.contains(&(&v.key, None)))
+            .collect();
+        Ok(Err((fault, again)))
+    }
+
+    async fn abort_uploads(&self) -> Result<u64, Fault> {
+        let mut aborted = 0;
+        let (mut key_marker, mut id_marker) = (None, None);
+        loop {
+            let page = self
+                .client
+                .list_multipart_uploads()
+                .bucket(&self.bucket)
+                .encoding_type(EncodingType::Url)
+                .set_key_marker(key_marker.take())
+                .set_upload_id_marker(id_marker.take())
+                .expected_bucket_owner(&self.account)
+                .send()
+                .await;
+            let Some(page) = absent_is_none(page.map_err(from_sdk))? else { return Ok(aborted) };
+            let read = key_reader(page.encoding_type.as_ref());
+            for upload in page.uploads.unwrap_or_default() {
+                let (Some(key), Some(id)) = (upload.key, upload.upload_id) else { continue };
+                let gone = self
+                    .client
+                    .abort_multipart_upload()
+                    .bucket(&self.bucket)
+                    .key(read(&key))
+                    .upload_id(id)
+                    .expected_bucket_owner(&self.account)
+                    .send()
+                    .await;
+                absent_is_none(gone.map_err(from_sdk))?;
+                aborted += 1;
+            }
+            if page.is_truncated != Some(true) {
+                return Ok(aborted);
+            }
+            key_marker = page.next_key_marker.as_deref().map(read);
+            id_marker = page.next_upload_id_marker;
+        }
+    }
+
+    /// Deletes the empty bucket; none is fine.
+    pub async fn delete(&self) -> Result<(), Fault> {
+        let gone = self.client.delete_bucket().bucket(&self.bucket).expected_bucket_owner(&self.account).send().await;
+        absent_is_none(gone.map_err(from_sdk)).map(|_| ())
+    }
+}
+
+fn joined(result: Result<Result<u64, Fault>, tokio::task::JoinError>) -> Result<u64, Fault> {
+    result.unwrap_or_else(|error| Err(Fault { kind: Kind::Other, code: None, message: error.to_string() }))
+}
+
+/// Whether XML 1.0 can carry the text.
+fn fits_xml(key: &str) -> bool {
+    key.chars().all(|c| c == '\t' || c == '\n' || (c >= ' ' && c != '\u{fffe}' && c != '\u{ffff}'))
+}
+
+/// How the keys of a listing are read: the answer says whether it encoded them as asked.
+fn key_reader(encoding: Option<&EncodingType>) -> fn(&str) -> String {
+    if encoding == Some(&EncodingType::Url) { decode } else { ToOwned::to_owned }
+}
+
+/// Decodes a key of a listing that was asked for with `encoding-type=url`: percent signs, and `+` for a space.
+fn decode(key: &str) -> String {
+    percent_decoded(&key.replace('+', " "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_listings() {
+        for (listed, key) in [
+            ("a/b.txt", "a/b.txt"),
+            ("a+b%2Bc", "a b+c"),
+            ("%C3%A4%0A", "ä\n"),
+            ("100%", "100%"),
+            ("%zz", "%zz"),
+            ("%+1", "% 1"),
+        ] {
+            assert_eq!(decode(listed), key);
+        }
+        assert_eq!(key_reader(None)("a+b"), "a+b", "not encoded although asked for");
+        assert_eq!(key_reader(Some(&EncodingType::Url))("a+b"), "a b");
+        assert!(fits_xml("a\nb") && !fits_xml("a\u{1}b") && !fits_xml("a\rb"));
+    }
+}

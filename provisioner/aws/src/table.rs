@@ -1,0 +1,134 @@
+//! The table as a container: whether it exists, what it looks like, how much it holds, and how it is deleted.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{
+    BillingMode, GlobalSecondaryIndexDescription, KeySchemaElement, ProvisionedThroughputDescription, Select,
+    TableDescription,
+};
+use provisioner_model::fault::{Fault, Kind, absent_is_none};
+use provisioner_model::stack::Items;
+use serde_json::{Value, json};
+
+use super::Aws;
+use super::fault::from_sdk;
+
+/// A table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Described {
+    /// Whether it is protected from deletion.
+    pub protected: bool,
+    /// Whether it is ready; else it is being made, changed or deleted.
+    pub active: bool,
+    /// Items by the service's own count, which is up to six hours old.
+    pub items: u64,
+    /// What CloudFormation would call its properties: those that cannot be changed, and those that an update compares.
+    pub properties: Value,
+}
+
+/// The client of one table.
+#[derive(Debug, Clone)]
+pub struct Table {
+    client: Client,
+    name: String,
+}
+
+impl Table {
+    /// The table of this name.
+    pub fn new(aws: &Aws, name: &str) -> Self {
+        Self { client: Client::new(&aws.sdk), name: name.to_owned() }
+    }
+
+    /// What the table is; `None` if there is none.
+    pub async fn describe(&self) -> Result<Option<Described>, Fault> {
+        let output = self.client.describe_table().table_name(&self.name).send().await.map_err(from_sdk);
+        Ok(absent_is_none(output)?.and_then(|o| o.table).map(|table| Described {
+            protected: table.deletion_protection_enabled == Some(true),
+            active: table.table_status.as_ref().is_none_or(|status| status.as_str() == "ACTIVE"),
+            items: table.item_count.and_then(|n| u64::try_from(n).ok()).unwrap_or_default(),
+            properties: properties(&self.name, &table),
+        }))
+    }
+
+    /// Counts items: those of a small table by reading them, else by the service's own count. Reading costs capacity,
+    /// which a table within the free tier has little of: so one page of 1 MB at most.
+    pub async fn count(&self, described: &Described) -> Result<Items, Fault> {
+        let page = self.client.scan().table_name(&self.name).select(Select::Count).send().await.map_err(from_sdk)?;
+        let counted = u64::try_from(page.count).unwrap_or_default();
+        let whole = page.last_evaluated_key.is_none_or(|key| key.is_empty());
+        Ok(Items { items: if whole { counted } else { counted.max(described.items) }, about: !whole })
+    }
+
+    /// Takes away the protection from deletion.
+    pub async fn unprotect(&self) -> Result<(), Fault> {
+        let updated = self.client.update_table().table_name(&self.name).deletion_protection_enabled(false).send().await;
+        absent_is_none(updated.map_err(from_sdk)).map(|_| ())
+    }
+
+    /// Starts to delete the table; none is fine. `false` while it is being changed and cannot be deleted yet.
+    pub async fn delete(&self) -> Result<bool, Fault> {
+        match self.client.delete_table().table_name(&self.name).send().await.map_err(from_sdk) {
+            Ok(_) => Ok(true),
+            Err(fault) if fault.kind == Kind::NotFound => Ok(true),
+            Err(fault) if fault.kind == Kind::Busy => Ok(false),
+            Err(fault) => Err(fault),
+        }
+    }
+}
+
+/// The table in CloudFormation's words.
+fn properties(name: &str, table: &TableDescription) -> Value {
+    let on_demand = table
+        .billing_mode_summary
+        .as_ref()
+        .and_then(|b| b.billing_mode.as_ref())
+        .is_some_and(|mode| *mode == BillingMode::PayPerRequest);
+    let attributes: Vec<Value> = table
+        .attribute_definitions()
+        .iter()
+        .map(|a| json!({ "AttributeName": a.attribute_name, "AttributeType": a.attribute_type.as_str() }))
+        .collect();
+    let mut properties = json!({
+        "TableName": name,
+        "AttributeDefinitions": attributes,
+        "KeySchema": keys(table.key_schema()),
+        "BillingMode": if on_demand { "PAY_PER_REQUEST" } else { "PROVISIONED" },
+    });
+    let indexes: Vec<Value> = table.global_secondary_indexes().iter().map(|i| index(i, on_demand)).collect();
+    if !indexes.is_empty() {
+        properties["GlobalSecondaryIndexes"] = Value::Array(indexes);
+    }
+    if !on_demand {
+        properties["ProvisionedThroughput"] = throughput(table.provisioned_throughput.as_ref());
+    }
+    properties
+}
+
+fn keys(schema: &[KeySchemaElement]) -> Vec<Value> {
+    schema.iter().map(|key| json!({ "AttributeName": key.attribute_name, "KeyType": key.key_type.as_str() })).collect()
+}
+
+fn throughput(throughput: Option<&ProvisionedThroughputDescription>) -> Value {
+    let units = |units: Option<i64>| units.unwrap_or(1).max(1);
+    json!({
+        "ReadCapacityUnits": units(throughput.and_then(|t| t.read_capacity_units)),
+        "WriteCapacityUnits": units(throughput.and_then(|t| t.write_capacity_units)),
+    })
+}
+
+fn index(index: &GlobalSecondaryIndexDescription, on_demand: bool) -> Value {
+    let projection = index.projection.as_ref();
+    let mut value = json!({
+        "IndexName": index.index_name,
+        "KeySchema": keys(index.key_schema()),
+        "Projection": {
+            "ProjectionType": projection.and_then(|p| p.projection_type.as_ref()).map_or("ALL", |t| t.as_str()),
+        },
+    });
+    if let Some(projection) = projection.filter(|p| !p.non_key_attributes().is_empty()) {
+        value["Projection"]["NonKeyAttributes"] = json!(projection.non_key_attributes());
+    }
+    if !on_demand {
+        value["ProvisionedThroughput"] = throughput(index.provisioned_throughput.as_ref());
+    }
+    value
+}

@@ -1,0 +1,482 @@
+//! Putting objects into the bucket: small ones in one request, large ones in parts, and never a part left behind.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextRef;
+use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_s3::error::BoxError;
+use aws_sdk_s3::primitives::{ByteStream, DateTime, DateTimeFormat, Length};
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use provisioner_model::fault::{Fault, Kind, absent_is_none};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+
+use super::Aws;
+use super::fault::from_sdk;
+
+/// Files up to this size are put in one request. Bytes.
+const SINGLE: u64 = 8 << 20;
+/// The smallest part that larger files are cut into. S3 asks for 5 MiB at least. Bytes.
+const PART: u64 = 8 << 20;
+/// S3 user guide, "Amazon S3 multipart upload limits".
+const MAX_PARTS: u64 = 10_000;
+/// The size of the later half of a stream's parts: nobody knows its length, so that its parts must grow. Bytes.
+const LATE_PART: u64 = 64 << 20;
+/// Parts of a stream that are held in memory at the same time.
+const STREAM_PARTS: usize = 4;
+/// How often an abort is tried. A part that was under way may arrive after an abort, and need another one.
+const ABORTS: u32 = 5;
+/// The pause between aborts.
+const ABORT_PAUSE: Duration = Duration::from_millis(200);
+
+/// Told so many more bytes.
+pub type Progress = Arc<dyn Fn(u64) + Send + Sync>;
+
+/// Puts objects into one bucket, with a bounded number of requests at the same time.
+#[derive(Clone)]
+pub struct Uploads {
+    client: Client,
+    bucket: String,
+    owner: String,
+    requests: Arc<Semaphore>,
+    stop: watch::Receiver<bool>,
+    progress: Progress,
+}
+
+impl std::fmt::Debug for Uploads {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Uploads").field("bucket", &self.bucket).finish_non_exhaustive()
+    }
+}
+
+/// An object that is put.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Its `ETag`, without quotes.
+    pub e_tag: Option<String>,
+    /// Its version, in a bucket that keeps versions.
+    pub version_id: Option<String>,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// Why an object was not put.
+#[derive(Debug, thiserror::Error)]
+pub enum Cause {
+    /// The command was interrupted.
+    #[error("interrupted")]
+    Interrupted,
+    /// The file cannot be read.
+    #[error("{0}")]
+    Read(#[source] std::io::Error),
+    /// The file was written to meanwhile.
+    #[error("the file changed while it was uploaded; upload it again")]
+    Changed,
+    /// The stream is longer than a stream can be.
+    #[error("standard input is longer than {} GiB; write it to a file and upload that", (MAX_PARTS / 2 * (PART + LATE_PART)) >> 30)]
+    TooLong,
+    /// The service did not take it.
+    #[error("{0}")]
+    Service(#[from] Fault),
+}
+
+/// An object that was not put.
+#[derive(Debug, thiserror::Error)]
+#[error("{cause}")]
+pub struct NotStored {
+    /// Why.
+    #[source]
+    pub cause: Cause,
+    /// Parts were left in the bucket, because aborting failed too.
+    pub left_open: Option<Fault>,
+}
+
+impl<T: Into<Cause>> From<T> for NotStored {
+    fn from(cause: T) -> Self {
+        Self { cause: cause.into(), left_open: None }
+    }
+}
+
+/// Asks whether the bucket is there and ours, and how far S3's clock is ahead of this one: milliseconds, exact to
+/// about a second.
+pub async fn clock_ahead(aws: &Aws, bucket: &str) -> Result<i64, Fault> {
+    let date = DateHeader::default();
+    let asked = SystemTime::now();
+    aws.s3()
+        .head_bucket()
+        .bucket(bucket)
+        .expected_bucket_owner(&aws.account)
+        .customize()
+        .interceptor(date.clone())
+        .send()
+        .await
+        .map_err(from_sdk)?;
+    let theirs = date.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let ours = asked.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Ok(theirs.map_or(0, |theirs| theirs - i64::try_from(ours.as_millis()).unwrap_or(i64::MAX)))
+}
+
+/// Keeps the `Date` header of an answer, in milliseconds since the Unix epoch.
+#[derive(Debug, Clone, Default)]
+struct DateHeader(Arc<Mutex<Option<i64>>>);
+
+impl Intercept for DateHeader {
+    fn name(&self) -> &'static str {
+        "DateHeader"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let date = context.response().headers().get("date");
+        let millis = date
+            .and_then(|date| DateTime::from_str(date, DateTimeFormat::HttpDate).ok())
+            .and_then(|date| date.to_millis().ok());
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = millis;
+        Ok(())
+    }
+}
+
+impl Uploads {
+    /// Uploads into a bucket of this account, with so many requests at the same time, until told to stop.
+    pub fn new(aws: &Aws, bucket: &str, parallel: u16, stop: watch::Receiver<bool>, progress: Progress) -> Self {
+        Self {
+            client: aws.s3(),
+            bucket: bucket.to_owned(),
+            owner: aws.account.clone(),
+            requests: Arc::new(Semaphore::new(parallel.into())),
+            stop,
+            progress,
+        }
+    }
+
+    /// Puts a file of this size.
+    pub async fn file(self, path: PathBuf, size: u64, key: String, content_type: String) -> Result<Stored, NotStored> {
+        let before = modified(&path).await?;
+        let stored = if size <= SINGLE {
+            let body = if size == 0 { ByteStream::from_static(b"") } else { range(&path, 0, size).await? };
+            self.single(&key, &content_type, body, size).await
+        } else {
+            let open = self.begin(&key, &content_type).await?;
+            let parts = self.file_parts(&open, &path, size);
+            self.end(&open, parts, size).await
+        };
+        // A file that changed may have failed for that very reason, and is not the file that was asked for if not.
+        let now = (length(&path).await.ok(), modified(&path).await.ok());
+        if now != (Some(size), Some(before)) {
+            let left_open = stored.err().and_then(|e| e.left_open);
+            return Err(NotStored { cause: Cause::Changed, left_open });
+        }
+        stored
+    }
+
+    /// Puts what a stream gives until its end.
+    pub async fn stream(
+        self,
+        mut from: impl AsyncRead + Unpin,
+        key: String,
+        content_type: String,
+    ) -> Result<Stored, NotStored> {
+        let first = self.unless_stopped(read_part(&mut from, PART)).await?.map_err(Cause::Read)?;
+        if (first.len() as u64) < PART {
+            let size = first.len() as u64;
+            return self.single(&key, &content_type, first.into(), size).await;
+        }
+        let open = self.begin(&key, &content_type).await?;
+        let mut size = 0;
+        let parts = self.stream_parts(&open, &mut from, first, &mut size).await;
+        self.end(&open, async { parts }, size).await
+    }
+
+    async fn single(&self, key: &str, content_type: &str, body: ByteStream, size: u64) -> Result<Stored, NotStored> {
+        let _request = self.request().await?;
+        let put = self
+            .client
+            .put_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .expected_bucket_owner(&self.owner)
+            .content_type(content_type)
+            .content_length(size.cast_signed())
+            .body(body)
+            .send();
+        let answer = Box::pin(self.unless_stopped(put)).await?.map_err(from_sdk)?;
+        (self.progress)(size);
+        Ok(Stored { e_tag: unquoted(answer.e_tag), version_id: answer.version_id, size })
+    }
+
+    async fn begin(&self, key: &str, content_type: &str) -> Result<Open, NotStored> {
+        let _request = self.request().await?;
+        // Not interrupted: an answer that nobody reads would leave an upload whose id nobody knows.
+        let answer = self
+            .client
+            .create_multipart_upload()
+            .bucket(&self.bucket)
+            .key(key)
+            .expected_bucket_owner(&self.owner)
+            .content_type(content_type)
+            .send()
+            .await
+            .map_err(from_sdk)?;
+        Ok(Open { key: key.to_owned(), id: answer.upload_id.unwrap_or_default() })
+    }
+
+    async fn file_parts(&self, open: &Open, path: &Path, size: u64) -> Result<Vec<CompletedPart>, Cause> {
+        let part = part_size(size);
+        let mut sending = JoinSet::new();
+        let mut done = Vec::new();
+        for (number, offset) in (1..).zip((0..size).step_by(usize::try_from(part).unwrap_or(usize::MAX))) {
+            let request = self.request().await?;
+            let length = part.min(size - offset);
+            let body = range(path, offset, length).await.map_err(|e| e.cause)?;
+            sending.spawn(self.clone().part(open.clone(), number, body, length, request));
+            while let Some(sent) = sending.try_join_next() {
+                done.push(joined(sent)?);
+            }
+        }
+        while let Some(sent) = sending.join_next().await {
+            done.push(joined(sent)?);
+        }
+        Ok(done)
+    }
+
+    async fn stream_parts(
+        &self,
+        open: &Open,
+        from: &mut (impl AsyncRead + Unpin),
+        first: Vec<u8>,
+        size: &mut u64,
+    ) -> Result<Vec<CompletedPart>, Cause> {
+        let mut sending = JoinSet::new();
+        let mut done = Vec::new();
+        let mut bytes = first;
+        for number in 1_u64.. {
+            if number > MAX_PARTS {
+                return Err(Cause::TooLong);
+            }
+            let length = bytes.len() as u64;
+            *size += length;
+            let request = self.request().await?;
+            let whole = length == stream_part_size(number);
+            let number_in_s3 = i32::try_from(number).unwrap_or(i32::MAX);
+            sending.spawn(self.clone().part(open.clone(), number_in_s3, bytes.into(), length, request));
+            if !whole {
+                break;
+            }
+            while sending.len() >= STREAM_PARTS
+                && let Some(sent) = sending.join_next().await
+            {
+                done.push(joined(sent)?);
+            }
+            let next = read_part(from, stream_part_size(number + 1));
+            bytes = self.unless_stopped(next).await?.map_err(Cause::Read)?;
+            if bytes.is_empty() {
+                break;
+            }
+        }
+        while let Some(sent) = sending.join_next().await {
+            done.push(joined(sent)?);
+        }
+        Ok(done)
+    }
+
+    async fn part(
+        self,
+        open: Open,
+        number: i32,
+        body: ByteStream,
+        length: u64,
+        _request: OwnedSemaphorePermit,
+    ) -> Result<CompletedPart, Fault> {
+        let answer = self
+            .client
+            .upload_part()
+            .bucket(&self.bucket)
+            .key(&open.key)
+            .upload_id(&open.id)
+            .expected_bucket_owner(&self.owner)
+            .part_number(number)
+            .content_length(length.cast_signed())
+            .body(body)
+            .send()
+            .await
+            .map_err(from_sdk)?;
+        (self.progress)(length);
+        Ok(CompletedPart::builder()
+            .part_number(number)
+            .set_e_tag(answer.e_tag)
+            .set_checksum_crc32(answer.checksum_crc32)
+            .build())
+    }
+
+    /// Completes the upload once its parts are there, or aborts it.
+    async fn end(
+        &self,
+        open: &Open,
+        parts: impl Future<Output = Result<Vec<CompletedPart>, Cause>>,
+        size: u64,
+    ) -> Result<Stored, NotStored> {
+        let completed = async {
+            let mut parts = self.unless_stopped(parts).await??;
+            parts.sort_by_key(CompletedPart::part_number);
+            let complete = self
+                .client
+                .complete_multipart_upload()
+                .bucket(&self.bucket)
+                .key(&open.key)
+                .upload_id(&open.id)
+                .expected_bucket_owner(&self.owner)
+                .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts)).build())
+                .send();
+            let answer = self.unless_stopped(complete).await?.map_err(from_sdk)?;
+            Ok(Stored { e_tag: unquoted(answer.e_tag), version_id: answer.version_id, size })
+        };
+        match completed.await {
+            Ok(stored) => Ok(stored),
+            Err(cause) => Err(NotStored { cause, left_open: self.abort(open).await.err() }),
+        }
+    }
+
+    /// Aborts until S3 knows the upload no more: a part that was under way may have arrived after the first abort.
+    async fn abort(&self, open: &Open) -> Result<(), Fault> {
+        for _ in 0..ABORTS {
+            let abort = self
+                .client
+                .abort_multipart_upload()
+                .bucket(&self.bucket)
+                .key(&open.key)
+                .upload_id(&open.id)
+                .expected_bucket_owner(&self.owner);
+            absent_is_none(abort.send().await.map_err(from_sdk))?;
+            let parts = self
+                .client
+                .list_parts()
+                .bucket(&self.bucket)
+                .key(&open.key)
+                .upload_id(&open.id)
+                .expected_bucket_owner(&self.owner);
+            if absent_is_none(parts.send().await.map_err(from_sdk))?.is_none() {
+                return Ok(());
+            }
+            tokio::time::sleep(ABORT_PAUSE).await;
+        }
+        Err(Fault { kind: Kind::Other, code: None, message: "parts are still there after aborting".into() })
+    }
+
+    async fn request(&self) -> Result<OwnedSemaphorePermit, Cause> {
+        // The semaphore is never closed.
+        self.unless_stopped(Arc::clone(&self.requests).acquire_owned()).await?.map_err(|_| Cause::Interrupted)
+    }
+
+    async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, Cause> {
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stopped| *stopped) => Err(Cause::Interrupted),
+            done = work => Ok(done),
+        }
+    }
+}
+
+/// A multipart upload that is neither completed nor aborted.
+#[derive(Debug, Clone)]
+struct Open {
+    key: String,
+    id: String,
+}
+
+fn joined(sent: Result<Result<CompletedPart, Fault>, tokio::task::JoinError>) -> Result<CompletedPart, Cause> {
+    match sent {
+        Ok(part) => Ok(part?),
+        Err(e) => Err(Cause::Service(Fault { kind: Kind::Other, code: None, message: e.to_string() })),
+    }
+}
+
+/// The size of a file's parts: as small as they may be, so that little is sent again after an error.
+fn part_size(size: u64) -> u64 {
+    const MIB: u64 = 1 << 20;
+    size.div_ceil(MAX_PARTS).div_ceil(MIB).saturating_mul(MIB).max(PART)
+}
+
+fn stream_part_size(number: u64) -> u64 {
+    if number <= MAX_PARTS / 2 { PART } else { LATE_PART }
+}
+
+/// The next bytes of a stream; fewer than asked for only at its end.
+async fn read_part(from: &mut (impl AsyncRead + Unpin), size: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(size).read_to_end(&mut bytes).await?;
+    Ok(bytes)
+}
+
+/// Part of a file, read while it is sent.
+async fn range(path: &Path, offset: u64, length: u64) -> Result<ByteStream, NotStored> {
+    ByteStream::read_from()
+        .path(path)
+        .offset(offset)
+        .length(Length::Exact(length))
+        .build()
+        .await
+        .map_err(|e| Cause::Read(std::io::Error::other(e)).into())
+}
+
+async fn modified(path: &Path) -> Result<Option<SystemTime>, NotStored> {
+    Ok(tokio::fs::metadata(path).await.map_err(Cause::Read)?.modified().ok())
+}
+
+async fn length(path: &Path) -> Result<u64, NotStored> {
+    Ok(tokio::fs::metadata(path).await.map_err(Cause::Read)?.len())
+}
+
+fn unquoted(e_tag: Option<String>) -> Option<String> {
+    e_tag.map(|e_tag| e_tag.trim_matches('"').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use provisioner_model::units::MAX_OBJECT;
+
+    use super::*;
+
+    #[test]
+    fn parts_of_a_file_are_neither_too_small_nor_too_many() {
+        for size in [SINGLE + 1, 1 << 30, 80 << 30, (80 << 30) + 1, 5 << 40, MAX_OBJECT.0] {
+            let part = part_size(size);
+            assert!(part >= 5 << 20 && size.div_ceil(part) <= MAX_PARTS, "{size}: {part}");
+        }
+        assert_eq!(part_size(1 << 30), 8 << 20);
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_cut_at_the_size_whatever_its_reads_are() {
+        let mut from = tokio_test_reader(vec![1; 10], 3);
+        assert_eq!(read_part(&mut from, 7).await.unwrap().len(), 7);
+        assert_eq!(read_part(&mut from, 7).await.unwrap().len(), 3);
+        assert_eq!(read_part(&mut from, 7).await.unwrap().len(), 0);
+    }
+
+    /// Gives a few bytes a read.
+    fn tokio_test_reader(bytes: Vec<u8>, at_once: usize) -> impl AsyncRead + Unpin {
+        struct Slow(std::io::Cursor<Vec<u8>>, usize);
+        impl AsyncRead for Slow {
+            fn poll_read(
+                mut self: std::pin::Pin<&mut Self>,
+                _: &mut std::task::Context<'_>,
+                buffer: &mut tokio::io::ReadBuf<'_>,
+            ) -> std::task::Poll<std::io::Result<()>> {
+                let mut small = vec![0; self.1.min(buffer.remaining())];
+                let n = std::io::Read::read(&mut self.0, &mut small)?;
+                buffer.put_slice(&small[..n]);
+                std::task::Poll::Ready(Ok(()))
+            }
+        }
+        Slow(std::io::Cursor::new(bytes), at_once)
+    }
+}

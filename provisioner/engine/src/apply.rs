@@ -1,0 +1,445 @@
+//! Drives a plan: calls AWS, watches operations to their end, tells events. What is done was decided in [`provisioner_planner::plan`].
+
+pub mod down;
+mod drift;
+pub mod follow;
+mod push;
+
+use std::time::Duration;
+
+use provisioner_artifact::package::Package;
+use provisioner_aws::Aws;
+use provisioner_aws::artifacts::Artifacts;
+use provisioner_aws::stacks::{Proposal, Purpose, Stacks};
+use provisioner_model::change::Change;
+use provisioner_model::error::{Error, Exit, Result};
+use provisioner_model::fault::{Fault, Kind};
+use provisioner_model::stack::{ChangeSet, ResourceEvent};
+use provisioner_model::status::{ChangeSetState, Operation, Phase, StackStatus};
+use provisioner_planner::plan::{Desired, Plan};
+use provisioner_planner::preview;
+
+use crate::dialog::Dialog;
+use crate::event::deploy::DeployEvent;
+use crate::interrupt::{self, Attention};
+use follow::{Bearing, Follower, Pace};
+
+/// How long a first interruption waits for a second one, on a terminal.
+const SECOND_INTERRUPTION: Duration = Duration::from_secs(3);
+/// Polls without any event of the operation after which the stack's own status is believed.
+const SILENT_POLLS: u32 = 20;
+
+/// The code of an error that says: somebody else changed the stack between two calls. Look again and decide anew.
+pub const OVERTAKEN: &str = "overtaken";
+
+/// The name of one run of the program: the seed of everything that must be unique.
+#[derive(Debug, Clone)]
+pub struct Run(pub String);
+
+impl Run {
+    /// A token for an operation of this run; the same operation repeated has the same token. CloudFormation takes
+    /// letters, digits and hyphens, beginning with a letter, for tokens and for names of change sets.
+    pub fn token(&self, what: &str) -> String {
+        format!("provisioner-{what}-{}", self.0)
+    }
+
+    /// A number that differs between runs, for jitter.
+    fn seed(&self) -> u64 {
+        self.0.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+    }
+}
+
+/// The handler's code on its way to Lambda.
+#[derive(Debug, Clone, Copy)]
+pub struct Code<'a> {
+    /// The package.
+    pub package: &'a Package,
+    /// The artifact bucket.
+    pub bucket: &'a str,
+    /// Whether the artifact bucket refuses requests without TLS.
+    pub require_tls: bool,
+}
+
+/// What applying needs.
+pub struct Applier<'a> {
+    aws: &'a Aws,
+    stacks: Stacks,
+    dialog: &'a dyn Dialog,
+    run: Run,
+}
+
+impl<'a> Applier<'a> {
+    /// Applies through this connection.
+    pub fn new(aws: &'a Aws, dialog: &'a dyn Dialog, run: Run) -> Self {
+        Self { aws, stacks: Stacks::new(aws), dialog, run }
+    }
+
+    /// Has a change set made and waits until it can be read.
+    pub async fn propose(&self, desired: &Desired, operation: Operation) -> Result<ChangeSet> {
+        let purpose = if operation == Operation::Create { Purpose::Create } else { Purpose::Update };
+        self.propose_and_wait(&Proposal {
+            stack: desired.names.stack.clone(),
+            name: self.run.token("change"),
+            purpose,
+            template: compact(&desired.template),
+            parameters: desired.parameters.clone(),
+            tags: desired.tags.clone(),
+        })
+        .await
+    }
+
+    async fn propose_and_wait(&self, proposal: &Proposal) -> Result<ChangeSet> {
+        let doing = format!("prepare the change of the stack {}", proposal.stack);
+        let failed = |fault: Fault| overtaken(fault, &proposal.stack, &doing);
+        let proposed = self.stacks.propose(proposal).await.map_err(failed)?;
+        let mut pace = Pace::new(self.run.seed());
+        loop {
+            let set = self.stacks.change_set(&proposed.id).await.map_err(failed)?;
+            if set.state != ChangeSetState::Pending {
+                return Ok(set);
+            }
+            tokio::time::sleep(pace.next_delay()).await;
+        }
+    }
+
+    /// Takes back a change set that is not going to be executed, and the empty stack that was made for it, unless
+    /// somebody else has a change set on it too.
+    pub async fn withdraw(&self, set: &ChangeSet) -> Result<()> {
+        let doing = "take back the change set";
+        let stack = self.stacks.describe(&set.stack).await.map_err(|e| e.into_error(doing))?;
+        if let Some(stack) = stack.filter(|stack| stack.status.phase() == Phase::Review) {
+            let sets = self.stacks.change_sets(&stack.arn).await.map_err(|e| e.into_error(doing))?;
+            if sets.iter().all(|id| *id == set.id) {
+                let token = self.run.token("withdraw");
+                return self.stacks.delete(&stack.arn, &token, &[]).await.map_err(|e| e.into_error(doing));
+            }
+        }
+        self.stacks.discard(&set.id).await.map_err(|e| e.into_error(doing))
+    }
+
+    /// Does what the plan says. Returns when the operation has ended well.
+    pub async fn apply(&self, desired: &Desired, plan: &Plan, code: Code<'_>) -> Result<()> {
+        match plan {
+            Plan::Propose(_) | Plan::NoChange | Plan::Blocked { .. } => Ok(()),
+            Plan::Execute { operation, change_set, stack, changes } => {
+                self.upload(code).await?;
+                self.execute(*operation, change_set, stack, ids(changes)).await
+            }
+            Plan::Recreate { stack, status, .. } => {
+                self.dialog.event(DeployEvent::Recreating {
+                    stack: desired.names.stack.clone(),
+                    status: status.as_str().to_owned(),
+                });
+                self.delete(stack, "recreate", &[]).await
+            }
+            Plan::RetryDelete { stack, keep, .. } => {
+                self.dialog
+                    .event(DeployEvent::EndingDeletion { stack: desired.names.stack.clone(), keeping: keep.clone() });
+                self.delete(stack, "retry-delete", keep).await
+            }
+            Plan::Adopt { kept, template, .. } => {
+                self.dialog.event(DeployEvent::Adopting { resources: kept.clone() });
+                let set = self
+                    .propose_and_wait(&Proposal {
+                        stack: desired.names.stack.clone(),
+                        name: self.run.token("adoption"),
+                        purpose: Purpose::Import(kept.clone()),
+                        template: compact(template),
+                        parameters: std::collections::BTreeMap::new(),
+                        tags: std::collections::BTreeMap::new(),
+                    })
+                    .await?;
+                if let ChangeSetState::Failed(reason) = &set.state {
+                    let error = Error::new(
+                        Exit::Deployment,
+                        "adoption-failed",
+                        format!("CloudFormation cannot take back what is there: {reason}"),
+                    )
+                    .hint(
+                        "The reason names the bucket or table. If another stack owns it, give this one another `name:`.",
+                    );
+                    return Err(error.besides(self.withdraw(&set).await));
+                }
+                let kept = kept.iter().map(|kept| kept.logical_id.clone()).collect();
+                self.execute(Operation::Import, &set.id, &set.stack, kept).await
+            }
+            Plan::Attach { stack, operation } => self.attach(stack, *operation).await,
+            Plan::ContinueRollback { stack, skip } => {
+                self.dialog.event(DeployEvent::ContinuingRollback {
+                    stack: desired.names.stack.clone(),
+                    skipping: skip.clone(),
+                });
+                let token = self.run.token(if skip.is_empty() { "continue" } else { "continue-skipping" });
+                let skip: Vec<String> = skip.iter().map(|(id, _)| id.clone()).collect();
+                let attention = interrupt::attend();
+                self.stacks
+                    .continue_rollback(stack, &token, &skip)
+                    .await
+                    .map_err(|e| e.into_error("continue the rollback"))?;
+                // Whether it got stuck again, the next decision sees.
+                let follower = Follower::new(Some(&token));
+                self.follow(stack, Operation::ContinueRollback, follower, attention).await.map(|_| ())
+            }
+        }
+    }
+
+    /// Shows the operation that runs to its end, whoever started it.
+    pub async fn attach(&self, stack: &str, operation: Operation) -> Result<()> {
+        let attention = interrupt::attend();
+        self.dialog.event(DeployEvent::Attached { stack: name_of(stack).to_owned(), operation });
+        self.follow(stack, operation, Follower::new(None), attention).await.map(|_| ())
+    }
+
+    /// Uploads the handler's zip, unless it is there.
+    async fn upload(&self, code: Code<'_>) -> Result<()> {
+        let artifacts = Artifacts::new(self.aws, code.bucket);
+        let key = code.package.key();
+        if artifacts.has(&key).await.map_err(|e| e.into_error("look for the handler's zip in the artifact bucket"))? {
+            return Ok(());
+        }
+        let bucket = code.bucket;
+        let (doing, sending) =
+            (format!("make the artifact bucket {bucket}"), format!("upload the handler to {bucket}"));
+        let zip = &code.package.zip;
+        let size = zip.len() as u64;
+        if artifacts.create_if_missing().await.map_err(|e| e.into_error(&doing))? {
+            artifacts.configure(code.require_tls).await.map_err(|e| e.into_error(&doing))?;
+            self.dialog.event(DeployEvent::ArtifactBucketCreated { bucket: bucket.to_owned() });
+            artifacts.upload(&key, zip.clone()).await.map_err(|e| e.into_error(&sending))?;
+        } else {
+            // It was private and encrypted when it was made; what somebody changed since is put in order meanwhile.
+            let (configured, sent) =
+                tokio::join!(artifacts.configure(code.require_tls), artifacts.upload(&key, zip.clone()));
+            configured.map_err(|e| e.into_error(&format!("put the artifact bucket {bucket} in order")))?;
+            sent.map_err(|e| e.into_error(&sending))?;
+        }
+        self.dialog.event(DeployEvent::Uploaded { bucket: bucket.to_owned(), key, size });
+        Ok(())
+    }
+
+    /// Executes a change set that lists these resources.
+    async fn execute(&self, operation: Operation, change_set: &str, stack: &str, listed: Vec<String>) -> Result<()> {
+        let token = self.run.token(operation.noun());
+        let doing = format!("begin the {} of the stack", operation.noun());
+        let attention = interrupt::attend();
+        self.stacks.execute(change_set, &token).await.map_err(|e| overtaken(e, name_of(stack), &doing))?;
+        let resources = Some(listed.len());
+        self.dialog.event(DeployEvent::Started { stack: name_of(stack).to_owned(), operation, resources });
+        let follower = Follower::new(Some(&token)).of_these(listed);
+        let (status, cause) = self.follow(stack, operation, follower, attention).await?;
+        if status.fulfils(operation) { Ok(()) } else { Err(failed(stack, operation, status, cause)) }
+    }
+
+    /// Deletes a stack and waits until it is gone.
+    async fn delete(&self, stack: &str, what: &str, retain: &[String]) -> Result<()> {
+        let token = self.run.token(what);
+        let attention = interrupt::attend();
+        self.stacks.delete(stack, &token, retain).await.map_err(|e| e.into_error("delete the stack"))?;
+        let (status, cause) = self.follow(stack, Operation::Delete, Follower::new(Some(&token)), attention).await?;
+        if status.fulfils(Operation::Delete) { Ok(()) } else { Err(failed(stack, Operation::Delete, status, cause)) }
+    }
+
+    /// Watches an operation to its end and tells what happens. Returns the last status, and the first cause if
+    /// something failed. Without a token, the operation that runs now is watched, whoever started it. The attention must
+    /// be older than the operation: from its first moment an interruption leaves it, and says how to come back.
+    async fn follow(
+        &self,
+        stack: &str,
+        mut operation: Operation,
+        mut follower: Follower,
+        mut attention: Attention,
+    ) -> Result<(StackStatus, Option<String>)> {
+        let mut pace = Pace::new(self.run.seed());
+        let (mut silent, mut ask, mut cancelled) = (0, follower.follows_any(), false);
+        loop {
+            let look = async {
+                tokio::time::sleep(pace.next_delay()).await;
+                self.look(stack, &follower, ask || silent >= SILENT_POLLS).await
+            };
+            let seen = tokio::select! {
+                seen = look => seen,
+                () = attention.next() => {
+                    if let Some(left) = self.interrupted(stack, operation, &mut attention).await? {
+                        return Err(left);
+                    }
+                    // The cancellation goes on under a token of its own; only the stack itself tells how it ends.
+                    (ask, cancelled) = (true, true);
+                    follower.follow_any();
+                    if operation == Operation::Create {
+                        operation = Operation::Delete;
+                    }
+                    continue;
+                }
+            };
+            let (events, status) = match seen {
+                Ok(seen) => seen,
+                Err(fault) => match pace.failed(fault.kind) {
+                    Bearing::First => {
+                        self.dialog.event(DeployEvent::Disturbed { reason: fault.to_string() });
+                        continue;
+                    }
+                    Bearing::Known => continue,
+                    Bearing::GiveUp => {
+                        let doing = format!(
+                            "watch the {} of the stack {}; in AWS it goes on",
+                            operation.noun(),
+                            name_of(stack)
+                        );
+                        // A stack that is gone without a trace was replaced by somebody else's.
+                        return Err(overtaken(fault, name_of(stack), &doing));
+                    }
+                },
+            };
+            if pace.succeeded() {
+                self.dialog.event(DeployEvent::Undisturbed);
+            }
+            silent = if events.is_empty() && status.is_none() { silent + 1 } else { 0 };
+            for event in follower.take(events) {
+                self.dialog.event(event);
+            }
+            // Only the stack itself can tell where operations have no token of this run.
+            let ended = if ask { None } else { follower.ended() };
+            if let Some(status) = ended.or(status.filter(|status| status.phase() != Phase::Running)) {
+                self.dialog.event(DeployEvent::Finished {
+                    stack: name_of(stack).to_owned(),
+                    operation,
+                    status: status.as_str().to_owned(),
+                    success: status.fulfils(operation),
+                });
+                if cancelled {
+                    return Err(cancelled_in(stack, status));
+                }
+                return Ok((status, follower.cause().map(ToOwned::to_owned)));
+            }
+        }
+    }
+
+    /// Looks once: at the stack itself if asked to, and then at the events, so that none from before its end is missed.
+    async fn look(
+        &self,
+        stack: &str,
+        follower: &Follower,
+        ask: bool,
+    ) -> Result<(Vec<ResourceEvent>, Option<StackStatus>), Fault> {
+        let status = if ask {
+            let known = self.stacks.watch(stack).await?;
+            Some(known.map_or(StackStatus::DeleteComplete, |stack| stack.status))
+        } else {
+            None
+        };
+        Ok((self.stacks.events(stack, |event| follower.knows(event)).await?, status))
+    }
+
+    /// After one interruption: leaves, or cancels when a second one follows and the answer is yes. Returns the error to
+    /// leave with; `None` when the cancellation has begun.
+    async fn interrupted(&self, stack: &str, operation: Operation, attention: &mut Attention) -> Result<Option<Error>> {
+        let name = name_of(stack);
+        let second = match operation {
+            Operation::Create => Some("deletes what was made so far"),
+            Operation::Update => Some("puts everything back as it was"),
+            Operation::Import | Operation::Delete | Operation::ContinueRollback => None,
+        }
+        .filter(|_| self.dialog.can_ask());
+        let back = format!("provisioner {} -s {name}", command_for(operation));
+        self.dialog.event(DeployEvent::Interrupted { operation, back: back.clone(), second });
+        let leave = |message: String| Error::new(Exit::Interrupted, "interrupted", message);
+        let goes_on = format!("interrupted; the {} of the stack {name} goes on in AWS", operation.noun());
+        let back = format!("Come back with: {back}");
+        let Some(what) = second else { return Ok(Some(leave(goes_on).hint(back))) };
+        if tokio::time::timeout(SECOND_INTERRUPTION, attention.next()).await.is_err() {
+            return Ok(Some(leave(goes_on).hint(back)));
+        }
+        // The terminal has echoed the keys.
+        self.dialog.remark("");
+        let question = format!("Cancel the {} of the stack {name}? That {what}.", operation.noun());
+        if self.dialog.ask(&question, "the answer").await.is_err() {
+            return Ok(Some(leave(goes_on).hint(back)));
+        }
+        self.dialog.event(DeployEvent::Cancelling { operation });
+        let cancelled = match operation {
+            Operation::Create => self.stacks.delete(stack, &self.run.token("cancel"), &[]).await,
+            _ => self.stacks.cancel_update(stack, &self.run.token("cancel")).await,
+        };
+        match cancelled {
+            Ok(()) => Ok(None),
+            // Only UPDATE_IN_PROGRESS can be cancelled, not what comes after it.
+            Err(fault) if fault.kind == Kind::Busy => {
+                let message =
+                    format!("the {} of the stack {name} is too far to be cancelled; it goes on", operation.noun());
+                Ok(Some(leave(message).hint(back)))
+            }
+            Err(fault) => {
+                let message = format!("failed to cancel the {} of the stack {name}; it goes on", operation.noun());
+                Ok(Some(leave(message).source(fault).hint(back)))
+            }
+        }
+    }
+}
+
+/// The failure of a call that somebody else's operation on the stack made impossible; else that of the call itself.
+fn overtaken(fault: Fault, stack: &str, doing: &str) -> Error {
+    match fault.kind {
+        Kind::Busy | Kind::AlreadyExists | Kind::NotFound => somebody_else(stack, doing).source(fault),
+        _ => fault.into_error(doing),
+    }
+}
+
+/// The failure of what was decided before somebody else changed the stack.
+fn somebody_else(stack: &str, doing: &str) -> Error {
+    let message = format!("failed to {doing}: somebody else changes the stack {stack} at the same time");
+    Error::new(Exit::Deployment, OVERTAKEN, message)
+        .hint("Run the same command again: it begins with what there is then.")
+}
+
+/// Refuses a change set that does more than was agreed to.
+pub fn announced(agreed: &[Change], proposed: &[Change]) -> Result<()> {
+    let more = preview::unannounced(agreed, proposed);
+    if more.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(
+        Exit::Refused,
+        "more-than-planned",
+        format!("CloudFormation would do more than the plan says; nothing was changed:\n  {}", more.join("\n  ")),
+    )
+    .hint("Has somebody else deployed meanwhile? Look again with: provisioner plan"))
+}
+
+fn cancelled_in(stack: &str, status: StackStatus) -> Error {
+    let name = name_of(stack);
+    let message = format!("cancelled; the stack {name} is in {}", status.as_str());
+    Error::new(Exit::Interrupted, "cancelled", message)
+        .hint(format!("Whatever state that is, this goes on from it: provisioner up -s {name}"))
+}
+
+fn command_for(operation: Operation) -> &'static str {
+    if operation == Operation::Delete { "down" } else { "up" }
+}
+
+/// The resources that changes are about.
+fn ids(changes: &[Change]) -> Vec<String> {
+    changes.iter().map(|change| change.logical_id.clone()).collect()
+}
+
+/// The stack's name in its ARN.
+fn name_of(arn: &str) -> &str {
+    arn.split('/').nth(1).unwrap_or(arn)
+}
+
+/// The template without the white space that only people need; CloudFormation takes 51,200 bytes in a request.
+fn compact(template: &serde_json::Value) -> String {
+    template.to_string()
+}
+
+fn failed(stack: &str, operation: Operation, status: StackStatus, cause: Option<String>) -> Error {
+    let name = name_of(stack);
+    let message = format!("the {} of the stack {name} failed; it is in {}", operation.noun(), status.as_str());
+    let advice =
+        cause.as_deref().and_then(provisioner_model::status::advice).unwrap_or("The cause names what to mend.");
+    let again = format!("Then run again: provisioner {} -s {name}", command_for(operation));
+    let error = Error::new(Exit::Deployment, "deployment-failed", message).hint(format!("{advice}\n{again}"));
+    match cause {
+        Some(cause) => error.source(cause),
+        None => error,
+    }
+}

@@ -1,0 +1,214 @@
+//! Takes a stack down, step by step as planned, and proves by looking that nothing is left.
+
+use provisioner_aws::artifacts::Artifacts;
+use provisioner_aws::function::Function;
+use provisioner_aws::log_groups;
+use provisioner_aws::queue::Queue;
+use provisioner_aws::roles::Roles;
+use provisioner_aws::storage::Storage;
+use provisioner_aws::table::Table;
+use provisioner_model::error::{Error, Exit, Result};
+use provisioner_model::fault::Kind;
+use provisioner_model::names::Names;
+use provisioner_model::stack::Presence;
+use provisioner_model::status::Operation;
+use provisioner_model::template::{ARTIFACT_BUCKET, ARTIFACT_KEY};
+use provisioner_planner::plan::DownStep;
+
+use super::follow::{Follower, Pace};
+use super::{Applier, failed, name_of};
+use crate::event::deploy::DeployEvent;
+use crate::interrupt;
+
+/// How often emptying and deleting are tried against somebody who goes on writing.
+const ROUNDS: u32 = 5;
+/// How often one looks whether a table is gone: about ten minutes.
+const TABLE_LOOKS: u32 = 400;
+
+impl Applier<'_> {
+    /// Does one step. `key` is the artifact that the stack used, `held` the versions and markers that its bucket was found
+    /// to hold, if they could be counted.
+    pub async fn take_down(&self, names: &Names, step: &DownStep, key: Option<&str>, held: Option<u64>) -> Result<()> {
+        let bucket = Storage::new(self.aws, &names.bucket);
+        let table = Table::new(self.aws, &names.table);
+        match step {
+            DownStep::SilenceBucket => {
+                bucket.silence().await.map_err(|e| e.into_error("take away the bucket's notification"))
+            }
+            DownStep::EmptyBucket => self.empty(&names.bucket, held).await,
+            DownStep::UnprotectTable => {
+                table.unprotect().await.map_err(|e| e.into_error("take away the table's protection from deletion"))
+            }
+            DownStep::DeleteStack { stack, retain } => self.delete_stack(names, stack, retain).await,
+            DownStep::DeleteBucket => self.delete_bucket(&names.bucket, "bucket").await,
+            DownStep::DeleteTable => self.delete_table(&names.table).await,
+            DownStep::DeleteArtifacts => self.delete_artifacts(names, key).await,
+        }
+    }
+
+    /// Empties a bucket that is about to be deleted. Where somebody goes on writing into it, writing is refused.
+    async fn empty(&self, name: &str, of: Option<u64>) -> Result<()> {
+        let bucket = Storage::new(self.aws, name);
+        let doing = format!("empty the bucket {name}");
+        let mut attention = interrupt::attend();
+        let mut deleted = 0;
+        for round in 0..ROUNDS {
+            let progress = |swept| {
+                let deleted = deleted + swept;
+                self.dialog.event(DeployEvent::Emptying { bucket: name.to_owned(), deleted, of });
+            };
+            let swept = tokio::select! {
+                swept = bucket.sweep(progress) => swept.map_err(|e| e.into_error(&doing))?,
+                () = attention.next() => return Err(left_while(&doing)),
+            };
+            deleted += swept;
+            if swept == 0 {
+                break;
+            }
+            // The first round took what was there; what a later one finds was written meanwhile.
+            if round == 1 {
+                bucket.refuse_writes().await.map_err(|e| e.into_error("refuse further uploads"))?;
+            }
+        }
+        if deleted > 0 {
+            self.dialog.event(DeployEvent::Emptied { bucket: name.to_owned(), deleted });
+        }
+        Ok(())
+    }
+
+    /// Deletes the stack. Where its bucket filled up again meanwhile, writing is refused from then on, and it is emptied
+    /// and deleted once more.
+    async fn delete_stack(&self, names: &Names, stack: &str, retain: &[String]) -> Result<()> {
+        let mut round = 1;
+        loop {
+            let doing = "look at the stack's resources";
+            let listed = self.stacks.resources(stack).await.map_err(|e| e.into_error(doing))?;
+            let resources = listed.iter().filter(|r| r.status != "DELETE_COMPLETE").count();
+            let token = self.run.token(&format!("delete-{round}"));
+            let attention = interrupt::attend();
+            self.stacks.delete(stack, &token, retain).await.map_err(|e| e.into_error("delete the stack"))?;
+            self.dialog.event(DeployEvent::Started {
+                stack: name_of(stack).to_owned(),
+                operation: Operation::Delete,
+                resources: Some(resources),
+            });
+            let (status, cause) = self.follow(stack, Operation::Delete, Follower::new(Some(&token)), attention).await?;
+            if status.fulfils(Operation::Delete) {
+                return Ok(());
+            }
+            let refilled = cause.as_deref().is_some_and(|c| c.contains("not empty"));
+            if !refilled || round == ROUNDS {
+                let mut error = failed(stack, Operation::Delete, status, cause);
+                error.exit = Exit::Leftovers;
+                return Err(error);
+            }
+            round += 1;
+            let bucket = Storage::new(self.aws, &names.bucket);
+            bucket.refuse_writes().await.map_err(|e| e.into_error("refuse further uploads"))?;
+            self.empty(&names.bucket, None).await?;
+        }
+    }
+
+    async fn delete_bucket(&self, name: &str, what: &'static str) -> Result<()> {
+        let bucket = Storage::new(self.aws, name);
+        let doing = format!("delete the bucket {name}");
+        if bucket.presence().await.map_err(|e| e.into_error(&doing))? != Presence::Ours {
+            return Ok(());
+        }
+        for _ in 0..ROUNDS {
+            self.empty(name, None).await?;
+            match bucket.delete().await {
+                Ok(()) => {
+                    self.dialog.event(DeployEvent::Deleted { what, name: name.to_owned() });
+                    return Ok(());
+                }
+                Err(fault) if fault.kind == Kind::NotEmpty => {
+                    bucket.refuse_writes().await.map_err(|e| e.into_error("refuse further uploads"))?;
+                }
+                Err(fault) => return Err(fault.into_error(&doing)),
+            }
+        }
+        Err(Error::new(Exit::Leftovers, "not-empty", format!("the bucket {name} fills up faster than it is emptied"))
+            .hint("Stop what writes into it and run the same command again."))
+    }
+
+    async fn delete_table(&self, name: &str) -> Result<()> {
+        let table = Table::new(self.aws, name);
+        let doing = format!("delete the table {name}");
+        let mut pace = Pace::new(self.run.seed());
+        let (mut asked, mut existed) = (false, false);
+        for _ in 0..TABLE_LOOKS {
+            if table.describe().await.map_err(|e| e.into_error(&doing))?.is_none() {
+                if existed {
+                    self.dialog.event(DeployEvent::Deleted { what: "table", name: name.to_owned() });
+                }
+                return Ok(());
+            }
+            existed = true;
+            if !asked {
+                asked = table.delete().await.map_err(|e| e.into_error(&doing))?;
+            }
+            tokio::time::sleep(pace.next_delay()).await;
+        }
+        Err(Error::new(Exit::Leftovers, "table-left", format!("the table {name} is still being deleted"))
+            .hint("Run the same command again in some minutes."))
+    }
+
+    /// Zips are shared between stacks, and so is their bucket: what another stack deploys from stays.
+    async fn delete_artifacts(&self, names: &Names, key: Option<&str>) -> Result<()> {
+        let stacks =
+            self.stacks.list().await.map_err(|e| e.into_error("look for other stacks that use the artifacts"))?;
+        let mut others = stacks
+            .iter()
+            .filter(|s| s.name != names.stack && s.parameters.get(ARTIFACT_BUCKET) == Some(&names.artifacts))
+            .peekable();
+        if others.peek().is_none() {
+            return self.delete_bucket(&names.artifacts, "artifact bucket").await;
+        }
+        let Some(key) = key else { return Ok(()) };
+        if others.any(|s| s.parameters.get(ARTIFACT_KEY).is_some_and(|used| used == key)) {
+            return Ok(());
+        }
+        let doing = "delete the handler's zip";
+        Artifacts::new(self.aws, &names.artifacts).delete(key).await.map_err(|e| e.into_error(doing))?;
+        self.dialog.event(DeployEvent::Deleted { what: "handler zip", name: key.to_owned() });
+        Ok(())
+    }
+
+    /// Looks for everything that a stack is made of. Returns what was found, in words, and what was looked for.
+    pub async fn look_for_leftovers(&self, names: &Names, role: Option<&str>) -> Result<(Vec<String>, Vec<String>)> {
+        let doing = "look for leftovers";
+        let aws = self.aws;
+        let (bucket, table, function) =
+            (Storage::new(aws, &names.bucket), Table::new(aws, &names.table), Function::new(aws, &names.function));
+        let (bucket, table, function, logs, queue) = tokio::join!(
+            bucket.presence(),
+            table.describe(),
+            function.describe(),
+            log_groups::exists(aws, &names.log_group),
+            Queue::find(aws, &names.queue),
+        );
+        let found = |result: Result<bool, provisioner_model::fault::Fault>| result.map_err(|e| e.into_error(doing));
+        let bucket = bucket.map_err(|e| e.into_error(doing))?;
+        let mut rows = vec![
+            (format!("table {}", names.table), found(table.map(|t| t.is_some()))?),
+            (format!("function {}", names.function), found(function.map(|f| f.is_some()))?),
+            (format!("log group {}", names.log_group), found(logs)?),
+            (format!("queue {}", names.queue), found(queue.map(|q| q.is_some()))?),
+        ];
+        // A bucket that may not be looked at is either somebody else's, or cannot be said to be gone.
+        if bucket != Presence::Foreign {
+            rows.insert(0, (format!("bucket {}", names.bucket), bucket == Presence::Ours));
+        }
+        if let Some(role) = role {
+            rows.push((format!("role {role}"), found(Roles::new(aws).exists(role).await)?));
+        }
+        let left = rows.iter().filter(|(_, there)| *there).map(|(what, _)| what.clone()).collect();
+        Ok((left, rows.into_iter().map(|(what, _)| what).collect()))
+    }
+}
+
+fn left_while(doing: &str) -> Error {
+    Error::new(Exit::Interrupted, "interrupted", format!("interrupted while about to {doing}"))
+        .hint("What is deleted is gone, the rest stays. The same command goes on from there.")
+}

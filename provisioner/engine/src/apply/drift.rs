@@ -1,0 +1,104 @@
+//! Puts back what was changed behind the tool's back.
+
+use provisioner_aws::stacks::{Proposal, Purpose};
+use provisioner_model::change::{Action, Change};
+use provisioner_model::error::{Error, Exit, Result};
+use provisioner_model::stack::{ChangeSet, Stack};
+use provisioner_model::status::{ChangeSetState, Operation};
+use provisioner_planner::drift::Drift;
+use provisioner_planner::plan::{Desired, Observed};
+use serde_json::Value;
+
+use super::{Applier, Code, announced, compact, ids, somebody_else};
+use crate::event::deploy::DeployEvent;
+
+impl Applier<'_> {
+    /// Has CloudFormation put back what differs, together with what is to change anyway (CloudFormation user guide,
+    /// "Using drift-aware change sets"). A service that does not know such change sets finds nothing to change, or
+    /// changes only the rest: the caller looks again. `agreed` is what there is consent for.
+    pub async fn revert_drift(
+        &self,
+        desired: &Desired,
+        observed: &Observed,
+        agreed: &[Change],
+        code: Code<'_>,
+    ) -> Result<()> {
+        let Some(stack) = &observed.stack else { return Ok(()) };
+        self.upload(code).await?;
+        let proposal = self.update("revert", desired, Purpose::RevertDrift, &desired.template);
+        self.execute_if_any(&proposal, stack, agreed).await
+    }
+
+    /// Puts back what differs in two updates: the first makes the template say what there is, which changes nothing; the
+    /// second says again what should be, and so changes exactly that. After an interruption in between, the second is
+    /// what the next `up` does.
+    pub async fn revert_in_two(
+        &self,
+        desired: &Desired,
+        now: &Observed,
+        left: &Drift,
+        agreed: &[Change],
+    ) -> Result<()> {
+        let (Some(stack), Some(template)) = (&now.stack, &now.template) else { return Ok(()) };
+        self.dialog.event(DeployEvent::RevertingInTwo { stack: stack.name.clone() });
+        let first = Proposal {
+            parameters: stack.parameters.clone(),
+            tags: stack.tags.clone(),
+            ..self.update("accept", desired, Purpose::Update, &left.overlay(template.clone()))
+        };
+        // What is gone leaves the template first, and there is nothing else to lose by that.
+        let gone = left.resources.iter().filter(|drifted| drifted.deleted).map(|drifted| Change {
+            logical_id: drifted.logical_id.clone(),
+            physical_id: None,
+            kind: drifted.kind.clone(),
+            action: Action::Remove,
+            retained: false,
+            details: Vec::new(),
+        });
+        self.execute_if_any(&first, stack, &gone.collect::<Vec<_>>()).await?;
+        let described = self.stacks.describe(&stack.arn).await.map_err(|e| e.into_error("look at the stack"))?;
+        let second = self.update("restore", desired, Purpose::Update, &desired.template);
+        self.execute_if_any(&second, described.as_ref().unwrap_or(stack), agreed).await
+    }
+
+    fn update(&self, what: &str, desired: &Desired, purpose: Purpose, template: &Value) -> Proposal {
+        Proposal {
+            stack: desired.names.stack.clone(),
+            name: self.run.token(what),
+            purpose,
+            template: compact(template),
+            parameters: desired.parameters.clone(),
+            tags: desired.tags.clone(),
+        }
+    }
+
+    /// Executes a change set of the stack as it was seen, if it changes anything and no more than was agreed to.
+    async fn execute_if_any(&self, proposal: &Proposal, stack: &Stack, agreed: &[Change]) -> Result<()> {
+        let set: ChangeSet = self.propose_and_wait(proposal).await?;
+        match &set.state {
+            ChangeSetState::Ready => {
+                let now = self.stacks.describe(&stack.arn).await.map_err(|e| e.into_error("look at the stack"))?;
+                let unchanged = now.is_some_and(|now| now.changed == stack.changed);
+                let may = if unchanged {
+                    announced(agreed, &set.changes)
+                } else {
+                    Err(somebody_else(&stack.name, "put back what was changed"))
+                };
+                if let Err(error) = may {
+                    return Err(error.besides(self.withdraw(&set).await));
+                }
+                self.execute(Operation::Update, &set.id, &stack.arn, ids(&set.changes)).await
+            }
+            ChangeSetState::NoChange | ChangeSetState::Pending => self.withdraw(&set).await,
+            ChangeSetState::Failed(reason) => {
+                let error = Error::new(
+                    Exit::Deployment,
+                    "change-set-failed",
+                    format!("CloudFormation refuses to put back what was changed: {reason}"),
+                )
+                .hint(provisioner_model::status::advice(reason).unwrap_or("The reason names what to mend."));
+                Err(error.besides(self.withdraw(&set).await))
+            }
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! Takes a stack down: say what goes and what stays, ask, delete, and prove that nothing is left.
+
+use std::collections::BTreeSet;
+
+use provisioner_aws::Aws;
+use provisioner_aws::stacks::Stacks;
+use provisioner_aws::storage::Storage;
+use provisioner_aws::table::{Described, Table};
+use provisioner_model::error::{Error, Exit, Result};
+use provisioner_model::names::Names;
+use provisioner_model::resource_type::{self, words};
+use provisioner_model::spec::StackSpec;
+use provisioner_model::stack::{Contents, Items, Presence, Stack};
+use provisioner_model::status::Phase;
+use provisioner_model::template::ARTIFACT_KEY;
+use provisioner_model::units::{Size, grouped};
+use provisioner_planner::plan::{DownPlan, DownStep, Lock, Standing, decide_down, keeps_by_template};
+use serde_json::Value;
+
+use crate::apply::{Applier, Run};
+use crate::clock;
+use crate::dialog::Dialog;
+use crate::event::deploy::DeployEvent;
+
+/// Pages of 1,000 versions that are counted, some seconds' worth; beyond, "more than" is said.
+const COUNTED_PAGES: u32 = 50;
+/// Operations of others that are watched before giving up.
+const MOST_ATTACHMENTS: u32 = 4;
+
+/// What was agreed to before anything was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// Nobody is asked.
+    pub agreed: bool,
+    /// Files and records go too, whatever the stack file says.
+    pub delete_data: bool,
+}
+
+/// Takes the stack down.
+pub async fn take_down(aws: &Aws, spec: &StackSpec, terms: Terms, dialog: &dyn Dialog) -> Result<()> {
+    let names = Names::new(&spec.name, &aws.account, &aws.region);
+    let stacks = Stacks::new(aws);
+    for attachment in 0..=MOST_ATTACHMENTS {
+        let applier = Applier::new(aws, dialog, Run(format!("{}-{attachment}", clock::run_id())));
+        let (standing, table) = look(aws, &stacks, &names).await?;
+        match decide_down(&spec.name, spec.data, terms.delete_data, &standing) {
+            DownPlan::Nothing => {
+                // A crash may have left the artifact bucket behind.
+                applier.take_down(&names, &DownStep::DeleteArtifacts, None, None).await?;
+                dialog.event(DeployEvent::NothingToDelete { stack: spec.name.clone(), kept: Vec::new() });
+                return Ok(());
+            }
+            DownPlan::OnlyKeptData => {
+                let held = held(aws, &names, &standing, table.as_ref()).await?;
+                let kept = held.named(&names);
+                dialog.event(DeployEvent::NothingToDelete { stack: spec.name.clone(), kept });
+                return Ok(());
+            }
+            DownPlan::Attach { stack, operation } => applier.attach(&stack, operation).await?,
+            DownPlan::Blocked { code, reason, hint } => {
+                return Err(Error::new(Exit::Refused, code, reason).hint(hint));
+            }
+            DownPlan::Proceed { delete_data, steps } => {
+                let held = held(aws, &names, &standing, table.as_ref()).await?;
+                announce(dialog, &names, &standing, &steps, delete_data, &held);
+                if !terms.agreed {
+                    let what = if delete_data { held.lost() } else { String::new() };
+                    dialog.ask(&format!("Delete the stack {}{what}?", spec.name), "--yes").await?;
+                }
+                let count = held.files.filter(|files| !files.and_more).map(|files| files.versions + files.markers);
+                return Box::pin(finish(&applier, &names, &standing, &steps, delete_data, count, dialog)).await;
+            }
+        }
+    }
+    Err(Error::new(Exit::Deployment, "busy", format!("other operations on the stack {} do not end", spec.name)))
+}
+
+/// Looks at what stands.
+async fn look(aws: &Aws, stacks: &Stacks, names: &Names) -> Result<(Standing, Option<Described>)> {
+    let (bucket, table) = (Storage::new(aws, &names.bucket), Table::new(aws, &names.table));
+    let (stack, bucket, table) = tokio::join!(stacks.describe(&names.stack), bucket.presence(), table.describe());
+    let stack: Option<Stack> = stack.map_err(|e| e.into_error(&format!("look at the stack {}", names.stack)))?;
+    let bucket = bucket.map_err(|e| e.into_error(&format!("look for the bucket {}", names.bucket)))?;
+    let table = table.map_err(|e| e.into_error(&format!("look for the table {}", names.table)))?;
+    let (mut resources, mut retained) = (Vec::new(), BTreeSet::new());
+    if let Some(stack) = stack.as_ref().filter(|s| s.status.phase() != Phase::Absent) {
+        resources = stacks.resources(&stack.arn).await.map_err(|e| e.into_error("look at the stack's resources"))?;
+        if keeps_by_template(stack.status.phase()) {
+            let template = stacks.deployed_template(&stack.arn).await;
+            let template = template.map_err(|e| e.into_error("read the deployed template"))?;
+            retained = template.as_ref().map(retained_types).unwrap_or_default();
+        }
+    }
+    let standing = Standing {
+        stack,
+        resources,
+        retained,
+        bucket,
+        table: table.as_ref().map(|t| if t.protected { Lock::Protected } else { Lock::Open }),
+    };
+    Ok((standing, table))
+}
+
+/// The types of the resources that the deployed template keeps.
+fn retained_types(template: &Value) -> BTreeSet<String> {
+    let resources = template["Resources"].as_object();
+    resources
+        .into_iter()
+        .flatten()
+        .filter(|(_, r)| matches!(r["DeletionPolicy"].as_str(), Some("Retain" | "RetainExceptOnCreate")))
+        .filter_map(|(_, r)| r["Type"].as_str().map(ToOwned::to_owned))
+        .collect()
+}
+
+/// What a stack holds that cannot be made again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Held {
+    files: Option<Contents>,
+    records: Option<Items>,
+}
+
+impl Held {
+    /// Where it is and how much.
+    fn named(&self, names: &Names) -> Vec<String> {
+        let files = self.files.map(|files| format!("bucket {} with {}", names.bucket, in_words(&files)));
+        let records = self.records.map(|records| format!("table {} with {}", names.table, records_in_words(records)));
+        files.into_iter().chain(records).collect()
+    }
+
+    /// What a deletion loses, behind a question: `, with 3 files (1.20 MiB) and 3 records`.
+    fn lost(&self) -> String {
+        let files = self.files.filter(|files| files.versions + files.markers > 0).map(|files| in_words(&files));
+        let records = self.records.filter(|records| records.items > 0).map(records_in_words);
+        let lost: Vec<String> = files.into_iter().chain(records).collect();
+        if lost.is_empty() { String::new() } else { format!(", with {}", lost.join(" and ")) }
+    }
+}
+
+fn plural(number: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
+}
+
+fn in_words(files: &Contents) -> String {
+    if files.versions + files.markers == 0 {
+        return "no files".to_owned();
+    }
+    let more = if files.and_more { "more than " } else { "" };
+    let mut text = format!("{more}{}", plural(files.files, "file"));
+    if files.versions > files.files {
+        text.push_str(&format!(" in {}", plural(files.versions, "version")));
+    }
+    if files.markers > 0 {
+        text.push_str(&format!(" and {}", plural(files.markers, "delete marker")));
+    }
+    text.push_str(&format!(" ({more}{})", Size(files.bytes).rounded()));
+    text
+}
+
+fn records_in_words(records: Items) -> String {
+    if records.items == 0 {
+        return "no records".to_owned();
+    }
+    format!("{}{}", if records.about { "about " } else { "" }, plural(records.items, "record"))
+}
+
+/// Counts what holds data.
+async fn held(aws: &Aws, names: &Names, standing: &Standing, table: Option<&Described>) -> Result<Held> {
+    let (storage, client) = (Storage::new(aws, &names.bucket), Table::new(aws, &names.table));
+    let files = async {
+        if standing.bucket != Presence::Ours {
+            return Ok(None);
+        }
+        let contents = storage.contents(COUNTED_PAGES).await;
+        contents.map(Some).map_err(|e| e.into_error(&format!("count the files in {}", names.bucket)))
+    };
+    let records = async {
+        let Some(table) = table else { return Ok(None) };
+        let items = client.count(table).await;
+        items.map(Some).map_err(|e| e.into_error(&format!("count the records in {}", names.table)))
+    };
+    let (files, records) = tokio::try_join!(files, records)?;
+    Ok(Held { files, records })
+}
+
+fn announce(
+    dialog: &dyn Dialog,
+    names: &Names,
+    standing: &Standing,
+    steps: &[DownStep],
+    delete_data: bool,
+    held: &Held,
+) {
+    let (mut deletes, mut keeps) = (Vec::new(), Vec::new());
+    if delete_data {
+        deletes.extend(held.named(names));
+    } else {
+        keeps.extend(held.named(names));
+    }
+    if steps.iter().any(|step| matches!(step, DownStep::DeleteStack { .. })) {
+        let holds_data = |kind: &str| [resource_type::BUCKET, resource_type::TABLE].contains(&kind);
+        deletes.extend(
+            standing
+                .resources
+                .iter()
+                .filter(|r| !holds_data(&r.kind) && r.status != "DELETE_COMPLETE")
+                .map(|r| format!("{} {}", words(&r.kind), r.physical_id)),
+        );
+        deletes.push("the handler's zip, unless another stack uses it".to_owned());
+    }
+    let (files, records) = (held.files, held.records);
+    dialog.event(DeployEvent::DeletionPlanned { stack: names.stack.clone(), deletes, keeps, files, records });
+}
+
+/// Takes the steps and looks whether everything is gone.
+async fn finish(
+    applier: &Applier<'_>,
+    names: &Names,
+    standing: &Standing,
+    steps: &[DownStep],
+    delete_data: bool,
+    count: Option<u64>,
+    dialog: &dyn Dialog,
+) -> Result<()> {
+    let key = standing.stack.as_ref().and_then(|s| s.parameters.get(ARTIFACT_KEY));
+    let role = standing.resources.iter().find(|r| r.kind == "AWS::IAM::Role").map(|r| r.physical_id.as_str());
+    for step in steps {
+        applier.take_down(names, step, key.map(String::as_str), count).await?;
+    }
+    let (left, looked_for) = Box::pin(applier.look_for_leftovers(names, role)).await?;
+    let data = [format!("bucket {}", names.bucket), format!("table {}", names.table)];
+    let (kept, left): (Vec<String>, Vec<String>) =
+        left.into_iter().partition(|what| !delete_data && data.contains(what));
+    if left.is_empty() {
+        let checked = looked_for.into_iter().filter(|what| !kept.contains(what)).collect();
+        dialog.event(DeployEvent::Gone { stack: names.stack.clone(), checked, kept });
+        return Ok(());
+    }
+    Err(Error::new(
+        Exit::Leftovers,
+        "leftovers",
+        format!("the stack {} is gone, but not all of it: {}", names.stack, left.join(", ")),
+    )
+    .hint("Delete these by hand; they do not belong to any stack any more. Then run the same command again."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_lost_is_counted_and_named() {
+        let names = Names::new("s", "000000000000", "eu-central-1");
+        let files = Contents { files: 1, versions: 1, markers: 0, bytes: 10, and_more: false };
+        let many = Contents { files: 40_000, versions: 50_000, markers: 2, bytes: 5 << 30, and_more: true };
+        let held = |files, items, about| Held { files: Some(files), records: Some(Items { items, about }) };
+        assert_eq!(held(files, 1, false).lost(), ", with 1 file (10 B) and 1 record");
+        assert_eq!(
+            held(many, 1_234_567, true).lost(),
+            ", with more than 40,000 files in 50,000 versions and 2 delete markers (more than 5.00 GiB) and about \
+             1,234,567 records"
+        );
+        let only_markers = Contents { markers: 1, ..Contents::default() };
+        assert_eq!(held(only_markers, 0, false).lost(), ", with 0 files and 1 delete marker (0 B)");
+        let empty = held(Contents::default(), 0, false);
+        assert_eq!(empty.lost(), "");
+        assert_eq!(
+            empty.named(&names),
+            ["bucket s-uploads-000000000000-eu-central-1 with no files", "table s-records with no records"]
+        );
+    }
+
+    #[test]
+    fn retained_resources_of_a_template() {
+        let template = serde_json::json!({"Resources": {
+            "A": {"Type": "AWS::S3::Bucket", "DeletionPolicy": "RetainExceptOnCreate"},
+            "B": {"Type": "AWS::DynamoDB::Table", "DeletionPolicy": "Delete"},
+            "C": {"Type": "AWS::SQS::Queue"},
+        }});
+        assert_eq!(retained_types(&template).into_iter().collect::<Vec<_>>(), ["AWS::S3::Bucket"]);
+        assert!(retained_types(&Value::Null).is_empty());
+    }
+}

@@ -1,0 +1,62 @@
+//! What commands tell while they work. Events are data: nothing here prints, and `report` alone decides how they look.
+
+pub mod deploy;
+pub mod files;
+pub mod verify;
+pub mod watch;
+
+use provisioner_emulator::event::LocalEvent;
+use serde::Serialize;
+
+/// The version of the form of events. It is raised when an event or field is renamed, removed or means something else;
+/// new events and new fields do not raise it.
+pub const VERSION: u32 = 1;
+
+/// Anything that is told while a command works. As JSON it is one line, with the kind under `event`.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum Event {
+    /// From `up`, `down` and `redrive`.
+    Deploy(deploy::DeployEvent),
+    /// From `put`.
+    Files(files::FilesEvent),
+    /// From `local`, and from `up` when it starts the emulator.
+    Local(LocalEvent),
+    /// From `verify`, and from `up` when it verifies.
+    Verify(verify::VerifyEvent),
+    /// From `up --watch`.
+    Watch(watch::WatchEvent),
+}
+
+/// An event as a line of JSON: with the version of its form.
+#[derive(Debug, Serialize)]
+pub struct Line<'a, T> {
+    version: u32,
+    #[serde(flatten)]
+    event: &'a T,
+}
+
+impl<'a, T> Line<'a, T> {
+    /// The line of this event.
+    pub fn new(event: &'a T) -> Self {
+        Self { version: VERSION, event }
+    }
+}
+
+macro_rules! from {
+    ($($type:ty => $variant:ident),+) => { $(
+        impl From<$type> for Event {
+            fn from(event: $type) -> Self {
+                Self::$variant(event)
+            }
+        }
+    )+ };
+}
+
+from!(
+    deploy::DeployEvent => Deploy,
+    files::FilesEvent => Files,
+    LocalEvent => Local,
+    verify::VerifyEvent => Verify,
+    watch::WatchEvent => Watch
+);

@@ -1,0 +1,193 @@
+//! Looks at everything that a decision may need. Reads only.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use provisioner_artifact::package;
+use provisioner_aws::Aws;
+use provisioner_aws::function::Function;
+use provisioner_aws::live;
+use provisioner_aws::stacks::Stacks;
+use provisioner_aws::storage::Storage;
+use provisioner_aws::table::{Described, Table};
+use provisioner_model::drifted::Drifted;
+use provisioner_model::error::Result;
+use provisioner_model::fault::Fault;
+use provisioner_model::names::Names;
+use provisioner_model::stack::{Deployed, Presence, Resource, Stack};
+use provisioner_model::status::Phase;
+use provisioner_model::template::ARTIFACT_KEY;
+use provisioner_planner::drift::{CodeDrift, Drift, Unchecked};
+use provisioner_planner::plan::{Observed, Place, wants_resources};
+use serde_json::Value;
+use tokio::sync::Semaphore;
+
+/// How long CloudFormation is given to look at one resource.
+const DETECTION: Duration = Duration::from_mins(1);
+/// Resources that it looks at at the same time; it allows only a few calls a second.
+const AT_ONCE: usize = 4;
+
+/// Where the stack of a connection is.
+pub fn place(aws: &Aws, names: &Names) -> Place {
+    Place {
+        partition: aws.partition().to_owned(),
+        account: aws.account.clone(),
+        region: aws.region.clone(),
+        stack: names.stack.clone(),
+    }
+}
+
+/// What there is.
+#[derive(Debug)]
+pub struct World {
+    /// What CloudFormation and the services say.
+    pub observed: Observed,
+    /// What was changed behind the tool's back.
+    pub drift: Drift,
+}
+
+/// What is, and what was changed behind the tool's back. With `closely`, CloudFormation looks for that too.
+pub async fn world(aws: &Aws, names: &Names, closely: bool) -> Result<World> {
+    let stacks = Stacks::new(aws);
+    let observed = observe(aws, &stacks, names).await?;
+    let place = place(aws, names);
+    let drift = drift(aws, &stacks, &place, &observed, closely).await?;
+    Ok(World { observed, drift })
+}
+
+/// What was found of each thing by itself: what could not be looked at may not matter.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// The stack, if there is one.
+    pub stack: Result<Option<Stack>, Fault>,
+    /// The upload bucket, whether it belongs to the stack or not.
+    pub bucket: Result<Presence, Fault>,
+    /// The table, whether it belongs to the stack or not.
+    pub table: Result<Option<Described>, Fault>,
+    /// The template that is deployed.
+    pub template: Result<Option<Value>, Fault>,
+    /// The stack's resources.
+    pub resources: Result<Vec<Resource>, Fault>,
+    /// The function with its code, if there is one.
+    pub code: Result<Option<Deployed>, Fault>,
+}
+
+/// Looks at stack, bucket, table and function, all at the same time.
+pub async fn look(aws: &Aws, stacks: &Stacks, names: &Names) -> Look {
+    let (bucket, table) = (Storage::new(aws, &names.bucket), Table::new(aws, &names.table));
+    let function = Function::new(aws, &names.function);
+    let looks = async {
+        tokio::join!(
+            stacks.describe(&names.stack),
+            bucket.presence(),
+            table.describe(),
+            stacks.deployed_template(&names.stack),
+            stacks.resources(&names.stack),
+            function.describe(),
+        )
+    };
+    let (stack, bucket, table, template, resources, code) = Box::pin(looks).await;
+    Look { stack, bucket, table, template, resources, code }
+}
+
+/// Looks at everything, and fails where what a decision needs could not be looked at.
+pub async fn observe(aws: &Aws, stacks: &Stacks, names: &Names) -> Result<Observed> {
+    look(aws, stacks, names).await.observed(names)
+}
+
+impl Look {
+    /// The stack, as CloudFormation describes it.
+    pub fn stack(&self, names: &Names) -> Result<Option<Stack>> {
+        self.stack.clone().map_err(|e| e.into_error(&format!("look at the stack {}", names.stack)))
+    }
+
+    /// What a decision needs; what it needs and could not be looked at is the failure.
+    pub fn observed(self, names: &Names) -> Result<Observed> {
+        let stack = self.stack(names)?;
+        let phase = stack.as_ref().map_or(Phase::Absent, |s| s.status.phase());
+        let works = matches!(phase, Phase::Ready | Phase::ImportUndone);
+        let (bucket, table) = if phase == Phase::Ready {
+            // What a working stack holds is its own; a caller without permission to look need not.
+            (Presence::Absent, None)
+        } else {
+            (
+                self.bucket.map_err(|e| e.into_error(&format!("look for the bucket {}", names.bucket)))?,
+                self.table
+                    .map_err(|e| e.into_error(&format!("look for the table {}", names.table)))?
+                    .map(|t| t.properties),
+            )
+        };
+        // Of a stack that does not work, these say little, and some cannot be had.
+        Ok(Observed {
+            template: if works { self.template.map_err(|e| e.into_error("read the deployed template"))? } else { None },
+            resources: if works || wants_resources(phase) {
+                self.resources.map_err(|e| e.into_error("look at the stack's resources"))?
+            } else {
+                Vec::new()
+            },
+            code: if works { self.code.map_err(|e| e.into_error("look at the deployed handler"))? } else { None },
+            stack,
+            bucket,
+            table,
+            change_set: None,
+            continued: false,
+        })
+    }
+}
+
+/// What was changed behind the tool's back. `full` has CloudFormation look too.
+pub async fn drift(aws: &Aws, stacks: &Stacks, place: &Place, observed: &Observed, full: bool) -> Result<Drift> {
+    let (Some(stack), Some(template)) = (&observed.stack, &observed.template) else { return Ok(Drift::default()) };
+    let context = observed.context(place);
+    let (readings, detected) = tokio::join!(live::read(aws, &observed.resources), async {
+        if full { detect(stacks, &stack.arn, &observed.resources).await } else { Detected::default() }
+    });
+    let known: Vec<String> = readings.keys().cloned().collect();
+    let mut drift = Drift::of(template, &context, readings);
+    if full {
+        drift.and_detected(detected.drifted, template, &context);
+        // What a service itself has told, CloudFormation need not.
+        drift.unchecked.extend(detected.failed.into_iter().filter(|failed| !known.contains(&failed.logical_id)));
+    }
+    let deployed = stack.parameters.get(ARTIFACT_KEY).and_then(|key| package::sha256_of(key));
+    drift.code = deployed
+        .zip(observed.code.as_ref())
+        .filter(|(deployed, code)| *deployed != code.sha256)
+        .map(|(deployed, code)| CodeDrift { deployed: deployed.to_owned(), actual: code.sha256.clone() });
+    Ok(drift)
+}
+
+/// What CloudFormation found.
+#[derive(Debug, Default)]
+struct Detected {
+    drifted: Vec<Drifted>,
+    failed: Vec<Unchecked>,
+}
+
+/// Has CloudFormation look at every resource. A type that it cannot look at, or a caller who may not, stops nothing.
+async fn detect(stacks: &Stacks, stack: &str, resources: &[Resource]) -> Detected {
+    let permits = Arc::new(Semaphore::new(AT_ONCE));
+    let mut looks = tokio::task::JoinSet::new();
+    for resource in resources.iter().filter(|r| !r.physical_id.is_empty()) {
+        let (permits, stacks, stack) = (Arc::clone(&permits), stacks.clone(), stack.to_owned());
+        let logical_id = resource.logical_id.clone();
+        looks.spawn(async move {
+            let _permit = permits.acquire().await;
+            let look = tokio::time::timeout(DETECTION, stacks.detect_drift(&stack, &logical_id));
+            let found = match look.await {
+                Ok(found) => found.map_err(|fault| fault.to_string()),
+                Err(_) => Err(format!("CloudFormation still looks after {} seconds", DETECTION.as_secs())),
+            };
+            (logical_id, found)
+        });
+    }
+    let mut detected = Detected::default();
+    for (logical_id, found) in looks.join_all().await {
+        match found {
+            Ok(found) => detected.drifted.extend(found),
+            Err(reason) => detected.failed.push(Unchecked { logical_id, reason }),
+        }
+    }
+    detected.failed.sort_by(|a, b| a.logical_id.cmp(&b.logical_id));
+    detected
+}

@@ -1,0 +1,394 @@
+//! Uploads files and, where asked to, waits for their records.
+
+use std::collections::BTreeSet;
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use handler_contract::{Status, Timestamp};
+use provisioner_aws::Aws;
+use provisioner_aws::records::Records;
+use provisioner_aws::uploads::{Cause, NotStored, Stored, Uploads, clock_ahead};
+use provisioner_model::error::{Error, Exit, Result};
+use provisioner_model::fault::{Fault, Kind};
+use provisioner_model::names::Names;
+use provisioner_model::query::{Query, Row};
+use provisioner_model::spec::StackSpec;
+use provisioner_planner::arrivals::{Arrivals, Awaited, Look, SLACK_MILLIS};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::dialog::Dialog;
+use crate::event::files::{FilesEvent, Tally};
+use crate::gather::{Source, Upload};
+use crate::{clock, interrupt};
+
+/// The first look for a record. A warm function needs less.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The longest pause between looks.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+/// Records a page when all newest ones are read.
+const PAGE: usize = 1_000;
+
+/// How files are uploaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Order {
+    /// Whether records are waited for.
+    pub wait: bool,
+    /// How long each record is waited for.
+    pub timeout: Duration,
+    /// Uploads at the same time.
+    pub parallel: u16,
+}
+
+/// Hears how far uploads are, many times a second.
+pub trait Progress: Send + Sync {
+    /// So many more bytes are in the bucket.
+    fn bytes(&self, bytes: u64);
+    /// So many files are in the bucket.
+    fn done(&self, files: usize);
+    /// All are, and so many records are awaited.
+    fn awaiting(&self, records: usize);
+    /// Nothing more will come.
+    fn end(&self);
+}
+
+/// A stack that files can be uploaded to.
+#[derive(Debug)]
+pub struct Target<'a> {
+    aws: &'a Aws,
+    names: Names,
+    /// What the caller calls the stack.
+    stack: &'a str,
+    /// How far S3's clock is ahead of this machine's. Milliseconds.
+    ahead: i64,
+}
+
+impl<'a> Target<'a> {
+    /// Looks whether the stack has a bucket, and what its clock says. `stack` is what the caller calls the stack.
+    pub async fn find(aws: &'a Aws, spec: &StackSpec, stack: &'a str) -> Result<Self> {
+        let names = Names::new(&spec.name, &aws.account, &aws.region);
+        let ahead = clock_ahead(aws, &names.bucket).await.map_err(|fault| match fault.kind {
+            Kind::NotFound => Error::new(
+                Exit::Failure,
+                "no-bucket",
+                format!("the stack {} has no bucket {}", spec.name, names.bucket),
+            )
+            .hint(format!("Create the stack first: provisioner up -s {stack}")),
+            _ => fault.into_error("look for the bucket"),
+        })?;
+        Ok(Self { aws, names, stack, ahead })
+    }
+
+    /// Uploads the files and, where asked to, waits for their records.
+    pub async fn put(
+        &self,
+        uploads: Vec<Upload>,
+        order: Order,
+        progress: Arc<dyn Progress>,
+        dialog: &dyn Dialog,
+    ) -> Result<()> {
+        let Self { aws, names, ahead, .. } = self;
+        let wait = if order.wait { Some(Wait::begin(aws, names, &uploads, *ahead).await?) } else { None };
+        let mut work = Work {
+            dialog,
+            progress: Arc::clone(&progress),
+            ahead: *ahead,
+            timeout: order.timeout,
+            tally: Tally::default(),
+            wait,
+            stop_starting: None,
+        };
+        let began = Instant::now();
+        let done = work.all(aws, names, uploads, order.parallel).await;
+        progress.end();
+        done?;
+        work.tally.seconds = began.elapsed().as_secs_f64();
+        dialog.event(FilesEvent::Done(work.tally));
+        work.verdict(self.stack)
+    }
+}
+
+/// Keys that the stack's notification leaves out never get a record. That is told, and refused where records are to be
+/// waited for.
+pub fn tell_unprocessed(spec: &StackSpec, uploads: &[Upload], wait: bool, dialog: &dyn Dialog) -> Result<()> {
+    for upload in uploads {
+        let missing =
+            |part: &Option<String>, is: fn(&str, &str) -> bool| part.clone().filter(|part| !is(&upload.key, part));
+        let prefix = missing(&spec.bucket.prefix, |key, part| key.starts_with(part));
+        let suffix = missing(&spec.bucket.suffix, |key, part| key.ends_with(part));
+        let reason = match (prefix, suffix) {
+            (Some(prefix), _) => format!("does not begin with {prefix:?}"),
+            (None, Some(suffix)) => format!("does not end with {suffix:?}"),
+            (None, None) => continue,
+        };
+        if wait {
+            let message =
+                format!("{}: there would be no record to wait for: the key {} {reason}", upload.name(), upload.key);
+            return Err(Error::new(Exit::Usage, "not-processed", message)
+                .hint("The stack file's bucket.prefix and bucket.suffix say which keys are processed. Give the key with --prefix or --key."));
+        }
+        dialog.event(FilesEvent::NotProcessed { file: upload.name(), key: upload.key.clone(), reason });
+    }
+    Ok(())
+}
+
+/// What is awaited of one upload.
+#[derive(Debug)]
+struct Waiting {
+    file: String,
+    uploaded: Instant,
+}
+
+/// The wait for records.
+#[derive(Debug)]
+struct Wait {
+    records: Records,
+    bucket: String,
+    arrivals: Arrivals<Waiting>,
+}
+
+impl Wait {
+    async fn begin(aws: &Aws, names: &Names, uploads: &[Upload], ahead: i64) -> Result<Self> {
+        let records = Records::new(aws, &names.table);
+        let keys: BTreeSet<String> = uploads.iter().map(|upload| upload.key.clone()).collect();
+        let mut before = Vec::new();
+        if let Some(since) = Timestamp::from_unix_millis(clock::now_millis() + ahead - SLACK_MILLIS) {
+            let query = Query { since: Some(since), ..Query::default() };
+            all_of(&records, query, |rows| {
+                before.extend(rows.into_iter().filter(|row| keys.contains(&row.object_key)));
+            })
+            .await
+            .map_err(|fault| fault.into_error("read the table of records"))?;
+        }
+        let arrivals = Arrivals::new(&names.bucket, keys, &before);
+        Ok(Self { records, bucket: names.bucket.clone(), arrivals })
+    }
+
+    /// Looks once for the records that are awaited.
+    async fn look(&mut self) -> Result<Vec<(Awaited<Waiting>, serde_json::Value)>, Fault> {
+        let mut ids = self.arrivals.certain_ids();
+        let arrivals = &self.arrivals;
+        match arrivals.look() {
+            None => {}
+            Some(Look::AtKeys(keys, since)) => {
+                for key in keys {
+                    let object = Some((self.bucket.clone(), key));
+                    let query = Query { since: Some(since.clone()), object, ..Query::default() };
+                    all_of(&self.records, query, |rows| ids.extend(arrivals.candidates(&rows))).await?;
+                }
+            }
+            Some(Look::AtNewest(since)) => {
+                let query = Query { since: Some(since), ..Query::default() };
+                all_of(&self.records, query, |rows| ids.extend(arrivals.candidates(&rows))).await?;
+            }
+        }
+        let found = self.records.documents(&ids).await?;
+        Ok(self.arrivals.offer(found))
+    }
+}
+
+/// Reads all records of a query, a page at a time.
+async fn all_of(records: &Records, mut query: Query, mut take: impl FnMut(Vec<Row>)) -> Result<(), Fault> {
+    let now = clock::now().map_err(|e| Fault { kind: Kind::Other, code: None, message: e.message })?;
+    loop {
+        let page = records.page(&query, &now, PAGE, usize::MAX).await?;
+        take(page.rows);
+        query.after = page.next;
+        if query.after.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+/// One upload that has ended.
+struct Ended {
+    upload: Upload,
+    /// When it began, by S3's clock.
+    began: i64,
+    seconds: f64,
+    result: Result<Stored, NotStored>,
+}
+
+/// All uploads under way and all records awaited.
+struct Work<'a> {
+    dialog: &'a dyn Dialog,
+    progress: Arc<dyn Progress>,
+    ahead: i64,
+    timeout: Duration,
+    tally: Tally,
+    wait: Option<Wait>,
+    /// The service's reason why no further upload is begun.
+    stop_starting: Option<Fault>,
+}
+
+impl Work<'_> {
+    async fn all(&mut self, aws: &Aws, names: &Names, uploads: Vec<Upload>, parallel: u16) -> Result<()> {
+        let (stop, stopped) = watch::channel(false);
+        let progress = Arc::clone(&self.progress);
+        let client = Uploads::new(aws, &names.bucket, parallel, stopped, Arc::new(move |bytes| progress.bytes(bytes)));
+        let mut interrupted = std::pin::pin!(interrupt::next());
+        let mut queue = uploads.into_iter();
+        let mut under_way = JoinSet::new();
+        let mut pause = FIRST_PAUSE;
+        let mut look_at = tokio::time::Instant::now();
+        loop {
+            while self.stop_starting.is_none()
+                && under_way.len() < usize::from(parallel)
+                && let Some(upload) = queue.next()
+            {
+                under_way.spawn(put(client.clone(), upload, self.ahead));
+            }
+            let awaited = self.wait.as_ref().map_or(0, |wait| wait.arrivals.len());
+            if under_way.is_empty() {
+                if awaited == 0 {
+                    break;
+                }
+                self.progress.awaiting(awaited);
+            }
+            tokio::select! {
+                () = &mut interrupted => {
+                    self.leave(&stop, &mut under_way).await;
+                    return Err(self.interrupted(queue.len(), awaited));
+                }
+                Some(ended) = under_way.join_next() => {
+                    self.ended(ended);
+                    if awaited == 0 {
+                        pause = FIRST_PAUSE;
+                        look_at = tokio::time::Instant::now() + pause;
+                    }
+                }
+                () = tokio::time::sleep_until(look_at), if awaited > 0 => {
+                    pause = match self.look().await {
+                        Ok(true) => FIRST_PAUSE,
+                        Ok(false) => (pause * 3 / 2).min(LONGEST_PAUSE),
+                        Err(error) => {
+                            self.leave(&stop, &mut under_way).await;
+                            return Err(error);
+                        }
+                    };
+                    look_at = tokio::time::Instant::now() + pause;
+                }
+            }
+        }
+        self.tally.not_uploaded += queue.len();
+        Ok(())
+    }
+
+    /// Ends what is under way: each upload takes its parts back first.
+    async fn leave(&mut self, stop: &watch::Sender<bool>, under_way: &mut JoinSet<Ended>) {
+        let _ = stop.send(true);
+        while let Some(ended) = under_way.join_next().await {
+            self.ended(ended);
+        }
+    }
+
+    fn ended(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
+        // A task is never cancelled, and one that panics has said so.
+        let Ok(Ended { upload, began, seconds, result }) = ended else {
+            self.tally.not_uploaded += 1;
+            return;
+        };
+        let (file, key) = (upload.name(), upload.key);
+        match result {
+            Ok(stored) => {
+                self.tally.uploaded += 1;
+                self.tally.bytes += stored.size;
+                self.progress.done(self.tally.uploaded);
+                self.dialog.event(FilesEvent::Uploaded {
+                    file: file.clone(),
+                    key: key.clone(),
+                    size: stored.size,
+                    e_tag: stored.e_tag.clone(),
+                    version_id: stored.version_id.clone(),
+                    seconds,
+                });
+                if let Some(wait) = &mut self.wait {
+                    let with = Waiting { file, uploaded: Instant::now() };
+                    let Stored { e_tag, version_id, .. } = stored;
+                    wait.arrivals.expect(Awaited { key, e_tag, version_id, began, with });
+                }
+            }
+            Err(NotStored { cause, left_open }) => {
+                self.tally.not_uploaded += 1;
+                let reason = cause.to_string();
+                // What the service refuses for one file it refuses for the next.
+                if let Cause::Service(fault) = cause {
+                    self.stop_starting.get_or_insert(fault);
+                }
+                let left_open = left_open.map(|fault| fault.to_string());
+                self.dialog.event(FilesEvent::NotUploaded { file, key, reason, left_open });
+            }
+        }
+    }
+
+    /// Looks once, and says whether a record was there.
+    async fn look(&mut self) -> Result<bool> {
+        let Some(wait) = &mut self.wait else { return Ok(false) };
+        let arrived = wait.look().await.map_err(|fault| fault.into_error("read the table of records"))?;
+        let some = !arrived.is_empty();
+        for (upload, record) in arrived {
+            if record["status"] == Status::Failed.as_str() {
+                self.tally.failed += 1;
+            } else {
+                self.tally.succeeded += 1;
+            }
+            let seconds = upload.with.uploaded.elapsed().as_secs_f64();
+            self.dialog.event(FilesEvent::Record { file: upload.with.file, key: upload.key, seconds, record });
+        }
+        let timeout = self.timeout;
+        for late in wait.arrivals.give_up(|waiting| waiting.uploaded.elapsed() >= timeout) {
+            self.tally.without_record += 1;
+            let seconds = timeout.as_secs();
+            self.dialog.event(FilesEvent::NoRecord { file: late.with.file, key: late.key, seconds });
+        }
+        Ok(some)
+    }
+
+    fn interrupted(&self, not_begun: usize, awaited: usize) -> Error {
+        let not_uploaded = self.tally.not_uploaded + not_begun;
+        let mut message = format!("interrupted: {} file(s) are uploaded, {not_uploaded} are not", self.tally.uploaded);
+        if awaited > 0 {
+            message.push_str(&format!(", and {awaited} record(s) were still awaited"));
+        }
+        Error::new(Exit::Interrupted, "interrupted", message)
+            .hint("What is uploaded is processed all the same; `provisioner records` shows it.")
+    }
+
+    fn verdict(&mut self, stack: &str) -> Result<()> {
+        let Tally { not_uploaded, failed, without_record, .. } = self.tally;
+        if not_uploaded > 0 {
+            let doing = format!("upload {not_uploaded} file(s)");
+            return Err(match self.stop_starting.take() {
+                Some(fault) => fault.into_error(&doing),
+                None => Error::new(Exit::Failure, "not-uploaded", format!("failed to {doing}")),
+            });
+        }
+        if without_record > 0 {
+            let message = format!("{without_record} file(s) have no record after {} s", self.timeout.as_secs());
+            return Err(Error::new(Exit::Files, "no-record", message).hint(format!(
+                "Look at the function's log: provisioner logs -s {stack}\n\
+                 Events that failed every attempt are in the queue: provisioner status -s {stack}"
+            )));
+        }
+        if failed > 0 {
+            let message = format!("{failed} file(s) were recorded as FAILED");
+            return Err(Error::new(Exit::Files, "failed-files", message));
+        }
+        Ok(())
+    }
+}
+
+async fn put(client: Uploads, upload: Upload, ahead: i64) -> Ended {
+    let began = clock::now_millis() + ahead;
+    let clock = Instant::now();
+    let (key, content_type) = (upload.key.clone(), upload.content_type.clone());
+    let result = match &upload.source {
+        Source::File(path, size) => client.file(path.clone(), *size, key, content_type).await,
+        Source::Stdin => match std::io::stdin().as_fd().try_clone_to_owned() {
+            Ok(stdin) => client.stream(tokio::fs::File::from_std(stdin.into()), key, content_type).await,
+            Err(e) => Err(Cause::Read(e).into()),
+        },
+    };
+    Ended { upload, began, seconds: clock.elapsed().as_secs_f64(), result }
+}

@@ -1,0 +1,62 @@
+//! The table of records, a page at a time.
+
+use provisioner_aws::Aws;
+use provisioner_aws::records::Records;
+use provisioner_model::error::{Error, Exit, Result};
+use provisioner_model::fault::{Fault, Kind};
+use provisioner_model::names::Names;
+use provisioner_model::query::{Page, Query};
+use provisioner_model::spec::StackSpec;
+use serde_json::Value;
+
+use crate::clock;
+
+/// A page ends after so many records that were looked at, however few of them match: about 10 MB are read then.
+const BUDGET: usize = 50_000;
+
+/// The records of a stack.
+#[derive(Debug)]
+pub struct Listing<'a> {
+    table: Records,
+    names: Names,
+    spec: &'a StackSpec,
+    /// What the caller calls the stack.
+    stack: &'a str,
+}
+
+impl<'a> Listing<'a> {
+    /// Those of this stack. `stack` is what the caller calls it.
+    pub fn new(aws: &Aws, spec: &'a StackSpec, stack: &'a str) -> Self {
+        let names = Names::new(&spec.name, &aws.account, &aws.region);
+        Self { table: Records::new(aws, &names.table), names, spec, stack }
+    }
+
+    /// The bucket whose files they are of.
+    pub fn bucket(&self) -> &str {
+        &self.names.bucket
+    }
+
+    /// At most `limit` records that match, newest first.
+    pub async fn page(&self, query: &Query, limit: usize) -> Result<Page> {
+        let now = clock::now()?;
+        self.table.page(query, &now, limit, BUDGET).await.map_err(|fault| self.failed(fault))
+    }
+
+    /// The whole records of a page, in its order.
+    pub async fn documents(&self, page: &Page) -> Result<Vec<Value>> {
+        let ids: Vec<String> = page.rows.iter().map(|row| row.document_id.clone()).collect();
+        self.table.documents(&ids).await.map_err(|fault| self.failed(fault))
+    }
+
+    fn failed(&self, fault: Fault) -> Error {
+        match fault.kind {
+            Kind::NotFound => Error::new(
+                Exit::Failure,
+                "no-table",
+                format!("the stack {} has no table {}", self.spec.name, self.names.table),
+            )
+            .hint(format!("Create the stack first: provisioner up -s {}", self.stack)),
+            _ => fault.into_error("read the table of records"),
+        }
+    }
+}

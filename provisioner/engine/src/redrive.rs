@@ -1,0 +1,97 @@
+//! Hands failed events to the function again.
+
+use provisioner_aws::Aws;
+use provisioner_aws::function::Function;
+use provisioner_aws::queue::Queue;
+use provisioner_model::error::{Error, Exit, Result};
+use provisioner_model::names::Names;
+use provisioner_model::spec::StackSpec;
+use serde_json::Value;
+
+use crate::dialog::Dialog;
+use crate::event::deploy::DeployEvent;
+
+/// Sends every event that waits in the queue of failed events to the function. Asks first, unless that was
+/// agreed to or nothing waits.
+pub async fn redrive(aws: &Aws, spec: &StackSpec, agreed: bool, dialog: &dyn Dialog) -> Result<()> {
+    let names = Names::new(&spec.name, &aws.account, &aws.region);
+    let queue = Queue::find(aws, &names.queue)
+        .await
+        .map_err(|e| e.into_error(&format!("look for the queue {}", names.queue)))?
+        .ok_or_else(|| {
+            Error::new(Exit::Failure, "not-deployed", format!("there is no queue {}", names.queue))
+                .hint(format!("Deploy the stack first: provisioner up -s {}", spec.name))
+        })?;
+    let waiting = queue.depth().await.map_err(|e| e.into_error("look into the queue of failed events"))?;
+    if waiting == 0 {
+        dialog.event(DeployEvent::Redriven { sent: 0, unreadable: 0 });
+        return Ok(());
+    }
+    if !agreed {
+        dialog.ask(&format!("Send {waiting} failed event(s) to {} again?", names.function), "--yes").await?;
+    }
+    let function = Function::new(aws, &names.function);
+    let (mut sent, mut unreadable) = (0, 0);
+    // What fails again comes back to the queue; the number at the start keeps this from going in circles.
+    while sent + unreadable < waiting {
+        let messages = queue.receive().await.map_err(|e| e.into_error("receive failed events"))?;
+        if messages.is_empty() {
+            break;
+        }
+        for message in messages {
+            let Some(event) = event_of(&message.body) else {
+                unreadable += 1;
+                continue;
+            };
+            function.invoke_later(event).await.map_err(|e| {
+                e.into_error(&format!(
+                    "send an event to {}; {sent} were sent, the others stay in the queue",
+                    names.function
+                ))
+            })?;
+            // Only now is it safe with Lambda. Should this fail, the event is handled twice, which gives one record.
+            queue.delete(&message).await.map_err(|e| e.into_error("take a sent event out of the queue"))?;
+            sent += 1;
+        }
+    }
+    dialog.event(DeployEvent::Redriven { sent, unreadable });
+    let hidden = waiting.saturating_sub(sent + unreadable);
+    if hidden > 0 {
+        dialog.remark(&format!(
+            "About {hidden} more cannot be seen now, because somebody has received them. Those that are not dealt with \
+             come back within minutes; run the same command again then."
+        ));
+    }
+    if unreadable > 0 {
+        return Err(Error::new(
+            Exit::Failure,
+            "unreadable-messages",
+            format!("{unreadable} message(s) in {} hold no event of Lambda", names.queue),
+        )
+        .hint("Something else writes into this queue. Look at the messages in the console and delete them there."));
+    }
+    Ok(())
+}
+
+/// The event in what Lambda writes into an on-failure destination. Lambda developer guide, "Capturing records of
+/// asynchronous invocations": the event stands in `requestPayload`.
+fn event_of(body: &str) -> Option<Vec<u8>> {
+    let record: Value = serde_json::from_str(body).ok()?;
+    let payload = record.get("requestPayload").filter(|payload| payload.is_object())?;
+    serde_json::to_vec(payload).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_event_is_found_in_lambdas_record() {
+        let body =
+            r#"{"version":"1.0","requestContext":{"condition":"RetriesExhausted"},"requestPayload":{"Records":[]}}"#;
+        assert_eq!(event_of(body).as_deref(), Some(br#"{"Records":[]}"#.as_slice()));
+        for other in ["", "hello", "{}", r#"{"requestPayload":"text"}"#, r#"{"requestPayload":null}"#] {
+            assert_eq!(event_of(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Finds and reads stack files.
+
+use std::path::{Path, PathBuf};
+
+use provisioner_model::error::{Error, Exit, Result, io};
+use provisioner_model::spec::{self, DEFAULT_STACK, StackSpec, parse};
+
+/// The folder of stack files, beside which the rest of a project stands.
+const STACKS: &str = "stacks";
+
+/// A stack file and where it was read from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StackFile {
+    /// The file.
+    pub path: PathBuf,
+    /// What it says.
+    pub spec: StackSpec,
+}
+
+impl StackFile {
+    /// Finds and reads the stack: a path to a YAML file, or a name that stands for `stacks/NAME.yaml` in this folder or
+    /// one above it, or else for the one file there that gives its stack this name.
+    pub fn load(stack: &str) -> Result<Self> {
+        let here = std::env::current_dir().map_err(|e| io("find", std::path::Path::new("."), e))?;
+        let path = stack_file(stack, &here)?;
+        let text = std::fs::read_to_string(&path).map_err(|e| io("read", &path, e))?;
+        Ok(Self { spec: parse(&text, &path)?, path })
+    }
+
+    /// The same for a command that deploys nothing and so needs no project: outside of one, the default stack is the one
+    /// that this program was built with.
+    pub fn load_anywhere(stack: &str) -> Result<StackSpec> {
+        let here = std::env::current_dir().map_err(|e| io("find", std::path::Path::new("."), e))?;
+        if stack == DEFAULT_STACK && root(&here).is_none() {
+            return parse(include_str!("../../../stacks/dev.yaml"), std::path::Path::new("stacks/dev.yaml"));
+        }
+        Self::load(stack).map(|file| file.spec)
+    }
+}
+
+/// The file that a name or a path on the command line means.
+fn stack_file(stack: &str, here: &Path) -> Result<PathBuf> {
+    let is_path = stack.contains(std::path::is_separator)
+        || Path::new(stack).extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+    if is_path {
+        let path = PathBuf::from(stack);
+        return if here.join(&path).is_file() {
+            Ok(path)
+        } else {
+            Err(Error::new(Exit::Invalid, "no-stack", format!("there is no stack file {stack}"))
+                .hint("Name a stack in stacks/ or the path of a stack file: --stack dev, --stack path/to/dev.yaml"))
+        };
+    }
+    let Some(root) = root(here) else {
+        return Err(Error::new(
+            Exit::Invalid,
+            "no-stack",
+            format!("there is no stack {stack}: no folder {STACKS}/ stands in {} or above it", here.display()),
+        )
+        .hint(
+            "Change to the project's folder, or name the path of a stack file: --stack path/to/dev.yaml\n\
+             To begin a project here: provisioner init",
+        ));
+    };
+    let path = root.join(STACKS).join(format!("{stack}.yaml"));
+    if here.join(&path).is_file() {
+        return Ok(path);
+    }
+    let files = existing(&here.join(&root))?;
+    // What is printed names a stack by its name, which need not be its file's.
+    let mut candidates =
+        files.iter().filter(|file| name_in(file).as_deref() == Some(stack)).filter_map(|file| file.file_name());
+    if let (Some(file), None) = (candidates.next(), candidates.next()) {
+        return Ok(root.join(STACKS).join(file));
+    }
+    let names: Vec<String> =
+        files.iter().filter_map(|file| file.file_stem().map(|name| name.to_string_lossy().into_owned())).collect();
+    let hint = if names.is_empty() {
+        format!("{} holds no stack file yet.", root.join(STACKS).display())
+    } else {
+        format!("Stacks that are there: {}", names.join(", "))
+    };
+    Err(Error::new(Exit::Invalid, "no-stack", format!("there is no stack {stack}: {} does not exist", path.display()))
+        .hint(hint))
+}
+
+/// The name that a stack file gives its stack, where it can be read.
+fn name_in(file: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(file).ok()?;
+    spec::name_in(&text)
+}
+
+/// The nearest folder, from this one upwards, that holds a folder `stacks`; relative to this one.
+pub fn root(here: &Path) -> Option<PathBuf> {
+    let up = here.ancestors().position(|folder| folder.join(STACKS).is_dir())?;
+    Some(std::iter::repeat_n("..", up).collect())
+}
+
+/// The stack files of a project, by name.
+pub fn existing(root: &Path) -> Result<Vec<PathBuf>> {
+    let folder = root.join(STACKS);
+    let read = |e| io("list", &folder, e);
+    let mut files = Vec::new();
+    for entry in folder.read_dir().map_err(read)? {
+        let path = entry.map_err(read)?.path();
+        if path.is_file() && path.extension().is_some_and(|extension| extension == "yaml") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn project() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("stacks/rendered")).unwrap();
+        std::fs::create_dir_all(dir.path().join("deep/er")).unwrap();
+        for name in ["stacks/dev.yaml", "stacks/prod.yaml", "stacks/notes.txt", "stacks/rendered/dev.yaml", "own.yml"] {
+            std::fs::write(dir.path().join(name), "").unwrap();
+        }
+        dir
+    }
+
+    #[test]
+    fn names_stand_for_files_here_and_above_and_paths_for_themselves() {
+        let dir = project();
+        for (stack, here, expected) in [
+            ("dev", "", "stacks/dev.yaml"),
+            ("prod", "deep/er", "../../stacks/prod.yaml"),
+            ("own.yml", "", "own.yml"),
+            ("../own.yml", "deep", "../own.yml"),
+            ("stacks/dev.yaml", "", "stacks/dev.yaml"),
+        ] {
+            assert_eq!(stack_file(stack, &dir.path().join(here)).unwrap(), Path::new(expected), "{stack} in {here:?}");
+        }
+    }
+
+    #[test]
+    fn a_stack_is_also_found_by_the_name_in_its_file() {
+        let dir = project();
+        let write = |name: &str, text: &str| std::fs::write(dir.path().join("stacks").join(name), text).unwrap();
+        write("dev.yaml", "name: shop-dev\n");
+        write("broken.yaml", "name: [\n");
+        assert_eq!(stack_file("shop-dev", dir.path()).unwrap(), Path::new("stacks/dev.yaml"));
+        // A file's own name comes first, and of two with the same name neither is meant.
+        write("prod.yaml", "name: dev\n");
+        assert_eq!(stack_file("dev", dir.path()).unwrap(), Path::new("stacks/dev.yaml"));
+        write("other.yaml", "name: shop-dev\n");
+        assert!(stack_file("shop-dev", dir.path()).is_err());
+    }
+
+    #[test]
+    fn what_is_not_there_is_told_with_what_is() {
+        let dir = project();
+        let error = stack_file("prd", &dir.path().join("deep")).unwrap_err();
+        assert_eq!(error.message, "there is no stack prd: ../stacks/prd.yaml does not exist");
+        assert_eq!(error.hint.as_deref(), Some("Stacks that are there: dev, prod"));
+        assert_eq!(error.exit, Exit::Invalid);
+        assert!(stack_file("./no.yaml", dir.path()).unwrap_err().message.contains("./no.yaml"));
+        let nowhere = tempfile::tempdir().unwrap();
+        assert!(stack_file("dev", nowhere.path()).unwrap_err().message.contains("no folder stacks/"));
+    }
+}

@@ -1,0 +1,304 @@
+//! The stack, its resources, code, permissions and failed events, as one document. Changes nothing, and a stack that is
+//! not deployed is an answer, not a failure.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use provisioner_artifact::embedded;
+use provisioner_artifact::handler_build::{self, Build};
+use provisioner_aws::Aws;
+use provisioner_aws::queue::Queue;
+use provisioner_aws::records;
+use provisioner_aws::roles::Roles;
+use provisioner_aws::stacks::Stacks;
+use provisioner_model::error::Result;
+use provisioner_model::fault::absent_is_none;
+use provisioner_model::names::Names;
+use provisioner_model::query::Row;
+use provisioner_model::resolve::Context;
+use provisioner_model::spec::StackSpec;
+use provisioner_model::stack::{Deployed, Output, Presence, Resource, Stack};
+use provisioner_model::status::Phase;
+use provisioner_model::template;
+use provisioner_planner::drift::{Depth, Drift};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::clock;
+use crate::observe::{self, Look};
+use crate::stack_file::StackFile;
+
+/// So many of the newest records are shown.
+const NEWEST: usize = 5;
+
+/// What `status` knows; with `--json` exactly this.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// The stack.
+    pub stack: String,
+    /// The account.
+    pub account: String,
+    /// The region.
+    pub region: String,
+    /// What one can do with it.
+    pub phase: Phase,
+    /// CloudFormation's status; absent where there is no stack.
+    #[serde(rename = "status", skip_serializing_if = "Option::is_none")]
+    pub code_name: Option<&'static str>,
+    /// Why it has this status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When it was made or last changed, ISO 8601.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changed: Option<String>,
+    /// Its resources.
+    pub resources: Vec<Resource>,
+    /// Its outputs.
+    pub outputs: Vec<Output>,
+    /// The function's code; absent where there is no function.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<Code>,
+    /// Whether the role may do what the template says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub permissions: Option<Permissions>,
+    /// What was changed behind the tool's back; only of a stack that works.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Drift>,
+    /// Events that failed every attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed_events: Option<u64>,
+    /// The newest records.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub records: Vec<Row>,
+    /// Bucket or table that an earlier `down` kept; only where there is no stack.
+    pub kept: Vec<String>,
+}
+
+/// The deployed code beside the one at hand.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Code {
+    /// What the function has.
+    pub deployed: Deployed,
+    /// The SHA-256 of the zip that the last build would give, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub local: Option<String>,
+    /// Whether both are the same; absent where there is nothing to compare with.
+    pub same: Option<bool>,
+    /// Whether it is the last build of `up --watch`.
+    pub development: bool,
+}
+
+/// Whether the role is allowed what the template says, and not more.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "verdict", content = "detail")]
+pub enum Permissions {
+    /// Exactly.
+    AsGenerated,
+    /// Somebody changed them; this is how.
+    Changed(String),
+    /// They cannot be compared, for this reason.
+    Unknown(String),
+}
+
+/// Looks at the stack and all that belongs to it. `closely` has CloudFormation look for drift too.
+pub async fn status(aws: &Aws, file: &StackFile, closely: bool) -> Result<Status> {
+    let names = Names::new(&file.spec.name, &aws.account, &aws.region);
+    let stacks = Stacks::new(aws);
+    let look = observe::look(aws, &stacks, &names).await;
+    match look.stack(&names)?.filter(|stack| stack.status.phase() != Phase::Absent) {
+        None => absent(aws, &names, look),
+        Some(stack) => Box::pin(present(aws, &stacks, file, &names, stack, look, closely)).await,
+    }
+}
+
+fn absent(aws: &Aws, names: &Names, look: Look) -> Result<Status> {
+    let mut kept = Vec::new();
+    if look.bucket.map_err(|e| e.into_error("look for the bucket"))? == Presence::Ours {
+        kept.push(format!("bucket {}", names.bucket));
+    }
+    if look.table.map_err(|e| e.into_error("look for the table"))?.is_some() {
+        kept.push(format!("table {}", names.table));
+    }
+    Ok(Status {
+        stack: names.stack.clone(),
+        account: aws.account.clone(),
+        region: aws.region.clone(),
+        phase: Phase::Absent,
+        code_name: None,
+        reason: None,
+        changed: None,
+        resources: Vec::new(),
+        outputs: Vec::new(),
+        code: None,
+        permissions: None,
+        drift: None,
+        failed_events: None,
+        records: Vec::new(),
+        kept,
+    })
+}
+
+async fn present(
+    aws: &Aws,
+    stacks: &Stacks,
+    file: &StackFile,
+    names: &Names,
+    stack: Stack,
+    look: Look,
+    closely: bool,
+) -> Result<Status> {
+    let resources = look.resources.clone().map_err(|e| e.into_error("look at the stack's resources"))?;
+    let function = look.code.clone().map_err(|e| e.into_error("look at the function"))?;
+    let observed = look.observed(names)?;
+    let place = observe::place(aws, names);
+    let (drift, depth, records, local, permissions) = tokio::join!(
+        observe::drift(aws, stacks, &place, &observed, closely),
+        depth(aws, names),
+        newest(aws, names),
+        local_code(file),
+        permissions(aws, &file.spec, &resources),
+    );
+    let drift = drift?;
+    Ok(Status {
+        stack: names.stack.clone(),
+        account: aws.account.clone(),
+        region: aws.region.clone(),
+        phase: stack.status.phase(),
+        code_name: Some(stack.status.as_str()),
+        reason: stack.reason,
+        changed: stack.changed,
+        code: function.map(|deployed| Code {
+            same: local.release.as_ref().map(|local| *local == deployed.sha256),
+            development: local.development.is_some_and(|local| local == deployed.sha256),
+            deployed,
+            local: local.release,
+        }),
+        permissions: permissions?,
+        // Only of a stack that works.
+        drift: (drift.depth != Depth::None).then_some(drift),
+        resources,
+        outputs: stack.outputs,
+        failed_events: depth?,
+        records: records?,
+        kept: Vec::new(),
+    })
+}
+
+async fn depth(aws: &Aws, names: &Names) -> Result<Option<u64>> {
+    let doing = "look into the queue of failed events";
+    match Queue::find(aws, &names.queue).await.map_err(|e| e.into_error(doing))? {
+        Some(queue) => Ok(Some(queue.depth().await.map_err(|e| e.into_error(doing))?)),
+        None => Ok(None),
+    }
+}
+
+/// The newest records; none where there is no table yet.
+async fn newest(aws: &Aws, names: &Names) -> Result<Vec<Row>> {
+    let rows = records::newest(aws, &names.table, NEWEST, &clock::now()?).await;
+    Ok(absent_is_none(rows).map_err(|e| e.into_error("read the newest records"))?.unwrap_or_default())
+}
+
+/// The hashes of the handlers that are at hand.
+#[derive(Debug, Default)]
+struct LocalCode {
+    /// What `up` would deploy: the workspace's last build, outside of it the handler inside this program.
+    release: Option<String>,
+    /// The last build of `up --watch`.
+    development: Option<String>,
+}
+
+async fn local_code(file: &StackFile) -> LocalCode {
+    let Ok(here) = std::env::current_dir() else { return LocalCode::default() };
+    let runs_on = handler_build::runs_on(&file.spec);
+    let Some(workspace) = handler_build::workspace(&[&here, &file.path]) else {
+        let embedded = embedded::package(runs_on).ok().map(|package| package.sha256);
+        return LocalCode { release: embedded, development: None };
+    };
+    let paths = handler_build::last_builds(&workspace, [Build::Release, Build::Development]).await;
+    let hash = move |path: Option<PathBuf>| Some(handler_build::pack(&path?, runs_on).ok()?.sha256);
+    let hashes = tokio::task::spawn_blocking(move || paths.map(hash)).await;
+    hashes.map(|[release, development]| LocalCode { release, development }).unwrap_or_default()
+}
+
+/// Compares the role's inline policies in IAM with those of the template.
+async fn permissions(aws: &Aws, spec: &StackSpec, resources: &[Resource]) -> Result<Option<Permissions>> {
+    let Some(role) = resources.iter().find(|r| r.kind == "AWS::IAM::Role" && !r.physical_id.is_empty()) else {
+        return Ok(None);
+    };
+    let template = template::build(spec).document();
+    let context = Context {
+        partition: aws.partition().to_owned(),
+        account: aws.account.clone(),
+        region: aws.region.clone(),
+        resources: resources.iter().map(|r| (r.logical_id.clone(), (r.kind.clone(), r.physical_id.clone()))).collect(),
+        ..Context::default()
+    };
+    let generated = &template["Resources"][&role.logical_id]["Properties"];
+    let found = Roles::new(aws).policies(&role.physical_id).await;
+    let Some((inline, attached)) = found.map_err(|e| e.into_error("read the role's permissions"))? else {
+        return Ok(Some(Permissions::Changed(format!("the role {} is gone", role.physical_id))));
+    };
+    Ok(Some(compare(generated, &context, &inline, &attached)))
+}
+
+fn compare(generated: &Value, context: &Context, inline: &BTreeMap<String, Value>, attached: &[String]) -> Permissions {
+    let wanted = match context.resolve(&generated["Policies"]) {
+        Ok(wanted) => wanted,
+        Err(error) => return Permissions::Unknown(error.to_string()),
+    };
+    let wanted: BTreeMap<String, Value> = wanted
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|p| Some((p["PolicyName"].as_str()?.to_owned(), p["PolicyDocument"].clone())))
+        .collect();
+    let managed = match context.resolve(&generated["ManagedPolicyArns"]) {
+        Ok(managed) => managed.as_array().cloned().unwrap_or_default(),
+        Err(error) => return Permissions::Unknown(error.to_string()),
+    };
+    let mut differences: Vec<String> = Vec::new();
+    differences.extend(
+        attached.iter().filter(|arn| !managed.iter().any(|m| m == *arn)).map(|arn| format!("{arn} is attached")),
+    );
+    differences
+        .extend(inline.keys().filter(|name| !wanted.contains_key(*name)).map(|name| format!("policy {name} is new")));
+    for (name, document) in &wanted {
+        match inline.get(name) {
+            None => differences.push(format!("policy {name} is missing")),
+            Some(found) if found != document => differences.push(format!("policy {name} says something else")),
+            Some(_) => {}
+        }
+    }
+    if differences.is_empty() { Permissions::AsGenerated } else { Permissions::Changed(differences.join("; ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn permissions_are_compared_with_what_iam_has() {
+        let generated = json!({ "Policies": [{ "PolicyName": "handler", "PolicyDocument": {
+            "Statement": [{ "Action": "dynamodb:PutItem", "Resource": { "Fn::Sub": "arn:${AWS::Partition}:x" } }],
+        }}]});
+        let context = Context { partition: "aws".into(), ..Context::default() };
+        let same = json!({ "Statement": [{ "Action": "dynamodb:PutItem", "Resource": "arn:aws:x" }] });
+        let wider = json!({ "Statement": [{ "Action": "dynamodb:*", "Resource": "arn:aws:x" }] });
+        let inline = |document: &Value| BTreeMap::from([("handler".to_owned(), document.clone())]);
+        assert_eq!(compare(&generated, &context, &inline(&same), &[]), Permissions::AsGenerated);
+        for (inline, attached, word) in [
+            (inline(&wider), vec![], "something else"),
+            (BTreeMap::new(), vec![], "missing"),
+            (inline(&same), vec!["arn:aws:iam::aws:policy/AdministratorAccess".to_owned()], "attached"),
+        ] {
+            let Permissions::Changed(how) = compare(&generated, &context, &inline, &attached) else { panic!("{word}") };
+            assert!(how.contains(word), "{how}");
+        }
+        let odd = json!({ "Policies": [{ "Fn::ImportValue": "x" }] });
+        assert!(matches!(compare(&odd, &context, &BTreeMap::new(), &[]), Permissions::Unknown(_)));
+    }
+}

@@ -1,0 +1,458 @@
+//! A canary is sent through the live pipeline, its record awaited, and both are
+//! removed again. `docs/verify.md` says what may be left, and what becomes of that.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use handler_contract::{ErrorCode, Status, Timestamp};
+use provisioner_aws::Aws;
+use provisioner_aws::function::Function;
+use provisioner_aws::logs::Logs;
+use provisioner_aws::object::Object;
+use provisioner_aws::queue::Queue;
+use provisioner_aws::records::Records;
+use provisioner_aws::uploads::{Stored, Uploads, clock_ahead};
+use provisioner_model::error::{Error, Exit, Result};
+use provisioner_model::fault::{Fault, Kind};
+use provisioner_model::log_lines::{Entry, Line};
+use provisioner_model::names::Names;
+use provisioner_model::query::{Pattern, Query};
+use provisioner_model::spec::StackSpec;
+use provisioner_planner::arrivals::id_of_version;
+use provisioner_planner::canary::{Canary, NAME, canary};
+use provisioner_planner::verify::{self as told, Cause, Findings, Moments, Told};
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::clock;
+use crate::dialog::Dialog;
+use crate::event::verify::{Verified, VerifyEvent};
+use crate::interrupt::{self, Attention};
+
+/// How long `up` waits for the canary's record.
+pub const PATIENCE: Duration = Duration::from_mins(2);
+/// The pauses between looks for the record.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+/// After so long without a record, what is on its way is looked at: some faults make waiting pointless.
+const DOUBT: Duration = Duration::from_secs(3);
+/// How long the record is waited for once more, when nobody waits for it any more but it may be about to come.
+const GRACE: Duration = Duration::from_secs(3);
+/// How long Lambda keeps an event that it cannot deliver, and a day's reserve for retries by hand. Milliseconds.
+const LATE: i64 = 30 * 3_600_000;
+/// Records of late events that are removed at most, and failures that are looked through for them.
+const LATE_RECORDS: (usize, usize) = (100, 20_000);
+/// How long to wait for the handler's line in the log, once the record is there. CloudWatch shows lines after seconds.
+const LOG_PATIENCE: Duration = Duration::from_secs(10);
+/// So far back and ahead the log is read: the function's clock is another one. Milliseconds.
+const CLOCKS: i64 = 60_000;
+/// Records of one key: one is right, two are a fault, more need not be counted.
+const MANY: usize = 10;
+/// Milliseconds.
+const HOUR: i64 = 3_600_000;
+/// Messages of the queue that are looked through, in tens.
+const LOOKS: usize = 10;
+
+/// Sends a canary through the stack's pipeline, waits for its record so long, and removes both.
+pub async fn verify(aws: &Aws, spec: &StackSpec, patience: Duration, dialog: &dyn Dialog) -> Result<Verified> {
+    let verifying = Verifying::new(aws, spec, dialog, patience);
+    let canary = canary(spec, &clock::run_id()).map_err(|no| {
+        Error::new(Exit::Failure, "no-canary", format!("nothing can be sent through {}", spec.name))
+            .source(no)
+            .hint("Send a file of your own and wait for its record: provisioner put FILE --wait")
+    })?;
+    let attention = interrupt::attend();
+    dialog.remark(&format!("sending {} through {}", canary.key, spec.name));
+    let sent = Box::pin(verifying.send(&canary, LOG_PATIENCE, attention)).await;
+    // What an earlier canary left by its late event; whether this can be removed says nothing of the pipeline.
+    if let Err(fault) = verifying.remove_late(&canary).await {
+        dialog.remark(&format!("could not look for records that late events of earlier canaries left: {fault}"));
+    }
+    sent
+}
+
+/// What the last step of `up` does. Without a canary that the stack accepts, that is told and no failure.
+pub async fn after_up(aws: &Aws, spec: &StackSpec, dialog: &dyn Dialog) -> Result<()> {
+    let canary = match canary(spec, &clock::run_id()) {
+        Ok(canary) => canary,
+        Err(no) => {
+            dialog.event(VerifyEvent::Skipped { reason: no.to_string() });
+            return Ok(());
+        }
+    };
+    // The log is looked at once: nobody who deploys wants to wait for CloudWatch.
+    let verifying = Verifying::new(aws, spec, dialog, PATIENCE);
+    let verified = Box::pin(verifying.send(&canary, Duration::ZERO, interrupt::attend())).await?;
+    dialog.event(VerifyEvent::Verified(verified));
+    Ok(())
+}
+
+struct Verifying<'a> {
+    aws: &'a Aws,
+    stack: &'a str,
+    names: Names,
+    records: Records,
+    dialog: &'a dyn Dialog,
+    patience: Duration,
+    /// Whether the canary's event may be on its way.
+    expected: AtomicBool,
+}
+
+/// How waiting for the record ended.
+enum Awaited {
+    /// The record, and when it was seen.
+    Record(Value, i64),
+    /// None came.
+    Nothing(Cause),
+}
+
+impl<'a> Verifying<'a> {
+    fn new(aws: &'a Aws, spec: &'a StackSpec, dialog: &'a dyn Dialog, patience: Duration) -> Self {
+        let names = Names::new(&spec.name, &aws.account, &aws.region);
+        let records = Records::new(aws, &names.table);
+        Self { aws, stack: &spec.name, names, records, dialog, patience, expected: AtomicBool::new(false) }
+    }
+
+    fn expect(&self, expected: bool) {
+        self.expected.store(expected, Ordering::Relaxed);
+    }
+
+    /// Sends the canary, waits for its record, and removes both, however it went.
+    async fn send(&self, canary: &Canary, log_patience: Duration, mut attention: Attention) -> Result<Verified> {
+        let ended = tokio::select! {
+            ended = self.on_its_way(canary, log_patience) => ended,
+            () = attention.next() => {
+                self.wait_once_more(canary, &mut attention).await;
+                Err(Error::new(Exit::Interrupted, "interrupted", format!("interrupted; {} is not verified", self.stack)))
+            }
+        };
+        let cleaned = self.clean_up(canary, &mut attention).await;
+        let mut verified = ended?;
+        verified.cleaned = cleaned;
+        if !cleaned {
+            let message = format!("the pipeline of {} works, but its canary could not be removed", self.stack);
+            return Err(Error::new(Exit::Leftovers, "canary-left", message)
+                .hint("What is left is told above. Remove it by hand once the cause is mended."));
+        }
+        Ok(verified)
+    }
+
+    async fn on_its_way(&self, canary: &Canary, log_patience: Duration) -> Result<Verified> {
+        let ahead = clock_ahead(self.aws, &self.names.bucket).await.map_err(|fault| match fault.kind {
+            Kind::NotFound => Error::new(
+                Exit::Failure,
+                "no-bucket",
+                format!("the stack {} has no bucket {}", self.stack, self.names.bucket),
+            )
+            .hint(format!("Create the stack first: provisioner up -s {}", self.stack)),
+            _ => fault.into_error("look for the bucket"),
+        })?;
+        let put = clock::now_millis();
+        self.expect(true);
+        let stored = self.put(canary).await?;
+        let moments = Moments { put, stored: clock::now_millis(), seen: 0 };
+        let (record, seen) = match Box::pin(self.wait(canary, &stored, put + ahead)).await? {
+            Awaited::Record(record, seen) => (record, seen),
+            Awaited::Nothing(cause) => return Err(self.failed("no record of it came", cause)),
+        };
+        self.judge(canary, &record)?;
+        let moments = Moments { seen, ..moments };
+        let told = self.read_log(canary, put, log_patience).await;
+        let records = self.ids(canary, put + ahead).await.map_err(table_failed)?.len();
+        if records > 1 {
+            let cause = Cause {
+                text: format!("the table holds {records} records of this one upload"),
+                hint: "Two handlers with different ways to name a record write into this table. Deploy one: provisioner up \
+                       -s {stack}"
+                    .to_owned(),
+            };
+            return Err(self.failed("it came twice", cause));
+        }
+        Ok(Verified {
+            stack: self.stack.to_owned(),
+            key: canary.key.clone(),
+            file_type: canary.file_type.to_owned(),
+            size: canary.content.len(),
+            document_id: text(&record, "documentId").to_owned(),
+            legs: told::legs(moments, told),
+            total_millis: u64::try_from(seen - put).unwrap_or_default(),
+            // An index may be behind the table, which has the record.
+            records: records.max(1),
+            taken_up: (told.times > 0).then_some(told.times),
+            cleaned: false,
+        })
+    }
+
+    async fn put(&self, canary: &Canary) -> Result<Stored> {
+        let (_stop, stopped) = watch::channel(false);
+        Uploads::new(self.aws, &self.names.bucket, 1, stopped, Arc::new(|_| {}))
+            .stream(canary.content.as_slice(), canary.key.clone(), canary.file_type.to_owned())
+            .await
+            .map_err(|not| Error::new(Exit::Failure, "not-uploaded", "failed to send the canary").source(not))
+    }
+
+    /// Looks for the record until it is there, until waiting is of no use, or until patience ends.
+    async fn wait(&self, canary: &Canary, stored: &Stored, since: i64) -> Result<Awaited> {
+        let began = Instant::now();
+        let certain = self.certain_id(canary, stored);
+        let mut pause = PAUSES.0;
+        let mut doubted = false;
+        loop {
+            let ids = match &certain {
+                Some(id) => vec![id.clone()],
+                None => self.ids(canary, since).await.map_err(table_failed)?,
+            };
+            let found =
+                if ids.is_empty() { Vec::new() } else { self.records.documents(&ids).await.map_err(table_failed)? };
+            if let Some(record) = found.into_iter().next() {
+                self.expect(false);
+                return Ok(Awaited::Record(record, clock::now_millis()));
+            }
+            if began.elapsed() >= self.patience {
+                let mut findings = Box::pin(self.findings(canary)).await;
+                self.look_for_reasons(canary, since, &mut findings).await;
+                self.tell_unseen(&findings);
+                return Ok(Awaited::Nothing(told::cause(&findings)));
+            }
+            if !doubted && began.elapsed() >= DOUBT {
+                doubted = true;
+                let findings = Box::pin(self.findings(canary)).await;
+                if let Some(cause) = told::certain_cause(&findings) {
+                    self.expect(told::may_come(&findings));
+                    return Ok(Awaited::Nothing(cause));
+                }
+                self.dialog.remark("no record yet; bucket, permission and function look right, so waiting goes on");
+            }
+            tokio::time::sleep(pause.min(self.patience.saturating_sub(began.elapsed()))).await;
+            pause = (pause * 3 / 2).min(PAUSES.1);
+        }
+    }
+
+    /// The record's id, where the bucket keeps versions: it follows from the version.
+    fn certain_id(&self, canary: &Canary, stored: &Stored) -> Option<String> {
+        id_of_version(&self.names.bucket, &canary.key, stored.version_id.as_deref())
+    }
+
+    /// The ids of all records of the canary's key. Nobody else has this key.
+    async fn ids(&self, canary: &Canary, since: i64) -> Result<Vec<String>, Fault> {
+        let other = |message: String| Fault { kind: Kind::Other, code: None, message };
+        let now = clock::now().map_err(|e| other(e.message))?;
+        let query = Query {
+            since: Timestamp::from_unix_millis(since - CLOCKS),
+            object: Some((self.names.bucket.clone(), canary.key.clone())),
+            ..Query::default()
+        };
+        let page = self.records.page(&query, &now, MANY, usize::MAX).await?;
+        Ok(page.rows.into_iter().map(|row| row.document_id).collect())
+    }
+
+    /// Whether the record says what the canary is.
+    fn judge(&self, canary: &Canary, record: &Value) -> Result<()> {
+        if text(record, "status") == Status::Success.as_str() && text(record, "fileType") == canary.file_type {
+            return Ok(());
+        }
+        let is = if text(record, "status") == Status::Success.as_str() {
+            format!("it is recorded as {} and is {}", text(record, "fileType"), canary.file_type)
+        } else {
+            format!("{}: {}", text(record, "errorCode"), text(record, "errorMessage"))
+        };
+        let hint =
+            "The function's settings may not be what the stack file says: provisioner plan -s {stack}".to_owned();
+        Err(self.failed("it was recorded, but not as what it is", Cause { text: is, hint }))
+    }
+
+    /// What the log tells of the canary, as soon as it tells, or nothing. That the log cannot be read is no fault of the
+    /// pipeline.
+    async fn read_log(&self, canary: &Canary, put: i64, patience: Duration) -> Told {
+        let began = Instant::now();
+        let mut pause = PAUSES.0;
+        loop {
+            match self.entries(put).await {
+                Ok(entries) => {
+                    let told = told::told(&entries, &canary.key);
+                    if told.times > 0 || began.elapsed() >= patience {
+                        return told;
+                    }
+                }
+                Err(fault) => {
+                    self.dialog.remark(&format!("the log cannot be read: {fault}"));
+                    return Told::default();
+                }
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 3 / 2).min(PAUSES.1);
+        }
+    }
+
+    async fn entries(&self, since: i64) -> Result<Vec<Entry>, Fault> {
+        let mut entries = Vec::new();
+        let group = Logs::new(self.aws, &self.names.log_group);
+        group.read(since - CLOCKS, clock::now_millis() + CLOCKS, |page| entries.extend(page)).await?;
+        Ok(entries)
+    }
+
+    /// Looks at what the canary's way is made of.
+    async fn findings(&self, canary: &Canary) -> Findings {
+        let function = Function::new(self.aws, &self.names.function);
+        let object = Object::new(self.aws, &self.names.bucket, &canary.key);
+        let (invokes, described, policy, concurrency) = tokio::join!(
+            object.invokes(&self.names.function),
+            function.describe(),
+            function.policy(),
+            function.concurrency()
+        );
+        let mut findings = Findings::default();
+        let mut unseen = Vec::new();
+        let mut note = |what: &str, fault: Fault| unseen.push(format!("{what}: {fault}"));
+        match invokes {
+            Ok(invokes) => findings.notified = Some(invokes),
+            Err(fault) => note("the bucket's notification", fault),
+        }
+        match described {
+            Ok(described) => findings.function = Some(described.map(|d| d.state)),
+            Err(fault) => note("the function", fault),
+        }
+        match policy {
+            Ok(policy) => findings.permitted = Some(policy.is_some_and(|policy| told::lets_s3_invoke(&policy))),
+            Err(fault) => note("the function's policy", fault),
+        }
+        match concurrency {
+            Ok(concurrency) => findings.concurrency = Some(concurrency),
+            Err(fault) => note("the function's concurrency", fault),
+        }
+        findings.unseen = unseen;
+        findings
+    }
+
+    /// Looks at where a failed handler leaves its reasons.
+    async fn look_for_reasons(&self, canary: &Canary, since: i64, findings: &mut Findings) {
+        match self.queued(canary).await {
+            Ok(queued) => findings.queued = queued,
+            Err(fault) => findings.unseen.push(format!("the queue of failed events: {fault}")),
+        }
+        match self.entries(since).await {
+            Ok(entries) => findings.lines = entries.iter().filter_map(|entry| suspicious(entry, &canary.key)).collect(),
+            Err(fault) => findings.unseen.push(format!("the log: {fault}")),
+        }
+    }
+
+    /// What the queue of failed events says of the canary. Its message is taken out: the file that it names is removed.
+    async fn queued(&self, canary: &Canary) -> Result<Option<String>, Fault> {
+        let Some(queue) = Queue::find(self.aws, &self.names.queue).await? else { return Ok(None) };
+        for _ in 0..LOOKS {
+            let messages = queue.peek().await?;
+            if messages.is_empty() {
+                return Ok(None);
+            }
+            for message in messages {
+                if let Some(failure) = told::failure_of(&message.body, &canary.key) {
+                    queue.delete(&message).await?;
+                    return Ok(Some(failure));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn tell_unseen(&self, findings: &Findings) {
+        for unseen in &findings.unseen {
+            self.dialog.remark(&format!("could not look at {unseen}"));
+        }
+    }
+
+    /// Waits a little for the record of an event that may be on its way, or until somebody is tired of that.
+    async fn wait_once_more(&self, canary: &Canary, attention: &mut Attention) {
+        let look = async {
+            let mut pause = PAUSES.0;
+            // That the table cannot be read is told when the record is removed.
+            while self.ids(canary, clock::now_millis() - HOUR).await.is_ok_and(|ids| ids.is_empty()) {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 3 / 2).min(PAUSES.1);
+            }
+            self.expect(false);
+        };
+        if self.expected.load(Ordering::Relaxed) {
+            tokio::select! {
+                _ = tokio::time::timeout(GRACE, look) => {}
+                () = attention.next() => {}
+            }
+        }
+    }
+
+    /// Removes what events that came after their canary was gone have left: records that say so.
+    async fn remove_late(&self, canary: &Canary) -> Result<(), Fault> {
+        let now = clock::now().map_err(|e| Fault { kind: Kind::Other, code: None, message: e.message })?;
+        let query = Query {
+            status: Some(Status::Failed),
+            name: Some(Pattern::contained(NAME)),
+            since: Timestamp::from_unix_millis(clock::now_millis() - LATE),
+            ..Query::default()
+        };
+        let page = self.records.page(&query, &now, LATE_RECORDS.0, LATE_RECORDS.1).await?;
+        // Whatever this run is called, the key begins like those of all canaries of the stack.
+        let begins = canary.key.split_inclusive(NAME).next().unwrap_or(NAME);
+        for row in page.rows {
+            if row.error_code.as_deref() == Some(ErrorCode::NotFound.as_str()) && row.object_key.starts_with(begins) {
+                self.records.delete(&row.document_id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the object and its records. What cannot be removed, and what may still come, is told.
+    async fn clean_up(&self, canary: &Canary, attention: &mut Attention) -> bool {
+        let left = |what: String, fault: &Fault| {
+            self.dialog.event(VerifyEvent::Left { what, reason: fault.to_string() });
+            false
+        };
+        let object = Object::new(self.aws, &self.names.bucket, &canary.key);
+        let mut cleaned = match object.delete_versions().await {
+            Ok(()) => true,
+            Err(fault) => left(format!("the object {} of {}", canary.key, self.names.bucket), &fault),
+        };
+        // The handler may have read the object before it went.
+        self.wait_once_more(canary, attention).await;
+        if self.expected.load(Ordering::Relaxed) {
+            self.dialog.event(VerifyEvent::Expected { key: canary.key.clone(), stack: self.stack.to_owned() });
+        }
+        let ids = match self.ids(canary, clock::now_millis() - HOUR).await {
+            Ok(ids) => ids,
+            // Without the table there is no record either.
+            Err(fault) if fault.kind == Kind::NotFound => Vec::new(),
+            Err(fault) => {
+                cleaned = left(format!("records of {} in {}", canary.key, self.names.table), &fault);
+                Vec::new()
+            }
+        };
+        for id in ids {
+            if let Err(fault) = self.records.delete(&id).await {
+                cleaned = left(format!("the record {id} in {}", self.names.table), &fault);
+            }
+        }
+        cleaned
+    }
+
+    fn failed(&self, what: &str, cause: Cause) -> Error {
+        let message = format!("a canary was sent through {}, and {what}", self.stack);
+        Error::new(Exit::Unverified, "not-verified", message)
+            .source(cause.text)
+            .hint(cause.hint.replace("{stack}", self.stack))
+    }
+}
+
+/// The line of an entry that may say why the canary did not arrive.
+fn suspicious(entry: &Entry, key: &str) -> Option<String> {
+    match entry.line() {
+        Line::Handler(line) if line.level != "INFO" && entry.message.contains(key) => Some(line.message),
+        Line::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn text<'a>(record: &'a Value, name: &str) -> &'a str {
+    record[name].as_str().unwrap_or_default()
+}
+
+fn table_failed(fault: Fault) -> Error {
+    fault.into_error("read the table of records")
+}

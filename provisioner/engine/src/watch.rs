@@ -1,0 +1,197 @@
+//! `up --watch` after the first deployment: builds and pushes the handler whenever its sources are saved, and
+//! shows the function's log meanwhile.
+//!
+//! What is built is a development build (see [`provisioner_artifact::handler_build::Build`]), from the first deployment on, so that a
+//! save is served within seconds. It stays deployed when watching ends, which is told with the command that deploys the
+//! release build.
+//!
+//! The stack's update follows each push, so whenever nothing is on its way the function serves what the stack says. An
+//! interruption lets what is on its way come to its end.
+
+use std::convert::Infallible;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use provisioner_artifact::handler_build::Build;
+use provisioner_artifact::sources::{Snapshot, Sources};
+use provisioner_aws::logs::Logs;
+use provisioner_model::error::{Error, Exit, Result};
+
+use crate::dialog::Dialog;
+use crate::event::watch::WatchEvent;
+use crate::handler::{Built, package};
+use crate::logs::{PAUSE, Tail};
+use crate::up::Site;
+use crate::{clock, interrupt};
+
+/// How often the sources are looked at. A save is over when two looks in a row see the same.
+const LOOK: Duration = Duration::from_millis(150);
+
+/// Watches until interrupted. `handler` is an executable that somebody else builds; `deployed` is what is deployed now.
+pub async fn go_on(site: &Site<'_>, handler: Option<&Path>, deployed: Built) -> Result<()> {
+    let group = Logs::new(site.aws, &site.names.log_group);
+    let tail = Tail::new(group, clock::now_millis());
+    tokio::select! {
+        ended = watch(site, handler, deployed) => ended,
+        never = follow_log(tail, site.dialog) => match never {},
+    }
+}
+
+async fn watch(site: &Site<'_>, handler: Option<&Path>, built: Built) -> Result<()> {
+    let dialog = site.dialog;
+    let mut attention = interrupt::attend();
+    let (mut deployed, development) = (built.package.sha256, built.development);
+    let mut watched = Watched::begin(built.sources, &site.file.path);
+    dialog.event(WatchEvent::Watching { files: watched.seen.len() });
+    loop {
+        let change = tokio::select! {
+            () = attention.next() => break,
+            change = watched.next_change() => change,
+        };
+        let (files, saved) = match change {
+            Change::StackFile => {
+                dialog.event(WatchEvent::StackFileChanged { file: site.file.path.clone() });
+                continue;
+            }
+            Change::Sources { files, saved } => (files, saved),
+        };
+        dialog.event(WatchEvent::SourcesChanged { files });
+        let built = tokio::select! {
+            () = attention.next() => break,
+            built = package(site.file, handler, Build::Development, dialog) => built,
+        };
+        // A build that failed has no new list, and so the old one holds.
+        let package = match built {
+            Ok(Built { package, sources, .. }) => {
+                watched.watch_instead(sources);
+                package
+            }
+            Err(error) => {
+                tell(&error, dialog);
+                continue;
+            }
+        };
+        if package.sha256 == deployed {
+            dialog.event(WatchEvent::SameCode);
+            continue;
+        }
+        let mut deploying = std::pin::pin!(site.deploy_code(&package));
+        let mut ending = false;
+        let done = loop {
+            tokio::select! {
+                done = &mut deploying => break done,
+                () = attention.next(), if !ending => {
+                    ending = true;
+                    dialog.event(WatchEvent::Ending);
+                }
+            }
+        };
+        match done {
+            Ok(_) => {
+                deployed.clone_from(&package.sha256);
+                dialog.event(WatchEvent::Deployed {
+                    sha256: package.sha256.clone(),
+                    seconds: saved.elapsed().as_secs_f64(),
+                });
+            }
+            Err(error) if ending || error.exit == Exit::Interrupted => return Err(error),
+            Err(error) => tell(&error, dialog),
+        }
+        if ending {
+            break;
+        }
+    }
+    dialog.event(WatchEvent::WatchEnded { release: development.then(|| site.command("up")) });
+    Ok(())
+}
+
+fn tell(error: &Error, dialog: &dyn Dialog) {
+    dialog.event(WatchEvent::NotDeployed {
+        message: error.message.clone(),
+        causes: error.causes(),
+        hint: error.hint.clone(),
+    });
+}
+
+/// Shows the function's log for ever. Where it cannot be read, that is told once.
+async fn follow_log(mut tail: Tail, dialog: &dyn Dialog) -> Infallible {
+    let mut readable = true;
+    loop {
+        let read = tail.read(|entry| {
+            dialog.event(WatchEvent::Log { time: entry.time, message: entry.message.trim_end().to_owned() });
+        });
+        match read.await {
+            Ok(()) => readable = true,
+            Err(fault) if readable => {
+                readable = false;
+                dialog.event(WatchEvent::LogUnreadable { reason: fault.to_string() });
+            }
+            Err(_) => {}
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// What has been saved.
+enum Change {
+    /// The stack file.
+    StackFile,
+    /// Sources of the handler.
+    Sources {
+        /// Which.
+        files: Vec<PathBuf>,
+        /// When the first of them was seen.
+        saved: Instant,
+    },
+}
+
+/// The files that are watched, as they were when they were last acted on.
+struct Watched {
+    sources: Sources,
+    seen: Snapshot,
+    stack_file: Sources,
+    stack_file_seen: Snapshot,
+}
+
+impl Watched {
+    fn begin(sources: Sources, stack_file: &Path) -> Self {
+        let stack_file = Sources::of_file(stack_file);
+        Self { seen: sources.look(), sources, stack_file_seen: stack_file.look(), stack_file }
+    }
+
+    /// After a build other files may matter. What was saved during the build is still to be acted on.
+    fn watch_instead(&mut self, sources: Sources) {
+        self.seen = sources.look().or_as_in(&self.seen);
+        self.sources = sources;
+    }
+
+    /// Waits for a save, and until it is over.
+    async fn next_change(&mut self) -> Change {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let stack_file = self.stack_file.look();
+            if stack_file != self.stack_file_seen {
+                self.stack_file_seen = stack_file;
+                return Change::StackFile;
+            }
+            let mut now = self.sources.look();
+            if now == self.seen {
+                continue;
+            }
+            let saved = Instant::now();
+            loop {
+                tokio::time::sleep(LOOK).await;
+                let later = self.sources.look();
+                if later == now {
+                    break;
+                }
+                now = later;
+            }
+            let files = now.changed_since(&self.seen);
+            self.seen = now;
+            if !files.is_empty() {
+                return Change::Sources { files, saved };
+            }
+        }
+    }
+}

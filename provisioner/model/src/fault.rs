@@ -1,0 +1,337 @@
+//! What a failed call means, told apart by its error code in one pure table. `provisioner_aws` makes it from what the SDK says.
+
+use crate::error::{Error, Exit};
+
+/// The kinds of failure that the provisioner treats differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// There are no credentials, or they cannot be loaded.
+    NoCredentials,
+    /// The profile signs on with IAM Identity Center, and nobody is signed on.
+    SignedOff,
+    /// The profile signs on with `aws login`, whose session this program cannot read.
+    LoginSession,
+    /// There is no profile of that name.
+    NoProfile,
+    /// The credentials have expired.
+    Expired,
+    /// The credentials are not valid.
+    InvalidCredentials,
+    /// The caller lacks a permission.
+    Denied,
+    /// What was asked for does not exist.
+    NotFound,
+    /// What should be made is there already.
+    AlreadyExists,
+    /// The same, and it is the caller's own.
+    AlreadyOurs,
+    /// The service asks to slow down, and retries did not help.
+    Throttled,
+    /// An update would change nothing.
+    NoUpdates,
+    /// The stack or resource is being changed by another operation.
+    Busy,
+    /// What was to be changed has been changed by somebody else meanwhile.
+    Superseded,
+    /// The stack is protected from deletion.
+    Protected,
+    /// The bucket still holds objects.
+    NotEmpty,
+    /// The service cannot be reached.
+    Unreachable,
+    /// The service answers that it has a fault of its own.
+    Unavailable,
+    /// Anything else.
+    Other,
+}
+
+/// A failed call.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Fault {
+    /// What it means.
+    pub kind: Kind,
+    /// The service's error code, if it answered.
+    pub code: Option<String>,
+    /// The service's words, or the connection's.
+    pub message: String,
+}
+
+/// What a service's answer means: its error code, where that says too little its words, and where there is neither (a
+/// HEAD request has no body) the HTTP status.
+pub fn kind(code: Option<&str>, message: &str, status: Option<u16>) -> Kind {
+    match (code, status) {
+        (Some("ValidationError"), _) => kind_by_words(message, &WORDS_OF_VALIDATION_ERRORS).unwrap_or(Kind::Other),
+        (Some(code), status) => match kind_of(code) {
+            Kind::Other if status.is_some_and(|status| status >= 500) => Kind::Unavailable,
+            kind => kind,
+        },
+        (None, Some(403)) => Kind::Denied,
+        (None, Some(404)) => Kind::NotFound,
+        (None, Some(429 | 503)) => Kind::Throttled,
+        (None, Some(500..)) => Kind::Unavailable,
+        (None, _) => Kind::Other,
+    }
+}
+
+/// CloudFormation has one code for everything that is wrong with a request; its words are all there is.
+const WORDS_OF_VALIDATION_ERRORS: [(&str, Kind); 5] = [
+    ("No updates are to be performed", Kind::NoUpdates),
+    ("does not exist", Kind::NotFound),
+    ("TerminationProtection is enabled", Kind::Protected),
+    ("cannot be called from current stack status", Kind::Busy),
+    ("_IN_PROGRESS", Kind::Busy),
+];
+
+/// Why a call could not even be signed. The SDK has no types for these cases; its own words are the only sign.
+const WORDS_OF_OTHER_FAILURES: [(&str, Kind); 6] = [
+    ("was not defined", Kind::NoProfile),
+    ("login session", Kind::LoginSession),
+    ("SSO token", Kind::SignedOff),
+    ("/sso/cache/", Kind::SignedOff),
+    ("credentials", Kind::NoCredentials),
+    ("credential provider", Kind::NoCredentials),
+];
+
+/// What the first words that are found in the text mean.
+fn kind_by_words(text: &str, table: &[(&str, Kind)]) -> Option<Kind> {
+    table.iter().find(|(words, _)| text.contains(words)).map(|(_, kind)| *kind)
+}
+
+/// What it means that a call could not even be sent, by the SDK's words.
+pub fn kind_of_other(described: &str) -> Kind {
+    kind_by_words(described, &WORDS_OF_OTHER_FAILURES).unwrap_or(Kind::Unreachable)
+}
+
+/// What an error code means.
+pub fn kind_of(code: &str) -> Kind {
+    match code {
+        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired" => Kind::Expired,
+        "InvalidClientTokenId"
+        | "UnrecognizedClientException"
+        | "SignatureDoesNotMatch"
+        | "InvalidAccessKeyId"
+        | "AuthFailure"
+        | "InvalidSignatureException"
+        | "IncompleteSignature"
+        | "MissingAuthenticationToken" => Kind::InvalidCredentials,
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "UnauthorizedOperation"
+        | "Forbidden"
+        | "NotAuthorized"
+        | "UnauthorizedException"
+        | "AllAccessDisabled" => Kind::Denied,
+        "NoSuchBucket"
+        | "NoSuchKey"
+        | "NotFound"
+        | "ResourceNotFoundException"
+        | "NoSuchEntity"
+        | "ChangeSetNotFound"
+        | "ChangeSetNotFoundException"
+        | "NoSuchUpload"
+        | "NoSuchBucketPolicy"
+        | "NoSuchLifecycleConfiguration"
+        | "AWS.SimpleQueueService.NonExistentQueue"
+        | "QueueDoesNotExist" => Kind::NotFound,
+        "AlreadyExistsException" | "BucketAlreadyExists" | "EntityAlreadyExists" => Kind::AlreadyExists,
+        "BucketAlreadyOwnedByYou" => Kind::AlreadyOurs,
+        "Throttling"
+        | "ThrottlingException"
+        | "ThrottledException"
+        | "RequestLimitExceeded"
+        | "SlowDown"
+        | "TooManyRequestsException"
+        | "ProvisionedThroughputExceededException"
+        | "RequestThrottled"
+        | "RequestThrottledException"
+        | "PriorRequestNotComplete"
+        | "BandwidthLimitExceeded"
+        | "LimitExceededException" => Kind::Throttled,
+        "ServiceUnavailable"
+        | "ServiceUnavailableException"
+        | "InternalFailure"
+        | "InternalError"
+        | "InternalServerError" => Kind::Unavailable,
+        "InvalidChangeSetStatus"
+        | "InvalidChangeSetStatusException"
+        | "OperationAborted"
+        | "OperationInProgressException"
+        | "ResourceInUseException"
+        | "ResourceConflictException" => Kind::Busy,
+        "PreconditionFailedException" => Kind::Superseded,
+        "BucketNotEmpty" => Kind::NotEmpty,
+        _ => Kind::Other,
+    }
+}
+
+impl Fault {
+    /// The failure of a command that was doing this, in words that go behind "failed to".
+    pub fn into_error(self, doing: &str) -> Error {
+        let message = format!("failed to {doing}");
+        let (exit, code, hint) = match self.kind {
+            Kind::NoCredentials => (
+                Exit::Access,
+                "no-credentials",
+                Some(
+                    "Give credentials in one of three ways: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment;\n\
+                     a profile of ~/.aws/config, named by --profile or AWS_PROFILE; or a sign-on with `aws sso login`.\n\
+                     Or deploy to the local emulator, which needs no account: provisioner up -s local",
+                ),
+            ),
+            Kind::SignedOff => (
+                Exit::Access,
+                "signed-off",
+                Some("Sign on with: aws sso login --profile NAME. Then run the same command again."),
+            ),
+            Kind::LoginSession => (
+                Exit::Access,
+                "login-session",
+                Some(
+                    "Hand its credentials over as variables: \
+                     eval \"$(aws configure export-credentials --profile NAME --format env)\"\n\
+                     Then run the same command without --profile.",
+                ),
+            ),
+            Kind::NoProfile => {
+                (Exit::Access, "no-profile", Some("List those that there are with: aws configure list-profiles"))
+            }
+            Kind::Expired => (
+                Exit::Access,
+                "expired-credentials",
+                Some(
+                    "Renew the credentials (for example `aws sso login`) and run the same command again: it goes on where this one stopped.",
+                ),
+            ),
+            Kind::InvalidCredentials => (
+                Exit::Access,
+                "invalid-credentials",
+                Some("Check the access key and its secret, or choose another profile with --profile."),
+            ),
+            Kind::Denied => {
+                (Exit::Access, "denied", Some("The policy that the caller needs is in policies/provisioner.json."))
+            }
+            Kind::Unreachable => {
+                (Exit::Access, "unreachable", Some("Check the network, the region's name and --endpoint-url."))
+            }
+            Kind::Unavailable => (
+                Exit::Failure,
+                "unavailable",
+                Some("The fault is the service's own; run the same command again in a minute."),
+            ),
+            Kind::Throttled => {
+                (Exit::Failure, "throttled", Some("The service is busy; run the same command again in a minute."))
+            }
+            Kind::NotFound => (Exit::Failure, "not-found", None),
+            Kind::AlreadyExists | Kind::AlreadyOurs => (Exit::Failure, "already-exists", None),
+            Kind::Busy => (
+                Exit::Failure,
+                "busy",
+                Some("Another operation runs. Run the same command again: it shows that one first."),
+            ),
+            Kind::Superseded => (
+                Exit::Failure,
+                "superseded",
+                Some(
+                    "Somebody else has changed it meanwhile. Run the same command again to see what would happen now.",
+                ),
+            ),
+            Kind::Protected => (
+                Exit::Refused,
+                "termination-protection",
+                Some(
+                    "Lift it with: aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name NAME",
+                ),
+            ),
+            Kind::NotEmpty => {
+                (Exit::Leftovers, "not-empty", Some("Something still writes into the bucket. Stop it and try again."))
+            }
+            Kind::NoUpdates | Kind::Other => (Exit::Failure, "service", None),
+        };
+        let mut error = Error::new(exit, code, message).source(self);
+        error.hint = hint.map(ToOwned::to_owned);
+        error
+    }
+}
+
+/// Nothing where the failure says that there is nothing.
+pub fn absent_is_none<T>(result: Result<T, Fault>) -> Result<Option<T>, Fault> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(fault) if fault.kind == Kind::NotFound => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes() {
+        let rows = [
+            (Kind::Expired, ["ExpiredToken", "ExpiredTokenException"]),
+            (Kind::InvalidCredentials, ["InvalidClientTokenId", "SignatureDoesNotMatch"]),
+            (Kind::Denied, ["AccessDenied", "AccessDeniedException"]),
+            (Kind::NotFound, ["NoSuchBucket", "ResourceNotFoundException"]),
+            (Kind::NotFound, ["ChangeSetNotFound", "NoSuchEntity"]),
+            (Kind::AlreadyExists, ["AlreadyExistsException", "BucketAlreadyExists"]),
+            (Kind::AlreadyOurs, ["BucketAlreadyOwnedByYou", "BucketAlreadyOwnedByYou"]),
+            (Kind::Busy, ["ResourceInUseException", "ResourceInUseException"]),
+            (Kind::Throttled, ["Throttling", "SlowDown"]),
+            (Kind::Busy, ["OperationAborted", "InvalidChangeSetStatus"]),
+            (Kind::Busy, ["ResourceConflictException", "OperationInProgressException"]),
+            (Kind::Superseded, ["PreconditionFailedException", "PreconditionFailedException"]),
+            (Kind::NotEmpty, ["BucketNotEmpty", "BucketNotEmpty"]),
+            (Kind::Unavailable, ["InternalFailure", "ServiceUnavailable"]),
+            (Kind::Other, ["ValidationException", "MalformedPolicyDocument"]),
+        ];
+        for (expected, codes) in rows {
+            for code in codes {
+                assert_eq!(kind(Some(code), "", Some(400)), expected, "{code}");
+            }
+        }
+    }
+
+    #[test]
+    fn words_of_validation_errors() {
+        for (message, expected) in [
+            ("No updates are to be performed.", Kind::NoUpdates),
+            ("Stack with id x does not exist", Kind::NotFound),
+            ("Stack [x] cannot be deleted while TerminationProtection is enabled", Kind::Protected),
+            ("Stack:arn:x is in UPDATE_IN_PROGRESS state and can not be updated.", Kind::Busy),
+            ("CancelUpdateStack cannot be called from current stack status", Kind::Busy),
+            ("Template format error: x", Kind::Other),
+        ] {
+            assert_eq!(kind(Some("ValidationError"), message, Some(400)), expected, "{message}");
+        }
+    }
+
+    #[test]
+    fn words_of_credentials_that_are_not_there() {
+        let loading = "dispatch failure: other: an error occurred while loading credentials: ";
+        for (words, expected) in [
+            ("an error occurred while loading an access token: failed to load the cached SSO token", Kind::SignedOff),
+            ("failed to read `/h/.aws/sso/cache/a5.json`: No such file or directory (os error 2)", Kind::SignedOff),
+            ("In order to use an active login session, the `credentials-login` feature", Kind::LoginSession),
+            ("the credential provider was not enabled: profile `x` was not defined", Kind::NoProfile),
+            ("external process exited with code exit status: 1", Kind::NoCredentials),
+        ] {
+            assert_eq!(kind_of_other(&format!("{loading}{words}")), expected, "{words}");
+        }
+        let none = "dispatch failure: other: the credential provider was not enabled";
+        assert_eq!(kind_of_other(none), Kind::NoCredentials);
+        assert_eq!(kind_of_other("dispatch failure: other: something else"), Kind::Unreachable);
+    }
+
+    #[test]
+    fn answers_without_a_body() {
+        for (status, expected) in
+            [(404, Kind::NotFound), (403, Kind::Denied), (503, Kind::Throttled), (500, Kind::Unavailable)]
+        {
+            assert_eq!(kind(None, "", Some(status)), expected, "{status}");
+        }
+        assert_eq!(kind(Some("SomethingNew"), "", Some(502)), Kind::Unavailable);
+        assert_eq!(kind(Some("Throttling"), "", Some(503)), Kind::Throttled, "the code says more than the status");
+    }
+}

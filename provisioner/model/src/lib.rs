@@ -1,0 +1,24 @@
+//! What the provisioner knows and says, in its own types: stack files and their templates, changes, statuses, records,
+//! failures. Pure: no SDK, no clock, no environment, no files; bytes and text come in as arguments.
+//!
+//! Every other crate of the provisioner stands on this one, and this one on the contract with the handler alone.
+
+pub mod change;
+pub mod diff;
+pub mod drifted;
+pub mod error;
+pub mod fault;
+pub mod hash;
+pub mod lint;
+pub mod log_lines;
+pub mod names;
+pub mod placeholders;
+pub mod query;
+pub mod resolve;
+pub mod resource_type;
+pub mod sink;
+pub mod spec;
+pub mod stack;
+pub mod status;
+pub mod template;
+pub mod units;

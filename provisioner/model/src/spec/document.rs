@@ -1,0 +1,127 @@
+//! From text to a [`StackSpec`], or to everything that is wrong with it.
+
+use std::path::Path;
+
+use serde::Deserialize as _;
+use serde_yaml::Value;
+
+use super::faults::{Fault, Faults, KeyPath};
+use super::lines::{Lines, Position};
+use super::{Architecture, StackSpec, rules, schema, shape};
+use crate::error::Result;
+
+/// Reads and validates the text of a stack file; the path only serves to name the file.
+pub fn parse(text: &str, path: &Path) -> Result<StackSpec> {
+    Ok(read(text, path)?)
+}
+
+/// The name that a stack file gives its stack, where it can be read, whatever else is wrong with the file.
+pub fn name_in(text: &str) -> Option<String> {
+    serde_yaml::from_str::<Value>(text).ok()?.get("name")?.as_str().map(ToOwned::to_owned)
+}
+
+fn read(text: &str, path: &Path) -> Result<StackSpec, Faults> {
+    let lines = Lines::of(text);
+    let value = document(text, path, &lines)?;
+    let mut problems = shape::check(&value, &schema::schema());
+    let unread: Vec<KeyPath> = problems.iter().map(|problem| problem.path.clone()).collect();
+    match serde_yaml::from_value(without(&value, &unread)) {
+        Ok(spec) => {
+            problems.extend(rules::check(&spec, &value, &unread));
+            if problems.is_empty() { Ok(spec) } else { Err(Faults::locate(problems, path, &lines)) }
+        }
+        // What the schema does not know is told alone only where nothing else is wrong.
+        Err(error) if problems.is_empty() => Err(Faults(vec![Fault::of_file(path, error.to_string())])),
+        Err(_) => Err(Faults::locate(problems, path, &lines)),
+    }
+}
+
+/// Keys that a stack file must have, with values that stand for what could not be read.
+const REQUIRED: [(&[&str], &str); 3] = [(&["name"], "unread"), (&["data"], "keep"), (&["emulator", "port"], "1")];
+
+/// The document without what has not the right shape, so that the rest can be read and judged.
+fn without(document: &Value, unread: &[KeyPath]) -> Value {
+    let mut rest = document.clone();
+    for path in unread {
+        remove(&mut rest, path);
+    }
+    for (path, stand_in) in REQUIRED.iter().filter(|(path, _)| unread.iter().any(|unread| unread == path)) {
+        let [above @ .., key] = path else { continue };
+        let parent = above.iter().try_fold(&mut rest, |node, step| node.get_mut(*step));
+        if let Some(Value::Mapping(map)) = parent {
+            map.insert((*key).into(), serde_yaml::from_str(stand_in).unwrap_or_default());
+        }
+    }
+    rest
+}
+
+/// Removes a key with its value; of a list the whole, as a part of it would mean something else.
+fn remove(node: &mut Value, path: &[String]) {
+    let (Value::Mapping(map), [step, below @ ..]) = (node, path) else { return };
+    let Some(key) = map.keys().find(|key| shape::plain(key) == *step).cloned() else { return };
+    match map.get_mut(&key) {
+        Some(child @ Value::Mapping(_)) if !below.is_empty() => remove(child, below),
+        _ => drop(map.shift_remove(&key)),
+    }
+}
+
+/// The text as one YAML map.
+fn document(text: &str, path: &Path, lines: &Lines) -> Result<Value, Faults> {
+    let fault = |fault| Err(Faults(vec![fault]));
+    let mut documents = Vec::new();
+    for document in serde_yaml::Deserializer::from_str(text) {
+        match Value::deserialize(document) {
+            Ok(value) => documents.push(value),
+            Err(error) => return Err(not_yaml(&error, path, lines)),
+        }
+    }
+    if documents.len() > 1 {
+        return fault(Fault::of_file(
+            path,
+            format!("holds {} YAML documents; write one stack a file, without `---` between", documents.len()),
+        ));
+    }
+    match documents.pop() {
+        None | Some(Value::Null) => fault(Fault::of_file(
+            path,
+            "says nothing; the least that a stack file says is `name: dev` and `data: delete`",
+        )),
+        Some(value @ Value::Mapping(_)) => Ok(value),
+        Some(Value::Sequence(_)) => {
+            fault(Fault::of_file(path, "is a list; a stack file is a map of keys, like `name: dev`, without hyphens"))
+        }
+        Some(_) => fault(Fault::of_file(path, "is a single value; a stack file is a map of keys, like `name: dev`")),
+    }
+}
+
+fn not_yaml(error: &serde_yaml::Error, path: &Path, lines: &Lines) -> Faults {
+    // A key that stands twice fails the whole map, at the map's beginning; the text knows better where.
+    let twice: Vec<_> = lines
+        .duplicates()
+        .map(|(key, position, first)| {
+            let problem = format!("stands here a second time; the first is in line {first}");
+            Fault::at(path, lines, position, key.join("."), problem)
+        })
+        .collect();
+    if !twice.is_empty() {
+        return Faults(twice);
+    }
+    let text = error.to_string();
+    let Some(location) = error.location() else { return Faults(vec![Fault::of_file(path, text)]) };
+    let (line, column) = (location.line(), location.column());
+    let text = text.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&text);
+    let position = Position { line, column, length: 1 };
+    Faults(vec![Fault::at(path, lines, position, String::new(), format!("is not YAML: {text}"))])
+}
+
+/// A processor architecture as stack files and the command line spell it.
+///
+/// # Errors
+/// Names what there is.
+pub fn architecture(text: &str) -> Result<Architecture, &'static str> {
+    match text {
+        "x86_64" => Ok(Architecture::X86_64),
+        "arm64" => Ok(Architecture::Arm64),
+        _ => Err("it is x86_64 or arm64"),
+    }
+}

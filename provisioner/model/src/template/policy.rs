@@ -1,0 +1,203 @@
+//! The IAM documents of `policies/`, which are embedded when the provisioner is compiled.
+//!
+//! A document may hold placeholders: `${BucketName}` and the other names of [`Names`] are filled in here; what is left,
+//! such as `${Table.Arn}` or `${AWS::Region}`, is for CloudFormation's `Fn::Sub`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::intrinsic::Value;
+use crate::names::Names;
+
+/// An IAM policy document. Its texts are plain ones (`String`) or ones that CloudFormation fills in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Document<T = String> {
+    version: String,
+    statement: Vec<Statement<T>>,
+}
+
+/// One statement of a policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Statement<T = String> {
+    /// What the statement is for, in one word.
+    pub sid: String,
+    /// `Allow` or `Deny`.
+    pub effect: String,
+    /// Whom it concerns; only in policies of resources and in trust policies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub principal: Option<Principal>,
+    /// The actions.
+    pub action: OneOrMore<String>,
+    /// The resources; not in trust policies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource: Option<OneOrMore<T>>,
+    /// Operator to key to value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub condition: Option<BTreeMap<String, BTreeMap<String, T>>>,
+}
+
+/// Whom a statement concerns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Principal {
+    /// Everybody, as `*`.
+    Anyone(String),
+    /// By kind, such as `Service`.
+    Some(BTreeMap<String, String>),
+}
+
+/// IAM writes a list of one without brackets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum OneOrMore<T> {
+    /// Without brackets.
+    One(T),
+    /// With brackets.
+    More(Vec<T>),
+}
+
+impl<T> OneOrMore<T> {
+    /// The entries.
+    pub fn as_slice(&self) -> &[T] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::More(more) => more,
+        }
+    }
+
+    fn map<U>(&self, f: impl Fn(&T) -> U) -> OneOrMore<U> {
+        match self {
+            Self::One(one) => OneOrMore::One(f(one)),
+            Self::More(more) => OneOrMore::More(more.iter().map(f).collect()),
+        }
+    }
+}
+
+macro_rules! policies {
+    ($($(#[doc = $doc:literal])+ $name:ident = $file:literal,)+) => {
+        $(
+            $(#[doc = $doc])+
+            pub fn $name() -> Document {
+                parse($file, include_str!(concat!("../../../../policies/", $file)))
+            }
+        )+
+    };
+}
+
+policies! {
+    /// Who may take the handler's role: Lambda.
+    handler_trust = "handler-trust.json",
+    /// What the handler may do.
+    handler = "handler.json",
+    /// What the bucket refuses: requests without TLS.
+    bucket = "bucket.json",
+    /// What the queue of failed events refuses: requests without TLS.
+    queue = "queue.json",
+    /// What the person who runs the provisioner needs.
+    provisioner = "provisioner.json",
+}
+
+fn parse(file: &str, text: &str) -> Document {
+    serde_json::from_str(text).unwrap_or_else(|e| panic!("policies/{file}, which was compiled in: {e}"))
+}
+
+impl<T> Document<T> {
+    /// The statements.
+    pub fn statements(&self) -> &[Statement<T>] {
+        &self.statement
+    }
+
+    fn map<U>(&self, f: impl Fn(&T) -> U) -> Document<U> {
+        let statement = self
+            .statement
+            .iter()
+            .map(|s| Statement {
+                sid: s.sid.clone(),
+                effect: s.effect.clone(),
+                principal: s.principal.clone(),
+                action: s.action.clone(),
+                resource: s.resource.as_ref().map(|r| r.map(&f)),
+                condition: s.condition.as_ref().map(|operators| {
+                    let keys = |keys: &BTreeMap<String, T>| keys.iter().map(|(k, v)| (k.clone(), f(v))).collect();
+                    operators.iter().map(|(operator, tested)| (operator.clone(), keys(tested))).collect()
+                }),
+            })
+            .collect();
+        Document { version: self.version.clone(), statement }
+    }
+}
+
+impl Document {
+    /// The document with names filled in and the rest left to CloudFormation.
+    pub(crate) fn for_template(&self, names: &Names) -> Document<Value> {
+        self.map(|text| Value::text(fill(text, &placeholders(names))))
+    }
+
+    /// The document as IAM takes it. An account that is not known is the caller's; a region that is not known is any.
+    #[must_use]
+    pub fn for_caller(&self, stack: &str, account: Option<&str>, region: Option<&str>) -> Self {
+        let account = account.unwrap_or("${aws:PrincipalAccount}");
+        let names = Names::new(stack, account, region.unwrap_or("*"));
+        let mut values = placeholders(&names);
+        values.push(("AWS::Partition", partition(region.unwrap_or_default()).to_owned()));
+        values.push(("AWS::AccountId", account.to_owned()));
+        values.push(("AWS::Region", region.unwrap_or("*").to_owned()));
+        self.map(|text| fill(text, &values))
+    }
+
+    /// Lets the caller hand this role to `CloudFormation`, and to no other service.
+    pub fn let_pass(&mut self, role: &str) {
+        let service = BTreeMap::from([("iam:PassedToService".to_owned(), "cloudformation.amazonaws.com".to_owned())]);
+        self.statement.push(Statement {
+            sid: "RoleForCloudFormationOnly".to_owned(),
+            effect: "Allow".to_owned(),
+            principal: None,
+            action: OneOrMore::One("iam:PassRole".to_owned()),
+            resource: Some(OneOrMore::One(role.to_owned())),
+            condition: Some(BTreeMap::from([("StringEquals".to_owned(), service)])),
+        });
+    }
+
+    /// The document as JSON, ending with a line feed.
+    ///
+    /// # Panics
+    /// Never: a policy is texts in lists and maps with text keys, which JSON can hold.
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("a policy has text keys only");
+        text.push('\n');
+        text
+    }
+}
+
+/// The partition that a region belongs to (IAM user guide, "Amazon Resource Names").
+fn partition(region: &str) -> &'static str {
+    match region {
+        _ if region.starts_with("cn-") => "aws-cn",
+        _ if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
+}
+
+/// What stands for the stack's names in policies.
+fn placeholders(names: &Names) -> Vec<(&'static str, String)> {
+    vec![
+        ("StackName", names.stack.clone()),
+        ("BucketName", names.bucket.clone()),
+        ("TableName", names.table.clone()),
+        ("FunctionName", names.function.clone()),
+        ("LogGroupName", names.log_group.clone()),
+        ("QueueName", names.queue.clone()),
+        ("ArtifactBucketName", names.artifacts.clone()),
+    ]
+}
+
+fn fill(text: &str, values: &[(&str, String)]) -> String {
+    let mut filled = text.to_owned();
+    for (name, value) in values {
+        filled = filled.replace(&format!("${{{name}}}"), value);
+    }
+    filled
+}

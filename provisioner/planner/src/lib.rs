@@ -1,0 +1,14 @@
+//! Decides what is done with a stack and tells it beforehand: what should be and what is go in, data comes out. Pure: no
+//! SDK, no clock, no environment, no files.
+
+pub mod arrivals;
+pub mod canary;
+pub mod code;
+pub mod consent;
+pub mod drift;
+pub mod effects;
+pub mod permissions;
+pub mod plan;
+pub mod preview;
+pub mod step;
+pub mod verify;

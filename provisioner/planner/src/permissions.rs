@@ -1,0 +1,585 @@
+//! Who may do what, before and after: the statements of two templates compared by their meaning. Pure.
+//!
+//! A statement falls apart into single grants: one principal, one action, one resource, one condition. So neither the
+//! order nor the grouping nor the name of a statement makes a difference, and a wildcard covers what it matches.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use provisioner_model::placeholders::{Piece, pieces};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// What happens to somebody's permission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verb {
+    /// It was not allowed, and is.
+    Gains,
+    /// It was allowed, and is not.
+    Loses,
+    /// It was refused whatever else allows it, and no longer is.
+    NoLongerRefused,
+    /// It is refused from now on, whatever else allows it.
+    NowRefused,
+}
+
+/// A change of permissions, ready to be told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Shift {
+    /// Who: `role HandlerRole`, `everybody`, `service s3.amazonaws.com`.
+    pub who: String,
+    /// What happens.
+    pub verb: Verb,
+    /// The actions.
+    pub actions: Vec<String>,
+    /// On what.
+    pub resource: String,
+    /// Under which condition; absent where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
+    /// Whether anybody may do more than before.
+    pub broadens: bool,
+    /// All of it in a sentence, without a full stop.
+    pub sentence: String,
+}
+
+/// One permission, as small as it can be told.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Grant {
+    allow: bool,
+    who: String,
+    resource: String,
+    condition: String,
+    action: String,
+}
+
+impl Grant {
+    /// Whether whoever has this one has the other too.
+    fn covers(&self, other: &Self) -> bool {
+        self.allow == other.allow
+            // Everybody is whoever has an identity of IAM, and anonymous callers; a service is neither.
+            && (self.who == other.who || (self.who == EVERYBODY && !other.who.starts_with("service ")))
+            && covers(&self.action.to_ascii_lowercase(), &other.action.to_ascii_lowercase())
+            && covers(&self.resource, &other.resource)
+            && (self.condition.is_empty() || self.condition == other.condition)
+    }
+}
+
+const EVERYBODY: &str = "everybody";
+/// Begins an action or resource that is told by what it leaves out.
+const NEGATED: &str = "everything but ";
+/// What a bucket's four switches are about.
+const PUBLIC_ACCESS: &str = "public access";
+
+/// What changes between two templates whose known references are filled in.
+pub fn compare(before: &Value, after: &Value) -> Vec<Shift> {
+    let (before, after) = (grants(before), grants(after));
+    let covered = |by: &BTreeSet<Grant>, grant: &Grant| by.iter().any(|other| other.covers(grant));
+    // Who, verb, resource, condition, whether it broadens → actions.
+    let mut shifts: BTreeMap<(String, Verb, String, String, bool), Vec<String>> = BTreeMap::new();
+    let mut note = |grant: &Grant, verb, action: String| {
+        let broadens = matches!(verb, Verb::Gains | Verb::NoLongerRefused);
+        let key = (grant.who.clone(), verb, grant.resource.clone(), grant.condition.clone(), broadens);
+        shifts.entry(key).or_default().push(action);
+    };
+    for grant in after.iter().filter(|grant| !covered(&before, grant)) {
+        note(grant, if grant.allow { Verb::Gains } else { Verb::NowRefused }, grant.action.clone());
+    }
+    for grant in before.iter().filter(|grant| !covered(&after, grant)) {
+        let kept: Vec<String> = after
+            .iter()
+            .filter(|other| grant.covers(other) && other.resource == grant.resource)
+            .map(|other| {
+                let differs = [
+                    (other.action != grant.action).then(|| other.action.clone()),
+                    (other.who != grant.who).then(|| format!("for {}", other.who)),
+                    (other.condition != grant.condition).then(|| format!("when {}", other.condition)),
+                ];
+                differs.into_iter().flatten().collect::<Vec<_>>().join(" ")
+            })
+            .collect();
+        let action = match kept.as_slice() {
+            [] => grant.action.clone(),
+            kept => format!("{} (but not {})", grant.action, kept.join(", ")),
+        };
+        note(grant, if grant.allow { Verb::Loses } else { Verb::NoLongerRefused }, action);
+    }
+    shifts
+        .into_iter()
+        .map(|((who, verb, resource, condition, broadens), actions)| {
+            let sentence = sentence(&who, verb, &actions, &resource, &condition);
+            let condition = (!condition.is_empty()).then_some(condition);
+            Shift { who, verb, actions, resource, condition, broadens, sentence }
+        })
+        .collect()
+}
+
+/// Whether two policy documents allow and refuse the same.
+pub fn same_document(one: &Value, other: &Value) -> bool {
+    let grants = |policy: &Value| {
+        let mut found = BTreeSet::new();
+        document(None, None, policy, &mut found);
+        found
+    };
+    grants(one) == grants(other)
+}
+
+fn sentence(who: &str, verb: Verb, actions: &[String], resource: &str, condition: &str) -> String {
+    let verb = match verb {
+        Verb::Gains => "gains",
+        Verb::Loses => "loses",
+        Verb::NoLongerRefused => "is no longer refused",
+        Verb::NowRefused => "is refused from now on",
+    };
+    let switches: Option<Vec<&str>> = actions
+        .iter()
+        .map(|action| action.strip_prefix(PUBLIC_ACCESS)?.strip_prefix(" (")?.strip_suffix(')'))
+        .collect();
+    let actions = match switches {
+        Some(switches) => format!("{PUBLIC_ACCESS} ({})", enumeration(&switches)),
+        None => enumeration(&actions.iter().map(String::as_str).collect::<Vec<_>>()),
+    };
+    let mut text = format!("{who} {verb} {actions}");
+    if !resource.is_empty() {
+        let _ = write!(text, " on {}", spoken(resource));
+    }
+    if !condition.is_empty() {
+        let _ = write!(text, " when {}", spoken(condition));
+    }
+    text
+}
+
+/// One, two and three.
+fn enumeration(words: &[&str]) -> String {
+    match words {
+        [many @ .., last] if !many.is_empty() => format!("{} and {last}", many.join(", ")),
+        words => words.concat(),
+    }
+}
+
+/// What is not made yet has no name but the template's: `${Table.Arn}` is `Table`. IAM's own variables, as
+/// `${aws:username}`, stay.
+fn spoken(text: &str) -> String {
+    let mut spoken = String::with_capacity(text.len());
+    for piece in pieces(text) {
+        match piece {
+            Piece::Name(variable) if variable.contains(':') => spoken.push_str(&format!("${{{variable}}}")),
+            Piece::Name(reference) => spoken.push_str(reference.strip_suffix(".Arn").unwrap_or(reference)),
+            Piece::Text(text) | Piece::Unclosed(text) => spoken.push_str(text),
+        }
+    }
+    spoken
+}
+
+/// All permissions that a template gives or refuses.
+fn grants(template: &Value) -> BTreeSet<Grant> {
+    let mut found = BTreeSet::new();
+    for (id, resource) in template["Resources"].as_object().into_iter().flatten() {
+        let properties = &resource["Properties"];
+        match resource["Type"].as_str().unwrap_or_default() {
+            "AWS::IAM::Role" => role(id, properties, &mut found),
+            "AWS::S3::BucketPolicy" | "AWS::SQS::QueuePolicy" => {
+                document(None, None, &properties["PolicyDocument"], &mut found);
+            }
+            "AWS::Lambda::Permission" => invocation(properties, &mut found),
+            "AWS::S3::Bucket" => public_access(id, properties, &mut found),
+            _ => {}
+        }
+    }
+    found
+}
+
+fn role(id: &str, properties: &Value, found: &mut BTreeSet<Grant>) {
+    let who = format!("role {id}");
+    document(None, Some(&who), &properties["AssumeRolePolicyDocument"], found);
+    for policy in properties["Policies"].as_array().into_iter().flatten() {
+        document(Some(&who), None, &policy["PolicyDocument"], found);
+    }
+    let whole = |allow, action: String| Grant {
+        allow,
+        who: who.clone(),
+        resource: String::new(),
+        condition: String::new(),
+        action,
+    };
+    for arn in texts(&properties["ManagedPolicyArns"]) {
+        found.insert(whole(true, format!("the managed policy {arn}")));
+    }
+    if let Some(boundary) = properties["PermissionsBoundary"].as_str() {
+        found.insert(whole(false, format!("what the boundary {boundary} leaves out")));
+    }
+}
+
+/// The grants of a policy document. `who` stands for the principal where the policy is somebody's own, `on` for the
+/// resource where the policy is a trust policy.
+fn document(who: Option<&str>, on: Option<&str>, document: &Value, found: &mut BTreeSet<Grant>) {
+    let statements: Vec<&Value> = match &document["Statement"] {
+        Value::Array(statements) => statements.iter().collect(),
+        Value::Null => Vec::new(),
+        one => vec![one],
+    };
+    for statement in statements {
+        let allow = statement["Effect"] == "Allow";
+        let principals = match who {
+            Some(who) => vec![who.to_owned()],
+            None => principals(statement),
+        };
+        let actions = positive_or_not(statement, "Action");
+        let resources = match on {
+            Some(on) => vec![on.to_owned()],
+            None => positive_or_not(statement, "Resource"),
+        };
+        let condition = condition(&statement["Condition"]);
+        for who in &principals {
+            for action in &actions {
+                for resource in &resources {
+                    found.insert(Grant {
+                        allow,
+                        who: who.clone(),
+                        resource: resource.clone(),
+                        condition: condition.clone(),
+                        action: action.clone(),
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// The values of `Action` or `Resource`; those of their negations in words.
+fn positive_or_not(statement: &Value, key: &str) -> Vec<String> {
+    let values: Vec<String> = texts(&statement[key]).map(ToOwned::to_owned).collect();
+    if !values.is_empty() {
+        return values;
+    }
+    let mut others: Vec<&str> = texts(&statement[format!("Not{key}")]).collect();
+    others.sort_unstable();
+    vec![format!("{NEGATED}{}", others.join(", "))]
+}
+
+fn principals(statement: &Value) -> Vec<String> {
+    let named = |principal: &Value| -> Vec<String> {
+        match principal {
+            Value::Object(kinds) => kinds
+                .iter()
+                .flat_map(|(kind, names)| {
+                    texts(names).map(move |name| match (kind.as_str(), name) {
+                        ("AWS", "*") => EVERYBODY.to_owned(),
+                        ("AWS", name) => name.to_owned(),
+                        (kind, name) => format!("{} {name}", kind.to_ascii_lowercase()),
+                    })
+                })
+                .collect(),
+            Value::String(text) if text == "*" => vec![EVERYBODY.to_owned()],
+            Value::String(text) => vec![text.clone()],
+            _ => Vec::new(),
+        }
+    };
+    let principals = named(&statement["Principal"]);
+    if !principals.is_empty() {
+        return principals;
+    }
+    vec![format!("everybody but {}", named(&statement["NotPrincipal"]).join(", "))]
+}
+
+/// Lambda keeps a permission as a statement of the function's policy (Lambda API, `AddPermission`).
+fn invocation(properties: &Value, found: &mut BTreeSet<Grant>) {
+    let principal = properties["Principal"].as_str().unwrap_or_default();
+    let principal = match principal {
+        "*" => json!("*"),
+        service if service.contains(".amazonaws.com") => json!({"Service": service}),
+        other => json!({"AWS": other}),
+    };
+    let mut conditions = serde_json::Map::new();
+    for (property, operator, key) in [
+        ("SourceArn", "ArnLike", "AWS:SourceArn"),
+        ("SourceAccount", "StringEquals", "AWS:SourceAccount"),
+        ("PrincipalOrgID", "StringEquals", "aws:PrincipalOrgID"),
+    ] {
+        if let Some(value) = properties[property].as_str() {
+            conditions.entry(operator).or_insert_with(|| json!({}))[key] = json!(value);
+        }
+    }
+    let statement = json!({
+        "Effect": "Allow",
+        "Principal": principal,
+        "Action": properties["Action"],
+        "Resource": properties["FunctionName"],
+        "Condition": conditions,
+    });
+    document(None, None, &json!({ "Statement": statement }), found);
+}
+
+fn public_access(id: &str, properties: &Value, found: &mut BTreeSet<Grant>) {
+    for (switch, on) in properties["PublicAccessBlockConfiguration"].as_object().into_iter().flatten() {
+        if on == true {
+            found.insert(Grant {
+                allow: false,
+                who: EVERYBODY.to_owned(),
+                resource: format!("${{{id}}}"),
+                condition: String::new(),
+                action: format!("{PUBLIC_ACCESS} ({switch})"),
+            });
+        }
+    }
+}
+
+/// A condition in words, always the same for the same condition.
+fn condition(condition: &Value) -> String {
+    let mut parts = Vec::new();
+    for (operator, keys) in condition.as_object().into_iter().flatten() {
+        for (key, values) in keys.as_object().into_iter().flatten() {
+            let mut values: Vec<String> = match values {
+                Value::Array(values) => values.iter().map(plain).collect(),
+                one => vec![plain(one)],
+            };
+            values.sort();
+            let is = match operator.as_str() {
+                "Bool" | "StringEquals" => "is",
+                // Wildcards count in both operators of ARNs (IAM user guide, "Condition operators").
+                "StringLike" | "ArnLike" | "ArnEquals" => "is like",
+                "StringNotEquals" => "is not",
+                other => other,
+            };
+            parts.push(format!("{key} {is} {}", values.join(" or ")));
+        }
+    }
+    parts.sort();
+    parts.join(" and ")
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
+}
+
+fn texts(value: &Value) -> impl Iterator<Item = &str> {
+    let list = match value {
+        Value::Array(list) => list.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    list.iter().filter_map(Value::as_str)
+}
+
+/// Whether an action or resource holds all of another one. The words of a negation are no pattern: the more it names, the
+/// less it holds.
+fn covers(one: &str, other: &str) -> bool {
+    if one.starts_with(NEGATED) {
+        return one == other;
+    }
+    if other.starts_with(NEGATED) {
+        return one == "*";
+    }
+    matches(one, other)
+}
+
+/// Whether a pattern of IAM, in which `*` stands for any characters and `?` for one, matches a text.
+fn matches(pattern: &str, text: &str) -> bool {
+    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (mut p, mut t, mut star, mut mark) = (0, 0, None, 0);
+    while t < text.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                star = Some(p);
+                mark = t;
+                p += 1;
+            }
+            // `?` would match the `*` of a text that is a pattern itself, and so promise too much.
+            Some(&c) if c == text[t] || (c == '?' && text[t] != '*') => {
+                p += 1;
+                t += 1;
+            }
+            _ => {
+                let Some(at) = star else { return false };
+                p = at + 1;
+                mark += 1;
+                t = mark;
+            }
+        }
+    }
+    pattern[p..].iter().all(|c| *c == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn role(statements: &Value) -> Value {
+        json!({"Resources": {"R": {"Type": "AWS::IAM::Role", "Properties": {
+            "Policies": [{"PolicyName": "p", "PolicyDocument": {"Statement": statements}}],
+        }}}})
+    }
+
+    fn told(before: &Value, after: &Value) -> Vec<(bool, String)> {
+        compare(before, after).into_iter().map(|s| (s.broadens, s.sentence)).collect()
+    }
+
+    fn allow(action: &Value, resource: &str) -> Value {
+        json!({"Effect": "Allow", "Action": action, "Resource": resource})
+    }
+
+    #[test]
+    fn only_the_meaning_of_a_statement_counts() {
+        let one = role(&json!([{"Sid": "A", "Effect": "Allow", "Action": ["s3:Get", "s3:Put"], "Resource": "x"}]));
+        let two = role(&json!([allow(&json!("s3:Put"), "x"), allow(&json!(["s3:get"]), "x")]));
+        assert_eq!(told(&one, &two), []);
+        let more = role(&json!([allow(&json!(["s3:Put", "s3:Get", "s3:List", "s3:Tag"]), "x")]));
+        assert_eq!(told(&one, &more), [(true, "role R gains s3:List and s3:Tag on x".to_owned())]);
+        assert_eq!(told(&more, &one), [(false, "role R loses s3:List and s3:Tag on x".to_owned())]);
+        let elsewhere = role(&json!([allow(&json!(["s3:Get", "s3:Put"]), "y")]));
+        assert_eq!(
+            told(&one, &elsewhere),
+            [
+                (true, "role R gains s3:Get and s3:Put on y".to_owned()),
+                (false, "role R loses s3:Get and s3:Put on x".to_owned()),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_wildcard_covers_what_it_matches() {
+        let all = role(&json!([allow(&json!("s3:*"), "arn:b/*")]));
+        let one = role(&json!([allow(&json!("s3:Get"), "arn:b/*")]));
+        assert_eq!(told(&all, &one), [(false, "role R loses s3:* (but not s3:Get) on arn:b/*".to_owned())]);
+        assert_eq!(told(&one, &all), [(true, "role R gains s3:* on arn:b/*".to_owned())]);
+        let narrower = role(&json!([allow(&json!("s3:Get"), "arn:b/x/*")]));
+        assert_eq!(told(&one, &narrower), [(false, "role R loses s3:Get on arn:b/*".to_owned())]);
+        for (pattern, text, fits) in [
+            ("*", "", true),
+            ("a*c", "abc", true),
+            ("a*c", "abd", false),
+            ("a?c", "abc", true),
+            ("a?", "a*", false),
+            ("a", "a*", false),
+            ("*b*", "abc", true),
+        ] {
+            assert_eq!(matches(pattern, text), fits, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn a_condition_that_goes_broadens_and_one_that_comes_narrows() {
+        let free = role(&json!([allow(&json!("iam:PassRole"), "r")]));
+        let mut bound = allow(&json!("iam:PassRole"), "r");
+        bound["Condition"] = json!({"StringEquals": {"iam:PassedToService": ["b", "a"]}});
+        let bound = role(&json!([bound]));
+        assert_eq!(told(&bound, &free), [(true, "role R gains iam:PassRole on r".to_owned())]);
+        // What is left is told, else it would look as if all was lost.
+        let rest = "role R loses iam:PassRole (but not when iam:PassedToService is a or b) on r";
+        assert_eq!(told(&free, &bound), [(false, rest.to_owned())]);
+    }
+
+    #[test]
+    fn a_condition_on_an_arn_with_wildcards_is_broader_than_one_on_its_letters() {
+        let when = |operator: &str| {
+            let mut statement = allow(&json!("s3:Get"), "x");
+            statement["Condition"] = json!({operator: {"aws:SourceArn": "arn:aws:s3:::*"}});
+            role(&json!([statement]))
+        };
+        let shifts = told(&when("StringEquals"), &when("ArnEquals"));
+        assert_eq!(shifts[0], (true, "role R gains s3:Get on x when aws:SourceArn is like arn:aws:s3:::*".to_owned()));
+    }
+
+    #[test]
+    fn what_everybody_loses_and_somebody_keeps_says_who() {
+        let to = |principal: Value| {
+            json!({"Resources": {"P": {"Type": "AWS::S3::BucketPolicy", "Properties": {"PolicyDocument": {
+                "Statement": {"Effect": "Allow", "Principal": principal, "Action": "s3:Get", "Resource": "b/*"},
+            }}}}})
+        };
+        let shifts = told(&to(json!("*")), &to(json!({"AWS": "arn:user"})));
+        assert_eq!(shifts, [(false, "everybody loses s3:Get (but not for arn:user) on b/*".to_owned())]);
+    }
+
+    #[test]
+    fn a_refusal_that_goes_broadens() {
+        let tls = json!({"Resources": {"P": {"Type": "AWS::S3::BucketPolicy", "Properties": {"PolicyDocument": {
+            "Statement": {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": ["b", "b/*"],
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
+        }}}}});
+        let none = json!({"Resources": {}});
+        assert_eq!(
+            told(&tls, &none),
+            [
+                (true, "everybody is no longer refused s3:* on b when aws:SecureTransport is false".to_owned()),
+                (true, "everybody is no longer refused s3:* on b/* when aws:SecureTransport is false".to_owned()),
+            ]
+        );
+        assert!(told(&none, &tls).iter().all(|(broadens, _)| !broadens));
+    }
+
+    #[test]
+    fn who_may_invoke_take_the_role_or_see_the_bucket() {
+        let invoke = |properties: Value| json!({"Resources": {"P": {"Type": "AWS::Lambda::Permission", "Properties": properties}}});
+        let anybody =
+            invoke(json!({"Action": "lambda:InvokeFunction", "FunctionName": "f", "Principal": "s3.amazonaws.com"}));
+        let ours =
+            invoke(json!({"Action": "lambda:InvokeFunction", "FunctionName": "f", "Principal": "s3.amazonaws.com",
+            "SourceAccount": "1", "SourceArn": "arn:b"}));
+        assert_eq!(
+            told(&ours, &anybody),
+            [(true, "service s3.amazonaws.com gains lambda:InvokeFunction on f".to_owned())]
+        );
+        let trust = |principal: Value| {
+            json!({"Resources": {"R": {"Type": "AWS::IAM::Role", "Properties": {
+                "AssumeRolePolicyDocument": {"Statement": [{"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}]},
+            }}}})
+        };
+        assert_eq!(
+            told(&trust(json!({"Service": "lambda.amazonaws.com"})), &trust(json!({"AWS": "*"}))),
+            [
+                (true, "everybody gains sts:AssumeRole on role R".to_owned()),
+                (false, "service lambda.amazonaws.com loses sts:AssumeRole on role R".to_owned()),
+            ]
+        );
+        let attached = |arns: Value| json!({"Resources": {"R": {"Type": "AWS::IAM::Role", "Properties": {"ManagedPolicyArns": arns}}}});
+        assert_eq!(
+            told(&attached(json!([])), &attached(json!(["arn:admin"]))),
+            [(true, "role R gains the managed policy arn:admin".to_owned())]
+        );
+        let public = |on: bool| {
+            json!({"Resources": {"B": {"Type": "AWS::S3::Bucket", "Properties": {
+                "PublicAccessBlockConfiguration": {"BlockPublicAcls": on},
+            }}}})
+        };
+        assert_eq!(
+            told(&public(true), &public(false)),
+            [(true, "everybody is no longer refused public access (BlockPublicAcls) on B".to_owned())]
+        );
+    }
+
+    #[test]
+    fn negations_are_taken_as_they_stand() {
+        let not = |action: &str| role(&json!([{"Effect": "Allow", "NotAction": action, "Resource": "x"}]));
+        assert_eq!(told(&not("a:*"), &not("a:*")), []);
+        assert_eq!(told(&role(&json!([])), &not("a:*")), [(true, "role R gains everything but a:* on x".to_owned())]);
+        // What leaves out less allows more, however alike the two look.
+        assert_eq!(
+            told(&not("a:*"), &not("a:Get")),
+            [
+                (true, "role R gains everything but a:Get on x".to_owned()),
+                (false, "role R loses everything but a:* on x".to_owned()),
+            ]
+        );
+        let on = |not: &str| role(&json!([{"Effect": "Allow", "Action": "a:B", "NotResource": not}]));
+        assert_eq!(told(&on("b/*"), &on("b/c"))[0], (true, "role R gains a:B on everything but b/c".to_owned()));
+        assert_eq!(told(&role(&json!([allow(&json!("*"), "*")])), &not("a:*")).len(), 1, "all holds everything but");
+    }
+
+    #[test]
+    fn references_are_spoken_as_names() {
+        for (text, expected) in [
+            ("${Table.Arn}", "Table"),
+            ("${Bucket}/*", "Bucket/*"),
+            ("arn:aws:s3:::b/${aws:username}/*", "arn:aws:s3:::b/${aws:username}/*"),
+            ("${Table.Arn}/index/${Index}", "Table/index/Index"),
+            ("${open", "${open"),
+            ("arn:aws:s3:::b", "arn:aws:s3:::b"),
+        ] {
+            assert_eq!(spoken(text), expected);
+        }
+        assert_eq!(enumeration(&["a"]), "a");
+        assert_eq!(enumeration(&["a", "b", "c"]), "a, b and c");
+    }
+}

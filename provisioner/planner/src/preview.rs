@@ -1,0 +1,546 @@
+//! What `plan` tells and `up` shows before it asks: one document, made by a pure function of what should be and what is.
+//!
+//! The document says what changes, who gains or loses which permission, what it costs in data and time, which consents
+//! it needs, and in [`Basis`] on what world it stands. `up --plan` applies it only to the same world. `docs/plan.md`
+//! describes it for programs.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use provisioner_model::change::{Action, Change, Detail, Replacement};
+use provisioner_model::error::{Error, Exit, Result};
+use provisioner_model::hash::{sha256, short};
+use provisioner_model::resolve::Context;
+use provisioner_model::stack::Deployed;
+use provisioner_model::status::{Operation, StackStatus};
+use provisioner_model::{diff, resource_type};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::consent::{Allow, Consent};
+use crate::drift::Drift;
+use crate::effects::{self, Slow, Warning};
+use crate::permissions::{self, Shift};
+use crate::plan::{Desired, Observed, Plan, decide};
+use crate::step::{Block, Step, step};
+
+/// The version of the document. It grows when a reader of the old one would misread the new one.
+pub const VERSION: u32 = 1;
+
+/// The world that a plan was made for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Basis {
+    /// The account.
+    pub account: String,
+    /// The region.
+    pub region: String,
+    /// The stack's ARN; absent where there is no stack.
+    #[serde(default)]
+    pub stack_arn: Option<String>,
+    /// Its status.
+    #[serde(default)]
+    pub stack_status: Option<String>,
+    /// When it was last changed, as CloudFormation tells.
+    #[serde(default)]
+    pub stack_changed: Option<String>,
+    /// The SHA-256 of the template that is deployed.
+    #[serde(default)]
+    pub deployed_template: Option<String>,
+    /// The SHA-256 of the template that would be.
+    pub template: String,
+    /// The SHA-256 of parameters and tags that would be.
+    pub settings: String,
+    /// The SHA-256 of the handler's zip.
+    pub code: String,
+    /// The SHA-256 of what was changed behind the tool's back, where that is put back.
+    #[serde(default)]
+    pub drift: Option<String>,
+    /// Bucket and table that would be taken back.
+    #[serde(default)]
+    pub kept: Vec<String>,
+}
+
+/// What `up` would do.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Preview {
+    /// The version of this document.
+    pub version: u32,
+    /// The version of the tool that made it.
+    pub tool: String,
+    /// The stack.
+    pub stack: String,
+    /// The account.
+    pub account: String,
+    /// The region.
+    pub region: String,
+    /// What would be done first.
+    pub step: Step,
+    /// Whether anything would change.
+    pub changes: bool,
+    /// Why nothing can be done, where that is so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blocked: Option<Block>,
+    /// Resource by resource.
+    pub resources: Vec<Change>,
+    /// Outputs of the stack that change.
+    pub outputs: Vec<Detail>,
+    /// Tags of the stack that change.
+    pub tags: Vec<Detail>,
+    /// The handler's code, if it changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<CodeChange>,
+    /// Who gains or loses which permission.
+    pub permissions: Vec<Shift>,
+    /// What to know before saying yes.
+    pub warnings: Vec<Warning>,
+    /// What needs consent of its own.
+    pub consents: Vec<Consent>,
+    /// What takes longer than seconds.
+    pub slow: Vec<Slow>,
+    /// What was changed behind the tool's back.
+    pub drift: Drift,
+    /// Whether that would be put back.
+    pub reverts_drift: bool,
+    /// The world that this is true for.
+    pub basis: Basis,
+}
+
+/// The handler's code before and after.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CodeChange {
+    /// The SHA-256 of the zip that is deployed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// The size of that zip, bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_size: Option<u64>,
+    /// The SHA-256 of the zip that would be.
+    pub to: String,
+    /// The size of that zip, bytes.
+    pub to_size: u64,
+}
+
+/// The handler's code that would be.
+#[derive(Debug, Clone, Copy)]
+pub struct Code<'a> {
+    /// The SHA-256 of the zip.
+    pub sha256: &'a str,
+    /// Its size, bytes.
+    pub size: u64,
+}
+
+/// Makes the document.
+pub fn preview(desired: &Desired, observed: &Observed, code: Code<'_>, drift: Drift, revert: bool) -> Preview {
+    let reverts_drift = revert && !drift.is_empty();
+    let plan = decide(desired, observed);
+    let (mut step, mut blocked) = step(&plan);
+    // Whether there is something before that what is shown is a difference to.
+    let updates = matches!(plan, Plan::Propose(Operation::Update) | Plan::NoChange);
+    let (before, after) = (observed.plain(&desired.place), desired.plain());
+    let mut resources = match &plan {
+        Plan::Recreate { changes, .. } | Plan::RetryDelete { changes, .. } | Plan::Adopt { changes, .. } => {
+            changes.clone()
+        }
+        Plan::Propose(Operation::Create) => diff::all_new(&desired.template, &[]),
+        Plan::Propose(_) | Plan::NoChange => {
+            before.as_ref().map(|before| diff::compare(before, &after)).unwrap_or_default()
+        }
+        _ => Vec::new(),
+    };
+    if updates && reverts_drift {
+        put_back(&mut resources, &drift, &after);
+        step = Step::Update;
+    }
+    for change in resources.iter_mut().filter(|c| c.physical_id.is_none()) {
+        let known = observed.resources.iter().find(|r| r.logical_id == change.logical_id && !r.physical_id.is_empty());
+        change.physical_id = known.map(|r| r.physical_id.clone());
+    }
+    blocked = blocked.or_else(|| data_loss(&resources));
+    if blocked.is_some() {
+        step = Step::Blocked;
+    }
+    let (outputs, tags) = match (&before, &observed.stack) {
+        (Some(before), Some(stack)) if updates => (
+            diff::entries(&values(&before["Outputs"]), &values(&after["Outputs"])),
+            diff::entries(&tags_of(&stack.tags), &tags_of(&desired.tags)),
+        ),
+        _ => (Vec::new(), Vec::new()),
+    };
+    let permissions = if matches!(step, Step::None | Step::Wait | Step::ContinueRollback) {
+        Vec::new()
+    } else {
+        shifts(desired, observed, updates, reverts_drift.then_some(&drift))
+    };
+    // The stack may be as it should be and the function not: the code of an earlier run, or of somebody else.
+    let code_change = code_change(step, observed.code.as_ref().filter(|_| updates), code);
+    if step == Step::None && code_change.is_some() {
+        step = Step::Update;
+    }
+    let mut consents = Vec::new();
+    if updates {
+        // What an import has only begun is completed: that needs no more consent than a creation does.
+        let completes = before.as_ref().is_some_and(|before| is_only_imported(observed, before));
+        let broadening = permissions.iter().filter(|shift| shift.broadens && !completes);
+        consents.extend(broadening.map(|s| Consent { allow: Allow::Broaden, what: s.sentence.clone() }));
+        consents.extend(effects::consents(&resources));
+    }
+    Preview {
+        version: VERSION,
+        tool: env!("CARGO_PKG_VERSION").to_owned(),
+        stack: desired.names.stack.clone(),
+        account: desired.place.account.clone(),
+        region: desired.place.region.clone(),
+        step,
+        changes: step != Step::None,
+        blocked,
+        warnings: effects::warnings(&resources),
+        slow: effects::slow(step, &resources),
+        basis: basis(desired, observed, code, reverts_drift.then_some(&drift), &plan),
+        code: code_change,
+        resources,
+        outputs,
+        tags,
+        permissions,
+        consents,
+        drift,
+        reverts_drift,
+    }
+}
+
+/// Whether the stack holds nothing yet but a bucket or table that was taken in.
+fn is_only_imported(observed: &Observed, before: &Value) -> bool {
+    let imported = observed.stack.as_ref().is_some_and(|stack| stack.status == StackStatus::ImportComplete);
+    let mut resources = before["Resources"].as_object().into_iter().flatten();
+    imported
+        && resources.all(|(_, r)| [resource_type::BUCKET, resource_type::TABLE].iter().any(|kind| r["Type"] == *kind))
+}
+
+/// Adds what putting back drift changes: from what there is to what should be.
+fn put_back(changes: &mut Vec<Change>, drift: &Drift, after: &Value) {
+    for drifted in &drift.resources {
+        let resource = &after["Resources"][&drifted.logical_id];
+        if resource.is_null() {
+            continue;
+        }
+        let at = changes.iter().position(|c| c.logical_id == drifted.logical_id).unwrap_or_else(|| {
+            changes.push(Change {
+                logical_id: drifted.logical_id.clone(),
+                physical_id: Some(drifted.physical_id.clone()).filter(|id| !id.is_empty()),
+                kind: drifted.kind.clone(),
+                action: Action::Modify(Replacement::None),
+                retained: false,
+                details: Vec::new(),
+            });
+            changes.len() - 1
+        });
+        let change = &mut changes[at];
+        if drifted.deleted {
+            (change.action, change.details) = (Action::Add, Vec::new());
+            continue;
+        }
+        for difference in &drifted.properties {
+            match change.details.iter_mut().find(|d| d.property == difference.property) {
+                Some(detail) => detail.before.clone_from(&difference.actual),
+                None => change.details.push(Detail {
+                    property: difference.property.clone(),
+                    before: difference.actual.clone(),
+                    after: difference.deployed.clone(),
+                    replaces: false,
+                }),
+            }
+        }
+    }
+    changes.sort_by(|a, b| a.logical_id.cmp(&b.logical_id));
+}
+
+/// Who gains or loses what. What a resource is called in its service is filled in where it exists.
+fn shifts(desired: &Desired, observed: &Observed, updates: bool, reverted: Option<&Drift>) -> Vec<Shift> {
+    let known = observed.context(&desired.place);
+    let before = match observed.template.as_ref().filter(|_| updates).map(|template| known.plain(template)) {
+        Some(before) => reverted.map_or_else(|| before.clone(), |drift| drift.overlay(before.clone())),
+        None => Value::Null,
+    };
+    let resources = if updates { known.resources } else { BTreeMap::new() };
+    let parameters = desired.parameters.clone();
+    let after = Context { parameters, resources, ..desired.place.context() }.plain(&desired.template);
+    permissions::compare(&before, &after)
+}
+
+fn code_change(step: Step, deployed: Option<&Deployed>, code: Code<'_>) -> Option<CodeChange> {
+    let differs = match step {
+        Step::Wait | Step::ContinueRollback => false,
+        // A function that is gone is no matter of its code.
+        Step::None => deployed.is_some_and(|d| d.sha256 != code.sha256),
+        _ => deployed.is_none_or(|d| d.sha256 != code.sha256),
+    };
+    differs.then(|| CodeChange {
+        from: deployed.map(|d| d.sha256.clone()),
+        from_size: deployed.map(|d| d.size),
+        to: code.sha256.to_owned(),
+        to_size: code.size,
+    })
+}
+
+fn data_loss(resources: &[Change]) -> Option<Block> {
+    let lost: Vec<&str> = resources.iter().filter(|c| c.loses_data()).map(|c| c.logical_id.as_str()).collect();
+    (!lost.is_empty()).then(|| {
+        let (code, reason, hint) = crate::plan::data_loss(&lost);
+        Block { code: code.to_owned(), reason, hint }
+    })
+}
+
+/// Outputs by name, without their descriptions.
+fn values(outputs: &Value) -> Value {
+    outputs.as_object().into_iter().flatten().map(|(name, output)| (name.clone(), output["Value"].clone())).collect()
+}
+
+fn tags_of(tags: &BTreeMap<String, String>) -> Value {
+    tags.iter().map(|(key, value)| (key.clone(), Value::String(value.clone()))).collect()
+}
+
+fn basis(desired: &Desired, observed: &Observed, code: Code<'_>, drift: Option<&Drift>, plan: &Plan) -> Basis {
+    let stack = observed.stack.as_ref();
+    Basis {
+        account: desired.place.account.clone(),
+        region: desired.place.region.clone(),
+        stack_arn: stack.map(|s| s.arn.clone()),
+        stack_status: stack.map(|s| s.status.as_str().to_owned()),
+        stack_changed: stack.and_then(|s| s.changed.clone()),
+        deployed_template: observed.template.as_ref().map(|template| hash(&template.to_string())),
+        template: hash(&desired.template.to_string()),
+        settings: hash(&format!("{:?} {:?}", desired.parameters, desired.tags)),
+        code: code.sha256.to_owned(),
+        drift: drift.map(|drift| hash(&serde_json::to_string(drift).unwrap_or_default())),
+        kept: match plan {
+            Plan::Adopt { kept, .. } => kept.iter().map(|k| k.name.clone()).collect(),
+            _ => Vec::new(),
+        },
+    }
+}
+
+fn hash(text: &str) -> String {
+    sha256(text.as_bytes())
+}
+
+/// What is different from the world that a plan was made for, each in a sentence.
+pub fn moved(then: &Basis, now: &Basis) -> Vec<String> {
+    let told_short = |text: &Option<String>| text.as_deref().map_or("none", short).to_owned();
+    let told = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
+    let same_stack = then.stack_arn == now.stack_arn;
+    let rows = [
+        (then.account != now.account, format!("the account was {} and is {}", then.account, now.account)),
+        (then.region != now.region, format!("the region was {} and is {}", then.region, now.region)),
+        (
+            !same_stack,
+            match (&then.stack_arn, &now.stack_arn) {
+                (None, Some(_)) => "there was no stack, and now there is one".to_owned(),
+                (Some(_), None) => "there was a stack, and now there is none".to_owned(),
+                _ => format!("the stack was {} and is {}", told(&then.stack_arn), told(&now.stack_arn)),
+            },
+        ),
+        (
+            same_stack && then.stack_status != now.stack_status,
+            format!("the stack was in {} and is in {}", told(&then.stack_status), told(&now.stack_status)),
+        ),
+        (
+            same_stack && then.stack_changed != now.stack_changed,
+            format!("the stack was changed at {}", told(&now.stack_changed)),
+        ),
+        (
+            same_stack && then.deployed_template != now.deployed_template,
+            format!(
+                "another template is deployed ({} instead of {})",
+                told_short(&now.deployed_template),
+                told_short(&then.deployed_template)
+            ),
+        ),
+        (
+            then.template != now.template,
+            "the stack file, or this version of the tool, gives another template".to_owned(),
+        ),
+        (
+            then.settings != now.settings && then.code == now.code,
+            "parameters or tags of the stack would be others".to_owned(),
+        ),
+        (then.code != now.code, format!("the handler is {} instead of {}", short(&now.code), short(&then.code))),
+        (then.drift != now.drift, "what was changed behind the tool's back is something else now".to_owned()),
+        (
+            then.kept != now.kept,
+            format!("what would be taken back was [{}] and is [{}]", then.kept.join(", "), now.kept.join(", ")),
+        ),
+    ];
+    rows.into_iter().filter(|(moved, _)| *moved).map(|(_, text)| text).collect()
+}
+
+/// What a change set would do beyond what was shown, each in a sentence. CloudFormation lists more than changes: what
+/// only refers to something that changes is in its list too, as a possible modification, and that is no surprise.
+pub fn unannounced(shown: &[Change], proposed: &[Change]) -> Vec<String> {
+    let replaces = |c: &Change| c.is_replaced();
+    proposed
+        .iter()
+        .filter_map(|change| {
+            let known = shown.iter().find(|s| s.logical_id == change.logical_id);
+            let what = match change.action {
+                Action::Add if known.is_none_or(|k| k.action != Action::Add) => "add",
+                Action::Import if known.is_none_or(|k| k.action != Action::Import) => "adopt",
+                Action::Remove if known.is_none_or(|k| k.action != Action::Remove) => "remove",
+                // What was deleted behind the tool's back and is made again may be called a replacement.
+                Action::Modify(_)
+                    if replaces(change) && !known.is_some_and(|k| replaces(k) || k.action == Action::Add) =>
+                {
+                    "replace"
+                }
+                _ => return None,
+            };
+            Some(format!("{what} {} ({})", change.logical_id, change.kind))
+        })
+        .collect()
+}
+
+/// A plan that was written to a file, as far as applying it needs it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Saved {
+    /// The version of the document.
+    pub version: u32,
+    /// The stack.
+    pub stack: String,
+    /// Whether drift would be put back.
+    #[serde(default)]
+    pub reverts_drift: bool,
+    /// The world that it was made for.
+    pub basis: Basis,
+}
+
+impl Saved {
+    /// Reads a plan that `plan --out` wrote; the path is for messages.
+    pub fn parse(text: &str, path: &Path) -> Result<Self> {
+        let wrong = |message: String| {
+            Error::new(Exit::Invalid, "plan-file", message).hint("Make a new one with: provisioner plan --out FILE")
+        };
+        // The version first: of another one, the rest may not be readable.
+        let version = serde_json::from_str::<serde_json::Value>(text)
+            .ok()
+            .and_then(|document| document["version"].as_u64())
+            .ok_or_else(|| wrong(format!("{} is no plan", path.display())))?;
+        if version != u64::from(VERSION) {
+            return Err(wrong(format!(
+                "{} is a plan of version {version}, and this tool reads version {}",
+                path.display(),
+                VERSION
+            )));
+        }
+        serde_json::from_str(text).map_err(|e| wrong(format!("{} is not a whole plan", path.display())).source(e))
+    }
+
+    /// Refuses a plan whose world has moved.
+    pub fn still_true(&self, path: &Path, now: &Preview) -> Result<()> {
+        let mut different = moved(&self.basis, &now.basis);
+        if self.stack != now.stack {
+            different.insert(0, format!("it is for the stack {}, and this is {}", self.stack, now.stack));
+        }
+        if different.is_empty() {
+            return Ok(());
+        }
+        Err(Error::new(
+            Exit::Refused,
+            "plan-stale",
+            format!(
+                "the plan {} is no longer true; nothing was changed:\n  {}",
+                path.display(),
+                different.join("\n  ")
+            ),
+        )
+        .hint(format!(
+            "Make a new one and look at it: provisioner plan --out {} -s {}",
+            path.display(),
+            now.stack
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn basis() -> Basis {
+        Basis {
+            account: "1".into(),
+            region: "r".into(),
+            stack_arn: Some("arn".into()),
+            stack_status: Some("CREATE_COMPLETE".into()),
+            stack_changed: Some("2026-11-22T12:00:00Z".into()),
+            deployed_template: Some("t".into()),
+            template: "u".into(),
+            settings: "s".into(),
+            code: "c".into(),
+            drift: None,
+            kept: Vec::new(),
+        }
+    }
+
+    type Moves = fn(&mut Basis);
+
+    #[test]
+    fn whatever_moves_is_named() {
+        assert_eq!(moved(&basis(), &basis()), Vec::<String>::new());
+        let some = |text: &str| Some(text.to_owned());
+        let rows: [(Moves, &str); 11] = [
+            (|b| b.account = "2".into(), "account was 1 and is 2"),
+            (|b| b.region = "q".into(), "region was r and is q"),
+            (|b| b.stack_arn = None, "now there is none"),
+            (|b| b.stack_arn = Some("other".into()), "the stack was arn and is other"),
+            (|b| b.stack_status = Some("UPDATE_COMPLETE".into()), "is in UPDATE_COMPLETE"),
+            (|b| b.stack_changed = Some("later".into()), "changed at later"),
+            (|b| b.deployed_template = Some("v".into()), "another template is deployed"),
+            (|b| b.template = "v".into(), "gives another template"),
+            (|b| b.settings = "v".into(), "parameters or tags"),
+            (|b| b.code = "d".into(), "the handler is d instead of c"),
+            (|b| b.kept = vec!["bucket".into()], "was [] and is [bucket]"),
+        ];
+        for (change, part) in rows {
+            let mut now = basis();
+            change(&mut now);
+            let told = moved(&basis(), &now);
+            assert!(told.len() == 1 && told[0].contains(part), "{part}: {told:?}");
+        }
+        let mut drifted = basis();
+        drifted.drift = some("d");
+        assert_eq!(moved(&basis(), &drifted).len(), 1);
+        let mut absent = basis();
+        absent.stack_arn = None;
+        assert_eq!(moved(&absent, &basis()), ["there was no stack, and now there is one"]);
+    }
+
+    #[test]
+    fn a_change_set_may_not_do_more_than_was_shown() {
+        let change = |id: &str, action| Change {
+            logical_id: id.into(),
+            physical_id: None,
+            kind: "T".into(),
+            action,
+            retained: false,
+            details: Vec::new(),
+        };
+        let (add, remove) = (Action::Add, Action::Remove);
+        let (changed, replaced) = (Action::Modify(Replacement::None), Action::Modify(Replacement::Certain));
+        let maybe = Action::Modify(Replacement::Possible);
+        for (shown, proposed, told) in [
+            (vec![change("A", add)], vec![change("A", add)], None),
+            (vec![], vec![change("A", add)], Some("add A (T)")),
+            (vec![], vec![change("A", Action::Import)], Some("adopt A (T)")),
+            (vec![change("A", changed)], vec![change("A", remove)], Some("remove A (T)")),
+            (vec![change("A", changed)], vec![change("A", replaced)], Some("replace A (T)")),
+            (vec![change("A", replaced)], vec![change("A", replaced)], None),
+            (vec![change("A", replaced)], vec![change("A", changed)], None),
+            (vec![], vec![change("A", maybe)], None),
+            (vec![], vec![change("A", changed)], None),
+        ] {
+            assert_eq!(unannounced(&shown, &proposed).first().map(String::as_str), told, "{shown:?} {proposed:?}");
+        }
+    }
+}

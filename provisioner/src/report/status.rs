@@ -1,0 +1,95 @@
+//! How the state of a stack looks to people.
+
+use provisioner_engine::status::{Permissions, Status};
+use provisioner_model::hash::short;
+use provisioner_model::resource_type::words;
+use provisioner_model::status::Phase;
+use provisioner_model::units::Size;
+
+use super::deploy::outputs;
+use super::plan::{drifted, looked};
+use super::{Style, files, table};
+
+/// The stack on one screen.
+pub fn text(status: &Status, style: Style) -> String {
+    let place = format!("account {}, {}", status.account, status.region);
+    let name = style.strong(&status.stack);
+    let Some(code_name) = status.code_name else {
+        let mut text = format!("{name}  not deployed ({place})");
+        if status.kept.is_empty() {
+            text.push_str(&format!("\nDeploy it with: provisioner up -s {}", status.stack));
+        } else {
+            text.push_str(&format!(
+                "\nkept from earlier: {}\nTake it back with: provisioner up -s {1}, or delete it with: provisioner down -s {1} --delete-data",
+                status.kept.join(", "),
+                status.stack
+            ));
+        }
+        return text;
+    };
+    let painted = match status.phase {
+        Phase::Ready => style.good(code_name),
+        Phase::Running | Phase::Review => style.warn(code_name),
+        _ => style.bad(code_name),
+    };
+    let mut text = format!("{name}  {painted}  ({place})");
+    if let Some(changed) = &status.changed {
+        text.push_str(&format!("\nlast changed {changed}"));
+    }
+    if let Some(reason) = &status.reason {
+        text.push_str(&format!("\nreason: {reason}"));
+    }
+    let rows: Vec<Vec<String>> = status
+        .resources
+        .iter()
+        .map(|r| vec![words(&r.kind).to_owned(), r.status.clone(), r.physical_id.clone()])
+        .collect();
+    text.push_str(&format!("\n\n{}", table::table(&["RESOURCE", "STATUS", "NAME"], &rows, style)));
+    if !status.outputs.is_empty() {
+        text.push_str(&format!("\n\n{}", outputs(&status.outputs, style)));
+    }
+    text.push('\n');
+    if let Some(code) = &status.code {
+        let local = match (&code.local, code.same) {
+            _ if code.development => style.warn("a development build of up --watch; up deploys the release build"),
+            (Some(_), Some(true)) => style.good("same as the local build"),
+            (Some(local), _) => style.warn(&format!("the local build is {}", short(local))),
+            (None, _) => "no local build to compare with".to_owned(),
+        };
+        text.push_str(&format!(
+            "\ncode           {} ({}), {local}",
+            short(&code.deployed.sha256),
+            Size(code.deployed.size).rounded()
+        ));
+    }
+    match &status.permissions {
+        Some(Permissions::AsGenerated) => text.push_str("\npermissions    as generated"),
+        Some(Permissions::Changed(how)) => text.push_str(&format!("\npermissions    {}: {how}", style.bad("changed"))),
+        Some(Permissions::Unknown(why)) => text.push_str(&format!("\npermissions    not compared: {why}")),
+        None => {}
+    }
+    match &status.drift {
+        Some(drift) if drift.is_empty() => {
+            text.push_str(&format!("\ndrift          none, {}", looked(drift.depth)));
+        }
+        Some(drift) => {
+            text.push_str(&format!("\ndrift          {}", style.bad("changed")));
+            text.push_str(&format!("\n{}", drifted(&status.stack, drift, style)));
+        }
+        None => {}
+    }
+    match status.failed_events {
+        // The alarm watches nothing else than this number, and follows it within a minute or two.
+        Some(0) => text.push_str("\nfailed events  none; the alarm is quiet"),
+        Some(n) => text.push_str(&format!(
+            "\nfailed events  {}, and the alarm rings; send them again with: provisioner redrive -s {}",
+            style.bad(&n.to_string()),
+            status.stack
+        )),
+        None => {}
+    }
+    if !status.records.is_empty() {
+        text.push_str(&format!("\n\n{}", files::records(&status.records, style)));
+    }
+    text
+}
