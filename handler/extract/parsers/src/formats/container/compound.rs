@@ -9,7 +9,7 @@ use super::bytes::{u16_at, u32_at, u64_at};
 use super::error::DocumentError;
 
 /// The first bytes of every compound file.
-pub(in crate::formats) const SIGNATURE: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
+pub(crate) const SIGNATURE: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
 /// Sector numbers from here on are marks: end of chain, free, and such.
 const FIRST_MARK: u32 = 0xffff_fffa;
 /// Where an entry has no neighbour.
@@ -75,17 +75,17 @@ impl<'a> Compound<'a> {
     }
 
     /// Whether entries of the root could not be found.
-    pub(in crate::formats) const fn is_cut(&self) -> bool {
+    pub(crate) const fn is_cut(&self) -> bool {
         self.is_cut
     }
 
     /// Whether the root has a stream or storage of this name, in any letter case.
-    pub(in crate::formats) fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.find(name).is_some()
     }
 
     /// The stream of this name in the root.
-    pub(in crate::formats) fn stream(&self, name: &str) -> Option<Stream<'_, 'a>> {
+    pub(crate) fn stream(&self, name: &str) -> Option<Stream<'_, 'a>> {
         let entry = self.find(name)?;
         let is_mini = entry.size < self.mini_cutoff;
         Some(Stream { file: self, is_mini, sector: entry.start, within: 0, left: entry.size, steps: self.sectors() })

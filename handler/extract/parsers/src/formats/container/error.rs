@@ -53,7 +53,7 @@ impl From<io::Error> for DocumentError {
 }
 
 /// What becomes of a document whose reading ended with `result`: one that broke off in the middle is partial.
-pub(in crate::formats) fn finish(metadata: &mut Metadata, result: Result<(), DocumentError>) -> Result<(), Failure> {
+pub(crate) fn finish(metadata: &mut Metadata, result: Result<(), DocumentError>) -> Result<(), Failure> {
     match result {
         Ok(()) => Ok(()),
         Err(DocumentError::Truncated) => {
@@ -71,7 +71,7 @@ pub(in crate::formats) fn finish(metadata: &mut Metadata, result: Result<(), Doc
 
 /// The end of reading a part without which the document is still worth its record: damage makes it partial, an attack
 /// still ends it.
-pub(in crate::formats) fn minor(
+pub(crate) fn minor(
     metadata: &mut Metadata,
     result: Result<(), DocumentError>,
 ) -> Result<(), DocumentError> {

@@ -48,12 +48,12 @@ impl<'a> Package<'a> {
     }
 
     /// The names of all parts.
-    pub(in crate::formats) fn names(&self) -> impl Iterator<Item = &'a [u8]> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'a [u8]> {
         self.index.iter().map(|(name, _)| *name)
     }
 
     /// Whether there is a part of this name.
-    pub(in crate::formats) fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.find(name).is_some()
     }
 
@@ -69,7 +69,7 @@ impl<'a> Package<'a> {
     }
 
     /// The content of the part of this name, unpacked as it is read; `None` if there is no such part.
-    pub(in crate::formats) fn part(&self, name: &str) -> Option<Result<Part<'_>, DocumentError>> {
+    pub(crate) fn part(&self, name: &str) -> Option<Result<Part<'_>, DocumentError>> {
         self.find(name).map(|entry| self.unpack(&entry))
     }
 

@@ -13,9 +13,9 @@ const CENTRAL: &[u8] = b"PK\x01\x02";
 const CENTRAL_LEN: u64 = 46;
 const LOCAL: &[u8] = b"PK\x03\x04";
 /// A header before an entry's data, without its name. Bytes.
-pub(in crate::formats) const LOCAL_LEN: u64 = 30;
+pub(crate) const LOCAL_LEN: u64 = 30;
 /// A field that is all ones has its value in the extra field of ZIP64.
-pub(in crate::formats) const IN_ZIP_64: u64 = u32::MAX as u64;
+pub(crate) const IN_ZIP_64: u64 = u32::MAX as u64;
 
 /// Where the entries of a file stand.
 #[derive(Clone, Copy)]
@@ -23,7 +23,7 @@ pub(crate) struct Directory<'a> {
     file: View<'a>,
     from: u64,
     /// As many as it says it has.
-    pub(in crate::formats) claimed: u64,
+    pub(crate) claimed: u64,
     /// Bytes before the archive, by which its offsets are too small: it may stand behind a program.
     shift: u64,
 }
@@ -31,7 +31,7 @@ pub(crate) struct Directory<'a> {
 impl<'a> Directory<'a> {
     /// The directory that the last end record tells of, behind which nothing stands but its comment. A comment may hold
     /// what looks like such a record: the one counts that leads to a directory, if any does.
-    pub(in crate::formats) fn find(file: View<'a>) -> Option<Self> {
+    pub(crate) fn find(file: View<'a>) -> Option<Self> {
         let file = file.as_little_endian();
         let told = || ends(file).filter_map(move |end| Self::before(file, end));
         told().find(|directory| directory.claimed == 0 || directory.is_there()).or_else(|| told().next())
@@ -57,23 +57,23 @@ impl<'a> Directory<'a> {
     }
 
     /// Whether an entry stands where the directory begins.
-    pub(in crate::formats) fn is_there(&self) -> bool {
+    pub(crate) fn is_there(&self) -> bool {
         self.file.has(self.from, CENTRAL)
     }
 
     /// All entries, up to the first that is none.
-    pub(in crate::formats) fn entries(self) -> impl Iterator<Item = Entry<'a>> {
+    pub(crate) fn entries(self) -> impl Iterator<Item = Entry<'a>> {
         let first = self.entry(self.from);
         std::iter::successors(first, move |entry| self.entry(entry.end))
     }
 
     /// The entry at a place, as [`Entry::at`] tells it.
-    pub(in crate::formats) fn entry(self, at: u64) -> Option<Entry<'a>> {
+    pub(crate) fn entry(self, at: u64) -> Option<Entry<'a>> {
         Entry::read(self.file, at)
     }
 
     /// The header that stands before an entry's data, and all behind it.
-    pub(in crate::formats) fn local_header(self, entry: &Entry<'_>) -> Option<View<'a>> {
+    pub(crate) fn local_header(self, entry: &Entry<'_>) -> Option<View<'a>> {
         self.file.from(entry.local.checked_add(self.shift)?).filter(|header| header.has(0, LOCAL))
     }
 }
@@ -90,15 +90,15 @@ fn ends(file: View) -> impl Iterator<Item = u64> {
 /// An entry, as the directory describes it.
 pub(crate) struct Entry<'a> {
     /// Where it stands in the file.
-    pub(in crate::formats) at: u64,
-    pub(in crate::formats) name: &'a [u8],
-    pub(in crate::formats) is_encrypted: bool,
-    pub(in crate::formats) method: u16,
-    pub(in crate::formats) checksum: u32,
+    pub(crate) at: u64,
+    pub(crate) name: &'a [u8],
+    pub(crate) is_encrypted: bool,
+    pub(crate) method: u16,
+    pub(crate) checksum: u32,
     /// Bytes in the file.
-    pub(in crate::formats) packed: u64,
+    pub(crate) packed: u64,
     /// Bytes that it unpacks to.
-    pub(in crate::formats) unpacked: u64,
+    pub(crate) unpacked: u64,
     local: u64,
     end: u64,
 }
