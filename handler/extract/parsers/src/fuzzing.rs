@@ -18,7 +18,7 @@ use crate::media_type::is_media_type;
 use crate::report::{Abort, MAX_ANSWER, MAX_EXPLANATION, Report};
 use crate::sniff::{self, Sniffed};
 use crate::validate;
-use crate::words::{Counter, Counts};
+use crate::words::{Counter, Counts, is_newer_than_std};
 
 /// The longest text in a record. Bytes.
 const MAX_VALUE: usize = 1 << 10;
@@ -93,11 +93,6 @@ pub fn run(target: &str, bytes: &[u8]) {
         }
         Target::Other(run) => run(bytes),
     }
-}
-
-/// The names of all targets.
-pub fn targets() -> impl Iterator<Item = &'static str> {
-    TARGETS.iter().map(|(name, _)| *name)
 }
 
 /// Where a file is cut in two: anywhere, and the same place whenever the same bytes come.
@@ -341,16 +336,17 @@ fn words(bytes: &[u8]) {
     assert_eq!(counts, count(&characters));
     let reference = Counts {
         words: text.split_whitespace().count() as u64,
-        // The reference takes sequences of pictographs apart that the rules keep together.
-        unicode_words: if text.contains(is_pictograph) {
-            counts.unicode_words
-        } else {
-            text.unicode_words().count() as u64
-        },
+        unicode_words: counts.unicode_words,
         characters: text.chars().count() as u64,
         lines: text.split_inclusive('\n').count() as u64,
     };
     assert_eq!(counts, reference);
+    // The reference splits sequences of pictographs that the rules keep together.
+    if !text.contains(is_pictograph) {
+        // The reference has the standard library's version of Unicode, and takes newer characters for unassigned ones.
+        let known = text.replace(is_newer_than_std, "");
+        assert_eq!(count(&[&known]).unicode_words, known.unicode_words().count() as u64);
+    }
 }
 
 fn is_pictograph(c: char) -> bool {
@@ -359,36 +355,156 @@ fn is_pictograph(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
+    use std::process::Command;
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use super::{run, targets};
+    use super::{TARGETS, run};
 
-    /// Files that a fuzzer once tripped over, a folder for each target.
-    const FOUND: &str = "../fuzz/found";
+    /// Files larger than this are no seeds (`tools/fuzz`). Bytes.
+    const LARGEST_SEED: usize = 8 << 10;
+    /// Threads that replay.
+    const WORKERS: usize = 2;
 
-    #[test]
-    fn what_was_found_once_holds() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(FOUND);
-        for target in targets() {
-            let Ok(files) = std::fs::read_dir(folder.join(target)) else { continue };
-            for file in files {
-                let path = file.expect("the folder can be read").path();
-                let bytes = std::fs::read(&path).expect("the file can be read");
-                let held = std::panic::catch_unwind(|| run(target, &bytes));
-                assert!(held.is_ok(), "{}", path.display());
+    /// An input and where it comes from.
+    type Named = (String, Vec<u8>);
+
+    fn crate_folder() -> &'static Path {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+    }
+
+    fn files_below(folder: &Path) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+            let path = entry.expect("the folder can be read").path();
+            if path.is_dir() { files.extend(files_below(&path)) } else { files.push(path) }
+        }
+        files
+    }
+
+    fn read(path: PathBuf) -> Named {
+        let bytes = std::fs::read(&path).expect("the file can be read");
+        (path.display().to_string(), bytes)
+    }
+
+    /// Files that a fuzzer once tripped over.
+    fn found() -> Vec<Named> {
+        files_below(&crate_folder().join("../fuzz/found")).into_iter().map(read).collect()
+    }
+
+    /// The words that dictionaries offer to the fuzzers, each as a file.
+    fn dictionaries() -> Vec<Named> {
+        let mut words = Vec::new();
+        for path in files_below(&crate_folder().join("../fuzz/dictionaries")) {
+            let text = std::fs::read_to_string(&path).expect("the dictionary can be read");
+            for line in text.lines() {
+                let Some((_, word)) = line.strip_suffix('"').and_then(|line| line.split_once('"')) else { continue };
+                words.push((format!("{}: {word}", path.display()), unescaped(word.as_bytes())));
             }
         }
+        words
+    }
+
+    /// A word of a dictionary (<https://llvm.org/docs/LibFuzzer.html#dictionaries>): `\\`, `\"` and `\xAB` are escapes.
+    fn unescaped(mut word: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        while let [first, rest @ ..] = word {
+            (word, bytes) = match (first, rest) {
+                (b'\\', [b'x', high, low, rest @ ..]) => {
+                    let digits = [*high, *low];
+                    let digits = str::from_utf8(&digits).expect("two digits");
+                    bytes.push(u8::from_str_radix(digits, 16).expect("two hexadecimal digits"));
+                    (rest, bytes)
+                }
+                (b'\\', [escaped, rest @ ..]) => {
+                    bytes.push(*escaped);
+                    (rest, bytes)
+                }
+                _ => {
+                    bytes.push(*first);
+                    (rest, bytes)
+                }
+            };
+        }
+        bytes
+    }
+
+    /// The seeds of `tools/fuzz`: small hostile and good files, without those that use up what a child has.
+    fn seeds() -> Vec<Named> {
+        let folder = tempfile::tempdir().expect("a directory");
+        let python = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
+        let script = crate_folder().join("../tests/hostile/make.py");
+        let status = Command::new(python).env("PYTHONDONTWRITEBYTECODE", "1").arg(script).arg(folder.path()).status();
+        assert!(status.expect("Python 3.10 or newer is needed; PYTHON names it").success());
+        let manifest = std::fs::read(folder.path().join("manifest.json")).expect("the script writes it");
+        let manifest: serde_json::Value = serde_json::from_slice(&manifest).expect("it is JSON");
+        let is_costly = |file: &Path| {
+            manifest.as_array().expect("it is a list").iter().any(|row| {
+                matches!(row["code"].as_str(), Some("MEMORY_LIMIT" | "CPU_LIMIT"))
+                    && row["path"].as_str().is_some_and(|path| Path::new(path).file_name() == file.file_name())
+            })
+        };
+        let samples = crate_folder().join("../../../samples");
+        let files = [files_below(folder.path()), files_below(&samples)].concat();
+        let files = files.into_iter().filter(|file| !is_costly(file)).map(read);
+        files.filter(|(_, bytes)| bytes.len() <= LARGEST_SEED).collect()
+    }
+
+    /// Runs every target on every input, a few at a time.
+    fn replay(inputs: &[Named], least: usize) {
+        assert!(inputs.len() >= least, "only {} inputs", inputs.len());
+        let (next, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+        std::thread::scope(|scope| {
+            for _ in 0..WORKERS {
+                scope.spawn(|| {
+                    while let Some((name, bytes)) = inputs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        for (target, _) in TARGETS {
+                            if std::panic::catch_unwind(|| run(target, bytes)).is_err() {
+                                failed.lock().expect("no worker panics").push(format!("{target} on {name}"));
+                            }
+                        }
+                    }
+                });
+            }
+        });
+        let failed = failed.into_inner().expect("no worker panics");
+        assert!(failed.is_empty(), "{}", failed.join("\n"));
+    }
+
+    #[test]
+    fn every_target_holds_on_all_that_was_found() {
+        replay(&found(), 5);
+    }
+
+    #[test]
+    fn every_target_holds_on_every_word_of_the_dictionaries() {
+        replay(&dictionaries(), 200);
+    }
+
+    #[test]
+    fn every_target_holds_on_every_seed() {
+        replay(&seeds(), 150);
     }
 
     #[test]
     fn every_target_is_one_for_the_fuzzer_and_takes_what_is_no_file() {
-        for target in targets() {
-            let program = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../fuzz/fuzz_targets/{target}.rs"));
+        for (target, _) in TARGETS {
+            let program = crate_folder().join(format!("../fuzz/fuzz_targets/{target}.rs"));
             let source = std::fs::read_to_string(&program).unwrap_or_default();
             assert!(source.contains(&format!("\"{target}\"")), "{} is missing", program.display());
             for bytes in [&b""[..], b"\0", b"\xff\xfe", b"PK", &[0; 1024]] {
                 run(target, bytes);
             }
+        }
+    }
+
+    #[test]
+    fn every_folder_of_found_files_is_named_after_a_target() {
+        for file in files_below(&crate_folder().join("../fuzz/found")) {
+            let folder = file.parent().and_then(Path::file_name).expect("a folder").to_string_lossy().into_owned();
+            let is_target = folder == "extractor" || TARGETS.iter().any(|(target, _)| *target == folder);
+            assert!(is_target, "{}", file.display());
         }
     }
 }

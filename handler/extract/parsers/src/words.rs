@@ -9,6 +9,9 @@ mod segmenter;
 use ascii::{BLOCK, Carry};
 use segmenter::{Properties, Segmenter};
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use segmenter::is_newer_than_std;
+
 /// Bytes that are looked at together for one that is not ASCII.
 const STRETCH: usize = 16 * BLOCK;
 /// Bytes of ASCII ahead for which the path of its own is worth its start.
@@ -156,6 +159,25 @@ mod tests {
         for length in 1..200 {
             let text = format!("{}.{}:{}", "a".repeat(length), "b".repeat(length), "_".repeat(length));
             assert_eq!(count(&[&text]), reference(&text), "{length}");
+        }
+    }
+
+    #[test]
+    fn letters_that_the_standard_library_does_not_know_yet_make_words() {
+        // U+058B is an Armenian letter of Unicode 18; the standard library has Unicode 17 and takes it for no character.
+        for (text, words) in [("\u{58b}", 1), ("e\u{58b}D", 1), ("\u{58b} \u{58c}", 2), ("1\u{58b}", 1)] {
+            assert_eq!(count(&[text]).unicode_words, words, "{}", text.escape_unicode());
+        }
+    }
+
+    #[test]
+    fn every_character_has_the_properties_that_the_reference_gives_it() {
+        // Two kinds of them, the ideographs and the syllables of Hangul, are the same for a hundred thousand.
+        let uniform = |c: char| matches!(c, '\u{3500}'..='\u{9f00}' | '\u{ad00}'..='\u{d700}' | '\u{17100}'..='\u{18b00}' | '\u{20100}'..='\u{e0000}' | '\u{e0200}'..);
+        for c in (0..=0x10_ffff).filter_map(char::from_u32).filter(|c| !uniform(*c) && !is_newer_than_std(*c)) {
+            let text =
+                format!("a{c}b 1{c}2 \u{5d0}{c}\u{5d1} \u{30a2}{c}\u{30a2} _{c} a:{c} 1,{c} \u{1f1e6}{c}\u{1f1e6} {c}");
+            assert_eq!(count(&[&text]).unicode_words, reference(&text).unicode_words, "{}", c.escape_unicode());
         }
     }
 

@@ -6,7 +6,7 @@
 
 use std::sync::OnceLock;
 
-use icu_properties::props::{ExtendedPictographic, WordBreak};
+use icu_properties::props::{Alphabetic, ExtendedPictographic, GeneralCategory, GeneralCategoryGroup, WordBreak};
 use icu_properties::{CodePointMapData, CodePointSetData};
 
 /// The property values of UAX 29, table 3; those that no rule tells apart are one.
@@ -63,12 +63,34 @@ impl Properties {
             let c = u32::try_from(page * PAGE + at).ok().and_then(char::from_u32).unwrap_or_default();
             Self {
                 class: Class::of(c),
-                is_alphanumeric: c.is_alphanumeric(),
+                is_alphanumeric: is_alphanumeric(c),
                 is_pictograph: CodePointSetData::new::<ExtendedPictographic>().contains(c),
                 is_white_space: c.is_whitespace(),
             }
         }))
     }
+}
+
+/// Whether a character is a letter or a digit, as [`char::is_alphanumeric`] defines it. All properties come from one
+/// version of Unicode: the standard library's tables may be older than those of `icu_properties`, and a new letter would
+/// then belong to a word without counting as a letter.
+fn is_alphanumeric(c: char) -> bool {
+    CodePointSetData::new::<Alphabetic>().contains(c)
+        || GeneralCategoryGroup::Number.contains(CodePointMapData::<GeneralCategory>::new().get(c))
+}
+
+/// Whether `icu_properties` knows a character that the standard library does not, because its Unicode is older
+/// ([`char::UNICODE_VERSION`]). The standard library escapes what it does not know.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn is_newer_than_std(c: char) -> bool {
+    let visible = GeneralCategoryGroup::Letter
+        .union(GeneralCategoryGroup::Mark)
+        .union(GeneralCategoryGroup::Number)
+        .union(GeneralCategoryGroup::Punctuation)
+        .union(GeneralCategoryGroup::Symbol);
+    // Behind a letter, so that a combining mark is not escaped for being the first character.
+    visible.contains(CodePointMapData::<GeneralCategory>::new().get(c))
+        && format!("{:?}", format!("a{c}")).contains("\\u{")
 }
 
 impl Class {

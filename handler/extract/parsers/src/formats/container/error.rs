@@ -71,10 +71,7 @@ pub(crate) fn finish(metadata: &mut Metadata, result: Result<(), DocumentError>)
 
 /// The end of reading a part without which the document is still worth its record: damage makes it partial, an attack
 /// still ends it.
-pub(crate) fn minor(
-    metadata: &mut Metadata,
-    result: Result<(), DocumentError>,
-) -> Result<(), DocumentError> {
+pub(crate) fn minor(metadata: &mut Metadata, result: Result<(), DocumentError>) -> Result<(), DocumentError> {
     match result {
         Err(DocumentError::Damaged(_) | DocumentError::Truncated) => {
             metadata.is_partial = Some(true);
