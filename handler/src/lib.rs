@@ -67,7 +67,7 @@ fn start(log: &Log) -> Result<std::convert::Infallible, lambda_runtime::Error> {
         // The first file's child starts beside the clients, on the processor that Lambda gives a start for nothing.
         let ((), clients) = tokio::join!(extractor.prepare(), Clients::from_env());
         let function =
-            Function { settings, clients, extractor, log, cold: Cell::new(true), containment_known: Cell::new(false) };
+            Function { settings, clients, extractor, log, cold: Cell::new(true), sandbox_reported: Cell::new(false) };
         // On the heap, because it holds what an invocation needs at once, buffers included.
         Box::pin(Runtime::new(service_fn(|event| function.handle(event))).run()).await?;
         Err("the Lambda Runtime API gives no more events".into())
@@ -83,7 +83,7 @@ struct Function<'a> {
     /// Whether no invocation has come yet.
     cold: Cell<bool>,
     /// Whether it is known how well children are locked in.
-    containment_known: Cell<bool>,
+    sandbox_reported: Cell<bool>,
 }
 
 /// What the function tells its caller.
@@ -259,7 +259,7 @@ impl Function<'_> {
             detailed: self.settings.detailed_metrics,
         };
         self.log.write_with(&line, &metrics::line(&file, self.log.now()));
-        self.tell_of_weak_containment(invocation);
+        self.warn_if_sandbox_degraded(invocation);
         outcome
     }
 
@@ -276,12 +276,12 @@ impl Function<'_> {
     }
 
     /// Says once in a process's life if the system cannot lock children in as it should.
-    fn tell_of_weak_containment(&self, invocation: &Invocation) {
-        if let Some(containment) = self.extractor.containment()
-            && !self.containment_known.replace(true)
-            && !containment.is_full()
+    fn warn_if_sandbox_degraded(&self, invocation: &Invocation) {
+        if let Some(sandbox) = self.extractor.sandbox_status()
+            && !self.sandbox_reported.replace(true)
+            && !sandbox.is_full()
         {
-            let message = format!("files are read with less containment than this program can give: {containment}");
+            let message = format!("files are read with a weaker sandbox than this program can use: {sandbox}");
             self.log.write(&invocation.line(Level::Info, message));
         }
     }

@@ -1,69 +1,49 @@
-//! The child's side: limits first, then sniff, validate, extract, answer.
+//! The child's side: set limits, enter the sandbox, extract, answer.
 //!
 //! A child reads one file from its standard input and writes what it finds to its standard output
-//! (`crate::protocol`). It opens one unnamed temporary file before it locks itself in, and nothing after. It may be
-//! started long before its file: it locks itself in first, and then waits to be told of one.
+//! (`crate::protocol`). It opens one unnamed temporary file before it enters its sandbox, and nothing after. It may be
+//! started long before its file: it enters its sandbox first, and then waits for a request.
 
-mod input;
-mod limits;
-mod report;
+mod answer;
 mod sandbox;
-mod spool;
 
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 
-use handler_contract::{ErrorCode, Failure, FileTypes};
+use handler_contract::FileTypes;
+use handler_parsers::{Abort, Input, Report};
 
-pub(crate) use input::Input;
-#[cfg(target_os = "linux")]
-pub(crate) use limits::cpu;
-pub(crate) use report::Report;
-
-use crate::formats::{self, Reader};
-use crate::protocol::{CHILD_MARKER, Message, Request, Terms};
-use crate::sniff::{self, Sniffed};
-use crate::validate;
-
-/// Why a child stops before the end of its work.
-#[derive(Debug)]
-pub(crate) enum Stop {
-    /// The file is at fault.
-    Failure(Failure),
-    /// The file is not at fault; another attempt may succeed.
-    Trouble(String),
-}
-
-impl From<Failure> for Stop {
-    fn from(failure: Failure) -> Self {
-        Self::Failure(failure)
-    }
-}
+use self::answer::{send, send_finding, send_last};
+use crate::limits;
+use crate::protocol::{CHILD_MARKER, ChildConfig, Message, Request};
 
 /// Runs this process as an extraction child if its first argument says so, and then returns its exit code.
 ///
-/// Must be called first thing in `main`, before threads, sockets or credentials exist.
+/// Must be called first in `main`, before threads, sockets or credentials exist.
 pub fn run_if_asked() -> Option<ExitCode> {
     let asked = std::env::args_os().nth(1).is_some_and(|argument| argument == CHILD_MARKER);
     asked.then(run)
 }
 
 fn run() -> ExitCode {
-    let mut report = Report::new();
-    std::panic::set_hook(Box::new(report::panicked));
-    // Outlives the answer, for which the parent waits and not for what it takes to give memory back.
+    std::panic::set_hook(Box::new(answer::on_panic));
+    let mut report = Report::new(send_finding);
+    // Dropped after the answer: the parent waits for that, and not for memory to be freed.
     let mut file;
-    let last = match wait_for_file(&report) {
-        // The parent has ended, or has no file for this child.
+    let last = match wait_for_file() {
+        // The parent has exited, or has no file for this child.
         Ok(None) => return ExitCode::SUCCESS,
         Ok(Some(assigned)) => {
             file = assigned;
             work(&mut file, &mut report)
         }
-        Err(trouble) => Message::Trouble(trouble),
+        Err(error) => Message::InternalError(error),
     };
-    match report.end(last) {
+    match send_last(&report.metadata, last) {
         Ok(()) => ExitCode::SUCCESS,
-        // Nobody is left to hear why.
+        // The parent does not read any more.
         Err(_) => ExitCode::FAILURE,
     }
 }
@@ -76,99 +56,75 @@ struct Assigned {
 }
 
 /// Does all that does not depend on a file, and waits for one. `None` when none comes.
-fn wait_for_file(report: &Report) -> Result<Option<Assigned>, String> {
-    let trouble = |doing: &str, error: &dyn std::fmt::Display| format!("the parser failed to {doing}: {error}");
-    let mut input = Input::open().map_err(|error| trouble("open its input", &error))?;
-    let unread = |error| trouble("read what it is asked", &error);
-    let strange = |error| trouble("understand what it is asked", &error);
-    let Some(terms) = input.line().map_err(unread)? else { return Ok(None) };
-    let Terms { allowed, limits } = serde_json::from_slice(&terms).map_err(strange)?;
-    limits::set(&limits).map_err(|error| trouble("limit itself", &error))?;
-    input.prepare_spool(limits.spool);
-    if !input.is_waiting() {
-        practise();
+fn wait_for_file() -> Result<Option<Assigned>, String> {
+    let failed_to = |what: &str, error: &dyn std::fmt::Display| format!("the parser failed to {what}: {error}");
+    let unread = |error| failed_to("read its request", &error);
+    let invalid = |error| failed_to("parse its request", &error);
+    let stdin = io::stdin().as_fd().try_clone_to_owned().map_err(|error| failed_to("open its input", &error))?;
+    let mut input = Input::new(File::from(stdin));
+    let Some(config) = input.line().map_err(unread)? else { return Ok(None) };
+    let ChildConfig { allowed, limits } = serde_json::from_slice(&config).map_err(invalid)?;
+    limits::set(&limits).map_err(|error| failed_to("limit itself", &error))?;
+    // As long as files may still be opened.
+    input.set_spool(tempfile::tempfile(), limits.spool);
+    if !is_request_waiting(&input, io::stdin()) {
+        warm_up();
     }
-    let containment = sandbox::enter().map_err(|error| trouble("lock itself in", &error))?;
-    report.say(&[Message::Contained(containment)])?;
+    let status = sandbox::enter().map_err(|error| failed_to("enter its sandbox", &error))?;
+    send(&[Message::Sandbox(status)])?;
 
     let Some(request) = input.line().map_err(unread)? else { return Ok(None) };
-    let Request { file_name } = serde_json::from_slice(&request).map_err(strange)?;
-    report.say(&[Message::Taken])?;
+    let Request { file_name } = serde_json::from_slice(&request).map_err(invalid)?;
+    send(&[Message::Accepted])?;
     Ok(Some(Assigned { name: file_name, allowed, input }))
 }
 
-/// Reads a text of this program's own, of which nobody hears. It brings into memory what most files need of the
-/// program, while no file waits for that. A child has nothing better to do then: half of what it takes to read a small
-/// file is to touch code and tables for the first time.
-fn practise() -> Option<Report> {
-    // Without /dev/null it does not practise, which costs a little time.
-    let input = Input::of(PRACTICE.as_bytes(), &[]).ok()?;
-    let mut file = Assigned { name: "practice.txt".to_owned(), allowed: FileTypes::any(), input };
-    let mut report = Report::unheard();
-    let last = work(&mut file, &mut report);
-    report.end(last).is_ok().then_some(report)
+/// Whether the next line has started to arrive, or will never arrive.
+fn is_request_waiting(input: &Input, source: impl AsFd) -> bool {
+    input.is_ready() || rustix::io::ioctl_fionread(source).is_ok_and(|count| count > 0)
 }
 
-/// Prose, so that also its language is looked for.
-const PRACTICE: &str = "A text to practise on: the caf\u{e9} \u{2013} a na\u{ef}ve place \u{2013} opens at 7.30. \
+/// Reads a text of this program's own and discards the result. It loads into memory what most files need of the
+/// program, while no file waits for that: half of what it takes to read a small file is to touch code and tables for
+/// the first time.
+fn warm_up() -> Report {
+    let input = Input::of(WARM_UP_TEXT.as_bytes(), &[]);
+    let mut file = Assigned { name: "warm-up.txt".to_owned(), allowed: FileTypes::any(), input };
+    let mut report = Report::discarding();
+    work(&mut file, &mut report);
+    report
+}
+
+/// Prose, so that its language is detected as well.
+const WARM_UP_TEXT: &str = "A text to warm up with: the caf\u{e9} \u{2013} a na\u{ef}ve place \u{2013} opens at 7.30. \
     It says in plain English what every text says that is read before the first file comes.\n\
-    Nobody hears of its words and lines and letters and nobody asks what language it is in.\n";
+    Nobody counts its words and lines and letters and nobody asks what language it is in.\n";
 
-/// Reads the file, and says how that ended.
+/// Reads the file, and returns the message that says how that ended.
 fn work(file: &mut Assigned, report: &mut Report) -> Message {
-    match read(file, report) {
-        Ok(()) => Message::End(None),
-        Err(Stop::Failure(failure)) => Message::End(Some(failure)),
-        Err(Stop::Trouble(trouble)) => Message::Trouble(trouble),
-    }
-}
-
-fn read(file: &mut Assigned, report: &mut Report) -> Result<(), Stop> {
     let Assigned { name, allowed, input } = file;
-    input.fill_head()?;
-    let sniffed = match sniff::head(input.head(), input.is_whole()) {
-        Sniffed::Type(sniffed) => sniffed,
-        Sniffed::Container(container) => {
-            report.name_type(container.as_str())?;
-            sniff::whole(input.ends()?.view(), &container)
-        }
-    };
-    let file_type = validate::settle(name, &sniffed);
-    report.name_type(file_type)?;
-    if file_type == sniff::EMPTY {
-        return Err(Failure::new(ErrorCode::EmptyFile, "the file is empty").into());
+    match handler_parsers::extract(name, allowed, input, report) {
+        Ok(()) => Message::End(None),
+        Err(Abort::Rejected(failure)) => Message::End(Some(failure)),
+        Err(Abort::Internal(error)) => Message::InternalError(error),
     }
-    validate::validate(name, file_type, allowed)?;
-
-    let read = match formats::reader(file_type) {
-        None => return Ok(()),
-        Some(Reader::Stream(read)) => read(input, report),
-        Some(Reader::Whole(read)) => input.whole().and_then(|bytes| read(&bytes, report)),
-        Some(Reader::Ends(read)) => {
-            input.ends().and_then(|kept| read(kept.view(), report).map_err(|stop| kept.explain(stop)))
-        }
-    };
-    if let Some(exact) = report.exact_type {
-        report.name_type(exact)?;
-        validate::validate(name, exact, allowed)?;
-    }
-    read
 }
 
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod tests {
     use std::hint::black_box;
+    use std::io::Write;
     use std::net::UdpSocket;
     use std::os::unix::process::ExitStatusExt;
     use std::process::{Command, Output};
 
-    use handler_contract::Limits;
+    use handler_contract::{ErrorCode, Limits};
+    use handler_parsers::Input;
     use rustix::process::Signal;
 
-    use super::{limits, practise, report, sandbox};
-    use crate::death::{End, verdict};
-    use handler_contract::ErrorCode;
+    use super::{answer, is_request_waiting, limits, sandbox, warm_up};
+    use crate::exit_status::{ChildExit, classify_exit};
 
     /// Names what the process is to do that this test starts of itself.
     const DEED: &str = "HANDLER_EXTRACT_TEST_DEED";
@@ -178,7 +134,7 @@ mod tests {
     }
 
     fn commit(deed: &str) {
-        std::panic::set_hook(Box::new(report::panicked));
+        std::panic::set_hook(Box::new(answer::on_panic));
         limits::set(&Limits { cpu_seconds: 1, wall_seconds: 1, ..Limits::default() }).unwrap();
         sandbox::enter().unwrap();
         match deed {
@@ -208,9 +164,9 @@ mod tests {
     }
 
     #[test]
-    fn practice_comes_to_its_end() {
-        let report = practise().expect("it can be laid out");
-        // The last that a text is looked at for.
+    fn the_warm_up_reads_its_text_to_the_end() {
+        let report = warm_up();
+        // The last that is read of a text.
         assert_eq!(report.metadata.language.as_deref(), Some("en"));
     }
 
@@ -230,8 +186,8 @@ mod tests {
         ];
         for (deed, expected) in rows {
             let output = run(deed);
-            let end = output.status.signal().map_or(End::Exited(0), End::Signalled);
-            assert_eq!(verdict(end, &output.stderr, &Limits::default()).code, expected, "{deed}: {end:?}");
+            let exit = output.status.signal().map_or(ChildExit::Exited(0), ChildExit::Signalled);
+            assert_eq!(classify_exit(exit, &output.stderr, &Limits::default()).code, expected, "{deed}: {exit:?}");
         }
         assert!(run("nothing").status.success());
         let panicked = String::from_utf8(run("panic").stdout).unwrap();
@@ -240,5 +196,24 @@ mod tests {
             "{panicked}"
         );
         assert!(!panicked.contains("secret"), "{panicked}");
+    }
+
+    #[test]
+    fn a_waiting_request_is_known_before_it_is_read_and_after() {
+        let (source, mut parent) = std::io::pipe().unwrap();
+        let mut input = Input::new(source.try_clone().unwrap());
+        assert!(!is_request_waiting(&input, &source));
+        parent.write_all(b"config\n").unwrap();
+        assert!(is_request_waiting(&input, &source));
+        assert_eq!(input.line().unwrap().unwrap(), b"config\n");
+        assert!(!is_request_waiting(&input, &source));
+
+        parent.write_all(b"request\nbytes").unwrap();
+        assert_eq!(input.line().unwrap().unwrap(), b"request\n");
+        assert!(is_request_waiting(&input, &source));
+
+        drop(parent);
+        assert!(input.line().unwrap().is_none());
+        assert!(is_request_waiting(&input, &source));
     }
 }

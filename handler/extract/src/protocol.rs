@@ -1,20 +1,21 @@
-//! What parent and child say to each other. The parent writes two lines, the [`Terms`] when the child starts and the
-//! [`Request`] when there is a file for it, and then the bytes of the file. The child answers with [`Message`]s, a JSON
-//! line each, of which [`Message::End`] is the last. A child whose input ends before the request is not needed and ends
-//! without a word.
+//! What parent and child send each other.
+//!
+//! The parent writes two lines, the [`ChildConfig`] when the child starts and the [`Request`] when there is a file for
+//! it, and then the bytes of the file. The child answers with [`Message`]s, a JSON line each, of which [`Message::End`]
+//! is the last. A child whose input ends before the request is not needed and exits without a message.
 
 use std::fmt;
 
 use handler_contract::{Failure, FileTypes, Limits, Metadata};
 use serde::{Deserialize, Serialize};
 
-/// The first argument of a process that is started to be a child.
+/// The first argument of a process that is started as a child.
 pub(crate) const CHILD_MARKER: &str = "handler-extract/child";
 
-/// What holds for every file. A child that knows it can do all that does not depend on the file.
+/// What applies to every file. A child that has it can prepare everything that does not depend on the file.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Terms {
+pub(crate) struct ChildConfig {
     pub(crate) allowed: FileTypes,
     pub(crate) limits: Limits,
 }
@@ -27,42 +28,42 @@ pub(crate) struct Request {
     pub(crate) file_name: String,
 }
 
-/// What the child says.
+/// What the child sends.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Message {
-    /// How well the child is locked in. The first message, which comes before the request.
-    Contained(Containment),
-    /// The request was read, the file not yet. A child that ends before it says so does not end by the file.
-    Taken,
+    /// How well the child is sandboxed. The first message, which is sent before the request is read.
+    Sandbox(SandboxStatus),
+    /// The request was read, the file was not yet. If the child exits before this message, the file is not the cause.
+    Accepted,
     /// The type by content. A later one is more exact.
     Type(String),
-    /// All that was read so far. A later one takes its place.
+    /// All that was read so far. A later one replaces it.
     Metadata(Box<Metadata>),
-    /// The child could not do its work for a reason that is not the file's. The last message.
-    Trouble(String),
+    /// The child could not do its work for a reason other than the file. The last message.
+    InternalError(String),
     /// The child is done. The last message.
     End(Option<Failure>),
 }
 
-/// How well a child is locked in. Limits on memory, processor time and files hold in any case.
+/// How well a child is sandboxed. The limits on memory, processor time and files apply in any case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Containment {
-    /// Whether seccomp ends the child at any system call that it does not need.
+pub struct SandboxStatus {
+    /// Whether seccomp kills the child at any system call that it does not need.
     pub system_calls: bool,
-    /// Whether Landlock keeps files and network from it.
+    /// Whether Landlock denies it files and network.
     pub files: bool,
 }
 
-impl Containment {
-    /// Whether everything holds that this crate knows of.
+impl SandboxStatus {
+    /// Whether every protection is in force that this crate knows of.
     pub const fn is_full(self) -> bool {
         self.system_calls && self.files
     }
 }
 
-impl fmt::Display for Containment {
+impl fmt::Display for SandboxStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match (self.system_calls, self.files) {
             (true, true) => "seccomp and Landlock",

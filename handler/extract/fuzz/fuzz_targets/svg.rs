@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| handler_extract::fuzzing::run("svg", bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| handler_parsers::fuzzing::run("svg", bytes));

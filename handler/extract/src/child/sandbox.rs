@@ -5,12 +5,12 @@
 
 use std::io;
 
-use crate::protocol::Containment;
+use crate::protocol::SandboxStatus;
 
 /// Locks this process in for good.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn enter() -> io::Result<Containment> {
-    Ok(Containment { system_calls: false, files: false })
+pub(super) fn enter() -> io::Result<SandboxStatus> {
+    Ok(SandboxStatus { system_calls: false, files: false })
 }
 
 #[cfg(target_os = "linux")]
@@ -26,7 +26,7 @@ mod linux {
         apply_filter,
     };
 
-    use super::{Containment, io};
+    use super::{SandboxStatus, io};
 
     /// System calls without conditions.
     const ALLOWED: &[libc::c_long] = &[
@@ -56,9 +56,12 @@ mod linux {
         libc::SYS_exit_group,
     ];
 
-    pub(in super::super) fn enter() -> io::Result<Containment> {
+    pub(in super::super) fn enter() -> io::Result<SandboxStatus> {
         let filter = program().map_err(io::Error::other)?;
-        Ok(Containment { files: hide_files().is_ok_and(|hidden| hidden), system_calls: apply_filter(&filter).is_ok() })
+        Ok(SandboxStatus {
+            files: hide_files().is_ok_and(|hidden| hidden),
+            system_calls: apply_filter(&filter).is_ok(),
+        })
     }
 
     /// No file may be opened and no network used. Files that are open stay so.

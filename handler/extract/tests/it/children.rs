@@ -60,8 +60,8 @@ async fn what_was_known_before_a_death_is_kept() {
 }
 
 #[tokio::test]
-async fn trouble_that_is_not_the_files_is_an_error() {
-    let session = extractor().start("trouble", None).await.unwrap();
+async fn an_internal_error_is_an_error() {
+    let session = extractor().start("internal-error", None).await.unwrap();
     let error = session.finish().await.unwrap_err();
     assert_eq!(error.to_string(), "the parser failed to make a temporary file");
 }
@@ -84,7 +84,7 @@ fn scripted(script: &str) -> (TempDir, Extractor) {
 }
 
 /// The second instance answers; what the first one does stands before it.
-const ANSWER: &str = "read -r terms; read -r request; echo '\"taken\"'; cat >/dev/null; echo '{\"end\":null}'";
+const ANSWER: &str = "read -r config; read -r request; echo '\"accepted\"'; cat >/dev/null; echo '{\"end\":null}'";
 
 #[tokio::test]
 async fn a_child_that_ends_before_it_has_a_file_is_replaced() {
@@ -92,9 +92,9 @@ async fn a_child_that_ends_before_it_has_a_file_is_replaced() {
         "exit 7",
         "kill -KILL $$",
         // As late as can be: the request is out, and the child gone.
-        "read -r terms; read -r request; exit 7",
-        "read -r terms; read -r request; kill -KILL $$",
-        "echo '{\"trouble\":\"not today\"}'",
+        "read -r config; read -r request; exit 7",
+        "read -r config; read -r request; kill -KILL $$",
+        "echo '{\"internalError\":\"not today\"}'",
         "echo nonsense",
     ] {
         let (_directory, extractor) =
@@ -108,9 +108,9 @@ async fn a_child_that_ends_before_it_has_a_file_is_replaced() {
 #[tokio::test]
 async fn a_child_that_ends_before_it_has_a_file_twice_is_an_error_and_no_finding() {
     for (script, said) in [
-        ("exit 7", "the parser ended before it took the file"),
-        ("read -r terms; read -r request; exit 7", "the parser ended before it took the file"),
-        ("echo '{\"trouble\":\"not today\"}'; cat >/dev/null", "not today"),
+        ("exit 7", "the parser ended before it accepted the file"),
+        ("read -r config; read -r request; exit 7", "the parser ended before it accepted the file"),
+        ("echo '{\"internalError\":\"not today\"}'; cat >/dev/null", "not today"),
     ] {
         let (_directory, extractor) = scripted(script);
         extractor.prepare().await;
@@ -233,8 +233,9 @@ fn an_extractor_that_is_dropped_leaves_no_child() {
 
 #[test]
 fn a_child_that_nobody_needs_ends_by_itself_and_says_nothing() {
-    let terms = r#"{"allowed":["*/*"],"limits":{"memory":100663296,"cpu_seconds":5,"wall_seconds":5,"spool":1048576}}"#;
-    for (input, said) in [(String::new(), ""), (format!("{terms}\n"), "{\"contained\":")] {
+    let config =
+        r#"{"allowed":["*/*"],"limits":{"memory":100663296,"cpu_seconds":5,"wall_seconds":5,"spool":1048576}}"#;
+    for (input, said) in [(String::new(), ""), (format!("{config}\n"), "{\"sandbox\":")] {
         let mut child = Command::new(env!("CARGO_BIN_EXE_extract"))
             .arg("handler-extract/child")
             .stdin(Stdio::piped())

@@ -8,7 +8,7 @@ use handler_contract::{FileTypes, Limits, Metadata};
 use handler_extract::Extractor;
 use zip::write::SimpleFileOptions;
 
-use crate::film::{boxed, film};
+use crate::video::{boxed, video};
 use crate::{make, read};
 
 /// A file, and the kinds that the table counts it among.
@@ -269,7 +269,7 @@ fn recordings() -> Vec<Sample> {
     let wav = riff(b"WAVE", &[little(b"fmt ", format), little(b"LIST", &info), little(b"data", &vec![0; 17_640])]);
     // As a camera writes them.
     let texts: [&[u8]; 7] = [b"\xa9nam", b"\xa9ART", b"\xa9cmt", b"\xa9too", b"\xa9mak", b"\xa9mod", b"\xa9xyz"];
-    let mp4 = film(&texts.map(|name| boxed(name, b"\0\x01\0\0A")).concat());
+    let mp4 = video(&texts.map(|name| boxed(name, b"\0\x01\0\0A")).concat());
     vec![sample(&["audio"], "x.wav", wav), sample(&["video"], "x.mp4", mp4)]
 }
 

@@ -314,8 +314,8 @@ async fn a_scan_has_no_text_layer() {
 #[tokio::test]
 async fn the_first_child_tells_how_well_it_is_locked_in() {
     let extractor = extractor(Limits::default());
-    assert_eq!(extractor.containment(), None);
+    assert_eq!(extractor.sandbox_status(), None);
     read(&extractor, "x.txt", b"text").await;
-    let containment = extractor.containment().unwrap();
-    assert_eq!(containment.system_calls, cfg!(target_os = "linux"), "{containment}");
+    let status = extractor.sandbox_status().unwrap();
+    assert_eq!(status.system_calls, cfg!(target_os = "linux"), "{status}");
 }

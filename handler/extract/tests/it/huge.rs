@@ -83,7 +83,7 @@ fn boxed(name: &[u8], content: &[u8]) -> Vec<u8> {
     [&len.to_be_bytes()[..], name, content].concat()
 }
 
-/// A film of two and a half seconds, whose movie header stands behind the frames, as cameras write it.
+/// A video of two and a half seconds, whose movie header is after the frames, as cameras write it.
 fn mp4(frames: usize) -> Vec<u8> {
     let header = boxed(b"mvhd", &[&[0; 12][..], b"\0\0\x03\xe8\0\0\x09\xc4\0\0\0\0"].concat());
     let kind = boxed(b"hdlr", b"\0\0\0\0\0\0\0\0vide\0\0\0\0\0\0\0\0\0\0\0\0");
@@ -93,12 +93,12 @@ fn mp4(frames: usize) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_film_is_one_by_what_stands_behind_its_frames() {
+async fn a_video_is_known_by_what_is_after_its_frames() {
     // Within the temporary storage, and beyond it.
     for frames in [100_000, MIDDLE] {
-        let films = FileTypes::new(["video/*"]).expect("a pattern");
+        let videos = FileTypes::new(["video/*"]).expect("a pattern");
         let limits = Limits { memory: 32 << 20, spool: SPOOL, ..Limits::default() };
-        let extractor = Extractor::with_program(env!("CARGO_BIN_EXE_extract"), limits, films);
+        let extractor = Extractor::with_program(env!("CARGO_BIN_EXE_extract"), limits, videos);
         let findings = read(&extractor, "x.mp4", &mp4(frames)).await;
         assert_eq!((findings.file_type.as_deref(), code(&findings)), (Some("video/mp4"), None));
         assert_eq!(findings.metadata.duration, Some(2.5));

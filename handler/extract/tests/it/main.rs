@@ -4,12 +4,13 @@ mod attacks;
 mod binary;
 mod children;
 mod fields;
-mod film;
+
 mod good;
 mod hostile;
 mod huge;
 mod make;
 mod texts;
+mod video;
 mod whole;
 
 use handler_contract::record::Findings;

@@ -1,24 +1,24 @@
 #!/bin/sh
-# A child that does what the file's name says instead of reading the file.
-read -r terms
+# A child that does what the name of the file says instead of reading the file.
+read -r config
 read -r request
-echo '"taken"'
+echo '"accepted"'
 name=${request#*\"fileName\":\"}
 name=${name%%\"*}
 case $name in
     silent) exec sleep 1000 ;;
-    # Takes all bytes, and then says nothing.
+    # Reads all bytes, and then writes nothing.
     mute) cat >/dev/null; exec sleep 1000 ;;
     flood) exec yes '{"metadata":{"title":"again"}}' ;;
-    # One line without end, while input is taken.
+    # One line without end, while input is read.
     drone) cat >/dev/null & exec tr '\0' x </dev/zero ;;
     nonsense) echo 'Segmentation fault' ;;
     wrong-type) echo '{"type":"Text/HTML; charset=x"}' ;;
-    # Knows enough at once, takes no bytes, and lingers.
+    # Knows enough at once, reads no bytes, and does not exit.
     brief) echo '{"type":"text/plain"}'; echo '{"end":null}'; exec <&- ; exec sleep 1000 ;;
-    # Says what it knows, then dies.
+    # Reports what it knows, then is killed.
     half) echo '{"type":"application/pdf"}'; echo '{"metadata":{"pageCount":3}}'; kill -SEGV $$ ;;
-    trouble) echo '{"trouble":"the parser failed to make a temporary file"}' ;;
+    internal-error) echo '{"internalError":"the parser failed to make a temporary file"}' ;;
     out-of-memory) echo 'memory allocation of 4096 bytes failed' >&2; kill -ABRT $$ ;;
     chatter) yes 'secret content' | head -c 1000000 >&2; echo 'thread has overflowed its stack' >&2; kill -ABRT $$ ;;
     exit-*) exit "${name#exit-}" ;;

@@ -1,0 +1,167 @@
+//! Exif (CIPA DC-008): what the camera wrote down, out of a block that is a small TIFF file.
+
+use handler_contract::Metadata;
+
+use super::ifd::{Directory, Entry, Tiff};
+use crate::formats::value::clean_bytes;
+use crate::input::View;
+
+const IMAGE_DESCRIPTION: u16 = 0x010e;
+const MAKE: u16 = 0x010f;
+const MODEL: u16 = 0x0110;
+const ORIENTATION: u16 = 0x0112;
+const SOFTWARE: u16 = 0x0131;
+const DATE_TIME: u16 = 0x0132;
+const ARTIST: u16 = 0x013b;
+const EXIF_IFD: u16 = 0x8769;
+const GPS_IFD: u16 = 0x8825;
+const DATE_TIME_ORIGINAL: u16 = 0x9003;
+const DATE_TIME_DIGITIZED: u16 = 0x9004;
+const OFFSET_TIME: u16 = 0x9010;
+const OFFSET_TIME_ORIGINAL: u16 = 0x9011;
+const OFFSET_TIME_DIGITIZED: u16 = 0x9012;
+const GPS_LATITUDE: u16 = 0x0002;
+
+/// More entries than this of a directory are not looked at. Honest ones have some dozen.
+const MOST_ENTRIES: usize = 1024;
+
+/// The block of a picture: the first counts, whatever a hostile file repeats.
+#[derive(Default)]
+pub(super) struct Block {
+    is_read: bool,
+}
+
+impl Block {
+    /// Reads the block, if it is the first. What is damaged in it is left out: the picture is good without.
+    pub(super) fn read(&mut self, block: &[u8], metadata: &mut Metadata) {
+        if !std::mem::replace(&mut self.is_read, true) {
+            read(block, metadata);
+        }
+    }
+}
+
+fn read(block: &[u8], metadata: &mut Metadata) {
+    if let Some(tiff) = Tiff::new(View::big_endian(block))
+        && let Some(directory) = tiff.first().and_then(|at| tiff.directory(at))
+    {
+        read_tiff(tiff, directory, metadata);
+    }
+}
+
+/// Reads the directory of the main picture and the two below it.
+pub(super) fn read_tiff(tiff: Tiff, directory: Directory, metadata: &mut Metadata) {
+    let mut times = Times::default();
+    // Followed after the walk, once each: a hostile file names a directory as often as it likes.
+    let (mut details, mut place) = (None, None);
+    for entry in tiff.entries(directory).take(MOST_ENTRIES) {
+        let text = || entry.text().and_then(clean_bytes);
+        match entry.tag {
+            IMAGE_DESCRIPTION => metadata.description = text(),
+            MAKE => metadata.camera_make = text(),
+            MODEL => metadata.camera_model = text(),
+            ORIENTATION => metadata.orientation = entry.number(0).filter(|value| (1..=8).contains(value)),
+            SOFTWARE => metadata.creator_tool = text(),
+            ARTIST => metadata.author = text(),
+            EXIF_IFD => details = Some(entry),
+            GPS_IFD => place = Some(entry),
+            _ => times.take(entry),
+        }
+    }
+    for entry in details.into_iter().flat_map(|details| below(tiff, details)) {
+        times.take(entry);
+    }
+    if place.is_some_and(|place| below(tiff, place).any(|entry| entry.tag == GPS_LATITUDE)) {
+        metadata.has_gps = Some(true);
+    }
+    metadata.date_created = times.created();
+    metadata.date_modified = times.modified();
+}
+
+/// The entries of the directory that an entry points to.
+fn below<'a>(tiff: Tiff<'a>, entry: Entry<'a>) -> impl Iterator<Item = Entry<'a>> {
+    let directory = entry.number(0).and_then(|at| tiff.directory(at));
+    directory.into_iter().flat_map(move |directory| tiff.entries(directory)).take(MOST_ENTRIES)
+}
+
+/// The times that a picture has, each with the zone it was noted in.
+#[derive(Default)]
+struct Times<'a> {
+    original: Option<&'a [u8]>,
+    original_zone: Option<&'a [u8]>,
+    digitized: Option<&'a [u8]>,
+    digitized_zone: Option<&'a [u8]>,
+    changed: Option<&'a [u8]>,
+    changed_zone: Option<&'a [u8]>,
+}
+
+impl<'a> Times<'a> {
+    fn take(&mut self, entry: Entry<'a>) {
+        let field = match entry.tag {
+            DATE_TIME_ORIGINAL => &mut self.original,
+            OFFSET_TIME_ORIGINAL => &mut self.original_zone,
+            DATE_TIME_DIGITIZED => &mut self.digitized,
+            OFFSET_TIME_DIGITIZED => &mut self.digitized_zone,
+            DATE_TIME => &mut self.changed,
+            OFFSET_TIME => &mut self.changed_zone,
+            _ => return,
+        };
+        *field = entry.text();
+    }
+
+    fn created(&self) -> Option<String> {
+        iso_8601(self.original, self.original_zone).or_else(|| iso_8601(self.digitized, self.digitized_zone))
+    }
+
+    fn modified(&self) -> Option<String> {
+        iso_8601(self.changed, self.changed_zone)
+    }
+}
+
+/// `2003:10:31 15:44:19` and perhaps `+01:00` to ISO 8601; `None` for the blanks and zeros of cameras whose clock was
+/// never set.
+fn iso_8601(time: Option<&[u8]>, zone: Option<&[u8]>) -> Option<String> {
+    let time = time?.get(..19)?;
+    let form = b"0000:00:00 00:00:00";
+    let fits = time.iter().zip(form).all(|(byte, form)| match form {
+        b'0' => byte.is_ascii_digit(),
+        b':' => matches!(byte, b':' | b'-' | b'/'),
+        _ => matches!(byte, b' ' | b'T'),
+    });
+    if !fits {
+        return None;
+    }
+    let number = |from: usize, to: usize| time[from..to].iter().fold(0, |sum, d| sum * 10 + u32::from(d - b'0'));
+    let (year, month, day) = (number(0, 4), number(5, 7), number(8, 10));
+    let (hour, minute, second) = (number(11, 13), number(14, 16), number(17, 19));
+    let valid = year > 0 && (1..=12).contains(&month) && (1..=31).contains(&day);
+    if !valid || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let zone = zone.and_then(|zone| zone.get(..6)).filter(|zone| {
+        matches!(zone[0], b'+' | b'-') && zone[3] == b':' && [1, 2, 4, 5].iter().all(|i| zone[*i].is_ascii_digit())
+    });
+    let zone = zone.and_then(|zone| std::str::from_utf8(zone).ok()).unwrap_or_default();
+    Some(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{zone}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::iso_8601;
+
+    #[test]
+    fn times_become_iso_8601_or_nothing() {
+        let cases: [(&str, Option<&str>, Option<&str>); 8] = [
+            ("2003:10:31 15:44:19\0", None, Some("2003-10-31T15:44:19")),
+            ("2003:10:31 15:44:19\0", Some("+01:00\0"), Some("2003-10-31T15:44:19+01:00")),
+            ("2003:10:31 15:44:19\0", Some("   :  \0"), Some("2003-10-31T15:44:19")),
+            ("2003-10-31T15:44:19", None, Some("2003-10-31T15:44:19")),
+            ("    :  :     :  :  \0", None, None),
+            ("0000:00:00 00:00:00\0", None, None),
+            ("2003:13:31 15:44:19\0", None, None),
+            ("2003:10:31", None, None),
+        ];
+        for (time, zone, expected) in cases {
+            assert_eq!(iso_8601(Some(time.as_bytes()), zone.map(str::as_bytes)).as_deref(), expected);
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Matroska and `WebM` (RFC 9559): elements of EBML, of which the media itself is stepped over.
+
+use handler_contract::{Metadata, Timestamp};
+
+use super::fields::{add_codec, date, track_number};
+use crate::formats::value::clean_bytes;
+use crate::input::View;
+
+const SEGMENT: u64 = 0x1853_8067;
+const SEEK_HEAD: u64 = 0x114d_9b74;
+const CLUSTER: u64 = 0x1f43_b675;
+const INFO: u64 = 0x1549_a966;
+const TRACKS: u64 = 0x1654_ae6b;
+const TAGS: u64 = 0x1254_c367;
+/// Between the start of Unix's time and 2001, where Matroska's begins, in milliseconds.
+const EPOCH: i64 = 978_307_200_000;
+
+/// More places of a table of contents than this are not looked up. Honest ones have half a dozen.
+const MOST_PLACES: usize = 32;
+
+/// An element: its identifier and its content, as far as the file has it.
+struct Element<'a> {
+    id: u64,
+    content: View<'a>,
+    is_whole: bool,
+}
+
+/// The elements that follow one another.
+struct Elements<'a> {
+    view: View<'a>,
+    at: u64,
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = Element<'a>;
+
+    fn next(&mut self) -> Option<Element<'a>> {
+        let (id, id_len) = variable(self.view, self.at, false)?;
+        let (size, size_len) = variable(self.view, self.at + id_len, true)?;
+        let from = self.at + id_len + size_len;
+        let rest = self.view.len() - from;
+        // All ones: a live recording, whose length was not known. What follows belongs to it.
+        let is_unknown = size == (1 << (7 * size_len)) - 1;
+        let len = if is_unknown { rest } else { size };
+        let content = self.view.part_up_to(from, len);
+        // What follows a cluster of unknown length is read as if it stood beside it, and so stepped over in turn.
+        self.at = if is_unknown && id == CLUSTER { from } else { from + len.min(rest) };
+        Some(Element { id, content, is_whole: len <= rest })
+    }
+}
+
+fn elements(view: View<'_>) -> Elements<'_> {
+    Elements { view, at: 0 }
+}
+
+/// A number whose leading zeros tell its length; identifiers keep the bit that ends them.
+fn variable(view: View, at: u64, is_size: bool) -> Option<(u64, u64)> {
+    let first = view.u8(at)?;
+    let len = u64::from(first.leading_zeros()) + 1;
+    if len > 8 {
+        return None;
+    }
+    let number = view.slice(at, len)?.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+    Some((if is_size { number & ((1 << (7 * len)) - 1) } else { number }, len))
+}
+
+pub(super) fn read(file: View, start: u64, metadata: &mut Metadata) -> Option<()> {
+    let view = file.as_big_endian().from(start)?;
+    let segment = elements(view).find(|element| element.id == SEGMENT)?;
+    let (mut walk, mut places) = (elements(segment.content), Vec::new());
+    for element in walk.by_ref() {
+        if element.id == SEEK_HEAD {
+            places.extend(seek_head(element.content).take(MOST_PLACES));
+        }
+        describe(&element, metadata);
+    }
+    // Of a file whose middle is missing, the table of contents tells what stands behind.
+    if segment.content.behind_gap(walk.at).is_some() {
+        let behind = |at: u64| elements(segment.content.from(at)?).next();
+        places.iter().filter(|at| **at > walk.at).take(MOST_PLACES).filter_map(|at| behind(*at)).for_each(|element| {
+            describe(&element, metadata);
+        });
+        metadata.duration?;
+    }
+    segment.is_whole.then_some(())
+}
+
+fn describe(element: &Element, metadata: &mut Metadata) {
+    match element.id {
+        INFO => info(element.content, metadata),
+        TRACKS => elements(element.content).filter(|track| track.id == 0xae).take(64).for_each(|entry| {
+            track(entry.content, metadata);
+        }),
+        TAGS => tags(element.content, metadata),
+        _ => {}
+    }
+}
+
+/// The places that the table of contents names, from the start of the segment.
+fn seek_head(view: View<'_>) -> impl Iterator<Item = u64> {
+    elements(view)
+        .filter(|entry| entry.id == 0x4dbb)
+        .filter_map(|entry| elements(entry.content).find(|field| field.id == 0x53ac).and_then(|at| number(at.content)))
+}
+
+fn number(view: View) -> Option<u64> {
+    (view.len() <= 8).then(|| view.bytes().iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+}
+
+fn float(view: View) -> Option<f64> {
+    match view.len() {
+        4 => view.u32(0).map(|bits| f32::from_bits(bits).into()),
+        8 => view.u64(0).map(f64::from_bits),
+        _ => None,
+    }
+}
+
+fn info(view: View, metadata: &mut Metadata) {
+    // Nanoseconds of a tick.
+    let (mut scale, mut duration) = (1_000_000, None);
+    for element in elements(view) {
+        match element.id {
+            0x2a_d7b1 => scale = number(element.content).unwrap_or(scale),
+            0x4489 => duration = float(element.content),
+            0x7ba9 => metadata.title = clean_bytes(element.content.bytes()),
+            0x5741 => metadata.creator_tool = clean_bytes(element.content.bytes()),
+            // Nanoseconds since 2001.
+            0x4461 => {
+                let millis = number(element.content).map(|nanos| nanos.cast_signed() / 1_000_000);
+                let created = millis.and_then(|millis| Timestamp::from_unix_millis(millis.checked_add(EPOCH)?));
+                metadata.date_created = created.map(|created| created.as_str().to_owned());
+            }
+            _ => {}
+        }
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a scale is a small number")]
+    let seconds = duration.map(|ticks| ticks * scale as f64 / 1e9);
+    metadata.duration = seconds.filter(|seconds| *seconds > 0.0);
+}
+
+fn track(view: View, metadata: &mut Metadata) {
+    for element in elements(view) {
+        match element.id {
+            0x86 => add_codec(metadata, &codec(element.content.bytes())),
+            0xe0 => {
+                for property in elements(element.content) {
+                    match property.id {
+                        0xb0 if metadata.width.is_none() => metadata.width = number(property.content),
+                        0xba if metadata.height.is_none() => metadata.height = number(property.content),
+                        _ => {}
+                    }
+                }
+            }
+            0xe1 if metadata.channel_count.is_none() => {
+                // One channel at 8 kHz, unless said otherwise.
+                metadata.channel_count = Some(1);
+                metadata.sample_rate = Some(8000);
+                for property in elements(element.content) {
+                    match property.id {
+                        0xb5 => {
+                            #[expect(
+                                clippy::cast_possible_truncation,
+                                clippy::cast_sign_loss,
+                                reason = "within bounds"
+                            )]
+                            let rate = float(property.content).filter(|f| (1.0..1e9).contains(f)).map(|f| f as u64);
+                            metadata.sample_rate = rate;
+                        }
+                        0x9f => metadata.channel_count = number(property.content),
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// `V_MPEG4/ISO/AVC` and its like, in the words that other formats use too.
+fn codec(id: &[u8]) -> String {
+    let known = match id {
+        b"V_MPEG4/ISO/AVC" => "h264",
+        b"V_MPEGH/ISO/HEVC" => "hevc",
+        b"V_MPEG4/ISO/ASP" | b"V_MPEG4/ISO/SP" => "mpeg4",
+        b"V_MPEG2" => "mpeg2",
+        b"V_VP8" => "vp8",
+        b"V_VP9" => "vp9",
+        b"V_AV1" => "av1",
+        b"V_THEORA" => "theora",
+        b"A_VORBIS" => "vorbis",
+        b"A_OPUS" => "opus",
+        b"A_FLAC" => "flac",
+        b"A_AC3" => "ac3",
+        b"A_EAC3" => "eac3",
+        b"A_DTS" => "dts",
+        b"A_MPEG/L3" => "mp3",
+        b"A_MPEG/L2" => "mp2",
+        [b'A', b'_', b'A', b'A', b'C', ..] => "aac",
+        [b'A', b'_', b'P', b'C', b'M', ..] => "pcm",
+        _ => "",
+    };
+    if known.is_empty() {
+        let name = &id[..id.len().min(32)];
+        String::from_utf8_lossy(name).chars().filter(char::is_ascii_graphic).collect::<String>().to_ascii_lowercase()
+    } else {
+        known.to_owned()
+    }
+}
+
+/// Tags are pairs of a name and a text, grouped by what they are about.
+fn tags(view: View, metadata: &mut Metadata) {
+    let groups = elements(view).filter(|group| group.id == 0x7373).flat_map(|group| elements(group.content));
+    for tag in groups.filter(|tag| tag.id == 0x67c8) {
+        let child = |id| elements(tag.content).find(|child| child.id == id).map(|child| child.content.bytes());
+        let (Some(name), Some(value)) = (child(0x45a3), child(0x4487)) else { continue };
+        let text = || clean_bytes(value);
+        match name {
+            b"TITLE" if metadata.title.is_none() => metadata.title = text(),
+            b"ARTIST" if metadata.author.is_none() => metadata.author = text(),
+            b"ALBUM" if metadata.album.is_none() => metadata.album = text(),
+            b"GENRE" if metadata.genre.is_none() => metadata.genre = text(),
+            b"DATE_RELEASED" if metadata.date_created.is_none() => {
+                metadata.date_created = text().as_deref().and_then(date);
+            }
+            b"PART_NUMBER" if metadata.track_number.is_none() => {
+                metadata.track_number = text().as_deref().and_then(track_number);
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The file as it arrives: its head, a stream of it, or all of it in an unnamed temporary file. Of a file that is larger
+//! than the temporary file may be, the temporary file keeps the head and the tail.
+
+mod spool;
+mod view;
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use memmap2::Mmap;
+
+use self::spool::{Spool, SpooledFile};
+use crate::report::Abort;
+
+pub(crate) use self::view::View;
+
+/// Bytes of a file that sniffing looks at first.
+pub(crate) const HEAD: usize = 64 << 10;
+/// Bytes read at a time.
+const CHUNK: usize = 64 << 10;
+
+/// A file that arrives in order and once, after any number of lines that are not part of it.
+pub struct Input {
+    source: Box<dyn Read>,
+    /// Bytes that were read and not yet passed on.
+    head: Vec<u8>,
+    ended: bool,
+    spool: Spooling,
+}
+
+enum Spooling {
+    None,
+    Prepared(Spool),
+    /// The temporary file could not be made.
+    Missing(io::Error),
+    Done(SpooledFile),
+}
+
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Input").field("buffered", &self.head.len()).field("ended", &self.ended).finish_non_exhaustive()
+    }
+}
+
+impl Input {
+    /// The bytes that `source` gives until its end.
+    pub fn new(source: impl Read + 'static) -> Self {
+        Self { source: Box::new(source), head: Vec::with_capacity(2 * CHUNK), ended: false, spool: Spooling::None }
+    }
+
+    /// A file that is in memory already. If `rest` is not empty, the file arrives in pieces, of which `head` is the
+    /// first.
+    pub fn of(head: &[u8], rest: &[u8]) -> Self {
+        let source = Box::new(io::Cursor::new(rest.to_vec()));
+        Self { source, head: head.to_vec(), ended: rest.is_empty(), spool: Spooling::None }
+    }
+
+    /// The next line before the file, with its line feed; `None` if the input ends instead.
+    ///
+    /// # Errors
+    /// The source cannot be read.
+    pub fn line(&mut self) -> io::Result<Option<Vec<u8>>> {
+        loop {
+            if let Some(end) = self.head.iter().position(|byte| *byte == b'\n') {
+                // The buffer stays: the file's head goes where memory is in place already.
+                return Ok(Some(self.head.drain(..=end).collect()));
+            }
+            if self.ended {
+                return Ok(None);
+            }
+            self.read_more()?;
+        }
+    }
+
+    /// Whether bytes are buffered, or the source has ended: the next read does not wait.
+    pub fn is_ready(&self) -> bool {
+        self.ended || !self.head.is_empty()
+    }
+
+    /// Sets the temporary file that serves readers which need more than a stream, and the most that it may hold, in
+    /// bytes. Whether it could be made matters only once it is needed.
+    pub fn set_spool(&mut self, file: io::Result<File>, limit: u64) {
+        self.spool = match file {
+            Ok(file) => Spooling::Prepared(Spool::new(file, limit)),
+            Err(error) => Spooling::Missing(error),
+        };
+    }
+
+    /// Waits for the first [`HEAD`] bytes, or for as many as there are.
+    pub(crate) fn fill_head(&mut self) -> Result<(), Abort> {
+        while self.head.len() < HEAD && !self.ended {
+            self.read_more().map_err(|error| lost(&error))?;
+        }
+        Ok(())
+    }
+
+    /// The first bytes.
+    pub(crate) fn head(&self) -> &[u8] {
+        &self.head[..self.head.len().min(HEAD)]
+    }
+
+    /// Whether the head is all there is.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.ended && self.head.len() <= HEAD
+    }
+
+    /// Gives the whole file on in pieces, in constant memory.
+    pub(crate) fn stream(&mut self, mut take: impl FnMut(&[u8])) -> Result<(), Abort> {
+        take(&self.head);
+        let mut chunk = vec![0; CHUNK];
+        while !self.ended {
+            match self.source.read(&mut chunk) {
+                Ok(0) => self.ended = true,
+                Ok(count) => take(&chunk[..count]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(lost(&error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The whole file as bytes, which are read from the temporary file where they are looked at. It does not count as
+    /// memory of the child.
+    pub(crate) fn whole(&mut self) -> Result<Arc<Mmap>, Abort> {
+        self.spool(Spool::fill)?.whole().map_err(Abort::Rejected)
+    }
+
+    /// As much of the file as the temporary file can hold: all of it, or its head and its tail.
+    pub(crate) fn head_and_tail(&mut self) -> Result<SpooledFile, Abort> {
+        self.spool(Spool::keep_head_and_tail)
+    }
+
+    fn spool(&mut self, write: fn(&mut Spool, &[u8]) -> io::Result<()>) -> Result<SpooledFile, Abort> {
+        let mut spool = match std::mem::replace(&mut self.spool, Spooling::None) {
+            Spooling::Prepared(spool) => spool,
+            Spooling::Done(kept) => {
+                self.spool = Spooling::Done(kept.clone());
+                return Ok(kept);
+            }
+            Spooling::Missing(error) => {
+                return Err(Abort::Internal(format!("the parser failed to make a temporary file: {error}")));
+            }
+            Spooling::None => return Err(Abort::Internal("the parser failed to keep its temporary file".to_owned())),
+        };
+        let mut written = Ok(());
+        self.stream(|bytes| {
+            if written.is_ok() {
+                written = write(&mut spool, bytes);
+            }
+        })?;
+        let kept = written.and_then(|()| spool.finish());
+        let kept =
+            kept.map_err(|error| Abort::Internal(format!("the parser failed to use its temporary file: {error}")))?;
+        self.spool = Spooling::Done(kept.clone());
+        Ok(kept)
+    }
+
+    fn read_more(&mut self) -> io::Result<()> {
+        let start = self.head.len();
+        self.head.resize(start + CHUNK, 0);
+        let read = self.source.read(&mut self.head[start..]);
+        self.head.truncate(start + *read.as_ref().unwrap_or(&0));
+        match read {
+            Ok(0) => self.ended = true,
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn lost(error: &io::Error) -> Abort {
+    Abort::Internal(format!("the parser failed to read the file's bytes: {error}"))
+}

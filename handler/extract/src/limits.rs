@@ -1,0 +1,51 @@
+//! The resource limits that a child sets on itself before it looks at a byte of the file.
+
+use std::io;
+
+use handler_contract::Limits;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Address space for the executable, its libraries and its stack. Bytes.
+#[cfg(target_os = "linux")]
+const ROOM_FOR_PROGRAM: u64 = 256 << 20;
+/// Input, output, errors, the input's copy, the temporary file, and some to spare for the sandbox.
+const OPEN_FILES: u64 = 16;
+
+/// Sets all limits. On systems other than Linux memory is not limited: macOS counts neither mapped memory as data nor
+/// lets address space be limited, so there a file can exhaust what the machine has until the processor time is spent.
+pub(crate) fn set(limits: &Limits) -> io::Result<()> {
+    // Data is private memory that can be written to, so that a mapped file does not count; address space catches the
+    // rest.
+    #[cfg(target_os = "linux")]
+    for (resource, value) in [
+        (Resource::Data, limits.memory),
+        (Resource::As, limits.memory.saturating_add(limits.spool).saturating_add(ROOM_FOR_PROGRAM)),
+    ] {
+        limit(resource, both(value))?;
+    }
+    // No file is known yet, so this is what the largest may use. Of that the parent takes away what the file at hand
+    // may not, which only Linux lets it do.
+    limit(Resource::Cpu, cpu(limits.cpu_seconds_for(u64::MAX)))?;
+    limit(Resource::Fsize, both(limits.spool))?;
+    limit(Resource::Nofile, both(OPEN_FILES))?;
+    limit(Resource::Core, both(0))?;
+    // No further process and no thread.
+    limit(Resource::Nproc, both(0))
+}
+
+/// So much processor time. The first limit sends SIGXCPU, which the parent can tell from others, the second SIGKILL.
+pub(crate) fn cpu(seconds: u32) -> Rlimit {
+    let seconds = u64::from(seconds);
+    Rlimit { current: Some(seconds), maximum: Some(seconds + 1) }
+}
+
+fn both(value: u64) -> Rlimit {
+    Rlimit { current: Some(value), maximum: Some(value) }
+}
+
+/// Lowers a limit; one that is lower already stays.
+fn limit(resource: Resource, wanted: Rlimit) -> io::Result<()> {
+    let lower = |wanted: Option<u64>, present: Option<u64>| wanted.into_iter().chain(present).min();
+    let maximum = lower(wanted.maximum, getrlimit(resource).maximum);
+    Ok(setrlimit(resource, Rlimit { current: lower(wanted.current, maximum), maximum })?)
+}
