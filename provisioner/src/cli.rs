@@ -159,7 +159,7 @@ pub struct Up {
     pub no_verify: bool,
     /// Go on: whenever the handler's sources are saved, build it, push its code and update the stack, until interrupted;
     /// show the log meanwhile. What is built is a development build, which takes seconds; `up` without --watch deploys the
-    /// release build. With --handler: whenever that file changes
+    /// optimized build. With --handler: whenever that file changes
     #[arg(long, conflicts_with = "plan")]
     pub watch: bool,
 }

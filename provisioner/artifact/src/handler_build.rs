@@ -15,6 +15,8 @@ use crate::zip_cache::ZipCache;
 /// The name of the package that is the handler, and of its executable.
 const PACKAGE: &str = "handler";
 const EXECUTABLE: &str = "bootstrap";
+/// The package whose build a development build of the handler shares.
+const PROVISIONER: &str = "provisioner";
 /// Where `cargo lambda` puts what it builds, below the workspace.
 const LAMBDA_DIR: &str = "target/cargo-lambda";
 
@@ -22,17 +24,23 @@ const LAMBDA_DIR: &str = "target/cargo-lambda";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Build {
     /// To run on Lambda: small and fast, and minutes of work for the compiler.
-    Release,
-    /// To be tried at once (`up --watch`): within seconds of a save, and slower with large files.
+    Optimized,
+    /// To be tried at once, on the emulator or with `up --watch`: within seconds of a save, and slower with large files.
+    /// It shares every dependency with the provisioner's own build.
     Development,
 }
 
 impl Build {
+    /// The build that `up` deploys: development where it is tried, on an emulator or while watching.
+    pub fn of(spec: &StackSpec, watching: bool) -> Self {
+        if watching || spec.emulator.is_some() { Self::Development } else { Self::Optimized }
+    }
+
     /// The profile in the workspace's `Cargo.toml`.
     fn profile(self) -> &'static str {
         match self {
-            Self::Release => "lambda",
-            Self::Development => "watch",
+            Self::Optimized => "lambda",
+            Self::Development => "release",
         }
     }
 }
@@ -112,6 +120,11 @@ fn arguments(builder: Builder, wanted: RunsOn, kind: Build) -> Vec<&'static str>
         }
     };
     arguments.extend(["-p", PACKAGE, "--bin", EXECUTABLE]);
+    // Cargo unifies the features of all packages that are named, built or not. As `make build` names both, what it
+    // compiled for the provisioner serves here too.
+    if (builder, kind) == (Builder::Cargo, Build::Development) {
+        arguments.extend(["-p", PROVISIONER]);
+    }
     if builder != Builder::Lambda {
         arguments.extend(["--message-format", "json-render-diagnostics"]);
     }
@@ -127,18 +140,23 @@ fn executable_in(messages: &str) -> Option<PathBuf> {
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
 }
 
-/// The workspace that holds the handler's sources: the nearest folder above one of these with `handler/Cargo.toml` of
-/// a package of that name.
+/// This project's workspace: the nearest folder above one of these with a `Cargo.toml`, and with the packages `handler`
+/// and `provisioner` in folders of these names. Another workspace may well have a package called `handler`.
 pub fn workspace(from: &[&Path]) -> Option<PathBuf> {
     from.iter().filter_map(|path| path.canonicalize().ok()).find_map(|path| {
         path.ancestors()
             .find(|folder| {
-                folder.join("Cargo.toml").is_file()
-                    && std::fs::read_to_string(folder.join(PACKAGE).join("Cargo.toml"))
-                        .is_ok_and(|text| text.lines().any(|line| line.replace(' ', "") == "name=\"handler\""))
+                folder.join("Cargo.toml").is_file() && [PACKAGE, PROVISIONER].iter().all(|name| holds(folder, name))
             })
             .map(Path::to_path_buf)
     })
+}
+
+/// Whether a workspace has a package of this name in a folder of this name.
+fn holds(workspace: &Path, package: &str) -> bool {
+    let name = format!("name=\"{package}\"");
+    std::fs::read_to_string(workspace.join(package).join("Cargo.toml"))
+        .is_ok_and(|text| text.lines().any(|line| line.replace(' ', "") == name))
 }
 
 /// Builds the handler in the workspace and returns the executable's path. Cargo's own messages go to standard error.
@@ -312,7 +330,7 @@ mod tests {
     #[test]
     fn what_is_tried_at_once_is_built_by_another_profile() {
         let manifest = include_str!("../../../Cargo.toml");
-        for kind in [Build::Release, Build::Development] {
+        for kind in [Build::Optimized, Build::Development] {
             assert!(manifest.contains(&format!("[profile.{}]", kind.profile())), "{kind:?}");
             for builder in [Builder::Cargo, Builder::Zigbuild, Builder::Lambda] {
                 let arguments = arguments(builder, RunsOn::ThisMachine, kind);
@@ -320,7 +338,7 @@ mod tests {
                 assert_eq!(arguments[at + 1], kind.profile(), "{builder:?}");
             }
         }
-        assert_ne!(Build::Release.profile(), Build::Development.profile());
+        assert_ne!(Build::Optimized.profile(), Build::Development.profile());
     }
 
     #[test]
@@ -341,5 +359,28 @@ mod tests {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         assert_eq!(workspace(&[&here.join("src")]).as_deref(), here.ancestors().nth(2));
         assert_eq!(workspace(&[&std::env::temp_dir()]), None);
+    }
+
+    #[test]
+    fn another_workspace_with_a_handler_is_not_this_project() {
+        let folder = tempfile::tempdir().unwrap();
+        let package = |name: &str| {
+            std::fs::create_dir_all(folder.path().join(name)).unwrap();
+            let manifest = format!("[package]\nname = \"{name}\"\n");
+            std::fs::write(folder.path().join(name).join("Cargo.toml"), manifest).unwrap();
+        };
+        std::fs::write(folder.path().join("Cargo.toml"), "[workspace]\n").unwrap();
+        package("handler");
+        assert_eq!(workspace(&[folder.path()]), None);
+        package("provisioner");
+        assert_eq!(workspace(&[folder.path()]), folder.path().canonicalize().ok());
+    }
+
+    #[test]
+    fn only_a_build_that_is_tried_shares_the_build_of_the_provisioner() {
+        let names_both = |builder, kind| arguments(builder, RunsOn::ThisMachine, kind).contains(&PROVISIONER);
+        assert!(names_both(Builder::Cargo, Build::Development));
+        assert!(!names_both(Builder::Cargo, Build::Optimized));
+        assert!(!names_both(Builder::Zigbuild, Build::Development));
     }
 }

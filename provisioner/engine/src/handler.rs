@@ -20,7 +20,7 @@ pub struct Built {
     pub package: Package,
     /// What it is made from, to see whether that changes.
     pub sources: Sources,
-    /// Whether it is a build to be tried, not to be left deployed.
+    /// Whether it is a development build, made to be tried.
     pub development: bool,
 }
 

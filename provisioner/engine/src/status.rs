@@ -86,7 +86,7 @@ pub struct Code {
     pub local: Option<String>,
     /// Whether both are the same; absent where there is nothing to compare with.
     pub same: Option<bool>,
-    /// Whether it is the last build of `up --watch`.
+    /// Whether it is the last build of `up --watch`, which `up` without it would replace.
     pub development: bool,
 }
 
@@ -216,10 +216,12 @@ async fn local_code(file: &StackFile) -> LocalCode {
         let embedded = embedded::package(runs_on).ok().map(|package| package.sha256);
         return LocalCode { release: embedded, development: None };
     };
-    let paths = handler_build::last_builds(&workspace, [Build::Release, Build::Development]).await;
+    let kind = Build::of(&file.spec, false);
+    let paths = handler_build::last_builds(&workspace, [kind, Build::Development]).await;
     let hash = move |path: Option<PathBuf>| Some(handler_build::pack(&path?, runs_on).ok()?.sha256);
     let hashes = tokio::task::spawn_blocking(move || paths.map(hash)).await;
-    hashes.map(|[release, development]| LocalCode { release, development }).unwrap_or_default()
+    let [release, watched] = hashes.unwrap_or_default();
+    LocalCode { release, development: watched.filter(|_| kind != Build::Development) }
 }
 
 /// Compares the role's inline policies in IAM with those of the template.

@@ -3,7 +3,7 @@
 //!
 //! What is built is a development build (see [`provisioner_artifact::handler_build::Build`]), from the first deployment on, so that a
 //! save is served within seconds. It stays deployed when watching ends, which is told with the command that deploys the
-//! release build.
+//! optimized build.
 //!
 //! The stack's update follows each push, so whenever nothing is on its way the function serves what the stack says. An
 //! interruption lets what is on its way come to its end.
@@ -101,7 +101,9 @@ async fn watch(site: &Site<'_>, handler: Option<&Path>, built: Built) -> Result<
             break;
         }
     }
-    dialog.event(WatchEvent::WatchEnded { release: development.then(|| site.command("up")) });
+    dialog.event(WatchEvent::WatchEnded {
+        release: (development && site.file.spec.emulator.is_none()).then(|| site.command("up")),
+    });
     Ok(())
 }
 

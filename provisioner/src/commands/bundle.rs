@@ -22,7 +22,7 @@ pub async fn run(args: &Bundle, report: &Report) -> Result<()> {
                 .hint("Name a built handler with --handler PATH.")
         })?;
         report.event(DeployEvent::Building);
-        paths.push(handler_build::build(&workspace, RunsOn::Lambda(*architecture), Build::Release).await?);
+        paths.push(handler_build::build(&workspace, RunsOn::Lambda(*architecture), Build::Optimized).await?);
     }
     let mut handlers = Vec::new();
     for path in paths {

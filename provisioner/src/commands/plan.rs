@@ -26,7 +26,7 @@ pub async fn run(global: &Global, args: &Arguments, report: &Report) -> Result<O
     let silent = Report::silent();
     let narrator: &dyn Dialog = if report.is_json() { &silent } else { report };
     let (built, world) = tokio::join!(
-        handler::package(&file, args.handler.as_deref(), Build::Release, narrator),
+        handler::package(&file, args.handler.as_deref(), Build::of(&file.spec, false), narrator),
         observe::world(&aws, &names, args.drift)
     );
     let (package, World { observed, drift }) = (built?.package, world?);

@@ -42,7 +42,7 @@ pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
         let world = observe::world(&aws, &names, revert).await?;
         Ok((aws, names, world))
     };
-    let kind = if args.watch { Build::Development } else { Build::Release };
+    let kind = Build::of(spec, args.watch);
     let (built, (aws, names, world)) =
         tokio::try_join!(handler::package(&file, args.handler.as_deref(), kind, report), looking)?;
     let site = Site { aws: &aws, file: &file, template, names, dialog: report };

@@ -29,7 +29,7 @@ pub fn line(event: &DeployEvent, style: Style) -> Option<String> {
             "handler {}{}{}: {}, zipped {}",
             style.strong(short(sha256)),
             if *embedded { " from inside this program" } else { "" },
-            if *development { ", a development build" } else { "" },
+            if *development { ", a development build (stacks on AWS get the optimized one)" } else { "" },
             Size(*unzipped).rounded(),
             Size(*zipped).rounded()
         ),

@@ -51,7 +51,7 @@ pub fn text(status: &Status, style: Style) -> String {
     text.push('\n');
     if let Some(code) = &status.code {
         let local = match (&code.local, code.same) {
-            _ if code.development => style.warn("a development build of up --watch; up deploys the release build"),
+            _ if code.development => style.warn("a development build of up --watch; up deploys the optimized build"),
             (Some(_), Some(true)) => style.good("same as the local build"),
             (Some(local), _) => style.warn(&format!("the local build is {}", short(local))),
             (None, _) => "no local build to compare with".to_owned(),

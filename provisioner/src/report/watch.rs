@@ -46,7 +46,7 @@ pub fn line(event: &WatchEvent, style: Style) -> Option<String> {
         }
         WatchEvent::WatchEnded { release: Some(command) } => format!(
             "watching has ended. {} The function serves a development build, slower with large files.\n  {} deploy the \
-             release build with: {command}",
+             optimized build with: {command}",
             style.warn("!"),
             style.warn("→")
         ),

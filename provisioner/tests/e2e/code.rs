@@ -6,8 +6,8 @@ use std::process::{Child, Stdio};
 
 use serde_json::Value;
 
-use crate::dist::handler;
 use crate::rig::Rig;
+use crate::rig::handler;
 
 /// A handler of a test's own, to be changed at will.
 fn own_handler(rig: &Rig) -> PathBuf {

@@ -1,9 +1,9 @@
 //! The one file that is handed out: no workspace, no cargo, nothing on the PATH.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use crate::rig::{Run, free_port, root};
+use crate::rig::{Run, free_port, handler, root};
 
 /// A folder with nothing but the program, on a machine with nothing but the emulator.
 struct Elsewhere {
@@ -57,20 +57,6 @@ impl Drop for Elsewhere {
         let stopped = self.run(&["local", "stop", "-s", "local"]);
         assert!(stopped.code == 0 || std::thread::panicking(), "the emulator did not stop: {}", stopped.err);
     }
-}
-
-/// The handler as it is deployed, built if it is not.
-pub(crate) fn handler() -> PathBuf {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let build = ["build", "--locked", "--quiet", "--profile", "lambda", "-p", "handler", "--bin", "bootstrap"];
-    let mut cargo = Command::new(cargo);
-    for (name, _) in std::env::vars().filter(|(name, _)| provisioner_artifact::handler_build::is_told_by_cargo(name)) {
-        cargo.env_remove(name);
-    }
-    let status = cargo.args(build).current_dir(root()).status().unwrap();
-    assert!(status.success());
-    let target = Path::new(env!("CARGO_BIN_EXE_provisioner")).ancestors().nth(2).unwrap();
-    target.join("lambda/bootstrap")
 }
 
 #[test]

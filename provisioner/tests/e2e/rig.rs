@@ -3,7 +3,9 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
 
+use provisioner_artifact::handler_build::is_told_by_cargo;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -41,6 +43,21 @@ impl Run {
 /// The repository's root.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is inside the workspace")
+}
+
+/// The handler as it is built for Lambda; cargo builds it once, where it is not built yet.
+pub(crate) fn handler() -> &'static Path {
+    static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        for (name, _) in std::env::vars().filter(|(name, _)| is_told_by_cargo(name)) {
+            cargo.env_remove(name);
+        }
+        let build = ["build", "--locked", "--quiet", "--profile", "lambda", "-p", "handler", "--bin", "bootstrap"];
+        assert!(cargo.args(build).current_dir(root()).status().expect("cargo starts").success());
+        let target = Path::new(env!("CARGO_BIN_EXE_provisioner")).ancestors().nth(2).expect("the target folder");
+        target.join("lambda/bootstrap")
+    });
+    &BUILT
 }
 
 impl Rig {
@@ -107,13 +124,15 @@ impl Rig {
         self.env.push((name.to_owned(), value.into()));
     }
 
-    /// The provisioner with this stack, ready to be started. It builds the handler by itself, as a user's does.
+    /// The provisioner with this stack, ready to be started. It deploys the handler as it is built for Lambda, not the
+    /// development build that an emulator stack gets by default.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_provisioner"));
         command
             .args(args)
             .current_dir(root())
             .env("PROVISIONER_STACK", self.stack_file())
+            .env("PROVISIONER_HANDLER", handler())
             .env("PROVISIONER_LOCAL_DIR", self.folder.path().join("emulator"))
             .env("XDG_CACHE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"))
             .env_remove("AWS_ENDPOINT_URL")

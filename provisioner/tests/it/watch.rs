@@ -105,6 +105,7 @@ impl Site {
         };
         write("Cargo.toml", "");
         write("handler/Cargo.toml", "name = \"handler\"\n");
+        write("provisioner/Cargo.toml", "name = \"provisioner\"\n");
         self.save("one");
         let cargo = write("cargo", CARGO);
         std::fs::set_permissions(cargo, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -171,7 +172,7 @@ fn sources_are_built_and_deployed_on_save_and_a_broken_one_is_told() {
 }
 
 #[test]
-fn a_development_build_is_called_so_until_up_deploys_the_release_build() {
+fn a_development_build_is_called_so_until_up_deploys_the_optimized_build() {
     let site = Site::new();
     site.workspace();
     let run = |arguments: &[&str]| Ran::of(&site.with_cargo(arguments).output().unwrap());
@@ -187,7 +188,7 @@ fn a_development_build_is_called_so_until_up_deploys_the_release_build() {
     assert_eq!(watch.until("watch-ended")["release"], format!("provisioner up -s {STACK}"));
     assert_eq!(watch.end(), Some(0));
 
-    run(&["status"]).ended(0).says("a development build of up --watch; up deploys the release build");
+    run(&["status"]).ended(0).says("a development build of up --watch; up deploys the optimized build");
     assert_eq!(run(&["status", "--json"]).json()["code"]["development"], true);
     run(&["plan"]).ended(10).says("  code  ");
     run(&["up", "--yes", "--no-verify"]).ended(0).says("serves the new code");

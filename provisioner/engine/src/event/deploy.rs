@@ -24,7 +24,7 @@ pub enum DeployEvent {
         unzipped: u64,
         /// Whether it is the handler inside this program.
         embedded: bool,
-        /// Whether it is a development build, as `up --watch` makes it.
+        /// Whether it is a development build, as an emulator stack and `up --watch` get it.
         development: bool,
     },
     /// What would be done, before anybody is asked.

@@ -59,7 +59,7 @@ pub enum WatchEvent {
     Ending,
     /// Watching has ended. What the function serves is what the stack says.
     WatchEnded {
-        /// Where that is a development build: the command that deploys the release build.
+        /// Where that is a development build: the command that deploys the optimized build.
         #[serde(skip_serializing_if = "Option::is_none")]
         release: Option<String>,
     },
