@@ -20,6 +20,7 @@ fn described(error: &dyn std::error::Error) -> String {
 }
 
 /// What a failed call of the SDK means.
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
 pub(super) fn from_sdk<E>(error: SdkError<E, HttpResponse>) -> Fault
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,

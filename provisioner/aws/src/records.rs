@@ -7,7 +7,8 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use handler_contract::{Timestamp, table};
 use provisioner_model::fault::{Fault, Kind};
-use provisioner_model::query::{Page, Query, Request, Row, Search, Step};
+use provisioner_model::query::{Query, Row};
+use provisioner_model::search::{Page, Request, Search, Step};
 use serde_json::Value;
 use tokio::task::JoinSet;
 

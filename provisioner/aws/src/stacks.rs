@@ -17,7 +17,7 @@ use provisioner_model::fault::{Fault, Kind, absent_is_none};
 use provisioner_model::stack::Kept;
 use provisioner_model::stack::ResourceEvent;
 use provisioner_model::stack::{ChangeSet, Output, Resource, Stack};
-use provisioner_model::status::{ChangeSetState, StackStatus, change_set_state};
+use provisioner_model::status::{ChangeSetState, ResourceStatus, StackStatus, change_set_state};
 use serde_json::Value;
 
 use super::Aws;
@@ -117,7 +117,7 @@ impl Stacks {
                     logical_id: r.logical_resource_id.unwrap_or_default(),
                     physical_id: r.physical_resource_id.unwrap_or_default(),
                     kind: r.resource_type.unwrap_or_default(),
-                    status: r.resource_status.map_or_else(String::new, |s| s.as_str().to_owned()),
+                    status: ResourceStatus::parse(r.resource_status.as_ref().map_or("", |s| s.as_str())),
                     reason: r.resource_status_reason.filter(|reason| !reason.is_empty()),
                 },
             ));
@@ -438,6 +438,7 @@ fn drifted_from(drift: StackResourceDrift) -> Drifted {
 fn event_from(event: SdkEvent) -> ResourceEvent {
     let stack_level = event.resource_type.as_deref() == Some("AWS::CloudFormation::Stack")
         && event.physical_resource_id == event.stack_id;
+    let status = event.resource_status.as_ref().map_or("", |s| s.as_str());
     ResourceEvent {
         id: event.event_id.unwrap_or_default(),
         time: event.timestamp.map(|time| time.to_string()).unwrap_or_default(),
@@ -445,7 +446,8 @@ fn event_from(event: SdkEvent) -> ResourceEvent {
         logical_id: event.logical_resource_id.unwrap_or_default(),
         physical_id: event.physical_resource_id.filter(|id| !id.is_empty()),
         kind: event.resource_type.unwrap_or_default(),
-        status: event.resource_status.map_or_else(String::new, |s| s.as_str().to_owned()),
+        status: ResourceStatus::parse(status),
+        stack_status: StackStatus::parse(status).filter(|_| stack_level),
         reason: event.resource_status_reason.filter(|reason| !reason.is_empty()),
         token: event.client_request_token,
     }

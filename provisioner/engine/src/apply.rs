@@ -16,8 +16,9 @@ use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::fault::{Fault, Kind};
 use provisioner_model::stack::{ChangeSet, ResourceEvent};
 use provisioner_model::status::{ChangeSetState, Operation, Phase, StackStatus};
-use provisioner_planner::plan::{Desired, Plan};
+use provisioner_planner::plan::Plan;
 use provisioner_planner::preview;
+use provisioner_planner::world::Desired;
 
 use crate::dialog::Dialog;
 use crate::event::deploy::DeployEvent;

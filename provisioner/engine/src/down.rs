@@ -14,7 +14,7 @@ use provisioner_model::stack::{Contents, Items, Presence, Stack};
 use provisioner_model::status::Phase;
 use provisioner_model::template::ARTIFACT_KEY;
 use provisioner_model::units::{Size, grouped};
-use provisioner_planner::plan::{DownPlan, DownStep, Lock, Standing, decide_down, keeps_by_template};
+use provisioner_planner::down::{DownPlan, DownStep, Lock, Standing, decide_down, keeps_by_template};
 use serde_json::Value;
 
 use crate::apply::{Applier, Run};
@@ -202,7 +202,7 @@ fn announce(
             standing
                 .resources
                 .iter()
-                .filter(|r| !holds_data(&r.kind) && r.status != "DELETE_COMPLETE")
+                .filter(|r| !holds_data(&r.kind) && !r.status.is_deleted())
                 .map(|r| format!("{} {}", words(&r.kind), r.physical_id)),
         );
         deletes.push("the handler's zip, unless another stack uses it".to_owned());

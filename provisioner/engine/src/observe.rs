@@ -18,7 +18,8 @@ use provisioner_model::stack::{Deployed, Presence, Resource, Stack};
 use provisioner_model::status::Phase;
 use provisioner_model::template::ARTIFACT_KEY;
 use provisioner_planner::drift::{CodeDrift, Drift, Unchecked};
-use provisioner_planner::plan::{Observed, Place, wants_resources};
+use provisioner_planner::plan::wants_resources;
+use provisioner_planner::world::{Observed, Place};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 

@@ -5,7 +5,8 @@ use provisioner_aws::records::Records;
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::fault::{Fault, Kind};
 use provisioner_model::names::Names;
-use provisioner_model::query::{Page, Query};
+use provisioner_model::query::Query;
+use provisioner_model::search::Page;
 use provisioner_model::spec::StackSpec;
 use serde_json::Value;
 

@@ -14,9 +14,10 @@ use provisioner_planner::code::only_code_differs;
 use provisioner_planner::consent;
 use provisioner_planner::consent::Allow;
 use provisioner_planner::drift::Drift;
-use provisioner_planner::plan::{DATA_LOSS, Desired, Observed, Plan, decide};
+use provisioner_planner::plan::{DATA_LOSS, Plan, decide};
 use provisioner_planner::preview::{self, Preview, Saved};
 use provisioner_planner::step::Step;
+use provisioner_planner::world::{Desired, Observed};
 
 use crate::apply::{Applier, Code, OVERTAKEN, Run, announced};
 use crate::dialog::Dialog;

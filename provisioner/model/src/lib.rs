@@ -16,6 +16,7 @@ pub mod placeholders;
 pub mod query;
 pub mod resolve;
 pub mod resource_type;
+pub mod search;
 pub mod sink;
 pub mod spec;
 pub mod stack;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::change::Change;
-use crate::status::{ChangeSetState, StackStatus};
+use crate::status::{ChangeSetState, ResourceStatus, StackStatus};
 
 /// A deployed stack.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,7 +54,7 @@ pub struct Resource {
     #[serde(rename = "type")]
     pub kind: String,
     /// The status.
-    pub status: String,
+    pub status: ResourceStatus,
     /// Why it has this status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -172,7 +172,9 @@ pub struct ResourceEvent {
     /// The CloudFormation type.
     pub kind: String,
     /// The status.
-    pub status: String,
+    pub status: ResourceStatus,
+    /// The status of the stack; only of an event that tells of it as a whole, and where this program knows the status.
+    pub stack_status: Option<StackStatus>,
     /// Why it has this status.
     pub reason: Option<String>,
     /// The operation that it belongs to.

@@ -130,6 +130,23 @@ stack_statuses! {
 }
 
 impl StackStatus {
+    /// Whether an operation has just begun, or a change set is waited for.
+    pub fn is_beginning(self) -> bool {
+        matches!(
+            self,
+            Self::ReviewInProgress
+                | Self::CreateInProgress
+                | Self::UpdateInProgress
+                | Self::DeleteInProgress
+                | Self::ImportInProgress
+        )
+    }
+
+    /// Whether what an operation did is being taken back.
+    pub fn is_rolling_back(self) -> bool {
+        matches!(self, Self::RollbackInProgress | Self::UpdateRollbackInProgress | Self::ImportRollbackInProgress)
+    }
+
     /// Whether `operation`, having ended in this status, did what was asked.
     pub fn fulfils(self, operation: Operation) -> bool {
         match operation {
@@ -155,26 +172,114 @@ pub enum Progress {
     Kept,
 }
 
-/// How far a resource is, by the status of its event. The names are regular, so the ending decides.
-pub fn progress(resource_status: &str) -> Progress {
-    match resource_status {
-        "DELETE_SKIPPED" => Progress::Kept,
-        status if status.ends_with("_FAILED") => Progress::Failed,
-        status if status.ends_with("_COMPLETE") => Progress::Done,
-        _ => Progress::Running,
+/// What is done to a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Work {
+    /// It is made.
+    Create,
+    /// It is changed.
+    Update,
+    /// It is deleted.
+    Delete,
+    /// It is taken into the stack.
+    Import,
+    /// What was done to it is taken back.
+    RollBack,
+    /// Something that this program does not know.
+    Other,
+}
+
+impl Work {
+    fn verb(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Create => ("creating", "created"),
+            Self::Update => ("updating", "updated"),
+            Self::Delete => ("deleting", "deleted"),
+            Self::Import => ("adopting", "adopted"),
+            Self::RollBack => ("rolling back", "rolled back"),
+            Self::Other => ("working on", "finished"),
+        }
     }
 }
 
-/// The verb for what is done to a resource, by the status of its event, in its running and its finished form.
-pub fn verb(resource_status: &str) -> (&'static str, &'static str) {
-    let (action, _) = resource_status.split_once('_').unwrap_or((resource_status, ""));
-    match action {
-        "CREATE" => ("creating", "created"),
-        "UPDATE" => ("updating", "updated"),
-        "DELETE" => ("deleting", "deleted"),
-        "IMPORT" => ("adopting", "adopted"),
-        "ROLLBACK" => ("rolling back", "rolled back"),
-        _ => ("working on", "finished"),
+/// A resource's status: what is done to it, and how far that is. As text, it is CloudFormation's name.
+///
+/// There are dozens of names, and CloudFormation adds to them; they are regular, so that the beginning says what is done
+/// and the ending how far it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResourceStatus {
+    name: String,
+    work: Work,
+    rolls_back: bool,
+    progress: Progress,
+}
+
+impl Serialize for ResourceStatus {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.name)
+    }
+}
+
+impl ResourceStatus {
+    /// Reads CloudFormation's name.
+    pub fn parse(name: &str) -> Self {
+        let (beginning, _) = name.split_once('_').unwrap_or((name, ""));
+        let work = match beginning {
+            "CREATE" => Work::Create,
+            "UPDATE" => Work::Update,
+            "DELETE" => Work::Delete,
+            "IMPORT" => Work::Import,
+            "ROLLBACK" => Work::RollBack,
+            _ => Work::Other,
+        };
+        let progress = match name {
+            "DELETE_SKIPPED" => Progress::Kept,
+            _ if name.ends_with("_FAILED") => Progress::Failed,
+            _ if name.ends_with("_COMPLETE") => Progress::Done,
+            _ => Progress::Running,
+        };
+        Self { name: name.to_owned(), work, rolls_back: name.contains("ROLLBACK_"), progress }
+    }
+
+    /// CloudFormation's name.
+    pub fn as_str(&self) -> &str {
+        &self.name
+    }
+
+    /// The verb for what is done, in its running and its finished form.
+    pub fn verb(&self) -> (&'static str, &'static str) {
+        self.work.verb()
+    }
+
+    /// How far it is.
+    pub fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    /// Whether an update of the resource failed; one that is taken back is not meant.
+    pub fn is_failed_update(&self) -> bool {
+        self.work == Work::Update && !self.rolls_back && self.progress == Progress::Failed
+    }
+
+    /// Whether the resource was to be taken into the stack, and was not.
+    pub fn is_undone_import(&self) -> bool {
+        self.work == Work::Import && (self.rolls_back || self.progress != Progress::Done)
+    }
+
+    /// Whether its deletion failed.
+    pub fn is_failed_deletion(&self) -> bool {
+        (self.work, self.progress) == (Work::Delete, Progress::Failed)
+    }
+
+    /// Whether the resource is gone.
+    pub fn is_deleted(&self) -> bool {
+        (self.work, self.progress) == (Work::Delete, Progress::Done)
+    }
+}
+
+impl std::fmt::Display for ResourceStatus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name)
     }
 }
 
@@ -383,6 +488,17 @@ mod tests {
     }
 
     #[test]
+    fn beginnings_and_rollbacks() {
+        let are = |is: fn(StackStatus) -> bool| {
+            StackStatus::ALL.iter().filter(|status| is(**status)).map(|status| status.as_str()).collect::<Vec<_>>()
+        };
+        let begin = ["REVIEW", "CREATE", "UPDATE", "DELETE", "IMPORT"].map(|what| format!("{what}_IN_PROGRESS"));
+        assert_eq!(are(StackStatus::is_beginning), begin);
+        let back = ["ROLLBACK", "UPDATE_ROLLBACK", "IMPORT_ROLLBACK"].map(|what| format!("{what}_IN_PROGRESS"));
+        assert_eq!(are(StackStatus::is_rolling_back), back);
+    }
+
+    #[test]
     fn change_sets() {
         let rows = [
             ("CREATE_PENDING", "UNAVAILABLE", "", ChangeSetState::Pending),
@@ -415,8 +531,33 @@ mod tests {
             ("DELETE_SKIPPED", Progress::Kept),
             ("UPDATE_ROLLBACK_FAILED", Progress::Failed),
         ] {
-            assert_eq!(progress(status), expected, "{status}");
+            assert_eq!(ResourceStatus::parse(status).progress(), expected, "{status}");
         }
+        for (status, verb) in [
+            ("CREATE_IN_PROGRESS", "creating"),
+            ("UPDATE_ROLLBACK_IN_PROGRESS", "updating"),
+            ("ROLLBACK_IN_PROGRESS", "rolling back"),
+            ("SOMETHING_NEW", "working on"),
+        ] {
+            assert_eq!(ResourceStatus::parse(status).verb().0, verb, "{status}");
+        }
+        let are = |is: fn(&ResourceStatus) -> bool| {
+            let all = ["UPDATE", "UPDATE_ROLLBACK", "DELETE", "IMPORT", "IMPORT_ROLLBACK"];
+            let all =
+                all.iter().flat_map(|work| ["IN_PROGRESS", "COMPLETE", "FAILED"].map(|end| format!("{work}_{end}")));
+            all.filter(|name| is(&ResourceStatus::parse(name))).collect::<Vec<_>>()
+        };
+        assert_eq!(are(ResourceStatus::is_deleted), ["DELETE_COMPLETE"]);
+        assert_eq!(are(ResourceStatus::is_failed_deletion), ["DELETE_FAILED"]);
+        assert_eq!(are(ResourceStatus::is_failed_update), ["UPDATE_FAILED"]);
+        let undone = [
+            "IMPORT_IN_PROGRESS",
+            "IMPORT_FAILED",
+            "IMPORT_ROLLBACK_IN_PROGRESS",
+            "IMPORT_ROLLBACK_COMPLETE",
+            "IMPORT_ROLLBACK_FAILED",
+        ];
+        assert_eq!(are(ResourceStatus::is_undone_import), undone);
         assert!(is_consequence("Resource creation cancelled"));
         assert!(!is_consequence("Bucket already exists"));
     }

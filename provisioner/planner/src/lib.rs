@@ -5,10 +5,14 @@ pub mod arrivals;
 pub mod canary;
 pub mod code;
 pub mod consent;
+pub mod down;
 pub mod drift;
 pub mod effects;
 pub mod permissions;
 pub mod plan;
 pub mod preview;
+#[cfg(test)]
+mod samples;
 pub mod step;
 pub mod verify;
+pub mod world;

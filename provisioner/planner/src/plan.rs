@@ -4,80 +4,13 @@
 //! [`Plan::NoChange`] or the change set has been executed. Every state that a stack can be in has its row in [`decide`];
 //! applying a plan makes no choices.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use provisioner_model::change::Change;
-use provisioner_model::names::Names;
-use provisioner_model::resolve::Context;
-use provisioner_model::spec::DataPolicy;
-use provisioner_model::stack::{ChangeSet, Deployed, Kept, Presence, Resource, Stack};
+use provisioner_model::stack::{Kept, Presence, Resource};
 use provisioner_model::status::{self, ChangeSetState, Operation, Phase, StackStatus};
-use provisioner_model::template::{ARTIFACT_BUCKET, ARTIFACT_KEY};
 use provisioner_model::{diff, resource_type};
-use serde::Serialize;
 use serde_json::{Value, json};
 
-/// Where a stack is or will be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// The partition.
-    pub partition: String,
-    /// The account.
-    pub account: String,
-    /// The region.
-    pub region: String,
-    /// The stack's name.
-    pub stack: String,
-}
-
-impl Place {
-    /// What is known beforehand of what a template refers to.
-    pub fn context(&self) -> Context {
-        Context {
-            partition: self.partition.clone(),
-            account: self.account.clone(),
-            region: self.region.clone(),
-            stack: self.stack.clone(),
-            ..Context::default()
-        }
-    }
-}
-
-/// What should be.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Desired {
-    /// Where.
-    pub place: Place,
-    /// The names of the stack's parts.
-    pub names: Names,
-    /// The template.
-    pub template: Value,
-    /// The parameters' values.
-    pub parameters: BTreeMap<String, String>,
-    /// The stack's tags.
-    pub tags: BTreeMap<String, String>,
-}
-
-/// What is.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Observed {
-    /// The stack, if there is one.
-    pub stack: Option<Stack>,
-    /// The template that is deployed; only of a stack that works.
-    pub template: Option<Value>,
-    /// Its resources.
-    pub resources: Vec<Resource>,
-    /// The function with its code, if there is one.
-    pub code: Option<Deployed>,
-    /// The upload bucket, whether it belongs to the stack or not.
-    pub bucket: Presence,
-    /// The table's properties in CloudFormation's words, whether it belongs to the stack or not.
-    pub table: Option<Value>,
-    /// The change set that an earlier plan proposed.
-    pub change_set: Option<ChangeSet>,
-    /// Whether the rollback was continued before in this run, without leaving anything out, and got stuck again.
-    pub continued: bool,
-}
+use crate::world::{Desired, Observed};
 
 /// What is done next.
 #[derive(Debug, Clone, PartialEq)]
@@ -147,45 +80,6 @@ pub enum Plan {
         /// How to go on.
         hint: String,
     },
-}
-
-impl Desired {
-    /// What should be, once the handler is packed: `key` is where its zip is, or will be, in the artifact bucket.
-    pub fn new(place: Place, names: Names, template: Value, tags: BTreeMap<String, String>, key: String) -> Self {
-        let parameters = [(ARTIFACT_BUCKET.to_owned(), names.artifacts.clone()), (ARTIFACT_KEY.to_owned(), key)].into();
-        Self { place, names, template, parameters, tags }
-    }
-
-    /// The template with the references filled in that are known beforehand.
-    pub fn plain(&self) -> Value {
-        Context { parameters: self.parameters.clone(), ..self.place.context() }.plain(&self.template)
-    }
-}
-
-impl Observed {
-    /// The deployed template with the references filled in that are known beforehand.
-    pub fn plain(&self, place: &Place) -> Option<Value> {
-        let parameters = self.stack.as_ref()?.parameters.clone();
-        Some(Context { parameters, ..place.context() }.plain(self.template.as_ref()?))
-    }
-
-    /// What is known of a stack that works: its resources too.
-    pub fn context(&self, place: &Place) -> Context {
-        let resources = self.resources.iter().filter(|r| !r.physical_id.is_empty());
-        Context {
-            parameters: self.stack.as_ref().map(|s| s.parameters.clone()).unwrap_or_default(),
-            resources: resources.map(|r| (r.logical_id.clone(), (r.kind.clone(), r.physical_id.clone()))).collect(),
-            ..place.context()
-        }
-    }
-
-    /// Whether the stack already is as it should be, so that CloudFormation need not be asked. A description alone
-    /// cannot be changed (CloudFormation user guide, "Description"), and a parameter counts by what it changes.
-    fn is_as(&self, desired: &Desired) -> bool {
-        let (Some(before), Some(stack)) = (self.plain(&desired.place), &self.stack) else { return false };
-        let after = desired.plain();
-        diff::compare(&before, &after).is_empty() && before["Outputs"] == after["Outputs"] && stack.tags == desired.tags
-    }
 }
 
 /// The name of the case that files or records would be lost.
@@ -346,201 +240,39 @@ fn failed(resources: &[Resource]) -> Vec<(String, String)> {
     resources
         .iter()
         // ContinueUpdateRollback takes only what failed in the rollback, not what was cancelled because of it.
-        .filter(|r| r.status == "UPDATE_FAILED" && !r.reason.as_deref().is_some_and(status::is_consequence))
+        .filter(|r| r.status.is_failed_update() && !r.reason.as_deref().is_some_and(status::is_consequence))
         .map(|r| (r.logical_id.clone(), r.reason.clone().unwrap_or_default()))
         .collect()
 }
 
 /// Whether a stack whose import was rolled back holds the resource: what was not taken in after all, it does not.
 fn is_held(resource: &Resource) -> bool {
-    let undone = resource.status.starts_with("IMPORT_") && resource.status != "IMPORT_COMPLETE";
-    !(undone || resource.physical_id.is_empty() || resource.status == "DELETE_COMPLETE")
+    !(resource.status.is_undone_import() || resource.physical_id.is_empty() || resource.status.is_deleted())
 }
 
-fn undeleted(resources: &[Resource]) -> Vec<String> {
+/// What a deletion that failed left, and what holds data.
+pub(crate) fn undeleted(resources: &[Resource]) -> Vec<String> {
     resources
         .iter()
         .filter(|r| {
-            r.status == "DELETE_FAILED"
-                || (r.status != "DELETE_COMPLETE"
-                    && [resource_type::BUCKET, resource_type::TABLE].contains(&r.kind.as_str()))
+            r.status.is_failed_deletion()
+                || (!r.status.is_deleted() && [resource_type::BUCKET, resource_type::TABLE].contains(&r.kind.as_str()))
         })
         .map(|r| r.logical_id.clone())
         .collect()
 }
 
-/// What `down` finds.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Standing {
-    /// The stack, if there is one.
-    pub stack: Option<Stack>,
-    /// Its resources.
-    pub resources: Vec<Resource>,
-    /// The types of resource that the deployed template keeps when the stack goes.
-    pub retained: BTreeSet<String>,
-    /// The upload bucket.
-    pub bucket: Presence,
-    /// The table, if there is one.
-    pub table: Option<Lock>,
-}
-
-/// Whether something can be deleted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lock {
-    /// It can.
-    Open,
-    /// It is protected from deletion.
-    Protected,
-}
-
-/// One step of taking a stack down.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase", tag = "step")]
-pub enum DownStep {
-    /// Take away the bucket's notification.
-    SilenceBucket,
-    /// Delete every object of the bucket.
-    EmptyBucket,
-    /// Take away the table's protection from deletion.
-    UnprotectTable,
-    /// Delete the stack.
-    DeleteStack {
-        /// Its ARN.
-        stack: String,
-        /// Resources that are left outside, by logical id.
-        retain: Vec<String>,
-    },
-    /// Delete the bucket, if it is still there.
-    DeleteBucket,
-    /// Delete the table, if it is still there.
-    DeleteTable,
-    /// Delete the handler's zips that no other stack uses, and the artifact bucket after the last one.
-    DeleteArtifacts,
-}
-
-/// How a stack is taken down.
-#[derive(Debug, Clone, PartialEq)]
-pub enum DownPlan {
-    /// There is nothing.
-    Nothing,
-    /// There is only data that is kept.
-    OnlyKeptData,
-    /// Another operation runs: show it to its end, then decide again.
-    Attach {
-        /// The stack's ARN.
-        stack: String,
-        /// The operation.
-        operation: Operation,
-    },
-    /// Do this.
-    Proceed {
-        /// Whether files and records go too.
-        delete_data: bool,
-        /// The steps, in order.
-        steps: Vec<DownStep>,
-    },
-    /// Nothing can be done without a person's decision.
-    Blocked {
-        /// A stable name of the case.
-        code: &'static str,
-        /// Why.
-        reason: String,
-        /// How to go on.
-        hint: String,
-    },
-}
-
-/// Whether a stack in this phase can hold files and records that only the deployed template keeps from going with it.
-/// What was never made holds none, and the deletion of a stack whose deletion failed is told what to leave.
-pub fn keeps_by_template(phase: Phase) -> bool {
-    matches!(phase, Phase::Ready | Phase::RollbackStuck | Phase::ImportUndone | Phase::ImportStuck)
-}
-
-/// Decides how to take a stack down.
-pub fn decide_down(name: &str, policy: DataPolicy, delete_data: bool, standing: &Standing) -> DownPlan {
-    let delete_data = delete_data || policy == DataPolicy::Delete;
-    let bucket = standing.bucket == Presence::Ours;
-    let Some(stack) = standing.stack.as_ref().filter(|s| s.status.phase() != Phase::Absent) else {
-        return match (bucket || standing.table.is_some(), delete_data) {
-            (false, _) => DownPlan::Nothing,
-            (true, false) => DownPlan::OnlyKeptData,
-            (true, true) => DownPlan::Proceed { delete_data, steps: data_steps(standing, bucket, Vec::new()) },
-        };
-    };
-    let phase = stack.status.phase();
-    if phase == Phase::Running {
-        return DownPlan::Attach {
-            stack: stack.arn.clone(),
-            operation: stack.status.operation().unwrap_or(Operation::Update),
-        };
-    }
-    if stack.protected {
-        return DownPlan::Blocked {
-            code: "termination-protection",
-            reason: format!("the stack {name} is protected from termination"),
-            hint: format!(
-                "If it may really go: aws cloudformation update-termination-protection \
-                 --no-enable-termination-protection --stack-name {name}"
-            ),
-        };
-    }
-    let owns = |kind: &str| {
-        standing.resources.iter().any(|r| r.kind == kind && !r.physical_id.is_empty() && r.status != "DELETE_COMPLETE")
-    };
-    let goes_along = |kind: &str, there: bool| there && owns(kind) && !standing.retained.contains(kind);
-    let at_risk =
-        goes_along(resource_type::BUCKET, bucket) || goes_along(resource_type::TABLE, standing.table.is_some());
-    if !delete_data && at_risk && keeps_by_template(phase) {
-        return DownPlan::Blocked {
-            code: "policy-not-deployed",
-            reason: format!(
-                "the stack file says that data is kept, but {name} was deployed with data that goes with the stack"
-            ),
-            hint: if phase == Phase::ImportStuck {
-                format!("Bring them to safety, then: provisioner down -s {name} --delete-data")
-            } else {
-                format!("First deploy the stack file as it is now: provisioner up -s {name}")
-            },
-        };
-    }
-    // A stack that could not be deleted before keeps what the data policy keeps, and what cannot go.
-    let retain = if phase == Phase::DeleteStuck && !delete_data { undeleted(&standing.resources) } else { Vec::new() };
-    let delete = DownStep::DeleteStack { stack: stack.arn.clone(), retain };
-    let steps = if delete_data {
-        data_steps(standing, bucket, vec![delete])
-    } else {
-        let mut steps = vec![delete];
-        steps.extend(bucket.then_some(DownStep::SilenceBucket));
-        steps.push(DownStep::DeleteArtifacts);
-        steps
-    };
-    DownPlan::Proceed { delete_data, steps }
-}
-
-fn data_steps(standing: &Standing, bucket: bool, delete: Vec<DownStep>) -> Vec<DownStep> {
-    let mut steps = Vec::new();
-    if bucket {
-        steps.extend([DownStep::SilenceBucket, DownStep::EmptyBucket]);
-    }
-    if standing.table == Some(Lock::Protected) {
-        steps.push(DownStep::UnprotectTable);
-    }
-    steps.extend(delete);
-    if bucket {
-        steps.push(DownStep::DeleteBucket);
-    }
-    if standing.table.is_some() {
-        steps.push(DownStep::DeleteTable);
-    }
-    steps.push(DownStep::DeleteArtifacts);
-    steps
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use provisioner_model::change::{Action, Detail, Replacement};
+    use provisioner_model::names::Names;
+    use provisioner_model::stack::ChangeSet;
 
     use super::*;
+    use crate::samples::{resource, stack};
+    use crate::world::Place;
 
     fn desired() -> Desired {
         Desired {
@@ -561,20 +293,6 @@ mod tests {
         }
     }
 
-    fn stack(status: StackStatus) -> Stack {
-        Stack {
-            name: "s".into(),
-            arn: "arn".into(),
-            status,
-            reason: None,
-            parameters: BTreeMap::new(),
-            tags: BTreeMap::new(),
-            outputs: Vec::new(),
-            protected: false,
-            changed: None,
-        }
-    }
-
     fn observed(status: Option<StackStatus>) -> Observed {
         Observed {
             stack: status.map(stack),
@@ -590,16 +308,6 @@ mod tests {
 
     fn change_set(state: ChangeSetState, changes: Vec<Change>) -> ChangeSet {
         ChangeSet { id: "cs".into(), stack: "arn".into(), state, changes }
-    }
-
-    fn resource(logical_id: &str, kind: &str, status: &str) -> Resource {
-        Resource {
-            logical_id: logical_id.into(),
-            physical_id: "p".into(),
-            kind: kind.into(),
-            status: status.into(),
-            reason: Some("why".into()),
-        }
     }
 
     fn name(plan: &Plan) -> &'static str {
@@ -744,97 +452,5 @@ mod tests {
         ];
         let Plan::RetryDelete { keep, .. } = decide(&desired(), &observed) else { panic!() };
         assert_eq!(keep, ["Bucket", "Table"]);
-    }
-
-    fn standing(status: Option<StackStatus>) -> Standing {
-        Standing {
-            stack: status.map(stack),
-            resources: vec![
-                resource("Bucket", resource_type::BUCKET, "CREATE_COMPLETE"),
-                resource("Table", resource_type::TABLE, "CREATE_COMPLETE"),
-            ],
-            retained: BTreeSet::new(),
-            bucket: Presence::Ours,
-            table: Some(Lock::Open),
-        }
-    }
-
-    fn down_name(plan: &DownPlan) -> &'static str {
-        match plan {
-            DownPlan::Nothing => "nothing",
-            DownPlan::OnlyKeptData => "only-kept-data",
-            DownPlan::Attach { .. } => "attach",
-            DownPlan::Proceed { delete_data: true, .. } => "delete-all",
-            DownPlan::Proceed { delete_data: false, .. } => "delete-stack",
-            DownPlan::Blocked { code, .. } => code,
-        }
-    }
-
-    #[test]
-    fn down_in_every_situation() {
-        use DataPolicy::{Delete, Keep};
-        let up = Some(StackStatus::CreateComplete);
-        let kept = |mut s: Standing| {
-            s.retained = BTreeSet::from([resource_type::BUCKET.to_owned(), resource_type::TABLE.to_owned()]);
-            s
-        };
-        let bare = |mut s: Standing| {
-            s.bucket = Presence::Absent;
-            s.table = None;
-            s
-        };
-        let protected = |mut s: Standing| {
-            if let Some(stack) = &mut s.stack {
-                stack.protected = true;
-            }
-            s
-        };
-        for (policy, flag, standing, expected) in [
-            (Delete, false, standing(up), "delete-all"),
-            (Keep, false, kept(standing(up)), "delete-stack"),
-            (Keep, true, kept(standing(up)), "delete-all"),
-            (Keep, false, standing(up), "policy-not-deployed"),
-            (Keep, false, standing(Some(StackStatus::UpdateRollbackFailed)), "policy-not-deployed"),
-            (Keep, false, kept(standing(Some(StackStatus::UpdateRollbackFailed))), "delete-stack"),
-            (Keep, false, standing(Some(StackStatus::ImportRollbackComplete)), "policy-not-deployed"),
-            (Keep, false, standing(Some(StackStatus::ImportRollbackFailed)), "policy-not-deployed"),
-            (Keep, false, kept(standing(Some(StackStatus::ImportRollbackFailed))), "delete-stack"),
-            (Keep, true, standing(Some(StackStatus::ImportRollbackFailed)), "delete-all"),
-            (Keep, false, standing(Some(StackStatus::RollbackComplete)), "delete-stack"),
-            (Keep, false, standing(Some(StackStatus::DeleteFailed)), "delete-stack"),
-            (Keep, false, bare(standing(up)), "delete-stack"),
-            (Delete, false, protected(standing(up)), "termination-protection"),
-            (Delete, false, standing(Some(StackStatus::DeleteInProgress)), "attach"),
-            (Delete, false, standing(Some(StackStatus::RollbackComplete)), "delete-all"),
-            (Delete, false, bare(standing(None)), "nothing"),
-            (Keep, false, standing(None), "only-kept-data"),
-            (Keep, true, standing(None), "delete-all"),
-            (Delete, false, standing(None), "delete-all"),
-        ] {
-            assert_eq!(
-                down_name(&decide_down("s", policy, flag, &standing)),
-                expected,
-                "{policy:?} {flag} {standing:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn data_goes_in_an_order_that_cannot_fail_on_itself() {
-        let mut standing = standing(Some(StackStatus::CreateComplete));
-        standing.table = Some(Lock::Protected);
-        let DownPlan::Proceed { steps, .. } = decide_down("s", DataPolicy::Keep, true, &standing) else { panic!() };
-        assert_eq!(
-            steps,
-            [
-                DownStep::SilenceBucket,
-                DownStep::EmptyBucket,
-                DownStep::UnprotectTable,
-                DownStep::DeleteStack { stack: "arn".into(), retain: vec![] },
-                DownStep::DeleteBucket,
-                DownStep::DeleteTable,
-                DownStep::DeleteArtifacts,
-            ]
-        );
     }
 }

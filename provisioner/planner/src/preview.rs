@@ -22,8 +22,9 @@ use crate::consent::{Allow, Consent};
 use crate::drift::Drift;
 use crate::effects::{self, Slow, Warning};
 use crate::permissions::{self, Shift};
-use crate::plan::{Desired, Observed, Plan, decide};
+use crate::plan::{Plan, decide};
 use crate::step::{Block, Step, step};
+use crate::world::{Desired, Observed};
 
 /// The version of the document. It grows when a reader of the old one would misread the new one.
 pub const VERSION: u32 = 1;

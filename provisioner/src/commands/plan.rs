@@ -9,8 +9,8 @@ use provisioner_engine::stack_file::StackFile;
 use provisioner_engine::{connection, handler};
 use provisioner_model::error::{Error, Exit, Result, io};
 use provisioner_model::names::Names;
-use provisioner_planner::plan::Desired;
 use provisioner_planner::preview::{self, Preview};
+use provisioner_planner::world::Desired;
 
 use crate::cli::{Global, Plan as Arguments, PlanFormat};
 use crate::commands;

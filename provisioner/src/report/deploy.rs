@@ -8,7 +8,7 @@ use provisioner_engine::event::deploy::DeployEvent;
 use provisioner_model::hash::short;
 use provisioner_model::resource_type::words;
 use provisioner_model::stack::Output;
-use provisioner_model::status;
+use provisioner_model::status::{self, ResourceStatus};
 use provisioner_model::units::{Size, grouped};
 
 use super::Style;
@@ -195,13 +195,13 @@ fn capitalised(text: &str) -> String {
 fn resource(
     logical_id: &str,
     kind: &str,
-    status: &str,
+    status: &ResourceStatus,
     progress: status::Progress,
     time: &str,
     reason: Option<&str>,
     style: Style,
 ) -> Option<String> {
-    let (doing, done) = status::verb(status);
+    let (doing, done) = status.verb();
     // Beside live lines the day is known; in a log it is not.
     let clock = if style.live { time.get(11..19).unwrap_or(time).to_owned() } else { to_the_second(time) };
     let what = format!("{:<22} {logical_id}", words(kind));
@@ -365,8 +365,8 @@ impl Progress {
     }
 
     /// A resource is worked on: its clock starts, or goes on with another verb.
-    fn work(&mut self, live: &Live, logical_id: &str, kind: &str, status: &str) {
-        let (doing, _) = status::verb(status);
+    fn work(&mut self, live: &Live, logical_id: &str, kind: &str, status: &ResourceStatus) {
+        let (doing, _) = status.verb();
         let (what, text) = (words(kind).to_owned(), format!("{doing} {} {logical_id}", words(kind)));
         let draw = move |since: Instant, width: usize| {
             format!("{}{}", clock(since.elapsed()), if width < ROOM_FOR_VERBS { &what } else { &text })
@@ -397,8 +397,8 @@ mod tests {
         DeployEvent::Resource {
             logical_id: id.into(),
             kind: "AWS::SQS::Queue".into(),
-            status: status.into(),
-            progress: status::progress(status),
+            progress: ResourceStatus::parse(status).progress(),
+            status: ResourceStatus::parse(status),
             time: "2026-11-22T12:00:00Z".into(),
             reason: None,
         }

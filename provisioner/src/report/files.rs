@@ -108,15 +108,15 @@ struct Uploaded {
 
 impl Uploading {
     /// A bar of so many bytes and files.
-    pub fn new(live: &Live, files: usize, bytes: u64) -> Self {
+    pub fn new(lines: &Live, files: usize, bytes: u64) -> Self {
         let message = format!("0 of {files} files");
         let state = Arc::new(Mutex::new(Uploaded { since: Instant::now(), bytes: 0, of: bytes, message, files }));
         let shown = Arc::clone(&state);
-        let line = live.add(Place::Whole, move |width| {
+        let line = lines.add(Place::Whole, move |width| {
             let state = shown.lock().unwrap_or_else(PoisonError::into_inner);
             uploading(state.since.elapsed(), state.bytes, state.of, &state.message, width)
         });
-        Self { live: live.clone(), line, state }
+        Self { live: lines.clone(), line, state }
     }
 
     fn change(&self, change: impl FnOnce(&mut Uploaded)) {

@@ -42,7 +42,7 @@ pub fn text(status: &Status, style: Style) -> String {
     let rows: Vec<Vec<String>> = status
         .resources
         .iter()
-        .map(|r| vec![words(&r.kind).to_owned(), r.status.clone(), r.physical_id.clone()])
+        .map(|r| vec![words(&r.kind).to_owned(), r.status.to_string(), r.physical_id.clone()])
         .collect();
     text.push_str(&format!("\n\n{}", table::table(&["RESOURCE", "STATUS", "NAME"], &rows, style)));
     if !status.outputs.is_empty() {

@@ -13,7 +13,7 @@ use provisioner_model::names::Names;
 use provisioner_model::stack::Presence;
 use provisioner_model::status::Operation;
 use provisioner_model::template::{ARTIFACT_BUCKET, ARTIFACT_KEY};
-use provisioner_planner::plan::DownStep;
+use provisioner_planner::down::DownStep;
 
 use super::follow::{Follower, Pace};
 use super::{Applier, failed, name_of};
@@ -83,7 +83,7 @@ impl Applier<'_> {
         loop {
             let doing = "look at the stack's resources";
             let listed = self.stacks.resources(stack).await.map_err(|e| e.into_error(doing))?;
-            let resources = listed.iter().filter(|r| r.status != "DELETE_COMPLETE").count();
+            let resources = listed.iter().filter(|r| !r.status.is_deleted()).count();
             let token = self.run.token(&format!("delete-{round}"));
             let attention = interrupt::attend();
             self.stacks.delete(stack, &token, retain).await.map_err(|e| e.into_error("delete the stack"))?;

@@ -6,7 +6,7 @@ use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::stack::{ChangeSet, Stack};
 use provisioner_model::status::{ChangeSetState, Operation};
 use provisioner_planner::drift::Drift;
-use provisioner_planner::plan::{Desired, Observed};
+use provisioner_planner::world::{Desired, Observed};
 use serde_json::Value;
 
 use super::{Applier, Code, announced, compact, ids, somebody_else};

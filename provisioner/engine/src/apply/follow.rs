@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use provisioner_model::fault::Kind;
 use provisioner_model::stack::ResourceEvent;
-use provisioner_model::status::{Phase, Progress, StackStatus, advice, is_consequence, progress};
+use provisioner_model::status::{Phase, Progress, ResourceStatus, StackStatus, advice, is_consequence};
 
 use crate::event::deploy::DeployEvent;
 
@@ -88,7 +88,7 @@ pub struct Follower {
     /// What the change set lists; `None` where there is none.
     listed: Option<HashSet<String>>,
     seen: HashSet<String>,
-    last: HashMap<String, String>,
+    last: HashMap<String, ResourceStatus>,
     cause: Option<String>,
     ended: Option<StackStatus>,
 }
@@ -127,10 +127,7 @@ impl Follower {
 
     /// Whether this event, and so everything older, is known or belongs to an earlier operation.
     pub fn knows(&self, event: &ResourceEvent) -> bool {
-        let begins = ["CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS"];
-        self.seen.contains(&event.id)
-            || (event.stack_level && begins.contains(&event.status.as_str()))
-            || (event.stack_level && event.status == "REVIEW_IN_PROGRESS")
+        self.seen.contains(&event.id) || event.stack_status.is_some_and(StackStatus::is_beginning)
     }
 
     /// Takes new events, newest first as the service lists them, and returns what is to be told, in time order.
@@ -142,9 +139,8 @@ impl Follower {
                 continue;
             }
             if event.stack_level {
-                let status = StackStatus::parse(&event.status);
-                self.ended = status.filter(|status| status.phase() != Phase::Running);
-                if event.status.ends_with("ROLLBACK_IN_PROGRESS") {
+                self.ended = event.stack_status.filter(|status| status.phase() != Phase::Running);
+                if event.stack_status.is_some_and(StackStatus::is_rolling_back) {
                     let reason = event.reason.clone();
                     told.push(DeployEvent::RollingBack {
                         stack: event.logical_id.clone(),
@@ -152,7 +148,7 @@ impl Follower {
                         reason,
                     });
                 }
-                if let Some(reason) = event.reason.filter(|_| event.status.ends_with("_FAILED")) {
+                if let Some(reason) = event.reason.filter(|_| event.status.progress() == Progress::Failed) {
                     self.cause.get_or_insert(reason);
                 }
                 continue;
@@ -161,7 +157,7 @@ impl Follower {
             if self.last.insert(event.logical_id.clone(), event.status.clone()).as_ref() == Some(&event.status) {
                 continue;
             }
-            let progress = progress(&event.status);
+            let progress = event.status.progress();
             let stays = self.listed.as_ref().is_some_and(|listed| !listed.contains(&event.logical_id));
             if stays && progress != Progress::Failed {
                 continue;
@@ -213,7 +209,8 @@ mod tests {
             logical_id: logical_id.into(),
             physical_id: None,
             kind: if stack_level { "AWS::CloudFormation::Stack".into() } else { "AWS::SQS::Queue".into() },
-            status: status.into(),
+            status: ResourceStatus::parse(status),
+            stack_status: StackStatus::parse(status).filter(|_| stack_level),
             reason: (!reason.is_empty()).then(|| reason.into()),
             token: Some(token.into()),
         }

@@ -2,7 +2,7 @@
 
 use provisioner_model::stack::Kept;
 use provisioner_model::stack::{Contents, Items, Output};
-use provisioner_model::status::{Operation, Progress};
+use provisioner_model::status::{Operation, Progress, ResourceStatus};
 use provisioner_planner::drift::Drift;
 use provisioner_planner::preview::Preview;
 use schemars::JsonSchema;
@@ -121,7 +121,8 @@ pub enum DeployEvent {
         #[serde(rename = "type")]
         kind: String,
         /// CloudFormation's status.
-        status: String,
+        #[schemars(with = "String")]
+        status: ResourceStatus,
         /// How far it is.
         progress: Progress,
         /// When, ISO 8601.

@@ -1,0 +1,279 @@
+//! From what stands to what `down` does: pure, and data throughout. Every state that a stack can be in has its row in
+//! [`decide_down`].
+
+use std::collections::BTreeSet;
+
+use provisioner_model::resource_type;
+use provisioner_model::spec::DataPolicy;
+use provisioner_model::stack::{Presence, Resource, Stack};
+use provisioner_model::status::{Operation, Phase};
+use serde::Serialize;
+
+use crate::plan::undeleted;
+
+/// What `down` finds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Standing {
+    /// The stack, if there is one.
+    pub stack: Option<Stack>,
+    /// Its resources.
+    pub resources: Vec<Resource>,
+    /// The types of resource that the deployed template keeps when the stack goes.
+    pub retained: BTreeSet<String>,
+    /// The upload bucket.
+    pub bucket: Presence,
+    /// The table, if there is one.
+    pub table: Option<Lock>,
+}
+
+/// Whether something can be deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lock {
+    /// It can.
+    Open,
+    /// It is protected from deletion.
+    Protected,
+}
+
+/// One step of taking a stack down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase", tag = "step")]
+pub enum DownStep {
+    /// Take away the bucket's notification.
+    SilenceBucket,
+    /// Delete every object of the bucket.
+    EmptyBucket,
+    /// Take away the table's protection from deletion.
+    UnprotectTable,
+    /// Delete the stack.
+    DeleteStack {
+        /// Its ARN.
+        stack: String,
+        /// Resources that are left outside, by logical id.
+        retain: Vec<String>,
+    },
+    /// Delete the bucket, if it is still there.
+    DeleteBucket,
+    /// Delete the table, if it is still there.
+    DeleteTable,
+    /// Delete the handler's zips that no other stack uses, and the artifact bucket after the last one.
+    DeleteArtifacts,
+}
+
+/// How a stack is taken down.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DownPlan {
+    /// There is nothing.
+    Nothing,
+    /// There is only data that is kept.
+    OnlyKeptData,
+    /// Another operation runs: show it to its end, then decide again.
+    Attach {
+        /// The stack's ARN.
+        stack: String,
+        /// The operation.
+        operation: Operation,
+    },
+    /// Do this.
+    Proceed {
+        /// Whether files and records go too.
+        delete_data: bool,
+        /// The steps, in order.
+        steps: Vec<DownStep>,
+    },
+    /// Nothing can be done without a person's decision.
+    Blocked {
+        /// A stable name of the case.
+        code: &'static str,
+        /// Why.
+        reason: String,
+        /// How to go on.
+        hint: String,
+    },
+}
+
+/// Whether a stack in this phase can hold files and records that only the deployed template keeps from going with it.
+/// What was never made holds none, and the deletion of a stack whose deletion failed is told what to leave.
+pub fn keeps_by_template(phase: Phase) -> bool {
+    matches!(phase, Phase::Ready | Phase::RollbackStuck | Phase::ImportUndone | Phase::ImportStuck)
+}
+
+/// Decides how to take a stack down.
+pub fn decide_down(name: &str, policy: DataPolicy, delete_data: bool, standing: &Standing) -> DownPlan {
+    let delete_data = delete_data || policy == DataPolicy::Delete;
+    let bucket = standing.bucket == Presence::Ours;
+    let Some(stack) = standing.stack.as_ref().filter(|s| s.status.phase() != Phase::Absent) else {
+        return match (bucket || standing.table.is_some(), delete_data) {
+            (false, _) => DownPlan::Nothing,
+            (true, false) => DownPlan::OnlyKeptData,
+            (true, true) => DownPlan::Proceed { delete_data, steps: data_steps(standing, bucket, Vec::new()) },
+        };
+    };
+    let phase = stack.status.phase();
+    if phase == Phase::Running {
+        return DownPlan::Attach {
+            stack: stack.arn.clone(),
+            operation: stack.status.operation().unwrap_or(Operation::Update),
+        };
+    }
+    if stack.protected {
+        return DownPlan::Blocked {
+            code: "termination-protection",
+            reason: format!("the stack {name} is protected from termination"),
+            hint: format!(
+                "If it may really go: aws cloudformation update-termination-protection \
+                 --no-enable-termination-protection --stack-name {name}"
+            ),
+        };
+    }
+    let owns = |kind: &str| {
+        standing.resources.iter().any(|r| r.kind == kind && !r.physical_id.is_empty() && !r.status.is_deleted())
+    };
+    let goes_along = |kind: &str, there: bool| there && owns(kind) && !standing.retained.contains(kind);
+    let at_risk =
+        goes_along(resource_type::BUCKET, bucket) || goes_along(resource_type::TABLE, standing.table.is_some());
+    if !delete_data && at_risk && keeps_by_template(phase) {
+        return DownPlan::Blocked {
+            code: "policy-not-deployed",
+            reason: format!(
+                "the stack file says that data is kept, but {name} was deployed with data that goes with the stack"
+            ),
+            hint: if phase == Phase::ImportStuck {
+                format!("Bring them to safety, then: provisioner down -s {name} --delete-data")
+            } else {
+                format!("First deploy the stack file as it is now: provisioner up -s {name}")
+            },
+        };
+    }
+    // A stack that could not be deleted before keeps what the data policy keeps, and what cannot go.
+    let retain = if phase == Phase::DeleteStuck && !delete_data { undeleted(&standing.resources) } else { Vec::new() };
+    let delete = DownStep::DeleteStack { stack: stack.arn.clone(), retain };
+    let steps = if delete_data {
+        data_steps(standing, bucket, vec![delete])
+    } else {
+        let mut steps = vec![delete];
+        steps.extend(bucket.then_some(DownStep::SilenceBucket));
+        steps.push(DownStep::DeleteArtifacts);
+        steps
+    };
+    DownPlan::Proceed { delete_data, steps }
+}
+
+fn data_steps(standing: &Standing, bucket: bool, delete: Vec<DownStep>) -> Vec<DownStep> {
+    let mut steps = Vec::new();
+    if bucket {
+        steps.extend([DownStep::SilenceBucket, DownStep::EmptyBucket]);
+    }
+    if standing.table == Some(Lock::Protected) {
+        steps.push(DownStep::UnprotectTable);
+    }
+    steps.extend(delete);
+    if bucket {
+        steps.push(DownStep::DeleteBucket);
+    }
+    if standing.table.is_some() {
+        steps.push(DownStep::DeleteTable);
+    }
+    steps.push(DownStep::DeleteArtifacts);
+    steps
+}
+
+#[cfg(test)]
+mod tests {
+    use provisioner_model::status::StackStatus;
+
+    use super::*;
+    use crate::samples::{resource, stack};
+
+    fn standing(status: Option<StackStatus>) -> Standing {
+        Standing {
+            stack: status.map(stack),
+            resources: vec![
+                resource("Bucket", resource_type::BUCKET, "CREATE_COMPLETE"),
+                resource("Table", resource_type::TABLE, "CREATE_COMPLETE"),
+            ],
+            retained: BTreeSet::new(),
+            bucket: Presence::Ours,
+            table: Some(Lock::Open),
+        }
+    }
+
+    fn down_name(plan: &DownPlan) -> &'static str {
+        match plan {
+            DownPlan::Nothing => "nothing",
+            DownPlan::OnlyKeptData => "only-kept-data",
+            DownPlan::Attach { .. } => "attach",
+            DownPlan::Proceed { delete_data: true, .. } => "delete-all",
+            DownPlan::Proceed { delete_data: false, .. } => "delete-stack",
+            DownPlan::Blocked { code, .. } => code,
+        }
+    }
+
+    #[test]
+    fn down_in_every_situation() {
+        use DataPolicy::{Delete, Keep};
+        let up = Some(StackStatus::CreateComplete);
+        let kept = |mut s: Standing| {
+            s.retained = BTreeSet::from([resource_type::BUCKET.to_owned(), resource_type::TABLE.to_owned()]);
+            s
+        };
+        let bare = |mut s: Standing| {
+            s.bucket = Presence::Absent;
+            s.table = None;
+            s
+        };
+        let protected = |mut s: Standing| {
+            if let Some(stack) = &mut s.stack {
+                stack.protected = true;
+            }
+            s
+        };
+        for (policy, flag, standing, expected) in [
+            (Delete, false, standing(up), "delete-all"),
+            (Keep, false, kept(standing(up)), "delete-stack"),
+            (Keep, true, kept(standing(up)), "delete-all"),
+            (Keep, false, standing(up), "policy-not-deployed"),
+            (Keep, false, standing(Some(StackStatus::UpdateRollbackFailed)), "policy-not-deployed"),
+            (Keep, false, kept(standing(Some(StackStatus::UpdateRollbackFailed))), "delete-stack"),
+            (Keep, false, standing(Some(StackStatus::ImportRollbackComplete)), "policy-not-deployed"),
+            (Keep, false, standing(Some(StackStatus::ImportRollbackFailed)), "policy-not-deployed"),
+            (Keep, false, kept(standing(Some(StackStatus::ImportRollbackFailed))), "delete-stack"),
+            (Keep, true, standing(Some(StackStatus::ImportRollbackFailed)), "delete-all"),
+            (Keep, false, standing(Some(StackStatus::RollbackComplete)), "delete-stack"),
+            (Keep, false, standing(Some(StackStatus::DeleteFailed)), "delete-stack"),
+            (Keep, false, bare(standing(up)), "delete-stack"),
+            (Delete, false, protected(standing(up)), "termination-protection"),
+            (Delete, false, standing(Some(StackStatus::DeleteInProgress)), "attach"),
+            (Delete, false, standing(Some(StackStatus::RollbackComplete)), "delete-all"),
+            (Delete, false, bare(standing(None)), "nothing"),
+            (Keep, false, standing(None), "only-kept-data"),
+            (Keep, true, standing(None), "delete-all"),
+            (Delete, false, standing(None), "delete-all"),
+        ] {
+            assert_eq!(
+                down_name(&decide_down("s", policy, flag, &standing)),
+                expected,
+                "{policy:?} {flag} {standing:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn data_goes_in_an_order_that_cannot_fail_on_itself() {
+        let mut standing = standing(Some(StackStatus::CreateComplete));
+        standing.table = Some(Lock::Protected);
+        let DownPlan::Proceed { steps, .. } = decide_down("s", DataPolicy::Keep, true, &standing) else { panic!() };
+        assert_eq!(
+            steps,
+            [
+                DownStep::SilenceBucket,
+                DownStep::EmptyBucket,
+                DownStep::UnprotectTable,
+                DownStep::DeleteStack { stack: "arn".into(), retain: vec![] },
+                DownStep::DeleteBucket,
+                DownStep::DeleteTable,
+                DownStep::DeleteArtifacts,
+            ]
+        );
+    }
+}
