@@ -18,7 +18,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use handler_contract::{Record, Status};
 
 use crate::aws;
-use crate::outcome::{Outcome, Trouble, after_write};
+use crate::outcome::{CallError, Outcome, classify_put_error};
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -67,16 +67,16 @@ pub async fn put(client: &Client, table: &str, record: Record, time: Duration) -
     for (placeholder, value) in values {
         request = request.expression_attribute_values(*placeholder, AttributeValue::S(value.to_string()));
     }
-    let mut standing = false;
+    let mut already_written = false;
     let result = match tokio::time::timeout(time, request.send()).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => {
-            standing = in_the_way(&error).is_some_and(|there| is_same(there, &item));
-            Err(aws::trouble(&error))
+            already_written = conflicting_item(&error).is_some_and(|there| is_same(there, &item));
+            Err(aws::call_error(&error))
         }
-        Err(_) => Err(Trouble::NoAnswer("the invocation's time was over".to_owned())),
+        Err(_) => Err(CallError::NoAnswer("the invocation's time was over".to_owned())),
     };
-    after_write(record, result, standing)
+    classify_put_error(record, result, already_written)
 }
 
 /// Whether two items are one. Numbers are compared by their value, as `DynamoDB` may spell them in its own way; those of a
@@ -96,7 +96,7 @@ fn number(text: &str) -> Option<f64> {
 }
 
 /// The item because of which the condition failed.
-fn in_the_way<R>(error: &SdkError<PutItemError, R>) -> Option<&Item> {
+fn conflicting_item<R>(error: &SdkError<PutItemError, R>) -> Option<&Item> {
     match error.as_service_error()? {
         PutItemError::ConditionalCheckFailedException(failed) => failed.item(),
         _ => None,

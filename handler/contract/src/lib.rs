@@ -23,4 +23,4 @@ pub use metadata::Metadata;
 pub use record::{Failure, Record, Status};
 pub use settings::{Limits, Settings};
 pub use timestamp::Timestamp;
-pub use upload::Upload;
+pub use upload::{DocumentId, Upload};

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct Field {
     /// The attribute's name.
     pub name: &'static str,
-    /// `text`, `number`, `truth` or `list`.
+    /// `text`, `number`, `boolean` or `list`.
     pub kind: &'static str,
     /// The unit of a number, or the form of a text; empty where there is none.
     pub unit: &'static str,
@@ -25,7 +25,7 @@ macro_rules! kind {
         "text"
     };
     (bool) => {
-        "truth"
+        "boolean"
     };
     (u64) => {
         "number"

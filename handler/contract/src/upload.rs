@@ -4,6 +4,9 @@ use uuid::Uuid;
 
 use crate::Timestamp;
 
+/// The partition key of a record: a version 5 UUID of what identifies one upload ([`Upload::document_id`]).
+pub type DocumentId = Uuid;
+
 /// The facts that an event gives about one object that was put into the bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
@@ -29,7 +32,7 @@ impl Upload {
     /// That is the bucket, the key and the version, or where there is none the sequencer. Events of other make may
     /// lack both; the `ETag` and the time stand in then. Parts are joined with their lengths, so that no two lists of
     /// parts read alike.
-    pub fn document_id(&self) -> Uuid {
+    pub fn document_id(&self) -> DocumentId {
         let version = self.version_id.as_deref().filter(|v| !v.is_empty() && *v != "null");
         let (kind, occurrence) = match (version, self.sequencer.as_deref().filter(|s| !s.is_empty())) {
             (Some(version), _) => ("version", version.to_owned()),
