@@ -17,7 +17,7 @@ use handler_contract::{ErrorCode, FileTypes, Limits};
 use handler_extract::Extractor;
 use serde_json::Value;
 
-use crate::{code, extractor, make, read};
+use crate::{code, extractor, pdf, read};
 
 /// Children at a time.
 const WORKERS: usize = 2;
@@ -117,7 +117,7 @@ async fn send(attack: &Attack, bytes: &[u8]) -> Result<(), String> {
         }
     }
     wrong.extend(unclean(&findings));
-    let good = read(&Given::default().extractor(), "x.pdf", &make::letter("Still here.")).await;
+    let good = read(&Given::default().extractor(), "x.pdf", &pdf::letter("Still here.")).await;
     if (good.metadata.word_count, &good.failure) != (Some(2), &None) {
         wrong.push(format!("the next file fails: {:?}", good.failure));
     }

@@ -9,7 +9,7 @@ use handler_extract::Extractor;
 use zip::CompressionMethod;
 use zip::write::SimpleFileOptions;
 
-use crate::{code, extractor, make, read};
+use crate::{code, extractor, pdf, read};
 
 /// The temporary storage of these tests: the child keeps a third for each end.
 const SPOOL: u64 = 3 << 20;
@@ -120,8 +120,8 @@ async fn what_stands_in_the_middle_is_not_there_and_not_called_damage() {
         assert_eq!(code(&findings), Some(ErrorCode::SpoolLimit), "{name}");
     }
     // A format of which everything counts.
-    let content = make::stream("", &[&b"BT ET "[..], &b" ".repeat(MIDDLE)].concat());
-    let findings = read_huge("x.pdf", &make::page(content, "", Vec::new())).await;
+    let content = pdf::stream("", &[&b"BT ET "[..], &b" ".repeat(MIDDLE)].concat());
+    let findings = read_huge("x.pdf", &pdf::page(content, "", Vec::new())).await;
     assert_eq!(code(&findings), Some(ErrorCode::SpoolLimit));
     assert!(findings.failure.expect("it failed").message.ends_with("3 MiB is the most that is set aside for that"));
 }
