@@ -1,10 +1,10 @@
 //! The two clients, and the step from the SDK's errors to [`CallError`]. Decides nothing about files.
 //!
-//! Everything comes from the environment that Lambda sets: region, credentials, and where somebody wants it so,
-//! `AWS_ENDPOINT_URL`. No metadata service or single sign-on is asked, so that a start waits for nobody.
-//! An endpoint with an IP address gets path-style requests by S3's own endpoint rules, without a setting.
-//! Certificates are checked against the system's store, or against `SSL_CERT_FILE` where that is set. `AWS_CA_BUNDLE`,
-//! which other SDKs know, is not read: the store of Lambda's runtime holds AWS's roots, and a stack sets no such variable.
+//! Everything comes from the environment that Lambda sets: region, credentials, and if it is set, `AWS_ENDPOINT_URL`.
+//! No metadata service or single sign-on is asked, so that a start waits for nobody. An endpoint with an IP address
+//! gets path-style requests by S3's own endpoint rules, without a setting. Certificates are checked against the
+//! system's store, or against `SSL_CERT_FILE` where that is set. `AWS_CA_BUNDLE`, which other SDKs know, is not read:
+//! the store of Lambda's runtime holds AWS's roots, and a stack sets no such variable.
 
 use std::error::Error;
 use std::time::Duration;

@@ -40,7 +40,7 @@ pub struct Message {
     pub items: Result<Vec<Item>, EventError>,
 }
 
-/// One thing that an event tells of.
+/// One object that an event reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Item {
     /// An object was put.
@@ -70,12 +70,12 @@ pub enum Ignored {
         bucket: String,
         /// The key, decoded.
         key: String,
-        /// What happened, as the end of the sentence that begins with the file's name.
+        /// What happened, as the end of a sentence whose first word is the file's name.
         what: &'static str,
     },
 }
 
-/// What S3 tells of an object beside its creation, in a notification and through EventBridge, and why it leaves no
+/// What S3 reports of an object besides its creation, in a notification and through EventBridge, and why it leaves no
 /// record. A bucket's notification may ask for any of it, which is no error: none of it changes the content.
 ///
 /// Source: S3 user guide, "Supported event types for SQS, SNS, and Lambda" and "Using EventBridge".
@@ -98,7 +98,7 @@ const WITHOUT_CONTENT: &[(&[&str], &str)] = &[
         "went to another storage class; its content is the same",
     ),
     (&["IntelligentTiering", "Object Access Tier Changed"], "went to another access tier; its content is the same"),
-    (&["Replication:"], "is replicated by S3; the copy's own bucket tells of the copy"),
+    (&["Replication:"], "is replicated by S3; the bucket of the copy reports it"),
     (&["ReducedRedundancyLostObject"], "was lost by S3; its record stays"),
 ];
 
@@ -147,7 +147,7 @@ fn at_least_one(items: Vec<Item>) -> Result<Vec<Item>, EventError> {
     if items.is_empty() { Err(EventError("it has no records".to_owned())) } else { Ok(items) }
 }
 
-/// Opens an event that stands by itself or was found in an envelope.
+/// Opens an event that arrived as it is or inside an envelope.
 fn open(event: &Value, depth: u8) -> Result<Vec<Item>, EventError> {
     let Some(depth) = depth.checked_sub(1) else {
         return Err(EventError(format!("it is wrapped more than {MAX_NESTING} times")));
@@ -237,7 +237,7 @@ fn s3_notification(record: &Value) -> Result<Item, EventError> {
         return Ok(Item::Ignored(Ignored::NoContent { bucket: s3.bucket.name, key, what }));
     }
     if !name.starts_with("ObjectCreated:") {
-        return Err(EventError(format!("a record of S3 tells of {event_name:?}, which is no event that S3 documents")));
+        return Err(EventError(format!("a record of S3 reports {event_name:?}, which is no event that S3 documents")));
     }
     Ok(upload(Upload {
         bucket: s3.bucket.name,
@@ -289,7 +289,7 @@ fn event_bridge(event: &Value) -> Result<Item, EventError> {
             size: detail.object.size,
             uploaded_at: time,
         })),
-        other => Err(EventError(format!("the EventBridge event tells of {other:?}"))),
+        other => Err(EventError(format!("the EventBridge event reports {other:?}"))),
     }
 }
 

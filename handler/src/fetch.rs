@@ -14,7 +14,7 @@ use crate::outcome::{CallError, GetOutcome, classify_get_error};
 /// Why there are no findings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unread {
-    /// Another try may do better.
+    /// Another attempt may succeed.
     Retry(String),
     /// The time was over.
     OutOfTime {

@@ -82,11 +82,11 @@ struct Function<'a> {
     log: &'a Log,
     /// Whether no invocation has come yet.
     cold: Cell<bool>,
-    /// Whether it is known how well children are locked in.
+    /// Whether the sandbox status of the children was reported.
     sandbox_reported: Cell<bool>,
 }
 
-/// What the function tells its caller.
+/// What the function answers its caller.
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", untagged)]
 enum Answer {
@@ -182,7 +182,7 @@ impl Function<'_> {
         }
     }
 
-    /// Processes what an event tells of, one after the other, and says what must be tried again.
+    /// Processes the objects of an event, one after the other, and returns what must be tried again.
     async fn process_all(
         &self,
         invocation: &Invocation,
@@ -264,7 +264,7 @@ impl Function<'_> {
         outcome
     }
 
-    /// Buries the last file's child and starts the next one's, beside the writing of the record: there is time for it
+    /// Reaps the last file's child and starts the next one while the record is written: there is time for it
     /// while DynamoDB answers, and after the function's own answer Lambda may freeze the process at any moment. What is
     /// not done by then is done when the next event has thawed it.
     fn prewarm_child(&self) {

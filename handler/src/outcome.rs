@@ -12,7 +12,7 @@ pub enum Outcome {
     Recorded(Box<Record>),
     /// The table already held its record, or a better one than this.
     Duplicate(Box<Record>),
-    /// Nothing was written, and another try may do better. The invocation fails.
+    /// Nothing was written, and another attempt may succeed. The invocation fails.
     Retry(String),
 }
 
@@ -69,7 +69,7 @@ impl std::fmt::Display for CallError {
 pub enum GetOutcome {
     /// The file can never be read: a FAILED record.
     Refuse(Failure),
-    /// Another try may do better.
+    /// Another attempt may succeed.
     Retry(String),
 }
 
@@ -116,9 +116,9 @@ pub fn classify_get_error(call_error: &CallError) -> GetOutcome {
     }
 }
 
-/// Judges a `PutItem` on which the record's condition stands. `Ok` is a written record. `already_written` says whether the very
-/// item that was sent is what stands in the way: then an earlier attempt of this write reached the table, and only its
-/// answer was lost.
+/// Classifies the result of a `PutItem` with the record's condition. `Ok` is a written record. `already_written` says
+/// whether the very item that was sent is the conflicting one: then an earlier attempt of this write reached the table,
+/// and only its answer was lost.
 ///
 /// Nothing that `DynamoDB` says about an item is the file's fault, so whatever is no duplicate is retried and ends in
 /// the queue, a refusal for good (`ValidationException`) as well.
@@ -193,11 +193,11 @@ mod tests {
             (503, "SlowDown", "", None),
             (503, "ServiceUnavailable", "", None),
         ] {
-            let verdict = classify_get_error(&answer(status, code, message));
-            match (verdict, expected) {
+            let result = classify_get_error(&answer(status, code, message));
+            match (result, expected) {
                 (GetOutcome::Refuse(failure), Some(expected)) => assert_eq!(failure.code, expected, "{status} {code}"),
                 (GetOutcome::Retry(reason), None) => assert!(!reason.is_empty(), "{status} {code}"),
-                (verdict, _) => unreachable!("{status} {code} gave {verdict:?}"),
+                (result, _) => unreachable!("{status} {code} gave {result:?}"),
             }
         }
         let lost = CallError::NoAnswer("connection reset".to_owned());
@@ -243,12 +243,12 @@ mod tests {
 
     #[test]
     fn a_refusal_for_good_says_so() {
-        let verdict = classify_put_error(
+        let result = classify_put_error(
             record(Status::Success),
             Err(answer(400, "ValidationException", "Item size has exceeded")),
             false,
         );
-        let Outcome::Retry(reason) = verdict else { unreachable!("{verdict:?}") };
+        let Outcome::Retry(reason) = result else { unreachable!("{result:?}") };
         assert_eq!(
             reason,
             "DynamoDB refuses the record, and will at every further try: HTTP 400 ValidationException: Item size has \

@@ -70,7 +70,7 @@ impl Service for Objects {
         let path = request.path.split('?').next().unwrap_or_default();
         let Some(object) = self.objects.get(path) else { return error(404, "NoSuchKey") };
         let quoted = format!("\"{}\"", object.e_tag);
-        if request.header("if-match").is_some_and(|wanted| wanted != quoted) {
+        if request.header("if-match").is_some_and(|expected| expected != quoted) {
             return error(412, "PreconditionFailed");
         }
         let mut response = Response::new(200, "").with("etag", quoted).with("content-type", "application/octet-stream");
@@ -94,7 +94,7 @@ impl Service for Objects {
 
 fn error(status: u16, code: &str) -> Response {
     let body = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>as the test wants it</Message></Error>"
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>injected by the test</Message></Error>"
     );
     Response::new(status, body).with("content-type", "application/xml")
 }

@@ -127,12 +127,12 @@ pub struct Record {
     #[serde(flatten)]
     pub metadata: Metadata,
 
-    /// Where the record stands in the index of the newest.
+    /// The partition of the record in the index of the newest.
     pub recent_shard: String,
-    /// Where it stands in the index of failures by day; only on failures.
+    /// The partition in the index of failures by day; only on failures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_shard: Option<String>,
-    /// Where it stands in the index by object key.
+    /// The partition in the index by object key.
     pub object_shard: String,
 }
 

@@ -4,7 +4,7 @@
 
 use crate::FileTypes;
 
-/// All that the handler is told from outside.
+/// All that the handler is given from outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The table that takes the records.
@@ -41,7 +41,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Processor time for a file of so many bytes. Seconds.
+    /// Processor time for a file of this size in bytes. Seconds.
     ///
     /// A second more for every MiB, so that a bomb must be as large as the time that it takes, and at most what the
     /// parent waits for an answer, which follows from the function's timeout. A second for a MiB is what a PDF of

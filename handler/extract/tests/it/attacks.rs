@@ -1,9 +1,9 @@
-//! Every hostile file of `tests/hostile/make.py`, and mangled good ones, through real children: each ends in the outcome
-//! it must have, and the next file is read as if nothing were.
+//! Every hostile file of `tests/hostile/make.py`, and mangled good ones, through real children: each ends in the
+//! outcome it must have, and the next file is read as if nothing were.
 //!
 //! The children are this crate's own, as built for tests and with as much processor time as such a build needs. Where
-//! [`DEPLOYED`] names the handler as it is deployed (`make hostile-check`), they are that program's, with the limits that
-//! it is deployed with.
+//! [`DEPLOYED`] names the handler as it is deployed (`make hostile-check`), they are that program's, with the limits
+//! that it is deployed with.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -124,7 +124,7 @@ async fn send(attack: &Attack, bytes: &[u8]) -> Result<(), String> {
     if wrong.is_empty() { Ok(()) } else { Err(format!("{}: {}", attack.path.display(), wrong.join("; "))) }
 }
 
-/// What must not be in any answer: a text that is long, empty, or changes how what stands around it is shown.
+/// What must not be in any answer: a text that is long, empty, or changes how the text around it is shown.
 fn unclean(findings: &Findings) -> Option<String> {
     let bad = |text: &str| {
         text.is_empty()

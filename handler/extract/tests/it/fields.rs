@@ -144,7 +144,7 @@ fn documents() -> Vec<Sample> {
         zip(&[("mimetype", &mimetype), ("content.xml", &content)])
     };
     let encrypted = compound(&[("EncryptionInfo", b"x"), ("EncryptedPackage", b"x")]);
-    // A sheet of the old binary workbook, between its beginning and its end.
+    // A sheet of the old binary workbook, between its start and its end.
     let workbook = b"\x09\x08\x04\0\0\x06\x05\0\x85\0\x08\0\0\0\0\0\0\0\x01a\x0a\0\0\0";
     let container = r#"<container><rootfiles><rootfile full-path="book.opf"/></rootfiles></container>"#;
     let book = "<package version=\"3.0\" unique-identifier=\"i\"><metadata><identifier id=\"i\">1</identifier>\

@@ -68,7 +68,7 @@ async fn words_come_from_gaps_and_lines_from_steps() {
         // Invisible text is what a scanner's reader has written.
         ("BT /F 10 Tf 3 Tr 50 700 Td (hidden text) Tj ET", 2),
         ("BT /F 10 Tf 1 0 0 -1 50 700 Tm (upside down) Tj ET", 2),
-        // Run by run from right to left, as Arabic and Hebrew are drawn: what ends where the last began goes on with it.
+        // Run by run from right to left, as Arabic and Hebrew are drawn: what ends where the last started continues it.
         ("BT /F 10 Tf 100 700 Td (llo) Tj -12.78 0 Td (He) Tj ET", 1),
         ("BT /F 10 Tf 100 700 Td (llo) Tj -18 0 Td (He) Tj ET", 2),
         // Down a column, with steps that only the font knows.

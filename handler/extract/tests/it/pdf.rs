@@ -1,4 +1,5 @@
-//! The builder of small PDFs for every test of this crate: objects in, a document out (PDF 1.7, ISO 32000-1, section 7.5).
+//! The builder of small PDFs for every test of this crate: objects in, a document out (PDF 1.7, ISO 32000-1, section
+//! 7.5).
 
 /// A PDF of numbered objects, the first of which is the catalogue.
 pub(crate) fn build(objects: &[Vec<u8>]) -> Vec<u8> {

@@ -69,7 +69,7 @@ impl Texts {
 
 /// The body of the part at hand.
 enum Body {
-    /// Passed over: attachments, pictures, what stands before the first part and after the last.
+    /// Passed over: attachments, pictures, what is before the first part and after the last.
     Skipped,
     Plain {
         decoder: Decoder,
@@ -85,9 +85,9 @@ enum Body {
 
 /// Reads a message piece by piece.
 struct MessageReader {
-    /// The beginning of a line whose end is not there yet.
+    /// The start of a line whose end has not arrived yet.
     line: Vec<u8>,
-    /// Whether the line at hand was begun in an earlier piece that is no longer kept.
+    /// Whether the current line was started in an earlier piece that is no longer kept.
     in_line: bool,
     in_header: bool,
     /// The header field at hand, unfolded.

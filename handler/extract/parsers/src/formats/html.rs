@@ -62,7 +62,7 @@ enum State {
     BeforeValue,
     Value(u8),
     Unquoted,
-    /// After `<!` and, if so said, a hyphen.
+    /// After `<!` and, if `true`, a hyphen.
     Declaration(bool),
     Comment(CommentEnd),
     /// A doctype, a processing instruction, or what else ends at the next `>`.
@@ -158,7 +158,7 @@ impl HtmlReader {
             };
             let end = at + end.unwrap_or(rest.len());
             match self.state {
-                // Text begins after an ASCII byte; other states may be entered in the middle of a character.
+                // Text starts after an ASCII byte; other states may be entered in the middle of a character.
                 State::Text => self.show(&text[at..end]),
                 State::Value(_) => self.value.push(&bytes[at..end]),
                 _ => {}
@@ -171,7 +171,8 @@ impl HtmlReader {
         }
     }
 
-    /// What the document says of itself and how many words it shows; the language is told by those if not info.
+    /// What the document says of itself and how many words it shows; the language is detected from them if it is not
+    /// declared.
     pub(super) fn finish(mut self) -> Metadata {
         self.end();
         let counts = self.words.counts();
@@ -190,13 +191,13 @@ impl HtmlReader {
         }
     }
 
-    /// How many words the document shows, and its text as far as it is kept to tell the language.
+    /// How many words the document shows, and its text as far as it is kept to detect the language.
     pub(super) fn into_shown(mut self) -> (Counts, String) {
         self.end();
         (self.words.counts(), self.sample.text().to_owned())
     }
 
-    /// What stands at the end and began nothing is text.
+    /// What is at the end and started nothing is text.
     fn end(&mut self) {
         match self.state {
             State::Reference => self.end_reference(false),
@@ -326,7 +327,7 @@ impl HtmlReader {
         use CommentEnd::{Bang, Hyphen, Hyphens, No};
         self.state = match (self.state, byte) {
             (State::Declaration(false), b'-') => State::Declaration(true),
-            // Those that begin a comment may end it at once: `<!-->`.
+            // Those that start a comment may end it at once: `<!-->`.
             (State::Declaration(true) | State::Comment(Hyphen | Hyphens), b'-') => State::Comment(Hyphens),
             (State::Declaration(_), _) => {
                 self.state = State::Bogus;

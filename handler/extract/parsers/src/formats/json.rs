@@ -13,15 +13,15 @@ use crate::charset::ToUtf8;
 use crate::input::Input;
 use crate::report::{Abort, Report};
 
-/// Open arrays and objects that are told apart: a bit each, 2 MiB at most.
+/// Open arrays and objects that are distinguished: a bit each, 2 MiB at most.
 const MAX_DEPTH: u64 = 16 << 20;
 
-/// Reads a text whose beginning or name says that it is JSON.
+/// Reads a text whose start or name says that it is JSON.
 pub(super) fn read(input: &mut Input, report: &mut Report) -> Result<(), Abort> {
     read_as(Form::Json, input, report)
 }
 
-/// Reads a text whose beginning or name says that it is NDJSON.
+/// Reads a text whose start or name says that it is NDJSON.
 pub(super) fn read_lines(input: &mut Input, report: &mut Report) -> Result<(), Abort> {
     read_as(Form::Lines, input, report)
 }
@@ -31,7 +31,7 @@ fn read_as(promised: Form, input: &mut Input, report: &mut Report) -> Result<(),
     text::stream(input, report, ToUtf8::new(), &mut |text| reader.feed(text))?;
     let form = reader.finish(&mut report.metadata).map_err(|broken| broken.failure("JSON"))?;
     if promised == Form::Json && form == Form::Lines {
-        // Its first line was longer than what the type was told by.
+        // Its first line was longer than the head that was sniffed.
         report.exact_type = Some(form.media_type());
     }
     Ok(())
@@ -55,26 +55,26 @@ impl Form {
     }
 }
 
-/// Where the machine stands: what the last byte was part of, or what the next one must be.
+/// The state: what the last byte was part of, or what the next one must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// A value must begin.
+    /// A value must start.
     Value,
-    /// A value begins, or the array ends.
+    /// A value starts, or the array ends.
     FirstItem,
-    /// A key begins, or the object ends.
+    /// A key starts, or the object ends.
     FirstKey,
-    /// A key must begin.
+    /// A key must start.
     Key,
     /// A colon must come.
     Colon,
     /// A comma comes, or the array or object ends.
     Next,
-    /// Outside of every value: the text ends, or another line of NDJSON begins.
+    /// Outside of every value: the text ends, or another line of NDJSON starts.
     Between,
     String,
     Escape,
-    /// So many hexadecimal digits must come.
+    /// How many hexadecimal digits must follow.
     Hex(u8),
     /// The rest of `true`, `false` or `null` must come.
     Literal(&'static [u8]),
@@ -101,10 +101,10 @@ pub(crate) struct JsonReader {
     /// Values outside of every other.
     values: u64,
     line: u64,
-    /// The line on which the outermost value at hand began, and the one on which the last one ended.
-    began: u64,
+    /// The line on which the current outermost value started, and the one on which the last one ended.
+    value_start: u64,
     ended: u64,
-    /// Whether each value so far stood on one line.
+    /// Whether each value so far was on one line.
     one_a_line: bool,
     /// Where NDJSON is promised, bare numbers and strings are accepted as lines: any list of numbers would be NDJSON.
     promised: Form,
@@ -122,7 +122,7 @@ impl JsonReader {
             items: 0,
             values: 0,
             line: 1,
-            began: 1,
+            value_start: 1,
             ended: 0,
             one_a_line: true,
             promised,
@@ -164,8 +164,8 @@ impl JsonReader {
 
     /// What the text is, as far as it was read.
     pub(crate) fn form(&self) -> Form {
-        let begun = self.values + u64::from(self.state != State::Between);
-        if begun > 1 || self.promised == Form::Lines { Form::Lines } else { Form::Json }
+        let started = self.values + u64::from(self.state != State::Between);
+        if started > 1 || self.promised == Form::Lines { Form::Lines } else { Form::Json }
     }
 
     /// What the text is; and into the metadata what is known of it.
@@ -175,7 +175,7 @@ impl JsonReader {
         }
         let ended = match self.state {
             State::Between => Ok(()),
-            // Only the end of the text tells that these numbers are complete.
+            // Only the end of the text shows that these numbers are complete.
             State::Zero | State::Integer | State::Fraction | State::ExponentDigits if self.open.depth == 0 => {
                 self.state = self.end_value();
                 Ok(())
@@ -324,7 +324,7 @@ impl JsonReader {
             _ => return self.space(byte, "a value is missing"),
         };
         if self.open.depth == 0 {
-            self.began = self.line;
+            self.value_start = self.line;
         } else if self.open.depth == 1 && self.values == 0 && !self.open.innermost_is_object() {
             self.items += 1;
         }
@@ -353,7 +353,7 @@ impl JsonReader {
         }
         self.values += 1;
         self.ended = self.line;
-        self.one_a_line &= self.began == self.line;
+        self.one_a_line &= self.value_start == self.line;
         State::Between
     }
 

@@ -45,11 +45,11 @@ enum State {
     Text,
     /// After `<`.
     Open,
-    /// After `<!` and so many bytes of the keyword that follows.
+    /// After `<!` and this number of bytes of the keyword that follows.
     Declaration(usize),
-    /// So many of the last bytes were `-`, at most 2.
+    /// How many of the last bytes were `-`, at most 2.
     Comment(u8),
-    /// So many of the last bytes were `]`, at most 2.
+    /// How many of the last bytes were `]`, at most 2.
     CData(u8),
     /// Whether the last byte was `?`.
     Instruction(bool),
@@ -71,7 +71,7 @@ enum State {
     AfterEndName,
 }
 
-/// Where in a document type declaration the machine stands; its declarations are passed over.
+/// The state inside a document type declaration; its declarations are skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Doctype {
     Outer,
@@ -82,7 +82,7 @@ enum Doctype {
     OuterQuoted(u8),
     Quoted(u8),
     /// After `<`, `<!` or `<!-` in the subset.
-    Begins(u8),
+    Opening(u8),
     Comment(u8),
     Instruction(bool),
 }
@@ -200,14 +200,14 @@ impl XmlReader {
                 b'<' => State::Open,
                 _ if self.open.is_empty() && !is_space(byte) => {
                     return syntax(if self.elements == 0 {
-                        "something stands before the first element"
+                        "there is text before the first element"
                     } else {
                         "something follows the outermost element"
                     });
                 }
                 _ => State::Text,
             },
-            State::Open => self.begin(byte)?,
+            State::Open => self.open_tag(byte)?,
             State::Declaration(seen) => self.declaration(seen, byte)?,
             State::Comment(2) | State::CData(2) | State::Instruction(true) if byte == b'>' => State::Text,
             State::Comment(2) => return syntax("a comment holds two hyphens"),
@@ -262,7 +262,7 @@ impl XmlReader {
                 self.open.pop();
                 State::Text
             }
-            State::Empty => return syntax("a / stands inside a tag"),
+            State::Empty => return syntax("there is a / inside a tag"),
             State::EndName if is_name(byte) => {
                 self.hash = hash(self.hash, byte);
                 State::EndName
@@ -282,7 +282,7 @@ impl XmlReader {
     }
 
     /// After `<`.
-    fn begin(&mut self, byte: u8) -> Result<State, Violation> {
+    fn open_tag(&mut self, byte: u8) -> Result<State, Violation> {
         Ok(match byte {
             b'!' => State::Declaration(0),
             b'?' => {
@@ -295,7 +295,7 @@ impl XmlReader {
                 State::EndName
             }
             byte if is_name_start(byte) => self.begin_element(byte)?,
-            _ => return Err(Violation::Syntax("a < begins no tag; it must be written &lt;")),
+            _ => return Err(Violation::Syntax("a < starts no tag; it must be written &lt;")),
         })
     }
 
@@ -325,7 +325,7 @@ impl XmlReader {
             b'>' => State::Text,
             b'/' => State::Empty,
             _ if is_space(byte) => State::InTag,
-            // Right after the element's name no attribute can begin: such a byte would belong to the name.
+            // Right after the element's name no attribute can start: such a byte would belong to the name.
             _ if is_name_start(byte) && self.state != State::StartName => {
                 self.attribute.clear();
                 self.attribute.push_byte(byte);
@@ -336,7 +336,7 @@ impl XmlReader {
         })
     }
 
-    /// Keeps the namespace that the outermost element's prefix, or the lack of one, stands for.
+    /// Keeps the namespace of the outermost element's prefix, or of no prefix.
     fn root_attribute(&mut self) {
         let declares = match (self.root.text().split_once(':'), self.attribute.text().strip_prefix("xmlns")) {
             (Some((prefix, _)), Some(rest)) => rest.strip_prefix(':') == Some(prefix),
@@ -357,11 +357,11 @@ impl XmlReader {
                 b'-' => COMMENT,
                 b'[' if !self.open.is_empty() => CDATA,
                 b'D' if self.elements == 0 => DOCTYPE,
-                _ => return Err(Violation::Syntax("a <! begins no comment, CDATA section or document type")),
+                _ => return Err(Violation::Syntax("a <! starts no comment, CDATA section or document type")),
             };
         }
         if self.keyword.get(seen) != Some(&byte) {
-            return Err(Violation::Syntax("a <! begins no comment, CDATA section or document type"));
+            return Err(Violation::Syntax("a <! starts no comment, CDATA section or document type"));
         }
         Ok(match self.keyword {
             keyword if seen + 1 < keyword.len() => State::Declaration(seen + 1),
@@ -379,18 +379,18 @@ impl Doctype {
             (Self::Outer, b'"' | b'\'') => Self::OuterQuoted(byte),
             (Self::OuterQuoted(quote), byte) if byte == quote => Self::Outer,
             (Self::Subset, b']') => Self::Outer,
-            (Self::Subset, b'<') => Self::Begins(1),
-            (Self::Begins(1), b'!') => Self::Begins(2),
-            (Self::Begins(1), b'?') => Self::Instruction(false),
-            (Self::Begins(2), b'-') => Self::Begins(3),
+            (Self::Subset, b'<') => Self::Opening(1),
+            (Self::Opening(1), b'!') => Self::Opening(2),
+            (Self::Opening(1), b'?') => Self::Instruction(false),
+            (Self::Opening(2), b'-') => Self::Opening(3),
             (Self::Outer, b'[')
-            | (Self::Comment(2) | Self::Instruction(true) | Self::Declaration | Self::Begins(_), b'>') => Self::Subset,
+            | (Self::Comment(2) | Self::Instruction(true) | Self::Declaration | Self::Opening(_), b'>') => Self::Subset,
             (Self::Comment(seen), b'-') => Self::Comment((seen + 1).min(2)),
-            (Self::Begins(3), b'-') | (Self::Comment(_), _) => Self::Comment(0),
+            (Self::Opening(3), b'-') | (Self::Comment(_), _) => Self::Comment(0),
             (Self::Instruction(_), byte) => Self::Instruction(byte == b'?'),
-            (Self::Declaration | Self::Begins(_), b'"' | b'\'') => Self::Quoted(byte),
+            (Self::Declaration | Self::Opening(_), b'"' | b'\'') => Self::Quoted(byte),
             (Self::Quoted(quote), byte) if byte == quote => Self::Declaration,
-            (Self::Begins(_), _) => Self::Declaration,
+            (Self::Opening(_), _) => Self::Declaration,
             (same, _) => same,
         })
     }

@@ -3,7 +3,7 @@
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 use percent_encoding::percent_decode_str;
 
-/// Whether a line begins a header field.
+/// Whether a line starts a header field.
 pub(super) fn is_field(line: &[u8]) -> bool {
     let name = line.split(|b| *b == b':').next().unwrap_or_default().trim_ascii_end();
     line.contains(&b':') && !name.is_empty() && name.iter().all(u8::is_ascii_graphic)
@@ -161,7 +161,7 @@ impl Parameters {
         while let Some((name, after)) = rest.split_once('=') {
             let (value, after) = value(after.trim_start());
             rest = after.split_once(';').map_or("", |(_, after)| after);
-            // What stands before a semicolon without a value belongs to nothing.
+            // What is before a semicolon without a value belongs to nothing.
             let name = name.rsplit(';').next().unwrap_or_default().trim().to_ascii_lowercase();
             let mut parts = name.split('*');
             let base = parts.next().unwrap_or_default().to_owned();

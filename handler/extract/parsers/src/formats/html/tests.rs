@@ -42,7 +42,7 @@ fn any_pieces_are_read_as_the_whole() {
         reader.feed(&PAGE[..at]);
         reader.feed(&PAGE[at..]);
         assert_eq!(reader.finish(), whole, "{at}");
-        // And no beginning makes it panic.
+        // And no prefix makes it panic.
         read(&PAGE[..at]);
     }
 }

@@ -115,7 +115,7 @@ fn read_book(input: impl Read, metadata: &mut Metadata, book: &mut Book) -> Resu
             version = picked.version.as_deref().and_then(clean);
             unique.clone_from(&picked.unique_identifier);
         }
-        // The identifier is chosen by the package's attribute, which stands before it.
+        // The identifier is chosen by the package's attribute, which is before it.
         let is_unique = picked.as_ref().is_some_and(|p| p.id.is_some() && p.id == unique);
         (picked, is_unique)
     };
@@ -189,7 +189,7 @@ pub(super) fn count(body: &Body<'_>, metadata: &mut Metadata) -> Result<(), Docu
     if is_whole { Ok(()) } else { Err(DocumentError::Truncated) }
 }
 
-/// Elements that stand in a line of text and do not end a word.
+/// Elements that are in a line of text and do not end a word.
 const INLINE: &[&str] = &[
     "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i", "ins",
     "kbd", "mark", "q", "rb", "ruby", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "time", "tt",

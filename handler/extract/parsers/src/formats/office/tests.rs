@@ -313,7 +313,7 @@ fn words_of_rtf_are_those_of_its_running_text() {
 #[test]
 fn characters_of_rtf_are_decoded_by_its_code_page() {
     let rows: &[(u16, &[u8], u64, u64)] = &[
-        // A dash alone is no word by UAX 29, and parts those that it stands between.
+        // A dash alone is no word by UAX 29, and separates those that it is between.
         (1252, br"one \'96 two\'97three don\'92t", 4, 4),
         (1252, br"gr\'fc\'dfe", 1, 1),
         (1252, br"a\'a0b", 2, 2),
@@ -322,7 +322,7 @@ fn characters_of_rtf_are_decoded_by_its_code_page() {
         (936, br"\'c4\'e3\'ba\'c3", 1, 2),
         (932, br"\'83\'5c\'83\'7b \'81\'40\'93\'fa", 2, 2),
         (65001, br"\'e4\'bb\'8a\'e5\'a4\'a9", 1, 2),
-        // Bytes that are no character, or its beginning and nothing more, part no word.
+        // Bytes that are no character, or its start and nothing more, separate no words.
         (1253, br"a\'aab", 1, 2),
         (936, br"a\'c4\par b", 2, 2),
     ];
@@ -460,7 +460,7 @@ fn archives_that_are_unusual_but_good() {
         metadata.word_count
     };
     assert_eq!(count(&[b"MZ something before", &good[..]].concat()), Some(2));
-    assert_eq!(count(&[&good[..], b"and behind"].concat()), Some(2));
+    assert_eq!(count(&[&good[..], b"and after"].concat()), Some(2));
 
     // With 64-bit sizes and offsets, and nothing packed.
     let options = SimpleFileOptions::default().large_file(true).compression_method(zip::CompressionMethod::Stored);

@@ -80,7 +80,7 @@ fn what_is_broken_says_where_and_keeps_what_was_read() {
     for (text, line, reason) in [
         ("", 1, "there is no element"),
         ("<!-- a\n -->", 2, "there is no element"),
-        ("x<a/>", 1, "something stands before the first element"),
+        ("x<a/>", 1, "there is text before the first element"),
         ("<a/>\nx", 2, "something follows the outermost element"),
         ("<a/><b/>", 1, "there is more than one outermost element"),
         ("<a>\n<b></a></b>", 2, "an end tag does not match its start tag"),
@@ -93,11 +93,11 @@ fn what_is_broken_says_where_and_keeps_what_was_read() {
         ("<a b=\"1\"c=\"2\"/>", 1, "there is no space between two attributes"),
         ("<a \"b\"/>", 1, "an attribute's name is missing"),
         ("<a\"b\"/>", 1, "a tag's name holds a character that names do not have"),
-        ("<a>1 < 2</a>", 1, "a < begins no tag; it must be written &lt;"),
+        ("<a>1 < 2</a>", 1, "a < starts no tag; it must be written &lt;"),
         ("<a><!-- -- --></a>", 1, "a comment holds two hyphens"),
-        ("<a><!ELEMENT></a>", 1, "a <! begins no comment, CDATA section or document type"),
+        ("<a><!ELEMENT></a>", 1, "a <! starts no comment, CDATA section or document type"),
         ("<a></a b>", 1, "an end tag holds more than a name"),
-        ("<a/b>", 1, "a / stands inside a tag"),
+        ("<a/b>", 1, "there is a / inside a tag"),
     ] {
         assert_eq!(read(text).1, Some(Malformed::Syntax { line, reason }), "{text}");
     }
