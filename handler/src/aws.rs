@@ -1,10 +1,10 @@
-//! The two clients, and the step from the SDK's errors to [`Trouble`]. Decides nothing about files.
+//! The two clients, and the step from the SDK's errors to [`CallError`]. Decides nothing about files.
 //!
-//! Everything comes from the environment that Lambda sets: region, credentials, and where somebody wants it so,
-//! `AWS_ENDPOINT_URL`. No metadata service or single sign-on is asked, so that a start waits for nobody.
-//! An endpoint with an IP address gets path-style requests by S3's own endpoint rules, without a setting.
-//! Certificates are checked against the system's store, or against `SSL_CERT_FILE` where that is set. `AWS_CA_BUNDLE`,
-//! which other SDKs know, is not read: the store of Lambda's runtime holds AWS's roots, and a stack sets no such variable.
+//! Everything comes from the environment that Lambda sets: region, credentials, and if it is set, `AWS_ENDPOINT_URL`.
+//! No metadata service or single sign-on is asked, so that a start waits for nobody. An endpoint with an IP address
+//! gets path-style requests by S3's own endpoint rules, without a setting. Certificates are checked against the
+//! system's store, or against `SSL_CERT_FILE` where that is set. `AWS_CA_BUNDLE`, which other SDKs know, is not read:
+//! the store of Lambda's runtime holds AWS's roots, and a stack sets no such variable.
 
 use std::error::Error;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::{Connector, tls};
 use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector};
 
-use crate::outcome::Trouble;
+use crate::outcome::CallError;
 
 /// To reach a service, TLS included.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -90,17 +90,17 @@ impl HttpClient for SharedConnector {
 }
 
 /// What the tables of [`crate::outcome`] need of an error of the SDK.
-pub(crate) fn trouble<E>(error: &SdkError<E, HttpResponse>) -> Trouble
+pub(crate) fn call_error<E>(error: &SdkError<E, HttpResponse>) -> CallError
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
     match error {
-        SdkError::ServiceError(answer) => Trouble::Answer {
+        SdkError::ServiceError(answer) => CallError::Answer {
             status: answer.raw().status().as_u16(),
             code: answer.err().code().unwrap_or_default().to_owned(),
             message: answer.err().message().unwrap_or("the service gives no reason").to_owned(),
         },
-        other => Trouble::NoAnswer(chain(other)),
+        other => CallError::NoAnswer(chain(other)),
     }
 }
 

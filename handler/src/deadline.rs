@@ -11,13 +11,13 @@ pub const RECORD_MARGIN: Duration = Duration::from_secs(5);
 /// What is kept free after the record to answer Lambda.
 pub const ANSWER_MARGIN: Duration = Duration::from_millis(250);
 
-/// How long a file may be fetched and extracted, when so much is left of the invocation.
+/// How long a file may be fetched and extracted, when `left` remains of the invocation.
 /// A function with a short time-out keeps half of it for the record.
 pub fn for_work(left: Duration) -> Duration {
     left.saturating_sub(RECORD_MARGIN.min(left / 2))
 }
 
-/// How long a record may be written, when so much is left of the invocation.
+/// How long a record may be written, when `left` remains of the invocation.
 pub fn for_record(left: Duration) -> Duration {
     left.saturating_sub(ANSWER_MARGIN)
 }

@@ -9,12 +9,12 @@ use handler_contract::record::Findings;
 use handler_extract::Extractor;
 
 use crate::aws;
-use crate::outcome::{AfterRead, Trouble, after_read};
+use crate::outcome::{CallError, GetOutcome, classify_get_error};
 
 /// Why there are no findings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unread {
-    /// Another try may do better.
+    /// Another attempt may succeed.
     Retry(String),
     /// The time was over.
     OutOfTime {
@@ -68,9 +68,9 @@ async fn stream(
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) => {
-            return match after_read(&aws::trouble(&error)) {
-                AfterRead::Refuse(failure) => Ok(Findings::unread(upload.size.unwrap_or_default(), failure)),
-                AfterRead::Retry(reason) => Err(reason),
+            return match classify_get_error(&aws::call_error(&error)) {
+                GetOutcome::Refuse(failure) => Ok(Findings::unread(upload.size.unwrap_or_default(), failure)),
+                GetOutcome::Retry(reason) => Err(reason),
             };
         }
     };
@@ -84,9 +84,9 @@ async fn stream(
     let mut body = answer.body;
     let mut count = 0;
     while let Some(chunk) = body.next().await {
-        let chunk = chunk.map_err(|error| match after_read(&Trouble::NoAnswer(aws::chain(&error))) {
-            AfterRead::Refuse(failure) => failure.message,
-            AfterRead::Retry(reason) => reason,
+        let chunk = chunk.map_err(|error| match classify_get_error(&CallError::NoAnswer(aws::chain(&error))) {
+            GetOutcome::Refuse(failure) => failure.message,
+            GetOutcome::Retry(reason) => reason,
         })?;
         count += chunk.len() as u64;
         known_size.fetch_max(count, Ordering::Relaxed);

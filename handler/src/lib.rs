@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use handler_contract::record::Findings;
-use handler_contract::{ErrorCode, Failure, Record, Settings, Status, Timestamp, Upload};
+use handler_contract::{DocumentId, ErrorCode, Failure, Record, Settings, Status, Timestamp, Upload};
 use handler_extract::Extractor;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde::Serialize;
@@ -82,11 +82,11 @@ struct Function<'a> {
     log: &'a Log,
     /// Whether no invocation has come yet.
     cold: Cell<bool>,
-    /// Whether it is known how well children are locked in.
+    /// Whether the sandbox status of the children was reported.
     sandbox_reported: Cell<bool>,
 }
 
-/// What the function tells its caller.
+/// What the function answers its caller.
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", untagged)]
 enum Answer {
@@ -160,17 +160,17 @@ impl Function<'_> {
         let invocation = Invocation { context: event.context, cold_start: self.cold.replace(false) };
         let refuse = |error: &EventError| self.log.write(&invocation.line(Level::Error, error.to_string()));
         // Whether a file has the invocation's time to itself.
-        let mut alone = true;
+        let mut is_first_file = true;
         match event::read(&event.payload).inspect_err(refuse)? {
             Event::Single(items) => {
-                let (files, retries) = self.process_all(&invocation, &items, &mut alone).await;
+                let (files, retries) = self.process_all(&invocation, &items, &mut is_first_file).await;
                 if retries.is_empty() { Ok(Answer::Single { files }) } else { Err(InvocationError::Retry(retries)) }
             }
             Event::Batch(messages) => {
                 let mut batch_item_failures = Vec::new();
                 for message in messages {
                     let failed = match message.items.inspect_err(refuse) {
-                        Ok(items) => !self.process_all(&invocation, &items, &mut alone).await.1.is_empty(),
+                        Ok(items) => !self.process_all(&invocation, &items, &mut is_first_file).await.1.is_empty(),
                         Err(_) => true,
                     };
                     if failed {
@@ -182,12 +182,12 @@ impl Function<'_> {
         }
     }
 
-    /// Processes what an event tells of, one after the other, and says what must be tried again.
+    /// Processes the objects of an event, one after the other, and returns what must be tried again.
     async fn process_all(
         &self,
         invocation: &Invocation,
         items: &[Item],
-        alone: &mut bool,
+        is_first_file: &mut bool,
     ) -> (Vec<FileAnswer>, Vec<String>) {
         let mut files = Vec::new();
         let mut retries = Vec::new();
@@ -198,9 +198,9 @@ impl Function<'_> {
                     files.push(FileAnswer { document_id: None, outcome: "ignored" });
                 }
                 Item::Upload(upload) => {
-                    let id = upload.document_id().to_string();
-                    let outcome = self.process(invocation, upload, &id, std::mem::take(alone)).await;
-                    files.push(FileAnswer { document_id: Some(id), outcome: outcome.name() });
+                    let id = upload.document_id();
+                    let outcome = self.process(invocation, upload, id, std::mem::take(is_first_file)).await;
+                    files.push(FileAnswer { document_id: Some(id.to_string()), outcome: outcome.name() });
                     if let Outcome::Retry(reason) = outcome {
                         retries.push(format!("{}/{}: {reason}", upload.bucket, upload.key));
                     }
@@ -211,24 +211,24 @@ impl Function<'_> {
     }
 
     /// Fetch, extract, record, put: one file from its event to its outcome.
-    async fn process(&self, invocation: &Invocation, upload: &Upload, id: &str, alone: bool) -> Outcome {
+    async fn process(&self, invocation: &Invocation, upload: &Upload, id: DocumentId, is_first_file: bool) -> Outcome {
         let started = self.log.now();
         let max_file_size = self.settings.max_file_size;
         let time = deadline::for_work(invocation.left(started));
         let read = fetch::findings(&self.clients.s3, &self.extractor, upload, max_file_size, time).await;
         let extracted = self.log.now();
-        self.prepare_for_the_next();
+        self.prewarm_child();
 
         let findings = match read {
             Ok(findings) => Ok(findings),
-            Err(Unread::OutOfTime { size }) if alone => Ok(out_of_time(size, time)),
+            Err(Unread::OutOfTime { size }) if is_first_file => Ok(out_of_time(size, time)),
             Err(Unread::OutOfTime { .. }) => Err("files before this one in the same event took its time".to_owned()),
             Err(Unread::Retry(reason)) => Err(reason),
         };
         let outcome = match findings {
             Ok(findings) => {
                 let processed_at = Timestamp::from_unix_millis(extracted).unwrap_or_else(|| upload.uploaded_at.clone());
-                let record = Record::new(upload, findings, processed_at, env!("CARGO_PKG_VERSION"));
+                let record = Record::with_id(id, upload, findings, processed_at, env!("CARGO_PKG_VERSION"));
                 let time = deadline::for_record(invocation.left(extracted));
                 store::put(&self.clients.dynamodb, &self.settings.table_name, record, time).await
             }
@@ -236,10 +236,11 @@ impl Function<'_> {
         };
 
         let record = outcome.record();
+        let id = id.to_string();
         let line = Line {
             bucket: Some(&upload.bucket),
             key: Some(&upload.key),
-            document_id: Some(id),
+            document_id: Some(&id),
             outcome: Some(outcome.name()),
             error_code: record.and_then(|record| record.error_code),
             file_type: record.map(|record| record.file_type.as_str()),
@@ -255,7 +256,7 @@ impl Function<'_> {
             file_type: record.map(|record| record.file_type.as_str()),
             error_code: record.and_then(|record| record.error_code),
             extraction_ms: extracted - started,
-            cold_start: invocation.cold_start && alone,
+            cold_start: invocation.cold_start && is_first_file,
             detailed: self.settings.detailed_metrics,
         };
         self.log.write_with(&line, &metrics::line(&file, self.log.now()));
@@ -263,10 +264,10 @@ impl Function<'_> {
         outcome
     }
 
-    /// Buries the last file's child and starts the next one's, beside the writing of the record: there is time for it
+    /// Reaps the last file's child and starts the next one while the record is written: there is time for it
     /// while DynamoDB answers, and after the function's own answer Lambda may freeze the process at any moment. What is
     /// not done by then is done when the next event has thawed it.
-    fn prepare_for_the_next(&self) {
+    fn prewarm_child(&self) {
         let extractor = self.extractor.clone();
         tokio::spawn(async move {
             // Once around the event loop, so that the record is on its way before anything is done for the next file.

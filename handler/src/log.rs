@@ -108,7 +108,7 @@ impl Log {
         self.put(&lines);
     }
 
-    /// Writes one line, stamped with the time, and a line of any other form behind it. Both go out in one piece, so that
+    /// Writes one line, stamped with the time, and a line of any other form after it. Both go out in one piece, so that
     /// whoever reads them is woken once.
     pub fn write_with(&self, line: &Line<'_>, other: &impl Serialize) {
         let mut lines = Vec::new();
@@ -123,7 +123,7 @@ impl Log {
 
     fn put(&self, lines: &[u8]) {
         let mut sink = self.sink.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        // A log that takes no lines has no other place where that could be told.
+        // If the log cannot be written, there is no other place to report that.
         let _ = sink.write_all(lines).and_then(|()| sink.flush());
     }
 }

@@ -1,8 +1,8 @@
 //! Metrics in `CloudWatch`'s embedded metric format: a log line that `CloudWatch` turns into metrics, without a call.
 //!
 //! One line a file, which is one an invocation wherever S3 invokes. Format: `CloudWatch` user guide, "Specification:
-//! Embedded metric format". It stands beside the log line and not in it, because the format wants its numbers at the
-//! top level, where the log line has its own names.
+//! Embedded metric format". It is written beside the log line and not in it, because the format requires its numbers at
+//! the top level, where the log line has its own names.
 //!
 //! | dimensions | metrics |
 //! | --- | --- |
@@ -11,7 +11,7 @@
 //! | `FunctionName`, `ErrorCode` | `Failures`; only in detail |
 //!
 //! Every combination of a metric and its dimensions that occurs is one custom metric on the bill, and ten are free. The
-//! type and the code stand in the line also without detail, where a query of the logs can count by them.
+//! type and the code are in the line also without detail, where a query of the logs can count by them.
 
 use handler_contract::ErrorCode;
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! How the work on one file can end, and the tables that decide it.
 //!
 //! Every status and error code of S3 and `DynamoDB` is judged here and nowhere else. Pure: the SDK's errors arrive as
-//! [`Trouble`], which carries what the tables need.
+//! [`CallError`], which carries what the tables need.
 
 use handler_contract::{ErrorCode, Failure, Record, Status};
 
@@ -12,7 +12,7 @@ pub enum Outcome {
     Recorded(Box<Record>),
     /// The table already held its record, or a better one than this.
     Duplicate(Box<Record>),
-    /// Nothing was written, and another try may do better. The invocation fails.
+    /// Nothing was written, and another attempt may succeed. The invocation fails.
     Retry(String),
 }
 
@@ -40,7 +40,7 @@ impl Outcome {
 
 /// How a call to a service failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trouble {
+pub enum CallError {
     /// The service answered with an error.
     Answer {
         /// The HTTP status.
@@ -54,7 +54,7 @@ pub enum Trouble {
     NoAnswer(String),
 }
 
-impl std::fmt::Display for Trouble {
+impl std::fmt::Display for CallError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Answer { status, code, message } if code.is_empty() => write!(f, "HTTP {status} {message}"),
@@ -66,20 +66,20 @@ impl std::fmt::Display for Trouble {
 
 /// What a failed read means for the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AfterRead {
+pub enum GetOutcome {
     /// The file can never be read: a FAILED record.
     Refuse(Failure),
-    /// Another try may do better.
+    /// Another attempt may succeed.
     Retry(String),
 }
 
 /// Judges a failed `GetObject` with `If-Match`.
 ///
 /// Codes: S3 API reference, "Error responses", and KMS errors as S3 passes them on (`KMS.` in front).
-pub fn after_read(trouble: &Trouble) -> AfterRead {
-    let refuse = |code, message: &str| AfterRead::Refuse(Failure::new(code, message));
-    let Trouble::Answer { status, code, message } = trouble else {
-        return AfterRead::Retry(format!("failed to read the object: {trouble}"));
+pub fn classify_get_error(call_error: &CallError) -> GetOutcome {
+    let refuse = |code, message: &str| GetOutcome::Refuse(Failure::new(code, message));
+    let CallError::Answer { status, code, message } = call_error else {
+        return GetOutcome::Retry(format!("failed to read the object: {call_error}"));
     };
     match (status, code.as_str()) {
         (412, _) => refuse(
@@ -108,32 +108,32 @@ pub fn after_read(trouble: &Trouble) -> AfterRead {
             "the KMS key that the object is encrypted with is disabled, deleted or unusable; enable it and upload again",
         ),
         // Without s3:ListBucket a missing key looks like a missing permission, so this must not end in a record.
-        (403, "AccessDenied") => AfterRead::Retry(format!(
+        (403, "AccessDenied") => GetOutcome::Retry(format!(
             "S3 denied the read ({message}): the function's role may not read the object or use its KMS key, or the \
              object is gone"
         )),
-        _ => AfterRead::Retry(format!("failed to read the object: {trouble}")),
+        _ => GetOutcome::Retry(format!("failed to read the object: {call_error}")),
     }
 }
 
-/// Judges a `PutItem` on which the record's condition stands. `Ok` is a written record. `standing` says whether the very
-/// item that was sent is what stands in the way: then an earlier attempt of this write reached the table, and only its
-/// answer was lost.
+/// Classifies the result of a `PutItem` with the record's condition. `Ok` is a written record. `already_written` says
+/// whether the very item that was sent is the conflicting one: then an earlier attempt of this write reached the table,
+/// and only its answer was lost.
 ///
 /// Nothing that `DynamoDB` says about an item is the file's fault, so whatever is no duplicate is retried and ends in
 /// the queue, a refusal for good (`ValidationException`) as well.
-pub fn after_write(record: Record, result: Result<(), Trouble>, standing: bool) -> Outcome {
-    let Err(trouble) = result else {
+pub fn classify_put_error(record: Record, result: Result<(), CallError>, already_written: bool) -> Outcome {
+    let Err(call_error) = result else {
         return Outcome::Recorded(Box::new(record));
     };
-    let code = if let Trouble::Answer { code, .. } = &trouble { code.as_str() } else { "" };
+    let code = if let CallError::Answer { code, .. } = &call_error { code.as_str() } else { "" };
     match code {
-        "ConditionalCheckFailedException" if standing => Outcome::Recorded(Box::new(record)),
+        "ConditionalCheckFailedException" if already_written => Outcome::Recorded(Box::new(record)),
         "ConditionalCheckFailedException" => Outcome::Duplicate(Box::new(record)),
         "ValidationException" => {
-            Outcome::Retry(format!("DynamoDB refuses the record, and will at every further try: {trouble}"))
+            Outcome::Retry(format!("DynamoDB refuses the record, and will at every further try: {call_error}"))
         }
-        _ => Outcome::Retry(format!("failed to write the record: {trouble}")),
+        _ => Outcome::Retry(format!("failed to write the record: {call_error}")),
     }
 }
 
@@ -144,8 +144,8 @@ mod tests {
 
     use super::*;
 
-    fn answer(status: u16, code: &str, message: &str) -> Trouble {
-        Trouble::Answer { status, code: code.to_owned(), message: message.to_owned() }
+    fn answer(status: u16, code: &str, message: &str) -> CallError {
+        CallError::Answer { status, code: code.to_owned(), message: message.to_owned() }
     }
 
     fn record(status: Status) -> Record {
@@ -193,15 +193,18 @@ mod tests {
             (503, "SlowDown", "", None),
             (503, "ServiceUnavailable", "", None),
         ] {
-            let verdict = after_read(&answer(status, code, message));
-            match (verdict, expected) {
-                (AfterRead::Refuse(failure), Some(expected)) => assert_eq!(failure.code, expected, "{status} {code}"),
-                (AfterRead::Retry(reason), None) => assert!(!reason.is_empty(), "{status} {code}"),
-                (verdict, _) => unreachable!("{status} {code} gave {verdict:?}"),
+            let result = classify_get_error(&answer(status, code, message));
+            match (result, expected) {
+                (GetOutcome::Refuse(failure), Some(expected)) => assert_eq!(failure.code, expected, "{status} {code}"),
+                (GetOutcome::Retry(reason), None) => assert!(!reason.is_empty(), "{status} {code}"),
+                (result, _) => unreachable!("{status} {code} gave {result:?}"),
             }
         }
-        let lost = Trouble::NoAnswer("connection reset".to_owned());
-        assert_eq!(after_read(&lost), AfterRead::Retry("failed to read the object: connection reset".to_owned()));
+        let lost = CallError::NoAnswer("connection reset".to_owned());
+        assert_eq!(
+            classify_get_error(&lost),
+            GetOutcome::Retry("failed to read the object: connection reset".to_owned())
+        );
     }
 
     #[test]
@@ -220,10 +223,10 @@ mod tests {
             (Status::Success, Err(answer(400, "ItemCollectionSizeLimitExceededException", "")), "retry"),
             (Status::Success, Err(answer(400, "TransactionConflictException", "")), "retry"),
             (Status::Failed, Err(answer(500, "InternalServerError", "")), "retry"),
-            (Status::Failed, Err(Trouble::NoAnswer("timed out".to_owned())), "retry"),
+            (Status::Failed, Err(CallError::NoAnswer("timed out".to_owned())), "retry"),
         ] {
             let case = format!("{status} {result:?}");
-            assert_eq!(after_write(record(status), result, false).name(), expected, "{case}");
+            assert_eq!(classify_put_error(record(status), result, false).name(), expected, "{case}");
         }
     }
 
@@ -234,18 +237,18 @@ mod tests {
             (Status::Failed, "ConditionalCheckFailedException", "rejected"),
             (Status::Success, "ThrottlingException", "retry"),
         ] {
-            assert_eq!(after_write(record(status), Err(answer(400, code, "")), true).name(), expected, "{code}");
+            assert_eq!(classify_put_error(record(status), Err(answer(400, code, "")), true).name(), expected, "{code}");
         }
     }
 
     #[test]
     fn a_refusal_for_good_says_so() {
-        let verdict = after_write(
+        let result = classify_put_error(
             record(Status::Success),
             Err(answer(400, "ValidationException", "Item size has exceeded")),
             false,
         );
-        let Outcome::Retry(reason) = verdict else { unreachable!("{verdict:?}") };
+        let Outcome::Retry(reason) = result else { unreachable!("{result:?}") };
         assert_eq!(
             reason,
             "DynamoDB refuses the record, and will at every further try: HTTP 400 ValidationException: Item size has \

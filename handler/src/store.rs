@@ -3,10 +3,10 @@
 //! Events come twice, late, out of order and at the same time, and a `PutItem` that timed out may have written. The
 //! condition makes all of it harmless: what read the file beats what could not, and the first of equals stays.
 //!
-//! A failed condition brings the item along that stands in the way (`ReturnValuesOnConditionCheckFailure`, which takes
-//! neither a read unit nor a permission beyond `PutItem`). If it is the one that was sent, then the SDK has repeated a
-//! write whose answer was lost, and the write has succeeded. `processedAt`, in milliseconds, tells the writes of two
-//! deliveries apart.
+//! A failed condition returns the conflicting item (`ReturnValuesOnConditionCheckFailure`, which takes neither a read
+//! unit nor a permission beyond `PutItem`). If it is the one that was sent, then the SDK has repeated a write whose
+//! answer was lost, and the write has succeeded. `processedAt`, in milliseconds, distinguishes the writes of two
+//! deliveries.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use handler_contract::{Record, Status};
 
 use crate::aws;
-use crate::outcome::{Outcome, Trouble, after_write};
+use crate::outcome::{CallError, Outcome, classify_put_error};
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -27,15 +27,15 @@ type Item = HashMap<String, AttributeValue>;
 pub struct Condition {
     /// The condition expression.
     pub expression: &'static str,
-    /// The attribute names behind its `#` placeholders (`status` is a reserved word).
+    /// The attribute names of its `#` placeholders (`status` is a reserved word).
     pub names: &'static [(&'static str, &'static str)],
-    /// The statuses behind its `:` placeholders.
+    /// The statuses of its `:` placeholders.
     pub values: &'static [(&'static str, Status)],
 }
 
 /// The condition for a record with this status.
 ///
-/// A FAILED record may stand for a passing state of the object (deleted, overwritten, too slow to read), so a
+/// A FAILED record may describe a temporary state of the object (deleted, overwritten, too slow to read), so a
 /// delivery that did read it may replace the record. Nothing ever replaces a SUCCESS.
 pub const fn condition(status: Status) -> Condition {
     match status {
@@ -67,20 +67,20 @@ pub async fn put(client: &Client, table: &str, record: Record, time: Duration) -
     for (placeholder, value) in values {
         request = request.expression_attribute_values(*placeholder, AttributeValue::S(value.to_string()));
     }
-    let mut standing = false;
+    let mut already_written = false;
     let result = match tokio::time::timeout(time, request.send()).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => {
-            standing = in_the_way(&error).is_some_and(|there| is_same(there, &item));
-            Err(aws::trouble(&error))
+            already_written = conflicting_item(&error).is_some_and(|there| is_same(there, &item));
+            Err(aws::call_error(&error))
         }
-        Err(_) => Err(Trouble::NoAnswer("the invocation's time was over".to_owned())),
+        Err(_) => Err(CallError::NoAnswer("the invocation's time was over".to_owned())),
     };
-    after_write(record, result, standing)
+    classify_put_error(record, result, already_written)
 }
 
-/// Whether two items are one. Numbers are compared by their value, as `DynamoDB` may spell them in its own way; those of a
-/// record are exact as `f64`.
+/// Whether two items are one. Numbers are compared by their value, as `DynamoDB` may spell them in its own way; those
+/// of a record are exact as `f64`.
 fn is_same(one: &Item, other: &Item) -> bool {
     let same = |(name, value): (&String, &AttributeValue)| match (value, other.get(name)) {
         (AttributeValue::N(sent), Some(AttributeValue::N(there))) => {
@@ -96,7 +96,7 @@ fn number(text: &str) -> Option<f64> {
 }
 
 /// The item because of which the condition failed.
-fn in_the_way<R>(error: &SdkError<PutItemError, R>) -> Option<&Item> {
+fn conflicting_item<R>(error: &SdkError<PutItemError, R>) -> Option<&Item> {
     match error.as_service_error()? {
         PutItemError::ConditionalCheckFailedException(failed) => failed.item(),
         _ => None,

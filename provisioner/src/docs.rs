@@ -18,7 +18,7 @@ pub fn record() -> String {
         "{NOTE}\n\n# The record\n\n\
          One item of the table says what became of one upload. The first six attributes are always there, with these \
          names and types. An attribute that a file does not have is absent, never zero or empty.\n\n\
-         Types are DynamoDB's: `text` is S, `number` is N, `truth` is BOOL, `list` is L.\n\n\
+         Types are DynamoDB's: `text` is S, `number` is N, `boolean` is BOOL, `list` is L.\n\n\
          ## Every file\n\n"
     );
     table(&mut page, Record::FIELDS);

@@ -117,8 +117,8 @@ pub fn holds(
         if let Some(path) = clause.strip_prefix("attribute_not_exists(").and_then(|rest| rest.strip_suffix(')')) {
             attribute(path).is_none()
         } else {
-            let (path, wanted) = clause.split_once(" = ").expect("a comparison");
-            attribute(path) == Some(value(wanted).expect("the value is defined"))
+            let (path, expected) = clause.split_once(" = ").expect("a comparison");
+            attribute(path) == Some(value(expected).expect("the value is defined"))
         }
     })
 }
@@ -126,7 +126,7 @@ pub fn holds(
 fn error(code: &str) -> Value {
     json!({
         "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"),
-        "message": "as the test wants it",
+        "message": "injected by the test",
     })
 }
 

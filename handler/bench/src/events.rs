@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// What an event tells of one upload.
+/// What an event says of one upload.
 #[derive(Debug, Clone)]
 pub struct Put<'a> {
     /// The bucket.

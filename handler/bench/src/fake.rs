@@ -67,13 +67,13 @@ impl<S: Service> Fake<S> {
         self.state.change(|state| state.requests.clone())
     }
 
-    /// Waits until there were so many requests.
+    /// Waits until there were `count` requests.
     ///
     /// # Panics
     /// When there are not within 30 seconds.
     pub fn wait_for_requests(&self, count: usize) {
-        let patience = Duration::from_secs(30);
-        self.state.wait(patience, |state| (state.requests.len() >= count).then_some(())).expect("the requests come");
+        let limit = Duration::from_secs(30);
+        self.state.wait(limit, |state| (state.requests.len() >= count).then_some(())).expect("the requests come");
     }
 
     /// Looks at what the service holds, or changes it.

@@ -92,7 +92,7 @@ impl Function {
         self.lines.change(|lines| lines.clone())
     }
 
-    /// The most memory that was ever resident, in KiB, as Linux tells it; `None` elsewhere.
+    /// The most memory that was ever resident, in KiB, as Linux reports it; `None` elsewhere.
     pub fn peak_kib(&self) -> Option<u64> {
         peak_kib(self.child.id())
     }
@@ -127,14 +127,14 @@ pub fn peak_kib(process: u32) -> Option<u64> {
     line.split_ascii_whitespace().next()?.parse().ok()
 }
 
-/// Whether a process is there and not merely waiting to be buried.
+/// Whether a process exists and is not a zombie.
 pub fn runs(process: u32) -> bool {
     let state =
         |stat: String| stat.rsplit(')').next().and_then(|rest| rest.split_ascii_whitespace().next()?.chars().next());
     std::fs::read_to_string(format!("/proc/{process}/stat")).ok().and_then(state).is_some_and(|state| state != 'Z')
 }
 
-/// The processes that a process has started and that still run or wait to be buried.
+/// The processes that a process has started and that still run or wait to be reaped.
 pub fn children(process: u32) -> Vec<u32> {
     // Each thread has its own.
     let threads = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();

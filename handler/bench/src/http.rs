@@ -40,7 +40,7 @@ impl Request {
 pub enum Body {
     /// These bytes.
     Bytes(Arc<Vec<u8>>),
-    /// These bytes over and over, up to so many in all.
+    /// These bytes over and over, up to this total.
     Repeat(Arc<Vec<u8>>, u64),
 }
 
@@ -77,11 +77,11 @@ pub enum Ending {
     Whole,
     /// The connection is closed without an answer.
     Lost,
-    /// The connection is closed after so many bytes of the body.
+    /// The connection is closed after this number of bytes of the body.
     Closed(u64),
-    /// The connection is reset after so many bytes of the body.
+    /// The connection is reset after this number of bytes of the body.
     Reset(u64),
-    /// Nothing more comes after so many bytes of the body, and the connection stays.
+    /// Nothing more comes after this number of bytes of the body, and the connection stays.
     Hangs(u64),
 }
 
@@ -303,13 +303,13 @@ impl<T> Watched<T> {
     }
 
     /// Waits until the value gives something; `None` when it does not in time.
-    pub fn wait<R>(&self, patience: Duration, mut look: impl FnMut(&mut T) -> Option<R>) -> Option<R> {
+    pub fn wait<R>(&self, limit: Duration, mut look: impl FnMut(&mut T) -> Option<R>) -> Option<R> {
         let mut found = None;
         let waiting = |value: &mut T| {
             found = look(value);
             found.is_none()
         };
-        drop(self.changed.wait_timeout_while(lock(&self.value), patience, waiting));
+        drop(self.changed.wait_timeout_while(lock(&self.value), limit, waiting));
         found
     }
 }

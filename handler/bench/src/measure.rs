@@ -24,7 +24,7 @@ use crate::report::{Contender, Large, Report, Times, in_units};
 const TIME: Duration = Duration::from_mins(5);
 
 /// Between one answer and the next event. On this machine services answer in a tenth of a millisecond; in AWS they take
-/// this long and longer, in which a program may do what is not for the answer.
+/// this long and longer, in which a program works on what is not part of the answer.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// A program that is measured.

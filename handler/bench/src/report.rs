@@ -129,13 +129,13 @@ impl Goal {
             Bound::AtMost(most) => format!("at most {most} {unit}"),
             Bound::AtLeast(least) => format!("at least {least} {unit}"),
         };
-        let verdict = match met {
+        let result = match met {
             Some(true) => "met",
             Some(false) => "missed",
             None => "not measured",
         };
         let figure = figure.map_or_else(|| "-".to_owned(), |figure| format!("{figure:.2} {unit}"));
-        vec![format!("  {}", self.what), figure, bound, verdict.to_owned()]
+        vec![format!("  {}", self.what), figure, bound, result.to_owned()]
     }
 }
 
@@ -304,12 +304,12 @@ mod tests {
 
     #[test]
     fn a_goal_is_met_missed_or_not_measured() {
-        let verdict = |figure, bound| Goal::new("x", figure, "x", bound).row().pop().unwrap();
-        assert_eq!(verdict(Some(1.3), Bound::AtMost(1.3)), "met");
-        assert_eq!(verdict(Some(1.31), Bound::AtMost(1.3)), "missed");
-        assert_eq!(verdict(Some(30.0), Bound::AtLeast(30.0)), "met");
-        assert_eq!(verdict(Some(29.9), Bound::AtLeast(30.0)), "missed");
-        assert_eq!(verdict(None, Bound::AtLeast(30.0)), "not measured");
+        let result = |figure, bound| Goal::new("x", figure, "x", bound).row().pop().unwrap();
+        assert_eq!(result(Some(1.3), Bound::AtMost(1.3)), "met");
+        assert_eq!(result(Some(1.31), Bound::AtMost(1.3)), "missed");
+        assert_eq!(result(Some(30.0), Bound::AtLeast(30.0)), "met");
+        assert_eq!(result(Some(29.9), Bound::AtLeast(30.0)), "missed");
+        assert_eq!(result(None, Bound::AtLeast(30.0)), "not measured");
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub enum Answer {
 }
 
 /// Longer than any test may take. It ends a test that would hang.
-const PATIENCE: Duration = Duration::from_mins(10);
+const TIMEOUT: Duration = Duration::from_mins(10);
 
 #[derive(Default)]
 struct State {
@@ -71,7 +71,7 @@ impl RuntimeApi {
 
     /// Waits until a function has asked for its n-th event, counted from one, and says when the first was asked for.
     pub fn asked(&self, times: u64) -> Option<Instant> {
-        self.state.wait(PATIENCE, |state| state.first_request.filter(|_| state.requests >= times))
+        self.state.wait(TIMEOUT, |state| state.first_request.filter(|_| state.requests >= times))
     }
 
     /// Gives an event to the function, which has so long for it.
@@ -87,8 +87,8 @@ impl RuntimeApi {
     }
 
     /// Waits for the answer to an event and says how long it took; `None` when there is none in time.
-    pub fn answer(&self, pending: &Pending, patience: Duration) -> Option<(Answer, Duration)> {
-        let (answer, at) = self.state.wait(patience, |state| state.answers.remove(&pending.request_id))?;
+    pub fn answer(&self, pending: &Pending, limit: Duration) -> Option<(Answer, Duration)> {
+        let (answer, at) = self.state.wait(limit, |state| state.answers.remove(&pending.request_id))?;
         Some((answer, at.saturating_duration_since(pending.sent)))
     }
 
@@ -98,7 +98,7 @@ impl RuntimeApi {
     /// When there is no answer within ten minutes.
     pub fn invoke(&self, event: Value, time: Duration) -> (Answer, Duration) {
         let pending = self.send(event, time);
-        self.answer(&pending, PATIENCE).expect("the function answers")
+        self.answer(&pending, TIMEOUT).expect("the function answers")
     }
 }
 
@@ -116,7 +116,7 @@ fn answer(state: &Watched<State>, request: &Request) -> Response {
             state.requests += 1;
             state.first_request.get_or_insert(arrived);
         });
-        let next = state.wait(PATIENCE, |state| match state.events.pop_front() {
+        let next = state.wait(TIMEOUT, |state| match state.events.pop_front() {
             None if state.stopping => Some(None),
             event => event.map(Some),
         });

@@ -3,6 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
 use crate::fake::{Fake, Service};
 use crate::http::{Body, Ending, Request, Response};
 
@@ -40,7 +43,7 @@ impl S3 {
     /// Puts an object under `bucket/key` (as the URL spells it) and says its `ETag`, without quotes.
     pub fn put(&self, path: &str, body: Body) -> String {
         let crc32 = match &body {
-            Body::Bytes(bytes) => Some(base64(crc32(bytes).to_be_bytes())),
+            Body::Bytes(bytes) => Some(BASE64.encode(crc32(bytes).to_be_bytes())),
             Body::Repeat(..) => None,
         };
         self.with(|Objects { objects, puts }| {
@@ -67,7 +70,7 @@ impl Service for Objects {
         let path = request.path.split('?').next().unwrap_or_default();
         let Some(object) = self.objects.get(path) else { return error(404, "NoSuchKey") };
         let quoted = format!("\"{}\"", object.e_tag);
-        if request.header("if-match").is_some_and(|wanted| wanted != quoted) {
+        if request.header("if-match").is_some_and(|expected| expected != quoted) {
             return error(412, "PreconditionFailed");
         }
         let mut response = Response::new(200, "").with("etag", quoted).with("content-type", "application/octet-stream");
@@ -91,7 +94,7 @@ impl Service for Objects {
 
 fn error(status: u16, code: &str) -> Response {
     let body = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>as the test wants it</Message></Error>"
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>injected by the test</Message></Error>"
     );
     Response::new(status, body).with("content-type", "application/xml")
 }
@@ -103,13 +106,6 @@ fn crc32(bytes: &[u8]) -> u32 {
     })
 }
 
-fn base64(bytes: [u8; 4]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let bits = u64::from(u32::from_be_bytes(bytes)) << 4;
-    let digits = (0..6).rev().map(|n| char::from(ALPHABET[usize::try_from(bits >> (6 * n) & 63).unwrap_or(0)]));
-    digits.chain("==".chars()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +113,6 @@ mod tests {
     #[test]
     fn the_checksum_is_the_one_that_s3_sends() {
         // The check value of CRC-32/ISO-HDLC, CBF43926, in base64.
-        assert_eq!(base64(crc32(b"123456789").to_be_bytes()), "y/Q5Jg==");
+        assert_eq!(BASE64.encode(crc32(b"123456789").to_be_bytes()), "y/Q5Jg==");
     }
 }

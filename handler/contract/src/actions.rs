@@ -8,7 +8,7 @@ pub struct Action {
     /// The action as IAM spells it, for example `s3:GetObject`.
     pub name: &'static str,
     /// What it is performed on.
-    pub on: Resource,
+    pub resource: Resource,
 }
 
 /// The kinds of resource the handler touches.
@@ -26,9 +26,9 @@ pub enum Resource {
 
 /// Every action of the pipeline, in the order in which a file meets them.
 pub const ACTIONS: [Action; 5] = [
-    Action { name: "s3:GetObject", on: Resource::UploadedObjects },
-    Action { name: "dynamodb:PutItem", on: Resource::Table },
-    Action { name: "logs:CreateLogStream", on: Resource::LogStreams },
-    Action { name: "logs:PutLogEvents", on: Resource::LogStreams },
-    Action { name: "sqs:SendMessage", on: Resource::FailedEvents },
+    Action { name: "s3:GetObject", resource: Resource::UploadedObjects },
+    Action { name: "dynamodb:PutItem", resource: Resource::Table },
+    Action { name: "logs:CreateLogStream", resource: Resource::LogStreams },
+    Action { name: "logs:PutLogEvents", resource: Resource::LogStreams },
+    Action { name: "sqs:SendMessage", resource: Resource::FailedEvents },
 ];

@@ -48,13 +48,14 @@ error_codes! {
     TimeLimit = "TIME_LIMIT",
     /// The file is nested so deeply that reading it exhausts the stack.
     StackLimit = "STACK_LIMIT",
-    /// The file is larger than the temporary storage set aside for it, and its two ends do not tell what there is to know.
+    /// The file is larger than the temporary storage set aside for it, and its two ends do not show what there is to
+    /// know.
     SpoolLimit = "SPOOL_LIMIT",
     /// The file's metadata is larger than a record can hold.
     OutputLimit = "OUTPUT_LIMIT",
     /// The content unpacks to an absurd multiple of its size.
     DecompressionBomb = "DECOMPRESSION_BOMB",
-    /// The child process tried something that its sandbox forbids, and was ended.
+    /// The child process tried something that its sandbox forbids, and was killed.
     SandboxViolation = "SANDBOX_VIOLATION",
     /// The parser gave up on the file in a way that it does not explain.
     Crashed = "CRASHED",

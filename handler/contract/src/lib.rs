@@ -1,7 +1,7 @@
 //! What the provisioner and the handler must agree on, and nothing else.
 //!
 //! The provisioner writes settings, creates the table and grants actions; the handler reads the settings, fills the
-//! table and uses the actions. Whatever both sides must spell alike stands here once: environment variables
+//! table and uses the actions. Whatever both sides must spell alike is here once: environment variables
 //! ([`settings`]), the record and its attributes ([`record`], [`metadata`], [`error_code`]), table and index names
 //! ([`table`]), the identity of an upload ([`upload`]) and the IAM actions the handler needs ([`actions`]).
 //!
@@ -23,4 +23,4 @@ pub use metadata::Metadata;
 pub use record::{Failure, Record, Status};
 pub use settings::{Limits, Settings};
 pub use timestamp::Timestamp;
-pub use upload::Upload;
+pub use upload::{DocumentId, Upload};

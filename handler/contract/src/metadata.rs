@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct Field {
     /// The attribute's name.
     pub name: &'static str,
-    /// `text`, `number`, `truth` or `list`.
+    /// `text`, `number`, `boolean` or `list`.
     pub kind: &'static str,
     /// The unit of a number, or the form of a text; empty where there is none.
     pub unit: &'static str,
@@ -25,7 +25,7 @@ macro_rules! kind {
         "text"
     };
     (bool) => {
-        "truth"
+        "boolean"
     };
     (u64) => {
         "number"
@@ -60,7 +60,7 @@ fields! {
     // Text and whatever has text in it.
     /// Words, separated by white space, as `wc -w` counts them.
     word_count: [u64] = "wordCount", "words", "text, html, email, pdf, office, epub";
-    /// Words by Unicode's rules (UAX 29), which also tell words apart where a script puts no spaces.
+    /// Words by Unicode's rules (UAX 29), which also separate words where a script puts no spaces.
     unicode_word_count: [u64] = "unicodeWordCount", "words", "text, pdf, office, epub, html, email";
     /// Characters: Unicode scalar values.
     character_count: [u64] = "characterCount", "characters", "text";
@@ -68,7 +68,7 @@ fields! {
     line_count: [u64] = "lineCount", "lines", "text";
     /// The character encoding, as the WHATWG names it.
     charset: [String] = "charset", "WHATWG name", "text, html";
-    /// The language of the text, where it can be told with confidence, or the one the document declares.
+    /// The language of the text, where it can be detected with confidence, or the one the document declares.
     language: [String] = "language", "BCP 47", "text, markdown, html, email, office, epub";
 
     // Documents.
@@ -153,7 +153,7 @@ fields! {
     /// Messages.
     message_count: [u64] = "messageCount", "messages", "mbox";
 
-    // Pictures, sound and film.
+    // Pictures, audio and video.
     /// Width, before any rotation that `orientation` asks for.
     width: [u64] = "width", "pixels", "image, video, svg, postscript";
     /// Height, before any rotation that `orientation` asks for.
@@ -164,7 +164,7 @@ fields! {
     camera_make: [String] = "cameraMake", "", "image, video";
     /// The model of the camera.
     camera_model: [String] = "cameraModel", "", "image, video";
-    /// Whether the picture tells where it was taken. The place itself is not recorded.
+    /// Whether the picture says where it was taken. The place itself is not recorded.
     has_gps: [bool] = "hasGps", "", "image, video";
     /// Whether it has more than one frame to be shown in turn.
     is_animated: [bool] = "isAnimated", "", "gif, png, webp";
@@ -172,13 +172,13 @@ fields! {
     frame_count: [u64] = "frameCount", "frames", "gif, png, webp";
     /// Playing time.
     duration: [f64] = "duration", "seconds", "audio, video";
-    /// How it is coded; the tracks of a film are parted by commas.
+    /// How it is coded; the tracks of a video are separated by commas.
     codec: [String] = "codec", "", "audio, video";
     /// Bits a second, over the whole file.
     bit_rate: [u64] = "bitRate", "kbit/s", "audio, video";
     /// Samples a second.
     sample_rate: [u64] = "sampleRate", "Hz", "audio, video";
-    /// Channels of sound.
+    /// Audio channels.
     channel_count: [u64] = "channelCount", "channels", "audio, video";
     /// The album.
     album: [String] = "album", "", "audio";

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::metadata::Field;
+use crate::upload::DocumentId;
 use crate::{ErrorCode, Metadata, Timestamp, Upload, table};
 
 /// What became of a file.
@@ -126,12 +127,12 @@ pub struct Record {
     #[serde(flatten)]
     pub metadata: Metadata,
 
-    /// Where the record stands in the index of the newest.
+    /// The partition of the record in the index of the newest.
     pub recent_shard: String,
-    /// Where it stands in the index of failures by day; only on failures.
+    /// The partition in the index of failures by day; only on failures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_shard: Option<String>,
-    /// Where it stands in the index by object key.
+    /// The partition in the index by object key.
     pub object_shard: String,
 }
 
@@ -170,7 +171,17 @@ impl Record {
 
     /// The record of one upload. Everything in it follows from the arguments.
     pub fn new(upload: &Upload, findings: Findings, processed_at: Timestamp, handler_version: &str) -> Self {
-        let id = upload.document_id();
+        Self::with_id(upload.document_id(), upload, findings, processed_at, handler_version)
+    }
+
+    /// The same, for a caller that knows the upload's [`Upload::document_id`] already.
+    pub fn with_id(
+        id: DocumentId,
+        upload: &Upload,
+        findings: Findings,
+        processed_at: Timestamp,
+        handler_version: &str,
+    ) -> Self {
         let (status, error_code, error_message) = match findings.failure {
             None => (Status::Success, None, None),
             Some(failure) => (Status::Failed, Some(failure.code), Some(failure.message)),

@@ -4,7 +4,7 @@
 
 use crate::FileTypes;
 
-/// All that the handler is told from outside.
+/// All that the handler is given from outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The table that takes the records.
@@ -41,7 +41,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Processor time for a file of so many bytes. Seconds.
+    /// Processor time for a file of this size in bytes. Seconds.
     ///
     /// A second more for every MiB, so that a bomb must be as large as the time that it takes, and at most what the
     /// parent waits for an answer, which follows from the function's timeout. A second for a MiB is what a PDF of
@@ -65,7 +65,7 @@ const CHILD_SPOOL: &str = "CHILD_SPOOL";
 /// What is wrong with one variable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{variable}: {problem}")]
-pub struct Fault {
+pub struct InvalidVariable {
     /// The variable.
     pub variable: &'static str,
     /// What is wrong and what would be right.
@@ -75,7 +75,7 @@ pub struct Fault {
 /// Everything that is wrong with the environment, at once.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the handler's environment is wrong: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-pub struct SettingsError(pub Vec<Fault>);
+pub struct SettingsError(pub Vec<InvalidVariable>);
 
 impl Settings {
     /// The environment variables that carry these settings.
@@ -99,7 +99,7 @@ impl Settings {
     pub fn parse<K: AsRef<str>, V: AsRef<str>>(vars: impl IntoIterator<Item = (K, V)>) -> Result<Self, SettingsError> {
         let vars: std::collections::HashMap<String, String> =
             vars.into_iter().map(|(k, v)| (k.as_ref().to_owned(), v.as_ref().to_owned())).collect();
-        let mut reader = Reader { vars: &vars, faults: Vec::new() };
+        let mut reader = VariableReader { vars: &vars, invalid: Vec::new() };
         let settings = Self {
             table_name: reader.read(TABLE_NAME, |text| {
                 let valid = (3..=255).contains(&text.len())
@@ -119,24 +119,24 @@ impl Settings {
                 spool: reader.positive(CHILD_SPOOL, "bytes"),
             },
         };
-        if reader.faults.is_empty() { Ok(settings) } else { Err(SettingsError(reader.faults)) }
+        if reader.invalid.is_empty() { Ok(settings) } else { Err(SettingsError(reader.invalid)) }
     }
 }
 
-/// Reads variables one by one and collects what is wrong with them; a stand-in takes the place of a wrong value.
-struct Reader<'a> {
+/// Reads variables one by one and collects what is wrong with them; a placeholder replaces a wrong value.
+struct VariableReader<'a> {
     vars: &'a std::collections::HashMap<String, String>,
-    faults: Vec<Fault>,
+    invalid: Vec<InvalidVariable>,
 }
 
-impl Reader<'_> {
+impl VariableReader<'_> {
     fn read_or<T>(&mut self, variable: &'static str, stand_in: T, parse: impl FnOnce(&str) -> Result<T, String>) -> T {
         let parsed = match self.vars.get(variable) {
             None => Err("is not set".to_owned()),
             Some(text) => parse(text),
         };
         parsed.unwrap_or_else(|problem| {
-            self.faults.push(Fault { variable, problem });
+            self.invalid.push(InvalidVariable { variable, problem });
             stand_in
         })
     }
@@ -184,8 +184,8 @@ mod tests {
             (CHILD_MEMORY, "0"),
             (CHILD_SPOOL, "1"),
         ];
-        let SettingsError(faults) = Settings::parse(vars).unwrap_err();
-        let named: Vec<_> = faults.iter().map(|f| f.variable).collect();
+        let SettingsError(invalid) = Settings::parse(vars).unwrap_err();
+        let named: Vec<_> = invalid.iter().map(|f| f.variable).collect();
         assert_eq!(
             named,
             [
@@ -198,7 +198,7 @@ mod tests {
                 CHILD_WALL_SECONDS
             ]
         );
-        assert_eq!(faults[3].problem, "is not set");
+        assert_eq!(invalid[3].problem, "is not set");
     }
 
     proptest! {

@@ -97,14 +97,14 @@ mod tests {
     /// media type and error code, numbers.
     const REST: u64 = 700;
 
-    /// Write units of an item of so many bytes.
+    /// Write units of an item of this size in bytes.
     fn units(bytes: u64) -> u64 {
         bytes.div_ceil(1_024)
     }
 
     #[test]
     fn no_index_partition_is_hot_at_ten_thousand_files_a_second() {
-        // A key without a slash stands in objectKey and in fileName.
+        // A key without a slash is in objectKey and in fileName.
         let by_time = units(2 * LONGEST_KEY + REST);
         assert!(FILES.div_ceil(TIME_SHARDS.into()) * by_time <= WRITE_UNITS_PER_PARTITION);
         // And, with the bucket, in objectShard.

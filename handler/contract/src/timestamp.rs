@@ -25,7 +25,7 @@ impl Timestamp {
         Self::from_datetime(instant).ok_or_else(|| TimestampError(text.to_owned()))
     }
 
-    /// The instant so many milliseconds after the Unix epoch; `None` outside the years 0 to 9999.
+    /// The instant `millis` milliseconds after the Unix epoch; `None` outside the years 0 to 9999.
     pub fn from_unix_millis(millis: i64) -> Option<Self> {
         let instant = OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000).ok()?;
         Self::from_datetime(instant)
@@ -33,7 +33,7 @@ impl Timestamp {
 
     /// Milliseconds since the Unix epoch.
     pub fn unix_millis(&self) -> i64 {
-        // The text was made by this module, so it parses; a constant stands in for an impossible case.
+        // The text was made by this module, so it parses; a constant is the placeholder for an impossible case.
         OffsetDateTime::parse(&self.0, &Rfc3339)
             .ok()
             .and_then(|t| i64::try_from(t.unix_timestamp_nanos() / 1_000_000).ok())

@@ -1,8 +1,11 @@
-//! One upload, as its event tells of it, and the identity that makes its record unique.
+//! One upload, as its event reports it, and the identity that makes its record unique.
 
 use uuid::Uuid;
 
 use crate::Timestamp;
+
+/// The partition key of a record: a version 5 UUID of what identifies one upload ([`Upload::document_id`]).
+pub type DocumentId = Uuid;
 
 /// The facts that an event gives about one object that was put into the bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +20,7 @@ pub struct Upload {
     pub e_tag: Option<String>,
     /// Orders the events of one key (hexadecimal of varying length); a redelivered event carries the same one.
     pub sequencer: Option<String>,
-    /// The size in bytes, as the event tells it.
+    /// The size in bytes, as the event has it.
     pub size: Option<u64>,
     /// When the object was put.
     pub uploaded_at: Timestamp,
@@ -26,10 +29,10 @@ pub struct Upload {
 impl Upload {
     /// The record's partition key: a version 5 UUID of what identifies this upload and no other.
     ///
-    /// That is the bucket, the key and the version, or where there is none the sequencer. Events of other make may
-    /// lack both; the `ETag` and the time stand in then. Parts are joined with their lengths, so that no two lists of
+    /// That is the bucket, the key and the version, or where there is none the sequencer. Events of other make may lack
+    /// both; the `ETag` and the time replace them then. Parts are joined with their lengths, so that no two lists of
     /// parts read alike.
-    pub fn document_id(&self) -> Uuid {
+    pub fn document_id(&self) -> DocumentId {
         let version = self.version_id.as_deref().filter(|v| !v.is_empty() && *v != "null");
         let (kind, occurrence) = match (version, self.sequencer.as_deref().filter(|s| !s.is_empty())) {
             (Some(version), _) => ("version", version.to_owned()),

@@ -1,5 +1,5 @@
-//! Names what ended a child that did not say so itself. One pure table: how the process ended and its last words in,
-//! a failure out.
+//! Classifies the exit of a child that did not send a last message. One pure table: how the process exited and the end
+//! of its standard error in, a failure out.
 
 use handler_contract::{ErrorCode, Failure, Limits};
 use rustix::process::Signal;
@@ -7,7 +7,7 @@ use rustix::process::Signal;
 /// How a child ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ChildExit {
-    /// By itself, with an exit status.
+    /// On its own, with an exit status.
     Exited(i32),
     /// By a signal that the parent did not send.
     Signalled(i32),
@@ -31,8 +31,9 @@ const OUT_OF_MEMORY: &[u8] = b"memory allocation of ";
 /// What Rust's runtime writes when a thread runs into the page that guards its stack.
 const STACK_OVERFLOW: &[u8] = b"has overflowed its stack";
 
-/// The failure that a death is recorded as. `stderr_tail` is the beginning of what the child wrote to its standard
-/// error; it is looked at for the two marks of the runtime and goes nowhere, as it may hold content of the file.
+/// The failure that the exit of a child is recorded as. `stderr_tail` is the end of what the child wrote to its
+/// standard error. It is searched for the two messages of the runtime and never reported, as it may hold content of the
+/// file.
 pub(crate) fn classify_exit(end: ChildExit, stderr_tail: &[u8], limits: &Limits) -> Failure {
     let said = |mark: &[u8]| stderr_tail.windows(mark.len()).any(|window| window == mark);
     let signal = |raw: i32, signal: Signal| raw == signal.as_raw();
@@ -106,7 +107,7 @@ mod tests {
         for (end, stderr_tail, code) in rows {
             let failure = classify_exit(*end, stderr_tail.as_bytes(), &Limits::default());
             assert_eq!(failure.code, *code, "{end:?} {stderr_tail:?}");
-            assert!(!failure.message.contains("thread"), "last words must not be repeated: {}", failure.message);
+            assert!(!failure.message.contains("thread"), "standard error must not be repeated: {}", failure.message);
         }
     }
 }

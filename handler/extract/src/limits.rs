@@ -8,7 +8,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// Address space for the executable, its libraries and its stack. Bytes.
 #[cfg(target_os = "linux")]
 const ROOM_FOR_PROGRAM: u64 = 256 << 20;
-/// Input, output, errors, the input's copy, the temporary file, and some to spare for the sandbox.
+/// Input, output, errors, the input's copy, the temporary file, and a reserve for the sandbox.
 const OPEN_FILES: u64 = 16;
 
 /// Sets all limits. On systems other than Linux memory is not limited: macOS counts neither mapped memory as data nor
@@ -33,7 +33,8 @@ pub(crate) fn set(limits: &Limits) -> io::Result<()> {
     limit(Resource::Nproc, both(0))
 }
 
-/// So much processor time. The first limit sends SIGXCPU, which the parent can tell from others, the second SIGKILL.
+/// The limit on processor time. The soft limit sends SIGXCPU, which the parent can distinguish from other signals, the
+/// hard limit SIGKILL.
 pub(crate) fn cpu(seconds: u32) -> Rlimit {
     let seconds = u64::from(seconds);
     Rlimit { current: Some(seconds), maximum: Some(seconds + 1) }
@@ -44,8 +45,8 @@ fn both(value: u64) -> Rlimit {
 }
 
 /// Lowers a limit; one that is lower already stays.
-fn limit(resource: Resource, wanted: Rlimit) -> io::Result<()> {
-    let lower = |wanted: Option<u64>, present: Option<u64>| wanted.into_iter().chain(present).min();
-    let maximum = lower(wanted.maximum, getrlimit(resource).maximum);
-    Ok(setrlimit(resource, Rlimit { current: lower(wanted.current, maximum), maximum })?)
+fn limit(resource: Resource, requested: Rlimit) -> io::Result<()> {
+    let lower = |requested: Option<u64>, present: Option<u64>| requested.into_iter().chain(present).min();
+    let maximum = lower(requested.maximum, getrlimit(resource).maximum);
+    Ok(setrlimit(resource, Rlimit { current: lower(requested.current, maximum), maximum })?)
 }

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use handler::outcome::{AfterRead, Outcome, Trouble, after_read, after_write};
+use handler::outcome::{CallError, GetOutcome, Outcome, classify_get_error, classify_put_error};
 use handler::store::condition;
 use handler_bench::dynamodb::holds;
 use handler_contract::record::Findings;
@@ -154,22 +154,22 @@ impl Model {
     fn read(&mut self, delivery: Delivery, fault: ReadFault) {
         let put = self.puts[delivery.put].clone();
         let key = put.key;
-        let answer = |status, code: &str| Trouble::Answer { status, code: code.to_owned(), message: String::new() };
+        let answer = |status, code: &str| CallError::Answer { status, code: code.to_owned(), message: String::new() };
         let found = match (fault, self.objects[key]) {
             (ReadFault::Throttled, _) => Err(answer(503, "SlowDown")),
             (_, None) => Err(answer(404, "NoSuchKey")),
             (_, Some(current)) if self.puts[current].upload.e_tag != put.upload.e_tag => {
                 Err(answer(412, "PreconditionFailed"))
             }
-            (ReadFault::BrokenBody, _) => Err(Trouble::NoAnswer("the body ended early".to_owned())),
+            (ReadFault::BrokenBody, _) => Err(CallError::NoAnswer("the body ended early".to_owned())),
             (ReadFault::Deadline, _) => Ok(Findings::unread(1, Failure::new(ErrorCode::DeadlineExceeded, "too slow"))),
             (ReadFault::None, Some(current)) => Ok(extract(&self.puts[current])),
         };
         let findings = match found {
             Ok(findings) => findings,
-            Err(trouble) => match after_read(&trouble) {
-                AfterRead::Refuse(failure) => Findings::unread(1, failure),
-                AfterRead::Retry(_) => return self.again(delivery),
+            Err(call_error) => match classify_get_error(&call_error) {
+                GetOutcome::Refuse(failure) => Findings::unread(1, failure),
+                GetOutcome::Retry(_) => return self.again(delivery),
             },
         };
         let record = Record::new(&put.upload, findings, self.now(), "0.1.0");
@@ -178,31 +178,33 @@ impl Model {
 
     /// `PutItem` as the SDK sends it, three times at most, and what the handler makes of the last answer.
     fn write(&mut self, InFlight { delivery, record }: InFlight, faults: &[WriteFault]) {
-        let mut result = Err(Trouble::NoAnswer("not yet sent".to_owned()));
+        let mut result = Err(CallError::NoAnswer("not yet sent".to_owned()));
         for attempt in 0..3 {
             result = match faults.get(attempt) {
-                Some(WriteFault::Throttled) => {
-                    Err(Trouble::Answer { status: 400, code: "ThrottlingException".to_owned(), message: String::new() })
-                }
-                Some(WriteFault::Lost) => Err(Trouble::NoAnswer("connection reset".to_owned())),
+                Some(WriteFault::Throttled) => Err(CallError::Answer {
+                    status: 400,
+                    code: "ThrottlingException".to_owned(),
+                    message: String::new(),
+                }),
+                Some(WriteFault::Lost) => Err(CallError::NoAnswer("connection reset".to_owned())),
                 Some(WriteFault::WrittenButLost) => {
                     // Whatever the table says, nobody hears it.
                     drop(self.put_item(&record));
-                    Err(Trouble::NoAnswer("connection reset".to_owned()))
+                    Err(CallError::NoAnswer("connection reset".to_owned()))
                 }
                 None => self.put_item(&record),
             };
             let passing = match &result {
                 Ok(()) => false,
-                Err(Trouble::Answer { code, .. }) => code == "ThrottlingException",
-                Err(Trouble::NoAnswer(_)) => true,
+                Err(CallError::Answer { code, .. }) => code == "ThrottlingException",
+                Err(CallError::NoAnswer(_)) => true,
             };
             if !passing {
                 break;
             }
         }
-        let standing = self.table.get(&record.document_id) == Some(&record);
-        match after_write(record.clone(), result, standing) {
+        let already_written = self.table.get(&record.document_id) == Some(&record);
+        match classify_put_error(record.clone(), result, already_written) {
             Outcome::Retry(_) => self.again(delivery),
             Outcome::Recorded(recorded) => {
                 assert_eq!(
@@ -222,7 +224,7 @@ impl Model {
         Timestamp::from_unix_millis(self.clock).expect("the clock starts at 1970")
     }
 
-    fn put_item(&mut self, record: &Record) -> Result<(), Trouble> {
+    fn put_item(&mut self, record: &Record) -> Result<(), CallError> {
         let condition = condition(record.status);
         let existing = self.table.get(&record.document_id);
         let item = existing
@@ -235,7 +237,7 @@ impl Model {
         );
         if !allowed {
             let code = "ConditionalCheckFailedException".to_owned();
-            return Err(Trouble::Answer { status: 400, code, message: String::new() });
+            return Err(CallError::Answer { status: 400, code, message: String::new() });
         }
         if record.status == Status::Success {
             self.first_success.entry(record.document_id.clone()).or_insert_with(|| record.clone());

@@ -266,7 +266,7 @@ fn the_handler_s_policy_grants_the_contract_s_actions_on_their_resources_and_not
         };
         granted.extend(actions.into_iter().map(|action| (action, statement["Resource"].clone())));
     }
-    let wanted: Vec<_> = ACTIONS.iter().map(|action| (json!(action.name), arn(action.on))).collect();
+    let wanted: Vec<_> = ACTIONS.iter().map(|action| (json!(action.name), arn(action.resource))).collect();
     assert_eq!(granted, wanted);
 }
 

@@ -1,6 +1,6 @@
 //! Character encodings: which one a text has, and the text in UTF-8, piece by piece.
 //!
-//! The choice is made where the first byte stands that is not ASCII, from the bytes that follow it in the same piece.
+//! The choice is made at the first byte that is not ASCII, from the bytes that follow it in the same piece.
 //! Bytes that contradict the choice later become U+FFFD and end nothing.
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
@@ -53,7 +53,7 @@ fn has_escapes(piece: &[u8]) -> bool {
     memchr::memchr_iter(ESCAPE, piece).any(|at| matches!(piece.get(at + 1), Some(b'$' | b'(')))
 }
 
-/// The beginning of a file as text, or `None` if it is none: too many control characters, or bytes that the most
+/// The start of a file as text, or `None` if it is none: too many control characters, or bytes that the most
 /// likely encoding does not have. `whole` says that there is no more of the file.
 pub(crate) fn as_text(head: &[u8], whole: bool) -> Option<String> {
     let (mut to_utf8, mut decoded) = (ToUtf8::new(), String::with_capacity(head.len()));
@@ -68,7 +68,7 @@ pub(crate) fn as_text(head: &[u8], whole: bool) -> Option<String> {
     (strange * 500 <= decoded.len()).then_some(decoded)
 }
 
-/// A character that texts do not have: controls but for white space, bell, backspace and escape, and what stands for
+/// A character that texts do not have: controls but for white space, bell, backspace and escape, and what replaces
 /// broken bytes.
 fn is_non_text(c: char) -> bool {
     c == '\u{fffd}' || c.is_control() && !matches!(c, '\u{7}'..='\u{d}' | '\u{1b}' | '\u{85}')
@@ -185,7 +185,7 @@ impl Unfinished {
                     bytes = rest;
                     continue;
                 }
-                // The next byte begins something else.
+                // The next byte starts something else.
                 Err(_) => {
                     text("\u{fffd}");
                     self.len = 0;

@@ -1,5 +1,6 @@
-//! The formats that are read, a file each behind one table. A format knows bytes and [`Report`], not where the bytes
-//! come from, nor limits, nor processes: what exhausts the child ends it, and the parent names that.
+//! The formats that are read: one table, and a file for each. A format knows bytes and [`Report`], not where the bytes
+//! come from, nor limits, nor processes: a file that exceeds the limits ends the child, and the parent classifies its
+//! exit.
 //!
 //! To add one: write `formats/<name>.rs` with a function of one of the shapes of [`FormatReader`], give it a row in
 //! [`FORMATS`], and its fields a row in [`handler_contract::metadata`].
@@ -73,7 +74,7 @@ const FORMATS: &[Format] = &[
     Format { has: is_office_binary, reader: FormatReader::WholeContainer(office::binary) },
     Format { has: |file_type| file_type == "application/epub+zip", reader: FormatReader::Container(office::epub) },
     Format { has: |file_type| file_type == "application/rtf", reader: FormatReader::Whole(office::rtf) },
-    // Office documents and e-books are zip archives too; their rows stand above.
+    // Office documents and e-books are zip archives too; their rows are above.
     Format { has: is_zip, reader: FormatReader::Container(archive::zip) },
     Format { has: |file_type| file_type == "application/x-tar", reader: FormatReader::Stream(archive::tar) },
     Format { has: |file_type| file_type == "application/gzip", reader: FormatReader::Stream(archive::gzip) },

@@ -308,7 +308,7 @@ fn charset(bytes: &[u8]) {
     if charset == "UTF-8" {
         let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         assert_eq!(decoded, String::from_utf8_lossy(text));
-        // The first piece decides on the encoding, so that the cut must come behind what it was told by.
+        // The first piece decides on the encoding, so that the cut must come after the bytes that decide it.
         let marked = bytes.len() - text.len();
         for at in (marked..bytes.len()).step_by(1 + bytes.len() / 16) {
             let (first, second) = bytes.split_at(at);

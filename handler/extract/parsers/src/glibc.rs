@@ -1,7 +1,8 @@
 //! Functions that this crate links itself, because glibc would bind them to a newer version than Lambda has.
 //!
 //! glibc 2.35 gave `hypotf` a new symbol version, and a program that is linked on a newer system asks for exactly that.
-//! The runtime `provided.al2023` has glibc 2.34 and would refuse to start it. The library that reads fonts is the one that calls it.
+//! The runtime `provided.al2023` has glibc 2.34 and would refuse to start it. The library that reads fonts is the one
+//! that calls it.
 
 /// `hypotf` of the C library (C11, 7.12.7.3): the square root of `x² + y²` without undue overflow.
 #[expect(unsafe_code, reason = "the symbol takes the place of the C library's, with the same signature and meaning")]

@@ -1,5 +1,5 @@
-//! The file as it arrives: its head, a stream of it, or all of it in an unnamed temporary file. Of a file that is larger
-//! than the temporary file may be, the temporary file keeps the head and the tail.
+//! The file as it arrives: its head, a stream of it, or all of it in an unnamed temporary file. Of a file that is
+//! larger than the temporary file may be, the temporary file keeps the head and the tail.
 
 mod spool;
 mod view;

@@ -1,7 +1,7 @@
 //! The type of a file by its content, as a media type in lower case without parameters.
 //!
 //! Signatures come from `file-format`; this module adds what they leave open: text and its kinds ([`text`]), a PDF
-//! behind other bytes, and containers whose directory is at their end and that must be there as a whole.
+//! after other bytes, and containers whose directory is at their end and that must be complete.
 
 mod binary;
 mod text;
@@ -16,10 +16,10 @@ use crate::formats::{Compound, Movie, Opened, ZipFile, media, office};
 use crate::input::View;
 use crate::media_type::{EMPTY, is_textual};
 
-/// A PDF may begin anywhere in so many bytes (PDF 1.7 reference, appendix H.3, note 13).
+/// A PDF may start anywhere in the first N bytes (PDF 1.7 reference, appendix H.3, note 13).
 const PDF_WITHIN: usize = 1024;
 
-/// What the first bytes of a file tell.
+/// What the first bytes of a file show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Sniffed {
     Type(String),
@@ -29,7 +29,7 @@ pub(crate) enum Sniffed {
 
 const ZIP: &str = "application/zip";
 const MP4: &str = "application/mp4";
-/// Containers that are told apart by what stands at their end or anywhere in between.
+/// Containers whose type depends on what is at their end or anywhere before.
 const CONTAINERS: &[(&[u8], &str)] =
     &[(b"PK\x03\x04", ZIP), (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-cfb")];
 
@@ -44,7 +44,7 @@ const UNFOLLOWED: &[(usize, &[u8], &str)] = &[
     (0, b"MZ", "application/x-dosexec"),
 ];
 
-/// Types that name a container whose content `file-format` could not tell.
+/// Types of containers whose content `file-format` could not identify.
 const UNTOLD: &[&str] = &["application/x-id3v2", "application/x-ebml"];
 
 /// Sniffs the first [`HEAD`](crate::input::HEAD) bytes of a file; `whole` says that there are no more.
@@ -74,7 +74,7 @@ pub(crate) fn head(head: &[u8], whole: bool) -> Sniffed {
 }
 
 /// Sniffs a container of which all bytes have been read, and returns its type with what was read of it. Of one whose
-/// middle is not kept, fewer kinds are told apart.
+/// middle is not kept, fewer kinds are distinguished.
 pub(crate) fn whole<'a>(file: View<'a>, container: &str) -> (String, Opened<'a>) {
     if container == MP4 {
         let movie = Movie::open(file);
@@ -112,7 +112,7 @@ pub(crate) fn whole<'a>(file: View<'a>, container: &str) -> (String, Opened<'a>)
     }
 }
 
-/// A PDF header behind other bytes, at the start of a line or after bytes that no text has: a text that speaks of one
+/// A PDF header after other bytes, at the start of a line or after bytes that no text has: a text that mentions one
 /// is none.
 fn has_late_pdf(head: &[u8]) -> bool {
     let within = &head[..head.len().min(PDF_WITHIN)];
@@ -127,7 +127,7 @@ fn signature(head: &[u8]) -> Option<String> {
     }
     let format = FileFormat::from_reader(Cursor::new(head)).unwrap_or_default();
     let known = !matches!(format, FileFormat::ArbitraryBinaryData | FileFormat::PlainText | FileFormat::Empty);
-    // Bytes that are no text do not become text because they begin like one.
+    // Bytes that are no text do not become text because they start like one.
     if known && !is_textual(format.media_type()) && !UNTOLD.contains(&format.media_type()) {
         return Some(media_type(format));
     }
@@ -160,14 +160,14 @@ mod tests {
             (b"%PDF-1.7\n...", "application/pdf"),
             (b"\x01\x02garbage\n%PDF-1.4\n", "application/pdf"),
             (b"HTTP/1.1 200 OK\r\n\r\n%PDF-1.4\n%\xe2\xe3", "application/pdf"),
-            (b"A file begins with %PDF-1.4 if it is one.", "text/plain"),
+            (b"A file starts with %PDF-1.4 if it is one.", "text/plain"),
             (b"plain words", "text/plain"),
             ("größer".as_bytes(), "text/plain"),
             (b"gr\xf6\xdfer", "text/plain"),
             (&wide("wide words, and more of them"), "text/plain"),
             (b"\xef\xbb\xbfmarked", "text/plain"),
             (b"\x1b[31mred\x1b[0m", "text/plain"),
-            (b"BM is how this sentence begins", "text/plain"),
+            (b"BM is how this sentence starts", "text/plain"),
             (b"MZ too", "text/plain"),
             (b"\x00\x01\x02\x03\xff\xfe\xfd", "application/octet-stream"),
             (b"text\0with\0zeros\0in\0it", "application/octet-stream"),

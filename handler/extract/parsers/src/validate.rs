@@ -1,5 +1,5 @@
 //! The rules that a file must meet before it is read: its type is allowed, and its name does not promise another one.
-//! Pure: a name, a type and the stack's list in, a verdict out.
+//! Pure: a name, a type and the stack's list in, a decision out.
 
 use handler_contract::{ErrorCode, Failure, FileTypes};
 
@@ -62,7 +62,7 @@ const EXTENSION_RULES: &[ExtensionRule] = &[
     likely(&["ico"], &["image/vnd.microsoft.icon", "image/png"]),
     certain(&["heic", "heif"], &["image/heic", "image/heif", "image/heic-sequence", "image/heif-sequence"]),
     certain(&["avif"], &["image/avif", "image/avif-sequence"]),
-    // Sound and moving pictures. Many containers begin alike, and some streams begin anywhere.
+    // Audio and video. Many containers start alike, and some streams start anywhere.
     likely(&["mp3"], &["audio/mpeg"]),
     likely(&["wav"], &["audio/vnd.wave"]),
     certain(&["flac"], &["audio/flac"]),
@@ -128,7 +128,7 @@ const EXTENSION_RULES: &[ExtensionRule] = &[
     certain(&["vtt"], &["text/vtt"]),
 ];
 
-/// Types that nothing but habit tells from each other.
+/// Types that the content alone does not distinguish.
 const AMBIGUOUS: &[&str] = &["text/plain", "text/csv", "text/tab-separated-values", "text/markdown", "text/html"];
 
 /// Types that a name may choose among those. Others show in the content, if they are there.
@@ -154,7 +154,7 @@ const CHOSEN_BY_NAME: &[&str] = &[
 ];
 
 /// The type of a file whose content leaves it open, by the name's extension: a list of names with commas is no table
-/// in `names.md`, a table of one column is one in `names.csv`, and of an encrypted Office document only the name tells
+/// in `names.md`, a table of one column is one in `names.csv`, and of an encrypted Office document only the name shows
 /// which program it is for.
 pub(crate) fn resolve_type<'a>(file_name: &str, file_type: &'a str) -> &'a str {
     match extension_rule(file_name) {
@@ -252,8 +252,8 @@ mod tests {
             ("", "image/png", true),
         ];
         for (name, file_type, accepted) in rows {
-            let verdict = validate(name, file_type, &FileTypes::any()).map_err(|failure| failure.code);
-            assert_eq!(verdict, if accepted { Ok(()) } else { Err(ErrorCode::TypeMismatch) }, "{name} {file_type}");
+            let result = validate(name, file_type, &FileTypes::any()).map_err(|failure| failure.code);
+            assert_eq!(result, if accepted { Ok(()) } else { Err(ErrorCode::TypeMismatch) }, "{name} {file_type}");
         }
     }
 
@@ -290,9 +290,9 @@ mod tests {
             (&["application/wasm"], "application/wasm", true),
         ];
         for (patterns, file_type, accepted) in rows {
-            let verdict = validate("x", file_type, &FileTypes::new(*patterns).unwrap());
+            let result = validate("x", file_type, &FileTypes::new(*patterns).unwrap());
             let expected = if *accepted { Ok(()) } else { Err(ErrorCode::TypeNotAllowed) };
-            assert_eq!(verdict.map_err(|failure| failure.code), expected, "{patterns:?} {file_type}");
+            assert_eq!(result.map_err(|failure| failure.code), expected, "{patterns:?} {file_type}");
         }
     }
 

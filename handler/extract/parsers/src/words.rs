@@ -164,7 +164,8 @@ mod tests {
 
     #[test]
     fn letters_that_the_standard_library_does_not_know_yet_make_words() {
-        // U+058B is an Armenian letter of Unicode 18; the standard library has Unicode 17 and takes it for no character.
+        // U+058B is an Armenian letter of Unicode 18; the standard library has Unicode 17 and takes it for no
+        // character.
         for (text, words) in [("\u{58b}", 1), ("e\u{58b}D", 1), ("\u{58b} \u{58c}", 2), ("1\u{58b}", 1)] {
             assert_eq!(count(&[text]).unicode_words, words, "{}", text.escape_unicode());
         }

@@ -41,7 +41,7 @@ mod linux {
         libc::SYS_munmap,
         libc::SYS_mremap,
         libc::SYS_madvise,
-        // The runtime: locks, clocks, seeds of hash maps, signal handlers and the way out.
+        // The runtime: locks, clocks, seeds of hash maps, signal handlers and exit.
         libc::SYS_futex,
         libc::SYS_clock_gettime,
         libc::SYS_getrandom,

@@ -18,7 +18,7 @@ def deflate(data):
 
 
 def zeros(mebibytes):
-    """A raw deflate stream of so many mebibytes of zeros: one kibibyte for each."""
+    """A raw deflate stream of this number of mebibytes of zeros: one kibibyte for each."""
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     one = packer.compress(bytes(MIB)) + packer.flush(zlib.Z_FULL_FLUSH)
     return one * mebibytes + b"\x03\x00"
@@ -278,7 +278,7 @@ def ole_entry(name, kind, start, size, child=FREE, left=FREE, right=FREE):
 
 
 def ole(name="WordDocument", data=bytes(5120), fat=None, directory=1, difat=END, difats=0, shift=9, size=None, left=FREE):
-    """A compound file of one stream: allocation table in sector 0, directory in 1, the stream behind."""
+    """A compound file of one stream: allocation table in sector 0, directory in 1, the stream after."""
     sectors = -(-len(data) // 512)
     table = [FAT, END] + [n + 3 for n in range(sectors - 1)] + [END]
     table = (fat or {}).get("all") or table
@@ -374,7 +374,7 @@ def heif(width=4, height=3):
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="4" height="3"><title>A title</title><text>two words</text></svg>'
 
 
-# --- Sound and film ----------------------------------------------------------------------------------------------------
+# --- Audio and video --------------------------------------------------------------------------------------------------
 
 
 def wav(rate=8000, data=bytes(8000), size=None, channels=1):

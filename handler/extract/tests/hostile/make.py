@@ -101,7 +101,7 @@ def _():
     return f.Zip().add("a", b"two words").bytes(count=65535)
 
 
-@attack("offset-beyond.zip", "the directory is said to stand behind the end", ZIP, BROKEN)
+@attack("offset-beyond.zip", "the directory is said to be after the end", ZIP, BROKEN)
 def _():
     return f.Zip().add("a", b"two words").bytes(offset=0xFFFFFFF0, length=0xFFFFFFF0)
 
@@ -381,13 +381,13 @@ def _():
     return f.pdf([b"<< /Type /Catalog /Pages 2 0 R >>", b"<< /Type /Pages /Kids 3 0 R >>", *nodes, b"[<< /Type /Page >>]"])
 
 
-@attack("breaks.pdf", "a page of brackets too many: what stands behind the first of them counts", PDF, wordCount=3)
+@attack("breaks.pdf", "a page of brackets too many: what is after the first of them counts", PDF, wordCount=3)
 def _():
     text = b"BT /F 12 Tf 50 %d Td (word) Tj ET "
     return f.letter(content=f.stream(text % 700 + b") " + text % 650 + b"} " + text % 600 + b"(a ) ] " * 100_000))
 
 
-@attack("letters.pdf", "a font with one letter that stands for a million", PDF, limits={"cpuSeconds": 60}, wordCount=1)
+@attack("letters.pdf", "a font with one letter that means a million", PDF, limits={"cpuSeconds": 60}, wordCount=1)
 def _():
     cmap = b"begincmap 1 begincodespacerange <00> <ff> endcodespacerange 1 beginbfchar <41> <" + b"0041" * MIB + b"> endbfchar endcmap"
     font = b"/Font << /F << /Type /Font /Subtype /Type1 /BaseFont /Helvetica /ToUnicode 6 0 R >> >>"
@@ -848,7 +848,7 @@ def _():
     return repeated(b'{"a": "', b"x")
 
 
-@attack("lines.ndjson", "a line that is no JSON behind thousands that are", "application/x-ndjson", BROKEN)
+@attack("lines.ndjson", "a line that is no JSON after thousands that are", "application/x-ndjson", BROKEN)
 def _():
     return b'{"a": 1}\n' * 20_000 + b"{oops}\n"
 
@@ -1133,7 +1133,7 @@ def _():
     return f.SVG.replace(b"<text>", b"<g>" * 299_999 + b"<text>").replace(b"</svg>", b"</g>" * 299_999 + b"</svg>")
 
 
-# --- Sound and film ----------------------------------------------------------------------------------------------------
+# --- Audio and video --------------------------------------------------------------------------------------------------
 family("media")
 
 
@@ -1177,7 +1177,7 @@ def _():
     return f.mp3(8, tag=f.id3(*[f.id3_text(b"TIT2", b"A\r\n title\x1b[2J\0B")] * 100_000))
 
 
-@attack("sync.mp3", "bytes that almost begin a frame", "audio/mpeg", BROKEN, limits={"cpuSeconds": 60})
+@attack("sync.mp3", "bytes that almost start a frame", "audio/mpeg", BROKEN, limits={"cpuSeconds": 60})
 def _():
     return f.id3(f.id3_text(b"TALB", b"x")) + b"\xff\xfb\xf0\x00" * 500_000
 
@@ -1300,12 +1300,12 @@ def _():
     return b"GIF89a/*" + f.gif()[8:] + b"*/=1;alert(1)//<script>alert(1)</script>"
 
 
-@attack("both.png", "a PNG with a zip behind it", "image/png", width=4)
+@attack("both.png", "a PNG with a zip after it", "image/png", width=4)
 def _():
     return f.png() + f.archive({"a.txt": b"two words"})
 
 
-@attack("both.zip", "a zip with a PDF before it: what it begins with counts", PDF, "TYPE_MISMATCH")
+@attack("both.zip", "a zip with a PDF before it: what it starts with counts", PDF, "TYPE_MISMATCH")
 def _():
     return f.Zip().add("a.txt", b"two words").bytes(before=f.letter())
 

@@ -1,9 +1,9 @@
-//! Every hostile file of `tests/hostile/make.py`, and mangled good ones, through real children: each ends in the outcome
-//! it must have, and the next file is read as if nothing were.
+//! Every hostile file of `tests/hostile/make.py`, and mangled good ones, through real children: each ends in the
+//! outcome it must have, and the next file is read as if nothing were.
 //!
 //! The children are this crate's own, as built for tests and with as much processor time as such a build needs. Where
-//! [`DEPLOYED`] names the handler as it is deployed (`make hostile-check`), they are that program's, with the limits that
-//! it is deployed with.
+//! [`DEPLOYED`] names the handler as it is deployed (`make hostile-check`), they are that program's, with the limits
+//! that it is deployed with.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -17,7 +17,7 @@ use handler_contract::{ErrorCode, FileTypes, Limits};
 use handler_extract::Extractor;
 use serde_json::Value;
 
-use crate::{code, extractor, make, read};
+use crate::{code, extractor, pdf, read};
 
 /// Children at a time.
 const WORKERS: usize = 2;
@@ -117,14 +117,14 @@ async fn send(attack: &Attack, bytes: &[u8]) -> Result<(), String> {
         }
     }
     wrong.extend(unclean(&findings));
-    let good = read(&Given::default().extractor(), "x.pdf", &make::letter("Still here.")).await;
+    let good = read(&Given::default().extractor(), "x.pdf", &pdf::letter("Still here.")).await;
     if (good.metadata.word_count, &good.failure) != (Some(2), &None) {
         wrong.push(format!("the next file fails: {:?}", good.failure));
     }
     if wrong.is_empty() { Ok(()) } else { Err(format!("{}: {}", attack.path.display(), wrong.join("; "))) }
 }
 
-/// What must not be in any answer: a text that is long, empty, or changes how what stands around it is shown.
+/// What must not be in any answer: a text that is long, empty, or changes how the text around it is shown.
 fn unclean(findings: &Findings) -> Option<String> {
     let bad = |text: &str| {
         text.is_empty()

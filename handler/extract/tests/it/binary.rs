@@ -1,4 +1,4 @@
-//! Pictures, sound, archives and programs, through the child: what is sniffed finds its reader.
+//! Pictures, audio, archives and programs, through the child: what is sniffed finds its reader.
 
 use handler_contract::{ErrorCode, FileTypes, Limits};
 use handler_extract::Extractor;
@@ -25,8 +25,8 @@ async fn each_kind_of_file_finds_its_reader() {
     let drawing = read(&any, "x.svg", svg).await;
     assert_eq!((drawing.file_type.as_deref(), drawing.metadata.width), (Some("image/svg+xml"), Some(4)));
     assert!(drawing.metadata.word_count.is_some());
-    let sound = read(&any, "x.wav", wav).await;
-    assert_eq!((sound.metadata.duration, sound.metadata.sample_rate), (Some(0.001), Some(8000)));
+    let audio = read(&any, "x.wav", wav).await;
+    assert_eq!((audio.metadata.duration, audio.metadata.sample_rate), (Some(0.001), Some(8000)));
     let archive = read(&any, "x.zip", &zip).await;
     assert_eq!((archive.metadata.entry_count, code(&archive)), (Some(0), None));
     let packed = read(&any, "x.gz", gzip).await;

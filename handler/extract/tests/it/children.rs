@@ -83,7 +83,7 @@ fn scripted(script: &str) -> (TempDir, Extractor) {
     (directory, extractor)
 }
 
-/// The second instance answers; what the first one does stands before it.
+/// The second instance answers; what the first one does is written before it.
 const ANSWER: &str = "read -r config; read -r request; echo '\"accepted\"'; cat >/dev/null; echo '{\"end\":null}'";
 
 #[tokio::test]
@@ -133,7 +133,7 @@ async fn running() -> String {
     tokio::task::spawn_blocking(list).await.expect("the list is read")
 }
 
-/// The runtime buries what was killed as soon as it gets to it.
+/// The runtime reaps what was killed as soon as it gets to it.
 #[cfg(target_os = "linux")]
 async fn until_all_have_ended() {
     while !running().await.is_empty() {

@@ -9,7 +9,7 @@ use handler_extract::Extractor;
 use zip::write::SimpleFileOptions;
 
 use crate::video::{boxed, video};
-use crate::{make, read};
+use crate::{pdf, read};
 
 /// A file, and the kinds that the table counts it among.
 struct Sample {
@@ -144,7 +144,7 @@ fn documents() -> Vec<Sample> {
         zip(&[("mimetype", &mimetype), ("content.xml", &content)])
     };
     let encrypted = compound(&[("EncryptionInfo", b"x"), ("EncryptedPackage", b"x")]);
-    // A sheet of the old binary workbook, between its beginning and its end.
+    // A sheet of the old binary workbook, between its start and its end.
     let workbook = b"\x09\x08\x04\0\0\x06\x05\0\x85\0\x08\0\0\0\0\0\0\0\x01a\x0a\0\0\0";
     let container = r#"<container><rootfiles><rootfile full-path="book.opf"/></rootfiles></container>"#;
     let book = "<package version=\"3.0\" unique-identifier=\"i\"><metadata><identifier id=\"i\">1</identifier>\
@@ -160,7 +160,7 @@ fn documents() -> Vec<Sample> {
     let locked = [&parts[..], &[("META-INF/rights.xml", "<rights/>")]].concat();
     let information = b"<< /Title (A) /Author (B) /Subject (S) /Keywords (d) /Creator (E) /Producer (F) \
         /CreationDate (D:20260101000000Z) /ModDate (D:20260102000000Z) >>";
-    let pdf = make::pdf(&[
+    let pdf = pdf::build(&[
         b"<< /Type /Catalog /Pages 2 0 R >>".to_vec(),
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>".to_vec(),
         b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] >>".to_vec(),

@@ -3,7 +3,7 @@
 use handler_contract::{ErrorCode, FileTypes, Limits, Metadata};
 use handler_extract::Extractor;
 
-use crate::{code, extractor, make, read};
+use crate::{code, extractor, pdf, read};
 
 #[tokio::test]
 async fn a_text_is_counted_and_hashed() {
@@ -28,7 +28,7 @@ async fn a_text_is_counted_and_hashed() {
 
 #[tokio::test]
 async fn a_pdf_gives_its_words_and_what_it_says_of_itself() {
-    let findings = read(&extractor(Limits::default()), "x.pdf", &make::letter("Four words are here.")).await;
+    let findings = read(&extractor(Limits::default()), "x.pdf", &pdf::letter("Four words are here.")).await;
     assert_eq!(findings.failure, None);
     assert_eq!(
         findings.metadata,
@@ -68,7 +68,7 @@ async fn words_come_from_gaps_and_lines_from_steps() {
         // Invisible text is what a scanner's reader has written.
         ("BT /F 10 Tf 3 Tr 50 700 Td (hidden text) Tj ET", 2),
         ("BT /F 10 Tf 1 0 0 -1 50 700 Tm (upside down) Tj ET", 2),
-        // Run by run from right to left, as Arabic and Hebrew are drawn: what ends where the last began goes on with it.
+        // Run by run from right to left, as Arabic and Hebrew are drawn: what ends where the last started continues it.
         ("BT /F 10 Tf 100 700 Td (llo) Tj -12.78 0 Td (He) Tj ET", 1),
         ("BT /F 10 Tf 100 700 Td (llo) Tj -18 0 Td (He) Tj ET", 2),
         // Down a column, with steps that only the font knows.
@@ -107,7 +107,7 @@ async fn words_come_from_gaps_and_lines_from_steps() {
     ];
     let extractor = extractor(Limits::default());
     for (content, words) in rows {
-        let pdf = make::page_with_fonts(make::stream("", content.as_bytes()), COLUMN_FONT);
+        let pdf = pdf::page_with_fonts(pdf::stream("", content.as_bytes()), COLUMN_FONT);
         let findings = read(&extractor, "x.pdf", &pdf).await;
         assert_eq!((findings.metadata.word_count, findings.failure), (Some(words), None), "{content}");
     }
@@ -121,13 +121,13 @@ async fn stamped(catalogue: &str, annotation: &str, form: &str, layer: &str) -> 
     let content = b"BT /F 10 Tf 0 10 Td (one) Tj ET /OC /L BDC BT /F 10 Tf 0 30 Td (two words) Tj ET EMC \
         /Artifact BMC /G gs BT 0 50 Td (and three more) Tj ET EMC";
     let objects = vec![
-        make::stream(&form, content),
+        pdf::stream(&form, content),
         layer.as_bytes().to_vec(),
         b"<< /Type /OCG /Name (another layer) >>".to_vec(),
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>".to_vec(),
     ];
     let page = format!("/Annots [<< /Subtype /Stamp /Rect [100 100 600 200] {annotation} >>]");
-    let pdf = make::page_with(catalogue, &page, objects);
+    let pdf = pdf::page_with(catalogue, &page, objects);
     let findings = read(&extractor(Limits::default()), "x.pdf", &pdf).await;
     assert_eq!(findings.failure, None);
     findings.metadata.word_count
@@ -165,13 +165,13 @@ async fn annotations_and_layers_count_as_far_as_they_are_shown() {
 
 #[tokio::test]
 async fn an_annotation_counts_behind_one_that_is_gone() {
-    let form = make::stream(
+    let form = pdf::stream(
         "/Type /XObject /Subtype /Form /BBox [0 0 99 99] /Resources << /Font << /F 7 0 R >> >>",
         b"BT /F 10 Tf 5 5 Td (two words) Tj ET",
     );
     let font = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>".to_vec();
     let stamp = "<< /Subtype /Stamp /Rect [9 9 99 99] /AP << /N 6 0 R >> >>";
-    let pdf = make::page_with("", &format!("/Annots [99 0 R null {stamp}]"), vec![form, font]);
+    let pdf = pdf::page_with("", &format!("/Annots [99 0 R null {stamp}]"), vec![form, font]);
     let findings = read(&extractor(Limits::default()), "x.pdf", &pdf).await;
     assert_eq!((findings.metadata.word_count, findings.failure), (Some(2), None));
 }
@@ -184,9 +184,9 @@ async fn a_form_leaves_state_and_layers_as_they_were() {
     let page = b"q 1 0 0 1 50 0 cm q /X Do Q BT /F 10 Tf 50 700 Td (He) Tj ET Q BT /F 10 Tf 112.78 700 Td (llo) Tj ET";
     for body in ["", "Q Q Q", "q q 2 0 0 2 9 9 cm", "EMC EMC", "/OC /L BDC /OC /L BDC"] {
         let form = "/Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /Properties << /L 7 0 R >> >>";
-        let objects = vec![make::stream(form, body.as_bytes()), layer.to_vec()];
+        let objects = vec![pdf::stream(form, body.as_bytes()), layer.to_vec()];
         let resources = "/XObject << /X 6 0 R >>";
-        let pdf = make::document(off, "", make::stream("", page), "", resources, objects);
+        let pdf = pdf::document(off, "", pdf::stream("", page), "", resources, objects);
         let findings = read(&extractor(Limits::default()), "x.pdf", &pdf).await;
         assert_eq!((findings.metadata.word_count, findings.failure), (Some(1), None), "{body}");
     }
@@ -197,8 +197,8 @@ async fn a_form_stands_where_its_matrix_puts_it() {
     let content = "BT /F 10 Tf 50 700 Td (He) Tj ET /X Do";
     for (matrix, words) in [("/Matrix [1 0 0 1 12.78 0]", 1), ("/Matrix [1 0 0 1 20 0]", 2)] {
         let form = format!("/Type /XObject /Subtype /Form /BBox [0 0 600 800] {matrix}");
-        let form = make::stream(&form, b"BT /F 10 Tf 50 700 Td (llo) Tj ET");
-        let pdf = make::page(make::stream("", content.as_bytes()), "/XObject << /X 6 0 R >>", vec![form]);
+        let form = pdf::stream(&form, b"BT /F 10 Tf 50 700 Td (llo) Tj ET");
+        let pdf = pdf::page(pdf::stream("", content.as_bytes()), "/XObject << /X 6 0 R >>", vec![form]);
         let findings = read(&extractor(Limits::default()), "x.pdf", &pdf).await;
         assert_eq!(findings.metadata.word_count, Some(words), "{matrix}");
     }
@@ -238,7 +238,7 @@ async fn the_rest_of_a_file_is_hashed_when_the_child_knows_enough() {
 #[tokio::test]
 async fn an_encrypted_document_says_so() {
     // A user password that nobody knows: the entries are as long as they must be, and wrong.
-    let pdf = String::from_utf8(make::letter("secret")).unwrap();
+    let pdf = String::from_utf8(pdf::letter("secret")).unwrap();
     let hash = "00".repeat(32);
     let encrypted = pdf.replace(
         "/Root 1 0 R",
@@ -254,7 +254,7 @@ async fn an_encrypted_document_says_so() {
 /// The catalogue's entries, the page's, and what they refer to from object 6 on.
 async fn extras(catalogue: &str, page: &str, further: &[&str]) -> Metadata {
     let further = further.iter().map(|object| object.as_bytes().to_vec()).collect();
-    let pdf = make::page_with(catalogue, page, further);
+    let pdf = pdf::page_with(catalogue, page, further);
     let findings = read(&extractor(Limits::default()), "x.pdf", &pdf).await;
     assert_eq!(findings.failure, None);
     findings.metadata
@@ -307,7 +307,7 @@ async fn a_pdf_tells_of_its_form_and_its_attachments() {
 
 #[tokio::test]
 async fn a_scan_has_no_text_layer() {
-    let findings = read(&extractor(Limits::default()), "x.pdf", &make::letter("")).await;
+    let findings = read(&extractor(Limits::default()), "x.pdf", &pdf::letter("")).await;
     assert_eq!((findings.metadata.word_count, findings.metadata.has_text_layer), (Some(0), Some(false)));
 }
 

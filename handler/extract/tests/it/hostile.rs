@@ -3,7 +3,7 @@
 use handler_contract::record::Findings;
 use handler_contract::{ErrorCode, Limits};
 
-use crate::{code, extractor, make, read};
+use crate::{code, deflate, extractor, pdf, read};
 
 /// Reads a hostile file and then a good one.
 async fn attack(name: &str, bytes: &[u8], limits: Limits) -> Findings {
@@ -11,7 +11,7 @@ async fn attack(name: &str, bytes: &[u8], limits: Limits) -> Findings {
     let findings = read(&extractor, name, bytes).await;
     assert_eq!(findings.file_size, bytes.len() as u64);
     assert!(findings.sha256.is_some());
-    let good = read(&extractor, "good.pdf", &make::letter("Still here.")).await;
+    let good = read(&extractor, "good.pdf", &pdf::letter("Still here.")).await;
     assert_eq!((good.metadata.word_count, good.failure), (Some(2), None));
     findings
 }
@@ -19,10 +19,10 @@ async fn attack(name: &str, bytes: &[u8], limits: Limits) -> Findings {
 #[tokio::test]
 async fn a_stream_that_inflates_to_gigabytes() {
     // Packing one byte repeats after 13, so that what is packed can be packed again: three gigabytes in 140 KB.
-    let once = make::deflated(b" ", 1, 3 << 30);
+    let once = deflate::deflated(b" ", 1, 3 << 30);
     assert_eq!(once[3..16], once[16..29]);
-    let twice = make::deflated(&once[..16], 13, once.len() as u64);
-    let pdf = make::page(make::stream("/Filter [/FlateDecode /FlateDecode]", &twice), "", Vec::new());
+    let twice = deflate::deflated(&once[..16], 13, once.len() as u64);
+    let pdf = pdf::page(pdf::stream("/Filter [/FlateDecode /FlateDecode]", &twice), "", Vec::new());
     assert!(pdf.len() < 150_000);
     let findings = attack("x.pdf", &pdf, Limits::default()).await;
     assert_eq!(code(&findings), Some(ErrorCode::MemoryLimit));
@@ -36,8 +36,8 @@ async fn a_character_map_of_four_billion() {
     let font = "/Font << /F << /Type /Font /Subtype /Type0 /BaseFont /X /Encoding /Identity-H /ToUnicode 6 0 R \
                 /DescendantFonts [<< /Type /Font /Subtype /CIDFontType2 /BaseFont /X /CIDSystemInfo << /Registry (Adobe) \
                 /Ordering (Identity) /Supplement 0 >> >>] >> >>";
-    let content = make::stream("", b"BT /F 12 Tf 50 700 Td <00410042> Tj ET");
-    let pdf = make::page(content, font, vec![make::stream("", map.as_bytes())]);
+    let content = pdf::stream("", b"BT /F 12 Tf 50 700 Td <00410042> Tj ET");
+    let pdf = pdf::page(content, font, vec![pdf::stream("", map.as_bytes())]);
     let findings = attack("x.pdf", &pdf, Limits::default()).await;
     assert_eq!(code(&findings), None);
 }
@@ -45,22 +45,22 @@ async fn a_character_map_of_four_billion() {
 /// Form number `number`, which draws form number `inner` as often as `body` says.
 fn form(inner: usize, body: &[u8]) -> Vec<u8> {
     let resources = format!("/Resources << /XObject << /X {inner} 0 R >> >>");
-    make::stream(&format!("/Type /XObject /Subtype /Form /BBox [0 0 9 9] {resources}"), body)
+    pdf::stream(&format!("/Type /XObject /Subtype /Form /BBox [0 0 9 9] {resources}"), body)
 }
 
 #[tokio::test]
 async fn a_form_that_contains_itself() {
     let text = "BT /F 12 Tf 50 700 Td (word) Tj ET";
     for body in [format!("{text} /X Do"), format!("{text} /X Do /X Do")] {
-        let pdf = make::page(make::stream("", b"/X Do"), "/XObject << /X 6 0 R >>", vec![form(6, body.as_bytes())]);
+        let pdf = pdf::page(pdf::stream("", b"/X Do"), "/XObject << /X 6 0 R >>", vec![form(6, body.as_bytes())]);
         let findings = attack("x.pdf", &pdf, Limits::default()).await;
         // The parser does not enter a form that it is in.
         assert_eq!((code(&findings), findings.metadata.word_count), (None, Some(1)));
     }
     // Also when the form takes its resources from the page.
     let body = format!("{text} /X Do /X Do");
-    let form = make::stream("/Type /XObject /Subtype /Form /BBox [0 0 9 9]", body.as_bytes());
-    let pdf = make::page(make::stream("", b"/X Do"), "/XObject << /X 6 0 R >>", vec![form]);
+    let form = pdf::stream("/Type /XObject /Subtype /Form /BBox [0 0 9 9]", body.as_bytes());
+    let pdf = pdf::page(pdf::stream("", b"/X Do"), "/XObject << /X 6 0 R >>", vec![form]);
     let findings = attack("x.pdf", &pdf, Limits::default()).await;
     assert_eq!((code(&findings), findings.metadata.word_count), (None, Some(1)));
 }
@@ -68,7 +68,7 @@ async fn a_form_that_contains_itself() {
 #[tokio::test]
 async fn forms_that_each_draw_the_next_one_twice() {
     let forms = (7..47).map(|inner| form(inner, b"/X Do /X Do")).collect();
-    let pdf = make::page(make::stream("", b"/X Do"), "/XObject << /X 6 0 R >>", forms);
+    let pdf = pdf::page(pdf::stream("", b"/X Do"), "/XObject << /X 6 0 R >>", forms);
     let findings = attack("x.pdf", &pdf, Limits { cpu_seconds: 1, ..Limits::default() }).await;
     assert_eq!(code(&findings), Some(ErrorCode::CpuLimit));
 }
@@ -76,9 +76,9 @@ async fn forms_that_each_draw_the_next_one_twice() {
 #[tokio::test]
 async fn arrays_nested_a_million_deep() {
     let deep = "[".repeat(1_000_000);
-    let in_content = make::page(make::stream("", deep.as_bytes()), "", Vec::new());
-    let in_resources = make::page(make::stream("", b"/X Do"), &format!("/XObject {deep}"), Vec::new());
-    let in_kids = String::from_utf8(make::letter("x")).unwrap().replace("[3 0 R]", &deep);
+    let in_content = pdf::page(pdf::stream("", deep.as_bytes()), "", Vec::new());
+    let in_resources = pdf::page(pdf::stream("", b"/X Do"), &format!("/XObject {deep}"), Vec::new());
+    let in_kids = String::from_utf8(pdf::letter("x")).unwrap().replace("[3 0 R]", &deep);
     for (pdf, expected) in
         [(in_content, None), (in_resources, Some(ErrorCode::Malformed)), (in_kids.into_bytes(), None)]
     {
@@ -89,7 +89,7 @@ async fn arrays_nested_a_million_deep() {
 
 #[tokio::test]
 async fn a_document_cut_anywhere_is_read_or_malformed() {
-    let whole = make::letter("Four words are here.");
+    let whole = pdf::letter("Four words are here.");
     let extractor = extractor(Limits::default());
     for end in (9..whole.len()).step_by(37) {
         let findings = read(&extractor, "x.pdf", &whole[..end]).await;

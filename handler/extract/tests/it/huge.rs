@@ -9,11 +9,11 @@ use handler_extract::Extractor;
 use zip::CompressionMethod;
 use zip::write::SimpleFileOptions;
 
-use crate::{code, extractor, make, read};
+use crate::{code, extractor, pdf, read};
 
 /// The temporary storage of these tests: the child keeps a third for each end.
 const SPOOL: u64 = 3 << 20;
-/// What stands between the ends.
+/// What is between the ends.
 const MIDDLE: usize = 12 << 20;
 
 async fn read_huge(name: &str, bytes: &[u8]) -> Findings {
@@ -37,9 +37,9 @@ fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
 
 const MAIN: &str = "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml";
 
-/// A document whose text stands before or behind a large picture, or between two.
-fn docx(before: usize, behind: usize) -> Vec<u8> {
-    let (before, behind) = (vec![0; before], vec![0; behind]);
+/// A document whose text is before or after a large picture, or between two.
+fn docx(before: usize, after: usize) -> Vec<u8> {
+    let (before, after) = (vec![0; before], vec![0; after]);
     let types = format!(r#"<Types><Override PartName="/word/document.xml" ContentType="{MAIN}"/></Types>"#);
     let rels = r#"<Relationships><Relationship Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="word/document.xml"/></Relationships>"#;
     let text = r#"<document xmlns="http://schemas.openxmlformats.org/wordprocessingml/2006/main"><body><p><r><t>three small words</t></r></p></body></document>"#;
@@ -48,17 +48,17 @@ fn docx(before: usize, behind: usize) -> Vec<u8> {
         ("_rels/.rels", rels.as_bytes()),
         ("word/media/a.bmp", &before),
         ("word/document.xml", text.as_bytes()),
-        ("word/media/b.bmp", &behind),
+        ("word/media/b.bmp", &after),
     ])
 }
 
-/// A picture whose directory stands where `before` and `behind` leave it.
-fn tiff(before: usize, behind: usize) -> Vec<u8> {
+/// A picture whose directory is between `before` and `after`.
+fn tiff(before: usize, after: usize) -> Vec<u8> {
     let mut bytes = b"II\x2a\0".to_vec();
     bytes.extend(u32::try_from(8 + before).expect("a small offset").to_le_bytes());
     bytes.resize(8 + before, 0);
     bytes.extend(b"\x02\0\0\x01\x04\0\x01\0\0\0\x40\x01\0\0\x01\x01\x04\0\x01\0\0\0\xf0\0\0\0\0\0\0\0");
-    bytes.resize(bytes.len() + behind, 0);
+    bytes.resize(bytes.len() + after, 0);
     bytes
 }
 
@@ -71,8 +71,8 @@ async fn an_archive_and_a_picture_are_described_by_their_ends() {
     assert_eq!(findings.metadata.uncompressed_size, Some(MIDDLE as u64 + 8));
     assert_eq!(findings.metadata.is_partial, None);
 
-    for (before, behind) in [(0, MIDDLE), (MIDDLE, 0)] {
-        let findings = read_huge("x.tif", &tiff(before, behind)).await;
+    for (before, after) in [(0, MIDDLE), (MIDDLE, 0)] {
+        let findings = read_huge("x.tif", &tiff(before, after)).await;
         let size = (findings.metadata.width, findings.metadata.height);
         assert_eq!((code(&findings), size), (None, (Some(320), Some(240))));
     }
@@ -107,9 +107,9 @@ async fn a_video_is_known_by_what_is_after_its_frames() {
 
 #[tokio::test]
 async fn a_document_is_read_if_its_text_stands_at_an_end() {
-    for (before, behind) in [(MIDDLE, 0), (0, MIDDLE)] {
-        let findings = read_huge("x.docx", &docx(before, behind)).await;
-        assert_eq!((code(&findings), findings.metadata.word_count), (None, Some(3)), "{before} {behind}");
+    for (before, after) in [(MIDDLE, 0), (0, MIDDLE)] {
+        let findings = read_huge("x.docx", &docx(before, after)).await;
+        assert_eq!((code(&findings), findings.metadata.word_count), (None, Some(3)), "{before} {after}");
     }
 }
 
@@ -120,8 +120,8 @@ async fn what_stands_in_the_middle_is_not_there_and_not_called_damage() {
         assert_eq!(code(&findings), Some(ErrorCode::SpoolLimit), "{name}");
     }
     // A format of which everything counts.
-    let content = make::stream("", &[&b"BT ET "[..], &b" ".repeat(MIDDLE)].concat());
-    let findings = read_huge("x.pdf", &make::page(content, "", Vec::new())).await;
+    let content = pdf::stream("", &[&b"BT ET "[..], &b" ".repeat(MIDDLE)].concat());
+    let findings = read_huge("x.pdf", &pdf::page(content, "", Vec::new())).await;
     assert_eq!(code(&findings), Some(ErrorCode::SpoolLimit));
     assert!(findings.failure.expect("it failed").message.ends_with("3 MiB is the most that is set aside for that"));
 }

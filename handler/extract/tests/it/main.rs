@@ -3,12 +3,13 @@
 mod attacks;
 mod binary;
 mod children;
+mod deflate;
 mod fields;
 
 mod good;
 mod hostile;
 mod huge;
-mod make;
+mod pdf;
 mod texts;
 mod video;
 mod whole;

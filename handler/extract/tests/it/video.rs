@@ -9,8 +9,8 @@ pub(crate) fn boxed(name: &[u8], content: &[u8]) -> Vec<u8> {
     [&len.to_be_bytes()[..], name, content].concat()
 }
 
-/// A video with audio: 640 × 360, two seconds and a half, of 2020-01-02; the movie after the media, as cameras write it.
-/// `user` is its user data.
+/// A video with audio: 640 × 360, two seconds and a half, of 2020-01-02; the movie after the media, as cameras write
+/// it. `user` is its user data.
 pub(crate) fn video(user: &[u8]) -> Vec<u8> {
     let words = |words: &[u32]| words.iter().flat_map(|word| word.to_be_bytes()).collect::<Vec<_>>();
     let track = |handler: &[u8], entry: &[u8]| {

@@ -12,7 +12,7 @@ const NAMES: &[&str] = &[
     "x.html", "x.xml", "x.eml", "x.mbox", "x.md", "x.txt", "x.png", "x.mp3", "x.mp4",
 ];
 
-/// Where the fuzzer is told the program whose `main` can be a child.
+/// The environment variable that names the program whose `main` can be a child.
 #[cfg(not(test))]
 const PROGRAM: &str = "EXTRACT_PROGRAM";
 

@@ -1,4 +1,4 @@
-//! The beginning of a text of unknown length.
+//! The start of a text of unknown length.
 
 /// Keeps the first bytes of a text that arrives in pieces, and drops the rest.
 #[derive(Debug, Clone)]
@@ -8,7 +8,7 @@ pub(super) struct BoundedBuffer {
 }
 
 impl BoundedBuffer {
-    /// Keeps at most so many bytes.
+    /// Keeps at most `limit` bytes.
     pub(super) fn new(limit: usize) -> Self {
         Self { bytes: vec![], limit }
     }

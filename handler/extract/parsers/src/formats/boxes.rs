@@ -3,7 +3,7 @@
 
 use crate::input::View;
 
-/// A box: its name and where its content stands, cut at the end of what it lies in.
+/// A box: its name and where its content is, cut at the end of the box around it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Box<'a> {
     pub(crate) name: [u8; 4],
@@ -12,7 +12,7 @@ pub(crate) struct Box<'a> {
     pub(crate) is_whole: bool,
 }
 
-/// The boxes that follow one another in a content. The next begins where the length of this one says; what leads
+/// The boxes that follow one another in a content. The next starts where the length of this one says; what leads
 /// backwards or nowhere ends the walk.
 pub(crate) struct Boxes<'a> {
     view: View<'a>,

@@ -1,6 +1,6 @@
 //! Delimited text (RFC 4180 and its relatives): rows, columns, the delimiter, whether there is a header.
 //!
-//! The delimiter is found on the beginning of the text; the rest streams through a small machine that knows only
+//! The delimiter is found at the start of the text; the rest streams through a small machine that knows only
 //! quotes and line ends. Rows are counted as Python's `csv` module yields them, blank lines left out.
 
 use handler_contract::Metadata;
@@ -39,18 +39,18 @@ fn read_by(likely: u8, input: &mut Input, report: &mut Report) -> Result<(), Abo
     Ok(())
 }
 
-/// How a text is delimited, as its beginning shows it.
+/// How a text is delimited, as its start shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Dialect {
     /// `None` where there is one column.
     delimiter: Option<u8>,
     has_header: Option<bool>,
-    /// Bytes of a first line `sep=;`, by which Excel is told the delimiter.
+    /// Bytes of a first line `sep=;`, which gives Excel the delimiter.
     skip: usize,
 }
 
 impl Dialect {
-    /// Finds the dialect of a text that is delimited, from its beginning.
+    /// Finds the dialect of a text that is delimited, from its start.
     /// `whole` says that there is no more of it; else its last line may be cut.
     fn of(head: &str, whole: bool, promised: u8) -> Self {
         let head = if whole { head } else { head.rfind('\n').map_or(head, |at| &head[..=at]) };
@@ -139,7 +139,7 @@ struct Shape {
     rows: usize,
     /// Columns of most rows.
     columns: usize,
-    /// Rows that have so many.
+    /// Rows that have this number of fields.
     usual: usize,
 }
 
@@ -185,7 +185,7 @@ fn has_header(rows: &[Row]) -> Option<bool> {
     Some(below_are_values || !recurs && like_names)
 }
 
-/// Whether a field is a number, a date, a time, an amount or a truth value, and so no name.
+/// Whether a field is a number, a date, a time, an amount or a boolean, and so no name.
 fn is_value(field: &str) -> bool {
     let digits = field.bytes().filter(u8::is_ascii_digit).count();
     let others = field.bytes().filter(|b| !b.is_ascii_digit() && !b" +-.,:/%$eETZ()".contains(b)).count();
@@ -235,7 +235,7 @@ impl Machine {
                 self.place = Place::Quoted;
                 Step::Within
             }
-            // The line feed of a carriage return stands on a blank line of its own.
+            // The line feed after a carriage return is on a blank line of its own.
             (Place::RowStart, b'\r' | b'\n') => Step::Blank,
             (_, b'\r' | b'\n') => {
                 self.place = Place::RowStart;
@@ -270,7 +270,7 @@ impl CsvReader {
         Self { machine: Machine::new(dialect.delimiter), dialect, skip, rows: 0, delimiters: 0 }
     }
 
-    /// Reads the next piece; the first one is the beginning by which the dialect was found.
+    /// Reads the next piece; the first one is the start by which the dialect was found.
     fn feed(&mut self, text: &str) {
         let skipped = self.skip.min(text.len());
         self.skip -= skipped;
@@ -284,7 +284,7 @@ impl CsvReader {
                 // Of the first row the fields are counted.
                 Place::Unquoted if self.rows == 0 => Some(0),
                 Place::Unquoted => match self.dialect.delimiter {
-                    // A quote means something only right after a delimiter, so fields need not be told apart.
+                    // A quote means something only right after a delimiter, so fields need not be distinguished.
                     Some(delimiter) => self.skip_fields(rest, delimiter),
                     None => memchr::memchr2(b'\n', b'\r', rest),
                 },
@@ -306,7 +306,7 @@ impl CsvReader {
         }
     }
 
-    /// Where the next byte stands that the machine must see: a line end, or a delimiter with a quote or the end of the
+    /// Where the next byte is that the machine must see: a line end, or a delimiter with a quote or the end of the
     /// piece after it.
     fn skip_fields(&self, rest: &[u8], delimiter: u8) -> Option<usize> {
         debug_assert_eq!(self.machine.place, Place::Unquoted);
@@ -386,7 +386,7 @@ mod tests {
 
     #[test]
     fn a_wide_first_row_is_counted_and_not_kept() {
-        // Longer than the beginning by which the dialect is found.
+        // Longer than the start by which the dialect is found.
         let text = "x,".repeat(100_000);
         let (mut reader, mut metadata) = (CsvReader::new(Dialect::of(&text[..1000], false, b',')), Metadata::default());
         reader.feed(&text);

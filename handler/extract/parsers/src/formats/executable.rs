@@ -103,7 +103,7 @@ fn mach(view: View, at: u64) -> Option<String> {
     Some(name.to_owned())
 }
 
-/// A program for several processors. Java's classes begin alike, with a version where the number of processors would
+/// A program for several processors. Java's classes start alike, with a version where the number of processors would
 /// be, which is never as small.
 fn universal(head: &[u8]) -> Option<String> {
     let view = View::big_endian(head);

@@ -4,10 +4,14 @@
 //! attributes, comments, the elements whose content is no markup, and character references. It builds no tree, so that
 //! neither size nor nesting costs memory. Where browsers repair a document, this reader only has to find its text.
 
+mod info;
+mod references;
+
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use handler_contract::Metadata;
-use quick_xml::escape::resolve_html5_entity;
 
+use self::info::{Attributes, DocumentInfo, is_java_script};
+use self::references::{resolve, unescape};
 use super::bounded_buffer::BoundedBuffer;
 use super::language;
 use super::value::clean;
@@ -31,10 +35,6 @@ const INLINE: &[&[u8]] = &[
     b"i", b"ins", b"kbd", b"label", b"mark", b"nobr", b"q", b"rb", b"ruby", b"s", b"samp", b"small", b"span",
     b"strike", b"strong", b"sub", b"sup", b"time", b"tt", b"u", b"var", b"wbr",
 ];
-
-/// References that count without a semicolon (the HTML standard lists all; these are the ones in use).
-const BARE_REFERENCES: &[&str] =
-    &["amp", "lt", "gt", "quot", "nbsp", "copy", "reg", "AMP", "LT", "GT", "QUOT", "COPY", "REG"];
 
 /// Reads a document.
 pub(super) fn read(input: &mut Input, report: &mut Report) -> Result<(), Abort> {
@@ -62,7 +62,7 @@ enum State {
     BeforeValue,
     Value(u8),
     Unquoted,
-    /// After `<!` and, if so said, a hyphen.
+    /// After `<!` and, if `true`, a hyphen.
     Declaration(bool),
     Comment(CommentEnd),
     /// A doctype, a processing instruction, or what else ends at the next `>`.
@@ -95,34 +95,6 @@ enum Raw {
     Title,
 }
 
-/// What tags say of the document. The first of each counts.
-#[derive(Debug, Default)]
-struct Said {
-    title: Option<String>,
-    other_title: Option<String>,
-    author: Option<String>,
-    description: Option<String>,
-    other_description: Option<String>,
-    keywords: Option<String>,
-    generator: Option<String>,
-    language: Option<String>,
-    other_language: Option<String>,
-    charset: Option<&'static Encoding>,
-    scripts: bool,
-}
-
-/// The attributes of the tag at hand that mean something.
-#[derive(Debug, Default)]
-struct Attributes {
-    /// `name` or `property`.
-    name: Option<String>,
-    content: Option<String>,
-    http_equiv: Option<String>,
-    charset: Option<String>,
-    lang: Option<String>,
-    script_type: Option<String>,
-}
-
 /// Reads a document piece by piece.
 #[derive(Debug)]
 pub(super) struct HtmlReader {
@@ -140,7 +112,7 @@ pub(super) struct HtmlReader {
     /// Open `template` and `svg` elements: nobody reads the one, and the title of the other is a picture's.
     templates: u64,
     pictures: u64,
-    said: Said,
+    info: DocumentInfo,
     /// Text that is shown and not counted yet: counting much at once costs less.
     shown: String,
     words: Counter,
@@ -162,7 +134,7 @@ impl HtmlReader {
             title: BoundedBuffer::new(VALUE),
             templates: 0,
             pictures: 0,
-            said: Said::default(),
+            info: DocumentInfo::default(),
             shown: String::new(),
             words: Counter::default(),
             sample: BoundedBuffer::new(language::SAMPLE),
@@ -186,7 +158,7 @@ impl HtmlReader {
             };
             let end = at + end.unwrap_or(rest.len());
             match self.state {
-                // Text begins after an ASCII byte; other states may be entered in the middle of a character.
+                // Text starts after an ASCII byte; other states may be entered in the middle of a character.
                 State::Text => self.show(&text[at..end]),
                 State::Value(_) => self.value.push(&bytes[at..end]),
                 _ => {}
@@ -199,32 +171,33 @@ impl HtmlReader {
         }
     }
 
-    /// What the document says of itself and how many words it shows; the language is told by those if not said.
+    /// What the document says of itself and how many words it shows; the language is detected from them if it is not
+    /// declared.
     pub(super) fn finish(mut self) -> Metadata {
         self.end();
         let counts = self.words.counts();
-        let said = self.said;
+        let info = self.info;
         Metadata {
-            title: said.title.or(said.other_title),
-            author: said.author,
-            description: said.description.or(said.other_description),
-            keywords: said.keywords,
-            creator_tool: said.generator,
-            language: said.language.or(said.other_language).or_else(|| language::detect(self.sample.text())),
-            has_java_script: Some(said.scripts),
+            title: info.title.or(info.other_title),
+            author: info.author,
+            description: info.description.or(info.other_description),
+            keywords: info.keywords,
+            creator_tool: info.generator,
+            language: info.language.or(info.other_language).or_else(|| language::detect(self.sample.text())),
+            has_java_script: Some(info.scripts),
             word_count: Some(counts.words),
             unicode_word_count: Some(counts.unicode_words),
             ..Metadata::default()
         }
     }
 
-    /// How many words the document shows, and its text as far as it is kept to tell the language.
+    /// How many words the document shows, and its text as far as it is kept to detect the language.
     pub(super) fn into_shown(mut self) -> (Counts, String) {
         self.end();
         (self.words.counts(), self.sample.text().to_owned())
     }
 
-    /// What stands at the end and began nothing is text.
+    /// What is at the end and started nothing is text.
     fn end(&mut self) {
         match self.state {
             State::Reference => self.end_reference(false),
@@ -354,7 +327,7 @@ impl HtmlReader {
         use CommentEnd::{Bang, Hyphen, Hyphens, No};
         self.state = match (self.state, byte) {
             (State::Declaration(false), b'-') => State::Declaration(true),
-            // Those that begin a comment may end it at once: `<!-->`.
+            // Those that start a comment may end it at once: `<!-->`.
             (State::Declaration(true) | State::Comment(Hyphen | Hyphens), b'-') => State::Comment(Hyphens),
             (State::Declaration(_), _) => {
                 self.state = State::Bogus;
@@ -437,7 +410,7 @@ impl HtmlReader {
             b"type" => &mut attributes.script_type,
             _ => {
                 // Event handlers: onclick, onload, …
-                self.said.scripts |= !self.is_end_tag && name.len() > 4 && name.starts_with(b"on");
+                self.info.scripts |= !self.is_end_tag && name.len() > 4 && name.starts_with(b"on");
                 return;
             }
         };
@@ -452,8 +425,8 @@ impl HtmlReader {
         let name = tag.bytes();
         let attributes = std::mem::take(&mut self.attributes);
         if self.raw.take() == Some(Raw::Title) {
-            if self.pictures == 0 && self.templates == 0 && self.said.title.is_none() {
-                self.said.title = clean(self.title.text());
+            if self.pictures == 0 && self.templates == 0 && self.info.title.is_none() {
+                self.info.title = clean(self.title.text());
             }
             self.title.clear();
         }
@@ -468,11 +441,11 @@ impl HtmlReader {
                 b"template" => self.templates += 1,
                 b"svg" => self.pictures += 1,
                 b"html" => {
-                    self.said.language =
-                        self.said.language.take().or(attributes.lang.as_deref().and_then(language::declared));
+                    self.info.language =
+                        self.info.language.take().or(attributes.lang.as_deref().and_then(language::declared));
                 }
-                b"meta" => self.said.meta(&attributes),
-                b"script" => self.said.scripts |= attributes.script_type.as_deref().is_none_or(is_java_script),
+                b"meta" => self.info.meta(&attributes),
+                b"script" => self.info.scripts |= attributes.script_type.as_deref().is_none_or(is_java_script),
                 _ => {}
             }
             self.raw = match name {
@@ -494,89 +467,12 @@ impl HtmlReader {
     }
 }
 
-impl Said {
-    fn meta(&mut self, attributes: &Attributes) {
-        let declared = attributes.charset.as_deref().or_else(|| {
-            let is_type =
-                attributes.http_equiv.as_deref().is_some_and(|h| h.trim().eq_ignore_ascii_case("content-type"));
-            let content = attributes.content.as_deref().filter(|_| is_type)?;
-            let (_, label) = content.split_once("charset").or_else(|| content.split_once("CHARSET"))?;
-            let label = label.trim_start().strip_prefix('=')?.trim_start();
-            label.trim_start_matches(['"', '\'']).split([';', ' ', '"', '\'']).next()
-        });
-        self.charset = self.charset.or_else(|| declared.and_then(|label| Encoding::for_label(label.as_bytes())));
-
-        let Some(content) = attributes.content.as_deref() else { return };
-        let name = attributes.name.as_deref().or(attributes.http_equiv.as_deref()).unwrap_or_default();
-        let (slot, value) = match name.trim().to_ascii_lowercase().as_str() {
-            "author" | "dc.creator" | "dcterms.creator" => (&mut self.author, clean(content)),
-            "description" | "dc.description" | "dcterms.description" => (&mut self.description, clean(content)),
-            "og:description" | "twitter:description" => (&mut self.other_description, clean(content)),
-            "keywords" => (&mut self.keywords, clean(content)),
-            "generator" => (&mut self.generator, clean(content)),
-            "og:title" | "dc.title" | "dcterms.title" => (&mut self.other_title, clean(content)),
-            "content-language" | "language" | "dc.language" | "dcterms.language" | "og:locale" => {
-                (&mut self.other_language, language::declared(content))
-            }
-            _ => return,
-        };
-        if slot.is_none() {
-            *slot = value;
-        }
-    }
-}
-
 /// The encoding that a document declares near its start (HTML standard, section 13.2.3.2).
 pub(super) fn declared_encoding(head: &[u8]) -> Option<&'static Encoding> {
     let mut reader = HtmlReader::new();
     // Markup is ASCII in every encoding that can be declared so.
     reader.feed(&WINDOWS_1252.decode_without_bom_handling(head).0);
-    reader.said.charset.map(|encoding| if encoding == UTF_16LE || encoding == UTF_16BE { UTF_8 } else { encoding })
-}
-
-/// Whether a `script` element of this type is run.
-fn is_java_script(script_type: &str) -> bool {
-    let essence = script_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    essence.is_empty() || essence == "module" || essence.ends_with("javascript") || essence.ends_with("ecmascript")
-}
-
-/// The text of a character reference without `&` and semicolon.
-fn resolve(name: &str, semicolon: bool) -> Option<String> {
-    if let Some(number) = name.strip_prefix('#') {
-        let code = match number.strip_prefix(['x', 'X']) {
-            Some(hexadecimal) => u32::from_str_radix(hexadecimal, 16),
-            None => number.parse(),
-        };
-        return match code.ok()? {
-            // Written by those who took windows-1252 for Unicode.
-            code @ 0x80..=0x9f => {
-                Some(WINDOWS_1252.decode_without_bom_handling(&[u8::try_from(code).ok()?]).0.into_owned())
-            }
-            0 => Some('\u{fffd}'.into()),
-            code => Some(char::from_u32(code).unwrap_or('\u{fffd}').into()),
-        };
-    }
-    (semicolon || BARE_REFERENCES.contains(&name)).then(|| resolve_html5_entity(name).map(str::to_owned))?
-}
-
-/// An attribute's value with its character references resolved.
-fn unescape(value: &str) -> String {
-    let mut text = String::with_capacity(value.len());
-    let mut rest = value;
-    while let Some((before, after)) = rest.split_once('&') {
-        text.push_str(before);
-        let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '#').unwrap_or(after.len());
-        let resolved = after[end..].starts_with(';').then(|| resolve(&after[..end], true)).flatten();
-        if let Some(resolved) = resolved {
-            text.push_str(&resolved);
-            rest = &after[end + 1..];
-        } else {
-            text.push('&');
-            rest = after;
-        }
-    }
-    text.push_str(rest);
-    text
+    reader.info.charset.map(|encoding| if encoding == UTF_16LE || encoding == UTF_16BE { UTF_8 } else { encoding })
 }
 
 fn is_space(byte: u8) -> bool {
@@ -584,149 +480,4 @@ fn is_space(byte: u8) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::formats::pieces;
-    use proptest::prelude::*;
-
-    fn read(text: &str) -> Metadata {
-        let mut reader = HtmlReader::new();
-        reader.feed(text);
-        reader.finish()
-    }
-
-    fn words(text: &str) -> u64 {
-        read(text).word_count.unwrap()
-    }
-
-    const PAGE: &str = "<!DOCTYPE html><html lang=de-CH class=x><head><!-- <title>no</title> -->
-        <meta charset='utf-8'><TITLE>Gr&ouml;&szlig;e &amp;\n L&auml;nge</TITLE >
-        <meta name=\"Author\" content=\"A &quot;B&quot; C\"><meta content='Two&#32;words' name=description>
-        <meta name=keywords content=a,b><meta name=\"generator\" content=\"x>y\">
-        <script>if (a < b) document.write('<p>no</p>')</script><style>p > a { }</style></head>
-        <body><p>One two<p>three<b>four</b><br>five&nbsp;six</p><template>no <p>no</p></template>
-        <textarea>seven &lt;eight</textarea><svg><title>circle</title></svg> a < b &unknown; </p></body></html>";
-
-    #[test]
-    fn what_a_page_says_and_shows() {
-        let metadata = read(PAGE);
-        assert_eq!(metadata.title.as_deref(), Some("Größe & Länge"));
-        assert_eq!(metadata.author.as_deref(), Some("A \"B\" C"));
-        assert_eq!(metadata.description.as_deref(), Some("Two words"));
-        assert_eq!(metadata.keywords.as_deref(), Some("a,b"));
-        assert_eq!(metadata.creator_tool.as_deref(), Some("x>y"));
-        assert_eq!(metadata.language.as_deref(), Some("de-CH"));
-        assert_eq!(metadata.has_java_script, Some(true));
-        // One two threefour five six seven <eight a < b &unknown;
-        assert_eq!(metadata.word_count, Some(11));
-    }
-
-    #[test]
-    fn any_pieces_are_read_as_the_whole() {
-        let whole = read(PAGE);
-        for at in (0..PAGE.len()).filter(|at| PAGE.is_char_boundary(*at)) {
-            let mut reader = HtmlReader::new();
-            reader.feed(&PAGE[..at]);
-            reader.feed(&PAGE[at..]);
-            assert_eq!(reader.finish(), whole, "{at}");
-            // And no beginning makes it panic.
-            read(&PAGE[..at]);
-        }
-    }
-
-    #[test]
-    fn what_is_text_and_what_is_not() {
-        for (text, count) in [
-            ("", 0),
-            ("plain words", 2),
-            ("<p>a</p><p>b</p>", 2),
-            ("<td>a<td>b", 2),
-            ("<b>a</b>b", 1),
-            ("a<!-->b", 1),
-            ("a<!--->b", 1),
-            ("a<!-- - -- --! x --!>b", 1),
-            ("a<!-- b", 1),
-            ("a <!doctype b> c", 2),
-            ("a <?php b ?> c", 2),
-            ("a </ b> c", 2),
-            ("a </> c", 2),
-            ("a <3 b", 3),
-            ("a <", 2),
-            ("a &", 2),
-            ("a & b", 3),
-            ("a&ampb", 1),
-            ("a&emsp;b", 2),
-            ("a&#160;b&#x2003;c&#xD800;", 3),
-            ("<script>a</scrip></script >b", 1),
-            ("<script>a", 0),
-            ("<style>a</style/>b", 1),
-            ("<xmp><p>a</xmp>", 1),
-            ("<title>a</title>b", 1),
-            ("<a title='<p> x'>b</a>", 1),
-            ("<a title=x>y>b</a>", 1),
-            ("<template>a<template>b</template>c</template>d", 1),
-        ] {
-            assert_eq!(words(text), count, "{text}");
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
-
-        #[test]
-        fn whatever_it_is_its_pieces_are_read_as_the_whole(
-            (text, at) in pieces::texts(30, &[
-                "<", ">", "/", "!", "?", "-", "--", "&", ";", "#", "=", "'", "\"", " ", "é", "今", "a", "p", "script", "title",
-                "<title", "</title>", "<textarea>", "<xmp>", "</", "<!--", "-->", "<a b=", "amp", "x41",
-            ]),
-        ) {
-            let mut reader = HtmlReader::new();
-            reader.feed(&text[..at]);
-            reader.feed(&text[at..]);
-            prop_assert_eq!(reader.finish(), read(&text));
-        }
-    }
-
-    #[test]
-    fn scripts_are_told_from_data() {
-        for (text, scripts) in [
-            ("<script src=x></script>", true),
-            ("<script type=module>x</script>", true),
-            ("<script type='text/javascript'>x</script>", true),
-            ("<script type=application/ld+json>{}</script>", false),
-            ("<p onclick='x()'>", true),
-            ("<p one=x>", false),
-            ("<!-- <script> -->", false),
-        ] {
-            assert_eq!(read(text).has_java_script, Some(scripts), "{text}");
-        }
-    }
-
-    #[test]
-    fn the_declared_encoding() {
-        for (head, name) in [
-            ("<meta charset=iso-8859-1>", Some("windows-1252")),
-            ("<META HTTP-EQUIV=Content-Type CONTENT='text/html; charset=Shift_JIS'>", Some("Shift_JIS")),
-            ("<meta charset='utf-16'>", Some("UTF-8")),
-            ("<!-- <meta charset=koi8-r> -->", None),
-            ("<meta charset=nonsense>", None),
-        ] {
-            assert_eq!(declared_encoding(head.as_bytes()).map(Encoding::name), name, "{head}");
-        }
-    }
-
-    #[test]
-    fn nothing_without_end_is_kept() {
-        let piece = "a".repeat(1 << 20);
-        for start in ["<", "<a ", "<a b=", "<a b='", "&", "<!--", "<script>", "<script></", "<title>", "</", "<!x"] {
-            let mut reader = HtmlReader::new();
-            reader.feed(start);
-            for _ in 0..4 {
-                reader.feed(&piece);
-            }
-            let kept =
-                [&reader.tag, &reader.attribute, &reader.value, &reader.reference, &reader.raw_tag, &reader.title];
-            assert!(kept.iter().map(|clip| clip.bytes().len()).sum::<usize>() < 16 << 10, "{start}");
-        }
-    }
-}
+mod tests;

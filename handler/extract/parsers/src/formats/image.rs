@@ -26,7 +26,7 @@ use crate::input::View;
 use crate::media_type::is_textual;
 use crate::report::{Abort, Report};
 
-/// All signatures but one stand in so many bytes.
+/// How many first bytes hold all signatures but one.
 const SIGNATURES: u64 = 16;
 
 /// Types of pictures that are not text. Not all have a reader.
@@ -111,7 +111,7 @@ fn reader_of(file: View) -> Option<ImageReader> {
         [b'P', b'1'..=b'7' | b'F' | b'f', ..] => flat::pnm,
         [1, 0, 0, 0, ..] if file.has(40, b" EMF") => flat::emf,
         _ if file.has(4, b"ftyp") => heif::read,
-        // No signature at all, so that only what was sniffed can tell.
+        // No signature at all: only the sniffed type identifies it.
         [_, 0 | 1, 1..=3 | 9..=11, ..] => flat::tga,
         _ => return None,
     };

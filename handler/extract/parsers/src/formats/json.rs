@@ -13,15 +13,15 @@ use crate::charset::ToUtf8;
 use crate::input::Input;
 use crate::report::{Abort, Report};
 
-/// Open arrays and objects that are told apart: a bit each, 2 MiB at most.
+/// Open arrays and objects that are distinguished: a bit each, 2 MiB at most.
 const MAX_DEPTH: u64 = 16 << 20;
 
-/// Reads a text whose beginning or name says that it is JSON.
+/// Reads a text whose start or name says that it is JSON.
 pub(super) fn read(input: &mut Input, report: &mut Report) -> Result<(), Abort> {
     read_as(Form::Json, input, report)
 }
 
-/// Reads a text whose beginning or name says that it is NDJSON.
+/// Reads a text whose start or name says that it is NDJSON.
 pub(super) fn read_lines(input: &mut Input, report: &mut Report) -> Result<(), Abort> {
     read_as(Form::Lines, input, report)
 }
@@ -31,7 +31,7 @@ fn read_as(promised: Form, input: &mut Input, report: &mut Report) -> Result<(),
     text::stream(input, report, ToUtf8::new(), &mut |text| reader.feed(text))?;
     let form = reader.finish(&mut report.metadata).map_err(|broken| broken.failure("JSON"))?;
     if promised == Form::Json && form == Form::Lines {
-        // Its first line was longer than what the type was told by.
+        // Its first line was longer than the head that was sniffed.
         report.exact_type = Some(form.media_type());
     }
     Ok(())
@@ -55,26 +55,26 @@ impl Form {
     }
 }
 
-/// Where the machine stands: what the last byte was part of, or what the next one must be.
+/// The state: what the last byte was part of, or what the next one must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// A value must begin.
+    /// A value must start.
     Value,
-    /// A value begins, or the array ends.
+    /// A value starts, or the array ends.
     FirstItem,
-    /// A key begins, or the object ends.
+    /// A key starts, or the object ends.
     FirstKey,
-    /// A key must begin.
+    /// A key must start.
     Key,
     /// A colon must come.
     Colon,
     /// A comma comes, or the array or object ends.
     Next,
-    /// Outside of every value: the text ends, or another line of NDJSON begins.
+    /// Outside of every value: the text ends, or another line of NDJSON starts.
     Between,
     String,
     Escape,
-    /// So many hexadecimal digits must come.
+    /// How many hexadecimal digits must follow.
     Hex(u8),
     /// The rest of `true`, `false` or `null` must come.
     Literal(&'static [u8]),
@@ -101,10 +101,10 @@ pub(crate) struct JsonReader {
     /// Values outside of every other.
     values: u64,
     line: u64,
-    /// The line on which the outermost value at hand began, and the one on which the last one ended.
-    began: u64,
+    /// The line on which the current outermost value started, and the one on which the last one ended.
+    value_start: u64,
     ended: u64,
-    /// Whether each value so far stood on one line.
+    /// Whether each value so far was on one line.
     one_a_line: bool,
     /// Where NDJSON is promised, bare numbers and strings are accepted as lines: any list of numbers would be NDJSON.
     promised: Form,
@@ -122,7 +122,7 @@ impl JsonReader {
             items: 0,
             values: 0,
             line: 1,
-            began: 1,
+            value_start: 1,
             ended: 0,
             one_a_line: true,
             promised,
@@ -164,8 +164,8 @@ impl JsonReader {
 
     /// What the text is, as far as it was read.
     pub(crate) fn form(&self) -> Form {
-        let begun = self.values + u64::from(self.state != State::Between);
-        if begun > 1 || self.promised == Form::Lines { Form::Lines } else { Form::Json }
+        let started = self.values + u64::from(self.state != State::Between);
+        if started > 1 || self.promised == Form::Lines { Form::Lines } else { Form::Json }
     }
 
     /// What the text is; and into the metadata what is known of it.
@@ -175,7 +175,7 @@ impl JsonReader {
         }
         let ended = match self.state {
             State::Between => Ok(()),
-            // Only the end of the text tells that these numbers are complete.
+            // Only the end of the text shows that these numbers are complete.
             State::Zero | State::Integer | State::Fraction | State::ExponentDigits if self.open.depth == 0 => {
                 self.state = self.end_value();
                 Ok(())
@@ -324,7 +324,7 @@ impl JsonReader {
             _ => return self.space(byte, "a value is missing"),
         };
         if self.open.depth == 0 {
-            self.began = self.line;
+            self.value_start = self.line;
         } else if self.open.depth == 1 && self.values == 0 && !self.open.innermost_is_object() {
             self.items += 1;
         }
@@ -353,7 +353,7 @@ impl JsonReader {
         }
         self.values += 1;
         self.ended = self.line;
-        self.one_a_line &= self.began == self.line;
+        self.one_a_line &= self.value_start == self.line;
         State::Between
     }
 
@@ -405,146 +405,4 @@ impl Containers {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::formats::pieces;
-    use proptest::prelude::*;
-    use serde::de::IgnoredAny;
-
-    fn read(text: &str) -> Result<(Form, Metadata), Malformed> {
-        let mut reader = JsonReader::new(Form::Json);
-        reader.feed(text);
-        finish(reader)
-    }
-
-    fn finish(reader: JsonReader) -> Result<(Form, Metadata), Malformed> {
-        let mut metadata = Metadata::default();
-        reader.finish(&mut metadata).map(|form| (form, metadata))
-    }
-
-    fn facts(text: &str) -> (Form, Option<u64>, Option<u64>) {
-        let (form, metadata) = read(text).unwrap();
-        (form, metadata.item_count, metadata.nesting_depth)
-    }
-
-    #[test]
-    fn items_and_depth() {
-        for (text, items, depth) in [
-            ("[]", Some(0), Some(1)),
-            ("{}", Some(0), Some(1)),
-            ("[1, [2, 3], {\"a\": [4]}]", Some(3), Some(3)),
-            (" {\"a\": 1, \"b\": {\"c\": [1, 2, 3]}, \"\": null}\n", Some(3), Some(3)),
-            ("[-0.5e+10, 0, 1E5, true, false, null, \"\\u00e9\\n\\\"\"]", Some(7), Some(1)),
-            ("12", None, None),
-            ("\"a string\"", None, None),
-            ("null", None, None),
-        ] {
-            assert_eq!(facts(text), (Form::Json, items, depth), "{text}");
-        }
-    }
-
-    #[test]
-    fn lines_of_values_are_ndjson() {
-        assert_eq!(facts("{\"a\": [1]}\n{\"a\": 2}\r\n\n[3]\n"), (Form::Lines, Some(3), Some(2)));
-        let mut named = JsonReader::new(Form::Lines);
-        named.feed("1\n\"b\"\n");
-        let (form, metadata) = finish(named).unwrap();
-        assert_eq!((form, metadata.item_count), (Form::Lines, Some(2)));
-    }
-
-    #[test]
-    fn what_is_not_json_says_where() {
-        for (text, line, reason) in [
-            ("", 1, "there is no value"),
-            (" \n ", 2, "there is no value"),
-            ("[1,\n2", 2, "the text ends inside a value"),
-            ("[1,]", 1, "a value is missing"),
-            ("[1 2]", 1, "a comma or ] is missing after a value"),
-            ("[1}", 1, "a comma or ] is missing after a value"),
-            ("{\"a\" 1}", 1, "a colon is missing after a key"),
-            ("{\"a\": 1 \"b\"}", 1, "a comma or } is missing after a value"),
-            ("{\n\n'a': 1}", 3, "a key in quotes is missing"),
-            ("{\"a\": 1,}", 1, "a key in quotes is missing"),
-            ("[01]", 1, "a number is not written as JSON writes it"),
-            ("[1.]", 1, "a number is not written as JSON writes it"),
-            ("[-]", 1, "a number is not written as JSON writes it"),
-            ("-", 1, "the text ends inside a value"),
-            ("1.", 1, "the text ends inside a value"),
-            ("[nul]", 1, "there is a bare word that is not true, false or null"),
-            ("[\"\t\"]", 1, "a string holds a control character"),
-            ("[\"\\x\"]", 1, "a string holds an unknown escape sequence"),
-            ("[\"\\u12g4\"]", 1, "a string holds an unfinished \\u escape sequence"),
-            ("{} {}", 1, "something follows the value"),
-            ("{}x", 1, "something follows the value"),
-            ("1\n2", 2, "there is more than one value"),
-            ("{\n}\n{}", 3, "there is more than one value"),
-            ("{}\n{\n}", 3, "a value after the first goes over several lines"),
-            ("[section]\nkey=1", 1, "a value is missing"),
-            ("]", 1, "a value is missing"),
-        ] {
-            assert_eq!(read(text), Err(Malformed::Syntax { line, reason }), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_million_levels_cost_a_bit_each() {
-        const DEEP: usize = 3_000_000;
-        let mut reader = JsonReader::new(Form::Json);
-        for _ in 0..DEEP {
-            reader.feed("[{\"a\":");
-        }
-        assert!(reader.open.bits.capacity() * 8 < 2 * 1024 * 1024);
-        reader.feed("0");
-        for _ in 0..DEEP {
-            reader.feed("}]");
-        }
-        assert_eq!(finish(reader).unwrap().1.nesting_depth, Some(2 * DEEP as u64));
-    }
-
-    #[test]
-    fn nesting_without_end_is_refused() {
-        let mut reader = JsonReader::new(Form::Json);
-        let piece = "[".repeat(1024 * 1024);
-        for _ in 0..16 {
-            reader.feed(&piece);
-            assert!(!reader.is_broken());
-        }
-        reader.feed("[");
-        assert_eq!(finish(reader), Err(Malformed::TooDeep { levels: 16 << 20 }));
-    }
-
-    #[test]
-    fn every_beginning_of_a_value_is_unfinished() {
-        let text = "{\"a\": [1.5e3, true, \"\\u0041\"], \"b\": {}}";
-        for end in 0..text.len() {
-            assert!(read(&text[..end]).is_err(), "{}", &text[..end]);
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
-
-        /// The reference is `serde_json`, which knows neither lines nor this depth.
-        #[test]
-        fn valid_is_what_serde_json_reads(
-            (text, at) in pieces::texts(12, &[
-                "[", "]", "{", "}", ",", ":", "\"a\"", "\"\\u00e9\"", "1", "-0.5", "1e9", "01", "true", "nul", " ", "\n",
-            ]),
-        ) {
-            let mut reader = JsonReader::new(Form::Json);
-            reader.feed(&text[..at]);
-            reader.feed(&text[at..]);
-            let ours = finish(reader);
-            let theirs = serde_json::from_str::<IgnoredAny>(&text);
-            match ours {
-                Ok((Form::Lines, _)) => prop_assert!(
-                    text.lines().filter(|l| !l.trim().is_empty()).all(|l| serde_json::from_str::<IgnoredAny>(l).is_ok())
-                ),
-                ours => prop_assert_eq!(ours.is_ok(), theirs.is_ok(), "{}", text),
-            }
-            if let Ok(items) = serde_json::from_str::<Vec<IgnoredAny>>(&text) {
-                prop_assert_eq!(read(&text).unwrap().1.item_count, Some(items.len() as u64));
-            }
-        }
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! The language of a text, told from its beginning.
+//! The language of a text, detected from its start.
 
 use whatlang::{Lang, Script};
 
@@ -7,7 +7,7 @@ pub(super) const SAMPLE: usize = 64 << 10;
 /// Letters below which a guess is worth nothing.
 const LETTERS: usize = 40;
 
-/// The language as a BCP 47 tag, where it can be told with confidence.
+/// The language as a BCP 47 tag, where it can be detected with confidence.
 pub(super) fn detect(text: &str) -> Option<String> {
     let text = &text[..text.floor_char_boundary(SAMPLE)];
     // Numbers, addresses and names of variables belong to no language, and a text of which they are most has none.
@@ -39,7 +39,7 @@ fn is_dense(script: Script) -> bool {
     matches!(script, Script::Mandarin | Script::Hangul | Script::Hiragana | Script::Katakana)
 }
 
-/// The shortest ISO 639 code of a language, as BCP 47 wants it (RFC 5646, section 2.2.1).
+/// The shortest ISO 639 code of a language, as BCP 47 requires it (RFC 5646, section 2.2.1).
 fn tag(lang: Lang) -> &'static str {
     match lang {
         Lang::Epo => "eo",

@@ -5,7 +5,7 @@ use handler_contract::Metadata;
 use super::language;
 use super::value::clean;
 
-/// What the beginning of a document says of it.
+/// What the start of a document says of it.
 pub(super) fn describe(head: &str, metadata: &mut Metadata) {
     let body = match front_matter(head) {
         Some((matter, body)) => {
@@ -96,7 +96,7 @@ fn first_heading(body: &str) -> Option<String> {
     None
 }
 
-/// A heading's text; what stands for its images if there is nothing else.
+/// A heading's text; the alternative text of its images if there is nothing else.
 fn title(heading: &str) -> Option<String> {
     clean(&plain(heading, false)).or_else(|| clean(&plain(heading, true)))
 }

@@ -49,7 +49,7 @@ impl MboxReader {
     }
 }
 
-/// `From sender Thu Jan  1 00:00:00 1970`. A sentence of the text may begin with the word too, but not go on with a
+/// `From sender Thu Jan  1 00:00:00 1970`. A sentence of the text may start with the word too, but not continue with a
 /// month, a year and a time.
 fn begins_message(line: &[u8]) -> bool {
     let Some(rest) = line.strip_prefix(b"From ") else { return false };

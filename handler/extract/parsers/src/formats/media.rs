@@ -1,4 +1,4 @@
-//! Sound and film: playing time, coding, size of the picture, and what the tags say.
+//! Audio and video: playing time, coding, size of the picture, and what the tags say.
 //!
 //! Only headers and tags are read, nothing is decoded. Where a format keeps no playing time, its frames are counted by
 //! their headers. Every walk moves forward through the file, so that its cost is bounded by the file's size.
@@ -34,12 +34,12 @@ const LONGEST_DURATION: f64 = 366.0 * 86_400.0;
 const HIGHEST_RATE: u64 = 1 << 30;
 /// More channels than any format for rooms full of loudspeakers has.
 const MOST_CHANNELS: u64 = 256;
-/// All signatures stand in so many bytes.
+/// How many first bytes hold all signatures.
 const SIGNATURES: u64 = 16;
-/// No film is larger on a side.
+/// No video is larger on a side.
 const LONGEST_SIDE: u64 = 1 << 16;
 
-/// Types of sound and film that are not text, as lists of what to play are. Not all have a reader.
+/// Types of audio and video that are not text, as playlists are. Not all have a reader.
 pub(super) fn reads(file_type: &str) -> bool {
     let is_media = ["audio/", "video/"].iter().any(|top| file_type.starts_with(top)) && !is_textual(file_type);
     is_media
@@ -67,7 +67,7 @@ fn describe(container: Container, metadata: &mut Metadata) -> Result<(), Failure
             file.from(start).and_then(|movie| mp4::read(&Movie::open(movie), metadata)).is_some()
         }
         Some(MediaReader::Other(reader)) => reader(file, start, metadata).is_some(),
-        // Behind tags, damage before the first frame is common.
+        // After tags, damage before the first frame is common.
         None if start > 0 => mpeg::read(file, start, metadata).is_some(),
         None => return Ok(()),
     };
@@ -78,7 +78,7 @@ fn describe(container: Container, metadata: &mut Metadata) -> Result<(), Failure
         metadata.bit_rate = bit_rate(file.len(), seconds);
     }
     if metadata.codec.is_none() && metadata.duration.is_none() && metadata.width.is_none() {
-        return Err(Failure::new(ErrorCode::Malformed, "neither sound nor film was found in it"));
+        return Err(Failure::new(ErrorCode::Malformed, "neither audio nor video was found in it"));
     }
     if !complete {
         metadata.is_partial = Some(true);
@@ -94,8 +94,8 @@ enum MediaReader {
     Other(fn(View, u64, &mut Metadata) -> Option<()>),
 }
 
-fn reader_of(sound: View) -> Option<MediaReader> {
-    let head = sound.slice_up_to(0, SIGNATURES);
+fn reader_of(file: View) -> Option<MediaReader> {
+    let head = file.slice_up_to(0, SIGNATURES);
     let reader: fn(View, u64, &mut Metadata) -> Option<()> = match head {
         [b'f', b'L', b'a', b'C', ..] => flac::read,
         [b'O', b'g', b'g', b'S', ..] => ogg::read,
@@ -120,7 +120,7 @@ fn reader_of(sound: View) -> Option<MediaReader> {
         [b'M', b'T', b'h', b'd', ..] => midi::read,
         [0xff, second, ..] if second & 0xf6 == 0xf0 => mpeg::read_aac,
         [0xff, 0xe0..=0xff, ..] => mpeg::read,
-        _ if matches!(sound.slice(4, 4), Some(b"ftyp" | b"moov" | b"mdat" | b"wide" | b"free" | b"skip")) => {
+        _ if matches!(file.slice(4, 4), Some(b"ftyp" | b"moov" | b"mdat" | b"wide" | b"free" | b"skip")) => {
             return Some(MediaReader::Movie);
         }
         _ => return None,

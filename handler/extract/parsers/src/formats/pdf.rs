@@ -1,7 +1,7 @@
 //! PDF: pages, words, and what the document says of itself.
 //!
-//! A PDF holds glyphs at places, not words. `content` follows the text that a page draws, in the `fonts` and `layers` of
-//! its document, as far as its `operations` can be read, and `words` makes words of it.
+//! A PDF holds glyphs at places, not words. `content` follows the text that a page draws, in the `fonts` and `layers`
+//! of its document, as far as its `operations` can be read, and `words` makes words of it.
 
 mod content;
 mod extras;
@@ -23,8 +23,8 @@ use crate::report::{Abort, Report};
 
 /// Pages that are read before their fonts are given back.
 const PAGES_AT_ONCE: usize = 64;
-/// How often a document is opened to give back what it keeps unpacked: the streams that hold its objects. Not oftener, as
-/// each time all pages are looked up.
+/// How often a document is opened to give back what it keeps unpacked: the streams that hold its objects. Not oftener,
+/// as each time all pages are looked up.
 const OPENINGS: usize = 16;
 
 /// Reads a document.
@@ -124,7 +124,7 @@ fn iso_8601(date: DateTime) -> Option<String> {
     (year > 0 && day <= days).then(|| format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{zone}"))
 }
 
-/// A text string (PDF 1.7 reference, section 3.8.1): UTF-16 or UTF-8 behind a mark, else `PDFDocEncoding`.
+/// A text string (PDF 1.7 reference, section 3.8.1): UTF-16 or UTF-8 after a byte order mark, else `PDFDocEncoding`.
 fn text_string(bytes: &[u8]) -> String {
     let utf16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
         let units: Vec<u16> = bytes.as_chunks::<2>().0.iter().map(|pair| unit(*pair)).collect();
@@ -139,7 +139,7 @@ fn text_string(bytes: &[u8]) -> String {
     }
 }
 
-/// A text without the language codes that stand between two escape characters.
+/// A text without the language codes between two escape characters.
 fn without_language(text: &str) -> String {
     text.split('\u{1b}').step_by(2).collect()
 }

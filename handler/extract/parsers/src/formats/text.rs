@@ -1,5 +1,5 @@
 //! Text of any kind and encoding: words, lines, characters, charset; of prose also the language, and of Markdown what
-//! its beginning says.
+//! its start says.
 
 use super::bounded_buffer::BoundedBuffer;
 use super::{language, markdown};

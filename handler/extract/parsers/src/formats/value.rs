@@ -3,7 +3,7 @@
 /// The longest value. Bytes.
 const MAX_VALUE: usize = 1 << 10;
 
-/// Whether a character does not show but changes how what stands around it does, in a terminal or a log: controls, and
+/// Whether a character is invisible but changes how the text around it is shown, in a terminal or a log: controls, and
 /// the marks by which a text is made to read in another order than it is written in (Unicode TR 36, section 2.10). The
 /// two marks of direction that scripts need, U+200E and U+200F, are not among them.
 pub(crate) fn is_unsafe(c: char) -> bool {

@@ -45,11 +45,11 @@ enum State {
     Text,
     /// After `<`.
     Open,
-    /// After `<!` and so many bytes of the keyword that follows.
+    /// After `<!` and this number of bytes of the keyword that follows.
     Declaration(usize),
-    /// So many of the last bytes were `-`, at most 2.
+    /// How many of the last bytes were `-`, at most 2.
     Comment(u8),
-    /// So many of the last bytes were `]`, at most 2.
+    /// How many of the last bytes were `]`, at most 2.
     CData(u8),
     /// Whether the last byte was `?`.
     Instruction(bool),
@@ -71,7 +71,7 @@ enum State {
     AfterEndName,
 }
 
-/// Where in a document type declaration the machine stands; its declarations are passed over.
+/// The state inside a document type declaration; its declarations are skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Doctype {
     Outer,
@@ -82,7 +82,7 @@ enum Doctype {
     OuterQuoted(u8),
     Quoted(u8),
     /// After `<`, `<!` or `<!-` in the subset.
-    Begins(u8),
+    Opening(u8),
     Comment(u8),
     Instruction(bool),
 }
@@ -200,14 +200,14 @@ impl XmlReader {
                 b'<' => State::Open,
                 _ if self.open.is_empty() && !is_space(byte) => {
                     return syntax(if self.elements == 0 {
-                        "something stands before the first element"
+                        "there is text before the first element"
                     } else {
                         "something follows the outermost element"
                     });
                 }
                 _ => State::Text,
             },
-            State::Open => self.begin(byte)?,
+            State::Open => self.open_tag(byte)?,
             State::Declaration(seen) => self.declaration(seen, byte)?,
             State::Comment(2) | State::CData(2) | State::Instruction(true) if byte == b'>' => State::Text,
             State::Comment(2) => return syntax("a comment holds two hyphens"),
@@ -262,7 +262,7 @@ impl XmlReader {
                 self.open.pop();
                 State::Text
             }
-            State::Empty => return syntax("a / stands inside a tag"),
+            State::Empty => return syntax("there is a / inside a tag"),
             State::EndName if is_name(byte) => {
                 self.hash = hash(self.hash, byte);
                 State::EndName
@@ -282,7 +282,7 @@ impl XmlReader {
     }
 
     /// After `<`.
-    fn begin(&mut self, byte: u8) -> Result<State, Violation> {
+    fn open_tag(&mut self, byte: u8) -> Result<State, Violation> {
         Ok(match byte {
             b'!' => State::Declaration(0),
             b'?' => {
@@ -295,7 +295,7 @@ impl XmlReader {
                 State::EndName
             }
             byte if is_name_start(byte) => self.begin_element(byte)?,
-            _ => return Err(Violation::Syntax("a < begins no tag; it must be written &lt;")),
+            _ => return Err(Violation::Syntax("a < starts no tag; it must be written &lt;")),
         })
     }
 
@@ -325,7 +325,7 @@ impl XmlReader {
             b'>' => State::Text,
             b'/' => State::Empty,
             _ if is_space(byte) => State::InTag,
-            // Right after the element's name no attribute can begin: such a byte would belong to the name.
+            // Right after the element's name no attribute can start: such a byte would belong to the name.
             _ if is_name_start(byte) && self.state != State::StartName => {
                 self.attribute.clear();
                 self.attribute.push_byte(byte);
@@ -336,7 +336,7 @@ impl XmlReader {
         })
     }
 
-    /// Keeps the namespace that the outermost element's prefix, or the lack of one, stands for.
+    /// Keeps the namespace of the outermost element's prefix, or of no prefix.
     fn root_attribute(&mut self) {
         let declares = match (self.root.text().split_once(':'), self.attribute.text().strip_prefix("xmlns")) {
             (Some((prefix, _)), Some(rest)) => rest.strip_prefix(':') == Some(prefix),
@@ -357,11 +357,11 @@ impl XmlReader {
                 b'-' => COMMENT,
                 b'[' if !self.open.is_empty() => CDATA,
                 b'D' if self.elements == 0 => DOCTYPE,
-                _ => return Err(Violation::Syntax("a <! begins no comment, CDATA section or document type")),
+                _ => return Err(Violation::Syntax("a <! starts no comment, CDATA section or document type")),
             };
         }
         if self.keyword.get(seen) != Some(&byte) {
-            return Err(Violation::Syntax("a <! begins no comment, CDATA section or document type"));
+            return Err(Violation::Syntax("a <! starts no comment, CDATA section or document type"));
         }
         Ok(match self.keyword {
             keyword if seen + 1 < keyword.len() => State::Declaration(seen + 1),
@@ -379,18 +379,18 @@ impl Doctype {
             (Self::Outer, b'"' | b'\'') => Self::OuterQuoted(byte),
             (Self::OuterQuoted(quote), byte) if byte == quote => Self::Outer,
             (Self::Subset, b']') => Self::Outer,
-            (Self::Subset, b'<') => Self::Begins(1),
-            (Self::Begins(1), b'!') => Self::Begins(2),
-            (Self::Begins(1), b'?') => Self::Instruction(false),
-            (Self::Begins(2), b'-') => Self::Begins(3),
+            (Self::Subset, b'<') => Self::Opening(1),
+            (Self::Opening(1), b'!') => Self::Opening(2),
+            (Self::Opening(1), b'?') => Self::Instruction(false),
+            (Self::Opening(2), b'-') => Self::Opening(3),
             (Self::Outer, b'[')
-            | (Self::Comment(2) | Self::Instruction(true) | Self::Declaration | Self::Begins(_), b'>') => Self::Subset,
+            | (Self::Comment(2) | Self::Instruction(true) | Self::Declaration | Self::Opening(_), b'>') => Self::Subset,
             (Self::Comment(seen), b'-') => Self::Comment((seen + 1).min(2)),
-            (Self::Begins(3), b'-') | (Self::Comment(_), _) => Self::Comment(0),
+            (Self::Opening(3), b'-') | (Self::Comment(_), _) => Self::Comment(0),
             (Self::Instruction(_), byte) => Self::Instruction(byte == b'?'),
-            (Self::Declaration | Self::Begins(_), b'"' | b'\'') => Self::Quoted(byte),
+            (Self::Declaration | Self::Opening(_), b'"' | b'\'') => Self::Quoted(byte),
             (Self::Quoted(quote), byte) if byte == quote => Self::Declaration,
-            (Self::Begins(_), _) => Self::Declaration,
+            (Self::Opening(_), _) => Self::Declaration,
             (same, _) => same,
         })
     }
@@ -436,154 +436,4 @@ fn pseudo_attribute<'a>(declaration: &'a str, name: &str) -> Option<&'a str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::formats::pieces;
-    use proptest::prelude::*;
-
-    fn read(text: &str) -> (Metadata, Option<Malformed>) {
-        let mut reader = XmlReader::new();
-        reader.feed(text);
-        finish(reader)
-    }
-
-    fn finish(reader: XmlReader) -> (Metadata, Option<Malformed>) {
-        let mut metadata = Metadata::default();
-        let broken = reader.finish(&mut metadata).err();
-        (metadata, broken)
-    }
-
-    #[test]
-    fn the_declared_encoding() {
-        for (head, name) in [
-            ("<?xml version='1.0' encoding='ISO-8859-15'?><a/>", Some("ISO-8859-15")),
-            ("<?xml encoding = \"koi8-r\" ?>", Some("KOI8-R")),
-            ("<?xml version='1.0' encoding='utf-16'?>", None),
-            ("<?xml version='1.0'?><a encoding='koi8-r'/>", None),
-            ("<a encoding='koi8-r'/>", None),
-        ] {
-            assert_eq!(declared_encoding(head.as_bytes()).map(Encoding::name), name, "{head}");
-        }
-    }
-
-    const BOOK: &str = "<?xml version=\"1.1\" encoding='UTF-8'?>\n<!-- c - -> -->\n\
-        <!DOCTYPE b:book SYSTEM \"a>b\" [<!ENTITY x \"<]>\"><!-- ]> ' --><?p ]>?> %y;]>\n\
-        <b:book xmlns=\"other\" xmlns:b = 'urn:b&amp;c' id=\"1\"><?p <?><é/><b:c d=\"a>b\" e='\"'>\
-        <![CDATA[ <x> ]] ]]]></b:c ><c>a > b & c &unknown;</c>\n</b:book>\n<!-- end -->\n";
-
-    #[test]
-    fn structure() {
-        let (metadata, broken) = read(BOOK);
-        assert_eq!(broken, None);
-        assert_eq!(metadata.root_element.as_deref(), Some("book"));
-        assert_eq!(metadata.root_namespace.as_deref(), Some("urn:b&amp;c"));
-        assert_eq!(metadata.format_version.as_deref(), Some("1.1"));
-        assert_eq!((metadata.element_count, metadata.nesting_depth), (Some(4), Some(2)));
-
-        let (metadata, broken) = read("<a/>");
-        assert_eq!((metadata.element_count, metadata.nesting_depth, broken), (Some(1), Some(1), None));
-        assert_eq!((metadata.root_namespace, metadata.format_version), (None, None));
-        assert_eq!(read("<a xmlns=\"n\"><b xmlns=\"m\"/></a>").0.root_namespace.as_deref(), Some("n"));
-    }
-
-    #[test]
-    fn any_pieces_are_read_as_the_whole() {
-        let whole = read(BOOK);
-        for at in (0..BOOK.len()).filter(|at| BOOK.is_char_boundary(*at)) {
-            let mut reader = XmlReader::new();
-            reader.feed(&BOOK[..at]);
-            reader.feed(&BOOK[at..]);
-            assert_eq!(finish(reader), whole, "{at}");
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
-
-        #[test]
-        fn whatever_it_is_its_pieces_are_read_as_the_whole(
-            (text, at) in pieces::texts(30, &[
-                "<a>", "</a>", "<é ", "<", ">", "/", "!", "?", "-", "]", "[", "=", "'", "\"", " ", "\n", "é", "今", "a", "<?xml ",
-                "<!--", "-->", "<![CDATA[", "]]>", "<!DOCTYPE ", "xmlns=",
-            ]),
-        ) {
-            let mut reader = XmlReader::new();
-            reader.feed(&text[..at]);
-            reader.feed(&text[at..]);
-            prop_assert_eq!(finish(reader), read(&text));
-        }
-    }
-
-    #[test]
-    fn what_is_broken_says_where_and_keeps_what_was_read() {
-        for (text, line, reason) in [
-            ("", 1, "there is no element"),
-            ("<!-- a\n -->", 2, "there is no element"),
-            ("x<a/>", 1, "something stands before the first element"),
-            ("<a/>\nx", 2, "something follows the outermost element"),
-            ("<a/><b/>", 1, "there is more than one outermost element"),
-            ("<a>\n<b></a></b>", 2, "an end tag does not match its start tag"),
-            ("</a>", 1, "an end tag has no start tag"),
-            ("<a>\n", 2, "the text ends inside an element"),
-            ("<a/><!-- x", 1, "the text ends inside a tag or a comment"),
-            ("<a b=1/>", 1, "an attribute's value has no quotes"),
-            ("<a b/>", 1, "an attribute has no value"),
-            ("<a b=\"<\"/>", 1, "an attribute's value holds a <"),
-            ("<a b=\"1\"c=\"2\"/>", 1, "there is no space between two attributes"),
-            ("<a \"b\"/>", 1, "an attribute's name is missing"),
-            ("<a\"b\"/>", 1, "a tag's name holds a character that names do not have"),
-            ("<a>1 < 2</a>", 1, "a < begins no tag; it must be written &lt;"),
-            ("<a><!-- -- --></a>", 1, "a comment holds two hyphens"),
-            ("<a><!ELEMENT></a>", 1, "a <! begins no comment, CDATA section or document type"),
-            ("<a></a b>", 1, "an end tag holds more than a name"),
-            ("<a/b>", 1, "a / stands inside a tag"),
-        ] {
-            assert_eq!(read(text).1, Some(Malformed::Syntax { line, reason }), "{text}");
-        }
-        let (metadata, _) = read("<a xmlns='n'><b>");
-        assert_eq!((metadata.root_element.as_deref(), metadata.element_count), (Some("a"), Some(2)));
-    }
-
-    #[test]
-    fn every_beginning_is_unfinished_and_none_panics() {
-        let end = BOOK.find("\n<!-- end").unwrap();
-        for at in (0..end).filter(|at| BOOK.is_char_boundary(*at)) {
-            assert!(read(&BOOK[..at]).1.is_some(), "{at}");
-        }
-    }
-
-    #[test]
-    fn millions_of_levels_are_counted_and_more_are_refused() {
-        let mut reader = XmlReader::new();
-        let (opens, closes) = ("<a>".repeat(1 << 20), "</a>".repeat(1 << 20));
-        for _ in 0..4 {
-            reader.feed(&opens);
-        }
-        for _ in 0..4 {
-            reader.feed(&closes);
-        }
-        let (metadata, broken) = finish(reader);
-        assert_eq!((metadata.nesting_depth, broken), (Some(4 << 20), None));
-
-        let mut reader = XmlReader::new();
-        for _ in 0..5 {
-            reader.feed(&opens);
-        }
-        assert_eq!(finish(reader).1, Some(Malformed::TooDeep { levels: 4 << 20 }));
-    }
-
-    #[test]
-    fn names_and_values_without_end_are_not_kept() {
-        let mut reader = XmlReader::new();
-        reader.feed("<");
-        let piece = "a".repeat(1 << 20);
-        for _ in 0..8 {
-            reader.feed(&piece);
-        }
-        reader.feed(" xmlns=\"");
-        for _ in 0..8 {
-            reader.feed(&piece);
-        }
-        assert!(reader.root.bytes().len() <= NAME && reader.value.bytes().len() <= NAMESPACE);
-    }
-}
+mod tests;

@@ -1,6 +1,6 @@
 //! The temporary file: all of a file, or, of one that is larger than the storage set aside, its two ends.
 //!
-//! A third of the storage keeps the beginning. The rest is a ring that the end goes round in, so that half of it, another
+//! A third of the storage keeps the head. The rest is a ring buffer for the tail, so that half of it, another
 //! third, is always there in whole. No more is written than the limit, and nothing is held in memory.
 
 use std::fs::File;
@@ -31,7 +31,7 @@ pub(super) struct Spool {
 #[derive(Clone)]
 pub(crate) struct SpooledFile {
     head: Arc<Mmap>,
-    /// The end of the file, and where that begins, if the head is not all.
+    /// The end of the file, and where that starts, if the head is not all.
     tail: Option<(Arc<Mmap>, u64)>,
     limit: u64,
 }
@@ -41,13 +41,13 @@ impl Spool {
         Self { file, limit, size: 0, at: 0 }
     }
 
-    /// The beginning that is kept of a file that is too large, and what of its end.
+    /// How much is kept of the head and of the tail of a file that is too large.
     const fn ends(&self) -> (u64, u64) {
         let head = self.limit / 3;
         (head, (self.limit - head) / 2)
     }
 
-    /// Takes the next bytes, up to the limit; what comes behind it is counted.
+    /// Takes the next bytes, up to the limit; what comes after it is only counted.
     pub(super) fn fill(&mut self, bytes: &[u8]) -> io::Result<()> {
         let room = usize::try_from(self.limit - self.at).unwrap_or(usize::MAX);
         let taken = &bytes[..bytes.len().min(room)];
@@ -57,7 +57,7 @@ impl Spool {
         Ok(())
     }
 
-    /// Takes the next bytes; behind the limit they take the place of the oldest that do not belong to the beginning.
+    /// Takes the next bytes; after the limit they replace the oldest that do not belong to the head.
     pub(super) fn keep_head_and_tail(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             if self.at == self.limit {
@@ -80,8 +80,8 @@ impl Spool {
         let (head, tail) = self.ends();
         let mut from = self.at.saturating_sub(tail);
         if from < head {
-            // The end begins before the ring's seam. Between the newest byte and the oldest that counts there is room
-            // for all of it.
+            // The tail starts before the end of the ring. Between the newest byte and the oldest that counts there is
+            // room for all of it.
             let newer = self.at - head;
             let older = tail - newer;
             from = self.at;
@@ -130,7 +130,7 @@ impl SpooledFile {
         }
     }
 
-    /// Why a file could not be read: what is not found where the middle is missing may well stand there.
+    /// Why a file could not be read: what is not found may be in the missing middle.
     pub(crate) fn explain(&self, stop: Abort) -> Abort {
         match stop {
             Abort::Rejected(failure) if failure.code == ErrorCode::Malformed && self.tail.is_some() => {

@@ -2,14 +2,14 @@
 
 /// A file, or a part of one, with the byte order of its numbers.
 ///
-/// Of a file that is larger than what is set aside for it only the two ends are there (`crate::child::SpooledFile`). What lies
-/// between them, or begins in one end and does not end there, is `None` too, so that to a reader such a file is one that
-/// is damaged in its middle. Its length and the offsets of its tail are true.
+/// Of a file that is larger than what is set aside for it only the two ends are there (`crate::child::SpooledFile`).
+/// What lies between them, or starts in one end and does not end there, is `None` too, so that to a reader such a file
+/// is one that is damaged in its middle. Its length and the offsets of its tail are true.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct View<'a> {
-    /// The file's beginning; all of it, where nothing is missing.
+    /// The file's head; all of it, where nothing is missing.
     head: &'a [u8],
-    /// The file's end, and where that begins.
+    /// The file's end, and where that starts.
     tail: &'a [u8],
     tail_at: u64,
     /// The part of the file that this view is of.
@@ -30,8 +30,8 @@ impl<'a> View<'a> {
         Self { head: bytes, tail: &[], tail_at: len, from: 0, to: len, little_endian: false }
     }
 
-    /// A file of which the middle is missing, with the most significant byte of its numbers first. The tail begins at
-    /// `tail_at`, behind the head.
+    /// A file of which the middle is missing, with the most significant byte of its numbers first. The tail starts at
+    /// `tail_at`, after the head.
     pub(crate) const fn of_head_and_tail(head: &'a [u8], tail: &'a [u8], tail_at: u64) -> Self {
         Self { head, tail, tail_at, from: 0, to: tail_at + tail.len() as u64, little_endian: false }
     }
@@ -67,7 +67,7 @@ impl<'a> View<'a> {
     /// At most `len` bytes from `at`: fewer where the file ends, or is missing, before.
     pub(crate) fn slice_up_to(self, at: u64, len: u64) -> &'a [u8] {
         let len = len.min(self.len().saturating_sub(at));
-        // What begins in the head ends with it at the latest.
+        // What starts in the head ends with it at the latest.
         let in_head = (self.head.len() as u64).saturating_sub(self.from.saturating_add(at));
         self.slice(at, if in_head > 0 { len.min(in_head) } else { len }).unwrap_or_default()
     }
@@ -90,7 +90,7 @@ impl<'a> View<'a> {
         self.part(at, self.len().checked_sub(at)?)
     }
 
-    /// Whether `expected` stands at `at`.
+    /// Whether the bytes at `at` are `expected`.
     pub(crate) fn has(self, at: u64, expected: &[u8]) -> bool {
         self.slice(at, expected.len() as u64) == Some(expected)
     }
@@ -100,7 +100,7 @@ impl<'a> View<'a> {
         self.head.len() as u64 == self.tail_at
     }
 
-    /// Where the file goes on behind what is missing, if `at` lies there, or so near before that nothing can be read.
+    /// Where the file continues after what is missing, if `at` lies there, or so near before that nothing can be read.
     pub(crate) fn behind_gap(self, at: u64) -> Option<u64> {
         let next = self.tail_at.checked_sub(self.from)?;
         (!self.is_whole() && at < next && next < self.len()).then_some(next)

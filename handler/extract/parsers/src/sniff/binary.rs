@@ -1,9 +1,9 @@
 //! Binary types beyond those that `file-format` knows, and those that would pass for text.
 
-/// A type, and what stands at which places of its files.
+/// A type, and which bytes are at which offsets of its files.
 type Signature = (&'static str, &'static [(usize, &'static [u8])]);
 
-/// Signatures that no text begins with. A file may well look like text behind them: sound of eight bits a sample does.
+/// Signatures that no text starts with. A file may look like text after them: audio with eight bits per sample does.
 const NEVER_TEXT: &[Signature] = &[
     ("audio/vnd.wave", &[(0, b"RIFF"), (8, b"WAVE")]),
     ("audio/vnd.wave", &[(0, b"RF64"), (8, b"WAVE")]),
@@ -17,7 +17,7 @@ const NEVER_TEXT: &[Signature] = &[
     ("image/x-eps", &[(0, b"\xc5\xd0\xd3\xc6")]),
 ];
 
-/// What no text begins with, however much text follows: compressed files, pictures with long comments.
+/// What no text starts with, however much text follows: compressed files, pictures with long comments.
 const NO_TEXT: &[&[u8]] = &[
     b"\x1f\x8b\x08",
     b"\x28\xb5\x2f\xfd",
@@ -59,7 +59,7 @@ pub(super) fn never_text(head: &[u8]) -> Option<&'static str> {
     known.or_else(|| plain_netpbm(head))
 }
 
-/// Whether a file begins as no text does.
+/// Whether a file starts as no text does.
 pub(super) fn begins_as_no_text(head: &[u8]) -> bool {
     NO_TEXT.iter().any(|magic| head.starts_with(magic)) || is_gif(head)
 }
@@ -94,7 +94,7 @@ pub(super) fn other(head: &[u8]) -> Option<&'static str> {
     OTHERS.iter().find(|signature| is(head, signature)).map(|(file_type, _)| *file_type)
 }
 
-/// TGA begins with nothing of its own, but leaves few choices for what it begins with: a palette or none, with its
+/// TGA has no signature, but few values are possible at its start: a palette or none, with its
 /// place, a coding, a size, bits a pixel.
 fn is_tga(head: &[u8]) -> bool {
     let [_, palette, coding, p0, p1, p2, p3, entry, _, _, _, _, w0, w1, h0, h1, depth, attributes, ..] = *head else {
@@ -119,9 +119,9 @@ mod tests {
             (b"RIFF\x10\0\0\0WAVEfmt ", Some("audio/vnd.wave")),
             (b"RIFF\x10\0\0\0what", None),
             (b"8BPS\0\x01\0", Some("image/vnd.adobe.photoshop")),
-            (b"8BPS is how this text begins", None),
+            (b"8BPS is how this text starts", None),
             (b"P2\n# a comment\n2 1 255\n0 1\n", Some("image/x-portable-graymap")),
-            (b"P2 2 ways to begin a text", None),
+            (b"P2 2 ways to start a text", None),
             (b"P2P networks", None),
         ];
         for (head, file_type) in rows {

@@ -24,7 +24,7 @@ const MESSAGE_FIELDS: &[&str] = &[
     "x-mailer",
 ];
 
-/// What an HTML document begins with (WHATWG MIME Sniffing, section 7.1).
+/// What an HTML document starts with (WHATWG MIME Sniffing, section 7.1).
 const HTML_TAGS: &[&str] = &[
     "!doctype html",
     "html",
@@ -44,31 +44,31 @@ const HTML_TAGS: &[&str] = &[
     "p",
 ];
 
-/// Types that `file-format` tells by how a text begins, and that are text in spite of their name.
+/// Types that `file-format` detects by the start of a text, and that are text in spite of their name.
 const BEGINNINGS: &[&str] =
     &["application/rtf", "application/postscript", "image/x-eps", "model/iges", "model/step", "model/vrml"];
 
 /// Lines that tables and Markdown are looked for in.
 const LINES: usize = 100;
 
-/// The media type of a text by its beginning; `whole` says that there is no more of it.
+/// The media type of a text by its start; `whole` says that there is no more of it.
 pub(super) fn kind(text: &str, whole: bool) -> String {
-    let begins = text.trim_start();
+    let start = text.trim_start();
     let known = script(text)
-        .or_else(|| structured(begins, whole))
-        .or_else(|| html(begins).then_some("text/html"))
-        .or_else(|| xhtml(begins).then_some("application/xhtml+xml"))
+        .or_else(|| structured(start, whole))
+        .or_else(|| html(start).then_some("text/html"))
+        .or_else(|| xhtml(start).then_some("application/xhtml+xml"))
         .or_else(|| mail(text));
     if let Some(known) = known {
         return known.to_owned();
     }
-    let format = FileFormat::from_bytes(begins);
+    let format = FileFormat::from_bytes(start);
     if !matches!(format, FileFormat::PlainText | FileFormat::ArbitraryBinaryData)
         && (is_textual(format.media_type()) || BEGINNINGS.contains(&format.media_type()))
     {
         return format.media_type().to_ascii_lowercase();
     }
-    if undeclared_xml(begins, whole) {
+    if undeclared_xml(start, whole) {
         return "text/xml".to_owned();
     }
     // The last line may be cut.
@@ -97,29 +97,29 @@ fn script(text: &str) -> Option<&'static str> {
 }
 
 /// JSON, one value or one a line.
-fn structured(begins: &str, whole: bool) -> Option<&'static str> {
-    if !begins.starts_with(['{', '[']) {
+fn structured(start: &str, whole: bool) -> Option<&'static str> {
+    if !start.starts_with(['{', '[']) {
         return None;
     }
     let mut reader = json::JsonReader::new(json::Form::Json);
-    reader.feed(begins);
+    reader.feed(start);
     let form =
         if whole { reader.finish(&mut Metadata::default()).ok() } else { (!reader.is_broken()).then(|| reader.form()) };
     form.map(json::Form::media_type)
 }
 
 /// XML that does not declare itself: tags that match, more than one.
-fn undeclared_xml(begins: &str, whole: bool) -> bool {
-    if !begins.starts_with('<') {
+fn undeclared_xml(start: &str, whole: bool) -> bool {
+    if !start.starts_with('<') {
         return false;
     }
     let mut reader = xml::XmlReader::new();
-    reader.feed(begins);
+    reader.feed(start);
     reader.elements() > 1 && if whole { reader.finish(&mut Metadata::default()).is_ok() } else { !reader.is_broken() }
 }
 
-fn html(begins: &str) -> bool {
-    let mut rest = begins;
+fn html(start: &str) -> bool {
+    let mut rest = start;
     while let Some(comment) = rest.strip_prefix("<!--") {
         match comment.split_once("-->") {
             Some((_, after)) => rest = after.trim_start(),
@@ -133,9 +133,9 @@ fn html(begins: &str) -> bool {
     })
 }
 
-/// HTML behind an XML declaration. Other elements of the same names are XML then.
-fn xhtml(begins: &str) -> bool {
-    let rest = begins.strip_prefix("<?xml").and_then(|rest| rest.split_once("?>")).map(|(_, rest)| rest.trim_start());
+/// HTML after an XML declaration. Other elements of the same names are XML then.
+fn xhtml(start: &str) -> bool {
+    let rest = start.strip_prefix("<?xml").and_then(|rest| rest.split_once("?>")).map(|(_, rest)| rest.trim_start());
     rest.is_some_and(|rest| {
         html(rest)
             && ["<!doctype", "<html", "<!--"]
@@ -144,7 +144,7 @@ fn xhtml(begins: &str) -> bool {
     })
 }
 
-/// A message, or a file of messages that each begin with a `From ` line (RFC 4155).
+/// A message, or a file of messages that each start with a `From ` line (RFC 4155).
 fn mail(text: &str) -> Option<&'static str> {
     match text.strip_prefix("From ") {
         Some(rest) => is_message(rest.split_once('\n')?.1).then_some("application/mbox"),
@@ -261,7 +261,7 @@ mod tests {
             ("Received: from a\n by b\nMessage-ID: <1@a>\n\n", "message/rfc822"),
             ("Note: this is\nno message", "text/plain"),
             ("From a@example.com Thu Jan  1 00:00:00 1970\nFrom: a\nDate: b\n\nx", "application/mbox"),
-            ("From here it goes on.\nAnd on.", "text/plain"),
+            ("From here it continues.\nAnd on.", "text/plain"),
             ("a,b,c\n1,2,3\n", "text/csv"),
             ("name;age\nA;1\nB;2\n", "text/csv"),
             ("a\tb\n1\t2\n3\t4", "text/tab-separated-values"),

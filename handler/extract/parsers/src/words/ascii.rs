@@ -30,7 +30,7 @@ pub(super) struct Carry {
     last: [u8; 2],
     /// Whether the last byte is not white space.
     in_word: bool,
-    /// Whether the last byte ends a run of underscores with which a segment begins.
+    /// Whether the last byte ends a run of underscores with which a segment starts.
     leading_underscores: bool,
 }
 
@@ -88,7 +88,7 @@ impl Carry {
         let bridged = masks[LETTER] & shift(JOINS_LETTERS) & shift_twice(LETTER)
             | masks[DIGIT] & shift(JOINS_DIGITS) & shift_twice(DIGIT);
 
-        // Underscores that begin a segment: adding their first bits to their runs leaves a bit behind each run.
+        // Underscores that start a segment: adding their first bits to their runs leaves a bit after each run.
         let leading = underscores & !after_word | underscores & u64::from(self.leading_underscores);
         let (sum, overflow) = underscores.overflowing_add(leading);
         let ends = sum & !underscores | u64::from(self.leading_underscores) & !underscores;
@@ -198,7 +198,7 @@ fn portable(block: &[u8; BLOCK]) -> [u64; 8] {
     words
 }
 
-/// A step of turning a matrix of 8 by 8 bytes over: swaps blocks of so many bytes across the diagonal.
+/// A step of turning a matrix of 8 by 8 bytes over: swaps blocks of this number of bytes across the diagonal.
 #[cfg(any(test, not(target_arch = "x86_64")))]
 const fn swap_blocks(words: &mut [u64; 8], size: usize, low: u64) {
     let mut row = 0;

@@ -1,7 +1,7 @@
 //! Unicode's default word boundaries (UAX 29, section 4) one character at a time, in constant memory.
 //!
 //! The rules look back over any number of skipped characters and ahead over one, so the machine keeps the last
-//! character that was not skipped, and holds back one that may stand inside a word (`can't`, `3.14`) until the next
+//! character that was not skipped, and holds back one that may be inside a word (`can't`, `3.14`) until the next
 //! one decides.
 
 use std::sync::OnceLock;
@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use icu_properties::props::{Alphabetic, ExtendedPictographic, GeneralCategory, GeneralCategoryGroup, WordBreak};
 use icu_properties::{CodePointMapData, CodePointSetData};
 
-/// The property values of UAX 29, table 3; those that no rule tells apart are one.
+/// The property values of UAX 29, table 3; those that no rule distinguishes are one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
     Other,
@@ -30,7 +30,7 @@ enum Class {
     Space,
     /// `Extend` and `Format`, which rule WB4 skips.
     Skipped,
-    /// Skipped as well, but a pictograph after it belongs to what stands before it.
+    /// Skipped as well, but a pictograph after it belongs to what is before it.
     Joiner,
 }
 
@@ -72,8 +72,8 @@ impl Properties {
 }
 
 /// Whether a character is a letter or a digit, as [`char::is_alphanumeric`] defines it. All properties come from one
-/// version of Unicode: the standard library's tables may be older than those of `icu_properties`, and a new letter would
-/// then belong to a word without counting as a letter.
+/// version of Unicode: the standard library's tables may be older than those of `icu_properties`, and a new letter
+/// would then belong to a word without counting as a letter.
 fn is_alphanumeric(c: char) -> bool {
     CodePointSetData::new::<Alphabetic>().contains(c)
         || GeneralCategoryGroup::Number.contains(CodePointMapData::<GeneralCategory>::new().get(c))
@@ -88,7 +88,7 @@ pub(crate) fn is_newer_than_std(c: char) -> bool {
         .union(GeneralCategoryGroup::Number)
         .union(GeneralCategoryGroup::Punctuation)
         .union(GeneralCategoryGroup::Symbol);
-    // Behind a letter, so that a combining mark is not escaped for being the first character.
+    // After a letter, so that a combining mark is not escaped for being the first character.
     visible.contains(CodePointMapData::<GeneralCategory>::new().get(c))
         && format!("{:?}", format!("a{c}")).contains("\\u{")
 }
@@ -129,7 +129,7 @@ impl Class {
         matches!(self, Self::Skipped | Self::Joiner)
     }
 
-    /// Whether a character of this class may stand inside a word after `before` (rules WB6, 7b, 12).
+    /// Whether a character of this class may be inside a word after `before` (rules WB6, 7b, 12).
     fn may_join(self, before: Self) -> bool {
         match self {
             Self::MidLetter => before.is_letter(),
@@ -197,7 +197,7 @@ impl Segmenter {
         self.words + u64::from(alone)
     }
 
-    /// Whether what comes next is segmented as if the text began there.
+    /// Whether what comes next is segmented as if the text started there.
     pub(super) fn is_neutral(&self) -> bool {
         matches!(self.last, Class::Lf | Class::LineBreak | Class::Space)
     }

@@ -10,7 +10,7 @@ use super::failures::{malformed, refuse_bomb};
 use super::stream::StreamReader;
 use super::tar;
 
-/// So much is unpacked at most: about a second's work. Bytes.
+/// The most that is unpacked: about a second's work. Bytes.
 const MOST_UNPACKED: u64 = 512 << 20;
 
 /// Unpacks what comes.
@@ -25,7 +25,7 @@ impl GzipReader {
         Self::up_to(MOST_UNPACKED)
     }
 
-    /// Unpacks at most so many bytes, and a little more.
+    /// Unpacks at most `limit` bytes, and a little more.
     pub(super) fn up_to(limit: u64) -> Self {
         let decoder = MultiGzDecoder::new(Sink { tar: tar::TarReader::new(), unpacked: 0, limit });
         Self { decoder, packed: 0, outcome: Ok(()) }
@@ -41,7 +41,7 @@ impl StreamReader for GzipReader {
     }
 
     fn finish(mut self, metadata: &mut Metadata) -> Result<(), Failure> {
-        // An error is damage, the bound above, or something behind the last member: what was unpacked counts.
+        // An error is damage, the bound above, or something after the last member: what was unpacked counts.
         let finished = self.decoder.try_finish();
         let ended = self.outcome.and(finished);
         let unpacked = self.decoder.get_ref().unpacked;

@@ -1,23 +1,23 @@
-//! Records out of bytes that come in pieces: a length that is wanted, then some bytes to step over, and so on.
+//! Records out of bytes that arrive in pieces: a record of a known length, then some bytes to skip, and so on.
 
 /// What comes after a record.
 pub(super) struct Next {
     /// Bytes to step over.
     pub(super) skip: u64,
-    /// The length of the record behind them; none, if nothing else is to be read.
-    pub(super) want: Option<usize>,
+    /// The length of the record after them; none, if nothing else is to be read.
+    pub(super) record_len: Option<usize>,
 }
 
 /// Puts records together. Holds one at a time.
 pub(super) struct Records {
     skip: u64,
-    want: Option<usize>,
+    record_len: Option<usize>,
     record: Vec<u8>,
 }
 
 impl Records {
-    pub(super) fn new(want: usize) -> Self {
-        Self { skip: 0, want: Some(want), record: Vec::new() }
+    pub(super) fn new(record_len: usize) -> Self {
+        Self { skip: 0, record_len: Some(record_len), record: Vec::new() }
     }
 
     /// Takes the next piece, and gives on each record that it completes.
@@ -26,17 +26,17 @@ impl Records {
             let skipped = usize::try_from(self.skip).unwrap_or(usize::MAX).min(piece.len());
             self.skip -= skipped as u64;
             piece = &piece[skipped..];
-            let Some(want) = self.want.filter(|_| self.skip == 0) else { return };
-            let missing = want - self.record.len();
+            let Some(record_len) = self.record_len.filter(|_| self.skip == 0) else { return };
+            let missing = record_len - self.record.len();
             let (taken, rest) = piece.split_at(missing.min(piece.len()));
             self.record.extend_from_slice(taken);
             piece = rest;
-            if self.record.len() < want {
+            if self.record.len() < record_len {
                 return;
             }
             let next = take(&self.record);
             self.record.clear();
-            (self.skip, self.want) = (next.skip, next.want);
+            (self.skip, self.record_len) = (next.skip, next.record_len);
         }
     }
 
@@ -59,7 +59,7 @@ mod tests {
             for piece in bytes.chunks(size) {
                 records.feed(piece, |record| {
                     seen.push(record.to_vec());
-                    Next { skip: 4, want: (record[0] < 10).then_some(2) }
+                    Next { skip: 4, record_len: (record[0] < 10).then_some(2) }
                 });
             }
             assert_eq!(seen, [vec![0, 1, 2], vec![7, 8], vec![13, 14]], "{size}");

@@ -154,7 +154,7 @@ fn empty_files(fields: &mut Fields) -> Result<u64, HeaderError> {
 /// How an archive, or a packed header, is packed.
 #[derive(Default)]
 struct Streams {
-    /// Where what is packed begins.
+    /// Where the packed data starts.
     from: u64,
     packed: Vec<u64>,
     folders: Vec<Folder>,
@@ -342,7 +342,7 @@ struct Fields<'a> {
     rest: &'a [u8],
 }
 
-/// Which of so many have what a list is about.
+/// Which of the items have the property of a list.
 enum Known<'a> {
     All,
     Bits(&'a [u8]),
@@ -373,7 +373,7 @@ impl<'a> Fields<'a> {
         self.bytes(1).map(|byte| byte[0])
     }
 
-    /// A number whose first byte begins with as many ones as more bytes follow, the least significant first.
+    /// A number whose first byte starts with as many ones as more bytes follow, the least significant first.
     fn number(&mut self) -> Result<u64, HeaderError> {
         let first = self.byte()?;
         let more = first.leading_ones();
@@ -382,7 +382,7 @@ impl<'a> Fields<'a> {
         Ok(low | high.checked_shl(8 * more).unwrap_or(0))
     }
 
-    /// How many of so many bits are set, the first in the highest place of a byte.
+    /// How many of the next `count` bits are set, the first in the highest place of a byte.
     fn count_bits(&mut self, count: u64) -> Result<u64, HeaderError> {
         let bits = self.bytes(count.div_ceil(8))?;
         Ok(bits.iter().map(|byte| u64::from(byte.count_ones())).sum())

@@ -74,40 +74,40 @@ impl State {
     fn take(&mut self, record: &[u8]) -> Next {
         if let Some(len) = self.pax.take() {
             self.pax_size = pax_size(&record[..record.len().min(usize::try_from(len).unwrap_or(usize::MAX))]);
-            return Next { skip: 0, want: Some(BLOCK) };
+            return Next { skip: 0, record_len: Some(BLOCK) };
         }
         if record.iter().all(|byte| *byte == 0) {
             self.end = End::Marked;
-            return Next { skip: 0, want: None };
+            return Next { skip: 0, record_len: None };
         }
         let Some((kind, size)) = header(record) else {
             self.end = End::Broken;
-            return Next { skip: 0, want: None };
+            return Next { skip: 0, record_len: None };
         };
         self.headers += 1;
         let content = |size: u64| size.div_ceil(BLOCK as u64).saturating_mul(BLOCK as u64);
         match kind {
             b'x' if size <= LONGEST_PAX => {
                 self.pax = Some(size);
-                let want = usize::try_from(content(size)).ok().filter(|want| *want > 0);
-                if want.is_none() {
+                let record_len = usize::try_from(content(size)).ok().filter(|record_len| *record_len > 0);
+                if record_len.is_none() {
                     self.pax = None;
                 }
-                Next { skip: 0, want: want.or(Some(BLOCK)) }
+                Next { skip: 0, record_len: record_len.or(Some(BLOCK)) }
             }
             // A long name or link, or headers for all: about entries, but none.
-            b'x' | b'g' | b'L' | b'K' | b'X' | b'V' => Next { skip: content(size), want: Some(BLOCK) },
+            b'x' | b'g' | b'L' | b'K' | b'X' | b'V' => Next { skip: content(size), record_len: Some(BLOCK) },
             // Links, devices and directories have no content, whatever their size says.
             b'1'..=b'6' => {
                 self.files += u64::from(matches!(kind, b'1' | b'2'));
                 self.pax_size = None;
-                Next { skip: 0, want: Some(BLOCK) }
+                Next { skip: 0, record_len: Some(BLOCK) }
             }
             _ => {
                 let size = self.pax_size.take().unwrap_or(size);
                 self.files += 1;
                 self.unpacked = self.unpacked.saturating_add(size);
-                Next { skip: content(size), want: Some(BLOCK) }
+                Next { skip: content(size), record_len: Some(BLOCK) }
             }
         }
     }

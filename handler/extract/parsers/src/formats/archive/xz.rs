@@ -7,7 +7,7 @@ use super::stream::StreamReader;
 use super::varint::variable;
 use crate::input::View;
 
-/// So much of the end is kept. An index needs a few bytes for each block, of which most files have one.
+/// How much of the end is kept. Bytes. An index needs a few bytes for each block, of which most files have one.
 const TAIL: usize = 64 << 10;
 /// A header and a footer.
 const AROUND: u64 = 24;

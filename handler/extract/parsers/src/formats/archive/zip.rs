@@ -19,7 +19,8 @@ pub(super) fn describe(container: Container, metadata: &mut Metadata) -> Result<
     let (mut files, mut entries, mut packed, mut unpacked) = (0, 0_u64, 0_u64, 0_u64);
     let (mut is_encrypted, mut bomb) = (false, Ok(()));
     for entry in directory.entries() {
-        // What unpacks goes by the local header, whatever the directory says; without a size there, it follows the data.
+        // What unpacks goes by the local header, whatever the directory says; without a size there, it follows the
+        // data.
         let local = directory.local_header(&entry).and_then(|header| header.u32(22)).map(u64::from);
         let size = entry.unpacked.max(local.filter(|size| *size != IN_ZIP_64).unwrap_or(0));
         entries += 1;

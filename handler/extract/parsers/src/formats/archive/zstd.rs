@@ -66,12 +66,12 @@ impl Frames {
     fn take(&mut self, record: &[u8]) -> Next {
         self.step(View::little_endian(record)).unwrap_or_else(|| {
             self.is_broken = true;
-            Next { skip: 0, want: None }
+            Next { skip: 0, record_len: None }
         })
     }
 
     fn step(&mut self, record: View) -> Option<Next> {
-        let (at, skip, want) = match self.at {
+        let (at, skip, len) = match self.at {
             At::Magic => match record.u32(0)? {
                 MAGIC => (At::Descriptor, 0, 1),
                 magic if magic & !15 == SKIPPABLE => (At::SkippableSize, 0, 4),
@@ -115,7 +115,7 @@ impl Frames {
             }
         };
         self.at = at;
-        Some(Next { skip, want: Some(want) })
+        Some(Next { skip, record_len: Some(len) })
     }
 }
 

@@ -1,7 +1,7 @@
 //! OLE2 compound files ([MS-CFB]): what doc, xls and ppt are, and what an encrypted OOXML document is wrapped in.
 //!
 //! Read in place: only the sector numbers of the allocation table and of the directory are held, in a number that is
-//! bounded, and the names that stand in the root.
+//! bounded, and the names in the root.
 
 use std::io::{self, Read};
 
@@ -188,7 +188,7 @@ impl<'a> Compound<'a> {
         u32_at(part, 4 * within).filter(|next| *next < FIRST_MARK)
     }
 
-    /// The sector that is so many steps behind `start`. A number that no file of this size has leads nowhere.
+    /// The sector `steps` after `start`. A number that no file of this size has leads nowhere.
     fn nth(&self, start: u32, steps: usize) -> Option<u32> {
         if steps > self.sectors() {
             return None;
@@ -204,7 +204,8 @@ fn entry_name(entry: &[u8]) -> String {
     String::from_utf16_lossy(&units)
 }
 
-/// A stream, read sector by sector. Ends with an error that carries [`DocumentError::Truncated`] where the chain breaks off.
+/// A stream, read sector by sector. Ends with an error that carries [`DocumentError::Truncated`] where the chain breaks
+/// off.
 pub(crate) struct Stream<'s, 'a> {
     file: &'s Compound<'a>,
     is_mini: bool,
@@ -228,13 +229,13 @@ impl Read for Stream<'_, '_> {
         }
         let sector = if self.is_mini { self.file.mini_sector(self.sector) } else { self.file.sector(self.sector) };
         let rest = sector.and_then(|sector| sector.get(self.within..)).ok_or(DocumentError::Truncated)?;
-        let wanted = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX)).min(rest.len());
-        if wanted == 0 {
+        let count = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX)).min(rest.len());
+        if count == 0 {
             return Err(DocumentError::Truncated.into());
         }
-        buffer[..wanted].copy_from_slice(&rest[..wanted]);
-        self.within += wanted;
-        self.left -= wanted as u64;
-        Ok(wanted)
+        buffer[..count].copy_from_slice(&rest[..count]);
+        self.within += count;
+        self.left -= count as u64;
+        Ok(count)
     }
 }

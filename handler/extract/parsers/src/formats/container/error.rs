@@ -10,7 +10,7 @@ pub(crate) enum DocumentError {
     /// A part that everything hangs on is missing or is not what it should be.
     #[error("{0}; save it again with the program that made it")]
     Damaged(&'static str),
-    /// A part breaks off in the middle, or goes on longer than is read. What was read before holds.
+    /// A part breaks off in the middle, or continues for longer than is read. What was read before holds.
     #[error("a part of the document breaks off in the middle; save it again with the program that made it")]
     Truncated,
     /// It needs a password or a licence.

@@ -23,13 +23,14 @@ const MOST_UNPACKED: u64 = 512 << 20;
 const RATIO: u64 = 200;
 /// Up to this size no ratio is suspicious.
 const HARMLESS: u64 = 1 << 20;
-/// From this size on the ratio holds for what was unpacked so far as well, so that a bomb is known before it has gone off.
+/// From this size on the ratio holds for what was unpacked so far as well, so that a bomb is known before it has gone
+/// off.
 const LONG: u64 = 4 << 20;
 
 /// A zip file, open for look-ups.
 pub(crate) struct Package<'a> {
     directory: Directory<'a>,
-    /// The name of each entry and where it stands in the directory, in the order of names.
+    /// The name of each entry and where it is in the directory, in the order of names.
     index: Vec<(&'a [u8], u64)>,
     unpacked: Cell<u64>,
 }
@@ -77,7 +78,7 @@ impl<'a> Package<'a> {
         if entry.is_encrypted {
             return Err(DocumentError::Encrypted("a part of the document is encrypted with a zip password"));
         }
-        let damaged = DocumentError::Damaged("the directory points to where no part of the document begins");
+        let damaged = DocumentError::Damaged("the directory points to where no part of the document starts");
         let header = self.directory.local_header(entry).ok_or(damaged)?;
         let (Some(name), Some(extra)) = (header.u16(26), header.u16(28)) else { return Err(damaged) };
         let data = header.from(LOCAL_LEN + u64::from(name) + u64::from(extra)).ok_or(damaged)?;
@@ -116,7 +117,8 @@ fn compare(a: &[u8], b: &[u8]) -> Ordering {
     a.iter().map(key).cmp(b.iter().map(key))
 }
 
-/// The content of a part. Ends with an error that carries a [`DocumentError`] when a bound is passed or the checksum is wrong.
+/// The content of a part. Ends with an error that carries a [`DocumentError`] when a bound is passed or the checksum is
+/// wrong.
 pub(crate) struct Part<'p> {
     source: Source<'p>,
     packed: u64,

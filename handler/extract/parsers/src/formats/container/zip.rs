@@ -1,5 +1,5 @@
-//! The directory that ends a zip file (PKWARE APPNOTE 6.3), read in place entry by entry. For the archive as such and for
-//! the formats that are made of one. Whether what it says is true its users find out.
+//! The directory that ends a zip file (PKWARE APPNOTE 6.3), read in place entry by entry. For the archive as such and
+//! for the formats that are made of one. Whether what it says is true its users find out.
 
 use crate::input::View;
 
@@ -17,34 +17,34 @@ pub(crate) const LOCAL_LEN: u64 = 30;
 /// A field that is all ones has its value in the extra field of ZIP64.
 pub(crate) const IN_ZIP_64: u64 = u32::MAX as u64;
 
-/// Where the entries of a file stand.
+/// Where the entries of a file are.
 #[derive(Clone, Copy)]
 pub(crate) struct Directory<'a> {
     file: View<'a>,
     from: u64,
     /// As many as it says it has.
     pub(crate) claimed: u64,
-    /// Bytes before the archive, by which its offsets are too small: it may stand behind a program.
+    /// Bytes before the archive, by which its offsets are too small: it may be after a program.
     shift: u64,
 }
 
 impl<'a> Directory<'a> {
-    /// The directory that the last end record tells of, behind which nothing stands but its comment. A comment may hold
+    /// The directory of the last end record, after which there is nothing but its comment. A comment may hold
     /// what looks like such a record: the one counts that leads to a directory, if any does.
     pub(crate) fn find(file: View<'a>) -> Option<Self> {
         let file = file.as_little_endian();
-        let told = || ends(file).filter_map(move |end| Self::before(file, end));
-        told().find(|directory| directory.claimed == 0 || directory.is_there()).or_else(|| told().next())
+        let found = || ends(file).filter_map(move |end| Self::before(file, end));
+        found().find(|directory| directory.claimed == 0 || directory.is_there()).or_else(|| found().next())
     }
 
-    /// What the end record at `end` tells of.
+    /// The directory of the end record at `end`.
     fn before(file: View<'a>, end: u64) -> Option<Self> {
         let (mut claimed, mut len, mut offset) =
             (u64::from(file.u16(end + 10)?), u64::from(file.u32(end + 12)?), u64::from(file.u32(end + 16)?));
         let mut directory_end = end;
         let locator = end.checked_sub(LOCATOR_64_LEN).filter(|at| file.has(*at, LOCATOR_64));
         if let Some(locator) = locator {
-            // Where it says, or right before, where something stands before the archive.
+            // Where it says, or right before, where there is something before the archive.
             let places = [file.u64(locator + 8)?, locator.saturating_sub(END_64_LEN)];
             let end = places.into_iter().find(|at| file.has(*at, END_64))?;
             (claimed, len, offset) = (file.u64(end + 32)?, file.u64(end + 40)?, file.u64(end + 48)?);
@@ -52,11 +52,11 @@ impl<'a> Directory<'a> {
         }
         let at = |from: u64, shift| Self { file, from, claimed, shift };
         let before = directory_end.checked_sub(len).and_then(|from| Some(at(from, from.checked_sub(offset)?)));
-        // Whoever counted wrong may still say where it begins.
+        // If its length is wrong, its start may still be right.
         before.filter(Self::is_there).or_else(|| Some(at(offset, 0)).filter(Self::is_there)).or(before)
     }
 
-    /// Whether an entry stands where the directory begins.
+    /// Whether there is an entry where the directory starts.
     pub(crate) fn is_there(&self) -> bool {
         self.file.has(self.from, CENTRAL)
     }
@@ -67,12 +67,12 @@ impl<'a> Directory<'a> {
         std::iter::successors(first, move |entry| self.entry(entry.end))
     }
 
-    /// The entry at a place, as [`Entry::at`] tells it.
+    /// The entry at an offset, as [`Entry::at`] has it.
     pub(crate) fn entry(self, at: u64) -> Option<Entry<'a>> {
         Entry::read(self.file, at)
     }
 
-    /// The header that stands before an entry's data, and all behind it.
+    /// The header before an entry's data, and all after it.
     pub(crate) fn local_header(self, entry: &Entry<'_>) -> Option<View<'a>> {
         self.file.from(entry.local.checked_add(self.shift)?).filter(|header| header.has(0, LOCAL))
     }
@@ -89,7 +89,7 @@ fn ends(file: View) -> impl Iterator<Item = u64> {
 
 /// An entry, as the directory describes it.
 pub(crate) struct Entry<'a> {
-    /// Where it stands in the file.
+    /// Where it is in the file.
     pub(crate) at: u64,
     pub(crate) name: &'a [u8],
     pub(crate) is_encrypted: bool,

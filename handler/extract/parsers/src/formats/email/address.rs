@@ -56,7 +56,7 @@ fn next(list: &str) -> (Option<Mailbox>, &str) {
                 end = at;
                 break;
             }
-            // The name of a group; an address has no colon but in a route, which stands in angles.
+            // The name of a group; an address has no colon but in a route, which is in angle brackets.
             ':' if !in_angle => phrase.clear(),
             c => target.push(c),
         }

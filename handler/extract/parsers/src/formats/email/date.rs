@@ -2,7 +2,7 @@
 
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
-/// The instant with the sender's offset, UTC where none is told; `None` if it is no date.
+/// The instant with the sender's offset, UTC where there is none; `None` if it is no date.
 pub(super) fn iso(text: &str) -> Option<String> {
     let text = text.split('(').next().unwrap_or_default().trim().replace(',', " ");
     // Some programs write the right form at once.
@@ -85,7 +85,7 @@ fn days(year: u32, month: u32) -> u32 {
 /// `+0200`, `+02:00`, or one of the names that RFC 5322 knows. Other names have more than one meaning.
 fn offset(zone: &str) -> Option<String> {
     let hours = match zone.to_ascii_uppercase().as_str() {
-        // A negative zero says that the time is universal, and does not tell where the sender is.
+        // A negative zero says that the time is universal, and does not say where the sender is.
         "Z" | "UT" | "UTC" | "GMT" | "+0000" | "+00:00" | "-0000" | "-00:00" => return Some("Z".to_owned()),
         "EDT" => "-04:00",
         "EST" | "CDT" => "-05:00",

@@ -1,8 +1,9 @@
 //! Header fields: their parts, parameters (RFC 2045, RFC 2231) and encoded words (RFC 2047).
 
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
+use percent_encoding::percent_decode_str;
 
-/// Whether a line begins a header field.
+/// Whether a line starts a header field.
 pub(super) fn is_field(line: &[u8]) -> bool {
     let name = line.split(|b| *b == b':').next().unwrap_or_default().trim_ascii_end();
     line.contains(&b':') && !name.is_empty() && name.iter().all(u8::is_ascii_graphic)
@@ -160,7 +161,7 @@ impl Parameters {
         while let Some((name, after)) = rest.split_once('=') {
             let (value, after) = value(after.trim_start());
             rest = after.split_once(';').map_or("", |(_, after)| after);
-            // What stands before a semicolon without a value belongs to nothing.
+            // What is before a semicolon without a value belongs to nothing.
             let name = name.rsplit(';').next().unwrap_or_default().trim().to_ascii_lowercase();
             let mut parts = name.split('*');
             let base = parts.next().unwrap_or_default().to_owned();
@@ -196,7 +197,11 @@ impl Parameters {
             } else {
                 value
             };
-            if section.extended { unescape(value, &mut bytes) } else { bytes.extend_from_slice(value.as_bytes()) }
+            if section.extended {
+                bytes.extend(percent_decode_str(value));
+            } else {
+                bytes.extend_from_slice(value.as_bytes());
+            }
         }
         Some(encoding(label).unwrap_or(UTF_8).decode_without_bom_handling(&bytes).0.into_owned())
     }
@@ -221,21 +226,6 @@ fn value(text: &str) -> (String, &str) {
         }
     }
     (value, "")
-}
-
-/// `%41` is `A`.
-fn unescape(text: &str, bytes: &mut Vec<u8>) {
-    let mut rest = text.as_bytes();
-    while let [first, after @ ..] = rest {
-        let escaped = after.get(..2).filter(|_| *first == b'%').and_then(|digits| str::from_utf8(digits).ok());
-        if let Some(byte) = escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            bytes.push(byte);
-            rest = &after[2..];
-        } else {
-            bytes.push(*first);
-            rest = after;
-        }
-    }
 }
 
 #[cfg(test)]

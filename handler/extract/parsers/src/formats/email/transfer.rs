@@ -103,7 +103,7 @@ impl Decoder {
                 self.decoded.push(value(first).unwrap_or_default() << 4 | second);
                 Escape::No
             }
-            // A line that goes on.
+            // A soft line break: the line continues.
             (Escape::Sign, None) if byte == b'\n' => Escape::No,
             (Escape::Sign, None) if matches!(byte, b'\r' | b' ' | b'\t') => Escape::Sign,
             (seen, None) => {

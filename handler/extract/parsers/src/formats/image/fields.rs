@@ -20,7 +20,7 @@ pub(super) fn set_frames(metadata: &mut Metadata, frames: u64) {
     metadata.is_animated = Some(frames > 1);
 }
 
-/// Whether a packet of XMP tells where the picture was taken.
+/// Whether a packet of XMP says where the picture was taken.
 pub(super) fn xmp_has_gps(packet: &[u8]) -> bool {
     const NAME: &[u8] = b"GPSLatitude";
     packet[..packet.len().min(LARGEST_XMP)].windows(NAME.len()).any(|window| window == NAME)

@@ -1,4 +1,4 @@
-//! Formats whose size stands at a fixed place, or behind a short walk, and that say little else.
+//! Formats whose size is at a fixed offset, or after a few blocks, and that say little else.
 
 use handler_contract::Metadata;
 

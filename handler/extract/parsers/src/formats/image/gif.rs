@@ -46,7 +46,7 @@ fn color_table(flags: u8) -> u64 {
     if flags & 0x80 == 0 { 0 } else { 3 << ((flags & 7) + 1) }
 }
 
-/// Where the sub-blocks that begin at `at` end: each is led by its length, the last has none.
+/// Where the sub-blocks that start at `at` end: each is preceded by its length, the last has none.
 fn after_data(view: View, mut at: u64) -> Option<u64> {
     loop {
         match view.u8(at)? {

@@ -7,7 +7,7 @@ use super::fields::{set_size, xmp_has_gps};
 use crate::formats::boxes::Boxes;
 use crate::input::View;
 
-/// A version and flags stand before the content of a full box.
+/// A version and flags are before the content of a full box.
 const FULL_BOX: u64 = 4;
 
 /// More blocks of Exif and XMP than this are not looked up: each costs a walk over the places of all items.
@@ -49,7 +49,7 @@ pub(super) fn read(file: View, metadata: &mut Metadata) -> Option<()> {
     metadata.width.map(|_| ())
 }
 
-/// A file that has nothing but a film in it.
+/// A file that has nothing but a video in it.
 fn read_sequence(file: View, metadata: &mut Metadata) -> Option<()> {
     let header = Boxes::find_path(file, &[*b"moov", *b"trak", *b"tkhd"])?;
     let at = header.len().checked_sub(8)?;
@@ -136,7 +136,7 @@ fn read_items(file: View, meta: View, metadata: &mut Metadata) -> Option<()> {
     Some(())
 }
 
-/// The first extent of an item that stands in the file itself.
+/// The first extent of an item that is in the file itself.
 fn item_data<'a>(file: View<'a>, meta: View<'a>, item: u32) -> Option<View<'a>> {
     let iloc = Boxes::find(meta, *b"iloc")?;
     let version = iloc.u8(0)?;

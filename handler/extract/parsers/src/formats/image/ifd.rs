@@ -11,7 +11,7 @@ pub(super) struct Tiff<'a> {
     big: bool,
 }
 
-/// One entry of a directory: what it means, and where its values stand.
+/// One entry of a directory: what it means, and where its values are.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry<'a> {
     pub(super) tag: u16,
@@ -21,7 +21,7 @@ pub(super) struct Entry<'a> {
     values: View<'a>,
 }
 
-/// A directory: where its entries begin, and how many there are.
+/// A directory: where its entries start, and how many there are.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Directory {
     pub(super) at: u64,
@@ -57,7 +57,7 @@ impl<'a> Tiff<'a> {
         if self.big { 20 } else { 12 }
     }
 
-    /// Where the chain goes on after this directory; 0 at its end.
+    /// Where the chain continues after this directory; 0 at its end.
     pub(super) fn next(self, directory: Directory) -> Option<u64> {
         let at = directory.at + directory.entries * self.entry_size();
         if self.big { self.view.u64(at) } else { self.view.u32(at).map(u64::from) }

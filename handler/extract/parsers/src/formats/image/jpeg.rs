@@ -12,7 +12,7 @@ pub(super) fn read(file: View, metadata: &mut Metadata) -> Option<()> {
     let mut at = 2;
     let mut exif = exif::Block::default();
     loop {
-        // Any number of fill bytes may stand before a marker; what stands between segments otherwise is stray.
+        // Any number of fill bytes may be before a marker; other bytes between segments are stray.
         match (view.u8(at)?, view.u8(at + 1)?) {
             (0xff, 0x00 | 0x01 | 0xd0..=0xd8) => at += 2,
             (0xff, 0xd9 | 0xda) => return Some(()),

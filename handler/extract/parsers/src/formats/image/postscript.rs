@@ -6,10 +6,10 @@ use super::fields::LONGEST_SIDE;
 use crate::formats::value::{clean_bytes, declared_count};
 use crate::input::View;
 
-/// Reads the comments that stand in the head. The size is that of the bounding box, at 72 dots an inch.
+/// Reads the comments in the head. The size is that of the bounding box, at 72 dots an inch.
 pub(super) fn describe(head: &[u8], metadata: &mut Metadata) {
     let view = View::little_endian(head);
-    // A file with a preview for old programs says where the page begins.
+    // A file with a preview for old programs says where the page starts.
     let from = if view.has(0, b"\xc5\xd0\xd3\xc6") { view.u32(4).unwrap_or(0) } else { 0 };
     let page = view.from(from.into()).map(View::bytes).unwrap_or_default();
     for line in page.split(|byte| matches!(byte, b'\n' | b'\r')) {
@@ -55,7 +55,7 @@ fn image_size(value: &[u8]) -> Option<(u64, u64)> {
     numbers.next()?.zip(numbers.next()?)
 }
 
-/// A text may stand in parentheses.
+/// A text may be in parentheses.
 fn text(value: &[u8]) -> Option<String> {
     let text = clean_bytes(value)?;
     let inner = text.strip_prefix('(').and_then(|text| text.strip_suffix(')'));

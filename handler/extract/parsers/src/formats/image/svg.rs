@@ -9,7 +9,7 @@ use quick_xml::events::{BytesRef, BytesStart, Event};
 use super::fields::LONGEST_SIDE;
 use crate::formats::value::clean;
 
-/// Reads the head of a picture. Its size, title and description stand before the drawing; without a size, it fills
+/// Reads the head of a picture. Its size, title and description are before the drawing; without a size, it fills
 /// whatever it is shown in.
 pub(super) fn describe(head: &[u8], metadata: &mut Metadata) {
     let mut reader = Reader::from_reader(DecodingReader::new(head));

@@ -9,9 +9,9 @@ use super::fields::set_size;
 use super::ifd::{Directory, Entry, Tiff};
 use crate::input::View;
 
-/// More pages than this are not counted. The directories of an honest file of so many would fill 20 MB.
+/// More pages than this are not counted. The directories of a file with that many pages would fill 20 MB.
 const MOST_PAGES: usize = 100_000;
-/// The tags looked for stand among the first of a directory: they are sorted, and few are smaller.
+/// The tags looked for are among the first of a directory: they are sorted, and few are smaller.
 const MOST_SMALL_TAGS: usize = 256;
 /// More directories than this below one are not followed.
 const MOST_CHILDREN: u64 = 64;

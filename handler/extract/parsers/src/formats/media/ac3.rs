@@ -1,8 +1,8 @@
-//! AC-3 and E-AC-3 (ETSI TS 102 366): the header of a frame tells its length, so that frames can be counted.
+//! AC-3 and E-AC-3 (ETSI TS 102 366): the header of a frame gives its length, so that frames can be counted.
 
 use handler_contract::Metadata;
 
-use super::fields::{at_mean_rate, seconds, set_sound};
+use super::fields::{at_mean_rate, seconds, set_audio};
 use crate::input::View;
 
 const RATES: [u64; 3] = [48_000, 44_100, 32_000];
@@ -22,15 +22,15 @@ struct Frame {
 pub(super) fn read(file: View, start: u64, metadata: &mut Metadata) -> Option<()> {
     let view = file.as_big_endian();
     let mut at = start;
-    let (begin, first) = (at, frame(view, at)?);
-    set_sound(metadata, first.codec, first.rate, first.channels);
+    let (start, first) = (at, frame(view, at)?);
+    set_audio(metadata, first.codec, first.rate, first.channels);
     let mut samples = 0;
     while let Some(frame) = frame(view, at) {
         samples += frame.samples;
         at += frame.len;
     }
     metadata.duration = seconds(samples, first.rate);
-    at_mean_rate(view, begin, at, metadata)?;
+    at_mean_rate(view, start, at, metadata)?;
     (at >= view.len()).then_some(())
 }
 
@@ -48,7 +48,7 @@ fn frame(view: View, at: u64) -> Option<Frame> {
             let len = bit_rate * 1000 * 1536 / rate / 8 / 2 * 2 + odd;
             let modes = view.u16(at + 6)?;
             let mode = usize::from(modes >> 13);
-            // Mix levels stand before the bit for low frequencies, depending on the mode.
+            // Mix levels are before the bit for low frequencies, depending on the mode.
             let mut skip = 3;
             skip += if mode & 1 != 0 && mode != 1 { 2 } else { 0 };
             skip += if mode & 4 != 0 { 2 } else { 0 };

@@ -1,8 +1,8 @@
-//! AAC in ADIF (ISO 13818-7, section 6.2): one header for the whole, which tells the bit rate.
+//! AAC in ADIF (ISO 13818-7, section 6.2): one header for the whole file, which has the bit rate.
 
 use handler_contract::Metadata;
 
-use super::fields::{seconds, set_sound};
+use super::fields::{seconds, set_audio};
 use crate::formats::bits::{Bits, Order};
 use crate::input::View;
 
@@ -39,7 +39,7 @@ pub(super) fn read(file: View, start: u64, metadata: &mut Metadata) -> Option<()
         channels += 1 + bits.take(1)?;
         bits.skip(4);
     }
-    set_sound(metadata, "aac", rate, channels);
+    set_audio(metadata, "aac", rate, channels);
     if bit_rate > 0 {
         metadata.duration = seconds(view.len() * 8, bit_rate);
     }

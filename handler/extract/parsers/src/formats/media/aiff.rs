@@ -2,7 +2,7 @@
 
 use handler_contract::Metadata;
 
-use super::fields::set_sound;
+use super::fields::set_audio;
 use super::id3;
 use crate::formats::value::clean_bytes;
 use crate::input::View;
@@ -44,7 +44,7 @@ fn common(chunk: View, is_compressed: bool, metadata: &mut Metadata) -> Option<(
         },
     };
     let rate = extended(chunk, 8)?;
-    set_sound(metadata, codec, rate, channels);
+    set_audio(metadata, codec, rate, channels);
     metadata.duration = super::fields::seconds(frames.into(), rate);
     Some(())
 }

@@ -11,14 +11,14 @@ const ID3_1: u64 = 128;
 
 pub(super) fn read_trailing(file: View, metadata: &mut Metadata) {
     let view = file.as_little_endian();
-    // The end, or before an ID3 tag, or, in files that were merged badly, wherever the last footer stands near it.
+    // The end, or before an ID3 tag, or, in files that were merged badly, wherever the last footer is near it.
     let footer = [FOOTER, FOOTER + ID3_1].into_iter().filter_map(|from_end| view.len().checked_sub(from_end));
     if let Some(at) = footer.into_iter().find(|at| view.has(*at, b"APETAGEX")) {
         read_items(view, at, metadata);
     }
 }
 
-/// Items stand before the footer, which knows their length and number.
+/// Items are before the footer, which knows their length and number.
 fn read_items(view: View, footer: u64, metadata: &mut Metadata) -> Option<()> {
     let (len, count) = (u64::from(view.u32(footer + 12)?), view.u32(footer + 16)?);
     let mut at = (footer + FOOTER).checked_sub(len)?;

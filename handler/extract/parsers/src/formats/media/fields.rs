@@ -5,25 +5,25 @@ use handler_contract::Metadata;
 use crate::formats::value::declared_count;
 use crate::input::View;
 
-/// How long so many units last, at so many a second.
+/// How long `units` last, at `per_second` of them.
 pub(super) fn seconds(units: u64, per_second: u64) -> Option<f64> {
     #[expect(clippy::cast_precision_loss, reason = "what is lost is less than a millisecond")]
     (per_second > 0).then(|| units as f64 / per_second as f64)
 }
 
-/// Of a file whose middle is missing, frames were counted from `begin` up to `at`: what is missing is taken to play at
+/// Of a file whose middle is missing, frames were counted from `start` up to `at`: what is missing is taken to play at
 /// their mean rate. `None` if so, as the playing time is an estimate then.
-pub(super) fn at_mean_rate(file: View, begin: u64, at: u64, metadata: &mut Metadata) -> Option<()> {
+pub(super) fn at_mean_rate(file: View, start: u64, at: u64, metadata: &mut Metadata) -> Option<()> {
     if file.behind_gap(at).is_none() {
         return Some(());
     }
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-    let ratio = (file.len() - begin) as f64 / (at - begin).max(1) as f64;
+    let ratio = (file.len() - start) as f64 / (at - start).max(1) as f64;
     metadata.duration = metadata.duration.map(|seconds| seconds * ratio);
     None
 }
 
-pub(super) fn set_sound(metadata: &mut Metadata, codec: &str, sample_rate: impl Into<u64>, channels: impl Into<u64>) {
+pub(super) fn set_audio(metadata: &mut Metadata, codec: &str, sample_rate: impl Into<u64>, channels: impl Into<u64>) {
     add_codec(metadata, codec);
     metadata.sample_rate.get_or_insert(sample_rate.into());
     metadata.channel_count.get_or_insert(channels.into());
@@ -47,7 +47,7 @@ pub(super) fn track_number(text: &str) -> Option<u64> {
     declared_count(text.split('/').next()?)
 }
 
-/// A date as tags have it, if it begins with a year: `2004`, `2004-05`, `2004-05-06`, perhaps with a time.
+/// A date as tags have it, if it starts with a year: `2004`, `2004-05`, `2004-05-06`, perhaps with a time.
 pub(super) fn date(text: &str) -> Option<String> {
     let text = text.trim();
     let fits = |form: &[u8]| {

@@ -2,7 +2,7 @@
 
 use handler_contract::Metadata;
 
-use super::fields::{seconds, set_sound};
+use super::fields::{seconds, set_audio};
 use super::vorbis;
 use crate::input::View;
 
@@ -16,7 +16,7 @@ pub(super) fn read(file: View, start: u64, metadata: &mut Metadata) -> Option<()
     loop {
         let (kind, len) = (view.u8(at)?, u64::from(view.u24(at + 1)?));
         match kind & 0x7f {
-            // Only the first: behind a length that lies, anything may look like one.
+            // Only the first: after a false length, anything may look like one.
             STREAM_INFO if metadata.codec.is_none() => read_stream_info(view, at + 4, metadata)?,
             // Some programs write a length here that is too short; the comments have lengths of their own.
             VORBIS_COMMENT if !has_comments => {
@@ -36,7 +36,7 @@ pub(super) fn read(file: View, start: u64, metadata: &mut Metadata) -> Option<()
 pub(super) fn read_stream_info(view: View, at: u64, metadata: &mut Metadata) -> Option<()> {
     let packed = view.u64(at + 10)?;
     let (rate, channels, samples) = (packed >> 44, (packed >> 41 & 7) + 1, packed & 0xf_ffff_ffff);
-    set_sound(metadata, "flac", rate, channels);
+    set_audio(metadata, "flac", rate, channels);
     if samples > 0 {
         metadata.duration = seconds(samples, rate);
     }

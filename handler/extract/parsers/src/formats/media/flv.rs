@@ -1,4 +1,4 @@
-//! Flash video: the `onMetaData` that stands in its first tag.
+//! Flash video: the `onMetaData` in its first tag.
 
 use handler_contract::Metadata;
 

@@ -1,12 +1,12 @@
-//! Formats whose header says all there is to know, at fixed places or behind a short walk.
+//! Formats whose header has all there is to know, at fixed offsets or after a few blocks.
 
 use handler_contract::Metadata;
 
-use super::fields::{add_codec, at_mean_rate, seconds, set_sound};
+use super::fields::{add_codec, at_mean_rate, seconds, set_audio};
 use super::id3;
 use crate::input::View;
 
-/// Monkey's Audio: from version 3.98 on behind a descriptor, before that in one header.
+/// Monkey's Audio: from version 3.98 on after a descriptor, before that in one header.
 pub(super) fn monkeys_audio(file: View, start: u64, metadata: &mut Metadata) -> Option<()> {
     let view = file.as_little_endian().from(start)?;
     let version = view.u16(4)?;
@@ -22,7 +22,7 @@ pub(super) fn monkeys_audio(file: View, start: u64, metadata: &mut Metadata) -> 
         };
         (frame, view.u32(28)?, view.u32(24)?, view.u16(10)?, view.u32(12)?)
     };
-    set_sound(metadata, "ape", rate, channels);
+    set_audio(metadata, "ape", rate, channels);
     let samples = u64::from(frames.saturating_sub(1)) * u64::from(frame) + u64::from(last_frame);
     metadata.duration = seconds(samples, rate.into());
     Some(())
@@ -39,7 +39,7 @@ pub(super) fn wavpack(file: View, start: u64, metadata: &mut Metadata) -> Option
     let mut rate = *RATES.get((flags >> 23 & 15) as usize)?;
     // DSD is kept eight bits to a sample, at a rate that most files keep at this multiple.
     rate *= if flags >> 31 == 1 { 4 } else { 1 };
-    set_sound(metadata, "wavpack", rate, if flags & 4 == 0 { 2_u64 } else { 1 });
+    set_audio(metadata, "wavpack", rate, if flags & 4 == 0 { 2_u64 } else { 1 });
     let total = view.u32(12)?;
     let (mut at, mut samples) = (0, 0);
     if total != u32::MAX && view.u32(16)? == 0 {
@@ -61,7 +61,7 @@ pub(super) fn musepack_7(file: View, start: u64, metadata: &mut Metadata) -> Opt
     let view = file.as_little_endian().from(start)?;
     let (frames, flags) = (u64::from(view.u32(4)?), view.u32(8)?);
     let rate = MUSEPACK_RATES[(flags >> 16 & 3) as usize];
-    set_sound(metadata, "musepack", rate, 2_u64);
+    set_audio(metadata, "musepack", rate, 2_u64);
     metadata.duration = seconds((frames * 1152).saturating_sub(576), rate);
     Some(())
 }
@@ -77,7 +77,7 @@ pub(super) fn musepack_8(file: View, start: u64, metadata: &mut Metadata) -> Opt
             body += 5;
             let (samples, skip) = (variable(view, &mut body)?, variable(view, &mut body)?);
             let rate = *MUSEPACK_RATES.get(usize::from(view.u8(body)? >> 5))?;
-            set_sound(metadata, "musepack", rate, (view.u8(body + 1)? >> 4) + 1);
+            set_audio(metadata, "musepack", rate, (view.u8(body + 1)? >> 4) + 1);
             metadata.duration = seconds(samples.saturating_sub(skip), rate);
             return Some(());
         }
@@ -105,7 +105,7 @@ fn variable(view: View, at: &mut u64) -> Option<u64> {
 pub(super) fn true_audio(file: View, start: u64, metadata: &mut Metadata) -> Option<()> {
     let view = file.as_little_endian().from(start)?;
     let rate = view.u32(10)?;
-    set_sound(metadata, "tta", rate, view.u16(6)?);
+    set_audio(metadata, "tta", rate, view.u16(6)?);
     metadata.duration = seconds(view.u32(14)?.into(), rate.into());
     Some(())
 }
@@ -123,7 +123,7 @@ pub(super) fn tak(file: View, start: u64, metadata: &mut Metadata) -> Option<()>
                 let (low, high) = (view.u64(at + 4)?, view.u32(at + 10)?);
                 let samples = low >> 14 & 0x7_ffff_ffff;
                 let rate = u64::from(high >> 4 & 0x3_ffff) + 6_000;
-                set_sound(metadata, "tak", rate, (high >> 27 & 15) + 1);
+                set_audio(metadata, "tak", rate, (high >> 27 & 15) + 1);
                 metadata.duration = seconds(samples, rate);
                 return Some(());
             }
@@ -137,7 +137,7 @@ pub(super) fn optimfrog(file: View, start: u64, metadata: &mut Metadata) -> Opti
     let view = file.as_little_endian().from(start)?;
     let samples = u64::from(view.u32(8)?) | u64::from(view.u16(12)?) << 32;
     let (channels, rate) = (u64::from(view.u8(15)?) + 1, u64::from(view.u32(16)?));
-    set_sound(metadata, "optimfrog", rate, channels);
+    set_audio(metadata, "optimfrog", rate, channels);
     metadata.duration = seconds(samples / channels, rate);
     Some(())
 }
@@ -147,7 +147,7 @@ pub(super) fn dsf(file: View, start: u64, metadata: &mut Metadata) -> Option<()>
     let view = file.as_little_endian().from(start)?;
     let tags = view.u64(20)?;
     let rate = view.u32(56)?;
-    set_sound(metadata, "dsd", rate, view.u32(52)?);
+    set_audio(metadata, "dsd", rate, view.u32(52)?);
     metadata.duration = seconds(view.u64(64)?, rate.into());
     if let (1.., Some(tags)) = (tags, view.from(tags)) {
         id3::read(tags, metadata);
@@ -181,7 +181,7 @@ pub(super) fn dsdiff(file: View, start: u64, metadata: &mut Metadata) -> Option<
             _ => {}
         }
     }
-    set_sound(metadata, codec, rate, channels);
+    set_audio(metadata, codec, rate, channels);
     metadata.duration = match frames {
         Some((frames, per_second)) => seconds(frames, per_second),
         None => seconds(data * 8 / channels.max(1), rate),
@@ -199,10 +199,10 @@ fn dsdiff_chunks(view: View<'_>) -> impl Iterator<Item = ([u8; 4], View<'_>)> {
     })
 }
 
-/// AMR (RFC 4867): 20 ms a frame, whose first byte tells its length.
+/// AMR (RFC 4867): 20 ms a frame, whose first byte gives its length.
 pub(super) fn amr(file: View, start: u64, metadata: &mut Metadata) -> Option<()> {
     const LENGTHS: [u64; 16] = [13, 14, 16, 18, 20, 21, 27, 32, 6, 1, 1, 1, 1, 1, 1, 1];
-    set_sound(metadata, "amr", 8_000_u64, 1_u64);
+    set_audio(metadata, "amr", 8_000_u64, 1_u64);
     let (mut at, mut frames) = (start + 6, 0);
     while let Some(header) = file.u8(at) {
         at += LENGTHS[usize::from(header >> 3 & 15)];

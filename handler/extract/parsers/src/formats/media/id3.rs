@@ -1,4 +1,4 @@
-//! ID3: version 2 (2.2, 2.3, 2.4) before the sound or in a chunk of its own, version 1 in the last 128 bytes.
+//! ID3: version 2 (2.2, 2.3, 2.4) before the audio or in a chunk of its own, version 1 in the last 128 bytes.
 
 use std::borrow::Cow;
 
@@ -9,12 +9,12 @@ use crate::formats::value::{clean, clean_bytes};
 use crate::input::View;
 
 const HEADER: u64 = 10;
-/// A tag is looked at up to here; behind the texts there may be pictures.
+/// A tag is read up to here; after the texts there may be pictures.
 const LONGEST_TAG: u64 = 1 << 20;
-/// More tags than this before the sound are not read.
+/// More tags than this before the audio are not read.
 const MOST_TAGS: usize = 16;
 
-/// Reads the tags that a file begins with, and says where they end.
+/// Reads the tags that a file starts with, and returns where they end.
 pub(super) fn read_leading(file: View, metadata: &mut Metadata) -> u64 {
     let mut at = 0;
     for _ in 0..MOST_TAGS {
@@ -26,7 +26,7 @@ pub(super) fn read_leading(file: View, metadata: &mut Metadata) -> u64 {
     at
 }
 
-/// The whole length of the tag that stands here.
+/// The whole length of the tag that starts here.
 fn tag_len(tag: View) -> Option<u64> {
     let view = tag.as_big_endian();
     if !view.has(0, b"ID3") || view.u8(3)? > 4 {
@@ -40,11 +40,11 @@ fn synchsafe(number: u32) -> u32 {
     (number & 0x7f) | (number >> 1 & 0x3f80) | (number >> 2 & 0x1f_c000) | (number >> 3 & 0x0fe0_0000)
 }
 
-/// Reads the tag that stands here, as far as it can be read.
+/// Reads the tag that starts here, as far as it can be read.
 pub(super) fn read(tag: View, metadata: &mut Metadata) {
     let (Some(len), Some(version), Some(flags)) = (tag_len(tag), tag.u8(3), tag.u8(5)) else { return };
     let body = tag.slice_up_to(HEADER, (len - HEADER).min(LONGEST_TAG));
-    // Before version 2.4 the mark that no sync stands in it is on the tag as a whole.
+    // Before version 2.4 unsynchronisation is a flag of the tag as a whole.
     let body = if flags & 0x80 != 0 && version < 4 { without_unsynchronisation(body) } else { body.into() };
     let view = View::big_endian(&body);
     let mut at = 0;
@@ -177,7 +177,7 @@ fn named_genre(text: &str) -> Option<String> {
 pub(super) fn genre(number: u8) -> Option<String> {
     const GENRES: &str = "Blues,Classic Rock,Country,Dance,Disco,Funk,Grunge,Hip-Hop,Jazz,Metal,New Age,Oldies,Other,\
         Pop,R&B,Rap,Reggae,Rock,Techno,Industrial,Alternative,Ska,Death Metal,Pranks,Soundtrack,Euro-Techno,Ambient,\
-        Trip-Hop,Vocal,Jazz+Funk,Fusion,Trance,Classical,Instrumental,Acid,House,Game,Sound BoundedBuffer,Gospel,Noise,\
+        Trip-Hop,Vocal,Jazz+Funk,Fusion,Trance,Classical,Instrumental,Acid,House,Game,Sound Clip,Gospel,Noise,\
         Alt. Rock,Bass,Soul,Punk,Space,Meditative,Instrumental Pop,Instrumental Rock,Ethnic,Gothic,Darkwave,\
         Techno-Industrial,Electronic,Pop-Folk,Eurodance,Dream,Southern Rock,Comedy,Cult,Gangsta Rap,Top 40,\
         Christian Rap,Pop/Funk,Jungle,Native American,Cabaret,New Wave,Psychedelic,Rave,Showtunes,Trailer,Lo-Fi,\
@@ -195,7 +195,7 @@ pub(super) fn read_trailing(file: View, metadata: &mut Metadata) {
     metadata.album = metadata.album.take().or_else(|| field(63, 30));
     metadata.date_created = metadata.date_created.take().or_else(|| field(93, 4).as_deref().and_then(date));
     metadata.genre = metadata.genre.take().or_else(|| genre(tag[127]));
-    // Version 1.1 keeps the track behind a comment that is two bytes shorter.
+    // Version 1.1 has the track after a comment that is two bytes shorter.
     if tag[125] == 0 && tag[126] != 0 {
         metadata.track_number.get_or_insert(tag[126].into());
     }

@@ -12,7 +12,7 @@ const CLUSTER: u64 = 0x1f43_b675;
 const INFO: u64 = 0x1549_a966;
 const TRACKS: u64 = 0x1654_ae6b;
 const TAGS: u64 = 0x1254_c367;
-/// Between the start of Unix's time and 2001, where Matroska's begins, in milliseconds.
+/// From the Unix epoch to 2001, where Matroska's time starts, in milliseconds.
 const EPOCH: i64 = 978_307_200_000;
 
 /// More places of a table of contents than this are not looked up. Honest ones have half a dozen.
@@ -43,7 +43,7 @@ impl<'a> Iterator for Elements<'a> {
         let is_unknown = size == (1 << (7 * size_len)) - 1;
         let len = if is_unknown { rest } else { size };
         let content = self.view.part_up_to(from, len);
-        // What follows a cluster of unknown length is read as if it stood beside it, and so stepped over in turn.
+        // What follows a cluster of unknown length is read as if it were beside it, and so skipped in turn.
         self.at = if is_unknown && id == CLUSTER { from } else { from + len.min(rest) };
         Some(Element { id, content, is_whole: len <= rest })
     }
@@ -53,7 +53,7 @@ fn elements(view: View<'_>) -> Elements<'_> {
     Elements { view, at: 0 }
 }
 
-/// A number whose leading zeros tell its length; identifiers keep the bit that ends them.
+/// A number whose leading zeros give its length; identifiers keep the bit that ends them.
 fn variable(view: View, at: u64, is_size: bool) -> Option<(u64, u64)> {
     let first = view.u8(at)?;
     let len = u64::from(first.leading_zeros()) + 1;
@@ -74,10 +74,10 @@ pub(super) fn read(file: View, start: u64, metadata: &mut Metadata) -> Option<()
         }
         describe(&element, metadata);
     }
-    // Of a file whose middle is missing, the table of contents tells what stands behind.
+    // Of a file whose middle is missing, the table of contents (SeekHead) shows what is after it.
     if segment.content.behind_gap(walk.at).is_some() {
-        let behind = |at: u64| elements(segment.content.from(at)?).next();
-        places.iter().filter(|at| **at > walk.at).take(MOST_PLACES).filter_map(|at| behind(*at)).for_each(|element| {
+        let element_at = |at: u64| elements(segment.content.from(at)?).next();
+        places.iter().filter(|at| **at > walk.at).take(MOST_PLACES).filter_map(|at| element_at(*at)).for_each(|element| {
             describe(&element, metadata);
         });
         metadata.duration?;

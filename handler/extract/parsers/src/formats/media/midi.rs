@@ -25,7 +25,7 @@ pub(super) fn read(file: View, start: u64, metadata: &mut Metadata) -> Option<()
         }
         at += u64::from(len);
     }
-    // The upper bit stands for frames of film rather than quarter notes.
+    // The upper bit means SMPTE frames rather than quarter notes.
     if division > 0 && division < 0x8000 {
         tempos.sort_unstable();
         metadata.duration = Some(duration(&tempos, last, division.into()));

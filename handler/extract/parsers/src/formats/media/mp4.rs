@@ -1,4 +1,5 @@
-//! MP4, `QuickTime` and 3GP (ISO 14496-12, -14): the movie header, the tracks, and the tags of `iTunes` and `QuickTime`.
+//! MP4, `QuickTime` and 3GP (ISO 14496-12, -14): the movie header, the tracks, and the tags of `iTunes` and
+//! `QuickTime`.
 
 use handler_contract::{Metadata, Timestamp};
 
@@ -12,7 +13,7 @@ use crate::input::View;
 const MOST_TRACKS: usize = 64;
 /// More tags than this are not read.
 const MOST_TAGS: usize = 1024;
-/// Between 1904, where this format's time begins, and the start of Unix's, in seconds.
+/// From 1904, where this format's time starts, to the Unix epoch, in seconds.
 const EPOCH: i64 = 2_082_844_800;
 
 /// The media type by the kinds of the tracks, where the movie's header is found.
@@ -34,11 +35,11 @@ pub(crate) fn media_type(movie: &Movie<'_>) -> Option<&'static str> {
 pub(super) fn read(movie: &Movie<'_>, metadata: &mut Metadata) -> Option<()> {
     let complete = movie.is_complete;
     let movie = movie.header?;
-    let (mut sound, mut picture) = (None, None);
+    let (mut audio, mut picture) = (None, None);
     for track in Boxes::of(movie).filter(|found| found.name == *b"trak").take(MOST_TRACKS) {
         let Some(track) = Track::read(track.content) else { continue };
         match &track.handler {
-            b"soun" if sound.is_none() => sound = Some(track),
+            b"soun" if audio.is_none() => audio = Some(track),
             b"vide" if picture.is_none() => picture = Some(track),
             _ => {}
         }
@@ -51,17 +52,17 @@ pub(super) fn read(movie: &Movie<'_>, metadata: &mut Metadata) -> Option<()> {
         let (width, height) = Some(track.shown).filter(|(w, h)| *w > 0 && *h > 0).unwrap_or(track.coded);
         (metadata.width, metadata.height) = (Some(width), Some(height));
     }
-    if let Some(track) = &sound {
+    if let Some(track) = &audio {
         add_codec(metadata, &codec(track.format));
         (metadata.channel_count, metadata.sample_rate) = (Some(track.channels), Some(track.rate));
     }
-    // Sound alone lasts as long as its samples; a film as long as the longest of its tracks.
-    metadata.duration = match (&sound, &picture) {
-        (Some(sound), None) => sound.duration.or(whole),
+    // Audio alone lasts as long as its samples; a video as long as the longest of its tracks.
+    metadata.duration = match (&audio, &picture) {
+        (Some(audio), None) => audio.duration.or(whole),
         _ => whole.or(picture.as_ref().and_then(|track| track.duration)),
     };
     metadata.duration = metadata.duration.filter(|seconds| *seconds > 0.0).or_else(|| {
-        // In pieces, as it is streamed: the length of all of them may stand apart.
+        // Fragmented, as it is streamed: the length of all fragments may be in a box of its own.
         let all = Boxes::find_path(movie, &[*b"mvex", *b"mehd"])?;
         let duration = if all.u8(0)? == 0 { all.u32(4)?.into() } else { all.u64(4)? };
         seconds(duration, timescale(header?)?)
@@ -84,7 +85,7 @@ fn movie_header(header: View) -> Option<(Option<String>, Option<f64>)> {
     Some((created.map(|created| created.as_str().to_owned()), duration(header)))
 }
 
-/// `mvhd` and `mdhd` begin alike: two times, units a second, a length in them, all ones where it is not known.
+/// `mvhd` and `mdhd` start alike: two times, units a second, a length in them, all ones where it is not known.
 fn duration(header: View) -> Option<f64> {
     let (units, unknown) = match header.u8(0)? {
         0 => (header.u32(16)?.into(), u32::MAX.into()),
@@ -147,7 +148,7 @@ impl Track {
     }
 }
 
-/// Sample rate and channels of AAC, deep in descriptors (ISO 14496-1) that each begin with a kind and a length.
+/// Sample rate and channels of AAC, deep in descriptors (ISO 14496-1) that each start with a kind and a length.
 fn aac_settings(settings: View) -> Option<(u64, u64)> {
     const RATES: [u64; 13] =
         [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];

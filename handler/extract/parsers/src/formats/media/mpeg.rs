@@ -1,16 +1,16 @@
 //! MPEG audio (ISO 11172-3, 13818-3) and AAC in ADTS (ISO 13818-7): streams of frames, each with a header.
 //!
-//! The playing time of MP3 stands in a frame that encoders put first (Xing's, or Fraunhofer's `VBRI`); without it, and
+//! The playing time of MP3 is in a frame that encoders put first (Xing's, or Fraunhofer's `VBRI`); without it, and
 //! for everything else, frames are counted.
 
 use handler_contract::Metadata;
 
-use super::fields::{at_mean_rate, seconds, set_sound};
+use super::fields::{at_mean_rate, seconds, set_audio};
 use crate::input::View;
 
-/// So far behind the start a first frame is looked for, as there may be padding or the rest of a cut frame.
+/// How far from the start a first frame is looked for: there may be padding or the rest of a cut frame. Bytes.
 const LONGEST_LEAD: u64 = 1 << 20;
-/// So many frames in a row are no accident.
+/// This number of frames in a row is no coincidence.
 const ENOUGH_FRAMES: usize = 4;
 
 #[derive(Clone, Copy)]
@@ -20,7 +20,7 @@ struct Frame {
     rate: u64,
     channels: u8,
     codec: &'static str,
-    /// Bytes between the header and what Xing put where the sound would be.
+    /// Bytes between the header and Xing's header, which is where the audio would be.
     side_info: u64,
 }
 
@@ -43,12 +43,12 @@ fn walk(
 ) -> Option<()> {
     let view = file.as_big_endian();
     let (mut at, first) = first_frame(view, start, frame_at, declared)?;
-    set_sound(metadata, first.codec, first.rate, first.channels);
+    set_audio(metadata, first.codec, first.rate, first.channels);
     if let Some(samples) = declared(view, at, first) {
         metadata.duration = seconds(samples, first.rate);
         return Some(());
     }
-    let (begin, mut samples) = (at, 0);
+    let (start, mut samples) = (at, 0);
     loop {
         match frame_at(view, at) {
             Some(frame) if frame.rate == first.rate => {
@@ -63,7 +63,7 @@ fn walk(
         }
     }
     metadata.duration = seconds(samples, first.rate);
-    at_mean_rate(view, begin, at, metadata)
+    at_mean_rate(view, start, at, metadata)
 }
 
 fn first_frame(

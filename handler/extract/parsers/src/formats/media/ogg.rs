@@ -2,20 +2,20 @@
 
 use handler_contract::Metadata;
 
-use super::fields::{add_codec, seconds, set_sound};
+use super::fields::{add_codec, seconds, set_audio};
 use super::{flac, vorbis};
 use crate::input::View;
 
 /// More streams than this are not followed.
 const MOST_STREAMS: usize = 16;
-/// Comments are looked at up to here; behind the text there may be pictures.
+/// Comments are read up to here; after the text there may be pictures.
 const LONGEST_COMMENTS: usize = 1 << 20;
 
 /// Where a stream's positions come from, and what they mean.
 struct Stream {
     serial: u32,
     kind: Kind,
-    /// Bytes of the packet behind the header, as far as they came.
+    /// Bytes of the packet after the header, as far as they have arrived.
     comments: Vec<u8>,
     has_comments: bool,
     /// The last position that a page gave.
@@ -23,14 +23,14 @@ struct Stream {
 }
 
 enum Kind {
-    /// Samples a second, and samples before the first that is heard.
-    Sound {
+    /// Samples a second, and samples to skip before the first that is played.
+    Audio {
         rate: u64,
         skip: u64,
     },
-    /// The header told the playing time.
-    Told,
-    /// Frames in so many units of so many a second; positions are a key frame's number and a distance from it.
+    /// The header has the playing time.
+    HasDuration,
+    /// The length of a frame in units, and units a second; positions are a key frame's number and a distance from it.
     Theora {
         numerator: u64,
         denominator: u64,
@@ -45,7 +45,7 @@ pub(super) fn read(file: View, start: u64, metadata: &mut Metadata) -> Option<()
     let mut at = start;
     loop {
         let Some(page) = Page::at(view, at) else {
-            // Of a file whose middle is missing, the last positions still stand at its end.
+            // Of a file whose middle is missing, the last positions are still at its end.
             match view.behind_gap(at) {
                 Some(next) => at = next,
                 None => break,
@@ -55,7 +55,7 @@ pub(super) fn read(file: View, start: u64, metadata: &mut Metadata) -> Option<()
         at = page.end;
         if page.begins_stream {
             if streams.len() < MOST_STREAMS {
-                let kind = begin(page.data, metadata).unwrap_or(Kind::Other);
+                let kind = start_stream(page.data, metadata).unwrap_or(Kind::Other);
                 let stream =
                     Stream { serial: page.serial, kind, comments: Vec::new(), has_comments: false, position: 0 };
                 streams.push(stream);
@@ -120,24 +120,24 @@ impl<'a> Page<'a> {
 }
 
 /// Reads the header packet of a stream.
-fn begin(header: View, metadata: &mut Metadata) -> Option<Kind> {
+fn start_stream(header: View, metadata: &mut Metadata) -> Option<Kind> {
     let big_endian = header.as_big_endian();
     if header.has(0, b"\x01vorbis") {
         let rate = u64::from(header.u32(12)?);
-        set_sound(metadata, "vorbis", rate, header.u8(11)?);
-        Some(Kind::Sound { rate, skip: 0 })
+        set_audio(metadata, "vorbis", rate, header.u8(11)?);
+        Some(Kind::Audio { rate, skip: 0 })
     } else if header.has(0, b"OpusHead") {
         // Whatever the rate of the original, positions count 48,000 a second.
-        set_sound(metadata, "opus", 48_000_u64, header.u8(9)?);
-        Some(Kind::Sound { rate: 48_000, skip: header.u16(10)?.into() })
+        set_audio(metadata, "opus", 48_000_u64, header.u8(9)?);
+        Some(Kind::Audio { rate: 48_000, skip: header.u16(10)?.into() })
     } else if header.has(0, b"Speex   ") {
         let rate = u64::from(header.u32(36)?);
-        set_sound(metadata, "speex", rate, header.u32(48)?);
-        Some(Kind::Sound { rate, skip: 0 })
+        set_audio(metadata, "speex", rate, header.u32(48)?);
+        Some(Kind::Audio { rate, skip: 0 })
     } else if header.has(0, b"\x7fFLAC") {
         flac::read_stream_info(big_endian, 17, metadata)?;
         let rate = metadata.sample_rate?;
-        Some(if metadata.duration.is_some() { Kind::Told } else { Kind::Sound { rate, skip: 0 } })
+        Some(if metadata.duration.is_some() { Kind::HasDuration } else { Kind::Audio { rate, skip: 0 } })
     } else if header.has(0, b"\x80theora") {
         metadata.width = Some(big_endian.u24(14)?.into());
         metadata.height = Some(big_endian.u24(17)?.into());
@@ -160,12 +160,12 @@ fn read_comments(packet: &[u8], metadata: &mut Metadata) {
 impl Stream {
     fn seconds(&self) -> Option<f64> {
         match self.kind {
-            Kind::Sound { rate, skip } => seconds(self.position.saturating_sub(skip), rate),
+            Kind::Audio { rate, skip } => seconds(self.position.saturating_sub(skip), rate),
             Kind::Theora { numerator, denominator, shift } => {
                 let frames = (self.position >> shift) + (self.position & ((1 << shift) - 1));
                 seconds(frames.saturating_mul(denominator), numerator)
             }
-            Kind::Told | Kind::Other => None,
+            Kind::HasDuration | Kind::Other => None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use handler_contract::Metadata;
 
-use super::fields::{add_codec, date, seconds, set_sound, track_number};
+use super::fields::{add_codec, date, seconds, set_audio, track_number};
 use super::id3;
 use crate::formats::value::clean_bytes;
 use crate::input::View;
@@ -13,7 +13,7 @@ fn chunks(view: View<'_>) -> impl Iterator<Item = ([u8; 4], View<'_>)> {
     std::iter::from_fn(move || {
         let (name, len) = (view.name(at)?, u64::from(view.u32(at + 4)?));
         let content = view.part_up_to(at + 8, len);
-        // A length of all ones stands for one that does not fit, which is kept elsewhere: up to the end.
+        // A length of all ones means that it does not fit and is stored elsewhere: up to the end.
         at = if len == u64::from(u32::MAX) { view.len() } else { at + 8 + len + (len & 1) };
         Some((name, content))
     })
@@ -44,7 +44,7 @@ fn wave(content: View, metadata: &mut Metadata) {
         }
     }
     let is_plain = metadata.codec.as_deref() == Some("pcm");
-    // What is compressed is not so many bytes a second all the way; the number of samples is written beside it.
+    // Compressed audio has no constant number of bytes a second; the number of samples is written beside it.
     let by_samples = samples.filter(|samples| *samples > 0 && !is_plain).zip(metadata.sample_rate);
     metadata.duration = match by_samples {
         Some((samples, rate)) => seconds(samples.into(), rate),
@@ -75,7 +75,7 @@ pub(super) fn wave_format(format: View, metadata: &mut Metadata) -> Option<u64> 
         0xf1ac => "flac",
         _ => "unknown",
     };
-    set_sound(metadata, name, rate, channels);
+    set_audio(metadata, name, rate, channels);
     Some(bytes_a_second.into())
 }
 
@@ -128,7 +128,7 @@ fn avi_headers(headers: View, metadata: &mut Metadata) {
                     avi_stream(stream, metadata);
                 }
             }
-            // The header above counts only the frames of the first part of a large film.
+            // The header above counts only the frames of the first part of a large video.
             (b"LIST", Some(list)) if &list == b"odml" => {
                 let all = chunk.from(4).and_then(|list| chunks(list).find(|(name, _)| name == b"dmlh"));
                 if let Some(frames) = all.and_then(|(_, all)| all.u32(0)).filter(|frames| *frames > 0) {

@@ -65,7 +65,7 @@ fn page(flags: u8, position: u64, packet: &[u8]) -> Vec<u8> {
 }
 
 fn ogg(head: &[u8], comments: &[u8], last: u64) -> Vec<u8> {
-    [page(2, 0, head), page(0, 0, comments), page(4, last, b"sound")].concat()
+    [page(2, 0, head), page(0, 0, comments), page(4, last, b"audio")].concat()
 }
 
 fn opus() -> Vec<u8> {
@@ -129,10 +129,10 @@ fn matroska_parts() -> (Vec<u8>, Vec<u8>, Vec<u8>) {
     let duration = element(b"\x44\x89", &2500.0_f64.to_be_bytes());
     let info = element(b"\x15\x49\xa9\x66", &[duration, element(b"\x7b\xa9", b"A video")].concat());
     let picture = element(b"\xe0", &[element(b"\xb0", &[2, 0x80]), element(b"\xba", &[1, 0x68])].concat());
-    let sound = element(b"\xe1", &[element(b"\xb5", &48_000.0_f32.to_be_bytes()), element(b"\x9f", &[2])].concat());
+    let audio = element(b"\xe1", &[element(b"\xb5", &48_000.0_f32.to_be_bytes()), element(b"\x9f", &[2])].concat());
     let tracks = [
         element(b"\xae", &[element(b"\x86", b"V_VP9"), picture].concat()),
-        element(b"\xae", &[element(b"\x86", b"A_OPUS"), sound].concat()),
+        element(b"\xae", &[element(b"\x86", b"A_OPUS"), audio].concat()),
     ];
     let cluster = element(b"\x1f\x43\xb6\x75", &element(b"\xa3", b"frames"));
     (info, cluster, element(b"\x16\x54\xae\x6b", &tracks.concat()))
@@ -148,12 +148,12 @@ fn wma() -> Vec<u8> {
     let wide = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
     // 5 s to play, of which 3 are loaded before.
     let times = [&[0; 40][..], &50_000_000_u64.to_le_bytes(), &[0; 8], &3000_u64.to_le_bytes()].concat();
-    let sound = [&super::asf::AUDIO[..], &[0; 38], b"\x61\x01\x02\0\x44\xac\0\0\x80\x3e\0\0\0\0\0\0"].concat();
+    let audio = [&super::asf::AUDIO[..], &[0; 38], b"\x61\x01\x02\0\x44\xac\0\0\x80\x3e\0\0\0\0\0\0"].concat();
     let title = wide("A song");
     let texts = [&[u8::try_from(title.len()).unwrap(), 0, 0, 0, 0, 0, 0, 0, 0, 0][..], &title].concat();
     let objects = [
         object(&super::asf::FILE_PROPERTIES, &times),
-        object(&super::asf::STREAM_PROPERTIES, &sound),
+        object(&super::asf::STREAM_PROPERTIES, &audio),
         object(&super::asf::CONTENT_DESCRIPTION, &texts),
     ];
     let content = [&3_u32.to_le_bytes()[..], &[1, 2], &objects.concat()].concat();
@@ -191,10 +191,18 @@ fn samples() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[test]
+fn genres_have_the_names_of_the_standard() {
+    // ID3v2.3, appendix A: first, last and one in between.
+    for (number, name) in [(0, Some("Blues")), (37, Some("Sound Clip")), (79, Some("Hard Rock")), (80, None)] {
+        assert_eq!(super::id3::genre(number).as_deref(), name, "{number}");
+    }
+}
+
+#[test]
 fn what_is_played_how_long_and_how() {
     let expected = [
         ("mp3", Some(0.261), Some("mp3"), Some(44_100), Some(2)),
-        // 576 samples before and 801 behind are the encoder's.
+        // 576 samples before and 801 after are the encoder's.
         ("mp3 with a header", Some(2.581), Some("mp3"), Some(44_100), Some(2)),
         ("aac", Some(0.232), Some("aac"), Some(44_100), Some(2)),
         ("ac3", Some(0.32), Some("ac3"), Some(48_000), Some(2)),
@@ -247,7 +255,7 @@ fn titles_and_numbers_from_every_kind_of_tag() {
         ([id3(4, 0, &frames), mp3(5)].concat(), "A song", Some("Rock"), None),
         ([id3(3, 0, &id3_frame(b"TIT2", &utf_16)), mp3(5)].concat(), "Ä song", None, None),
         ([id3(2, 0, short_names), mp3(5)].concat(), "A song", None, None),
-        // Marked against false syncs: a zero was put behind every 255.
+        // Unsynchronised (ID3v2.4, section 6.1): a zero was inserted after every 255.
         ([id3(3, 0x80, apart), mp3(5)].concat(), "ÿA song", None, None),
         // The mark of an extended header, and none.
         ([id3(4, 0x40, &frames), mp3(5)].concat(), "A song", Some("Rock"), None),
@@ -326,7 +334,7 @@ fn a_cut_or_mangled_recording_never_panics() {
     }
 }
 
-/// Reads a recording of which only so many bytes of either end are there.
+/// Reads a recording of which only this number of bytes is there at either end.
 fn read_ends(bytes: &[u8], keep: usize) -> (Metadata, Option<Failure>) {
     let mut metadata = Metadata::default();
     let tail_at = bytes.len() - keep;
@@ -360,7 +368,7 @@ fn what_stands_at_the_ends_is_found_without_the_middle() {
     let riff = u32::try_from(wav.len() - 8).unwrap();
     wav[4..8].copy_from_slice(&riff.to_le_bytes());
     let pages = (1..=100).map(|number| page(0, 960 * number, &[0; 800])).collect::<Vec<_>>().concat();
-    let opus = [&opus()[..], &pages, &page(4, 96_312, b"sound")].concat();
+    let opus = [&opus()[..], &pages, &page(4, 96_312, b"audio")].concat();
 
     for (name, bytes, duration) in [
         ("mp4", &mp4, 2.5),

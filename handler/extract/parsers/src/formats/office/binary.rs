@@ -97,7 +97,7 @@ pub(super) fn count(file: &Compound<'_>, metadata: &mut Metadata) -> Result<(), 
     }
 }
 
-/// Reads the records that stand before the first sheet ([MS-XLS], section 2.1.7.20.1): the list of sheets, and whether
+/// Reads the records before the first sheet ([MS-XLS], section 2.1.7.20.1): the list of sheets, and whether
 /// what follows is encrypted.
 fn read_globals(mut stream: impl Read, metadata: &mut Metadata) -> Result<bool, DocumentError> {
     const END: u16 = 0x000a;
@@ -125,7 +125,7 @@ fn read_globals(mut stream: impl Read, metadata: &mut Metadata) -> Result<bool, 
         match kind {
             END => break Ok(()),
             FILE_PASS => is_encrypted = true,
-            // Behind the password not even the kind of a sheet can be told.
+            // With a password not even the kind of a sheet can be read.
             BOUND_SHEET if is_encrypted => sheets += 1,
             BOUND_SHEET => {
                 sheets += u64::from(body[5] != VISUAL_BASIC);

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 use handler_contract::Metadata;
+use percent_encoding::percent_decode_str;
 
 use super::markup::{Markup, Node, Tag};
 use super::open_xml::resolve;
@@ -114,7 +115,7 @@ fn read_book(input: impl Read, metadata: &mut Metadata, book: &mut Book) -> Resu
             version = picked.version.as_deref().and_then(clean);
             unique.clone_from(&picked.unique_identifier);
         }
-        // The identifier is chosen by the package's attribute, which stands before it.
+        // The identifier is chosen by the package's attribute, which is before it.
         let is_unique = picked.as_ref().is_some_and(|p| p.id.is_some() && p.id == unique);
         (picked, is_unique)
     };
@@ -174,7 +175,9 @@ pub(super) fn count(body: &Body<'_>, metadata: &mut Metadata) -> Result<(), Docu
         words.end();
         let part = book.items.get(id).and_then(|href| {
             let href = href.split('#').next().unwrap_or_default();
-            package.part(&resolve(folder, href)).or_else(|| package.part(&resolve(folder, &percent_decoded(href))))
+            package
+                .part(&resolve(folder, href))
+                .or_else(|| package.part(&resolve(folder, &percent_decode_str(href).decode_utf8_lossy())))
         });
         let result =
             part.ok_or(DocumentError::Truncated).flatten().and_then(|document| count_document(document, &mut words));
@@ -186,22 +189,7 @@ pub(super) fn count(body: &Body<'_>, metadata: &mut Metadata) -> Result<(), Docu
     if is_whole { Ok(()) } else { Err(DocumentError::Truncated) }
 }
 
-/// A reference as the name of a file (RFC 3986, section 2.1).
-fn percent_decoded(href: &str) -> String {
-    let mut bytes = Vec::with_capacity(href.len());
-    let mut rest = href.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let escaped = (*first == b'%')
-            .then(|| after.get(..2))
-            .flatten()
-            .and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
-        bytes.push(escaped.unwrap_or(*first));
-        rest = if escaped.is_some() { &after[2..] } else { after };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// Elements that stand in a line of text and do not end a word.
+/// Elements that are in a line of text and do not end a word.
 const INLINE: &[&str] = &[
     "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i", "ins",
     "kbd", "mark", "q", "rb", "ruby", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "time", "tt",

@@ -1,7 +1,7 @@
 //! XML as office formats use it: a stream of elements and text in bounded memory, whatever the encoding.
 //!
 //! Elements go by their local names: the same vocabulary comes under several namespaces (transitional and strict
-//! OOXML) and any prefix, and which element is meant follows from where it stands. Entities are never expanded; one
+//! OOXML) and any prefix, and which element is meant follows from where it is. Entities are never expanded; one
 //! that is not built in counts as a letter.
 
 use std::borrow::Cow;
@@ -24,7 +24,7 @@ const LONGEST_VALUE: usize = 4096;
 
 /// What comes next in a document.
 pub(super) enum Node<'m> {
-    /// An element begins. Empty elements begin and end, too.
+    /// An element starts. Empty elements start and end, too.
     Start(Tag<'m>),
     /// An element ends.
     End(EndTag<'m>),
@@ -36,7 +36,7 @@ pub(super) enum Node<'m> {
     Eof,
 }
 
-/// The tag that begins an element.
+/// The tag that starts an element.
 pub(super) struct Tag<'m>(BytesStart<'m>);
 
 impl Tag<'_> {
@@ -78,7 +78,7 @@ fn local(name: &str) -> &str {
     name.rsplit_once(':').map_or(name, |(_, local)| local)
 }
 
-/// A document, read from its beginning to its end.
+/// A document, read from its start to its end.
 pub(super) struct Markup<R> {
     reader: Reader<Utf8<R>>,
     buffer: Vec<u8>,
@@ -157,7 +157,7 @@ fn fault(error: &Error, rooted: bool) -> DocumentError {
     }
 }
 
-/// The character of a named entity, as far as it matters for telling words apart.
+/// The character of a named entity, as far as it matters for separating words.
 fn named(entity: &str) -> char {
     match entity {
         "amp" => '&',

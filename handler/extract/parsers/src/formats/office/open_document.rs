@@ -1,7 +1,8 @@
 //! OpenDocument: odt, ods and odp, whichever the body turns out to be.
 //!
-//! Words are those of paragraphs and headings, in lists, tables and text boxes too, each once. Not counted are foot- and
-//! endnotes, comments, speakers' notes, and what tracked changes deleted. Of a spreadsheet only the sheets are counted.
+//! Words are those of paragraphs and headings, in lists, tables and text boxes too, each once. Not counted are foot-
+//! and endnotes, comments, speakers' notes, and what tracked changes deleted. Of a spreadsheet only the sheets are
+//! counted.
 
 use std::io::Read;
 
@@ -109,7 +110,7 @@ fn enter(place: Place, name: &str) -> Place {
     }
 }
 
-/// What stands in a paragraph and may hold paragraphs of its own.
+/// What is in a paragraph and may hold paragraphs of its own.
 const SHAPES: &[&str] = &[
     "frame",
     "custom-shape",
@@ -181,7 +182,7 @@ fn walk(markup: &mut Markup<impl Read>, counts: &mut Counts) -> Result<(), Docum
             Node::Text(text) if place == Some(Place::Paragraph) => counts.words.feed(&text),
             Node::Text(_) | Node::Other => {}
             Node::End(_) => {
-                // Behind a text box the paragraph around it goes on, with another word.
+                // After a text box the paragraph around it continues, with another word.
                 if places.pop() == Some(Place::Blocks) {
                     counts.words.end();
                 }

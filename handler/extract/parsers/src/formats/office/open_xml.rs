@@ -92,7 +92,7 @@ struct Roots {
     app: Option<String>,
 }
 
-/// Reads the main part; the name of its outermost element tells what kind of document it is.
+/// Reads the main part; the name of its outermost element shows what kind of document it is.
 pub(super) fn count(body: &Body<'_>, metadata: &mut Metadata) -> Result<(), DocumentError> {
     let Body { package, main: name } = body;
     let Some(input) = package.part(name) else { return Ok(()) };

@@ -1,8 +1,8 @@
 //! Which office format a zip file is, by the parts that it holds.
 //!
 //! `file-format` goes by the order of entries: a book whose first entry is not its type, or an OOXML document that
-//! begins with an unusual part, is any zip to it. This module looks the parts up. Of a file that is cut off, so that
-//! its directory is missing, it goes by the names that stand before the parts.
+//! starts with an unusual part, is any zip to it. This module looks the parts up. Of a file that is cut off, so that
+//! its directory is missing, it goes by the names before the parts.
 
 use std::io::Read;
 
@@ -50,7 +50,7 @@ fn known(word: &str) -> Option<String> {
 /// What the content type of an OOXML document's main part says (ISO/IEC 29500-2, section 7.2.3).
 fn by_content_types(package: &Package<'_>) -> Option<&'static str> {
     let mut found = None;
-    // What is behind a fault can only be missing.
+    // What is after an error can only be missing.
     let _ = leaves(
         package.part("[Content_Types].xml")?.ok()?,
         |tag| tag.attribute("ContentType"),
@@ -66,7 +66,7 @@ fn by_content_types(package: &Package<'_>) -> Option<&'static str> {
     found
 }
 
-/// What the content types of main parts begin with: documents, templates, and those with macros.
+/// What the content types of main parts start with: documents, templates, and those with macros.
 const MAIN_PARTS: &[(&str, &str)] = &[
     ("application/vnd.openxmlformats-officedocument.wordprocessingml.", WORD),
     ("application/vnd.ms-word.", WORD),

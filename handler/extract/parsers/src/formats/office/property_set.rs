@@ -9,7 +9,7 @@ use crate::formats::container::DocumentError;
 use crate::formats::container::{u16_at, u32_at, u64_at};
 use crate::formats::value::clean;
 
-/// How much of a property set is read. Thumbnails make it long, and stand behind the rest.
+/// How much of a property set is read. Thumbnails make it long, and are after the rest.
 const MOST_BYTES: u64 = 256 << 10;
 /// Properties that are looked at.
 const MOST_PROPERTIES: usize = 256;

@@ -25,7 +25,7 @@ const LONGEST_PROPERTY: usize = 4096;
 /// Reads an RTF file.
 pub(super) fn count(bytes: &[u8], metadata: &mut Metadata) -> Result<(), DocumentError> {
     if !bytes.starts_with(b"{\\rtf") {
-        return Err(DocumentError::Damaged("the file does not begin as RTF does"));
+        return Err(DocumentError::Damaged("the file does not start as RTF does"));
     }
     let mut parser = Parser::new(bytes, metadata);
     let result = parser.run();
@@ -35,7 +35,7 @@ pub(super) fn count(bytes: &[u8], metadata: &mut Metadata) -> Result<(), Documen
     result
 }
 
-/// Where text goes that stands in a group.
+/// Where the text of a group goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Destination {
     Body,
@@ -62,7 +62,7 @@ enum Property {
 #[derive(Debug, Clone, Copy)]
 struct Group {
     destination: Destination,
-    /// How many characters stand for each `\u`, for readers without Unicode.
+    /// How many characters replace each `\u`, for readers without Unicode.
     fallback: u8,
     is_deleted: bool,
 }
@@ -86,9 +86,9 @@ struct Parser<'a> {
     text: String,
     groups: Vec<Group>,
     group: Group,
-    /// Whether `\*` stood right before: who does not know the destination skips it.
+    /// Whether `\*` was right before: an unknown destination is skipped then.
     is_optional: bool,
-    /// Characters still to skip, since a `\u` stood for them.
+    /// Characters still to skip, since a `\u` replaces them.
     to_skip: u8,
     encoding: &'static Encoding,
     /// The property that is being read, as far as it is decoded.
@@ -242,14 +242,14 @@ impl<'a> Parser<'a> {
             _ if inside == Skipped => {}
 
             "info" => self.group.destination = Info,
-            "title" if inside == Info => self.begin(Property::Title),
-            "subject" if inside == Info => self.begin(Property::Subject),
-            "author" if inside == Info => self.begin(Property::Author),
-            "operator" if inside == Info => self.begin(Property::Operator),
-            "keywords" if inside == Info => self.begin(Property::Keywords),
-            "doccomm" if inside == Info => self.begin(Property::Comment),
-            "company" if inside == Info => self.begin(Property::Company),
-            "generator" if inside == Body => self.begin(Property::Generator),
+            "title" if inside == Info => self.start(Property::Title),
+            "subject" if inside == Info => self.start(Property::Subject),
+            "author" if inside == Info => self.start(Property::Author),
+            "operator" if inside == Info => self.start(Property::Operator),
+            "keywords" if inside == Info => self.start(Property::Keywords),
+            "doccomm" if inside == Info => self.start(Property::Comment),
+            "company" if inside == Info => self.start(Property::Company),
+            "generator" if inside == Body => self.start(Property::Generator),
             "creatim" if inside == Info => self.begin_time(Created),
             "revtim" if inside == Info => self.begin_time(Revised),
             "nofpages" if inside == Info => self.metadata.declared_page_count = number.and_then(|n| n.try_into().ok()),
@@ -278,7 +278,7 @@ impl<'a> Parser<'a> {
         self.to_skip = self.to_skip.saturating_sub(1);
     }
 
-    fn begin(&mut self, property: Property) {
+    fn start(&mut self, property: Property) {
         self.group.destination = Destination::Property(property);
         self.property.clear();
         self.undecoded.clear();
@@ -321,7 +321,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// What began a character of the running text and did not end it stands for one.
+    /// What started a character of the running text and did not end it counts as one.
     fn end_shown(&mut self) {
         if !self.undecoded.is_empty() {
             self.undecoded.clear();
@@ -384,7 +384,7 @@ impl<'a> Parser<'a> {
 }
 
 impl Time {
-    /// The time in ISO 8601, without a zone, which RTF does not tell; `None` for what no clock shows.
+    /// The time in ISO 8601, without a zone, which RTF does not have; `None` for what no clock shows.
     fn iso(&self) -> Option<String> {
         let valid = (1..=9999).contains(&self.year)
             && (1..=12).contains(&self.month)
@@ -397,7 +397,7 @@ impl Time {
     }
 }
 
-/// Destinations whose text is not part of the running text. Those that begin with `\*` are skipped without a list.
+/// Destinations whose text is not part of the running text. Those that start with `\*` are skipped without a list.
 const SKIPPED: &[&str] = &[
     "annotation",
     "atnauthor",

@@ -4,7 +4,7 @@ use handler_contract::Metadata;
 
 use crate::words::Counter;
 
-/// Counts words, and knows where they end although no white space stands there.
+/// Counts words, and knows where they end although there is no white space.
 #[derive(Debug, Default)]
 pub(super) struct Words(Counter);
 
@@ -14,7 +14,7 @@ impl Words {
         self.0.feed(text);
     }
 
-    /// The end of a paragraph, a cell or a line: a word does not go on behind it.
+    /// The end of a paragraph, a cell or a line: a word does not continue after it.
     pub(super) fn end(&mut self) {
         self.0.feed("\n");
     }

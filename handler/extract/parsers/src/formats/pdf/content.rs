@@ -1,7 +1,7 @@
 //! Content streams, as far as they are text (PDF 1.7 reference, chapter 5).
 //!
 //! Follows what moves and chooses text: the state and its stack, fonts, forms, layers and the annotations' appearance.
-//! Paths, colours and images it passes over. Where glyphs stand it tells [`Words`].
+//! It skips paths, colours and images. It reports the places of glyphs to [`Words`].
 
 use std::collections::HashMap;
 use std::mem;
@@ -47,7 +47,7 @@ struct State {
 /// Fonts by the names that a content has for them.
 type Named = HashMap<Vec<u8>, Option<Chosen>>;
 
-/// The font of a text, and whether it stands for one that is not there.
+/// The font of a text, and whether it replaces one that is missing.
 #[derive(Clone, Copy)]
 struct Chosen {
     font: FontId,
@@ -119,7 +119,7 @@ impl<'a> PageReader<'a> {
         }
     }
 
-    /// Reads a content, which leaves state and layers as they were, whatever it saves, restores, begins and ends.
+    /// Reads a content, which leaves state and layers as they were, whatever it saves, restores, starts and ends.
     fn content(&mut self, content: Vec<u8>, resources: &Resources<'a>, words: &mut Words) {
         self.save();
         let depth = self.depth();
@@ -157,7 +157,7 @@ impl<'a> PageReader<'a> {
                 }
             }
 
-            TypedInstruction::BeginMarkedContent(_) => self.layers.begin(),
+            TypedInstruction::BeginMarkedContent(_) => self.layers.start(),
             TypedInstruction::BeginMarkedContentWithProperties(marked) => {
                 self.layers.begin_with(marked.1, resources);
             }
@@ -278,7 +278,7 @@ impl<'a> PageReader<'a> {
         self.state.font.is_some_and(|chosen| self.fonts.get(chosen.font).is_horizontal)
     }
 
-    /// Places the glyphs of a text, and moves the pen behind it.
+    /// Places the glyphs of a text, and moves the pen to its end.
     fn place(&mut self, text: &[u8], words: &mut Words) {
         let mut placed = 0;
         while placed < text.len() {
@@ -314,7 +314,7 @@ impl<'a> PageReader<'a> {
                 } else {
                     Point::new(x, y - f64::from(UNITS_PER_EM) * high)
                 };
-                self.run.push(Place { begin: to_page * Point::new(x, y), end: to_page * end, code: number });
+                self.run.push(Place { start: to_page * Point::new(x, y), end: to_page * end, code: number });
             }
             let word_space = if number == u32::from(b' ') && length == 1 { state.word_space } else { 0.0 };
             let advance = code.advance * unit + state.character_space + word_space;

@@ -132,7 +132,7 @@ impl<'a> Search<'a> {
 }
 
 /// Whether a trailer, or the dictionary of a cross-reference stream, names an encryption dictionary. The parser opens
-/// what needs no password and does not tell that it did.
+/// what needs no password and does not show that it was encrypted.
 fn is_encrypted(bytes: &[u8]) -> bool {
     memmem::find_iter(bytes, b"/Encrypt").any(|at| {
         let value = bytes[at + b"/Encrypt".len()..].trim_ascii_start();

@@ -1,4 +1,4 @@
-//! The fonts of a document, and what each of their codes stands for, looked up once.
+//! The fonts of a document, and what each of their codes means, looked up once.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ const TABLED: usize = 4096;
 /// Codes beyond the table that are kept. What names more is no text.
 const KEPT: usize = 1 << 16;
 
-/// What a character code of a font stands for. Lengths are in thousandths of the font's size.
+/// What a character code of a font means. Lengths are in thousandths of the font's size.
 #[derive(Debug, Clone)]
 pub(super) struct Code {
     pub(super) text: BfString,
@@ -21,7 +21,7 @@ pub(super) struct Code {
     pub(super) origin: Vec2,
     /// The glyph's width as it is drawn.
     pub(super) width: f64,
-    /// How far the pen goes on.
+    /// How far the pen moves.
     pub(super) advance: f64,
 }
 
@@ -39,7 +39,7 @@ impl<'a> KnownFont<'a> {
         Self { font, is_horizontal, table: Vec::new(), others: HashMap::new() }
     }
 
-    /// The code that begins at an offset of a text, and its bytes.
+    /// The code that starts at an offset of a text, and its bytes.
     pub(super) fn read_code(&self, text: &[u8], offset: usize) -> (u32, usize) {
         self.font.read_code(text, offset)
     }
@@ -84,8 +84,8 @@ pub(super) struct Fonts<'a> {
     programs: FontResolverFn,
     cmaps: CMapResolverFn,
     known: Vec<KnownFont<'a>>,
-    /// By where their dictionaries are, in the file or in what the parser has unpacked of it: both are borrowed, so that
-    /// nothing else comes to stand there. `None` where a font cannot be read.
+    /// By where their dictionaries are, in the file or in what the parser has unpacked of it: both are borrowed, so
+    /// that nothing else takes its place. `None` where a font cannot be read.
     by_place: HashMap<*const u8, Option<FontId>>,
     fallback: Option<FontId>,
 }

@@ -12,7 +12,7 @@ pub(super) struct Layers {
     hidden: HashSet<ObjectIdentifier>,
     /// Whether what is marked can be seen, for each mark that is open.
     open: Vec<bool>,
-    /// Marks that were begun outside of the content that is being read.
+    /// Marks that were started outside of the content that is being read.
     outside: usize,
 }
 
@@ -27,7 +27,7 @@ impl Layers {
     }
 
     /// Marked content without a layer.
-    pub(super) fn begin(&mut self) {
+    pub(super) fn start(&mut self) {
         self.open.push(self.is_visible());
     }
 
@@ -43,7 +43,7 @@ impl Layers {
         };
         match layer {
             Some((dict, layer)) => self.begin_layer(&dict, layer),
-            None => self.begin(),
+            None => self.start(),
         }
     }
 
@@ -63,12 +63,12 @@ impl Layers {
         }
     }
 
-    /// Begins a content, which ends none of the marks that it is within. To be given to [`Layers::end_content`].
+    /// Starts a content, which ends none of the marks that it is within. To be given to [`Layers::end_content`].
     pub(super) fn begin_content(&mut self) -> usize {
         mem::replace(&mut self.outside, self.open.len())
     }
 
-    /// Ends a content and every mark that it has begun.
+    /// Ends a content and every mark that it has started.
     pub(super) fn end_content(&mut self, outside: usize) {
         self.open.truncate(self.outside);
         self.outside = outside;

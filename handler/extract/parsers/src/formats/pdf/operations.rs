@@ -1,12 +1,12 @@
-//! The operations of a content stream, also behind what is none: the parser ends at the first bracket too many, and what
-//! other programs show behind it counts.
+//! The operations of a content stream, also after what is none: the parser ends at the first bracket too many, and what
+//! other programs show after it counts.
 
 use hayro_syntax::content::ops::TypedInstruction;
 use hayro_syntax::content::{TypedIter, UntypedIter};
 
-/// How often reading goes on in one content. Each time costs what is left of it.
+/// How often reading continues in one content. Each time costs what is left of it.
 const BREAKS: usize = 64;
-/// Stands behind every content, so that its end is told from a break. No operator is called so.
+/// Appended to every content, so that its end is distinguished from a break. No operator is called so.
 const END: &[u8] = b"end-of-content";
 
 /// Calls a function with each operation of a content.
@@ -28,15 +28,15 @@ pub(super) fn each(mut content: Vec<u8>, mut operate: impl FnMut(&TypedInstructi
     }
 }
 
-/// What of a content is read on: what is behind an operator whose operands are missing, else what begins with the next
-/// letter behind the last operator that can be read. `read` operations were.
+/// What of a content is read on: what is after an operator whose operands are missing, else what starts with the next
+/// letter after the last operator that can be read. `read` operations were.
 fn behind_break(content: &[u8], read: usize) -> &[u8] {
     let mut operators = UntypedIter::new(content);
     let mut end = 0;
     for number in 0..=read {
         let Some(operation) = operators.next() else { break };
         let name: &[u8] = operation.operator;
-        // A name with escapes is a copy, and stands somewhere else.
+        // A name with escapes is a copy, and is somewhere else in memory.
         let start = name.as_ptr().addr().wrapping_sub(content.as_ptr().addr());
         if start < content.len() {
             end = start + name.len();
@@ -46,9 +46,9 @@ fn behind_break(content: &[u8], read: usize) -> &[u8] {
         }
     }
     // A picture whose end is missing has no operator; it must not be read again.
-    let behind = content.get(end.max(1)..).unwrap_or_default();
-    let letter = behind.iter().position(u8::is_ascii_alphabetic);
-    &behind[letter.unwrap_or(behind.len())..]
+    let rest = content.get(end.max(1)..).unwrap_or_default();
+    let letter = rest.iter().position(u8::is_ascii_alphabetic);
+    &rest[letter.unwrap_or(rest.len())..]
 }
 
 #[cfg(test)]
@@ -78,7 +78,7 @@ mod tests {
             // A line to nowhere.
             (b"(a) Tj 1 l (b) Tj", &["a", "b"]),
             (b"q\x23 ) q#41 ) (a) Tj ET (b) Tj", &["b"]),
-            // A picture without an end, one without a beginning, and texts without an end.
+            // A picture without an end, one without a start, and texts without an end.
             (b"(a) Tj BI /W 4 ", &["a"]),
             (b"(a) Tj BI ) ) ET (b) Tj", &["a", "b"]),
             (b"(a) Tj (b (c (d (e", &["a"]),

@@ -1,5 +1,5 @@
-//! Words, out of glyphs at places: white space stands where the gap to the glyph before, or the step off its line, is wide
-//! enough.
+//! Words, out of glyphs at places: there is white space where the gap to the glyph before, or the step off its line, is
+//! wide enough.
 
 use std::mem;
 
@@ -11,12 +11,12 @@ use crate::words::{Counter, Counts};
 
 /// A step along the line that parts words. Of the font's size.
 const WORD_GAP: f64 = 0.16;
-/// The same down a column, to either side: how far a glyph advances there the parser does not tell, and what is written
-/// so has no spaces.
+/// The same down a column, to either side: the parser does not report how far a glyph advances there, and what is
+/// written so has no spaces.
 const COLUMN_GAP: f64 = 1.0;
 /// A step back along the line that parts words. Of the font's size.
 const BACK_STEP: f64 = 0.5;
-/// A step off the line that begins another one. Of the font's size.
+/// A step off the line that starts another one. Of the font's size.
 const LINE_STEP: f64 = 0.5;
 
 /// Text that is collected before it is counted. Bytes.
@@ -31,10 +31,10 @@ pub(super) enum Mode {
     Invisible,
 }
 
-/// Where a glyph begins and ends on the page.
+/// Where a glyph starts and ends on the page.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
-    pub(super) begin: Point,
+    pub(super) start: Point,
     pub(super) end: Point,
     /// The code that it was drawn for.
     pub(super) code: u32,
@@ -42,11 +42,11 @@ pub(super) struct Place {
 
 impl Place {
     fn is_within(&self, page: Rect) -> bool {
-        let Self { begin, end, .. } = self;
-        begin.x.max(end.x) >= page.x0
-            && begin.x.min(end.x) <= page.x1
-            && begin.y.max(end.y) >= page.y0
-            && begin.y.min(end.y) <= page.y1
+        let Self { start, end, .. } = self;
+        start.x.max(end.x) >= page.x0
+            && start.x.min(end.x) <= page.x1
+            && start.y.max(end.y) >= page.y0
+            && start.y.min(end.y) <= page.y1
     }
 }
 
@@ -61,7 +61,7 @@ pub(super) struct Run<'a> {
     pub(super) mode: Mode,
 }
 
-/// What tells runs apart: where the first glyph stands, how large, and how many there are.
+/// What distinguishes runs: where the first glyph is, how large, and how many there are.
 type Identity = (Point, Vec2, Vec2, usize);
 
 /// The text of a document, as its glyphs are drawn.
@@ -70,8 +70,8 @@ pub(super) struct Words {
     counter: Counter,
     /// Text that is not counted yet.
     text: String,
-    /// Where the last run of glyphs begins.
-    begin: Option<Point>,
+    /// Where the last run of glyphs starts.
+    start: Option<Point>,
     /// Where the last glyph ends.
     end: Option<Point>,
     /// The last run, if it was filled.
@@ -83,7 +83,7 @@ pub(super) struct Words {
 }
 
 impl Words {
-    /// Begins a page with what can be seen of it. One without an area is not looked at.
+    /// Starts a page with what can be seen of it. One without an area is not looked at.
     pub(super) fn begin_page(&mut self, page: Rect) {
         self.page = (page.area() > 0.0).then_some(page);
     }
@@ -91,7 +91,7 @@ impl Words {
     pub(super) fn end_page(&mut self) {
         self.text.push('\n');
         self.count();
-        self.begin = None;
+        self.start = None;
         self.end = None;
         self.filled = None;
     }
@@ -103,7 +103,7 @@ impl Words {
     /// Adds a run of glyphs of a font.
     pub(super) fn run(&mut self, run: &Run<'_>, font: &mut KnownFont<'_>) {
         let (Some(first), Some(last)) = (run.places.first(), run.places.last()) else { return };
-        let identity = Some((first.begin, run.right, run.up, run.places.len()));
+        let identity = Some((first.start, run.right, run.up, run.places.len()));
         // Text that is filled and stroked is drawn twice.
         match run.mode {
             Mode::Stroke if self.filled.take() == identity => return,
@@ -113,9 +113,9 @@ impl Words {
         // What is raised or lowered is smaller than what it belongs to.
         let line = Line::of(run);
         let high = line.size.max(mem::replace(&mut self.size, line.size));
-        // Scripts that run to the left are drawn run by run: one that ends where the one before begins goes on with it.
-        let continues = self.begin.is_some_and(|begin| {
-            let (along, off) = line.step(last.end, begin);
+        // Scripts that run to the left are drawn run by run: one that ends where the one before starts continues it.
+        let continues = self.start.is_some_and(|start| {
+            let (along, off) = line.step(last.end, start);
             along.abs() <= line.gap && off <= LINE_STEP
         });
         for (index, place) in run.places.iter().enumerate() {
@@ -123,7 +123,7 @@ impl Words {
                 continue;
             }
             if let Some(end) = self.end {
-                let (along, off) = line.step(end, place.begin);
+                let (along, off) = line.step(end, place.start);
                 if off * line.size > LINE_STEP * high {
                     self.text.push('\n');
                 } else if !(index == 0 && continues) && (along < -line.back || along > line.gap) {
@@ -139,7 +139,7 @@ impl Words {
                 self.count();
             }
         }
-        self.begin = Some(first.begin);
+        self.start = Some(first.start);
     }
 
     fn count(&mut self) {

@@ -1,7 +1,8 @@
-//! Files, made here and not kept: small PDFs out of objects, and streams that unpack to far more than they are.
+//! The builder of small PDFs for every test of this crate: objects in, a document out (PDF 1.7, ISO 32000-1, section
+//! 7.5).
 
 /// A PDF of numbered objects, the first of which is the catalogue.
-pub(crate) fn pdf(objects: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn build(objects: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = b"%PDF-1.7\n".to_vec();
     let mut offsets = Vec::new();
     for (index, object) in objects.iter().enumerate() {
@@ -65,64 +66,10 @@ pub(crate) fn document(
         content,
     ];
     objects.extend(further);
-    pdf(&objects)
+    build(&objects)
 }
 
 /// A document of one page with one line of text.
 pub(crate) fn letter(text: &str) -> Vec<u8> {
     page(stream("", format!("BT /F 12 Tf 50 700 Td ({text}) Tj ET").as_bytes()), "", Vec::new())
-}
-
-/// Writes bits, the lowest of each byte first, as deflate does (RFC 1951, section 3.1.1).
-#[derive(Default)]
-struct Bits {
-    bytes: Vec<u8>,
-    held: u64,
-    count: u32,
-}
-
-impl Bits {
-    fn push(&mut self, value: u64, width: u32) {
-        self.held |= value << self.count;
-        self.count += width;
-        while self.count >= 8 {
-            self.bytes.push((self.held & 0xff) as u8);
-            self.held >>= 8;
-            self.count -= 8;
-        }
-    }
-
-    /// Huffman codes are written from the highest bit on.
-    fn push_code(&mut self, code: u64, width: u32) {
-        self.push(code.reverse_bits() >> (64 - width), width);
-    }
-}
-
-/// A zlib stream of some bytes, and then of the last `distance` of them again and again, for about `length` bytes: 258
-/// bytes cost two. `distance` is 1 or 13.
-pub(crate) fn deflated(bytes: &[u8], distance: usize, length: u64) -> Vec<u8> {
-    let mut bits = Bits { bytes: vec![0x78, 0x9c], ..Bits::default() };
-    // The last block, with the fixed codes of section 3.2.6.
-    bits.push(0b011, 3);
-    for byte in bytes {
-        match u64::from(*byte) {
-            literal @ 0..=143 => bits.push_code(0x30 + literal, 8),
-            literal => bits.push_code(0x190 + literal - 144, 9),
-        }
-    }
-    for _ in 0..length / 258 {
-        // Length 258 is code 285; distance 1 is code 0, distance 13 code 7 and two more bits.
-        bits.push_code(0xc0 + 285 - 280, 8);
-        match distance {
-            1 => bits.push_code(0, 5),
-            13 => {
-                bits.push_code(7, 5);
-                bits.push(0, 2);
-            }
-            other => panic!("no distance code for {other}"),
-        }
-    }
-    bits.push_code(0, 7);
-    bits.push(0, 7);
-    bits.bytes
 }
