@@ -22,11 +22,11 @@ pub struct Lambda {
     /// The functions by name. They follow their stacks at each call of Lambda.
     pub functions: BTreeMap<String, Function>,
     /// A rollback does not come to the function, because the update had not.
-    pub spared_by_rollbacks: bool,
+    pub rollbacks_spare_code: bool,
     /// After how many looks a change of code is in force.
     pub looks_until_served: u32,
     /// The key of a zip that somebody else gives a function just before the next change of its code.
-    pub overtaken_by: Option<&'static str>,
+    pub concurrent_key: Option<&'static str>,
     /// The reason for which changes of code fail once they are begun.
     pub broken: Option<&'static str>,
     /// What functions were invoked with, oldest first.
@@ -81,7 +81,7 @@ impl Lambda {
                 json(200, &json!({ "Configuration": function.described(&name, status, reason), "Code": code }))
             }
             "UpdateFunctionCode" => {
-                if let Some(key) = self.overtaken_by.take() {
+                if let Some(key) = self.concurrent_key.take() {
                     key.clone_into(&mut function.key);
                     function.revision += 1;
                 }
@@ -118,7 +118,7 @@ impl Lambda {
                 continue;
             }
             function.events = stack.events.len();
-            if stack.status != "UPDATE_ROLLBACK_COMPLETE" || !self.spared_by_rollbacks {
+            if stack.status != "UPDATE_ROLLBACK_COMPLETE" || !self.rollbacks_spare_code {
                 function.key.clone_from(key);
                 function.revision += 1;
             }
