@@ -7,9 +7,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use handler_bench::http::Ending;
+use fake_aws::{Cut, Fault};
 use handler_bench::runtime_api::Answer;
-use handler_bench::s3::Fault;
 use handler_contract::{ErrorCode, FileTypes, Limits};
 use handler_extract::Extractor;
 
@@ -51,7 +50,7 @@ fn provoke(code: ErrorCode) -> String {
         ErrorCode::DeadlineExceeded => {
             let world = World::start();
             let dropped = world.drop_file("x.txt", &b"word ".repeat(10_000), "01");
-            world.s3.fail([Fault::Ending(Ending::Hangs(1000))]);
+            world.fail_reads([Fault::BrokenBody(1000, Cut::Stall)]);
             recorded(&world, &world.api.invoke(dropped.event, Duration::from_secs(4)).0)
         }
         ErrorCode::Superseded => {
@@ -63,13 +62,13 @@ fn provoke(code: ErrorCode) -> String {
         ErrorCode::NotFound => {
             let world = World::start();
             let dropped = world.drop_file("x.txt", b"text", "01");
-            world.s3.delete("uploads/x.txt");
+            world.delete("x.txt");
             recorded(&world, &world.invoke(&dropped.event))
         }
         ErrorCode::NotReadable => {
             let world = World::start();
             let dropped = world.drop_file("x.txt", b"text", "01");
-            world.s3.fail([Fault::Error(403, "InvalidObjectState")]);
+            world.fail_reads([(403, "InvalidObjectState", "The object is archived").into()]);
             recorded(&world, &world.invoke(&dropped.event))
         }
     }

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use handler_bench::http::Ending;
-use handler_bench::{dynamodb, s3};
+use fake_aws::{Cut, Fault};
 use serde_json::json;
 
 use crate::world::{TIME, World};
@@ -13,24 +12,24 @@ const EVERY_ATTEMPT: usize = 3;
 
 #[test]
 fn an_object_that_cannot_be_read_now_fails_the_invocation_and_is_read_by_the_next() {
-    let broken = |ending| s3::Fault::Ending(ending);
+    let error = |status, code: &str| Fault::error(status, code, "as the test wants it");
     let cases = [
-        ("throttled", vec![s3::Fault::Error(503, "SlowDown"); EVERY_ATTEMPT], "SlowDown"),
-        ("an internal error", vec![s3::Fault::Error(500, "InternalError"); EVERY_ATTEMPT], "InternalError"),
-        ("denied", vec![s3::Fault::Error(403, "AccessDenied")], "S3 denied the read"),
-        ("no answer", vec![broken(Ending::Lost); EVERY_ATTEMPT], "failed to read the object: dispatch failure"),
-        ("a truncated body", vec![broken(Ending::Closed(1000))], "streaming error"),
-        ("a reset body", vec![broken(Ending::Reset(30_000))], "streaming error"),
-        ("a stalled body", vec![broken(Ending::Hangs(30_000))], "minimum throughput"),
-        ("a corrupted body", vec![s3::Fault::Corrupt], "checksum"),
+        ("throttled", vec![error(503, "SlowDown"); EVERY_ATTEMPT], "SlowDown"),
+        ("an internal error", vec![error(500, "InternalError"); EVERY_ATTEMPT], "InternalError"),
+        ("denied", vec![error(403, "AccessDenied")], "S3 denied the read"),
+        ("no answer", vec![Fault::NoAnswer(Cut::Close); EVERY_ATTEMPT], "failed to read the object: dispatch failure"),
+        ("a truncated body", vec![Fault::BrokenBody(1000, Cut::Close)], "streaming error"),
+        ("a reset body", vec![Fault::BrokenBody(30_000, Cut::Reset)], "streaming error"),
+        ("a stalled body", vec![Fault::BrokenBody(30_000, Cut::Stall)], "minimum throughput"),
+        ("a corrupted body", vec![Fault::Corrupted], "checksum"),
     ];
     World::each(cases, |world, (name, faults, said)| {
         let dropped = world.drop_file("a.txt", &b"word ".repeat(10_000), "01");
-        world.s3.fail(faults);
+        world.fail_reads(faults);
         let message = world.failure(&dropped.event, "Retry");
         assert!(message.starts_with("uploads/a.txt: "), "{name}: {message}");
         assert!(message.contains(said), "{name}: {message}");
-        assert!(world.dynamodb.requests().is_empty(), "{name}");
+        assert!(world.writes().is_empty(), "{name}");
         let line = world.function.line(|line| line["outcome"] == "retry");
         assert_eq!(line["level"], "WARN", "{name}");
 
@@ -43,30 +42,31 @@ fn an_object_that_cannot_be_read_now_fails_the_invocation_and_is_read_by_the_nex
 fn a_fault_that_passes_is_not_even_noticed() {
     let world = World::start();
     let dropped = world.drop_file("a.txt", b"text", "01");
-    world.s3.fail([s3::Fault::Error(503, "SlowDown")]);
-    world.dynamodb.fail([dynamodb::Fault::Lost]);
+    world.fail_reads([(503, "SlowDown", "Please reduce your request rate.").into()]);
+    world.fail_writes([Fault::NoAnswer(Cut::Close)]);
     assert_eq!(world.outcome(&dropped.event), "stored");
 }
 
 #[test]
 fn a_record_that_cannot_be_written_fails_the_invocation_and_is_written_by_the_next() {
+    let error = |status, code: &str| Fault::error(status, code, "as the test wants it");
     let cases = [
-        (dynamodb::Fault::Error(400, "ProvisionedThroughputExceededException"), EVERY_ATTEMPT),
-        (dynamodb::Fault::Error(400, "ThrottlingException"), EVERY_ATTEMPT),
-        (dynamodb::Fault::Error(500, "InternalServerError"), EVERY_ATTEMPT),
-        (dynamodb::Fault::Lost, EVERY_ATTEMPT),
-        (dynamodb::Fault::Error(400, "AccessDeniedException"), 1),
-        (dynamodb::Fault::Error(400, "ResourceNotFoundException"), 1),
-        (dynamodb::Fault::Error(400, "ValidationException"), 1),
+        (error(400, "ProvisionedThroughputExceededException"), EVERY_ATTEMPT),
+        (error(400, "ThrottlingException"), EVERY_ATTEMPT),
+        (error(500, "InternalServerError"), EVERY_ATTEMPT),
+        (Fault::NoAnswer(Cut::Close), EVERY_ATTEMPT),
+        (error(400, "AccessDeniedException"), 1),
+        (error(400, "ResourceNotFoundException"), 1),
+        (error(400, "ValidationException"), 1),
     ];
     World::each(cases, |world, (fault, times)| {
         let dropped = world.drop_file("a.txt", b"text", "01");
-        world.dynamodb.fail(vec![fault; times]);
+        world.fail_writes(vec![fault.clone(); times]);
         let message = world.failure(&dropped.event, "Retry");
-        if let dynamodb::Fault::Error(_, code) = fault {
-            assert!(message.contains(code), "{message}");
+        if let Fault::Error { code, .. } = &fault {
+            assert!(message.contains(code.as_str()), "{message}");
         }
-        assert!(world.dynamodb.items().is_empty(), "{fault:?}");
+        assert!(world.items().is_empty(), "{fault:?}");
         assert_eq!(world.outcome(&dropped.event), "stored", "{fault:?}");
         world.item();
     });
@@ -77,14 +77,14 @@ fn a_write_whose_answer_was_lost_leaves_one_record_and_one_line_of_success() {
     for (name, content, outcome) in [("a.txt", b"text".as_slice(), "stored"), ("empty.txt", b"", "rejected")] {
         let world = World::start();
         let dropped = world.drop_file(name, content, "01");
-        world.dynamodb.fail([dynamodb::Fault::WrittenButLost]);
+        world.fail_writes([Fault::LostAnswer(Cut::Close)]);
         assert_eq!(world.outcome(&dropped.event), outcome);
         let line = world.function.line(|line| line["outcome"] == outcome);
         let message = line["message"].as_str().unwrap();
         assert!(message.starts_with(&format!("File {name} processed with status ")), "{message}");
         assert_eq!(world.function.line(|line| line["_aws"].is_object())["Files"], 1);
         world.item();
-        assert_eq!(world.dynamodb.requests().len(), 2);
+        assert_eq!(world.writes().len(), 2);
         // The same event again finds the record of another delivery.
         assert_eq!(world.outcome(&dropped.event), "duplicate");
     }
@@ -94,7 +94,7 @@ fn a_write_whose_answer_was_lost_leaves_one_record_and_one_line_of_success() {
 fn a_file_that_would_not_finish_in_time_is_recorded() {
     let world = World::start();
     let dropped = world.drop_file("slow.txt", &b"word ".repeat(10_000), "01");
-    world.s3.fail([s3::Fault::Ending(Ending::Hangs(1000))]);
+    world.fail_reads([Fault::BrokenBody(1000, Cut::Stall)]);
     let (answer, _) = world.api.invoke(dropped.event, Duration::from_secs(4));
     assert!(matches!(answer, handler_bench::runtime_api::Answer::Success(_)), "{answer:?}");
     let item = world.item();
@@ -110,7 +110,7 @@ fn a_file_that_another_one_took_the_time_from_comes_again() {
     let next = world.drop_file("next.txt", &b"word ".repeat(10_000), "02");
     let mut event = slow.event;
     event["Records"].as_array_mut().unwrap().push(next.event["Records"][0].clone());
-    world.s3.fail(vec![s3::Fault::Ending(Ending::Hangs(1000)); 2]);
+    world.fail_reads(vec![Fault::BrokenBody(1000, Cut::Stall); 2]);
     let (answer, _) = world.api.invoke(event, Duration::from_secs(6));
     let handler_bench::runtime_api::Answer::Failure(error) = answer else { unreachable!("{answer:?}") };
     let message = error["errorMessage"].as_str().unwrap();
@@ -125,7 +125,7 @@ fn one_file_that_must_come_again_does_not_hold_up_the_others_of_its_event() {
     let second = world.drop_file("second.txt", b"second", "02");
     let mut event = first.event;
     event["Records"].as_array_mut().unwrap().push(second.event["Records"][0].clone());
-    world.s3.fail([s3::Fault::Error(403, "AccessDenied")]);
+    world.fail_reads([(403, "AccessDenied", "Access Denied").into()]);
     let message = world.failure(&event, "Retry");
     assert!(message.starts_with("uploads/first.txt: "), "{message}");
     assert_eq!(world.item()["fileName"], json!({"S": "second.txt"}));
@@ -136,20 +136,20 @@ fn a_function_that_is_killed_leaves_nothing_wrong() {
     // While it reads.
     let mut world = World::start();
     let dropped = world.drop_file("a.txt", &b"word ".repeat(10_000), "01");
-    world.s3.fail([s3::Fault::Ending(Ending::Hangs(20_000))]);
+    world.fail_reads([Fault::BrokenBody(20_000, Cut::Stall)]);
     drop(world.api.send(dropped.event.clone(), TIME));
-    world.s3.wait_for_requests(1);
+    world.aws.wait_for("s3:GetObject", 1);
     world.kill_and_restart();
-    assert!(world.dynamodb.items().is_empty());
+    assert!(world.items().is_empty());
     assert_eq!(world.outcome(&dropped.event), "stored");
     world.item();
 
     // After it wrote, before it knows.
     let mut world = World::start();
     let dropped = world.drop_file("a.txt", b"text", "01");
-    world.dynamodb.fail([dynamodb::Fault::WrittenButSilent]);
+    world.fail_writes([Fault::LostAnswer(Cut::Stall)]);
     drop(world.api.send(dropped.event.clone(), TIME));
-    world.dynamodb.wait_for_requests(1);
+    world.aws.wait_for("dynamodb:PutItem", 1);
     world.kill_and_restart();
     assert_eq!(world.outcome(&dropped.event), "duplicate");
     assert_eq!(world.item()["status"], json!({"S": "SUCCESS"}));

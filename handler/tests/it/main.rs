@@ -1,4 +1,4 @@
-//! The real executable against a Lambda Runtime API, an S3 and a `DynamoDB` on this machine, and the rules of the
+//! The real executable against a Lambda Runtime API and `fake-aws`, and the rules of the
 //! record against a model.
 
 mod error_codes;

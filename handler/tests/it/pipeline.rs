@@ -1,6 +1,6 @@
 //! What the function does while everything around it works.
 
-use handler_bench::dynamodb;
+use fake_aws::Fault;
 use handler_bench::events::{Put, notification, queue};
 use handler_bench::function::{Function, lambda_vars};
 use handler_bench::runtime_api::Answer;
@@ -16,8 +16,8 @@ fn text(item: &Value, attribute: &str) -> String {
 fn a_file_becomes_one_record_and_one_line() {
     let world = World::start();
     let content = b"four words in here\n";
-    // "a/four words.txt" as notifications spell it, and as a URL does.
-    world.s3.put("uploads/a/four%20words.txt", handler_bench::http::Body::Bytes(content.to_vec().into()));
+    // "a/four words.txt" as notifications spell it.
+    world.put("a/four words.txt", content);
     let event = notification(&Put {
         bucket: "uploads",
         key: "a/four+words.txt",
@@ -38,7 +38,7 @@ fn a_file_becomes_one_record_and_one_line() {
     assert_eq!(text(&item, "eTag"), "00000000000000000000000000000001");
     assert_eq!(text(&item, "sequencer"), "0055AED6DCD90281E5");
     assert_eq!(item.get("errorCode"), None);
-    assert_eq!(world.dynamodb.requests()[0].json()["TableName"], "records");
+    assert_eq!(world.writes()[0].request.json()["TableName"], "records");
 
     let line = world.function.line(|line| line["outcome"] == "stored");
     let message = line["message"].as_str().unwrap();
@@ -73,8 +73,8 @@ fn what_leaves_no_record_calls_nothing_and_succeeds() {
     ] {
         assert_eq!(world.outcome(&event), "ignored");
     }
-    assert!(world.s3.requests().is_empty());
-    assert!(world.dynamodb.requests().is_empty());
+    assert!(world.reads().is_empty());
+    assert!(world.writes().is_empty());
     let ignored = world.function.lines().iter().filter(|line| line.contains("\"outcome\":\"ignored\"")).count();
     assert_eq!(ignored, 3);
 }
@@ -90,7 +90,7 @@ fn a_file_that_is_too_large_is_not_read() {
         sequencer: "01",
     });
     assert_eq!(world.outcome(&event), "rejected");
-    assert!(world.s3.requests().is_empty());
+    assert!(world.reads().is_empty());
     let item = world.item();
     assert_eq!(text(&item, "errorCode"), "FILE_TOO_LARGE");
     assert_eq!(item["fileSize"], json!({"N": "100001"}));
@@ -112,7 +112,7 @@ fn an_event_that_is_wrong_about_the_size_does_not_help_a_large_file() {
         let mut event = dropped.event;
         event["Records"][0]["s3"]["object"].as_object_mut().unwrap().remove("size");
         if chunked {
-            world.s3.fail([handler_bench::s3::Fault::Chunked]);
+            world.fail_reads([Fault::Chunked]);
         }
         assert_eq!(world.outcome(&event), "rejected");
         assert_eq!(text(&world.item(), "errorCode"), "FILE_TOO_LARGE");
@@ -129,9 +129,9 @@ fn an_overwritten_and_a_deleted_object_are_named() {
     assert_eq!(world.outcome(&new.event), "stored");
 
     let gone = world.drop_file("b.txt", b"gone", "03");
-    world.s3.delete("uploads/b.txt");
+    world.delete("b.txt");
     assert_eq!(world.outcome(&gone.event), "rejected");
-    let mut codes: Vec<_> = world.dynamodb.items().iter().map(|item| text(item, "errorCode")).collect();
+    let mut codes: Vec<_> = world.items().iter().map(|item| text(item, "errorCode")).collect();
     codes.sort();
     assert_eq!(codes, ["", "NOT_FOUND", "SUPERSEDED"]);
 }
@@ -144,7 +144,7 @@ fn the_better_record_stays() {
     let stored = world.item();
     // The same event again, while the object is there and after it has gone.
     assert_eq!(world.outcome(&dropped.event), "duplicate");
-    world.s3.delete("uploads/a.txt");
+    world.delete("a.txt");
     assert_eq!(world.outcome(&dropped.event), "duplicate");
     assert_eq!(world.item(), stored);
 
@@ -152,7 +152,7 @@ fn the_better_record_stays() {
     let world = World::start();
     let dropped = world.drop_file("a.txt", b"text", "01");
     let id = stored["documentId"].clone();
-    world.dynamodb.put(json!({"documentId": id, "status": {"S": "FAILED"}, "errorCode": {"S": "NOT_FOUND"}}));
+    world.put_item(json!({"documentId": id, "status": {"S": "FAILED"}, "errorCode": {"S": "NOT_FOUND"}}));
     assert_eq!(world.outcome(&dropped.event), "stored");
     assert_eq!(text(&world.item(), "status"), "SUCCESS");
 }
@@ -162,11 +162,7 @@ fn a_queue_gets_back_what_must_come_again_and_nothing_else() {
     let world = World::start();
     let good = world.drop_file("good.txt", b"good", "01");
     let slow = world.drop_file("slow.txt", b"slow", "02");
-    world.dynamodb.fail([
-        dynamodb::Fault::Error(400, "ProvisionedThroughputExceededException"),
-        dynamodb::Fault::Error(400, "ProvisionedThroughputExceededException"),
-        dynamodb::Fault::Error(400, "ProvisionedThroughputExceededException"),
-    ]);
+    world.fail_writes(vec![Fault::error(400, "ProvisionedThroughputExceededException", "Slow down"); 3]);
     let batch = queue(&[slow.event.to_string(), "not JSON".to_owned(), good.event.to_string()]);
     let failures = json!({"batchItemFailures": [{"itemIdentifier": "m0"}, {"itemIdentifier": "m1"}]});
     assert_eq!(world.invoke(&batch), Answer::Success(failures));
@@ -175,7 +171,7 @@ fn a_queue_gets_back_what_must_come_again_and_nothing_else() {
     assert!(line["message"].as_str().unwrap().contains("the body of the SQS message is not JSON"));
 
     assert_eq!(world.invoke(&queue(&[slow.event.to_string()])), Answer::Success(json!({"batchItemFailures": []})));
-    assert_eq!(world.dynamodb.items().len(), 2);
+    assert_eq!(world.items().len(), 2);
 }
 
 #[test]

@@ -1,20 +1,21 @@
 //! One function with its own services.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use handler_bench::dynamodb::DynamoDb;
+use fake_aws::{Call, Fake, Fault, Rule};
 use handler_bench::events::{Put, notification};
 use handler_bench::function::{Function, lambda_vars};
-use handler_bench::http::Body;
 use handler_bench::runtime_api::{Answer, RuntimeApi};
-use handler_bench::s3::S3;
+use handler_contract::table::PARTITION_KEY;
 use handler_contract::{FileTypes, Limits, Settings};
 use serde_json::Value;
 
 /// The largest file that the function takes. Bytes.
 pub(crate) const MAX_FILE_SIZE: u64 = 100_000;
+
+const BUCKET: &str = "uploads";
+const TABLE: &str = "records";
 
 /// Plenty for any invocation of a test.
 pub(crate) const TIME: Duration = Duration::from_mins(1);
@@ -23,8 +24,7 @@ pub(crate) struct World {
     // First, so that it ends before its services do.
     pub(crate) function: Function,
     pub(crate) api: RuntimeApi,
-    pub(crate) s3: S3,
-    pub(crate) dynamodb: DynamoDb,
+    pub(crate) aws: Fake,
     settings: Settings,
 }
 
@@ -42,17 +42,18 @@ impl World {
     /// A function with other settings than most.
     pub(crate) fn with(adjust: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings {
-            table_name: "records".to_owned(),
+            table_name: TABLE.to_owned(),
             max_file_size: MAX_FILE_SIZE,
             allowed_types: FileTypes::any(),
             detailed_metrics: false,
             limits: Limits::default(),
         };
         adjust(&mut settings);
-        let s3 = S3::start().expect("S3 starts");
-        let dynamodb = DynamoDb::start().expect("DynamoDB starts");
-        let (api, function) = start_function(&settings, &s3, &dynamodb);
-        Self { function, api, s3, dynamodb, settings }
+        let aws = Fake::start();
+        aws.state().s3.create_bucket(BUCKET);
+        aws.state().dynamodb.create_table(TABLE, PARTITION_KEY);
+        let (api, function) = start_function(&settings, &aws);
+        Self { function, api, aws, settings }
     }
 
     /// Runs a test once for each case, in a world of its own, all at once: most of the time goes into the pauses that
@@ -66,11 +67,51 @@ impl World {
         });
     }
 
-    /// Puts a file into the bucket `uploads`. The key is taken as it stands in URLs and events alike.
+    /// Puts a file into the bucket. The key is written in events as it is.
     pub(crate) fn drop_file(&self, key: &str, content: &[u8], sequencer: &str) -> Dropped {
-        let e_tag = self.s3.put(&format!("uploads/{key}"), Body::Bytes(Arc::new(content.to_vec())));
+        let e_tag = self.put(key, content);
         let size = content.len() as u64;
-        Dropped { event: notification(&Put { bucket: "uploads", key, e_tag: &e_tag, size, sequencer }) }
+        Dropped { event: notification(&Put { bucket: BUCKET, key, e_tag: &e_tag, size, sequencer }) }
+    }
+
+    /// Puts an object into the bucket, and says its `ETag`.
+    pub(crate) fn put(&self, key: &str, content: &[u8]) -> String {
+        self.aws.state().s3.put(BUCKET, key, content)
+    }
+
+    /// Deletes an object.
+    pub(crate) fn delete(&self, key: &str) {
+        self.aws.state().s3.delete(BUCKET, key);
+    }
+
+    /// Lets these happen to the next reads of objects, one to each.
+    pub(crate) fn fail_reads(&self, faults: impl IntoIterator<Item = Fault>) {
+        faults.into_iter().for_each(|fault| self.aws.inject(Rule::on("s3:GetObject", fault)));
+    }
+
+    /// Lets these happen to the next writes of records, one to each.
+    pub(crate) fn fail_writes(&self, faults: impl IntoIterator<Item = Fault>) {
+        faults.into_iter().for_each(|fault| self.aws.inject(Rule::on("dynamodb:PutItem", fault)));
+    }
+
+    /// Every call of S3 so far.
+    pub(crate) fn reads(&self) -> Vec<Call> {
+        self.aws.calls_of("s3:*")
+    }
+
+    /// Every call of `DynamoDB` so far.
+    pub(crate) fn writes(&self) -> Vec<Call> {
+        self.aws.calls_of("dynamodb:*")
+    }
+
+    /// Every item of the table.
+    pub(crate) fn items(&self) -> Vec<Value> {
+        self.aws.state().dynamodb.items(TABLE)
+    }
+
+    /// Puts an item into the table without a condition.
+    pub(crate) fn put_item(&self, item: Value) {
+        self.aws.state().dynamodb.put(TABLE, item);
     }
 
     pub(crate) fn invoke(&self, event: &Value) -> Answer {
@@ -98,7 +139,7 @@ impl World {
 
     /// The only item of the table.
     pub(crate) fn item(&self) -> Value {
-        let items = self.dynamodb.items();
+        let items = self.items();
         assert_eq!(items.len(), 1, "{items:?}");
         items[0].clone()
     }
@@ -106,13 +147,13 @@ impl World {
     /// Ends the function as `kill -9` does, and starts another one, as Lambda would.
     pub(crate) fn kill_and_restart(&mut self) {
         self.function.kill().expect("the function is killed");
-        (self.api, self.function) = start_function(&self.settings, &self.s3, &self.dynamodb);
+        (self.api, self.function) = start_function(&self.settings, &self.aws);
     }
 }
 
-fn start_function(settings: &Settings, s3: &S3, dynamodb: &DynamoDb) -> (RuntimeApi, Function) {
+fn start_function(settings: &Settings, aws: &Fake) -> (RuntimeApi, Function) {
     let api = RuntimeApi::start().expect("the Runtime API starts");
-    let vars = vars(settings, &api.endpoint(), s3, dynamodb);
+    let vars = vars(settings, &api.endpoint(), aws);
     let function = Function::start(bootstrap(), &[], vars).expect("the function starts");
     (api, function)
 }
@@ -121,10 +162,9 @@ pub(crate) fn bootstrap() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_bootstrap"))
 }
 
-fn vars(settings: &Settings, api: &str, s3: &S3, dynamodb: &DynamoDb) -> Vec<(&'static str, String)> {
+fn vars(settings: &Settings, api: &str, aws: &Fake) -> Vec<(&'static str, String)> {
     let mut vars = lambda_vars(api);
     vars.extend(settings.to_vars());
-    vars.push(("AWS_ENDPOINT_URL_S3", s3.endpoint()));
-    vars.push(("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint()));
+    vars.push(("AWS_ENDPOINT_URL", aws.url()));
     vars
 }

@@ -3,11 +3,16 @@
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use crate::fake::{ACCOUNT, Fake, REGION};
+use fake_aws::{ACCOUNT, Fake, REGION};
+use handler_contract::table::PARTITION_KEY;
+use serde_json::json;
+
 use crate::terminal::Terminal;
 use crate::world::{Ran, smallest_handler};
 
 pub(crate) const STACK: &str = "shop";
+/// The content of a file.
+pub(crate) const TEN_BYTES: &str = "0123456789";
 
 /// A folder with a stack file and a handler, and the fake.
 pub(crate) struct Site {
@@ -111,11 +116,20 @@ impl Site {
         site
     }
 
+    /// Whether uploads into the bucket were denied to everybody.
+    fn shuts_writers_out(&self) -> bool {
+        let policies = self.fake.calls_of("s3:PutBucketPolicy");
+        policies.iter().any(|call| {
+            let policy = String::from_utf8_lossy(&call.request.body);
+            call.request.segment(0) == Self::bucket() && policy.contains("s3:PutObject")
+        })
+    }
+
     /// Makes the stack as `up` would have left it.
     pub(crate) fn deployed(&self) {
         let ran = self.up();
         ran.ended(0);
-        self.fake.state().calls.clear();
+        self.fake.forget_calls();
     }
 }
 
@@ -139,7 +153,7 @@ fn the_second_up_finds_nothing_to_do() {
     let site = Site::new();
     site.up().ended(0).says("made the artifact bucket").says("uploaded the handler").says("CREATE_COMPLETE");
     assert_eq!(site.status().as_deref(), Some("CREATE_COMPLETE"));
-    site.fake.state().calls.clear();
+    site.fake.forget_calls();
     site.up().ended(0).says("nothing to change");
     assert_eq!(site.fake.count("s3:PutObject"), 0);
     assert_eq!(site.fake.count("cloudformation:ExecuteChangeSet"), 0);
@@ -156,13 +170,12 @@ fn new_code_is_an_update() {
 #[test]
 fn without_consent_nothing_is_made() {
     let writes = |site: &Site| {
-        let state = site.fake.state();
         let is_read = |call: &str| {
             call.split_once(':').is_some_and(|(_, action)| {
                 ["Describe", "Get", "List", "Head", "GET"].iter().any(|read| action.starts_with(read))
             })
         };
-        state.calls.iter().filter(|call| !is_read(call)).cloned().collect::<Vec<_>>()
+        site.fake.call_names().into_iter().filter(|call| !is_read(call)).collect::<Vec<_>>()
     };
     let site = Site::new();
     site.run(&["up", "--handler", "bootstrap"]).ended(5).says("--yes").says("+ add");
@@ -218,7 +231,7 @@ fn what_a_continued_rollback_would_skip_needs_its_own_consent() {
 
 #[test]
 fn a_busy_stack_is_shown_to_its_end_first() {
-    use crate::fake::cloudformation::Step;
+    use fake_aws::cloudformation::Step;
     let site = Site::new();
     site.deployed();
     {
@@ -360,15 +373,15 @@ fn what_an_earlier_down_kept_is_taken_back() {
     let site = Site::with("keep");
     {
         let mut state = site.fake.state();
-        state.buckets.insert(Site::bucket(), ["a.txt".to_owned()].into());
-        state.tables.insert(format!("{STACK}-records"));
+        state.s3.put(&Site::bucket(), "a.txt", TEN_BYTES);
+        state.dynamodb.create_table(&Site::table(), PARTITION_KEY);
     }
     site.up().ended(0).says("+ adopt").says("taking back").says("IMPORT_COMPLETE").says("UPDATE_COMPLETE");
     let state = site.fake.state();
     let [imported] = state.cloudformation.imported.as_slice() else { panic!("one import") };
     assert_eq!(imported["Resources"].as_object().unwrap().len(), 2);
     assert_eq!(imported["Resources"]["Table"]["DeletionPolicy"], "Retain");
-    assert!(state.buckets[&Site::bucket()].contains("a.txt"));
+    assert!(state.s3.has(&Site::bucket(), "a.txt"));
 }
 
 #[test]
@@ -378,7 +391,7 @@ fn down_deletes_everything_and_says_so_twice() {
     site.run(&["down"]).ended(5).says("- delete");
     site.run(&["down", "--yes"]).ended(0).says("DELETE_COMPLETE").says("is gone");
     assert_eq!(site.status(), None);
-    assert!(site.fake.state().buckets.is_empty(), "the artifact bucket stays although nobody uses it");
+    assert!(site.fake.state().s3.buckets.is_empty(), "the artifact bucket stays although nobody uses it");
     site.run(&["down", "--yes"]).ended(0).says("nothing of shop");
 }
 
@@ -388,13 +401,12 @@ fn a_bucket_that_fills_up_meanwhile_is_closed_and_emptied_again() {
     site.deployed();
     {
         let mut state = site.fake.state();
-        state.buckets.insert(Site::bucket(), ["a.txt".to_owned()].into());
+        state.s3.put(&Site::bucket(), "a.txt", TEN_BYTES);
         let reason = "The bucket you tried to delete is not empty";
         state.cloudformation.undeletable.insert("Bucket".into(), (1, reason.into()));
     }
     site.run(&["down", "--yes"]).ended(0).says("DELETE_FAILED").says("is gone");
-    let state = site.fake.state();
-    assert!(state.bucket_policies[&Site::bucket()].contains("s3:PutObject"));
+    assert!(site.shuts_writers_out());
 }
 
 #[test]
@@ -403,13 +415,12 @@ fn a_writer_who_goes_on_does_not_make_a_deletion_fail() {
     site.deployed();
     {
         let mut state = site.fake.state();
-        state.buckets.get_mut(&Site::bucket()).unwrap().insert("a.txt".into());
-        state.writer = true;
+        state.s3.put(&Site::bucket(), "a.txt", TEN_BYTES);
+        state.s3.writer = true;
     }
     site.run(&["down", "--yes"]).ended(0).says("1 file (10 B)").says("is gone");
-    let state = site.fake.state();
-    assert!(state.bucket_policies[&Site::bucket()].contains("s3:PutObject"), "the writer was not shut out");
-    assert!(state.buckets.is_empty());
+    assert!(site.shuts_writers_out(), "the writer was not shut out");
+    assert!(site.fake.state().s3.buckets.is_empty());
 }
 
 #[test]
@@ -418,8 +429,10 @@ fn objects_that_s3_is_too_busy_to_delete_are_asked_for_again() {
     site.deployed();
     {
         let mut state = site.fake.state();
-        state.buckets.insert(Site::bucket(), (0..20).map(|n| format!("{n}.txt")).collect());
-        state.busy_deletes = 7;
+        for n in 0..20 {
+            state.s3.put(&Site::bucket(), &format!("{n}.txt"), TEN_BYTES);
+        }
+        state.s3.busy_deletes = 7;
     }
     site.run(&["down", "--yes"]).ended(0).says("20 files (200 B)").says("emptied").says("is gone");
 }
@@ -428,7 +441,7 @@ fn objects_that_s3_is_too_busy_to_delete_are_asked_for_again() {
 fn objects_that_may_not_be_deleted_are_told() {
     let site = Site::new();
     site.deployed();
-    site.fake.state().buckets.insert(Site::bucket(), ["a.txt".to_owned()].into());
+    site.fake.state().s3.put(&Site::bucket(), "a.txt", TEN_BYTES);
     site.fake.fail("s3:DeleteObjects", (0, 99), (403, "AccessDenied", "Access Denied"));
     site.run(&["down", "--yes"]).ended(4).says("empty the bucket").says("policies/provisioner.json");
     assert_eq!(site.fake.count("cloudformation:DeleteStack"), 0);
@@ -438,7 +451,15 @@ fn objects_that_may_not_be_deleted_are_told() {
 fn files_and_records_are_counted_and_named_before_they_go() {
     let site = Site::new();
     site.deployed();
-    site.fake.state().buckets.insert(Site::bucket(), ["a.txt".to_owned(), "b.txt".to_owned()].into());
+    {
+        let mut state = site.fake.state();
+        for key in ["a.txt", "b.txt"] {
+            state.s3.put(&Site::bucket(), key, TEN_BYTES);
+        }
+        for id in ["1", "2", "3"] {
+            state.dynamodb.put(&Site::table(), json!({ PARTITION_KEY: { "S": id } }));
+        }
+    }
     let ran = site.run(&["down"]);
     ran.ended(5).says("with 2 files (20 B)").says("with 3 records");
     ran.says("Delete the stack shop, with 2 files (20 B) and 3 records?");
@@ -455,17 +476,17 @@ fn files_and_records_are_counted_and_named_before_they_go() {
 fn the_artifact_bucket_goes_with_the_last_stack_that_uses_it() {
     let site = Site::new();
     site.deployed();
-    let artifacts = site.fake.state().buckets.keys().find(|name| name.contains("artifacts")).unwrap().clone();
+    let artifacts = site.fake.state().s3.buckets.keys().find(|name| name.contains("artifacts")).unwrap().clone();
     let other = site.fake.state().cloudformation.live(STACK).unwrap().parameters.clone();
     site.fake.state().cloudformation.put("other", "CREATE_COMPLETE", serde_json::Value::Null).parameters = other;
     site.run(&["down", "--yes"]).ended(0).says("is gone");
-    let holds = site.fake.state().buckets.get(&artifacts).map(std::collections::BTreeSet::len);
+    let holds = site.fake.state().s3.buckets.get(&artifacts).map(|bucket| bucket.keys().count());
     assert_eq!(holds, Some(1), "the other stack still deploys from this zip");
 
     site.fake.state().cloudformation.stacks.retain(|stack| stack.name != "other");
     site.up().ended(0);
     site.run(&["down", "--yes"]).ended(0).says("deleted the artifact bucket");
-    assert!(site.fake.state().buckets.is_empty());
+    assert!(site.fake.state().s3.buckets.is_empty());
 }
 
 #[test]
@@ -518,7 +539,7 @@ fn a_protected_stack_is_not_touched() {
 fn a_policy_that_is_not_deployed_does_not_count() {
     let site = Site::new();
     site.deployed();
-    site.fake.state().buckets.insert(Site::bucket(), ["a.txt".to_owned()].into());
+    site.fake.state().s3.put(&Site::bucket(), "a.txt", TEN_BYTES);
     site.says_of_data("keep");
     site.run(&["down", "--yes"]).ended(5).says("First deploy the stack file");
     assert_eq!(site.fake.count("cloudformation:DeleteStack"), 0);

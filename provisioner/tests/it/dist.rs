@@ -123,11 +123,11 @@ fn without_workspace_and_handler_up_says_what_to_do() {
         (&["up", "--yes"][..], "this folder is not in its workspace, and this program carries none"),
         (&["up", "--yes", "--handler", "embedded"], "this program has no handler inside"),
     ] {
-        let fake = crate::fake::Fake::start();
+        let fake = fake_aws::Fake::start();
         let ran = Ran::of(
             &Command::new(env!("CARGO_BIN_EXE_provisioner"))
                 .args(arguments)
-                .args(["--endpoint-url", &fake.url(), "--region", crate::fake::REGION])
+                .args(["--endpoint-url", &fake.url(), "--region", fake_aws::REGION])
                 .current_dir(folder.path())
                 .env_clear()
                 .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")

@@ -2,14 +2,13 @@
 //!
 //! `local`, `put`, `records`, `redrive`, `verify` and `down` run it against the real emulator, as people do: each test has
 //! its own port, data folder and stack files, and stops what it started, also when it fails. `deploy`, `states` and
-//! `terminal` run it against a fake of CloudFormation that shows what the emulator never does. The others need no service.
+//! `terminal` run it against `fake-aws`, which shows what the emulator never does. The others need no service.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails, also in its helpers")]
 
 mod deploy;
 mod dist;
 mod down;
-mod fake;
 mod inspect;
 mod local;
 mod package;

@@ -6,7 +6,7 @@ fn up_with(bytes: &[u8]) -> Ran {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("dev.yaml"), "name: dev\nregion: eu-central-1\ndata: delete\n").unwrap();
     std::fs::write(folder.path().join("bootstrap"), bytes).unwrap();
-    let fake = crate::fake::Fake::start();
+    let fake = fake_aws::Fake::start();
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_provisioner"))
         .args(["up", "--yes", "-s", "dev.yaml", "--handler", ".", "--endpoint-url", &fake.url()])
         .current_dir(folder.path())

@@ -3,10 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
+use fake_aws::REGION;
+use fake_aws::cloudformation::Change;
 use serde_json::{Value, json};
 
 use crate::deploy::{STACK, Site};
-use crate::fake::REGION;
 use crate::world::Ran;
 
 /// Compares with a file of `snapshots/plan/`. What differs from run to run is replaced first: the folder.
@@ -46,7 +47,7 @@ fn writes(site: &Site) -> Vec<String> {
     const READS: [&str; 7] = ["Describe", "Get", "List", "Head", "Detect", "Scan", "Query"];
     let is_read =
         |call: &str| call.split_once(':').is_some_and(|(_, action)| READS.iter().any(|read| action.starts_with(read)));
-    site.fake.state().calls.iter().filter(|call| !is_read(call)).cloned().collect()
+    site.fake.call_names().into_iter().filter(|call| !is_read(call)).collect()
 }
 
 /// Plans a change, and compares what is printed with this file.
@@ -67,7 +68,7 @@ fn deployed(settings: &str) -> Site {
     let site = Site::new();
     set(&site, settings);
     up(&site, &[]).ended(0);
-    site.fake.state().calls.clear();
+    site.fake.forget_calls();
     site
 }
 
@@ -215,7 +216,7 @@ fn a_file_that_is_no_plan_is_told() {
     ] {
         up(&site, &["--plan", name]).ended(code).says(part);
     }
-    assert_eq!(site.fake.state().calls, Vec::<String>::new(), "nothing is called for a file that is wrong");
+    assert_eq!(site.fake.call_names(), Vec::<String>::new(), "nothing is called for a file that is wrong");
 }
 
 /// What [`drifted`] changes.
@@ -276,7 +277,7 @@ fn a_drift_aware_change_set_that_does_more_than_was_shown_is_not_executed() {
         {
             let mut state = site.fake.state();
             state.cloudformation.reverts_drift = true;
-            state.cloudformation.surprise = Some((surprise.0, surprise.1.into(), surprise.2.into()));
+            state.cloudformation.surprise = Some(Change::new(surprise.0, surprise.1, surprise.2));
         }
         up(&site, &["--revert-drift", "--allow", "broaden"]).ended(5).says(surprise.1);
         assert_eq!(site.fake.count("cloudformation:ExecuteChangeSet"), 0);
@@ -307,7 +308,7 @@ fn what_did_not_drift_is_neither_updated_nor_told() {
         {
             let mut state = site.fake.state();
             state.cloudformation.reverts_drift = reverts;
-            state.cloudformation.tells_all = true;
+            state.cloudformation.events_of_unchanged = true;
         }
         let ran = up(&site, &["--revert-drift", "--json"]);
         ran.ended(0);
@@ -339,7 +340,7 @@ fn drift_is_put_back_together_with_a_change_of_the_stack_file() {
 fn drift_is_not_put_back_into_a_stack_that_somebody_else_changes() {
     let site = drifted();
     site.fake.state().cloudformation.reverts_drift = true;
-    site.fake.state().cloudformation.overtaken = true;
+    site.fake.state().cloudformation.concurrent_update = true;
     let ran = up(&site, &["--revert-drift", "--allow", "broaden"]);
     ran.ended(0).says("somebody else").says("is as it was deployed");
     assert_eq!(site.fake.count("cloudformation:CreateChangeSet"), 2, "a stale one, and one after looking again");
@@ -368,7 +369,7 @@ fn code_that_somebody_else_deployed_is_told_and_put_back() {
 fn a_change_set_that_does_more_than_was_shown_is_not_executed() {
     let site = deployed("data: delete\n");
     site.build_handler(2);
-    site.fake.state().cloudformation.surprise = Some(("Remove", "FailedEvents".into(), "AWS::SQS::Queue".into()));
+    site.fake.state().cloudformation.surprise = Some(Change::new("Remove", "FailedEvents", "AWS::SQS::Queue"));
     up(&site, &[]).ended(5).says("remove FailedEvents");
     assert_eq!(site.fake.count("cloudformation:ExecuteChangeSet"), 0);
     assert!(site.fake.state().cloudformation.change_sets.is_empty(), "the change set is left behind");

@@ -1,6 +1,8 @@
 //! New code against the fake: the function takes it before the stack is updated, and whatever happens in between, the next
 //! `up` puts it right.
 
+use fake_aws::cloudformation::Change;
+
 use crate::deploy::{STACK, Site};
 
 const FUNCTION: &str = "shop-handler";
@@ -17,7 +19,7 @@ impl Site {
     }
 
     fn calls(&self) -> Vec<String> {
-        self.fake.state().calls.clone()
+        self.fake.call_names()
     }
 }
 
@@ -26,7 +28,7 @@ fn new_code_is_served_before_the_stack_is_updated_and_nothing_drifts() {
     let site = Site::with_new_code();
     // The fake's function follows its stack when somebody looks at it.
     site.run(&["status"]).ended(0);
-    site.fake.state().calls.clear();
+    site.fake.forget_calls();
     site.fake.state().lambda.looks_until_served = 2;
     let before = site.function_has();
     site.up().ended(0).says("shop-handler serves the new code").says("UPDATE_COMPLETE");
@@ -43,7 +45,7 @@ fn new_code_is_served_before_the_stack_is_updated_and_nothing_drifts() {
         .count();
     assert!(looks >= 3, "the stack was updated before the function served the new code: {calls:?}");
 
-    site.fake.state().calls.clear();
+    site.fake.forget_calls();
     site.up().ended(0).says("nothing to change");
     assert_eq!(site.fake.count("lambda:UpdateFunctionCode"), 0);
 }
@@ -73,7 +75,7 @@ fn a_push_whose_stack_update_never_began_is_finished_by_the_next_up() {
     site.up().ended(4).says("serves the new code").says("cloudformation:ExecuteChangeSet");
     assert_ne!(site.function_has(), site.stack_says());
 
-    site.fake.state().calls.clear();
+    site.fake.forget_calls();
     site.up().ended(0).says("UPDATE_COMPLETE");
     assert_eq!(site.fake.count("lambda:UpdateFunctionCode"), 0, "the function has the code already");
     assert_eq!(site.function_has(), site.stack_says());
@@ -99,7 +101,7 @@ fn after_a_failed_update_it_is_told_what_the_function_serves() {
         let site = Site::with_new_code();
         {
             let mut state = site.fake.state();
-            state.lambda.spared_by_rollbacks = spared;
+            state.lambda.rollbacks_spare_code = spared;
             state.cloudformation.failing.insert("Handler".into(), "Resource handler returned message: no".into());
         }
         site.up().ended(6).says("UPDATE_ROLLBACK_COMPLETE").says(words);
@@ -149,7 +151,7 @@ fn what_fails_after_a_failure_does_not_hide_it() {
     site.up().ended(1).says("not signed").says("After that, the command also failed to take back the change set");
 
     let site = Site::with_new_code();
-    site.fake.state().cloudformation.surprise = Some(("Remove", "FailedEvents".into(), "AWS::SQS::Queue".into()));
+    site.fake.state().cloudformation.surprise = Some(Change::new("Remove", "FailedEvents", "AWS::SQS::Queue"));
     site.fake.fail("cloudformation:DeleteChangeSet", (0, 9), denied);
     site.up().ended(5).says("remove FailedEvents").says("cloudformation:DeleteChangeSet");
 
@@ -171,7 +173,7 @@ fn code_that_somebody_else_changed_meanwhile_is_not_overwritten() {
 
     // The code changed, between the look at the function and the push.
     let site = Site::with_new_code();
-    site.fake.state().lambda.overtaken_by = Some("handler/0123456789abcdef.zip");
+    site.fake.state().lambda.concurrent_key = Some("handler/0123456789abcdef.zip");
     site.up().ended(1).says("Somebody else has changed it meanwhile");
     assert_eq!(site.fake.count("cloudformation:ExecuteChangeSet"), 0);
 }

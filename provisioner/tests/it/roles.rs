@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::fake::{Fake, REGION, ROLE_KEY};
+use fake_aws::{Fake, REGION, ROLE_KEY};
+
 use crate::world::Ran;
 
 const OWN_KEY: &str = "AKIDEXAMPLE";
@@ -42,14 +43,14 @@ fn every_call_is_made_as_the_role_that_is_named() {
         ["down", "--yes", "--role-arn", DEPLOYER, "--external-id", "shared-secret", "--role-session-name", "ci-7"];
     let ran = run(folder.path(), &taken, &fake);
     assert_eq!(ran.code, Some(0), "{ran:#?}");
-    let asked = fake.state().asked.clone();
-    let (call, key, form) = &asked[0];
-    assert_eq!((call.as_str(), key.as_str()), ("sts:AssumeRole", OWN_KEY));
+    let calls = fake.calls();
+    let (first, form) = (&calls[0], &calls[0].parameters);
+    assert_eq!((first.name.as_str(), first.access_key.as_str()), ("sts:AssumeRole", OWN_KEY));
     assert_eq!(form["RoleArn"], DEPLOYER);
     assert_eq!((form["ExternalId"].as_str(), form["RoleSessionName"].as_str()), ("shared-secret", "ci-7"));
-    assert!(asked.len() > 3, "{asked:?}");
-    for (call, key, _) in &asked[1..] {
-        assert_eq!(key, ROLE_KEY, "{call}");
+    assert!(calls.len() > 3, "{calls:?}");
+    for call in &calls[1..] {
+        assert_eq!(call.access_key, ROLE_KEY, "{}", call.name);
     }
 }
 
@@ -75,7 +76,7 @@ fn a_role_that_refuses_is_named_with_what_to_mend() {
     assert_eq!((&told["code"], &told["causes"][0]), (&"role-refused".into(), &refusal.into()), "{told:#}");
     assert_eq!(told["message"], format!("failed to take the role {DEPLOYER}"));
     assert!(told["hint"].as_str().unwrap().contains("trust policy"), "{told:#}");
-    assert_eq!(fake.state().asked.len(), 1, "nothing else is called");
+    assert_eq!(fake.calls().len(), 1, "nothing else is called");
 
     fake.fail("sts:AssumeRole", (0, 9), (400, "ExpiredToken", "The security token included in the request is expired"));
     let (folder, fake) = site("");
@@ -117,10 +118,10 @@ fn a_profile_that_is_named_comes_before_the_keys_of_the_environment() {
         )
     };
     assert_eq!(with(&["down", "--yes", "--profile", "other"]).code, Some(0));
-    assert!(fake.state().asked.iter().all(|(_, key, _)| key == "AKIAOTHER"));
-    fake.state().asked.clear();
+    assert!(fake.calls().iter().all(|call| call.access_key == "AKIAOTHER"));
+    fake.forget_calls();
     assert_eq!(with(&["down", "--yes"]).code, Some(0));
-    assert!(fake.state().asked.iter().all(|(_, key, _)| key == OWN_KEY));
+    assert!(fake.calls().iter().all(|call| call.access_key == OWN_KEY));
 
     let missing = with(&["down", "--yes", "--profile", "missing"]);
     assert_eq!(missing.code, Some(4), "{missing:#?}");
@@ -144,7 +145,7 @@ fn a_profile_that_nobody_is_signed_on_with_says_how_to() {
     );
     assert_eq!(ran.code, Some(4), "{ran:#?}");
     assert!(ran.err.contains("aws sso login --profile NAME"), "{ran:#?}");
-    assert!(fake.state().asked.is_empty());
+    assert!(fake.calls().is_empty());
 }
 
 #[test]
@@ -166,16 +167,15 @@ fn cloudformation_gets_its_role_for_creating_and_for_deleting() {
         };
         with(&["up", "--yes", "--no-verify", "--handler", "bootstrap"]);
         with(&["down", "--yes"]);
-        let asked = fake.state().asked.clone();
         for call in ["cloudformation:CreateChangeSet", "cloudformation:DeleteStack"] {
             let roles: Vec<_> =
-                asked.iter().filter(|(c, ..)| c == call).map(|(.., form)| form.get("RoleARN")).collect();
+                fake.calls_of(call).iter().map(|call| call.parameters.get("RoleARN").cloned()).collect();
             assert!(
-                !roles.is_empty() && roles.iter().all(|role| role.is_some_and(|r| r == BUILDER)),
+                !roles.is_empty() && roles.iter().all(|role| role.as_ref().is_some_and(|r| r == BUILDER)),
                 "{call}: {roles:?}"
             );
         }
-        assert!(asked.iter().all(|(_, key, _)| key == OWN_KEY), "the caller stays who it is");
+        assert!(fake.calls().iter().all(|call| call.access_key == OWN_KEY), "the caller stays who it is");
     }
 }
 
@@ -202,5 +202,5 @@ fn what_is_no_role_is_refused_before_any_call() {
     let (folder, fake) = site("cloudformationRole: deployer\n");
     let ran = run(folder.path(), &["down", "--yes"], &fake);
     assert!(ran.code == Some(3) && ran.err.contains("shop.yaml:4"), "{ran:#?}");
-    assert!(fake.state().asked.is_empty());
+    assert!(fake.calls().is_empty());
 }

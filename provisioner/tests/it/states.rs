@@ -1,12 +1,13 @@
 //! Every state that a stack can be in, from outside: what `up` and `down` make of it. `docs/states.md` lists them with the
 //! tests that show them.
 
+use fake_aws::cloudformation::{Resource, Stack, Step};
+use fake_aws::{Cut, Fault, REGION};
+use handler_contract::table::PARTITION_KEY;
 use provisioner_model::status::{Operation, Phase, StackStatus};
 use serde_json::json;
 
-use crate::deploy::{STACK, Site};
-use crate::fake::cloudformation::{Resource, Step};
-use crate::fake::{NO_ANSWER, REGION};
+use crate::deploy::{STACK, Site, TEN_BYTES};
 
 const PAGE: &str = include_str!("../../../docs/states.md");
 
@@ -55,7 +56,7 @@ fn in_state(status: &str) -> Site {
 }
 
 impl Site {
-    fn stack(&self, change: impl FnOnce(&mut crate::fake::cloudformation::Stack)) {
+    fn stack(&self, change: impl FnOnce(&mut Stack)) {
         let mut state = self.fake.state();
         change(state.cloudformation.stacks.iter_mut().rfind(|s| s.name == STACK).unwrap());
     }
@@ -125,8 +126,9 @@ fn running(status: &str, end: &'static str) -> Site {
     };
     if end == "DELETE_COMPLETE" {
         let mut state = site.fake.state();
-        state.buckets.remove(&Site::bucket());
-        state.tables.clear();
+        state.s3.buckets.remove(&Site::bucket());
+        state.dynamodb.tables.clear();
+        state.sqs.queues.clear();
     }
     site.stack(|stack| {
         stack.script.extend([
@@ -261,8 +263,8 @@ fn kept() -> Site {
     let site = Site::with("keep");
     {
         let mut state = site.fake.state();
-        state.buckets.insert(Site::bucket(), ["a.txt".to_owned()].into());
-        state.tables.insert(Site::table());
+        state.s3.put(&Site::bucket(), "a.txt", TEN_BYTES);
+        state.dynamodb.create_table(&Site::table(), PARTITION_KEY);
     }
     site
 }
@@ -270,8 +272,8 @@ fn kept() -> Site {
 #[track_caller]
 fn has_its_data(site: &Site) {
     let state = site.fake.state();
-    assert!(state.buckets[&Site::bucket()].contains("a.txt"), "the file is gone");
-    assert!(state.tables.contains(&Site::table()), "the table is gone");
+    assert!(state.s3.has(&Site::bucket(), "a.txt"), "the file is gone");
+    assert!(state.dynamodb.tables.contains_key(&Site::table()), "the table is gone");
 }
 
 #[test]
@@ -328,7 +330,7 @@ fn a_drifted_stack_is_taken_down() {
 fn data_survives_down_and_up_untouched() {
     let site = Site::with("keep");
     site.deployed();
-    site.fake.state().buckets.get_mut(&Site::bucket()).unwrap().insert("a.txt".into());
+    site.fake.state().s3.put(&Site::bucket(), "a.txt", TEN_BYTES);
     site.run(&["down", "--yes"]).ended(0).says("keep").says("kept:");
     assert_eq!(site.status(), None);
     has_its_data(&site);
@@ -405,7 +407,11 @@ fn a_change_set_that_takes_its_time_is_waited_for() {
 #[test]
 fn faults_of_the_service_are_sat_out() {
     let events = "cloudformation:DescribeStackEvents";
-    for fault in [(NO_ANSWER, "", ""), (500, "InternalFailure", "try again"), (400, "Throttling", "Rate exceeded")] {
+    for fault in [
+        Fault::NoAnswer(Cut::Close),
+        Fault::error(500, "InternalFailure", "try again"),
+        Fault::error(400, "Throttling", "Rate exceeded"),
+    ] {
         let site = Site::new();
         site.fake.fail(events, (2, 3), fault);
         let ran = site.up();

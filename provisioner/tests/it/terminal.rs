@@ -11,7 +11,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::deploy::{STACK, Site};
-use crate::fake::NO_ANSWER;
+use fake_aws::{Cut, Fault};
 
 const ROWS: u16 = 60;
 /// How long something on the screen is waited for before it is taken for lost.
@@ -414,7 +414,7 @@ fn leaving_the_question_leaves_nothing_and_disturbs_nobody() {
 #[test]
 fn a_lost_network_is_told_and_sat_out() {
     let site = Site::new();
-    site.fake.fail("cloudformation:DescribeStackEvents", (2, 5), (NO_ANSWER, "", ""));
+    site.fake.fail("cloudformation:DescribeStackEvents", (2, 5), Fault::NoAnswer(Cut::Close));
     let shown = site.on_terminal(&UP, 100).end();
     shown.ended(0).is_clean().says("CloudFormation does not answer").says("CloudFormation answers again");
     shown.says("CREATE_COMPLETE");

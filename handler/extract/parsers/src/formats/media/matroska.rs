@@ -77,9 +77,11 @@ pub(super) fn read(file: View, start: u64, metadata: &mut Metadata) -> Option<()
     // Of a file whose middle is missing, the table of contents (SeekHead) shows what is after it.
     if segment.content.behind_gap(walk.at).is_some() {
         let element_at = |at: u64| elements(segment.content.from(at)?).next();
-        places.iter().filter(|at| **at > walk.at).take(MOST_PLACES).filter_map(|at| element_at(*at)).for_each(|element| {
-            describe(&element, metadata);
-        });
+        places.iter().filter(|at| **at > walk.at).take(MOST_PLACES).filter_map(|at| element_at(*at)).for_each(
+            |element| {
+                describe(&element, metadata);
+            },
+        );
         metadata.duration?;
     }
     segment.is_whole.then_some(())
