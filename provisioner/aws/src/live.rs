@@ -1,4 +1,4 @@
-//! What the services themselves say of a stack's resources, in CloudFormation's words, for [`provisioner_planner::drift`].
+//! What the services themselves say of a stack's resources, in CloudFormation's words, for `provisioner_planner::drift`.
 //!
 //! One call a resource, at the same time. What cannot be read says so and stops nothing: a caller who may not look at a
 //! role may still see a plan.

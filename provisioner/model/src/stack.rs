@@ -1,4 +1,4 @@
-//! What AWS says of a stack and of what belongs to it, in the provisioner's own types. Pure data: [`provisioner_aws`] fills
+//! What AWS says of a stack and of what belongs to it, in the provisioner's own types. Pure data: `provisioner-aws` fills
 //! it in, and whoever decides or tells needs no more than this.
 
 use std::collections::BTreeMap;
