@@ -63,7 +63,7 @@ pub struct Resource {
 /// A bucket or table that an earlier `down` (or an accident) left outside any stack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Kept {
+pub struct ImportCandidate {
     /// The name in the template.
     pub logical_id: String,
     /// The CloudFormation type.
