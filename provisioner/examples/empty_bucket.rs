@@ -106,7 +106,7 @@ async fn empty_ours(aws: &Aws, bucket: &str) -> Outcome<u64> {
     let storage = Storage::new(aws, bucket);
     let mut deleted = 0;
     loop {
-        let swept = storage.sweep(|_| ()).await?;
+        let swept = storage.delete_pass(|_| ()).await?;
         deleted += swept;
         if swept == 0 {
             return Ok(deleted);

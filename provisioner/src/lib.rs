@@ -61,7 +61,7 @@ fn wait_for<T>(command: impl Future<Output = Result<T>>) -> Result<T> {
         tokio::select! {
             biased;
             result = command => result,
-            () = interrupt::unattended() => {
+            () = interrupt::unhandled() => {
                 Err(error::Error::new(error::Exit::Interrupted, "interrupted", "interrupted")
                     .hint("What was begun in AWS goes on there. Run the same command again: it goes on from there."))
             }

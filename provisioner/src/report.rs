@@ -4,7 +4,7 @@
 //! on standard output, and events are JSON lines there too. Colour never carries meaning alone.
 //!
 //! That nobody listens any more does not end the work: what runs in AWS has to be left in good order. Who only prints
-//! without end asks [`Report::is_heard`].
+//! without end asks [`Report::stdout_open`].
 
 pub mod deploy;
 pub mod files;
@@ -194,7 +194,7 @@ impl Report {
     }
 
     /// Whether somebody still reads the data.
-    pub fn is_heard(&self) -> bool {
+    pub fn stdout_open(&self) -> bool {
         locked(&self.out).broken.is_none()
     }
 
@@ -221,7 +221,7 @@ impl Report {
     /// Tells the failure that ends the command.
     pub fn error(&self, error: &Error) {
         self.live.clear();
-        if self.json && !error.told {
+        if self.json && !error.already_reported {
             self.json_line(&Line::new(&serde_json::json!({
                 "event": "error",
                 "code": error.code,
@@ -263,7 +263,7 @@ impl Report {
     /// Asks a yes-or-no question. An interruption is a no, so that the caller can put things back.
     pub async fn ask(&self, question: &str, flag: &str) -> Result<()> {
         // Before the question can be seen, so that an interruption is an answer from then on.
-        let mut attention = interrupt::attend();
+        let mut attention = interrupt::subscribe();
         self.put_question(question, flag)?;
         let (answer, answered) = tokio::sync::oneshot::channel();
         // The thread may wait for a line that never comes; it ends with the process.

@@ -75,7 +75,7 @@ const EMBEDDED: &str = "embedded";
 pub fn source(named: Option<&Path>, workspace: Option<PathBuf>, carries: bool) -> Result<Source> {
     match (named, workspace) {
         (Some(path), _) if path == Path::new(EMBEDDED) => Ok(Source::Embedded),
-        (Some(path), _) => Ok(Source::Given(given(path))),
+        (Some(path), _) => Ok(Source::Given(handler_path(path))),
         (None, Some(workspace)) => Ok(Source::Workspace(workspace)),
         (None, None) if carries => Ok(Source::Embedded),
         (None, None) => Err(nothing_to_build()),
@@ -253,7 +253,7 @@ pub async fn last_builds<const N: usize>(workspace: &Path, kinds: [Build; N]) ->
 }
 
 /// Finds the executable that `--handler` names: a file, or a folder that holds one named `bootstrap`.
-pub fn given(path: &Path) -> PathBuf {
+pub fn handler_path(path: &Path) -> PathBuf {
     if path.is_dir() { path.join(EXECUTABLE) } else { path.to_path_buf() }
 }
 
@@ -266,7 +266,7 @@ fn nothing_to_build() -> Error {
 }
 
 /// The failure of a file that cannot be the handler.
-pub fn unfit(path: &Path, error: PackageError) -> Error {
+pub fn invalid_handler(path: &Path, error: PackageError) -> Error {
     let hint = error.hint();
     let message = format!("{} cannot be the handler", path.display());
     Error::new(Exit::Invalid, "handler", message).source(error).hint(hint)
@@ -275,7 +275,7 @@ pub fn unfit(path: &Path, error: PackageError) -> Error {
 /// Reads, checks and packs an executable, or takes the zip that was made of it before.
 pub fn pack(path: &Path, runs_on: RunsOn) -> Result<Package> {
     let bytes = std::fs::read(path).map_err(|e| io("read the handler", path, e))?;
-    ZipCache::of_this_process().package(&bytes, runs_on).map_err(|e| unfit(path, e))
+    ZipCache::of_this_process().package(&bytes, runs_on).map_err(|e| invalid_handler(path, e))
 }
 
 #[cfg(test)]

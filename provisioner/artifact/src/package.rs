@@ -17,7 +17,7 @@ const RUNTIME_GLIBC: Version = Version(2, 34);
 /// A fixed level: another one would give another zip, and so another key, for the same handler.
 const DEFLATE_LEVEL: i64 = 6;
 /// Counts the ways in which zips were made: two with the same number make the same zip of the same bytes.
-pub(crate) const RECIPE: u32 = 1;
+pub(crate) const ZIP_FORMAT_VERSION: u32 = 1;
 /// The name that `provided.al2023` starts.
 const ENTRY: &str = "bootstrap";
 /// Everybody may run it: Lambda starts it as a user that does not own it.
@@ -125,14 +125,14 @@ pub struct Package {
 impl Package {
     /// Checks an executable and packs it.
     pub fn new(executable: &[u8], runs_on: RunsOn) -> Result<Self, PackageError> {
-        suits(executable, runs_on)?;
+        check_target(executable, runs_on)?;
         Ok(Self::of(executable, zip(executable)))
     }
 
     /// Checks an executable and takes a zip that was made of it before; `None` where the zip holds anything else.
     pub fn from_zip(executable: &[u8], zip: Vec<u8>, runs_on: RunsOn) -> Result<Option<Self>, PackageError> {
-        suits(executable, runs_on)?;
-        Ok(holds(&zip, executable).unwrap_or(false).then(|| Self::of(executable, zip)))
+        check_target(executable, runs_on)?;
+        Ok(contains_exactly(&zip, executable).unwrap_or(false).then(|| Self::of(executable, zip)))
     }
 
     fn of(executable: &[u8], zip: Vec<u8>) -> Self {
@@ -155,7 +155,7 @@ pub fn sha256_of(key: &str) -> Option<&str> {
     key.strip_prefix("handler/")?.strip_suffix(".zip")
 }
 
-fn suits(executable: &[u8], runs_on: RunsOn) -> Result<(), PackageError> {
+fn check_target(executable: &[u8], runs_on: RunsOn) -> Result<(), PackageError> {
     match runs_on {
         RunsOn::Lambda(architecture) => check(executable, architecture),
         RunsOn::ThisMachine => Ok(()),
@@ -163,7 +163,7 @@ fn suits(executable: &[u8], runs_on: RunsOn) -> Result<(), PackageError> {
 }
 
 /// Whether a zip has the executable in it, as Lambda must find it, and nothing else.
-fn holds(zip: &[u8], executable: &[u8]) -> io::Result<bool> {
+fn contains_exactly(zip: &[u8], executable: &[u8]) -> io::Result<bool> {
     let mut archive = zip::ZipArchive::new(Cursor::new(zip))?;
     let alone = archive.len() == 1;
     let mut entry = archive.by_index(0)?;
@@ -357,7 +357,7 @@ mod tests {
         assert_eq!(sha256_of(&a.key()), Some(a.sha256.as_str()));
         assert_ne!(a.key(), Package::new(&tiny(62, 2, 8192), RunsOn::Lambda(Architecture::X86_64)).unwrap().key());
         // Known from the first run; a new version of the zip crate that changes it would redeploy every stack. Where that
-        // is wanted, [`RECIPE`] goes up by one.
+        // is wanted, [`ZIP_FORMAT_VERSION`] goes up by one.
         let mut large = tiny(62, 2, 4096);
         large.extend((0..200_000_u32).flat_map(|n| (n.wrapping_mul(n) / 7).to_le_bytes()));
         assert_eq!(

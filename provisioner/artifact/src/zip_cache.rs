@@ -12,7 +12,7 @@ use std::time::SystemTime;
 
 use provisioner_model::hash::sha256;
 
-use crate::package::{Package, PackageError, RECIPE, RunsOn};
+use crate::package::{Package, PackageError, RunsOn, ZIP_FORMAT_VERSION};
 
 /// How many zips are kept. A handler's has five megabytes.
 const KEPT: usize = 8;
@@ -47,7 +47,7 @@ impl ZipCache {
     /// The executable cannot be the handler.
     pub fn package(&self, executable: &[u8], runs_on: RunsOn) -> Result<Package, PackageError> {
         let Some(folder) = &self.folder else { return Package::new(executable, runs_on) };
-        let path = folder.join(format!("{}-{RECIPE}.zip", sha256(executable)));
+        let path = folder.join(format!("{}-{ZIP_FORMAT_VERSION}.zip", sha256(executable)));
         if let Ok(zip) = fs::read(&path)
             && let Some(package) = Package::from_zip(executable, zip, runs_on)?
         {

@@ -13,7 +13,7 @@ use aws_sdk_s3::types::{
     VersioningConfiguration,
 };
 use aws_sdk_s3::types::{OwnershipControls, OwnershipControlsRule};
-use provisioner_model::fault::{Fault, Kind, absent_is_none};
+use provisioner_model::fault::{Fault, Kind, optional};
 
 use super::Aws;
 use super::fault::from_sdk;
@@ -49,13 +49,13 @@ impl Artifacts {
     pub async fn has(&self, key: &str) -> Result<bool, Fault> {
         let head =
             self.client.head_object().bucket(&self.bucket).key(key).expected_bucket_owner(&self.account).send().await;
-        Ok(absent_is_none(head.map_err(from_sdk))?.is_some())
+        Ok(optional(head.map_err(from_sdk))?.is_some())
     }
 
     /// Makes the bucket if it is missing; it is not configured then. Returns whether it was made.
     pub async fn create_if_missing(&self) -> Result<bool, Fault> {
         let head = self.client.head_bucket().bucket(&self.bucket).expected_bucket_owner(&self.account).send().await;
-        let missing = absent_is_none(head.map_err(from_sdk))?.is_none();
+        let missing = optional(head.map_err(from_sdk))?.is_none();
         if missing {
             let location = (self.region != DEFAULT_REGION).then(|| {
                 CreateBucketConfiguration::builder()
@@ -67,7 +67,7 @@ impl Artifacts {
             match created.map_err(from_sdk) {
                 Ok(_) => {}
                 // Another `up` was faster.
-                Err(fault) if fault.kind == Kind::AlreadyOurs => {}
+                Err(fault) if fault.kind == Kind::AlreadyOwnedByYou => {}
                 Err(fault) => return Err(fault),
             }
         }
@@ -179,7 +179,7 @@ impl Artifacts {
     pub async fn delete(&self, key: &str) -> Result<(), Fault> {
         let deleted =
             self.client.delete_object().bucket(&self.bucket).key(key).expected_bucket_owner(&self.account).send().await;
-        absent_is_none(deleted.map_err(from_sdk)).map(|_| ())
+        optional(deleted.map_err(from_sdk)).map(|_| ())
     }
 }
 

@@ -5,7 +5,7 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{InvocationType, LastUpdateStatus};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
-use provisioner_model::fault::{Fault, Kind, absent_is_none};
+use provisioner_model::fault::{Fault, Kind, optional};
 use provisioner_model::stack::{Deployed, LastUpdate};
 
 use super::Aws;
@@ -27,7 +27,7 @@ impl Function {
     /// What is deployed; `None` if there is no such function.
     pub async fn describe(&self) -> Result<Option<Deployed>, Fault> {
         let output = self.client.get_function_configuration().function_name(&self.name).send().await.map_err(from_sdk);
-        Ok(absent_is_none(output)?.map(|f| Deployed {
+        Ok(optional(output)?.map(|f| Deployed {
             sha256: f.code_sha256.as_deref().map(hex_of_base64).unwrap_or_default(),
             size: u64::try_from(f.code_size).unwrap_or_default(),
             state: f.state.map_or_else(|| "Active".to_owned(), |s| s.as_str().to_owned()),
@@ -62,14 +62,14 @@ impl Function {
     /// How many invocations may run at the same time, where that is limited.
     pub async fn concurrency(&self) -> Result<Option<u32>, Fault> {
         let output = self.client.get_function_concurrency().function_name(&self.name).send().await;
-        let limit = absent_is_none(output.map_err(from_sdk))?.and_then(|o| o.reserved_concurrent_executions);
+        let limit = optional(output.map_err(from_sdk))?.and_then(|o| o.reserved_concurrent_executions);
         Ok(limit.and_then(|n| u32::try_from(n).ok()))
     }
 
     /// The policy that says who may invoke the function, JSON; `None` where nobody was ever given the permission.
     pub async fn policy(&self) -> Result<Option<String>, Fault> {
         let output = self.client.get_policy().function_name(&self.name).send().await;
-        Ok(absent_is_none(output.map_err(from_sdk))?.and_then(|o| o.policy))
+        Ok(optional(output.map_err(from_sdk))?.and_then(|o| o.policy))
     }
 
     /// Hands an event to the function, as S3 does; returns when Lambda has taken it into its queue.

@@ -1,4 +1,4 @@
-//! What the services themselves say of a stack's resources, in CloudFormation's words, for [`provisioner_planner::drift`].
+//! What the services themselves say of a stack's resources, in CloudFormation's words, for `provisioner_planner::drift`.
 //!
 //! One call a resource, at the same time. What cannot be read says so and stops nothing: a caller who may not look at a
 //! role may still see a plan.
@@ -9,8 +9,8 @@ use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurat
 use aws_sdk_s3::operation::get_bucket_notification_configuration::GetBucketNotificationConfigurationOutput;
 use aws_sdk_s3::types::{BucketVersioningStatus, S3KeyFilter};
 use aws_sdk_sqs::types::QueueAttributeName;
-use provisioner_model::drifted::Reading;
-use provisioner_model::fault::{Fault, absent_is_none};
+use provisioner_model::drifted::LiveState;
+use provisioner_model::fault::{Fault, optional};
 use provisioner_model::stack::Resource;
 use serde_json::{Map, Value, json};
 
@@ -23,7 +23,7 @@ use super::table::Table;
 type Properties = Result<Option<Map<String, Value>>, Fault>;
 
 /// Reads every resource of a type that is known here, by logical id.
-pub async fn read(aws: &Aws, resources: &[Resource]) -> BTreeMap<String, Reading> {
+pub async fn read(aws: &Aws, resources: &[Resource]) -> BTreeMap<String, LiveState> {
     let mut reads = tokio::task::JoinSet::new();
     for resource in resources.iter().filter(|r| !r.physical_id.is_empty()) {
         let (aws, resource) = (aws.clone(), resource.clone());
@@ -46,7 +46,7 @@ pub async fn read(aws: &Aws, resources: &[Resource]) -> BTreeMap<String, Reading
 
 /// Reads one resource by the physical id of what it is on; `None` for a type that only CloudFormation's own detection looks
 /// at.
-async fn one(aws: &Aws, resource: &Resource, id: &str) -> Option<Reading> {
+async fn one(aws: &Aws, resource: &Resource, id: &str) -> Option<LiveState> {
     let read = match resource.kind.as_str() {
         "AWS::Lambda::Function" => function(aws, id).await,
         "AWS::Lambda::Permission" => permission(aws, id, &resource.physical_id).await,
@@ -60,9 +60,9 @@ async fn one(aws: &Aws, resource: &Resource, id: &str) -> Option<Reading> {
         _ => return None,
     };
     Some(match read {
-        Ok(Some(properties)) => Reading::Properties(properties),
-        Ok(None) => Reading::Gone,
-        Err(fault) => Reading::Unreadable(fault.to_string()),
+        Ok(Some(properties)) => LiveState::Properties(properties),
+        Ok(None) => LiveState::Gone,
+        Err(fault) => LiveState::Unreadable(fault.to_string()),
     })
 }
 
@@ -78,7 +78,7 @@ async fn function(aws: &Aws, name: &str) -> Properties {
     let one = Function::new(aws, name);
     let (output, concurrency) =
         tokio::join!(client.get_function_configuration().function_name(name).send(), one.concurrency());
-    let Some(output) = absent_is_none(output.map_err(from_sdk))? else { return Ok(None) };
+    let Some(output) = optional(output.map_err(from_sdk))? else { return Ok(None) };
     let mut properties = map(configuration(&output));
     properties.insert("ReservedConcurrentExecutions".into(), json!(concurrency?));
     Ok(Some(properties))
@@ -101,10 +101,10 @@ async fn bucket(aws: &Aws, bucket: &str) -> Properties {
         s3.get_bucket_versioning().bucket(bucket).expected_bucket_owner(owner).send(),
         s3.get_public_access_block().bucket(bucket).expected_bucket_owner(owner).send(),
     );
-    let Some(notification) = absent_is_none(notification.map_err(from_sdk))? else { return Ok(None) };
-    let Some(versioning) = absent_is_none(versioning.map_err(from_sdk))? else { return Ok(None) };
+    let Some(notification) = optional(notification.map_err(from_sdk))? else { return Ok(None) };
+    let Some(versioning) = optional(versioning.map_err(from_sdk))? else { return Ok(None) };
     // Without a block nothing is blocked.
-    let block = absent_is_none(block.map_err(from_sdk))?.and_then(|b| b.public_access_block_configuration);
+    let block = optional(block.map_err(from_sdk))?.and_then(|b| b.public_access_block_configuration);
     // A bucket whose template says nothing of versions is suspended once it had some.
     let versions = versioning.status.filter(|status| *status == BucketVersioningStatus::Enabled);
     Ok(Some(Map::from_iter([
@@ -210,7 +210,7 @@ async fn role(aws: &Aws, name: &str) -> Properties {
 async fn bucket_policy(aws: &Aws, bucket: &str) -> Properties {
     let output =
         aws.s3().get_bucket_policy().bucket(bucket).expected_bucket_owner(&aws.account).send().await.map_err(from_sdk);
-    let policy = absent_is_none(output)?.and_then(|o| o.policy);
+    let policy = optional(output)?.and_then(|o| o.policy);
     Ok(policy.and_then(|text| serde_json::from_str(&text).ok()).map(|document: Value| document_of(&document)))
 }
 
@@ -228,7 +228,7 @@ async fn queue_attributes(aws: &Aws, url: &str) -> Result<Option<BTreeMap<String
         .send()
         .await
         .map_err(from_sdk);
-    Ok(absent_is_none(output)?.map(|o| {
+    Ok(optional(output)?.map(|o| {
         o.attributes.unwrap_or_default().into_iter().map(|(name, value)| (name.as_str().to_owned(), value)).collect()
     }))
 }

@@ -2,7 +2,7 @@
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{Event, FilterRuleName};
-use provisioner_model::fault::{Fault, absent_is_none};
+use provisioner_model::fault::{Fault, optional};
 
 use super::Aws;
 use super::fault::from_sdk;
@@ -32,7 +32,7 @@ impl Object {
             .expected_bucket_owner(&self.account)
             .send()
             .await;
-        let Some(listed) = absent_is_none(listed.map_err(from_sdk))? else { return Ok(()) };
+        let Some(listed) = optional(listed.map_err(from_sdk))? else { return Ok(()) };
         let versions = listed.versions.unwrap_or_default().into_iter().map(|v| (v.key, v.version_id));
         let markers = listed.delete_markers.unwrap_or_default().into_iter().map(|m| (m.key, m.version_id));
         for (key, version) in versions.chain(markers) {
@@ -46,7 +46,7 @@ impl Object {
                     .expected_bucket_owner(&self.account)
                     .send()
                     .await;
-                absent_is_none(gone.map_err(from_sdk))?;
+                optional(gone.map_err(from_sdk))?;
             }
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName;
-use provisioner_model::fault::{Fault, absent_is_none};
+use provisioner_model::fault::{Fault, optional};
 
 use super::Aws;
 use super::fault::from_sdk;
@@ -32,7 +32,7 @@ impl Queue {
     pub async fn find(aws: &Aws, name: &str) -> Result<Option<Self>, Fault> {
         let client = Client::new(&aws.sdk);
         let output = client.get_queue_url().queue_name(name).send().await.map_err(from_sdk);
-        Ok(absent_is_none(output)?.and_then(|o| o.queue_url).map(|url| Self { client, url }))
+        Ok(optional(output)?.and_then(|o| o.queue_url).map(|url| Self { client, url }))
     }
 
     /// About how many messages wait, those included that somebody has received and not deleted.

@@ -13,8 +13,8 @@ use aws_sdk_cloudformation::types::{
 use aws_sdk_cloudformation::types::{Change as SdkChange, Stack as SdkStack};
 use provisioner_model::change::{Action, Change, Detail, Replacement};
 use provisioner_model::drifted::{Difference, Drifted, top_of};
-use provisioner_model::fault::{Fault, Kind, absent_is_none};
-use provisioner_model::stack::Kept;
+use provisioner_model::fault::{Fault, Kind, optional};
+use provisioner_model::stack::ImportCandidate;
 use provisioner_model::stack::ResourceEvent;
 use provisioner_model::stack::{ChangeSet, Output, Resource, Stack};
 use provisioner_model::status::{ChangeSetState, ResourceStatus, StackStatus, change_set_state};
@@ -34,7 +34,7 @@ pub enum Purpose {
     /// drift-aware change sets").
     RevertDrift,
     /// A new stack that takes these over.
-    Import(Vec<Kept>),
+    Import(Vec<ImportCandidate>),
 }
 
 /// What a change set is made from.
@@ -91,7 +91,7 @@ impl Stacks {
 
     async fn described_by(client: &Client, stack: &str) -> Result<Option<Stack>, Fault> {
         let output = client.describe_stacks().stack_name(stack).send().await.map_err(from_sdk);
-        let Some(output) = absent_is_none(output)? else { return Ok(None) };
+        let Some(output) = optional(output)? else { return Ok(None) };
         output.stacks.unwrap_or_default().into_iter().next().map(stack_from).transpose()
     }
 
@@ -129,7 +129,7 @@ impl Stacks {
     /// have deployed it with another tool.
     pub async fn deployed_template(&self, stack: &str) -> Result<Option<Value>, Fault> {
         let output = self.client.get_template().stack_name(stack).send().await.map_err(from_sdk);
-        let Some(text) = absent_is_none(output)?.and_then(|o| o.template_body) else { return Ok(None) };
+        let Some(text) = optional(output)?.and_then(|o| o.template_body) else { return Ok(None) };
         let unreadable = || Fault {
             kind: Kind::Other,
             code: None,
@@ -162,7 +162,7 @@ impl Stacks {
 
     /// Asks for a change set; it is not computed yet when this returns.
     pub async fn propose(&self, proposal: &Proposal) -> Result<ChangeSet, Fault> {
-        let (kind, kept): (_, &[Kept]) = match &proposal.purpose {
+        let (kind, kept): (_, &[ImportCandidate]) = match &proposal.purpose {
             Purpose::Create => (ChangeSetType::Create, &[]),
             Purpose::Update | Purpose::RevertDrift => (ChangeSetType::Update, &[]),
             Purpose::Import(kept) => (ChangeSetType::Import, kept),
@@ -268,7 +268,7 @@ impl Stacks {
     /// Deletes a change set that was not executed; none is fine.
     pub async fn discard(&self, change_set: &str) -> Result<(), Fault> {
         let output = self.client.delete_change_set().change_set_name(change_set).send().await.map_err(from_sdk);
-        absent_is_none(output).map(|_| ())
+        optional(output).map(|_| ())
     }
 
     /// Deletes a stack, but leaves these resources.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
 use aws_sdk_s3::types::{Delete, EncodingType, NotificationConfiguration, ObjectIdentifier};
-use provisioner_model::fault::{Fault, Kind, absent_is_none};
+use provisioner_model::fault::{Fault, Kind, optional};
 use provisioner_model::stack::{Contents, Presence};
 use tokio::task::JoinSet;
 
@@ -98,7 +98,7 @@ impl Storage {
             .expected_bucket_owner(&self.account)
             .send()
             .await;
-        let page = absent_is_none(page.map_err(from_sdk))?;
+        let page = optional(page.map_err(from_sdk))?;
         if let Some(page) = &page {
             let read = key_reader(page.encoding_type.as_ref());
             marker.key = page.next_key_marker.as_deref().map(read);
@@ -108,7 +108,7 @@ impl Storage {
     }
 
     /// Takes away the notification, so that nothing is invoked any more by what still arrives.
-    pub async fn silence(&self) -> Result<(), Fault> {
+    pub async fn disable_notifications(&self) -> Result<(), Fault> {
         let put = self
             .client
             .put_bucket_notification_configuration()
@@ -117,7 +117,7 @@ impl Storage {
             .notification_configuration(NotificationConfiguration::builder().build())
             .send()
             .await;
-        absent_is_none(put.map_err(from_sdk)).map(|_| ())
+        optional(put.map_err(from_sdk)).map(|_| ())
     }
 
     /// Refuses every further upload. For a bucket that is about to be deleted while somebody still writes into it.
@@ -140,7 +140,7 @@ impl Storage {
             .policy(policy.to_string())
             .send()
             .await;
-        absent_is_none(put.map_err(from_sdk)).map(|_| ())
+        optional(put.map_err(from_sdk)).map(|_| ())
     }
 
     /// Deletes every version, delete marker and open multipart upload that it finds in one pass. `progress` is told how
@@ -148,7 +148,7 @@ impl Storage {
     /// stay: only a pass that finds nothing proves that the bucket is empty.
     ///
     /// Listing goes on while what was listed is deleted, in [`PARALLEL`] requests at most.
-    pub async fn sweep(&self, mut progress: impl FnMut(u64)) -> Result<u64, Fault> {
+    pub async fn delete_pass(&self, mut progress: impl FnMut(u64)) -> Result<u64, Fault> {
         let mut running: JoinSet<Result<u64, Fault>> = JoinSet::new();
         let mut deleted = 0;
         let mut marker = Marker::default();
@@ -193,7 +193,7 @@ impl Storage {
                 .expected_bucket_owner(&self.account)
                 .send()
                 .await;
-            absent_is_none(gone.map_err(from_sdk))?;
+            optional(gone.map_err(from_sdk))?;
         }
         // Versions and markers of one page together can be more than a request takes.
         let mut chunks = plain.into_iter();
@@ -238,7 +238,7 @@ impl Storage {
             .expected_bucket_owner(&self.account)
             .send()
             .await;
-        let Some(output) = absent_is_none(output.map_err(from_sdk))? else { return Ok(Ok(())) };
+        let Some(output) = optional(output.map_err(from_sdk))? else { return Ok(Ok(())) };
         let Some(error) = output.errors().first() else { return Ok(Ok(())) };
         let kind = |code: Option<&str>| provisioner_model::fault::kind(code, "", None);
         let passes = |code| matches!(kind(code), Kind::Throttled | Kind::Unavailable);
@@ -281,7 +281,7 @@ impl Storage {
                 .expected_bucket_owner(&self.account)
                 .send()
                 .await;
-            let Some(page) = absent_is_none(page.map_err(from_sdk))? else { return Ok(aborted) };
+            let Some(page) = optional(page.map_err(from_sdk))? else { return Ok(aborted) };
             let read = key_reader(page.encoding_type.as_ref());
             for upload in page.uploads.unwrap_or_default() {
                 let (Some(key), Some(id)) = (upload.key, upload.upload_id) else { continue };
@@ -294,7 +294,7 @@ impl Storage {
                     .expected_bucket_owner(&self.account)
                     .send()
                     .await;
-                absent_is_none(gone.map_err(from_sdk))?;
+                optional(gone.map_err(from_sdk))?;
                 aborted += 1;
             }
             if page.is_truncated != Some(true) {
@@ -308,7 +308,7 @@ impl Storage {
     /// Deletes the empty bucket; none is fine.
     pub async fn delete(&self) -> Result<(), Fault> {
         let gone = self.client.delete_bucket().bucket(&self.bucket).expected_bucket_owner(&self.account).send().await;
-        absent_is_none(gone.map_err(from_sdk)).map(|_| ())
+        optional(gone.map_err(from_sdk)).map(|_| ())
     }
 }
 

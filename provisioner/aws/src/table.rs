@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::{
     BillingMode, GlobalSecondaryIndexDescription, KeySchemaElement, ProvisionedThroughputDescription, Select,
     TableDescription,
 };
-use provisioner_model::fault::{Fault, Kind, absent_is_none};
+use provisioner_model::fault::{Fault, Kind, optional};
 use provisioner_model::stack::Items;
 use serde_json::{Value, json};
 
@@ -41,7 +41,7 @@ impl Table {
     /// What the table is; `None` if there is none.
     pub async fn describe(&self) -> Result<Option<Described>, Fault> {
         let output = self.client.describe_table().table_name(&self.name).send().await.map_err(from_sdk);
-        Ok(absent_is_none(output)?.and_then(|o| o.table).map(|table| Described {
+        Ok(optional(output)?.and_then(|o| o.table).map(|table| Described {
             protected: table.deletion_protection_enabled == Some(true),
             active: table.table_status.as_ref().is_none_or(|status| status.as_str() == "ACTIVE"),
             items: table.item_count.and_then(|n| u64::try_from(n).ok()).unwrap_or_default(),
@@ -61,7 +61,7 @@ impl Table {
     /// Takes away the protection from deletion.
     pub async fn unprotect(&self) -> Result<(), Fault> {
         let updated = self.client.update_table().table_name(&self.name).deletion_protection_enabled(false).send().await;
-        absent_is_none(updated.map_err(from_sdk)).map(|_| ())
+        optional(updated.map_err(from_sdk)).map(|_| ())
     }
 
     /// Starts to delete the table; none is fine. `false` while it is being changed and cannot be deleted yet.

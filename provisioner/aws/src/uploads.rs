@@ -10,7 +10,7 @@ use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
 use aws_sdk_s3::primitives::{ByteStream, DateTime, DateTimeFormat, Length};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
-use provisioner_model::fault::{Fault, Kind, absent_is_none};
+use provisioner_model::fault::{Fault, Kind, optional};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -354,7 +354,7 @@ impl Uploads {
                 .key(&open.key)
                 .upload_id(&open.id)
                 .expected_bucket_owner(&self.owner);
-            absent_is_none(abort.send().await.map_err(from_sdk))?;
+            optional(abort.send().await.map_err(from_sdk))?;
             let parts = self
                 .client
                 .list_parts()
@@ -362,7 +362,7 @@ impl Uploads {
                 .key(&open.key)
                 .upload_id(&open.id)
                 .expected_bucket_owner(&self.owner);
-            if absent_is_none(parts.send().await.map_err(from_sdk))?.is_none() {
+            if optional(parts.send().await.map_err(from_sdk))?.is_none() {
                 return Ok(());
             }
             tokio::time::sleep(ABORT_PAUSE).await;

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use event::LocalEvent;
 use health::Probe;
 use process::Identity;
-pub use program::Surroundings;
+pub use program::Environment;
 
 /// The release of MiniStack that the project is tested with; `tools/requirements.txt` pins the same.
 pub const VERSION: &str = "1.5.33";
@@ -45,7 +45,7 @@ const POLL: Duration = Duration::from_millis(20);
 pub struct Emulator {
     port: u16,
     dir: PathBuf,
-    surroundings: Surroundings,
+    environment: Environment,
 }
 
 /// What the pid file holds.
@@ -77,17 +77,17 @@ pub struct Status {
 
 /// Starts the emulator of a stack unless it runs. `up` calls this before it connects.
 pub async fn ensure_running(port: u16, events: &dyn Sink<LocalEvent>) -> Result<()> {
-    Emulator::new(port, Surroundings::of_this_process())?.start(events).await
+    Emulator::new(port, Environment::of_this_process())?.start(events).await
 }
 
 impl Emulator {
     /// The emulator of a port; its data folder follows from the environment.
-    pub fn new(port: u16, surroundings: Surroundings) -> Result<Self> {
-        let dir = surroundings.data_folder(port).ok_or_else(|| {
+    pub fn new(port: u16, environment: Environment) -> Result<Self> {
+        let dir = environment.data_folder(port).ok_or_else(|| {
             Error::new(Exit::Failure, "no-home", "there is no folder for the emulator's data: HOME is not set")
                 .hint("Name one with PROVISIONER_LOCAL_DIR.")
         })?;
-        Ok(Self { port, dir, surroundings })
+        Ok(Self { port, dir, environment })
     }
 
     /// Where state, log and pid file are.
@@ -142,7 +142,7 @@ impl Emulator {
             }
             Probe::Silent | Probe::Other => return Err(self.port_taken()),
         }
-        let program = self.surroundings.find_ministack()?;
+        let program = self.environment.find_ministack()?;
         self.clear_leftovers().await?;
         fs::create_dir_all(self.tmp()).map_err(|e| io_error("create", &self.tmp(), e))?;
         events.event(LocalEvent::Starting { endpoint: self.endpoint(), data_folder: self.dir.clone() });
@@ -259,7 +259,7 @@ impl Emulator {
         // The environment is ours alone: the emulator's functions inherit all of it.
         command
             .env_clear()
-            .env("PATH", self.surroundings.path.clone().unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()))
+            .env("PATH", self.environment.path.clone().unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()))
             .env("HOME", &self.dir)
             .env("TMPDIR", self.tmp())
             .env("AUTH", "true")

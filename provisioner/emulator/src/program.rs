@@ -9,7 +9,7 @@ use super::VERSION;
 
 /// What the environment says that matters here.
 #[derive(Debug, Clone, Default)]
-pub struct Surroundings {
+pub struct Environment {
     /// `PROVISIONER_LOCAL_DIR`: the parent of the emulators' data folders.
     pub local_dir: Option<PathBuf>,
     /// `XDG_STATE_HOME`.
@@ -24,7 +24,7 @@ pub struct Surroundings {
     pub current: PathBuf,
 }
 
-impl Surroundings {
+impl Environment {
     /// Those of this process. Variables that are set to nothing count as not set.
     pub fn of_this_process() -> Self {
         let var = |name| std::env::var_os(name).filter(|value| !value.is_empty());
@@ -94,13 +94,13 @@ mod tests {
 
     #[test]
     fn the_data_folder_follows_the_environment() {
-        let mut s = Surroundings { home: Some("/h".into()), ..Surroundings::default() };
+        let mut s = Environment { home: Some("/h".into()), ..Environment::default() };
         assert_eq!(s.data_folder(4566).unwrap(), Path::new("/h/.local/state/provisioner/emulator-4566"));
         s.state_home = Some("/x".into());
         assert_eq!(s.data_folder(4566).unwrap(), Path::new("/x/provisioner/emulator-4566"));
         s.local_dir = Some("/d".into());
         assert_eq!(s.data_folder(1).unwrap(), Path::new("/d/emulator-1"));
-        assert_eq!(Surroundings::default().data_folder(1), None);
+        assert_eq!(Environment::default().data_folder(1), None);
     }
 
     #[test]
@@ -108,10 +108,10 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let below = root.path().join("a/b");
         fs::create_dir_all(&below).unwrap();
-        let mut s = Surroundings {
+        let mut s = Environment {
             current: below,
             path: Some(root.path().join("bin").into_os_string()),
-            ..Surroundings::default()
+            ..Environment::default()
         };
         let error = s.find_ministack().unwrap_err();
         assert_eq!(

@@ -22,8 +22,8 @@ use provisioner_planner::world::Desired;
 
 use crate::dialog::Dialog;
 use crate::event::deploy::DeployEvent;
-use crate::interrupt::{self, Attention};
-use follow::{Bearing, Follower, Pace};
+use crate::interrupt::{self, InterruptGuard};
+use follow::{Backoff, Follower, PollOutcome};
 
 /// How long a first interruption waits for a second one, on a terminal.
 const SECOND_INTERRUPTION: Duration = Duration::from_secs(3);
@@ -31,13 +31,13 @@ const SECOND_INTERRUPTION: Duration = Duration::from_secs(3);
 const SILENT_POLLS: u32 = 20;
 
 /// The code of an error that says: somebody else changed the stack between two calls. Look again and decide anew.
-pub const OVERTAKEN: &str = "overtaken";
+pub const CONFLICT: &str = "overtaken";
 
 /// The name of one run of the program: the seed of everything that must be unique.
 #[derive(Debug, Clone)]
-pub struct Run(pub String);
+pub struct RunId(pub String);
 
-impl Run {
+impl RunId {
     /// A token for an operation of this run; the same operation repeated has the same token. CloudFormation takes
     /// letters, digits and hyphens, beginning with a letter, for tokens and for names of change sets.
     pub fn token(&self, what: &str) -> String {
@@ -66,12 +66,12 @@ pub struct Applier<'a> {
     aws: &'a Aws,
     stacks: Stacks,
     dialog: &'a dyn Dialog,
-    run: Run,
+    run: RunId,
 }
 
 impl<'a> Applier<'a> {
     /// Applies through this connection.
-    pub fn new(aws: &'a Aws, dialog: &'a dyn Dialog, run: Run) -> Self {
+    pub fn new(aws: &'a Aws, dialog: &'a dyn Dialog, run: RunId) -> Self {
         Self { aws, stacks: Stacks::new(aws), dialog, run }
     }
 
@@ -93,19 +93,19 @@ impl<'a> Applier<'a> {
         let doing = format!("prepare the change of the stack {}", proposal.stack);
         let failed = |fault: Fault| overtaken(fault, &proposal.stack, &doing);
         let proposed = self.stacks.propose(proposal).await.map_err(failed)?;
-        let mut pace = Pace::new(self.run.seed());
+        let mut backoff = Backoff::new(self.run.seed());
         loop {
             let set = self.stacks.change_set(&proposed.id).await.map_err(failed)?;
             if set.state != ChangeSetState::Pending {
                 return Ok(set);
             }
-            tokio::time::sleep(pace.next_delay()).await;
+            tokio::time::sleep(backoff.next_delay()).await;
         }
     }
 
     /// Takes back a change set that is not going to be executed, and the empty stack that was made for it, unless
     /// somebody else has a change set on it too.
-    pub async fn withdraw(&self, set: &ChangeSet) -> Result<()> {
+    pub async fn discard_change_set(&self, set: &ChangeSet) -> Result<()> {
         let doing = "take back the change set";
         let stack = self.stacks.describe(&set.stack).await.map_err(|e| e.into_error(doing))?;
         if let Some(stack) = stack.filter(|stack| stack.status.phase() == Phase::Review) {
@@ -159,7 +159,7 @@ impl<'a> Applier<'a> {
                     .hint(
                         "The reason names the bucket or table. If another stack owns it, give this one another `name:`.",
                     );
-                    return Err(error.besides(self.withdraw(&set).await));
+                    return Err(error.with_followup_error(self.discard_change_set(&set).await));
                 }
                 let kept = kept.iter().map(|kept| kept.logical_id.clone()).collect();
                 self.execute(Operation::Import, &set.id, &set.stack, kept).await
@@ -172,7 +172,7 @@ impl<'a> Applier<'a> {
                 });
                 let token = self.run.token(if skip.is_empty() { "continue" } else { "continue-skipping" });
                 let skip: Vec<String> = skip.iter().map(|(id, _)| id.clone()).collect();
-                let attention = interrupt::attend();
+                let attention = interrupt::subscribe();
                 self.stacks
                     .continue_rollback(stack, &token, &skip)
                     .await
@@ -186,7 +186,7 @@ impl<'a> Applier<'a> {
 
     /// Shows the operation that runs to its end, whoever started it.
     pub async fn attach(&self, stack: &str, operation: Operation) -> Result<()> {
-        let attention = interrupt::attend();
+        let attention = interrupt::subscribe();
         self.dialog.event(DeployEvent::Attached { stack: name_of(stack).to_owned(), operation });
         self.follow(stack, operation, Follower::new(None), attention).await.map(|_| ())
     }
@@ -222,22 +222,26 @@ impl<'a> Applier<'a> {
     async fn execute(&self, operation: Operation, change_set: &str, stack: &str, listed: Vec<String>) -> Result<()> {
         let token = self.run.token(operation.noun());
         let doing = format!("begin the {} of the stack", operation.noun());
-        let attention = interrupt::attend();
+        let attention = interrupt::subscribe();
         self.stacks.execute(change_set, &token).await.map_err(|e| overtaken(e, name_of(stack), &doing))?;
         let resources = Some(listed.len());
         self.dialog.event(DeployEvent::Started { stack: name_of(stack).to_owned(), operation, resources });
-        let follower = Follower::new(Some(&token)).of_these(listed);
+        let follower = Follower::new(Some(&token)).only_resources(listed);
         let (status, cause) = self.follow(stack, operation, follower, attention).await?;
-        if status.fulfils(operation) { Ok(()) } else { Err(failed(stack, operation, status, cause)) }
+        if status.is_success_for(operation) { Ok(()) } else { Err(failed(stack, operation, status, cause)) }
     }
 
     /// Deletes a stack and waits until it is gone.
     async fn delete(&self, stack: &str, what: &str, retain: &[String]) -> Result<()> {
         let token = self.run.token(what);
-        let attention = interrupt::attend();
+        let attention = interrupt::subscribe();
         self.stacks.delete(stack, &token, retain).await.map_err(|e| e.into_error("delete the stack"))?;
         let (status, cause) = self.follow(stack, Operation::Delete, Follower::new(Some(&token)), attention).await?;
-        if status.fulfils(Operation::Delete) { Ok(()) } else { Err(failed(stack, Operation::Delete, status, cause)) }
+        if status.is_success_for(Operation::Delete) {
+            Ok(())
+        } else {
+            Err(failed(stack, Operation::Delete, status, cause))
+        }
     }
 
     /// Watches an operation to its end and tells what happens. Returns the last status, and the first cause if
@@ -248,13 +252,13 @@ impl<'a> Applier<'a> {
         stack: &str,
         mut operation: Operation,
         mut follower: Follower,
-        mut attention: Attention,
+        mut attention: InterruptGuard,
     ) -> Result<(StackStatus, Option<String>)> {
-        let mut pace = Pace::new(self.run.seed());
+        let mut backoff = Backoff::new(self.run.seed());
         let (mut silent, mut ask, mut cancelled) = (0, follower.follows_any(), false);
         loop {
             let look = async {
-                tokio::time::sleep(pace.next_delay()).await;
+                tokio::time::sleep(backoff.next_delay()).await;
                 self.look(stack, &follower, ask || silent >= SILENT_POLLS).await
             };
             let seen = tokio::select! {
@@ -274,13 +278,13 @@ impl<'a> Applier<'a> {
             };
             let (events, status) = match seen {
                 Ok(seen) => seen,
-                Err(fault) => match pace.failed(fault.kind) {
-                    Bearing::First => {
+                Err(fault) => match backoff.failed(fault.kind) {
+                    PollOutcome::First => {
                         self.dialog.event(DeployEvent::Disturbed { reason: fault.to_string() });
                         continue;
                     }
-                    Bearing::Known => continue,
-                    Bearing::GiveUp => {
+                    PollOutcome::Known => continue,
+                    PollOutcome::GiveUp => {
                         let doing = format!(
                             "watch the {} of the stack {}; in AWS it goes on",
                             operation.noun(),
@@ -291,7 +295,7 @@ impl<'a> Applier<'a> {
                     }
                 },
             };
-            if pace.succeeded() {
+            if backoff.succeeded() {
                 self.dialog.event(DeployEvent::Undisturbed);
             }
             silent = if events.is_empty() && status.is_none() { silent + 1 } else { 0 };
@@ -305,7 +309,7 @@ impl<'a> Applier<'a> {
                     stack: name_of(stack).to_owned(),
                     operation,
                     status: status.as_str().to_owned(),
-                    success: status.fulfils(operation),
+                    success: status.is_success_for(operation),
                 });
                 if cancelled {
                     return Err(cancelled_in(stack, status));
@@ -328,12 +332,17 @@ impl<'a> Applier<'a> {
         } else {
             None
         };
-        Ok((self.stacks.events(stack, |event| follower.knows(event)).await?, status))
+        Ok((self.stacks.events(stack, |event| follower.is_boundary(event)).await?, status))
     }
 
     /// After one interruption: leaves, or cancels when a second one follows and the answer is yes. Returns the error to
     /// leave with; `None` when the cancellation has begun.
-    async fn interrupted(&self, stack: &str, operation: Operation, attention: &mut Attention) -> Result<Option<Error>> {
+    async fn interrupted(
+        &self,
+        stack: &str,
+        operation: Operation,
+        attention: &mut InterruptGuard,
+    ) -> Result<Option<Error>> {
         let name = name_of(stack);
         let second = match operation {
             Operation::Create => Some("deletes what was made so far"),
@@ -388,13 +397,13 @@ fn overtaken(fault: Fault, stack: &str, doing: &str) -> Error {
 /// The failure of what was decided before somebody else changed the stack.
 fn somebody_else(stack: &str, doing: &str) -> Error {
     let message = format!("failed to {doing}: somebody else changes the stack {stack} at the same time");
-    Error::new(Exit::Deployment, OVERTAKEN, message)
+    Error::new(Exit::Deployment, CONFLICT, message)
         .hint("Run the same command again: it begins with what there is then.")
 }
 
 /// Refuses a change set that does more than was agreed to.
-pub fn announced(agreed: &[Change], proposed: &[Change]) -> Result<()> {
-    let more = preview::unannounced(agreed, proposed);
+pub fn ensure_within_plan(agreed: &[Change], proposed: &[Change]) -> Result<()> {
+    let more = preview::unplanned_changes(agreed, proposed);
     if more.is_empty() {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! Whoever a command works for.
+//! Who a command works for: a person at a terminal, a script, a browser.
 
 use std::pin::Pin;
 
@@ -10,16 +10,16 @@ use crate::event::Event;
 /// The answer to a question, once somebody gives it.
 pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
 
-/// Hears what happens, and may be asked.
+/// Receives events and answers questions.
 pub trait Dialog: Sink<Event> {
     /// Whether somebody is there who can answer a question.
     fn can_ask(&self) -> bool;
 
-    /// Asks a yes-or-no question; everything but a yes is the failure to continue with. Where nobody can answer, that names
+    /// Asks a yes-or-no question; any answer but yes is an error. Where nobody can answer, that names
     /// the flag which stands for a yes. An interruption is a no, so that the caller can put things back.
     fn ask<'a>(&'a self, question: &'a str, flag: &'a str) -> Answer<'a>;
 
-    /// Says something to people that programs have no use for.
+    /// Shows a line of text to people; programs that read events do not need it.
     fn remark(&self, text: &str);
 }
 

@@ -14,10 +14,10 @@ use provisioner_model::stack::{Contents, Items, Presence, Stack};
 use provisioner_model::status::Phase;
 use provisioner_model::template::ARTIFACT_KEY;
 use provisioner_model::units::{Size, grouped};
-use provisioner_planner::down::{DownPlan, DownStep, Lock, Standing, decide_down, keeps_by_template};
+use provisioner_planner::down::{DeletionProtection, DownPlan, DownState, DownStep, decide_down, keeps_by_template};
 use serde_json::Value;
 
-use crate::apply::{Applier, Run};
+use crate::apply::{Applier, RunId};
 use crate::clock;
 use crate::dialog::Dialog;
 use crate::event::deploy::DeployEvent;
@@ -29,21 +29,21 @@ const MOST_ATTACHMENTS: u32 = 4;
 
 /// What was agreed to before anything was looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Terms {
+pub struct DownOptions {
     /// Nobody is asked.
-    pub agreed: bool,
+    pub confirmed: bool,
     /// Files and records go too, whatever the stack file says.
     pub delete_data: bool,
 }
 
 /// Takes the stack down.
-pub async fn take_down(aws: &Aws, spec: &StackSpec, terms: Terms, dialog: &dyn Dialog) -> Result<()> {
+pub async fn take_down(aws: &Aws, spec: &StackSpec, options: DownOptions, dialog: &dyn Dialog) -> Result<()> {
     let names = Names::new(&spec.name, &aws.account, &aws.region);
     let stacks = Stacks::new(aws);
     for attachment in 0..=MOST_ATTACHMENTS {
-        let applier = Applier::new(aws, dialog, Run(format!("{}-{attachment}", clock::run_id())));
+        let applier = Applier::new(aws, dialog, RunId(format!("{}-{attachment}", clock::run_id())));
         let (standing, table) = look(aws, &stacks, &names).await?;
-        match decide_down(&spec.name, spec.data, terms.delete_data, &standing) {
+        match decide_down(&spec.name, spec.data, options.delete_data, &standing) {
             DownPlan::Nothing => {
                 // A crash may have left the artifact bucket behind.
                 applier.take_down(&names, &DownStep::DeleteArtifacts, None, None).await?;
@@ -63,7 +63,7 @@ pub async fn take_down(aws: &Aws, spec: &StackSpec, terms: Terms, dialog: &dyn D
             DownPlan::Proceed { delete_data, steps } => {
                 let held = held(aws, &names, &standing, table.as_ref()).await?;
                 announce(dialog, &names, &standing, &steps, delete_data, &held);
-                if !terms.agreed {
+                if !options.confirmed {
                     let what = if delete_data { held.lost() } else { String::new() };
                     dialog.ask(&format!("Delete the stack {}{what}?", spec.name), "--yes").await?;
                 }
@@ -76,7 +76,7 @@ pub async fn take_down(aws: &Aws, spec: &StackSpec, terms: Terms, dialog: &dyn D
 }
 
 /// Looks at what stands.
-async fn look(aws: &Aws, stacks: &Stacks, names: &Names) -> Result<(Standing, Option<Described>)> {
+async fn look(aws: &Aws, stacks: &Stacks, names: &Names) -> Result<(DownState, Option<Described>)> {
     let (bucket, table) = (Storage::new(aws, &names.bucket), Table::new(aws, &names.table));
     let (stack, bucket, table) = tokio::join!(stacks.describe(&names.stack), bucket.presence(), table.describe());
     let stack: Option<Stack> = stack.map_err(|e| e.into_error(&format!("look at the stack {}", names.stack)))?;
@@ -91,12 +91,12 @@ async fn look(aws: &Aws, stacks: &Stacks, names: &Names) -> Result<(Standing, Op
             retained = template.as_ref().map(retained_types).unwrap_or_default();
         }
     }
-    let standing = Standing {
+    let standing = DownState {
         stack,
         resources,
         retained,
         bucket,
-        table: table.as_ref().map(|t| if t.protected { Lock::Protected } else { Lock::Open }),
+        table: table.as_ref().map(|t| if t.protected { DeletionProtection::On } else { DeletionProtection::Off }),
     };
     Ok((standing, table))
 }
@@ -114,12 +114,12 @@ fn retained_types(template: &Value) -> BTreeSet<String> {
 
 /// What a stack holds that cannot be made again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Held {
+struct StoredData {
     files: Option<Contents>,
     records: Option<Items>,
 }
 
-impl Held {
+impl StoredData {
     /// Where it is and how much.
     fn named(&self, names: &Names) -> Vec<String> {
         let files = self.files.map(|files| format!("bucket {} with {}", names.bucket, in_words(&files)));
@@ -164,7 +164,7 @@ fn records_in_words(records: Items) -> String {
 }
 
 /// Counts what holds data.
-async fn held(aws: &Aws, names: &Names, standing: &Standing, table: Option<&Described>) -> Result<Held> {
+async fn held(aws: &Aws, names: &Names, standing: &DownState, table: Option<&Described>) -> Result<StoredData> {
     let (storage, client) = (Storage::new(aws, &names.bucket), Table::new(aws, &names.table));
     let files = async {
         if standing.bucket != Presence::Ours {
@@ -179,16 +179,16 @@ async fn held(aws: &Aws, names: &Names, standing: &Standing, table: Option<&Desc
         items.map(Some).map_err(|e| e.into_error(&format!("count the records in {}", names.table)))
     };
     let (files, records) = tokio::try_join!(files, records)?;
-    Ok(Held { files, records })
+    Ok(StoredData { files, records })
 }
 
 fn announce(
     dialog: &dyn Dialog,
     names: &Names,
-    standing: &Standing,
+    standing: &DownState,
     steps: &[DownStep],
     delete_data: bool,
-    held: &Held,
+    held: &StoredData,
 ) {
     let (mut deletes, mut keeps) = (Vec::new(), Vec::new());
     if delete_data {
@@ -215,7 +215,7 @@ fn announce(
 async fn finish(
     applier: &Applier<'_>,
     names: &Names,
-    standing: &Standing,
+    standing: &DownState,
     steps: &[DownStep],
     delete_data: bool,
     count: Option<u64>,
@@ -252,7 +252,7 @@ mod tests {
         let names = Names::new("s", "000000000000", "eu-central-1");
         let files = Contents { files: 1, versions: 1, markers: 0, bytes: 10, and_more: false };
         let many = Contents { files: 40_000, versions: 50_000, markers: 2, bytes: 5 << 30, and_more: true };
-        let held = |files, items, about| Held { files: Some(files), records: Some(Items { items, about }) };
+        let held = |files, items, about| StoredData { files: Some(files), records: Some(Items { items, about }) };
         assert_eq!(held(files, 1, false).lost(), ", with 1 file (10 B) and 1 record");
         assert_eq!(
             held(many, 1_234_567, true).lost(),

@@ -11,24 +11,24 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 /// How many interruptions there were. Signals belong to the process, and so does this.
-static TOLD: LazyLock<watch::Sender<u64>> = LazyLock::new(|| watch::Sender::new(0));
+static COUNT: LazyLock<watch::Sender<u64>> = LazyLock::new(|| watch::Sender::new(0));
 /// The newest that somebody took.
-static TAKEN: AtomicU64 = AtomicU64::new(0);
-/// How many attend.
-static ATTENDING: AtomicUsize = AtomicUsize::new(0);
+static HANDLED: AtomicU64 = AtomicU64::new(0);
+/// How many are subscribed.
+static SUBSCRIBED: AtomicUsize = AtomicUsize::new(0);
 static LISTENING: Once = Once::new();
 
 /// Takes the interruptions that come while it lives.
 #[derive(Debug)]
-pub struct Attention(watch::Receiver<u64>);
+pub struct InterruptGuard(watch::Receiver<u64>);
 
 /// Attends from now on. Must be called within the runtime.
-pub fn attend() -> Attention {
+pub fn subscribe() -> InterruptGuard {
     LISTENING.call_once(|| {
         tokio::spawn(listen());
     });
-    ATTENDING.fetch_add(1, Ordering::SeqCst);
-    Attention(TOLD.subscribe())
+    SUBSCRIBED.fetch_add(1, Ordering::SeqCst);
+    InterruptGuard(COUNT.subscribe())
 }
 
 async fn listen() {
@@ -41,41 +41,41 @@ async fn listen() {
             _ = pressed.recv() => {}
             _ = asked.recv() => {}
         }
-        TOLD.send_modify(|count| *count += 1);
+        COUNT.send_modify(|count| *count += 1);
     }
 }
 
-impl Attention {
+impl InterruptGuard {
     /// The next interruption; also one that came since the last call.
     pub async fn next(&mut self) {
         // The sender is static: it is never dropped.
         if self.0.changed().await.is_ok() {
-            TAKEN.fetch_max(*self.0.borrow_and_update(), Ordering::SeqCst);
+            HANDLED.fetch_max(*self.0.borrow_and_update(), Ordering::SeqCst);
         }
     }
 }
 
-impl Drop for Attention {
+impl Drop for InterruptGuard {
     fn drop(&mut self) {
-        ATTENDING.fetch_sub(1, Ordering::SeqCst);
+        SUBSCRIBED.fetch_sub(1, Ordering::SeqCst);
         if self.0.has_changed().unwrap_or(false) {
             // One came that was not taken: whoever attends next, or nobody, decides.
-            TOLD.send_modify(|_| ());
+            COUNT.send_modify(|_| ());
         }
     }
 }
 
 /// Returns at the next interruption.
 pub async fn next() {
-    attend().next().await;
+    subscribe().next().await;
 }
 
-/// Returns when an interruption came that nobody took. It must be polled after those who attend.
-pub async fn unattended() {
-    let mut told = TOLD.subscribe();
+/// Returns when an interruption came that nobody took. It must be polled after the subscribers.
+pub async fn unhandled() {
+    let mut told = COUNT.subscribe();
     while told.changed().await.is_ok() {
         let count = *told.borrow_and_update();
-        if ATTENDING.load(Ordering::SeqCst) == 0 && TAKEN.load(Ordering::SeqCst) < count {
+        if SUBSCRIBED.load(Ordering::SeqCst) == 0 && HANDLED.load(Ordering::SeqCst) < count {
             return;
         }
     }

@@ -1,7 +1,8 @@
 //! Does what was decided with a stack, its code, its files and records, and emits events while it does.
 //!
-//! What stands here knows neither a command line nor how anything looks: whoever calls it is a [`dialog::Dialog`], which
-//! hears the events and can be asked. The clock, randomness, signals and files come in here and go down as values.
+//! This crate knows neither the command line nor how anything is printed: the caller passes a [`dialog::Dialog`], which
+//! receives the events and answers questions. The clock, randomness, signals and files enter here and are passed on as
+//! values.
 
 pub mod apply;
 pub mod clock;
@@ -9,7 +10,6 @@ pub mod connection;
 pub mod dialog;
 pub mod down;
 pub mod event;
-pub mod gather;
 pub mod handler;
 pub mod interrupt;
 pub mod logs;
@@ -20,5 +20,6 @@ pub mod redrive;
 pub mod stack_file;
 pub mod status;
 pub mod up;
+pub mod upload_list;
 pub mod verify;
 pub mod watch;

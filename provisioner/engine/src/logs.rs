@@ -32,7 +32,7 @@ impl Tail {
         Self { group, seen: Seen::default(), from }
     }
 
-    /// The newest entries since a time that are `shown`, at most so many, oldest first, and what comes after them.
+    /// The newest entries since a time that are `shown`, at most `limit`, oldest first; and the tail after them.
     /// `between` is that time and this moment, milliseconds since the Unix epoch.
     pub async fn after_newest(
         group: Group,

@@ -43,7 +43,7 @@ pub fn place(aws: &Aws, names: &Names) -> Place {
 pub struct World {
     /// What CloudFormation and the services say.
     pub observed: Observed,
-    /// What was changed behind the tool's back.
+    /// What was changed out of band.
     pub drift: Drift,
 }
 
@@ -56,7 +56,7 @@ pub async fn world(aws: &Aws, names: &Names, closely: bool) -> Result<World> {
     Ok(World { observed, drift })
 }
 
-/// What was found of each thing by itself: what could not be looked at may not matter.
+/// The result of each look by itself: whether a failed one matters depends on the stack's status.
 #[derive(Debug, Clone)]
 pub struct Look {
     /// The stack, if there is one.

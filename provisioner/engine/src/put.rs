@@ -14,13 +14,13 @@ use provisioner_model::fault::{Fault, Kind};
 use provisioner_model::names::Names;
 use provisioner_model::query::{Query, Row};
 use provisioner_model::spec::StackSpec;
-use provisioner_planner::arrivals::{Arrivals, Awaited, Look, SLACK_MILLIS};
+use provisioner_planner::record_matching::{Arrivals, Awaited, Look, SLACK_MILLIS};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::dialog::Dialog;
 use crate::event::files::{FilesEvent, Tally};
-use crate::gather::{Source, Upload};
+use crate::upload_list::{Source, Upload};
 use crate::{clock, interrupt};
 
 /// The first look for a record. A warm function needs less.
@@ -41,13 +41,13 @@ pub struct Order {
     pub parallel: u16,
 }
 
-/// Hears how far uploads are, many times a second.
+/// Receives the progress of uploads, many times a second.
 pub trait Progress: Send + Sync {
-    /// So many more bytes are in the bucket.
+    /// This number of further bytes is in the bucket.
     fn bytes(&self, bytes: u64);
-    /// So many files are in the bucket.
+    /// This number of files is in the bucket.
     fn done(&self, files: usize);
-    /// All are, and so many records are awaited.
+    /// All files are in the bucket, and this number of records is awaited.
     fn awaiting(&self, records: usize);
     /// Nothing more will come.
     fn end(&self);
@@ -167,7 +167,7 @@ impl Wait {
 
     /// Looks once for the records that are awaited.
     async fn look(&mut self) -> Result<Vec<(Awaited<Waiting>, serde_json::Value)>, Fault> {
-        let mut ids = self.arrivals.certain_ids();
+        let mut ids = self.arrivals.known_ids();
         let arrivals = &self.arrivals;
         match arrivals.look() {
             None => {}
@@ -184,7 +184,7 @@ impl Wait {
             }
         }
         let found = self.records.documents(&ids).await?;
-        Ok(self.arrivals.offer(found))
+        Ok(self.arrivals.match_records(found))
     }
 }
 

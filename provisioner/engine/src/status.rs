@@ -12,7 +12,7 @@ use provisioner_aws::records;
 use provisioner_aws::roles::Roles;
 use provisioner_aws::stacks::Stacks;
 use provisioner_model::error::Result;
-use provisioner_model::fault::absent_is_none;
+use provisioner_model::fault::optional;
 use provisioner_model::names::Names;
 use provisioner_model::query::Row;
 use provisioner_model::resolve::Context;
@@ -62,7 +62,7 @@ pub struct Status {
     /// Whether the role may do what the template says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub permissions: Option<Permissions>,
-    /// What was changed behind the tool's back; only of a stack that works.
+    /// What was changed out of band; only of a stack that works.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drift: Option<Drift>,
     /// Events that failed every attempt.
@@ -197,7 +197,7 @@ async fn depth(aws: &Aws, names: &Names) -> Result<Option<u64>> {
 /// The newest records; none where there is no table yet.
 async fn newest(aws: &Aws, names: &Names) -> Result<Vec<Row>> {
     let rows = records::newest(aws, &names.table, NEWEST, &clock::now()?).await;
-    Ok(absent_is_none(rows).map_err(|e| e.into_error("read the newest records"))?.unwrap_or_default())
+    Ok(optional(rows).map_err(|e| e.into_error("read the newest records"))?.unwrap_or_default())
 }
 
 /// The hashes of the handlers that are at hand.

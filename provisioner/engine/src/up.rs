@@ -19,7 +19,7 @@ use provisioner_planner::preview::{self, Preview, Saved};
 use provisioner_planner::step::Step;
 use provisioner_planner::world::{Desired, Observed};
 
-use crate::apply::{Applier, Code, OVERTAKEN, Run, announced};
+use crate::apply::{Applier, CONFLICT, Code, RunId, ensure_within_plan};
 use crate::dialog::Dialog;
 use crate::event::deploy::DeployEvent;
 use crate::observe::{self, World};
@@ -42,7 +42,7 @@ pub enum Consent {
 
 /// What was agreed to before anything was looked at.
 #[derive(Debug, Clone)]
-pub struct Terms {
+pub struct DeployOptions {
     /// By whom.
     pub consent: Consent,
     /// What `--allow` names.
@@ -63,7 +63,7 @@ pub enum Done {
 }
 
 /// A stack that is deployed once or again and again.
-pub struct Site<'a> {
+pub struct DeployTarget<'a> {
     /// The connection.
     pub aws: &'a Aws,
     /// What should be.
@@ -72,16 +72,16 @@ pub struct Site<'a> {
     pub template: serde_json::Value,
     /// The names of the stack's parts.
     pub names: Names,
-    /// Who is told and asked.
+    /// Receives events and answers questions.
     pub dialog: &'a dyn Dialog,
 }
 
-impl Site<'_> {
+impl DeployTarget<'_> {
     /// Brings the code of a working stack up to date, and changes nothing else.
     pub async fn deploy_code(&self, package: &Package) -> Result<Done> {
-        let terms = Terms { consent: Consent::ForCode, allow: Vec::new(), saved: None, revert: false };
+        let options = DeployOptions { consent: Consent::ForCode, allow: Vec::new(), saved: None, revert: false };
         let world = self.look(false).await?;
-        Box::pin(self.deploy(package, world, terms)).await
+        Box::pin(self.deploy(package, world, options)).await
     }
 
     async fn look(&self, closely: bool) -> Result<World> {
@@ -90,12 +90,12 @@ impl Site<'_> {
 
     /// Brings the stack to what should be: decides, shows, asks, applies, until nothing is left to do. `world` is what is
     /// before anything is done.
-    pub async fn deploy(&self, package: &Package, world: World, terms: Terms) -> Result<Done> {
+    pub async fn deploy(&self, package: &Package, world: World, options: DeployOptions) -> Result<Done> {
         let spec = &self.file.spec;
         let place = observe::place(self.aws, &self.names);
         let desired = Desired::new(place, self.names.clone(), self.template.clone(), spec.tags.clone(), package.key());
         let code = Code { package, bucket: &self.names.artifacts, require_tls: spec.bucket.require_tls };
-        let up = Upping { site: self, stacks: Stacks::new(self.aws), terms, desired: &desired, code };
+        let up = Deployment { target: self, stacks: Stacks::new(self.aws), options, desired: &desired, code };
         Box::pin(up.until_done(world)).await
     }
 
@@ -126,15 +126,15 @@ impl Site<'_> {
     }
 }
 
-struct Upping<'a> {
-    site: &'a Site<'a>,
+struct Deployment<'a> {
+    target: &'a DeployTarget<'a>,
     stacks: Stacks,
-    terms: Terms,
+    options: DeployOptions,
     desired: &'a Desired,
     code: Code<'a>,
 }
 
-impl Upping<'_> {
+impl Deployment<'_> {
     /// Decides and applies until nothing is left to do.
     async fn until_done(&self, world: World) -> Result<Done> {
         let World { mut observed, mut drift } = world;
@@ -142,8 +142,8 @@ impl Upping<'_> {
         let mut agreed: Option<Preview> = None;
         let mut pushed = false;
         for round in 0..MOST_DECISIONS {
-            let run = Run(format!("{}-{round}", clock::run_id()));
-            let applier = Applier::new(self.site.aws, self.site.dialog, run);
+            let run = RunId(format!("{}-{round}", clock::run_id()));
+            let applier = Applier::new(self.target.aws, self.target.dialog, run);
             let plan = decide(self.desired, &observed);
             if agreed.is_none() {
                 let shown = self.preview(&observed, &drift)?;
@@ -158,7 +158,7 @@ impl Upping<'_> {
                         if let Some(done) = self.unless_overtaken(reverted)? {
                             return Ok(done);
                         }
-                        World { observed, drift } = self.site.look(true).await?;
+                        World { observed, drift } = self.target.look(true).await?;
                         continue;
                     }
                     agreed = Some(shown);
@@ -173,48 +173,50 @@ impl Upping<'_> {
                     );
                     match (handed, &proposed) {
                         (Ok(handed), _) => pushed |= handed,
-                        (Err(error), Ok(set)) => return Err(error.besides(applier.withdraw(set).await)),
+                        (Err(error), Ok(set)) => {
+                            return Err(error.with_followup_error(applier.discard_change_set(set).await));
+                        }
                         (Err(error), Err(_)) => return Err(error),
                     }
                     let Some(set) = self.unless_overtaken(proposed)? else {
-                        World { observed, drift } = self.site.look(self.terms.revert).await?;
+                        World { observed, drift } = self.target.look(self.options.revert).await?;
                         agreed = None;
                         continue;
                     };
                     observed.stack = self.look_at(&set).await?;
                     observed.change_set = Some(set);
                     if moved(agreed.as_ref(), observed.stack.as_ref()) {
-                        self.withdraw(&applier, &observed).await?;
+                        self.discard_change_set(&applier, &observed).await?;
                         self.tell_overtaken();
-                        World { observed, drift } = self.site.look(self.terms.revert).await?;
+                        World { observed, drift } = self.target.look(self.options.revert).await?;
                         agreed = None;
                     }
                     continue;
                 }
                 Plan::NoChange => {
-                    self.withdraw(&applier, &observed).await?;
-                    return self.put_code_right(&applier, &observed, &drift).await;
+                    self.discard_change_set(&applier, &observed).await?;
+                    return self.reconcile_code(&applier, &observed, &drift).await;
                 }
                 Plan::Blocked { code, reason, hint } => {
                     let exit = if *code == DATA_LOSS { Exit::Refused } else { Exit::Deployment };
                     let error = Error::new(exit, code, reason.clone()).hint(hint.clone());
-                    return Err(error.besides(self.withdraw(&applier, &observed).await));
+                    return Err(error.with_followup_error(self.discard_change_set(&applier, &observed).await));
                 }
                 Plan::Attach { .. } | Plan::Recreate { .. } | Plan::RetryDelete { .. } | Plan::Adopt { .. } => {}
                 Plan::ContinueRollback { skip, .. } => self.ask_to_continue(skip).await?,
                 Plan::Execute { changes, .. } => {
-                    let announced = match &agreed {
-                        Some(shown) if shown.step == Step::Update => announced(&shown.resources, changes),
+                    let ensure_within_plan = match &agreed {
+                        Some(shown) if shown.step == Step::Update => ensure_within_plan(&shown.resources, changes),
                         _ => Ok(()),
                     };
-                    if let Err(error) = announced {
-                        let error = error.besides(self.withdraw(&applier, &observed).await);
+                    if let Err(error) = ensure_within_plan {
+                        let error = error.with_followup_error(self.discard_change_set(&applier, &observed).await);
                         return Err(self.with_code_told(error, &applier, pushed).await);
                     }
                 }
             }
             let outcome = match applier.apply(self.desired, &plan, self.code).await {
-                Err(error) if error.exit == Exit::Deployment && error.code != OVERTAKEN => {
+                Err(error) if error.exit == Exit::Deployment && error.code != CONFLICT => {
                     Err(self.with_code_told(error, &applier, pushed).await)
                 }
                 outcome => outcome,
@@ -226,7 +228,7 @@ impl Upping<'_> {
             if done.is_none() {
                 agreed = None;
             }
-            World { observed, drift } = self.site.look(self.terms.revert).await?;
+            World { observed, drift } = self.target.look(self.options.revert).await?;
             observed.continued = matches!(plan, Plan::ContinueRollback { .. });
         }
         Err(Error::new(
@@ -238,7 +240,7 @@ impl Upping<'_> {
     }
 
     fn tell_no_change(&self, drift: &Drift) -> Done {
-        let (dialog, stack) = (self.site.dialog, self.desired.names.stack.clone());
+        let (dialog, stack) = (self.target.dialog, self.desired.names.stack.clone());
         dialog.event(DeployEvent::NoChange { stack: stack.clone() });
         if !drift.is_empty() {
             dialog.event(DeployEvent::Drifted { stack, drift: Box::new(drift.clone()) });
@@ -249,8 +251,8 @@ impl Upping<'_> {
     /// What would be done, if it is still what a saved plan says.
     fn preview(&self, observed: &Observed, drift: &Drift) -> Result<Preview> {
         let code = handler::code(self.code.package);
-        let now = preview::preview(self.desired, observed, code, drift.clone(), self.terms.revert);
-        if let Some((path, saved)) = &self.terms.saved {
+        let now = preview::preview(self.desired, observed, code, drift.clone(), self.options.revert);
+        if let Some((path, saved)) = &self.options.saved {
             saved.still_true(path, &now)?;
         }
         Ok(now)
@@ -260,7 +262,7 @@ impl Upping<'_> {
     fn refuse_loss(&self, shown: &Preview) -> Result<()> {
         match &shown.blocked {
             Some(block) if shown.resources.iter().any(Change::loses_data) => {
-                self.site.dialog.event(DeployEvent::Planned { plan: Box::new(shown.clone()) });
+                self.target.dialog.event(DeployEvent::Planned { plan: Box::new(shown.clone()) });
                 Err(block.refusal())
             }
             // The other cases have an error of their own.
@@ -273,7 +275,7 @@ impl Upping<'_> {
     async fn revert_drift(&self, applier: &Applier<'_>, observed: &Observed, shown: &Preview) -> Result<Done> {
         let name = self.desired.names.stack.clone();
         applier.revert_drift(self.desired, observed, &shown.resources, self.code).await?;
-        let World { observed: now, drift: mut left } = self.site.look(true).await?;
+        let World { observed: now, drift: mut left } = self.target.look(true).await?;
         if !left.resources.is_empty() {
             applier.revert_in_two(self.desired, &now, &left, &shown.resources).await?;
         }
@@ -281,13 +283,13 @@ impl Upping<'_> {
             applier.push(&self.desired.names.function, self.code, function).await?;
         }
         if !left.is_empty() {
-            left = self.site.look(true).await?.drift;
+            left = self.target.look(true).await?.drift;
         }
         if left.is_empty() {
-            self.site.dialog.event(DeployEvent::DriftReverted { stack: name });
+            self.target.dialog.event(DeployEvent::DriftReverted { stack: name });
             return Ok(Done::Changed);
         }
-        self.site.dialog.event(DeployEvent::Drifted { stack: name.clone(), drift: Box::new(left) });
+        self.target.dialog.event(DeployEvent::Drifted { stack: name.clone(), drift: Box::new(left) });
         Err(Error::new(
             Exit::Deployment,
             "still-drifted",
@@ -300,7 +302,7 @@ impl Upping<'_> {
     fn unless_overtaken<T>(&self, result: Result<T>) -> Result<Option<T>> {
         match result {
             Ok(done) => Ok(Some(done)),
-            Err(error) if error.code == OVERTAKEN => {
+            Err(error) if error.code == CONFLICT => {
                 self.tell_overtaken();
                 Ok(None)
             }
@@ -309,7 +311,7 @@ impl Upping<'_> {
     }
 
     fn tell_overtaken(&self) {
-        self.site.dialog.event(DeployEvent::Overtaken { stack: self.desired.names.stack.clone() });
+        self.target.dialog.event(DeployEvent::Overtaken { stack: self.desired.names.stack.clone() });
     }
 
     /// Where nothing but the code of a working stack changes, the function takes that before the stack does. Returns
@@ -317,7 +319,7 @@ impl Upping<'_> {
     async fn push_if_only_code(&self, applier: &Applier<'_>, observed: &Observed) -> Result<bool> {
         let (Some(stack), Some(template)) = (&observed.stack, &observed.template) else { return Ok(false) };
         if !only_code_differs(self.desired, stack, template) {
-            return if self.terms.consent == Consent::ForCode { Err(not_only_code(&stack.name)) } else { Ok(false) };
+            return if self.options.consent == Consent::ForCode { Err(not_only_code(&stack.name)) } else { Ok(false) };
         }
         match &observed.code {
             Some(from) if from.sha256 != self.code.package.sha256 => {
@@ -329,7 +331,7 @@ impl Upping<'_> {
 
     /// The stack is as it should be. Whether the function is, too, only the function tells: the code of an earlier run may
     /// have come to it, and the update of the stack not.
-    async fn put_code_right(&self, applier: &Applier<'_>, observed: &Observed, drift: &Drift) -> Result<Done> {
+    async fn reconcile_code(&self, applier: &Applier<'_>, observed: &Observed, drift: &Drift) -> Result<Done> {
         match &observed.code {
             Some(from) if from.sha256 != self.code.package.sha256 => {
                 applier.push(&self.desired.names.function, self.code, from).await?;
@@ -344,33 +346,33 @@ impl Upping<'_> {
         if !pushed {
             return error;
         }
-        error.besides(applier.tell_code_after_failure(&self.desired.names.function, self.code).await)
+        error.with_followup_error(applier.tell_code_after_failure(&self.desired.names.function, self.code).await)
     }
 
     async fn look_at(&self, set: &ChangeSet) -> Result<Option<Stack>> {
         self.stacks.describe(&set.stack).await.map_err(|e| e.into_error("look at the stack"))
     }
 
-    async fn withdraw(&self, applier: &Applier<'_>, observed: &Observed) -> Result<()> {
+    async fn discard_change_set(&self, applier: &Applier<'_>, observed: &Observed) -> Result<()> {
         match &observed.change_set {
-            Some(set) => applier.withdraw(set).await,
+            Some(set) => applier.discard_change_set(set).await,
             None => Ok(()),
         }
     }
 
     async fn show_and_ask(&self, shown: &Preview) -> Result<()> {
-        self.site.dialog.event(DeployEvent::Planned { plan: Box::new(shown.clone()) });
-        let missing = consent::missing(&shown.consents, &self.terms.allow);
-        if self.terms.consent != Consent::Asked {
+        self.target.dialog.event(DeployEvent::Planned { plan: Box::new(shown.clone()) });
+        let missing = consent::missing(&shown.consents, &self.options.allow);
+        if self.options.consent != Consent::Asked {
             return consent::refuse(&missing);
         }
         let question = consent::question(&shown.stack, &missing);
-        self.site.dialog.ask(&question, &consent::flags(&missing)).await
+        self.target.dialog.ask(&question, &consent::flags(&missing)).await
     }
 
     async fn ask_to_continue(&self, skip: &[(String, String)]) -> Result<()> {
         let name = &self.desired.names.stack;
-        if skip.is_empty() && self.terms.consent == Consent::Given {
+        if skip.is_empty() && self.options.consent == Consent::Given {
             return Ok(());
         }
         let skipped: Vec<&str> = skip.iter().map(|(id, _)| id.as_str()).collect();
@@ -384,12 +386,12 @@ impl Upping<'_> {
         };
         // Leaving resources as they are is a decision that --yes does not make.
         if skip.is_empty() {
-            return self.site.dialog.ask(&question, "--yes").await;
+            return self.target.dialog.ask(&question, "--yes").await;
         }
         for (id, reason) in skip {
-            self.site.dialog.remark(&format!("  {id}: {reason}"));
+            self.target.dialog.remark(&format!("  {id}: {reason}"));
         }
-        self.site.dialog.ask(&question, "the answer on a terminal").await
+        self.target.dialog.ask(&question, "the answer on a terminal").await
     }
 }
 

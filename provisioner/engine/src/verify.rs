@@ -19,16 +19,16 @@ use provisioner_model::log_lines::{Entry, Line};
 use provisioner_model::names::Names;
 use provisioner_model::query::{Pattern, Query};
 use provisioner_model::spec::StackSpec;
-use provisioner_planner::arrivals::id_of_version;
 use provisioner_planner::canary::{Canary, NAME, canary};
-use provisioner_planner::verify::{self as told, Cause, Findings, Moments, Told};
+use provisioner_planner::record_matching::id_of_version;
+use provisioner_planner::verify::{self as told, Cause, Findings, LogObservation, Moments};
 use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::clock;
 use crate::dialog::Dialog;
 use crate::event::verify::{Verified, VerifyEvent};
-use crate::interrupt::{self, Attention};
+use crate::interrupt::{self, InterruptGuard};
 
 /// How long `up` waits for the canary's record.
 pub const PATIENCE: Duration = Duration::from_mins(2);
@@ -61,7 +61,7 @@ pub async fn verify(aws: &Aws, spec: &StackSpec, patience: Duration, dialog: &dy
             .source(no)
             .hint("Send a file of your own and wait for its record: provisioner put FILE --wait")
     })?;
-    let attention = interrupt::attend();
+    let attention = interrupt::subscribe();
     dialog.remark(&format!("sending {} through {}", canary.key, spec.name));
     let sent = Box::pin(verifying.send(&canary, LOG_PATIENCE, attention)).await;
     // What an earlier canary left by its late event; whether this can be removed says nothing of the pipeline.
@@ -82,7 +82,7 @@ pub async fn after_up(aws: &Aws, spec: &StackSpec, dialog: &dyn Dialog) -> Resul
     };
     // The log is looked at once: nobody who deploys wants to wait for CloudWatch.
     let verifying = Verifying::new(aws, spec, dialog, PATIENCE);
-    let verified = Box::pin(verifying.send(&canary, Duration::ZERO, interrupt::attend())).await?;
+    let verified = Box::pin(verifying.send(&canary, Duration::ZERO, interrupt::subscribe())).await?;
     dialog.event(VerifyEvent::Verified(verified));
     Ok(())
 }
@@ -118,7 +118,7 @@ impl<'a> Verifying<'a> {
     }
 
     /// Sends the canary, waits for its record, and removes both, however it went.
-    async fn send(&self, canary: &Canary, log_patience: Duration, mut attention: Attention) -> Result<Verified> {
+    async fn send(&self, canary: &Canary, log_patience: Duration, mut attention: InterruptGuard) -> Result<Verified> {
         let ended = tokio::select! {
             ended = self.on_its_way(canary, log_patience) => ended,
             () = attention.next() => {
@@ -263,7 +263,7 @@ impl<'a> Verifying<'a> {
 
     /// What the log tells of the canary, as soon as it tells, or nothing. That the log cannot be read is no fault of the
     /// pipeline.
-    async fn read_log(&self, canary: &Canary, put: i64, patience: Duration) -> Told {
+    async fn read_log(&self, canary: &Canary, put: i64, patience: Duration) -> LogObservation {
         let began = Instant::now();
         let mut pause = PAUSES.0;
         loop {
@@ -276,7 +276,7 @@ impl<'a> Verifying<'a> {
                 }
                 Err(fault) => {
                     self.dialog.remark(&format!("the log cannot be read: {fault}"));
-                    return Told::default();
+                    return LogObservation::default();
                 }
             }
             tokio::time::sleep(pause).await;
@@ -361,7 +361,7 @@ impl<'a> Verifying<'a> {
     }
 
     /// Waits a little for the record of an event that may be on its way, or until somebody is tired of that.
-    async fn wait_once_more(&self, canary: &Canary, attention: &mut Attention) {
+    async fn wait_once_more(&self, canary: &Canary, attention: &mut InterruptGuard) {
         let look = async {
             let mut pause = PAUSES.0;
             // That the table cannot be read is told when the record is removed.
@@ -400,7 +400,7 @@ impl<'a> Verifying<'a> {
     }
 
     /// Removes the object and its records. What cannot be removed, and what may still come, is told.
-    async fn clean_up(&self, canary: &Canary, attention: &mut Attention) -> bool {
+    async fn clean_up(&self, canary: &Canary, attention: &mut InterruptGuard) -> bool {
         let left = |what: String, fault: &Fault| {
             self.dialog.event(VerifyEvent::Left { what, reason: fault.to_string() });
             false

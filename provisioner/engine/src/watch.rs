@@ -21,27 +21,27 @@ use crate::dialog::Dialog;
 use crate::event::watch::WatchEvent;
 use crate::handler::{Built, package};
 use crate::logs::{PAUSE, Tail};
-use crate::up::Site;
+use crate::up::DeployTarget;
 use crate::{clock, interrupt};
 
 /// How often the sources are looked at. A save is over when two looks in a row see the same.
 const LOOK: Duration = Duration::from_millis(150);
 
 /// Watches until interrupted. `handler` is an executable that somebody else builds; `deployed` is what is deployed now.
-pub async fn go_on(site: &Site<'_>, handler: Option<&Path>, deployed: Built) -> Result<()> {
-    let group = Logs::new(site.aws, &site.names.log_group);
+pub async fn go_on(target: &DeployTarget<'_>, handler: Option<&Path>, deployed: Built) -> Result<()> {
+    let group = Logs::new(target.aws, &target.names.log_group);
     let tail = Tail::new(group, clock::now_millis());
     tokio::select! {
-        ended = watch(site, handler, deployed) => ended,
-        never = follow_log(tail, site.dialog) => match never {},
+        ended = watch(target, handler, deployed) => ended,
+        never = follow_log(tail, target.dialog) => match never {},
     }
 }
 
-async fn watch(site: &Site<'_>, handler: Option<&Path>, built: Built) -> Result<()> {
-    let dialog = site.dialog;
-    let mut attention = interrupt::attend();
+async fn watch(target: &DeployTarget<'_>, handler: Option<&Path>, built: Built) -> Result<()> {
+    let dialog = target.dialog;
+    let mut attention = interrupt::subscribe();
     let (mut deployed, development) = (built.package.sha256, built.development);
-    let mut watched = Watched::begin(built.sources, &site.file.path);
+    let mut watched = Watched::begin(built.sources, &target.file.path);
     dialog.event(WatchEvent::Watching { files: watched.seen.len() });
     loop {
         let change = tokio::select! {
@@ -50,7 +50,7 @@ async fn watch(site: &Site<'_>, handler: Option<&Path>, built: Built) -> Result<
         };
         let (files, saved) = match change {
             Change::StackFile => {
-                dialog.event(WatchEvent::StackFileChanged { file: site.file.path.clone() });
+                dialog.event(WatchEvent::StackFileChanged { file: target.file.path.clone() });
                 continue;
             }
             Change::Sources { files, saved } => (files, saved),
@@ -58,7 +58,7 @@ async fn watch(site: &Site<'_>, handler: Option<&Path>, built: Built) -> Result<
         dialog.event(WatchEvent::SourcesChanged { files });
         let built = tokio::select! {
             () = attention.next() => break,
-            built = package(site.file, handler, Build::Development, dialog) => built,
+            built = package(target.file, handler, Build::Development, dialog) => built,
         };
         // A build that failed has no new list, and so the old one holds.
         let package = match built {
@@ -75,7 +75,7 @@ async fn watch(site: &Site<'_>, handler: Option<&Path>, built: Built) -> Result<
             dialog.event(WatchEvent::SameCode);
             continue;
         }
-        let mut deploying = std::pin::pin!(site.deploy_code(&package));
+        let mut deploying = std::pin::pin!(target.deploy_code(&package));
         let mut ending = false;
         let done = loop {
             tokio::select! {
@@ -102,7 +102,7 @@ async fn watch(site: &Site<'_>, handler: Option<&Path>, built: Built) -> Result<
         }
     }
     dialog.event(WatchEvent::WatchEnded {
-        release: (development && site.file.spec.emulator.is_none()).then(|| site.command("up")),
+        release: (development && target.file.spec.emulator.is_none()).then(|| target.command("up")),
     });
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! What happens to a stack's resources, as data: resource by resource and property by property. What it takes to turn one
-//! template into another, [`crate::diff`] finds out; a change set has the same form.
+//! What happens to a stack's resources, as data: resource by resource and property by property. [`crate::diff`] computes
+//! the changes between two templates; a change set has the same form.
 
 use serde::Serialize;
 use serde_json::Value;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::change::{Action, Change, Detail, Replacement};
 use crate::placeholders::names;
-use crate::stack::Kept;
+use crate::stack::ImportCandidate;
 
 /// Properties whose change replaces the resource: `createOnlyProperties` and `conditionalCreateOnlyProperties` of
 /// CloudFormation's resource schemas, for the types in use. A test compares it with the schemas that cfn-lint brings.
@@ -42,7 +42,7 @@ pub const REPLACING: [(&str, &[&str]); 11] = [
 ];
 
 /// The changes of a stack that is made from nothing but what is `kept`.
-pub fn all_new(template: &Value, kept: &[Kept]) -> Vec<Change> {
+pub fn all_new(template: &Value, kept: &[ImportCandidate]) -> Vec<Change> {
     let resources = template["Resources"].as_object();
     resources
         .into_iter()

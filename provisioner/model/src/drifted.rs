@@ -1,5 +1,5 @@
-//! What the services say of resources that are deployed, in the words of the template. What of it was changed behind the
-//! tool's back, `provisioner_planner::drift` finds out.
+//! What the services say of resources that are deployed, in the words of the template. `provisioner_planner::drift`
+//! compares it with the template.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -40,7 +40,7 @@ pub struct Difference {
 
 /// What a service says of one resource.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Reading {
+pub enum LiveState {
     /// There is no such thing any more.
     Gone,
     /// Its properties in CloudFormation's words; only those that are to be compared.

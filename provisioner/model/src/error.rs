@@ -51,7 +51,7 @@ pub struct Error {
     /// The process's exit code.
     pub exit: Exit,
     /// The data that was printed tells it too: with `--json` nothing follows that data on standard output.
-    pub told: bool,
+    pub already_reported: bool,
     /// The underlying error, told below the message.
     #[source]
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -63,7 +63,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// A failure with neither hint nor cause.
     pub fn new(exit: Exit, code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: None, exit, told: false, source: None }
+        Self { code, message: message.into(), hint: None, exit, already_reported: false, source: None }
     }
 
     /// Adds how to mend it.
@@ -82,7 +82,7 @@ impl Error {
 
     /// Adds that what had to be done after the failure failed as well. The first failure stays the one that is told.
     #[must_use]
-    pub fn besides(mut self, then: Result<()>) -> Self {
+    pub fn with_followup_error(mut self, then: Result<()>) -> Self {
         if let Err(then) = then {
             let told = [vec![then.message.clone()], then.causes()].concat().join(": ");
             let before = self.hint.take().map(|hint| hint + "\n").unwrap_or_default();
@@ -93,8 +93,8 @@ impl Error {
 
     /// Says that the data which was printed tells it too.
     #[must_use]
-    pub fn told(mut self) -> Self {
-        self.told = true;
+    pub fn already_reported(mut self) -> Self {
+        self.already_reported = true;
         self
     }
 

@@ -8,7 +8,7 @@ pub enum Kind {
     /// There are no credentials, or they cannot be loaded.
     NoCredentials,
     /// The profile signs on with IAM Identity Center, and nobody is signed on.
-    SignedOff,
+    SsoSessionMissing,
     /// The profile signs on with `aws login`, whose session this program cannot read.
     LoginSession,
     /// There is no profile of that name.
@@ -24,7 +24,7 @@ pub enum Kind {
     /// What should be made is there already.
     AlreadyExists,
     /// The same, and it is the caller's own.
-    AlreadyOurs,
+    AlreadyOwnedByYou,
     /// The service asks to slow down, and retries did not help.
     Throttled,
     /// An update would change nothing.
@@ -87,8 +87,8 @@ const WORDS_OF_VALIDATION_ERRORS: [(&str, Kind); 5] = [
 const WORDS_OF_OTHER_FAILURES: [(&str, Kind); 6] = [
     ("was not defined", Kind::NoProfile),
     ("login session", Kind::LoginSession),
-    ("SSO token", Kind::SignedOff),
-    ("/sso/cache/", Kind::SignedOff),
+    ("SSO token", Kind::SsoSessionMissing),
+    ("/sso/cache/", Kind::SsoSessionMissing),
     ("credentials", Kind::NoCredentials),
     ("credential provider", Kind::NoCredentials),
 ];
@@ -135,7 +135,7 @@ pub fn kind_of(code: &str) -> Kind {
         | "AWS.SimpleQueueService.NonExistentQueue"
         | "QueueDoesNotExist" => Kind::NotFound,
         "AlreadyExistsException" | "BucketAlreadyExists" | "EntityAlreadyExists" => Kind::AlreadyExists,
-        "BucketAlreadyOwnedByYou" => Kind::AlreadyOurs,
+        "BucketAlreadyOwnedByYou" => Kind::AlreadyOwnedByYou,
         "Throttling"
         | "ThrottlingException"
         | "ThrottledException"
@@ -179,7 +179,7 @@ impl Fault {
                      Or deploy to the local emulator, which needs no account: provisioner up -s local",
                 ),
             ),
-            Kind::SignedOff => (
+            Kind::SsoSessionMissing => (
                 Exit::Access,
                 "signed-off",
                 Some("Sign on with: aws sso login --profile NAME. Then run the same command again."),
@@ -223,7 +223,7 @@ impl Fault {
                 (Exit::Failure, "throttled", Some("The service is busy; run the same command again in a minute."))
             }
             Kind::NotFound => (Exit::Failure, "not-found", None),
-            Kind::AlreadyExists | Kind::AlreadyOurs => (Exit::Failure, "already-exists", None),
+            Kind::AlreadyExists | Kind::AlreadyOwnedByYou => (Exit::Failure, "already-exists", None),
             Kind::Busy => (
                 Exit::Failure,
                 "busy",
@@ -255,7 +255,7 @@ impl Fault {
 }
 
 /// Nothing where the failure says that there is nothing.
-pub fn absent_is_none<T>(result: Result<T, Fault>) -> Result<Option<T>, Fault> {
+pub fn optional<T>(result: Result<T, Fault>) -> Result<Option<T>, Fault> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(fault) if fault.kind == Kind::NotFound => Ok(None),
@@ -276,7 +276,7 @@ mod tests {
             (Kind::NotFound, ["NoSuchBucket", "ResourceNotFoundException"]),
             (Kind::NotFound, ["ChangeSetNotFound", "NoSuchEntity"]),
             (Kind::AlreadyExists, ["AlreadyExistsException", "BucketAlreadyExists"]),
-            (Kind::AlreadyOurs, ["BucketAlreadyOwnedByYou", "BucketAlreadyOwnedByYou"]),
+            (Kind::AlreadyOwnedByYou, ["BucketAlreadyOwnedByYou", "BucketAlreadyOwnedByYou"]),
             (Kind::Busy, ["ResourceInUseException", "ResourceInUseException"]),
             (Kind::Throttled, ["Throttling", "SlowDown"]),
             (Kind::Busy, ["OperationAborted", "InvalidChangeSetStatus"]),
@@ -311,8 +311,14 @@ mod tests {
     fn words_of_credentials_that_are_not_there() {
         let loading = "dispatch failure: other: an error occurred while loading credentials: ";
         for (words, expected) in [
-            ("an error occurred while loading an access token: failed to load the cached SSO token", Kind::SignedOff),
-            ("failed to read `/h/.aws/sso/cache/a5.json`: No such file or directory (os error 2)", Kind::SignedOff),
+            (
+                "an error occurred while loading an access token: failed to load the cached SSO token",
+                Kind::SsoSessionMissing,
+            ),
+            (
+                "failed to read `/h/.aws/sso/cache/a5.json`: No such file or directory (os error 2)",
+                Kind::SsoSessionMissing,
+            ),
             ("In order to use an active login session, the `credentials-login` feature", Kind::LoginSession),
             ("the credential provider was not enabled: profile `x` was not defined", Kind::NoProfile),
             ("external process exited with code exit status: 1", Kind::NoCredentials),

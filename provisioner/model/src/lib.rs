@@ -1,5 +1,5 @@
-//! What the provisioner knows and says, in its own types: stack files and their templates, changes, statuses, records,
-//! failures. Pure: no SDK, no clock, no environment, no files; bytes and text come in as arguments.
+//! The provisioner's own types and what follows from them alone: stack files and their templates, changes, statuses,
+//! records, failures. Pure: no SDK, no clock, no environment, no files; bytes and text come in as arguments.
 //!
 //! Every other crate of the provisioner stands on this one, and this one on the contract with the handler alone.
 

@@ -1,8 +1,8 @@
-//! Where events go. Whoever works emits them and knows no more of who listens: a terminal, a log, a browser, a test.
+//! Where events go: a terminal, a log, a browser or a test. Whoever emits them does not know which.
 
 /// Takes the events of one kind, in the order in which they happen.
 pub trait Sink<E>: Send + Sync {
-    /// Takes an event. Must neither block for long nor fail: what is told does not steer the work.
+    /// Takes an event. Must not block for long: the work waits meanwhile.
     fn take(&self, event: E);
 }
 

@@ -1,4 +1,4 @@
-//! What AWS says of a stack and of what belongs to it, in the provisioner's own types. Pure data: [`provisioner_aws`] fills
+//! What AWS says of a stack and of what belongs to it, in the provisioner's own types. Pure data: `provisioner-aws` fills
 //! it in, and whoever decides or tells needs no more than this.
 
 use std::collections::BTreeMap;
@@ -63,7 +63,7 @@ pub struct Resource {
 /// A bucket or table that an earlier `down` (or an accident) left outside any stack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Kept {
+pub struct ImportCandidate {
     /// The name in the template.
     pub logical_id: String,
     /// The CloudFormation type.

@@ -148,7 +148,7 @@ impl StackStatus {
     }
 
     /// Whether `operation`, having ended in this status, did what was asked.
-    pub fn fulfils(self, operation: Operation) -> bool {
+    pub fn is_success_for(self, operation: Operation) -> bool {
         match operation {
             Operation::ContinueRollback => self == Self::UpdateRollbackComplete,
             Operation::Create | Operation::Update | Operation::Import | Operation::Delete => {
@@ -482,7 +482,7 @@ mod tests {
             (Operation::ContinueRollback, "UPDATE_ROLLBACK_COMPLETE"),
         ] {
             let fulfilling: Vec<_> =
-                StackStatus::ALL.iter().filter(|s| s.fulfils(operation)).map(|s| s.as_str()).collect();
+                StackStatus::ALL.iter().filter(|s| s.is_success_for(operation)).map(|s| s.as_str()).collect();
             assert_eq!(fulfilling, [good], "{operation:?}");
         }
     }

@@ -13,7 +13,7 @@ use crate::plan::undeleted;
 
 /// What `down` finds.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Standing {
+pub struct DownState {
     /// The stack, if there is one.
     pub stack: Option<Stack>,
     /// Its resources.
@@ -23,16 +23,16 @@ pub struct Standing {
     /// The upload bucket.
     pub bucket: Presence,
     /// The table, if there is one.
-    pub table: Option<Lock>,
+    pub table: Option<DeletionProtection>,
 }
 
 /// Whether something can be deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lock {
+pub enum DeletionProtection {
     /// It can.
-    Open,
+    Off,
     /// It is protected from deletion.
-    Protected,
+    On,
 }
 
 /// One step of taking a stack down.
@@ -99,7 +99,7 @@ pub fn keeps_by_template(phase: Phase) -> bool {
 }
 
 /// Decides how to take a stack down.
-pub fn decide_down(name: &str, policy: DataPolicy, delete_data: bool, standing: &Standing) -> DownPlan {
+pub fn decide_down(name: &str, policy: DataPolicy, delete_data: bool, standing: &DownState) -> DownPlan {
     let delete_data = delete_data || policy == DataPolicy::Delete;
     let bucket = standing.bucket == Presence::Ours;
     let Some(stack) = standing.stack.as_ref().filter(|s| s.status.phase() != Phase::Absent) else {
@@ -159,12 +159,12 @@ pub fn decide_down(name: &str, policy: DataPolicy, delete_data: bool, standing: 
     DownPlan::Proceed { delete_data, steps }
 }
 
-fn data_steps(standing: &Standing, bucket: bool, delete: Vec<DownStep>) -> Vec<DownStep> {
+fn data_steps(standing: &DownState, bucket: bool, delete: Vec<DownStep>) -> Vec<DownStep> {
     let mut steps = Vec::new();
     if bucket {
         steps.extend([DownStep::SilenceBucket, DownStep::EmptyBucket]);
     }
-    if standing.table == Some(Lock::Protected) {
+    if standing.table == Some(DeletionProtection::On) {
         steps.push(DownStep::UnprotectTable);
     }
     steps.extend(delete);
@@ -185,8 +185,8 @@ mod tests {
     use super::*;
     use crate::samples::{resource, stack};
 
-    fn standing(status: Option<StackStatus>) -> Standing {
-        Standing {
+    fn standing(status: Option<StackStatus>) -> DownState {
+        DownState {
             stack: status.map(stack),
             resources: vec![
                 resource("Bucket", resource_type::BUCKET, "CREATE_COMPLETE"),
@@ -194,7 +194,7 @@ mod tests {
             ],
             retained: BTreeSet::new(),
             bucket: Presence::Ours,
-            table: Some(Lock::Open),
+            table: Some(DeletionProtection::Off),
         }
     }
 
@@ -213,16 +213,16 @@ mod tests {
     fn down_in_every_situation() {
         use DataPolicy::{Delete, Keep};
         let up = Some(StackStatus::CreateComplete);
-        let kept = |mut s: Standing| {
+        let kept = |mut s: DownState| {
             s.retained = BTreeSet::from([resource_type::BUCKET.to_owned(), resource_type::TABLE.to_owned()]);
             s
         };
-        let bare = |mut s: Standing| {
+        let bare = |mut s: DownState| {
             s.bucket = Presence::Absent;
             s.table = None;
             s
         };
-        let protected = |mut s: Standing| {
+        let protected = |mut s: DownState| {
             if let Some(stack) = &mut s.stack {
                 stack.protected = true;
             }
@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn data_goes_in_an_order_that_cannot_fail_on_itself() {
         let mut standing = standing(Some(StackStatus::CreateComplete));
-        standing.table = Some(Lock::Protected);
+        standing.table = Some(DeletionProtection::On);
         let DownPlan::Proceed { steps, .. } = decide_down("s", DataPolicy::Keep, true, &standing) else { panic!() };
         assert_eq!(
             steps,

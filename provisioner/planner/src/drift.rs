@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use provisioner_model::change::Detail;
 use provisioner_model::diff;
-use provisioner_model::drifted::{Difference, Drifted, Reading, top_of};
+use provisioner_model::drifted::{Difference, Drifted, LiveState, top_of};
 use provisioner_model::resolve::Context;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -70,7 +70,7 @@ pub struct Unchecked {
 impl Drift {
     /// Compares a deployed template with what the services say, by logical id. Only properties that the template sets
     /// count, as in CloudFormation's own detection, and lists of policies that should be empty.
-    pub fn of(template: &Value, context: &Context, readings: BTreeMap<String, Reading>) -> Self {
+    pub fn of(template: &Value, context: &Context, readings: BTreeMap<String, LiveState>) -> Self {
         let mut drift = Self { depth: Depth::Quick, ..Self::default() };
         for (logical_id, reading) in readings {
             let resource = &template["Resources"][&logical_id];
@@ -83,12 +83,12 @@ impl Drift {
                 actual: Map::new(),
             };
             match reading {
-                Reading::Gone => drift.resources.push(drifted(true)),
-                Reading::Unreadable(reason) => drift.unchecked.push(Unchecked { logical_id, reason }),
-                Reading::Properties(actual) => {
+                LiveState::Gone => drift.resources.push(drifted(true)),
+                LiveState::Unreadable(reason) => drift.unchecked.push(Unchecked { logical_id, reason }),
+                LiveState::Properties(actual) => {
                     let mut drifted = drifted(false);
                     for (name, actual) in actual {
-                        look_at(&mut drifted, &name, resource["Properties"].get(&name), actual, context);
+                        compare_property(&mut drifted, &name, resource["Properties"].get(&name), actual, context);
                     }
                     if !drifted.properties.is_empty() {
                         drift.resources.push(drifted);
@@ -158,7 +158,7 @@ impl Drift {
 }
 
 /// Notes where a property of a resource is not what was deployed.
-fn look_at(drifted: &mut Drifted, name: &str, expected: Option<&Value>, actual: Value, context: &Context) {
+fn compare_property(drifted: &mut Drifted, name: &str, expected: Option<&Value>, actual: Value, context: &Context) {
     // What cannot be resolved cannot be compared.
     let Ok(expected) = context.resolve(expected.unwrap_or(&Value::Null)) else { return };
     let differences = differences(name, &expected, &actual);
@@ -230,7 +230,7 @@ mod tests {
 
     fn read(id: &str, properties: Value) -> Drift {
         let Value::Object(properties) = properties else { panic!() };
-        Drift::of(&template(), &context(), BTreeMap::from([(id.to_owned(), Reading::Properties(properties))]))
+        Drift::of(&template(), &context(), BTreeMap::from([(id.to_owned(), LiveState::Properties(properties))]))
     }
 
     #[test]
@@ -263,8 +263,10 @@ mod tests {
 
     #[test]
     fn what_is_gone_and_what_could_not_be_read() {
-        let readings =
-            BTreeMap::from([("F".to_owned(), Reading::Gone), ("R".to_owned(), Reading::Unreadable("denied".into()))]);
+        let readings = BTreeMap::from([
+            ("F".to_owned(), LiveState::Gone),
+            ("R".to_owned(), LiveState::Unreadable("denied".into())),
+        ]);
         let drift = Drift::of(&template(), &context(), readings);
         assert!(drift.resources[0].deleted);
         assert_eq!(drift.unchecked, [Unchecked { logical_id: "R".into(), reason: "denied".into() }]);

@@ -25,7 +25,7 @@ pub struct Warning {
 /// Something that takes longer than seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Slow {
+pub struct SlowStep {
     /// The resource.
     pub logical_id: String,
     /// What, and how long.
@@ -163,7 +163,7 @@ fn warning(kind: &str, detail: &Detail) -> Option<&'static str> {
 }
 
 /// What takes longer than seconds on AWS, and where that is known from.
-pub fn slow(step: Step, changes: &[Change]) -> Vec<Slow> {
+pub fn slow(step: Step, changes: &[Change]) -> Vec<SlowStep> {
     let mut found = Vec::new();
     for change in changes {
         let property = |name: &str| change.details.iter().any(|d| d.property.starts_with(name));
@@ -198,14 +198,14 @@ pub fn slow(step: Step, changes: &[Change]) -> Vec<Slow> {
             )),
             _ => None,
         };
-        found.extend(row.map(|(text, source)| Slow {
+        found.extend(row.map(|(text, source)| SlowStep {
             logical_id: change.logical_id.clone(),
             text: text.to_owned(),
             source: source.to_owned(),
         }));
     }
     if matches!(step, Step::Create | Step::Adopt | Step::Recreate | Step::EndDeletion) {
-        found.push(Slow {
+        found.push(SlowStep {
             logical_id: String::new(),
             text: "all in all one to three minutes: role, function, permission and bucket wait for each other"
                 .to_owned(),

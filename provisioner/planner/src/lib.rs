@@ -1,7 +1,6 @@
 //! Decides what is done with a stack and tells it beforehand: what should be and what is go in, data comes out. Pure: no
 //! SDK, no clock, no environment, no files.
 
-pub mod arrivals;
 pub mod canary;
 pub mod code;
 pub mod consent;
@@ -11,6 +10,7 @@ pub mod effects;
 pub mod permissions;
 pub mod plan;
 pub mod preview;
+pub mod record_matching;
 #[cfg(test)]
 mod samples;
 pub mod step;

@@ -5,7 +5,7 @@
 //! applying a plan makes no choices.
 
 use provisioner_model::change::Change;
-use provisioner_model::stack::{Kept, Presence, Resource};
+use provisioner_model::stack::{ImportCandidate, Presence, Resource};
 use provisioner_model::status::{self, ChangeSetState, Operation, Phase, StackStatus};
 use provisioner_model::{diff, resource_type};
 use serde_json::{Value, json};
@@ -51,7 +51,7 @@ pub enum Plan {
     /// Take a bucket or table that exists into a new stack, then update the stack to the full template.
     Adopt {
         /// What is taken in.
-        kept: Vec<Kept>,
+        kept: Vec<ImportCandidate>,
         /// A template that describes exactly that, as it is.
         template: Value,
         /// What adoption and update do together.
@@ -192,7 +192,7 @@ fn with_change_set(operation: Operation, observed: &Observed) -> Plan {
 }
 
 /// What holds data and exists outside any stack.
-fn kept(desired: &Desired, observed: &Observed) -> Vec<Kept> {
+fn kept(desired: &Desired, observed: &Observed) -> Vec<ImportCandidate> {
     let bucket =
         (observed.bucket == Presence::Ours).then_some((resource_type::BUCKET, "BucketName", &desired.names.bucket));
     let table = observed.table.as_ref().map(|_| (resource_type::TABLE, "TableName", &desired.names.table));
@@ -200,7 +200,7 @@ fn kept(desired: &Desired, observed: &Observed) -> Vec<Kept> {
         .into_iter()
         .flatten()
         .filter_map(|(kind, identifier, name)| {
-            Some(Kept {
+            Some(ImportCandidate {
                 logical_id: diff::logical_id(&desired.template, kind)?.to_owned(),
                 kind: kind.to_owned(),
                 identifier: identifier.to_owned(),
@@ -212,7 +212,7 @@ fn kept(desired: &Desired, observed: &Observed) -> Vec<Kept> {
 
 /// Describes what is there as it is, so that the update that follows finds every difference. Retained whatever the
 /// stack file says: should the update fail, nothing may be lost.
-fn import_template(desired: &Desired, observed: &Observed, kept: &[Kept]) -> Value {
+fn import_template(desired: &Desired, observed: &Observed, kept: &[ImportCandidate]) -> Value {
     let mut resources = serde_json::Map::new();
     for kept in kept {
         let properties = match (&observed.table, kept.kind.as_str()) {

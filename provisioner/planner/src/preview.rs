@@ -1,7 +1,7 @@
 //! What `plan` tells and `up` shows before it asks: one document, made by a pure function of what should be and what is.
 //!
 //! The document says what changes, who gains or loses which permission, what it costs in data and time, which consents
-//! it needs, and in [`Basis`] on what world it stands. `up --plan` applies it only to the same world. `docs/plan.md`
+//! it needs, and in [`Preconditions`] on what world it stands. `up --plan` applies it only to the same world. `docs/plan.md`
 //! describes it for programs.
 
 use std::collections::BTreeMap;
@@ -20,10 +20,10 @@ use serde_json::Value;
 
 use crate::consent::{Allow, Consent};
 use crate::drift::Drift;
-use crate::effects::{self, Slow, Warning};
+use crate::effects::{self, SlowStep, Warning};
 use crate::permissions::{self, Shift};
 use crate::plan::{Plan, decide};
-use crate::step::{Block, Step, step};
+use crate::step::{Blocker, Step, step};
 use crate::world::{Desired, Observed};
 
 /// The version of the document. It grows when a reader of the old one would misread the new one.
@@ -32,7 +32,7 @@ pub const VERSION: u32 = 1;
 /// The world that a plan was made for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Basis {
+pub struct Preconditions {
     /// The account.
     pub account: String,
     /// The region.
@@ -83,7 +83,7 @@ pub struct Preview {
     pub changes: bool,
     /// Why nothing can be done, where that is so.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub blocked: Option<Block>,
+    pub blocked: Option<Blocker>,
     /// Resource by resource.
     pub resources: Vec<Change>,
     /// Outputs of the stack that change.
@@ -100,13 +100,13 @@ pub struct Preview {
     /// What needs consent of its own.
     pub consents: Vec<Consent>,
     /// What takes longer than seconds.
-    pub slow: Vec<Slow>,
+    pub slow: Vec<SlowStep>,
     /// What was changed behind the tool's back.
     pub drift: Drift,
     /// Whether that would be put back.
     pub reverts_drift: bool,
     /// The world that this is true for.
-    pub basis: Basis,
+    pub basis: Preconditions,
 }
 
 /// The handler's code before and after.
@@ -286,11 +286,11 @@ fn code_change(step: Step, deployed: Option<&Deployed>, code: Code<'_>) -> Optio
     })
 }
 
-fn data_loss(resources: &[Change]) -> Option<Block> {
+fn data_loss(resources: &[Change]) -> Option<Blocker> {
     let lost: Vec<&str> = resources.iter().filter(|c| c.loses_data()).map(|c| c.logical_id.as_str()).collect();
     (!lost.is_empty()).then(|| {
         let (code, reason, hint) = crate::plan::data_loss(&lost);
-        Block { code: code.to_owned(), reason, hint }
+        Blocker { code: code.to_owned(), reason, hint }
     })
 }
 
@@ -303,9 +303,9 @@ fn tags_of(tags: &BTreeMap<String, String>) -> Value {
     tags.iter().map(|(key, value)| (key.clone(), Value::String(value.clone()))).collect()
 }
 
-fn basis(desired: &Desired, observed: &Observed, code: Code<'_>, drift: Option<&Drift>, plan: &Plan) -> Basis {
+fn basis(desired: &Desired, observed: &Observed, code: Code<'_>, drift: Option<&Drift>, plan: &Plan) -> Preconditions {
     let stack = observed.stack.as_ref();
-    Basis {
+    Preconditions {
         account: desired.place.account.clone(),
         region: desired.place.region.clone(),
         stack_arn: stack.map(|s| s.arn.clone()),
@@ -328,7 +328,7 @@ fn hash(text: &str) -> String {
 }
 
 /// What is different from the world that a plan was made for, each in a sentence.
-pub fn moved(then: &Basis, now: &Basis) -> Vec<String> {
+pub fn stale_reasons(then: &Preconditions, now: &Preconditions) -> Vec<String> {
     let told_short = |text: &Option<String>| text.as_deref().map_or("none", short).to_owned();
     let told = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
     let same_stack = then.stack_arn == now.stack_arn;
@@ -379,7 +379,7 @@ pub fn moved(then: &Basis, now: &Basis) -> Vec<String> {
 
 /// What a change set would do beyond what was shown, each in a sentence. CloudFormation lists more than changes: what
 /// only refers to something that changes is in its list too, as a possible modification, and that is no surprise.
-pub fn unannounced(shown: &[Change], proposed: &[Change]) -> Vec<String> {
+pub fn unplanned_changes(shown: &[Change], proposed: &[Change]) -> Vec<String> {
     let replaces = |c: &Change| c.is_replaced();
     proposed
         .iter()
@@ -414,7 +414,7 @@ pub struct Saved {
     #[serde(default)]
     pub reverts_drift: bool,
     /// The world that it was made for.
-    pub basis: Basis,
+    pub basis: Preconditions,
 }
 
 impl Saved {
@@ -440,7 +440,7 @@ impl Saved {
 
     /// Refuses a plan whose world has moved.
     pub fn still_true(&self, path: &Path, now: &Preview) -> Result<()> {
-        let mut different = moved(&self.basis, &now.basis);
+        let mut different = stale_reasons(&self.basis, &now.basis);
         if self.stack != now.stack {
             different.insert(0, format!("it is for the stack {}, and this is {}", self.stack, now.stack));
         }
@@ -468,8 +468,8 @@ impl Saved {
 mod tests {
     use super::*;
 
-    fn basis() -> Basis {
-        Basis {
+    fn basis() -> Preconditions {
+        Preconditions {
             account: "1".into(),
             region: "r".into(),
             stack_arn: Some("arn".into()),
@@ -484,11 +484,11 @@ mod tests {
         }
     }
 
-    type Moves = fn(&mut Basis);
+    type Moves = fn(&mut Preconditions);
 
     #[test]
     fn whatever_moves_is_named() {
-        assert_eq!(moved(&basis(), &basis()), Vec::<String>::new());
+        assert_eq!(stale_reasons(&basis(), &basis()), Vec::<String>::new());
         let some = |text: &str| Some(text.to_owned());
         let rows: [(Moves, &str); 11] = [
             (|b| b.account = "2".into(), "account was 1 and is 2"),
@@ -506,15 +506,15 @@ mod tests {
         for (change, part) in rows {
             let mut now = basis();
             change(&mut now);
-            let told = moved(&basis(), &now);
+            let told = stale_reasons(&basis(), &now);
             assert!(told.len() == 1 && told[0].contains(part), "{part}: {told:?}");
         }
         let mut drifted = basis();
         drifted.drift = some("d");
-        assert_eq!(moved(&basis(), &drifted).len(), 1);
+        assert_eq!(stale_reasons(&basis(), &drifted).len(), 1);
         let mut absent = basis();
         absent.stack_arn = None;
-        assert_eq!(moved(&absent, &basis()), ["there was no stack, and now there is one"]);
+        assert_eq!(stale_reasons(&absent, &basis()), ["there was no stack, and now there is one"]);
     }
 
     #[test]
@@ -541,7 +541,11 @@ mod tests {
             (vec![], vec![change("A", maybe)], None),
             (vec![], vec![change("A", changed)], None),
         ] {
-            assert_eq!(unannounced(&shown, &proposed).first().map(String::as_str), told, "{shown:?} {proposed:?}");
+            assert_eq!(
+                unplanned_changes(&shown, &proposed).first().map(String::as_str),
+                told,
+                "{shown:?} {proposed:?}"
+            );
         }
     }
 }

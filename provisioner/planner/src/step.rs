@@ -32,7 +32,7 @@ pub enum Step {
 
 /// Why nothing can be done without a person's decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Block {
+pub struct Blocker {
     /// A stable name of the case.
     pub code: String,
     /// Why.
@@ -41,7 +41,7 @@ pub struct Block {
     pub hint: String,
 }
 
-impl Block {
+impl Blocker {
     /// The error of a plan that cannot be applied as it is.
     pub fn refusal(&self) -> Error {
         Error::new(Exit::Refused, "blocked", format!("{} ({})", self.reason, self.code)).hint(self.hint.clone())
@@ -49,7 +49,7 @@ impl Block {
 }
 
 /// The step of a plan, and what is in its way.
-pub fn step(plan: &Plan) -> (Step, Option<Block>) {
+pub fn step(plan: &Plan) -> (Step, Option<Blocker>) {
     let step = match plan {
         Plan::NoChange => Step::None,
         Plan::Propose(Operation::Create) => Step::Create,
@@ -60,7 +60,7 @@ pub fn step(plan: &Plan) -> (Step, Option<Block>) {
         Plan::Attach { .. } => Step::Wait,
         Plan::ContinueRollback { .. } => Step::ContinueRollback,
         Plan::Blocked { code, reason, hint } => {
-            let block = Block { code: (*code).to_owned(), reason: reason.clone(), hint: hint.clone() };
+            let block = Blocker { code: (*code).to_owned(), reason: reason.clone(), hint: hint.clone() };
             return (Step::Blocked, Some(block));
         }
     };

@@ -19,7 +19,7 @@ pub struct Moments {
 
 /// What the handler's log tells of the canary, by the function's clock.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Told {
+pub struct LogObservation {
     /// When the handler took the file up for the first time, and when it had done with it.
     pub handled: Option<(i64, i64)>,
     /// How often it took it up.
@@ -27,8 +27,8 @@ pub struct Told {
 }
 
 /// What the log's entries tell of this key.
-pub fn told(entries: &[Entry], key: &str) -> Told {
-    let mut told = Told::default();
+pub fn told(entries: &[Entry], key: &str) -> LogObservation {
+    let mut told = LogObservation::default();
     for entry in entries {
         let Ok(line) = serde_json::from_str::<Value>(&entry.message) else { continue };
         let (Some(duration), true) = (line["durationMs"].as_i64(), line["key"] == key) else { continue };
@@ -58,7 +58,7 @@ pub struct Leg {
 
 /// The parts of the way. Where the log says nothing yet, or its clock is so far from this one that times would run
 /// backwards, the parts that only it tells apart are one.
-pub fn legs(moments: Moments, told: Told) -> Vec<Leg> {
+pub fn legs(moments: Moments, told: LogObservation) -> Vec<Leg> {
     let leg = |leg, what, from: i64, to: i64| Leg { leg, what, millis: u64::try_from(to - from).unwrap_or_default() };
     let put = leg("put", "the upload, until S3 had it", moments.put, moments.stored);
     match told.handled {
@@ -209,14 +209,14 @@ mod tests {
             line("k", T + 50, 20, "stored"),
             Entry { time: T, message: "START RequestId: k".into(), stream: "s".into(), id: None },
         ];
-        assert_eq!(told(&entries, "k"), Told { handled: Some((T + 30, T + 50)), times: 2 });
-        assert_eq!(told(&entries[..1], "k"), Told::default());
+        assert_eq!(told(&entries, "k"), LogObservation { handled: Some((T + 30, T + 50)), times: 2 });
+        assert_eq!(told(&entries[..1], "k"), LogObservation::default());
     }
 
     #[test]
     fn each_leg_has_its_time() {
         let moments = Moments { put: T, stored: T + 10, seen: T + 100 };
-        let at = |handled| Told { handled, times: 1 };
+        let at = |handled| LogObservation { handled, times: 1 };
         let rows = [
             (at(Some((T + 30, T + 50))), vec![("put", 10), ("event", 20), ("handler", 20), ("record", 50)]),
             // The handler was faster than S3's answer.

@@ -14,7 +14,7 @@ use crate::report::Report;
 
 /// Checks and packs the handlers and writes the program. It appears whole or not at all.
 pub async fn run(args: &Bundle, report: &Report) -> Result<()> {
-    let mut paths: Vec<PathBuf> = args.handlers.iter().map(|path| handler_build::given(path)).collect();
+    let mut paths: Vec<PathBuf> = args.handlers.iter().map(|path| handler_build::handler_path(path)).collect();
     for architecture in &args.architectures {
         let here = std::env::current_dir().map_err(|e| io("find", Path::new("."), e))?;
         let workspace = handler_build::workspace(&[&here]).ok_or_else(|| {
@@ -27,7 +27,7 @@ pub async fn run(args: &Bundle, report: &Report) -> Result<()> {
     let mut handlers = Vec::new();
     for path in paths {
         let bytes = std::fs::read(&path).map_err(|e| io("read the handler", &path, e))?;
-        let (architecture, package) = package_any(&bytes).map_err(|e| handler_build::unfit(&path, e))?;
+        let (architecture, package) = package_any(&bytes).map_err(|e| handler_build::invalid_handler(&path, e))?;
         if handlers.iter().any(|(other, _)| *other == architecture) {
             let message = format!("two of the handlers are for {}", architecture_name(architecture));
             return Err(Error::new(Exit::Usage, "handlers", message));

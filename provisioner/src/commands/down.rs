@@ -11,6 +11,6 @@ use crate::report::Report;
 pub async fn run(global: &Global, args: &Down, report: &Report) -> Result<()> {
     let spec = StackFile::load(&global.stack)?.spec;
     let aws = connection::connect(&global.connection(), &spec).await?;
-    let terms = down::Terms { agreed: args.yes, delete_data: args.delete_data };
-    down::take_down(&aws, &spec, terms, report).await
+    let options = down::DownOptions { confirmed: args.yes, delete_data: args.delete_data };
+    down::take_down(&aws, &spec, options, report).await
 }

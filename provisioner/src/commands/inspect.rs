@@ -48,7 +48,7 @@ pub async fn run(global: &Global, args: &Inspect, report: &Report) -> Result<()>
     }
     if failed > 0 {
         let message = format!("{failed} of {} file(s) would be recorded as FAILED", args.files.len());
-        return Err(Error::new(Exit::Files, "failed-files", message).told());
+        return Err(Error::new(Exit::Files, "failed-files", message).already_reported());
     }
     Ok(())
 }

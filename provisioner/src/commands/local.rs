@@ -1,6 +1,6 @@
 //! `provisioner local`: the emulator's life, by hand.
 
-use provisioner_emulator::{Emulator, Surroundings};
+use provisioner_emulator::{Emulator, Environment};
 use provisioner_engine::stack_file::StackFile;
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::spec::DEFAULT_STACK;
@@ -19,7 +19,7 @@ pub async fn run(global: &Global, command: &Local, report: &Report) -> Result<()
         Error::new(Exit::Invalid, "no-emulator", format!("the stack {} is not for a local emulator", spec.name))
             .hint("Name one whose file has `emulator:`, for example: provisioner local start -s local")
     })?;
-    let emulator = Emulator::new(port, Surroundings::of_this_process())?;
+    let emulator = Emulator::new(port, Environment::of_this_process())?;
     match command {
         Local::Start => emulator.start(report).await,
         Local::Stop => emulator.stop(report).await,
@@ -29,7 +29,7 @@ pub async fn run(global: &Global, command: &Local, report: &Report) -> Result<()
             if status.running {
                 Ok(())
             } else {
-                Err(Error::new(Exit::Failure, "emulator-not-running", "the emulator does not run").told())
+                Err(Error::new(Exit::Failure, "emulator-not-running", "the emulator does not run").already_reported())
             }
         }
         Local::Reset(reset) => {

@@ -44,7 +44,7 @@ pub async fn run(global: &Global, args: &Logs, report: &Report) -> Result<()> {
         return Ok(());
     }
     let mut interrupted = std::pin::pin!(interrupt::next());
-    while report.is_heard() {
+    while report.stdout_open() {
         tokio::select! {
             () = &mut interrupted => return Ok(()),
             () = tokio::time::sleep(PAUSE) => {}

@@ -49,7 +49,7 @@ pub async fn run(global: &Global, args: &Arguments, report: &Report) -> Result<O
         ));
     }
     match &preview.blocked {
-        Some(block) => Err(block.refusal().told()),
+        Some(block) => Err(block.refusal().already_reported()),
         None => Ok(preview.changes.then_some(Exit::Changes)),
     }
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use provisioner_engine::connection;
-use provisioner_engine::gather::{Upload, gather};
 use provisioner_engine::put::{Order, Target, tell_unprocessed};
 use provisioner_engine::stack_file::StackFile;
+use provisioner_engine::upload_list::{Upload, gather};
 use provisioner_model::error::Result;
 
 use crate::cli::{Global, Put};

@@ -5,7 +5,7 @@ use std::path::Path;
 use provisioner_artifact::handler_build::Build;
 use provisioner_engine::observe;
 use provisioner_engine::stack_file::StackFile;
-use provisioner_engine::up::{Consent, Done, Site, Terms};
+use provisioner_engine::up::{Consent, DeployOptions, DeployTarget, Done};
 use provisioner_engine::{connection, handler, verify, watch};
 use provisioner_model::error::{Error, Exit, Result, io};
 use provisioner_model::names::Names;
@@ -25,7 +25,7 @@ pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
     };
     let template = commands::linted(&file.path, spec, report)?.document();
     let revert = args.revert_drift || saved.as_ref().is_some_and(|(_, saved)| saved.reverts_drift);
-    let terms = Terms {
+    let options = DeployOptions {
         consent: if args.yes { Consent::Given } else { Consent::Asked },
         allow: args.allow.iter().map(|allow| (*allow).into()).collect(),
         saved,
@@ -45,19 +45,19 @@ pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
     let kind = Build::of(spec, args.watch);
     let (built, (aws, names, world)) =
         tokio::try_join!(handler::package(&file, args.handler.as_deref(), kind, report), looking)?;
-    let site = Site { aws: &aws, file: &file, template, names, dialog: report };
+    let target = DeployTarget { aws: &aws, file: &file, template, names, dialog: report };
     if args.watch && built.sources.is_empty() {
         return Err(Error::new(Exit::Usage, "nothing-to-watch", "the handler inside this program never changes")
             .hint("--watch is for the folder that holds the handler's sources, or for a file: --handler PATH."));
     }
-    let done = Box::pin(site.deploy(&built.package, world, terms)).await?;
+    let done = Box::pin(target.deploy(&built.package, world, options)).await?;
     let verified = match done {
         Done::Changed if !args.no_verify => Box::pin(verify::after_up(&aws, spec, report)).await,
         _ => Ok(()),
     };
-    site.tell_ready().await?;
+    target.tell_ready().await?;
     verified?;
-    if args.watch { Box::pin(watch::go_on(&site, args.handler.as_deref(), built)).await } else { Ok(()) }
+    if args.watch { Box::pin(watch::go_on(&target, args.handler.as_deref(), built)).await } else { Ok(()) }
 }
 
 fn saved_plan(path: &Path) -> Result<Saved> {

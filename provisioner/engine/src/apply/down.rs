@@ -15,7 +15,7 @@ use provisioner_model::status::Operation;
 use provisioner_model::template::{ARTIFACT_BUCKET, ARTIFACT_KEY};
 use provisioner_planner::down::DownStep;
 
-use super::follow::{Follower, Pace};
+use super::follow::{Backoff, Follower};
 use super::{Applier, failed, name_of};
 use crate::event::deploy::DeployEvent;
 use crate::interrupt;
@@ -33,7 +33,7 @@ impl Applier<'_> {
         let table = Table::new(self.aws, &names.table);
         match step {
             DownStep::SilenceBucket => {
-                bucket.silence().await.map_err(|e| e.into_error("take away the bucket's notification"))
+                bucket.disable_notifications().await.map_err(|e| e.into_error("take away the bucket's notification"))
             }
             DownStep::EmptyBucket => self.empty(&names.bucket, held).await,
             DownStep::UnprotectTable => {
@@ -50,7 +50,7 @@ impl Applier<'_> {
     async fn empty(&self, name: &str, of: Option<u64>) -> Result<()> {
         let bucket = Storage::new(self.aws, name);
         let doing = format!("empty the bucket {name}");
-        let mut attention = interrupt::attend();
+        let mut attention = interrupt::subscribe();
         let mut deleted = 0;
         for round in 0..ROUNDS {
             let progress = |swept| {
@@ -58,7 +58,7 @@ impl Applier<'_> {
                 self.dialog.event(DeployEvent::Emptying { bucket: name.to_owned(), deleted, of });
             };
             let swept = tokio::select! {
-                swept = bucket.sweep(progress) => swept.map_err(|e| e.into_error(&doing))?,
+                swept = bucket.delete_pass(progress) => swept.map_err(|e| e.into_error(&doing))?,
                 () = attention.next() => return Err(left_while(&doing)),
             };
             deleted += swept;
@@ -85,7 +85,7 @@ impl Applier<'_> {
             let listed = self.stacks.resources(stack).await.map_err(|e| e.into_error(doing))?;
             let resources = listed.iter().filter(|r| !r.status.is_deleted()).count();
             let token = self.run.token(&format!("delete-{round}"));
-            let attention = interrupt::attend();
+            let attention = interrupt::subscribe();
             self.stacks.delete(stack, &token, retain).await.map_err(|e| e.into_error("delete the stack"))?;
             self.dialog.event(DeployEvent::Started {
                 stack: name_of(stack).to_owned(),
@@ -93,7 +93,7 @@ impl Applier<'_> {
                 resources: Some(resources),
             });
             let (status, cause) = self.follow(stack, Operation::Delete, Follower::new(Some(&token)), attention).await?;
-            if status.fulfils(Operation::Delete) {
+            if status.is_success_for(Operation::Delete) {
                 return Ok(());
             }
             let refilled = cause.as_deref().is_some_and(|c| c.contains("not empty"));
@@ -135,7 +135,7 @@ impl Applier<'_> {
     async fn delete_table(&self, name: &str) -> Result<()> {
         let table = Table::new(self.aws, name);
         let doing = format!("delete the table {name}");
-        let mut pace = Pace::new(self.run.seed());
+        let mut backoff = Backoff::new(self.run.seed());
         let (mut asked, mut existed) = (false, false);
         for _ in 0..TABLE_LOOKS {
             if table.describe().await.map_err(|e| e.into_error(&doing))?.is_none() {
@@ -148,7 +148,7 @@ impl Applier<'_> {
             if !asked {
                 asked = table.delete().await.map_err(|e| e.into_error(&doing))?;
             }
-            tokio::time::sleep(pace.next_delay()).await;
+            tokio::time::sleep(backoff.next_delay()).await;
         }
         Err(Error::new(Exit::Leftovers, "table-left", format!("the table {name} is still being deleted"))
             .hint("Run the same command again in some minutes."))

@@ -9,7 +9,7 @@ use provisioner_planner::drift::Drift;
 use provisioner_planner::world::{Desired, Observed};
 use serde_json::Value;
 
-use super::{Applier, Code, announced, compact, ids, somebody_else};
+use super::{Applier, Code, compact, ensure_within_plan, ids, somebody_else};
 use crate::event::deploy::DeployEvent;
 
 impl Applier<'_> {
@@ -80,16 +80,16 @@ impl Applier<'_> {
                 let now = self.stacks.describe(&stack.arn).await.map_err(|e| e.into_error("look at the stack"))?;
                 let unchanged = now.is_some_and(|now| now.changed == stack.changed);
                 let may = if unchanged {
-                    announced(agreed, &set.changes)
+                    ensure_within_plan(agreed, &set.changes)
                 } else {
                     Err(somebody_else(&stack.name, "put back what was changed"))
                 };
                 if let Err(error) = may {
-                    return Err(error.besides(self.withdraw(&set).await));
+                    return Err(error.with_followup_error(self.discard_change_set(&set).await));
                 }
                 self.execute(Operation::Update, &set.id, &stack.arn, ids(&set.changes)).await
             }
-            ChangeSetState::NoChange | ChangeSetState::Pending => self.withdraw(&set).await,
+            ChangeSetState::NoChange | ChangeSetState::Pending => self.discard_change_set(&set).await,
             ChangeSetState::Failed(reason) => {
                 let error = Error::new(
                     Exit::Deployment,
@@ -97,7 +97,7 @@ impl Applier<'_> {
                     format!("CloudFormation refuses to put back what was changed: {reason}"),
                 )
                 .hint(provisioner_model::status::advice(reason).unwrap_or("The reason names what to mend."));
-                Err(error.besides(self.withdraw(&set).await))
+                Err(error.with_followup_error(self.discard_change_set(&set).await))
             }
         }
     }

@@ -21,7 +21,7 @@ const PATIENCE: u32 = 90;
 /// The pauses between two looks: short at first, then about a second and a half, with jitter, so that several runs do
 /// not ask in step.
 #[derive(Debug, Clone)]
-pub struct Pace {
+pub struct Backoff {
     seed: u64,
     next: Duration,
     longest: Duration,
@@ -30,7 +30,7 @@ pub struct Pace {
 
 /// What a failed look means for the watching.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bearing {
+pub enum PollOutcome {
     /// It is the first in a row: worth telling.
     First,
     /// It was told.
@@ -39,7 +39,7 @@ pub enum Bearing {
     GiveUp,
 }
 
-impl Pace {
+impl Backoff {
     /// Pauses whose jitter follows from the seed.
     pub fn new(seed: u64) -> Self {
         Self { seed, next: FIRST, longest: LONGEST, failures: 0 }
@@ -47,18 +47,18 @@ impl Pace {
 
     /// A look failed. What passes by waiting is sat out, more and more slowly; a service that asks to slow down is asked
     /// less often from then on.
-    pub fn failed(&mut self, kind: Kind) -> Bearing {
+    pub fn failed(&mut self, kind: Kind) -> PollOutcome {
         match kind {
             Kind::Throttled => self.longest = (self.longest * 2).min(LONGEST_AFTER_FAILURES),
             Kind::Unreachable | Kind::Unavailable => {}
-            _ => return Bearing::GiveUp,
+            _ => return PollOutcome::GiveUp,
         }
         self.next = (self.next * 2).clamp(LONGEST / 3, LONGEST_AFTER_FAILURES);
         self.failures += 1;
         match self.failures {
-            1 => Bearing::First,
-            2..=PATIENCE => Bearing::Known,
-            _ => Bearing::GiveUp,
+            1 => PollOutcome::First,
+            2..=PATIENCE => PollOutcome::Known,
+            _ => PollOutcome::GiveUp,
         }
     }
 
@@ -109,7 +109,7 @@ impl Follower {
     /// Tells only of these resources, and of every failure. CloudFormation has no events of a resource that stays as it
     /// is; the emulator has them of each, although it leaves it alone.
     #[must_use]
-    pub fn of_these(self, logical_ids: impl IntoIterator<Item = String>) -> Self {
+    pub fn only_resources(self, logical_ids: impl IntoIterator<Item = String>) -> Self {
         Self { listed: Some(logical_ids.into_iter().collect()), ..self }
     }
 
@@ -126,7 +126,7 @@ impl Follower {
     }
 
     /// Whether this event, and so everything older, is known or belongs to an earlier operation.
-    pub fn knows(&self, event: &ResourceEvent) -> bool {
+    pub fn is_boundary(&self, event: &ResourceEvent) -> bool {
         self.seen.contains(&event.id) || event.stack_status.is_some_and(StackStatus::is_beginning)
     }
 
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn what_stays_as_it_is_is_not_told_unless_it_fails() {
-        let mut follower = Follower::new(Some("t")).of_these(["A".to_owned()]);
+        let mut follower = Follower::new(Some("t")).only_resources(["A".to_owned()]);
         let told = follower.take(vec![
             event(4, "C", "UPDATE_FAILED", "the reason", "t"),
             event(3, "B", "UPDATE_COMPLETE", "", "t"),
@@ -275,36 +275,36 @@ mod tests {
     #[test]
     fn reading_stops_at_the_beginning_of_the_operation() {
         let mut follower = Follower::new(None);
-        assert!(!follower.knows(&event(2, "A", "UPDATE_IN_PROGRESS", "", "t")));
-        assert!(follower.knows(&event(1, "s", "UPDATE_IN_PROGRESS", "User Initiated", "t")));
+        assert!(!follower.is_boundary(&event(2, "A", "UPDATE_IN_PROGRESS", "", "t")));
+        assert!(follower.is_boundary(&event(1, "s", "UPDATE_IN_PROGRESS", "User Initiated", "t")));
         follower.take(vec![event(2, "A", "UPDATE_IN_PROGRESS", "", "t")]);
-        assert!(follower.knows(&event(2, "A", "UPDATE_IN_PROGRESS", "", "t")));
+        assert!(follower.is_boundary(&event(2, "A", "UPDATE_IN_PROGRESS", "", "t")));
     }
 
     #[test]
     fn what_passes_is_sat_out_and_what_does_not_is_told() {
         for kind in [Kind::Unreachable, Kind::Unavailable, Kind::Throttled] {
-            let mut pace = Pace::new(7);
-            assert_eq!(pace.failed(kind), Bearing::First, "{kind:?}");
-            let mut waited = pace.next_delay();
-            while pace.failed(kind) == Bearing::Known {
-                waited += pace.next_delay();
+            let mut backoff = Backoff::new(7);
+            assert_eq!(backoff.failed(kind), PollOutcome::First, "{kind:?}");
+            let mut waited = backoff.next_delay();
+            while backoff.failed(kind) == PollOutcome::Known {
+                waited += backoff.next_delay();
             }
             assert!(waited > Duration::from_mins(10) && waited < Duration::from_mins(20), "{kind:?}: {waited:?}");
         }
         for kind in [Kind::Expired, Kind::Denied, Kind::NotFound, Kind::Other] {
-            assert_eq!(Pace::new(7).failed(kind), Bearing::GiveUp, "{kind:?}");
+            assert_eq!(Backoff::new(7).failed(kind), PollOutcome::GiveUp, "{kind:?}");
         }
     }
 
     #[test]
     fn a_service_that_asks_to_slow_down_is_asked_less_often_from_then_on() {
         let after = |kind| {
-            let mut pace = Pace::new(7);
-            pace.failed(kind);
-            assert!(pace.succeeded());
-            assert!(!pace.succeeded(), "told once");
-            (0..20).map(|_| pace.next_delay()).last().unwrap()
+            let mut backoff = Backoff::new(7);
+            backoff.failed(kind);
+            assert!(backoff.succeeded());
+            assert!(!backoff.succeeded(), "told once");
+            (0..20).map(|_| backoff.next_delay()).last().unwrap()
         };
         assert!(after(Kind::Unreachable) <= LONGEST * 12 / 10);
         assert!(after(Kind::Throttled) > LONGEST * 12 / 10);
@@ -322,21 +322,21 @@ mod tests {
         let mut follower = Follower::new(Some("t"));
         follower.take(vec![event(1, "A", "CREATE_IN_PROGRESS", "", "t")]);
         follower.follow_any();
-        assert!(follower.knows(&event(1, "A", "CREATE_IN_PROGRESS", "", "t")), "nothing is told twice");
+        assert!(follower.is_boundary(&event(1, "A", "CREATE_IN_PROGRESS", "", "t")), "nothing is told twice");
         let told = follower.take(vec![event(2, "A", "DELETE_COMPLETE", "", "another")]);
         assert_eq!(told.len(), 1);
     }
 
     #[test]
     fn pauses_grow_and_stay_bounded() {
-        let mut pace = Pace::new(7);
-        let delays: Vec<Duration> = (0..40).map(|_| pace.next_delay()).collect();
+        let mut backoff = Backoff::new(7);
+        let delays: Vec<Duration> = (0..40).map(|_| backoff.next_delay()).collect();
         assert!(delays[0] >= FIRST * 8 / 10 && delays[0] <= FIRST * 12 / 10);
         assert!(delays.iter().take(6).sum::<Duration>() < Duration::from_secs(1), "several looks in the first second");
         assert!(delays.iter().take(3).sum::<Duration>() < Duration::from_millis(150), "an emulator is not waited for");
         assert!(delays.iter().all(|d| *d <= LONGEST * 12 / 10));
         assert!(delays[39] >= LONGEST * 8 / 10);
-        let mut other = Pace::new(8);
+        let mut other = Backoff::new(8);
         assert_ne!(delays, (0..40).map(|_| other.next_delay()).collect::<Vec<_>>());
     }
 }

@@ -13,7 +13,7 @@ use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::fault::{Fault, Kind};
 use provisioner_model::stack::{Deployed, LastUpdate};
 
-use super::follow::Pace;
+use super::follow::Backoff;
 use super::{Applier, Code};
 use crate::event::deploy::DeployEvent;
 
@@ -79,7 +79,7 @@ impl Applier<'_> {
     ) -> Result<(), Trouble> {
         let (key, wanted) = (code.package.key(), &code.package.sha256);
         let mut revision = from.revision.clone();
-        let mut pace = Pace::new(self.run.seed());
+        let mut backoff = Backoff::new(self.run.seed());
         loop {
             let fault = match function.update_code(code.bucket, &key, revision.as_deref()).await {
                 Ok(()) => return Ok(()),
@@ -103,12 +103,12 @@ impl Applier<'_> {
             if began.elapsed() >= PATIENCE {
                 return Err(failed(fault));
             }
-            tokio::time::sleep(pace.next_delay()).await;
+            tokio::time::sleep(backoff.next_delay()).await;
         }
     }
 
     async fn wait_until_served(&self, function: &Function, code: Code<'_>, began: Instant) -> Result<(), Trouble> {
-        let mut pace = Pace::new(self.run.seed());
+        let mut backoff = Backoff::new(self.run.seed());
         loop {
             let now = function.describe().await.map_err(look_failed)?;
             match now {
@@ -134,7 +134,7 @@ impl Applier<'_> {
             if began.elapsed() < SOON.1 {
                 tokio::time::sleep(SOON.0).await;
             } else {
-                tokio::time::sleep(pace.next_delay()).await;
+                tokio::time::sleep(backoff.next_delay()).await;
             }
         }
     }

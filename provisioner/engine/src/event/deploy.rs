@@ -1,6 +1,6 @@
 //! Events of `up`, `down` and `redrive`.
 
-use provisioner_model::stack::Kept;
+use provisioner_model::stack::ImportCandidate;
 use provisioner_model::stack::{Contents, Items, Output};
 use provisioner_model::status::{Operation, Progress, ResourceStatus};
 use provisioner_planner::drift::Drift;
@@ -73,7 +73,7 @@ pub enum DeployEvent {
     /// Bucket or table exist, and are taken into the stack.
     Adopting {
         /// What is taken in.
-        resources: Vec<Kept>,
+        resources: Vec<ImportCandidate>,
     },
     /// An operation that somebody else started (or an earlier run of this command) is shown to its end.
     Attached {

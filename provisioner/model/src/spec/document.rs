@@ -45,11 +45,11 @@ fn without(document: &Value, unread: &[KeyPath]) -> Value {
     for path in unread {
         remove(&mut rest, path);
     }
-    for (path, stand_in) in REQUIRED.iter().filter(|(path, _)| unread.iter().any(|unread| unread == path)) {
+    for (path, placeholder) in REQUIRED.iter().filter(|(path, _)| unread.iter().any(|unread| unread == path)) {
         let [above @ .., key] = path else { continue };
         let parent = above.iter().try_fold(&mut rest, |node, step| node.get_mut(*step));
         if let Some(Value::Mapping(map)) = parent {
-            map.insert((*key).into(), serde_yaml::from_str(stand_in).unwrap_or_default());
+            map.insert((*key).into(), serde_yaml::from_str(placeholder).unwrap_or_default());
         }
     }
     rest

@@ -85,7 +85,7 @@ impl<T> Arrivals<T> {
     }
 
     /// The ids of records that follow from what is known of their uploads.
-    pub fn certain_ids(&self) -> Vec<String> {
+    pub fn known_ids(&self) -> Vec<String> {
         self.awaited.iter().filter_map(|(_, id)| id.clone()).collect()
     }
 
@@ -111,7 +111,7 @@ impl<T> Arrivals<T> {
     }
 
     /// Takes records that were read, and gives those that belong to awaited uploads, with their uploads.
-    pub fn offer(&mut self, records: Vec<Value>) -> Vec<(Awaited<T>, Value)> {
+    pub fn match_records(&mut self, records: Vec<Value>) -> Vec<(Awaited<T>, Value)> {
         for record in records {
             if self.known.insert(text(&record, "documentId").to_owned()) {
                 self.unclaimed.entry(text(&record, "objectKey").to_owned()).or_default().push(record);
@@ -214,7 +214,7 @@ mod tests {
         a.expect(awaited("a", "e", None));
         assert_eq!(a.candidates(&before), Vec::<String>::new());
         assert_eq!(a.candidates(&[row("new", "a", T), before[0].clone(), row("x", "other", T)]), ["new"]);
-        let matched = a.offer(vec![record("new", "a", "e", T)]);
+        let matched = a.match_records(vec![record("new", "a", "e", T)]);
         assert_eq!((matched.len(), matched[0].1["documentId"].as_str()), (1, Some("new")));
         assert!(a.is_empty());
     }
@@ -225,16 +225,16 @@ mod tests {
         a.expect(awaited("a", "e", None));
         let others =
             vec![record("1", "a", "other", T), record("2", "a", "e", T - SLACK_MILLIS - 1), record("3", "b", "e", T)];
-        assert!(a.offer(others).is_empty());
-        assert_eq!(a.offer(vec![record("4", "a", "e", T - SLACK_MILLIS)]).len(), 1);
+        assert!(a.match_records(others).is_empty());
+        assert_eq!(a.match_records(vec![record("4", "a", "e", T - SLACK_MILLIS)]).len(), 1);
     }
 
     #[test]
     fn a_record_may_come_before_its_upload_is_known_to_be_done() {
         let mut a = arrivals(&["a"], &[]);
-        assert!(a.offer(vec![record("1", "a", "e", T)]).is_empty());
+        assert!(a.match_records(vec![record("1", "a", "e", T)]).is_empty());
         a.expect(awaited("a", "e", None));
-        assert_eq!(a.offer(Vec::new()).len(), 1);
+        assert_eq!(a.match_records(Vec::new()).len(), 1);
     }
 
     #[test]
@@ -251,12 +251,12 @@ mod tests {
             size: Some(3),
             uploaded_at: at(T),
         };
-        assert_eq!(a.certain_ids(), [upload.document_id().to_string()]);
-        assert!(a.offer(vec![record("1", "a", "e", T)]).is_empty());
-        assert_eq!(a.offer(vec![record("2", "a", "e", T)]).len(), 1);
+        assert_eq!(a.known_ids(), [upload.document_id().to_string()]);
+        assert!(a.match_records(vec![record("1", "a", "e", T)]).is_empty());
+        assert_eq!(a.match_records(vec![record("2", "a", "e", T)]).len(), 1);
         // Suspended versioning: "null" identifies nothing.
         a.expect(awaited("a", "e", Some("null")));
-        assert_eq!((a.certain_ids().len(), a.look().is_some()), (0, true));
+        assert_eq!((a.known_ids().len(), a.look().is_some()), (0, true));
     }
 
     #[test]
