@@ -383,14 +383,14 @@ mod tests {
         files
     }
 
-    fn read(path: PathBuf) -> Named {
-        let bytes = std::fs::read(&path).expect("the file can be read");
+    fn read(path: &PathBuf) -> Named {
+        let bytes = std::fs::read(path).expect("the file can be read");
         (path.display().to_string(), bytes)
     }
 
     /// Files that a fuzzer once tripped over.
     fn found() -> Vec<Named> {
-        files_below(&crate_folder().join("../fuzz/found")).into_iter().map(read).collect()
+        files_below(&crate_folder().join("../fuzz/found")).iter().map(read).collect()
     }
 
     /// The words that dictionaries offer to the fuzzers, each as a file.
@@ -447,7 +447,7 @@ mod tests {
         };
         let samples = crate_folder().join("../../../samples");
         let files = [files_below(folder.path()), files_below(&samples)].concat();
-        let files = files.into_iter().filter(|file| !is_costly(file)).map(read);
+        let files = files.iter().filter(|file| !is_costly(file)).map(read);
         files.filter(|(_, bytes)| bytes.len() <= LARGEST_SEED).collect()
     }
 
