@@ -50,7 +50,7 @@ pub struct CloudFormation {
     pub undeletable: BTreeMap<String, (u32, String)>,
     /// One step a look instead of several, for tests that act in the middle.
     pub slow: bool,
-    /// Events in a page of API `DescribeStackEvents`; 0 stands for AWS's 100.
+    /// Events in a page of API `DescribeStackEvents`; 0 means AWS's 100.
     pub page: usize,
     /// What `ContinueUpdateRollback` was asked to skip, call by call.
     pub skipped: Vec<Vec<String>>,

@@ -24,7 +24,7 @@ const PAGE_BYTES: usize = 1 << 20;
 pub struct DynamoDb {
     /// The tables by name.
     pub tables: BTreeMap<String, Table>,
-    /// Bytes of items in a page of `Query` and `Scan`; 0 stands for 1 MiB.
+    /// Bytes of items in a page of `Query` and `Scan`; 0 means 1 MiB.
     pub page_bytes: usize,
     /// How many of the next keys and writes in batches are left unprocessed, as when capacity is short.
     pub unprocessed: usize,

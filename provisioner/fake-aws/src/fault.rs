@@ -137,6 +137,11 @@ impl Gate {
         self.0.1.notify_all();
     }
 
+    /// Whether it is open.
+    pub fn is_open(&self) -> bool {
+        *lock(&self.0.0)
+    }
+
     fn pass(&self) {
         drop(self.0.1.wait_while(lock(&self.0.0), |open| !*open));
     }
@@ -154,7 +159,7 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Meets the next call of this name, such as `s3:GetObject`; `s3:*` and `*` stand for any.
+    /// Meets the next call of this name, such as `s3:GetObject`; `s3:*` and `*` match any.
     pub fn on(call: impl Into<String>, fault: impl Into<Fault>) -> Self {
         Self { call: call.into(), condition: Box::new(|_| true), after: 0, times: 1, fault: fault.into() }
     }

@@ -72,7 +72,7 @@ impl Journal {
         } else {
             self.lags.iter_mut().for_each(|lag| lag.remember(&self.state));
         }
-        // Also behind a stale read: what a look does to the present state happens all the same.
+        // A stale read, too, has its effect on the present state: an operation proceeds by being looked at.
         let Some(present) = self.state.answer(service, action, request) else {
             self.unmodelled.push(name.to_owned());
             return xml::error(service, 501, "NotModelled", &format!("the fake does not model {name}"));

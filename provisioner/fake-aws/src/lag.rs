@@ -1,8 +1,9 @@
 //! Eventual consistency: reads that do not see a change at once.
 //!
 //! While a [`Lag`] is in force, the state before each change is kept, and the reads that the lag names are answered from
-//! it until the change is due. Writes always meet the real state. What a test changes itself, through
-//! [`Fake::state`](crate::Fake::state), is seen at once: it stands for what happened long ago.
+//! it until the change is due: a copy of everything but synthetic objects and the bytes of contents, so lags are for small
+//! states. Writes always meet the real state. What a test changes itself, through
+//! [`Fake::state`](crate::Fake::state), is seen at once: it represents what happened long ago.
 
 use std::collections::VecDeque;
 use std::time::Duration;

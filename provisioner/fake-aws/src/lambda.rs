@@ -27,7 +27,7 @@ pub struct Lambda {
     pub looks_until_served: u32,
     /// The key of a zip that somebody else gives a function just before the next change of its code.
     pub concurrent_key: Option<&'static str>,
-    /// The reason for which changes of code fail once they are begun.
+    /// The reason for which changes of code fail once they have started.
     pub broken: Option<&'static str>,
     /// What functions were invoked with, oldest first.
     pub invocations: Vec<Invocation>,
@@ -127,7 +127,7 @@ impl Lambda {
 }
 
 impl Function {
-    /// How far its last change is, and why not further. Each look lets it go on.
+    /// How far its last change is, and why not further. Each look is a step.
     fn look(&mut self, broken: Option<&'static str>) -> (&'static str, &'static str) {
         let is_running = self.pending > 0;
         self.pending = self.pending.saturating_sub(1);

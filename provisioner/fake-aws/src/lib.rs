@@ -159,7 +159,7 @@ impl Fake {
         lock(&self.shared.journal).calls.iter().map(|call| call.name.clone()).collect()
     }
 
-    /// Every call of this name so far; `s3:*` stands for all of a service.
+    /// Every call of this name so far; `s3:*` means all of a service.
     pub fn calls_of(&self, name: &str) -> Vec<Call> {
         let journal = lock(&self.shared.journal);
         journal.calls.iter().filter(|call| fault::names(name, &call.name)).cloned().collect()

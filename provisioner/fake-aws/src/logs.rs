@@ -17,14 +17,14 @@ const PAGE: usize = 10_000;
 pub struct Logs {
     /// The groups by name, besides those of deployed stacks.
     pub groups: BTreeMap<String, Group>,
-    /// The most events in a page; 0 stands for the service's 10,000.
+    /// The most events in a page; 0 means the service's 10,000.
     pub page: usize,
 }
 
 /// A log group.
 #[derive(Debug, Clone, Default)]
 pub struct Group {
-    /// How long events are kept, days; `None` stands for ever.
+    /// How long events are kept, days; `None` means for ever.
     pub retention_days: Option<u32>,
     /// What was logged, in whatever order.
     pub events: Vec<Event>,

@@ -111,7 +111,7 @@ fn s3_action(request: &Request) -> String {
     .to_owned()
 }
 
-/// Whether a call only looks. `DescribeStackEvents` is none here: each look lets the fake's time go on.
+/// Whether a call only looks. `DescribeStackEvents` is none here: it lets the fake's time pass.
 pub(crate) fn is_read(action: &str) -> bool {
     const READS: [&str; 9] = ["Get", "List", "Head", "Describe", "Query", "Scan", "BatchGet", "Filter", "Detect"];
     action != "DescribeStackEvents" && READS.iter().any(|read| action.starts_with(read))

@@ -39,7 +39,7 @@ pub struct S3 {
     pub busy_deletes: usize,
     /// Somebody puts an object into a bucket after each `DeleteObjects`, until a bucket policy denies `s3:PutObject`.
     pub writer: bool,
-    /// The most keys in a page of a listing; 0 stands for S3's 1,000.
+    /// The most keys in a page of a listing; 0 means S3's 1,000.
     pub page: usize,
     serial: u64,
 }
@@ -142,9 +142,9 @@ impl S3 {
                 match action {
                     "HeadBucket" => Ok(Response::new(200, "").with("x-amz-bucket-region", REGION)),
                     "GetObject" | "HeadObject" => bucket.get_object(target.request, &target.key, may_list),
-                    "ListObjectsV2" => bucket.list_objects(target.request, &target.bucket, page),
-                    "ListObjectVersions" => bucket.list_versions(target.request, &target.bucket, page),
-                    "ListMultipartUploads" => bucket.list_uploads(target.request, &target.bucket, page),
+                    "ListObjectsV2" => Ok(bucket.list_objects(target.request, &target.bucket, page)),
+                    "ListObjectVersions" => Ok(bucket.list_versions(target.request, &target.bucket, page)),
+                    "ListMultipartUploads" => Ok(bucket.list_uploads(target.request, &target.bucket, page)),
                     "ListParts" => bucket.list_parts(target.request, &target.key),
                     "AbortMultipartUpload" => bucket.abort(target.request, &target.key),
                     _ => bucket.configuration(action, target.request)?,
@@ -276,8 +276,8 @@ impl S3 {
         for (key, version) in wanted {
             if self.busy_deletes > 0 {
                 self.busy_deletes -= 1;
-                let told = [text("Code", "SlowDown"), text("Message", "Please reduce your request rate.")].concat();
-                result += &node("Error", &(text("Key", key) + &told));
+                let details = [text("Code", "SlowDown"), text("Message", "Please reduce your request rate.")].concat();
+                result += &node("Error", &(text("Key", key) + &details));
                 continue;
             }
             let marker = self.new_marker(target.now);

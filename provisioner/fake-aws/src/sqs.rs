@@ -227,9 +227,9 @@ fn batch(body: &Value, mut one: impl FnMut(&Value) -> Answered) -> Value {
                 successful.push(result);
             }
             Err(refusal) => {
-                let told: Value = serde_json::from_slice(&refusal.body.to_vec()).unwrap_or_default();
+                let error: Value = serde_json::from_slice(&refusal.body.to_vec()).unwrap_or_default();
                 failed.push(json!({
-                    "Id": entry["Id"], "Code": told["code"], "Message": told["message"], "SenderFault": true,
+                    "Id": entry["Id"], "Code": error["code"], "Message": error["message"], "SenderFault": true,
                 }));
             }
         }

@@ -24,7 +24,7 @@ impl<T> Synthetic<T> {
         Self { count, make: Arc::new(make), locate: None, gone: Vec::new(), left: count }
     }
 
-    /// The same, with a way to tell a thing's number by what identifies it.
+    /// The same, with a way to find a thing's number by what identifies it.
     pub(crate) fn located_by(mut self, locate: impl Fn(&T) -> Option<u64> + Send + Sync + 'static) -> Self {
         self.locate = Some(Arc::new(locate));
         self

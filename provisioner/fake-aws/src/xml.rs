@@ -49,14 +49,14 @@ pub(crate) fn json(status: u16, body: &serde_json::Value) -> Response {
 
 /// An error as the service's protocol has it.
 pub(crate) fn error(service: &str, status: u16, code: &str, message: &str) -> Response {
-    let told = text("Code", code) + &text("Message", message);
+    let details = text("Code", code) + &text("Message", message);
     match service {
-        "s3" => Response::new(status, node("Error", &told)).with("content-type", "application/xml"),
+        "s3" => Response::new(status, node("Error", &details)).with("content-type", "application/xml"),
         "dynamodb" | "logs" | "sqs" | "lambda" => {
             json(status, &serde_json::json!({ "__type": code, "code": code, "message": message }))
         }
         _ => {
-            let error = node("Error", &(text("Type", "Sender") + &told));
+            let error = node("Error", &(text("Type", "Sender") + &details));
             let body = node("ErrorResponse", &(error + &text("RequestId", "r")));
             Response::new(status, body).with("content-type", "text/xml")
         }

@@ -294,6 +294,21 @@ fn a_put_that_cannot_read_the_table_takes_back_the_parts_of_what_is_under_way() 
 }
 
 #[test]
+fn a_file_arrives_whole_in_one_part_and_in_several() {
+    let site = Site::new();
+    site.deployed();
+    let large: Vec<u8> = (0..9_u32 << 18).flat_map(u32::to_le_bytes).collect();
+    std::fs::write(site.folder.path().join("small.txt"), "small").unwrap();
+    std::fs::write(site.folder.path().join("large.bin"), &large).unwrap();
+    site.run(&["put", "small.txt", "large.bin"]).ended(0);
+    assert_eq!(site.fake.count("s3:UploadPart"), 2);
+    let state = site.fake.state();
+    let content = |key: &str| state.s3.buckets[&Site::bucket()].object(key).unwrap().body.to_vec();
+    assert_eq!(content("small.txt"), b"small");
+    assert!(content("large.bin") == large, "other bytes arrived");
+}
+
+#[test]
 fn throttling_is_sat_out() {
     let site = Site::new();
     site.fake.fail("cloudformation:DescribeStackEvents", (1, 2), (400, "Throttling", "Rate exceeded"));

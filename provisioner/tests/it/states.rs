@@ -379,7 +379,7 @@ fn of_two_runs_at_once_one_applies_and_the_other_attaches() {
     let second = crate::world::Ran::of(&second.wait_with_output().unwrap());
     first.ended(0).says("Creation of shop begins");
     second.ended(0).says("runs already").says("nothing to change");
-    assert_eq!(site.fake.state().cloudformation.live(STACK).unwrap().begun("CREATE_IN_PROGRESS"), 1);
+    assert_eq!(site.fake.state().cloudformation.live(STACK).unwrap().times_started("CREATE_IN_PROGRESS"), 1);
 }
 
 #[test]
@@ -391,7 +391,7 @@ fn two_runs_in_the_same_moment_do_not_hurt_each_other() {
         crate::world::Ran::of(&run.wait_with_output().unwrap()).ended(0);
     }
     let state = site.fake.state();
-    assert_eq!(state.cloudformation.live(STACK).unwrap().begun("CREATE_IN_PROGRESS"), 1);
+    assert_eq!(state.cloudformation.live(STACK).unwrap().times_started("CREATE_IN_PROGRESS"), 1);
     assert_eq!(state.cloudformation.stacks.len(), 1, "one deleted what the other prepared");
     assert!(state.cloudformation.change_sets.is_empty(), "a change set is left over");
 }

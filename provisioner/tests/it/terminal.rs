@@ -393,7 +393,7 @@ fn consent_given_after_somebody_else_was_faster_looks_again() {
     late.press("y\r");
     late.end().ended(0).says("somebody else changes shop at the same time").says("nothing to change");
     let state = site.fake.state();
-    assert_eq!(state.cloudformation.live(STACK).unwrap().begun("CREATE_IN_PROGRESS"), 1);
+    assert_eq!(state.cloudformation.live(STACK).unwrap().times_started("CREATE_IN_PROGRESS"), 1);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A stack, and the steps by which its operations go on.
+//! A stack, and the steps by which its operations proceed.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -96,7 +96,7 @@ pub(super) fn physical_id(logical_id: &str) -> String {
 
 impl Stack {
     /// How often an operation was started that shows itself by this status.
-    pub fn begun(&self, status: &str) -> usize {
+    pub fn times_started(&self, status: &str) -> usize {
         self.events.iter().filter(|e| e.step.resource.is_none() && e.step.status == status).count()
     }
 

@@ -54,7 +54,7 @@ impl Resolver<'_> {
         resolved + rest
     }
 
-    /// What a name stands for, or the name as a placeholder.
+    /// The value of a name, or the name as a placeholder.
     fn named(&self, name: &str) -> String {
         self.known(name).unwrap_or_else(|| format!("${{{name}}}"))
     }

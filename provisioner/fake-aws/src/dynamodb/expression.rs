@@ -136,7 +136,7 @@ impl Judge<'_> {
                 self.expect("AND")?;
                 let high = self.next_operand()?;
                 let within = |a: Option<Ordering>, b: Option<Ordering>| {
-                    a.is_some_and(|a| a.is_ge()) && b.is_some_and(|b| b.is_le())
+                    a.is_some_and(Ordering::is_ge) && b.is_some_and(Ordering::is_le)
                 };
                 Ok(within(ordered(left.as_ref(), low.as_ref()), ordered(left.as_ref(), high.as_ref())))
             }
@@ -190,7 +190,7 @@ impl Judge<'_> {
         self.operand(&token)
     }
 
-    /// What a placeholder or path stands for; `None` for an attribute that does not exist.
+    /// The value of a placeholder or path; `None` for an attribute that does not exist.
     fn operand(&self, token: &str) -> Judged<Option<Value>> {
         let undefined = || InvalidExpression(format!("{token:?} is not defined"));
         if token.starts_with(':') {

@@ -80,9 +80,9 @@ fn check(body: &Value, existing: Option<&Value>) -> Result<(), Response> {
     let refusal = refused("ConditionalCheckFailedException", "The conditional request failed");
     match existing {
         Some(item) if body["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD" => {
-            let mut told: Value = serde_json::from_slice(&refusal.body.to_vec()).unwrap_or_default();
-            told["Item"] = item.clone();
-            Err(xml::json(400, &told))
+            let mut answer: Value = serde_json::from_slice(&refusal.body.to_vec()).unwrap_or_default();
+            answer["Item"] = item.clone();
+            Err(xml::json(400, &answer))
         }
         _ => Err(refusal),
     }

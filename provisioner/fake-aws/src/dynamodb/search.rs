@@ -66,7 +66,7 @@ impl<'a> Search<'a> {
         names.map(|name| (name.clone(), item[name.as_str()].clone())).collect::<Map<_, _>>().into()
     }
 
-    /// The page that these items begin, in their order. The last item that was looked at comes back where more follow.
+    /// The first page of these items, in their order. The last item that was looked at comes back where more follow.
     fn page<T>(
         &self,
         table: &Table,
@@ -123,7 +123,7 @@ impl Table {
         let start = &body["ExclusiveStartKey"];
         let rest = items.into_iter().filter(|item| start.is_null() || order(item, start) == Ordering::Greater);
         let (mut answer, last) = search.page(self, rest.map(|item| ((), item)))?;
-        if let Some((_, item)) = last {
+        if let Some(((), item)) = last {
             answer["LastEvaluatedKey"] = search.key(self, &item);
         }
         Ok(answer)

@@ -36,7 +36,7 @@ pub struct Index {
     pub name: String,
     /// Its key: the partition key and, if there is one, the sort key.
     pub key: Vec<String>,
-    /// The attributes that it holds beside the keys; `None` stands for all.
+    /// The attributes that it holds beside the keys; `None` means all.
     pub projected: Option<Vec<String>>,
 }
 

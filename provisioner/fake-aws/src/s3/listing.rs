@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::Answered;
 use super::bucket::Bucket;
 use super::objects::Object;
-use crate::http::Request;
+use crate::http::{Request, Response};
 use crate::state::Now;
 use crate::xml::{document, node, optional, text};
 
@@ -39,7 +38,7 @@ impl Listing {
         if self.encoded { utf8_percent_encode(key, PLAIN).to_string().replace("%20", "+") } else { key.to_owned() }
     }
 
-    /// The prefix that stands for this key and all others that begin like it.
+    /// The common prefix that is listed instead of this key.
     fn common_prefix(&self, key: &str) -> Option<String> {
         let rest = key.strip_prefix(&self.prefix).filter(|_| !self.delimiter.is_empty())?;
         let end = rest.find(&self.delimiter)? + self.delimiter.len();
@@ -78,7 +77,7 @@ impl Bucket {
     }
 
     /// API, `ListObjectsV2`. The continuation token is the last key or common prefix of the page.
-    pub(super) fn list_objects(&self, request: &Request, bucket: &str, page: usize) -> Answered {
+    pub(super) fn list_objects(&self, request: &Request, bucket: &str, page: usize) -> Response {
         let listing = Listing::new(request, page, "max-keys");
         let token = request.parameter("continuation-token").or_else(|| request.parameter("start-after"));
         let after = token.unwrap_or_default();
@@ -87,7 +86,7 @@ impl Bucket {
         for (key, versions) in self.entries(&listing, &after, false) {
             let Some(object) = versions.first().filter(|object| !object.is_marker) else { continue };
             let common = listing.common_prefix(&key);
-            // What begins with a prefix that this page or the last one has named is no entry of its own.
+            // A common prefix is listed once, on the first page that has a key with it.
             if common.as_ref().is_some_and(|common| prefixes.contains(common) || *common == after) {
                 continue;
             }
@@ -110,11 +109,11 @@ impl Bucket {
             contents,
             listing.prefixes(&prefixes),
         ];
-        Ok(document("ListBucketResult", &result.concat()))
+        document("ListBucketResult", &result.concat())
     }
 
     /// API, `ListObjectVersions`. Delimiters are not modelled.
-    pub(super) fn list_versions(&self, request: &Request, bucket: &str, page: usize) -> Answered {
+    pub(super) fn list_versions(&self, request: &Request, bucket: &str, page: usize) -> Response {
         let listing = Listing::new(request, page, "max-keys");
         let after = request.parameter("key-marker").unwrap_or_default();
         let after_version = request.parameter("version-id-marker").filter(|version| !version.is_empty());
@@ -150,11 +149,11 @@ impl Bucket {
             .as_ref()
             .map(|(key, version)| text("NextKeyMarker", listing.spelled(key)) + &text("NextVersionIdMarker", version));
         let result = listing.head(bucket, next.is_some()) + &markers.unwrap_or_default() + &entries;
-        Ok(document("ListVersionsResult", &result))
+        document("ListVersionsResult", &result)
     }
 
     /// API, `ListMultipartUploads`: by key, then by id.
-    pub(super) fn list_uploads(&self, request: &Request, bucket: &str, page: usize) -> Answered {
+    pub(super) fn list_uploads(&self, request: &Request, bucket: &str, page: usize) -> Response {
         let listing = Listing::new(request, page, "max-uploads");
         let after = (
             request.parameter("key-marker").unwrap_or_default(),
@@ -174,7 +173,7 @@ impl Bucket {
             all + &node("Upload", &(text("Key", listing.spelled(key)) + &text("UploadId", id)))
         });
         let result = listing.head(bucket, truncated) + &next.unwrap_or_default() + &entries;
-        Ok(document("ListMultipartUploadsResult", &result))
+        document("ListMultipartUploadsResult", &result)
     }
 }
 
