@@ -142,7 +142,7 @@ mod sse2 {
         _mm_sub_epi8,
     };
 
-    use super::{BLOCK, DIGIT, JOINS_DIGITS, JOINS_LETTERS, LETTER, LINE_FEED, SPACE, UNDERSCORE};
+    use crate::words::ascii::{BLOCK, DIGIT, JOINS_DIGITS, JOINS_LETTERS, LETTER, LINE_FEED, SPACE, UNDERSCORE};
 
     #[target_feature(enable = "sse2")]
     fn is(bytes: __m128i, byte: u8) -> __m128i {
