@@ -294,7 +294,7 @@ mod tests {
             ),
             (b"\xc9\xcd\xcd\xcd\xcd\xcd\xbb\r\n\xba words \xba\r\n".to_vec(), "IBM437", "╔═════╗\r\n║ words ║\r\n"),
             (
-                b"\xc8\xc5\xd3\xd3\xd6\x40\xe3\xc8\x85\x99\x85\x40\xf1\xf2\xf3\x4b\x25".to_vec(),
+                b"\xc8\xc5\xd3\xd3\xd6\x40\xe3\x88\x85\x99\x85\x40\xf1\xf2\xf3\x4b\x25".to_vec(),
                 "IBM037",
                 "HELLO There 123.\n",
             ),
