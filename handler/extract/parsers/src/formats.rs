@@ -21,7 +21,7 @@ mod markdown;
 mod mbox;
 pub(crate) mod media;
 pub(crate) mod office;
-mod pdf;
+pub(crate) mod pdf;
 #[cfg(test)]
 mod pieces;
 mod syntax;
