@@ -127,7 +127,7 @@ fields! {
 
     /// The coding that the object is stored in, as S3 has it: type and content are those of what it decodes to, size
     /// and hash those of what is stored. Of a coding that cannot be decoded, such as `br`, nothing else is known.
-    content_encoding: [String] = "contentEncoding", "HTTP content coding", "all";
+    content_encoding: [String] = "contentEncoding", "HTTP content coding", "encoded objects";
 
     // Data.
     /// Rows, the header not among them.

@@ -9,7 +9,7 @@ use handler_extract::Extractor;
 use zip::write::SimpleFileOptions;
 
 use crate::video::{boxed, video};
-use crate::{pdf, read};
+use crate::{pdf, read_encoded};
 
 /// A file, and the kinds that the table counts it among.
 struct Sample {
@@ -20,6 +20,8 @@ struct Sample {
 
 /// What the table calls files of every kind.
 const ALL: &str = "all";
+/// What the table calls objects that are stored in a coding.
+const ENCODED: &str = "encoded objects";
 
 #[tokio::test]
 async fn what_the_table_claims_is_set_and_nothing_else_is() {
@@ -27,7 +29,8 @@ async fn what_the_table_claims_is_set_and_nothing_else_is() {
     let extractor = Extractor::with_program(env!("CARGO_BIN_EXE_extract"), Limits::default(), types);
     let mut set = BTreeSet::new();
     for Sample { kinds, name, bytes } in samples() {
-        let findings = read(&extractor, name, &bytes).await;
+        let coding = kinds.contains(&ENCODED).then_some("br");
+        let findings = read_encoded(&extractor, name, &bytes, coding).await;
         let fields = serde_json::to_value(&findings.metadata).unwrap();
         for field in fields.as_object().unwrap().keys() {
             let claim = Metadata::FIELDS.iter().find(|claim| claim.name == field).unwrap();
@@ -281,5 +284,6 @@ fn others() -> Vec<Sample> {
         sample(&["archives"], "x.zip", zip(&[("a", "text")])),
         sample(&["compressed files"], "x.gz", gzip),
         sample(&["executables"], "x", elf),
+        sample(&[ENCODED], "x.txt", b"\x0b\x02\x80text\x03"),
     ]
 }
