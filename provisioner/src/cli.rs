@@ -339,6 +339,9 @@ pub struct Inspect {
     /// and shards are a local stand-in
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    /// Read the files as objects that are stored with this Content-Encoding, such as gzip
+    #[arg(long, value_name = "CODING")]
+    pub content_encoding: Option<String>,
 }
 
 /// `provisioner local`

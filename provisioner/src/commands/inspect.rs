@@ -33,7 +33,7 @@ pub async fn run(global: &Global, args: &Inspect, report: &Report) -> Result<()>
     let mut records = Vec::new();
     let mut failed = 0;
     for path in &args.files {
-        let record = inspect(&extractor, path, spec.files.max_size.0).await?;
+        let record = inspect(&extractor, path, args.content_encoding.as_deref(), spec.files.max_size.0).await?;
         failed += usize::from(record.status == Status::Failed);
         let record = serde_json::to_value(record)
             .map_err(|e| Error::new(Exit::Failure, "record", "failed to write the record").source(e))?;
@@ -53,7 +53,7 @@ pub async fn run(global: &Global, args: &Inspect, report: &Report) -> Result<()>
     Ok(())
 }
 
-async fn inspect(extractor: &Extractor, path: &Path, max_size: u64) -> Result<Record> {
+async fn inspect(extractor: &Extractor, path: &Path, content_encoding: Option<&str>, max_size: u64) -> Result<Record> {
     let failed = |e| io("read", path, e);
     let mut file = tokio::fs::File::open(path).await.map_err(failed)?;
     let meta = file.metadata().await.map_err(failed)?;
@@ -78,6 +78,7 @@ async fn inspect(extractor: &Extractor, path: &Path, max_size: u64) -> Result<Re
         let broken =
             |e| Error::new(Exit::Failure, "extraction", format!("failed to extract {}", path.display())).source(e);
         let mut session = extractor.start(upload.file_name(), upload.size).await.map_err(broken)?;
+        session.set_content_encoding(content_encoding);
         let mut chunk = vec![0; CHUNK];
         loop {
             let length = file.read(&mut chunk).await.map_err(failed)?;

@@ -55,8 +55,15 @@ fn describe(file: View, metadata: &mut Metadata) -> Result<(), Failure> {
     }
     metadata.width = width.filter(|side| *side > 0);
     metadata.height = height.filter(|side| *side > 0);
-    if metadata.width.is_none() && metadata.height.is_none() {
-        return Err(Failure::new(ErrorCode::Malformed, "its header does not say how large the picture is"));
+    // A size that is missing is a missing field. A file that breaks off before it says anything is damaged.
+    let counted =
+        Metadata { has_gps: None, frame_count: None, is_animated: None, page_count: None, ..metadata.clone() };
+    let found = Metadata { content_encoding: None, ..counted };
+    if !complete && found == Metadata::default() {
+        return Err(Failure::new(
+            ErrorCode::Malformed,
+            "it breaks off before its header says how large the picture is",
+        ));
     }
     if !complete {
         metadata.is_partial = Some(true);

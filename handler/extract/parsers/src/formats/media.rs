@@ -83,7 +83,9 @@ fn describe(container: Container, metadata: &mut Metadata) -> Result<(), Failure
     if let Some(seconds) = metadata.duration {
         metadata.bit_rate = bit_rate(file.len(), seconds);
     }
-    if metadata.codec.is_none() && metadata.duration.is_none() && metadata.width.is_none() {
+    // A playing time or coding that is missing is a missing field. A file that says nothing at all is damaged.
+    let found = Metadata { content_encoding: None, ..metadata.clone() };
+    if found == Metadata::default() {
         return Err(Failure::new(ErrorCode::Malformed, "neither audio nor video was found in it"));
     }
     if !complete {

@@ -57,7 +57,9 @@ pub(super) fn binary(container: Container, report: &mut Report) -> Result<(), Ab
 
 /// Reads an RTF document.
 pub(super) fn rtf(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Abort> {
-    in_two_steps(&bytes[..], report, |bytes, _| Ok(bytes), |bytes, metadata| rtf::count(bytes, metadata))
+    // As its type is found: after white space and a byte order mark.
+    let document = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
+    in_two_steps(document, report, |bytes, _| Ok(bytes), |bytes, metadata| rtf::count(bytes, metadata))
 }
 
 fn in_two_steps<Source, Body>(

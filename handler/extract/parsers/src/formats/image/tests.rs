@@ -221,10 +221,20 @@ fn frames_and_pages_are_counted_and_not_believed() {
 
 #[test]
 fn absurd_sizes_are_refused() {
-    for bytes in [png(1_342_185_474, 735_425_407, &[]), png(0, 0, &[]), b"\x89PNG\r\n\x1a\n".to_vec(), tiff(&[])] {
+    for bytes in [png(1_342_185_474, 735_425_407, &[]), b"\x89PNG\r\n\x1a\n".to_vec(), tiff(&[])] {
         let (metadata, failure) = read(&bytes);
         assert_eq!(failure.map(|failure| failure.code), Some(ErrorCode::Malformed));
         assert_eq!((metadata.width, metadata.height), (None, None));
+    }
+}
+
+#[test]
+fn a_size_that_is_missing_is_a_missing_field() {
+    // A picture without a frame header, and one without pixels.
+    let jpeg = b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0\xff\xfe\0\x04hi\xff\xd9";
+    for bytes in [jpeg.to_vec(), png(0, 0, &[])] {
+        let (metadata, failure) = read(&bytes);
+        assert_eq!((failure, metadata.width, metadata.height), (None, None, None));
     }
 }
 

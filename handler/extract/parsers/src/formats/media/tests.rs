@@ -191,6 +191,15 @@ fn samples() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[test]
+fn what_is_missing_is_a_missing_field() {
+    // Tags without audio after them, and a movie of no tracks.
+    let (metadata, failure) = read(&[id3(3, 0, &id3_frame(b"TIT2", b"\0A song")), vec![0; 64]].concat());
+    assert_eq!((metadata.title.as_deref(), metadata.duration, failure), (Some("A song"), None, None));
+    // Nothing at all.
+    assert_eq!(read(b"fLaC").1.map(|failure| failure.code), Some(ErrorCode::Malformed));
+}
+
+#[test]
 fn genres_have_the_names_of_the_standard() {
     // ID3v2.3, appendix A: first, last and one in between.
     for (number, name) in [(0, Some("Blues")), (37, Some("Sound Clip")), (79, Some("Hard Rock")), (80, None)] {
