@@ -445,7 +445,7 @@ fn failed(stack: &str, operation: Operation, status: StackStatus, cause: Option<
     let name = name_of(stack);
     let message = format!("the {} of the stack {name} failed; it is in {}", operation.noun(), status.as_str());
     let advice =
-        cause.as_deref().and_then(provisioner_model::status::advice).unwrap_or("The cause names what to mend.");
+        cause.as_deref().and_then(provisioner_model::advice::advice).unwrap_or("The cause names what to mend.");
     let again = format!("Then run again: provisioner {} -s {name}", command_for(operation));
     let error = Error::new(Exit::Deployment, "deployment-failed", message).hint(format!("{advice}\n{again}"));
     match cause {

@@ -3,6 +3,7 @@
 //!
 //! Every other crate of the provisioner stands on this one, and this one on the contract with the handler alone.
 
+pub mod advice;
 pub mod change;
 pub mod diff;
 pub mod drifted;

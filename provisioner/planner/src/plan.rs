@@ -6,8 +6,8 @@
 
 use provisioner_model::change::Change;
 use provisioner_model::stack::{ImportCandidate, Presence, Resource};
-use provisioner_model::status::{self, ChangeSetState, Operation, Phase, StackStatus};
-use provisioner_model::{diff, resource_type};
+use provisioner_model::status::{ChangeSetState, Operation, Phase, StackStatus};
+use provisioner_model::{advice, diff, resource_type};
 use serde_json::{Value, json};
 
 use crate::world::{Desired, Observed};
@@ -172,7 +172,7 @@ fn with_change_set(operation: Operation, observed: &Observed) -> Plan {
         ChangeSetState::Failed(reason) => Plan::Blocked {
             code: "change-set-failed",
             reason: format!("CloudFormation refuses the change: {reason}"),
-            hint: provisioner_model::status::advice(reason).unwrap_or("The reason names what to mend.").to_owned(),
+            hint: provisioner_model::advice::advice(reason).unwrap_or("The reason names what to mend.").to_owned(),
         },
         ChangeSetState::Ready => {
             let lost: Vec<&str> =
@@ -240,7 +240,7 @@ fn failed(resources: &[Resource]) -> Vec<(String, String)> {
     resources
         .iter()
         // ContinueUpdateRollback takes only what failed in the rollback, not what was cancelled because of it.
-        .filter(|r| r.status.is_failed_update() && !r.reason.as_deref().is_some_and(status::is_consequence))
+        .filter(|r| r.status.is_failed_update() && !r.reason.as_deref().is_some_and(advice::is_consequence))
         .map(|r| (r.logical_id.clone(), r.reason.clone().unwrap_or_default()))
         .collect()
 }

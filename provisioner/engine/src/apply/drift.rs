@@ -96,7 +96,7 @@ impl Applier<'_> {
                     "change-set-failed",
                     format!("CloudFormation refuses to put back what was changed: {reason}"),
                 )
-                .hint(provisioner_model::status::advice(reason).unwrap_or("The reason names what to mend."));
+                .hint(provisioner_model::advice::advice(reason).unwrap_or("The reason names what to mend."));
                 Err(error.with_followup_error(self.discard_change_set(&set).await))
             }
         }

@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use provisioner_model::advice::{advice, is_consequence};
 use provisioner_model::fault::Kind;
 use provisioner_model::stack::ResourceEvent;
-use provisioner_model::status::{Phase, Progress, ResourceStatus, StackStatus, advice, is_consequence};
+use provisioner_model::status::{Phase, Progress, ResourceStatus, StackStatus};
 
 use crate::event::deploy::DeployEvent;
 
