@@ -48,7 +48,8 @@ pub enum Phase {
     /// It works and can be updated.
     Ready,
     /// Its creation failed. It holds nothing of use and can only be deleted.
-    NeverMade,
+    #[serde(rename = "never-made")]
+    CreateFailed,
     /// The rollback of an update failed; it must be continued first.
     RollbackStuck,
     /// Its deletion failed.
@@ -106,10 +107,10 @@ stack_statuses! {
     ReviewInProgress = "REVIEW_IN_PROGRESS" => Review, None, false;
     CreateInProgress = "CREATE_IN_PROGRESS" => Running, Some(Create), false;
     CreateComplete = "CREATE_COMPLETE" => Ready, Some(Create), true;
-    CreateFailed = "CREATE_FAILED" => NeverMade, Some(Create), false;
+    CreateFailed = "CREATE_FAILED" => CreateFailed, Some(Create), false;
     RollbackInProgress = "ROLLBACK_IN_PROGRESS" => Running, Some(Create), false;
-    RollbackComplete = "ROLLBACK_COMPLETE" => NeverMade, Some(Create), false;
-    RollbackFailed = "ROLLBACK_FAILED" => NeverMade, Some(Create), false;
+    RollbackComplete = "ROLLBACK_COMPLETE" => CreateFailed, Some(Create), false;
+    RollbackFailed = "ROLLBACK_FAILED" => CreateFailed, Some(Create), false;
     UpdateInProgress = "UPDATE_IN_PROGRESS" => Running, Some(Update), false;
     UpdateCompleteCleanupInProgress = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS" => Running, Some(Update), false;
     UpdateComplete = "UPDATE_COMPLETE" => Ready, Some(Update), true;
@@ -318,15 +319,17 @@ mod tests {
 
     #[test]
     fn every_stack_status_has_its_phase() {
-        use Phase::{Absent, DeleteStuck, ImportStuck, ImportUndone, NeverMade, Ready, Review, RollbackStuck, Running};
+        use Phase::{
+            Absent, CreateFailed, DeleteStuck, ImportStuck, ImportUndone, Ready, Review, RollbackStuck, Running,
+        };
         let rows = [
             ("REVIEW_IN_PROGRESS", Review),
             ("CREATE_IN_PROGRESS", Running),
             ("CREATE_COMPLETE", Ready),
-            ("CREATE_FAILED", NeverMade),
+            ("CREATE_FAILED", CreateFailed),
             ("ROLLBACK_IN_PROGRESS", Running),
-            ("ROLLBACK_COMPLETE", NeverMade),
-            ("ROLLBACK_FAILED", NeverMade),
+            ("ROLLBACK_COMPLETE", CreateFailed),
+            ("ROLLBACK_FAILED", CreateFailed),
             ("UPDATE_IN_PROGRESS", Running),
             ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", Running),
             ("UPDATE_COMPLETE", Ready),
