@@ -438,7 +438,7 @@ fn what_the_deployed_template_would_delete_is_kept_in_every_state_that_can_hold_
     ] {
         let site = in_state(status);
         site.says_of_data("keep");
-        site.run(&["down", "--yes"]).ended(5).says("was deployed with data that goes with the stack").says(way);
+        site.run(&["down", "--yes"]).ended(5).says("was deployed deletes data with the stack").says(way);
         assert_eq!(site.fake.count("cloudformation:DeleteStack"), 0, "{status}");
     }
 }
