@@ -136,7 +136,7 @@ pub fn cause(findings: &Findings) -> Cause {
     if let Some(certain) = certain_cause(findings) {
         return certain;
     }
-    let logs = "Look at the function's log: provisioner logs -s {stack}";
+    let logs = "See the function's log: provisioner logs -s {stack}";
     if let Some(queued) = &findings.queued {
         return Cause {
             text: format!(

@@ -351,7 +351,7 @@ fn drift_that_cannot_be_put_back_is_named() {
     let site = deployed("data: delete\n");
     change(&site, "HandlerRetries", json!({"MaximumRetryAttempts": 0}));
     site.fake.state().cloudformation.changed_for_good = true;
-    up(&site, &["--revert-drift"]).ended(6).says("could not be put back").says("MaximumRetryAttempts  2 → 0");
+    up(&site, &["--revert-drift"]).ended(6).says("could not be reverted").says("MaximumRetryAttempts  2 → 0");
 }
 
 #[test]
