@@ -21,9 +21,7 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use handler_contract::record::Findings;
-use handler_contract::{
-    DocumentId, ErrorCode, Failure, Record, SandboxReport, Settings, Status, Timestamp, Upload,
-};
+use handler_contract::{DocumentId, ErrorCode, Failure, Record, SandboxReport, Settings, Status, Timestamp, Upload};
 use handler_extract::{Extractor, SandboxStatus};
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde::Serialize;
