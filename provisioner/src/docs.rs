@@ -62,7 +62,7 @@ pub fn lint() -> String {
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
-        let _ = writeln!(page, "| `{code}` | {severity} | {} | {} |", cell(code.meaning()), cell(code.mend()));
+        let _ = writeln!(page, "| `{code}` | {severity} | {} | {} |", cell(code.meaning()), cell(code.fix()));
     }
     page.push_str(
         "\n## Before that: the stack file\n\n\

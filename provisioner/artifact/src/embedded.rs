@@ -98,7 +98,7 @@ impl Index {
         };
         self.handlers.iter().find(|handler| Some(handler.architecture) == wanted).ok_or_else(|| {
             let carried: Vec<&str> = self.handlers.iter().map(|h| architecture_name(h.architecture)).collect();
-            let (what, mend) = match runs_on {
+            let (what, fix) = match runs_on {
                 RunsOn::Lambda(wanted) => (
                     format!("the stack file says {}", architecture_name(wanted)),
                     "Change handler.architecture in the stack file, or name a handler with --handler PATH.",
@@ -109,7 +109,7 @@ impl Index {
                 ),
             };
             let message = format!("the handler inside this program is for Linux on {}, and {what}", carried.join(", "));
-            Error::new(Exit::Invalid, "no-handler", message).hint(mend)
+            Error::new(Exit::Invalid, "no-handler", message).hint(fix)
         })
     }
 
@@ -224,8 +224,8 @@ mod tests {
         for (architecture, package) in &handlers {
             assert_eq!(index.package(&mut written, RunsOn::Lambda(*architecture)).unwrap(), *package);
         }
-        let said = index.describe();
-        assert!(said.contains(&format!("handler inside for arm64: {}, 10 B", handlers[1].1.sha256)), "{said}");
+        let text = index.describe();
+        assert!(text.contains(&format!("handler inside for arm64: {}, 10 B", handlers[1].1.sha256)), "{text}");
     }
 
     #[test]

@@ -165,12 +165,12 @@ fn check_target(executable: &[u8], runs_on: RunsOn) -> Result<(), PackageError> 
 /// Whether a zip has the executable in it, as Lambda must find it, and nothing else.
 fn contains_exactly(zip: &[u8], executable: &[u8]) -> io::Result<bool> {
     let mut archive = zip::ZipArchive::new(Cursor::new(zip))?;
-    let alone = archive.len() == 1;
+    let single = archive.len() == 1;
     let mut entry = archive.by_index(0)?;
     let named = entry.name()? == ENTRY && entry.unix_mode().is_some_and(|mode| mode & 0o777 == MODE);
     let mut content = Vec::with_capacity(executable.len());
     entry.by_ref().take(executable.len() as u64 + 1).read_to_end(&mut content)?;
-    Ok(alone && named && content == executable)
+    Ok(single && named && content == executable)
 }
 
 /// One entry, its time and mode fixed: the same bytes give the same zip.

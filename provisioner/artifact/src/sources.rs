@@ -46,7 +46,7 @@ impl Sources {
     }
 
     /// Looks at every file.
-    pub fn look(&self) -> Snapshot {
+    pub fn snapshot(&self) -> Snapshot {
         let mut found = BTreeMap::new();
         for path in &self.0 {
             visit(path, &mut found);
@@ -190,7 +190,7 @@ mod tests {
         let (folder, executable) = workspace();
         let root = folder.path();
         let sources = Sources::of_build(root, &executable);
-        let before = sources.look();
+        let before = sources.snapshot();
         let mut seen: Vec<&str> =
             before.0.keys().map(|path| path.strip_prefix(root).unwrap().to_str().unwrap()).collect();
         seen.sort_unstable();
@@ -210,7 +210,7 @@ mod tests {
         std::fs::remove_file(root.join("policies/handler.json")).unwrap();
         std::fs::write(root.join("handler/src/.lib.rs.swp"), "").unwrap();
         std::fs::write(root.join("README.md"), "1").unwrap();
-        let after = sources.look();
+        let after = sources.snapshot();
         let changed = after.changed_since(&before);
         let expected = ["handler/src/lib.rs", "handler/src/new.rs", "policies/handler.json"];
         assert_eq!(changed, expected.map(|name| root.join(name)));
@@ -218,7 +218,7 @@ mod tests {
 
         // The lock file comes into being with the first build.
         std::fs::write(root.join("Cargo.lock"), "").unwrap();
-        let last = sources.look();
+        let last = sources.snapshot();
         assert_eq!(last.changed_since(&after), [root.join("Cargo.lock")]);
 
         // After a build that lists other files, what was saved during the build has still changed, and what is new on
@@ -231,7 +231,7 @@ mod tests {
     fn without_a_list_the_whole_handler_is_watched() {
         let (folder, executable) = workspace();
         std::fs::remove_file(executable.with_extension("d")).unwrap();
-        let seen = Sources::of_build(folder.path(), &executable).look();
+        let seen = Sources::of_build(folder.path(), &executable).snapshot();
         assert!(seen.0.contains_key(&folder.path().join("handler/notes.md")));
         assert!(!seen.0.contains_key(&executable));
     }

@@ -1,10 +1,10 @@
 //! AWS. This crate is the only one that names an `aws_sdk_*` crate.
 //!
 //! Every function takes and returns the types of `provisioner-model`: what a service says is understood here, once. What
-//! an error code means, [`provisioner_model::fault`] says.
+//! an error code means, [`provisioner_model::call_error`] says.
 
 pub mod artifacts;
-mod fault;
+mod call_error;
 pub mod function;
 pub mod live;
 pub mod log_groups;
@@ -20,8 +20,8 @@ pub mod uploads;
 
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use provisioner_model::call_error::{CallError, Kind};
 use provisioner_model::error::{Error, Exit, Result};
-use provisioner_model::fault::{Fault, Kind};
 
 /// Attempts of a call before it counts as failed. Control planes throttle early: CloudFormation allows some calls only
 /// a few times a second, so more attempts than the SDK's three are worth their wait.
@@ -113,9 +113,9 @@ impl Aws {
             .retry_config(RetryConfig::standard().with_max_attempts(FIRST_ATTEMPTS))
             .build();
         let identity = aws_sdk_sts::Client::from_conf(once).get_caller_identity().send().await.map_err(|e| {
-            match fault::refused_role(&e) {
-                Some(refusal) => not_taken(target.role.as_ref(), refusal),
-                None => fault::from_sdk(e).into_error("find out whose credentials these are"),
+            match call_error::refused_role(&e) {
+                Some(refusal) => role_refused(target.role.as_ref(), refusal),
+                None => call_error::from_sdk(e).into_error("find out whose credentials these are"),
             }
         })?;
         Ok(Self {
@@ -152,11 +152,11 @@ fn of_profile(
     profile: &str,
     http: aws_smithy_runtime_api::client::http::SharedHttpClient,
 ) -> SdkConfig {
-    let surroundings = aws_config::provider_config::ProviderConfig::without_region()
+    let provider_config = aws_config::provider_config::ProviderConfig::without_region()
         .with_region(sdk.region().cloned())
         .with_http_client(http);
     let provider = aws_config::profile::ProfileFileCredentialsProvider::builder()
-        .configure(&surroundings)
+        .configure(&provider_config)
         .profile_name(profile)
         .build();
     let credentials = aws_credential_types::provider::SharedCredentialsProvider::new(provider);
@@ -176,7 +176,7 @@ async fn as_role(sdk: SdkConfig, role: &Role) -> SdkConfig {
 }
 
 /// The failure of taking a role that the command line or the profile names.
-fn not_taken(role: Option<&Role>, refusal: Fault) -> Error {
+fn role_refused(role: Option<&Role>, refusal: CallError) -> Error {
     let which = role.map_or_else(|| "of the profile".to_owned(), |role| role.arn.clone());
     match refusal.kind {
         Kind::Denied | Kind::Other | Kind::NotFound => {

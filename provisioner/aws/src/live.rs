@@ -9,18 +9,18 @@ use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurat
 use aws_sdk_s3::operation::get_bucket_notification_configuration::GetBucketNotificationConfigurationOutput;
 use aws_sdk_s3::types::{BucketVersioningStatus, S3KeyFilter};
 use aws_sdk_sqs::types::QueueAttributeName;
+use provisioner_model::call_error::{CallError, optional};
 use provisioner_model::drifted::LiveState;
-use provisioner_model::fault::{Fault, optional};
 use provisioner_model::stack::Resource;
 use serde_json::{Map, Value, json};
 
 use super::Aws;
-use super::fault::from_sdk;
+use super::call_error::from_sdk;
 use super::function::Function;
 use super::roles::Roles;
 use super::table::Table;
 
-type Properties = Result<Option<Map<String, Value>>, Fault>;
+type Properties = Result<Option<Map<String, Value>>, CallError>;
 
 /// Reads every resource of a type that is known here, by logical id.
 pub async fn read(aws: &Aws, resources: &[Resource]) -> BTreeMap<String, LiveState> {
@@ -62,7 +62,7 @@ async fn one(aws: &Aws, resource: &Resource, id: &str) -> Option<LiveState> {
     Some(match read {
         Ok(Some(properties)) => LiveState::Properties(properties),
         Ok(None) => LiveState::Gone,
-        Err(fault) => LiveState::Unreadable(fault.to_string()),
+        Err(error) => LiveState::Unreadable(error.to_string()),
     })
 }
 
@@ -219,7 +219,7 @@ fn document_of(document: &Value) -> Map<String, Value> {
 }
 
 /// All attributes of a queue; `None` if there is none.
-async fn queue_attributes(aws: &Aws, url: &str) -> Result<Option<BTreeMap<String, String>>, Fault> {
+async fn queue_attributes(aws: &Aws, url: &str) -> Result<Option<BTreeMap<String, String>>, CallError> {
     let client = aws_sdk_sqs::Client::new(&aws.sdk);
     let output = client
         .get_queue_attributes()

@@ -1,11 +1,11 @@
 //! The function's log group, read.
 
 use aws_sdk_cloudwatchlogs::Client;
-use provisioner_model::fault::Fault;
+use provisioner_model::call_error::CallError;
 use provisioner_model::log_lines::Entry;
 
 use super::Aws;
-use super::fault::from_sdk;
+use super::call_error::from_sdk;
 
 /// Entries a call (CloudWatch Logs API reference, `FilterLogEvents`: the most there is).
 const PAGE: usize = 10_000;
@@ -34,7 +34,7 @@ impl Logs {
 
     /// Gives all entries between two times (milliseconds since the Unix epoch, both inclusive) page by page, oldest
     /// first. Entries may come twice; [`provisioner_model::log_lines::Seen`] tells.
-    pub async fn read(&self, from: i64, to: i64, mut take: impl FnMut(Vec<Entry>)) -> Result<(), Fault> {
+    pub async fn read(&self, from: i64, to: i64, mut take: impl FnMut(Vec<Entry>)) -> Result<(), CallError> {
         let mut next: Option<Next> = None;
         loop {
             let (start, token) = match &next {

@@ -6,14 +6,14 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use handler_contract::{Timestamp, table};
-use provisioner_model::fault::{Fault, Kind};
+use provisioner_model::call_error::{CallError, Kind};
 use provisioner_model::query::{Query, Row};
 use provisioner_model::search::{Page, Request, Search, Step};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::Aws;
-use super::fault::from_sdk;
+use super::call_error::from_sdk;
 
 /// `DynamoDB` API reference, `BatchGetItem`: items a call.
 const BATCH: usize = 100;
@@ -37,7 +37,7 @@ pub struct Records {
 }
 
 /// The newest records of a table.
-pub async fn newest(aws: &Aws, table: &str, n: usize, now: &Timestamp) -> Result<Vec<Row>, Fault> {
+pub async fn newest(aws: &Aws, table: &str, n: usize, now: &Timestamp) -> Result<Vec<Row>, CallError> {
     Records::new(aws, table).page(&Query::default(), now, n, usize::MAX).await.map(|page| page.rows)
 }
 
@@ -48,7 +48,7 @@ impl Records {
     }
 
     /// At most `limit` records that match, newest first. Looks at about `budget` records at most.
-    pub async fn page(&self, query: &Query, now: &Timestamp, limit: usize, budget: usize) -> Result<Page, Fault> {
+    pub async fn page(&self, query: &Query, now: &Timestamp, limit: usize, budget: usize) -> Result<Page, CallError> {
         let (index, groups) = query.source(now);
         let low = query.since.as_ref().map_or(BEFORE_ALL, Timestamp::as_str).to_owned();
         let newest = query.newest();
@@ -80,7 +80,7 @@ impl Records {
         request: Request<Key>,
         low: String,
         high: String,
-    ) -> Result<(String, Vec<Row>, Option<Key>), Fault> {
+    ) -> Result<(String, Vec<Row>, Option<Key>), CallError> {
         let answer = self
             .client
             .query()
@@ -104,7 +104,7 @@ impl Records {
     }
 
     /// Whole records, as they are kept, in the order of their ids. What does not exist is left out.
-    pub async fn documents(&self, ids: &[String]) -> Result<Vec<Value>, Fault> {
+    pub async fn documents(&self, ids: &[String]) -> Result<Vec<Value>, CallError> {
         let mut found = HashMap::new();
         let mut reading = JoinSet::new();
         let mut batches = ids.chunks(BATCH);
@@ -125,7 +125,7 @@ impl Records {
     }
 
     /// Deletes a record; none is fine.
-    pub async fn delete(&self, id: &str) -> Result<(), Fault> {
+    pub async fn delete(&self, id: &str) -> Result<(), CallError> {
         let key = AttributeValue::S(id.to_owned());
         self.client
             .delete_item()
@@ -137,7 +137,7 @@ impl Records {
         Ok(())
     }
 
-    async fn batch(self, ids: Vec<String>) -> Result<Vec<Key>, Fault> {
+    async fn batch(self, ids: Vec<String>) -> Result<Vec<Key>, CallError> {
         let mut keys: Vec<Key> = ids
             .into_iter()
             .map(|id| HashMap::from([(table::PARTITION_KEY.to_owned(), AttributeValue::S(id))]))
@@ -160,20 +160,20 @@ impl Records {
             tokio::time::sleep(pause).await;
             pause *= 2;
         }
-        Err(Fault {
+        Err(CallError {
             kind: Kind::Throttled,
             code: None,
             message: format!("the table {} gives its items too slowly", self.table),
         })
     }
 
-    fn parse<T: serde::de::DeserializeOwned>(&self, item: Key) -> Result<T, Fault> {
+    fn parse<T: serde::de::DeserializeOwned>(&self, item: Key) -> Result<T, CallError> {
         let id = item.get(table::PARTITION_KEY).and_then(|id| id.as_s().ok()).cloned().unwrap_or_default();
         serde_dynamo::from_item(item)
             .map_err(|e| other(format!("the item {id} of the table {} is not a record: {e}", self.table)))
     }
 }
 
-fn other(message: String) -> Fault {
-    Fault { kind: Kind::Other, code: None, message }
+fn other(message: String) -> CallError {
+    CallError { kind: Kind::Other, code: None, message }
 }

@@ -5,12 +5,12 @@ use aws_sdk_dynamodb::types::{
     BillingMode, GlobalSecondaryIndexDescription, KeySchemaElement, ProvisionedThroughputDescription, Select,
     TableDescription,
 };
-use provisioner_model::fault::{Fault, Kind, optional};
+use provisioner_model::call_error::{CallError, Kind, optional};
 use provisioner_model::stack::Items;
 use serde_json::{Value, json};
 
 use super::Aws;
-use super::fault::from_sdk;
+use super::call_error::from_sdk;
 
 /// A table.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,7 +39,7 @@ impl Table {
     }
 
     /// What the table is; `None` if there is none.
-    pub async fn describe(&self) -> Result<Option<Described>, Fault> {
+    pub async fn describe(&self) -> Result<Option<Described>, CallError> {
         let output = self.client.describe_table().table_name(&self.name).send().await.map_err(from_sdk);
         Ok(optional(output)?.and_then(|o| o.table).map(|table| Described {
             protected: table.deletion_protection_enabled == Some(true),
@@ -51,26 +51,26 @@ impl Table {
 
     /// Counts items: those of a small table by reading them, else by the service's own count. Reading costs capacity,
     /// which a table within the free tier has little of: so one page of 1 MB at most.
-    pub async fn count(&self, described: &Described) -> Result<Items, Fault> {
+    pub async fn count(&self, described: &Described) -> Result<Items, CallError> {
         let page = self.client.scan().table_name(&self.name).select(Select::Count).send().await.map_err(from_sdk)?;
         let counted = u64::try_from(page.count).unwrap_or_default();
         let whole = page.last_evaluated_key.is_none_or(|key| key.is_empty());
-        Ok(Items { items: if whole { counted } else { counted.max(described.items) }, about: !whole })
+        Ok(Items { items: if whole { counted } else { counted.max(described.items) }, approximate: !whole })
     }
 
     /// Takes away the protection from deletion.
-    pub async fn unprotect(&self) -> Result<(), Fault> {
+    pub async fn unprotect(&self) -> Result<(), CallError> {
         let updated = self.client.update_table().table_name(&self.name).deletion_protection_enabled(false).send().await;
         optional(updated.map_err(from_sdk)).map(|_| ())
     }
 
     /// Starts to delete the table; none is fine. `false` while it is being changed and cannot be deleted yet.
-    pub async fn delete(&self) -> Result<bool, Fault> {
+    pub async fn delete(&self) -> Result<bool, CallError> {
         match self.client.delete_table().table_name(&self.name).send().await.map_err(from_sdk) {
             Ok(_) => Ok(true),
-            Err(fault) if fault.kind == Kind::NotFound => Ok(true),
-            Err(fault) if fault.kind == Kind::Busy => Ok(false),
-            Err(fault) => Err(fault),
+            Err(error) if error.kind == Kind::NotFound => Ok(true),
+            Err(error) if error.kind == Kind::Busy => Ok(false),
+            Err(error) => Err(error),
         }
     }
 }

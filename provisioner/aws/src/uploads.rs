@@ -10,13 +10,13 @@ use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
 use aws_sdk_s3::primitives::{ByteStream, DateTime, DateTimeFormat, Length};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
-use provisioner_model::fault::{Fault, Kind, optional};
+use provisioner_model::call_error::{CallError, Kind, optional};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::Aws;
-use super::fault::from_sdk;
+use super::call_error::from_sdk;
 
 /// Files up to this size are put in one request. Bytes.
 const SINGLE: u64 = 8 << 20;
@@ -81,7 +81,7 @@ pub enum Cause {
     TooLong,
     /// The service did not take it.
     #[error("{0}")]
-    Service(#[from] Fault),
+    Service(#[from] CallError),
 }
 
 /// An object that was not put.
@@ -92,7 +92,7 @@ pub struct NotStored {
     #[source]
     pub cause: Cause,
     /// Parts were left in the bucket, because aborting failed too.
-    pub left_open: Option<Fault>,
+    pub left_open: Option<CallError>,
 }
 
 impl<T: Into<Cause>> From<T> for NotStored {
@@ -103,7 +103,7 @@ impl<T: Into<Cause>> From<T> for NotStored {
 
 /// Asks whether the bucket is there and ours, and how far S3's clock is ahead of this one: milliseconds, exact to
 /// about a second.
-pub async fn clock_ahead(aws: &Aws, bucket: &str) -> Result<i64, Fault> {
+pub async fn clock_ahead(aws: &Aws, bucket: &str) -> Result<i64, CallError> {
     let date = DateHeader::default();
     let asked = SystemTime::now();
     aws.s3()
@@ -294,7 +294,7 @@ impl Uploads {
         body: ByteStream,
         length: u64,
         _request: OwnedSemaphorePermit,
-    ) -> Result<CompletedPart, Fault> {
+    ) -> Result<CompletedPart, CallError> {
         let answer = self
             .client
             .upload_part()
@@ -345,7 +345,7 @@ impl Uploads {
     }
 
     /// Aborts until S3 knows the upload no more: a part that was under way may have arrived after the first abort.
-    async fn abort(&self, open: &Open) -> Result<(), Fault> {
+    async fn abort(&self, open: &Open) -> Result<(), CallError> {
         for _ in 0..ABORTS {
             let abort = self
                 .client
@@ -367,7 +367,7 @@ impl Uploads {
             }
             tokio::time::sleep(ABORT_PAUSE).await;
         }
-        Err(Fault { kind: Kind::Other, code: None, message: "parts are still there after aborting".into() })
+        Err(CallError { kind: Kind::Other, code: None, message: "parts are still there after aborting".into() })
     }
 
     async fn request(&self) -> Result<OwnedSemaphorePermit, Cause> {
@@ -392,10 +392,10 @@ struct Open {
     id: String,
 }
 
-fn joined(sent: Result<Result<CompletedPart, Fault>, tokio::task::JoinError>) -> Result<CompletedPart, Cause> {
+fn joined(sent: Result<Result<CompletedPart, CallError>, tokio::task::JoinError>) -> Result<CompletedPart, Cause> {
     match sent {
         Ok(part) => Ok(part?),
-        Err(e) => Err(Cause::Service(Fault { kind: Kind::Other, code: None, message: e.to_string() })),
+        Err(e) => Err(Cause::Service(CallError { kind: Kind::Other, code: None, message: e.to_string() })),
     }
 }
 
@@ -464,8 +464,8 @@ mod tests {
 
     /// Gives a few bytes a read.
     fn tokio_test_reader(bytes: Vec<u8>, at_once: usize) -> impl AsyncRead + Unpin {
-        struct Slow(std::io::Cursor<Vec<u8>>, usize);
-        impl AsyncRead for Slow {
+        struct ShortReads(std::io::Cursor<Vec<u8>>, usize);
+        impl AsyncRead for ShortReads {
             fn poll_read(
                 mut self: std::pin::Pin<&mut Self>,
                 _: &mut std::task::Context<'_>,
@@ -477,6 +477,6 @@ mod tests {
                 std::task::Poll::Ready(Ok(()))
             }
         }
-        Slow(std::io::Cursor::new(bytes), at_once)
+        ShortReads(std::io::Cursor::new(bytes), at_once)
     }
 }

@@ -17,12 +17,12 @@ pub(super) struct Identity {
     /// The process number.
     pub(super) pid: u32,
     /// When it was started, in the system's own terms: only good for comparing.
-    born: String,
+    start_time: String,
 }
 
 /// The running process with this number; `None` when there is none, or only its exit status is left.
 pub(super) fn identify(pid: u32) -> Option<Identity> {
-    system::born(pid).map(|born| Identity { pid, born })
+    system::start_time(pid).map(|start_time| Identity { pid, start_time })
 }
 
 /// Whether this very process still runs.
@@ -53,7 +53,7 @@ mod system {
     use std::path::Path;
 
     /// proc(5): the start time of field 22 counts from the boot, so that the boot's own id belongs to it.
-    pub(super) fn born(pid: u32) -> Option<String> {
+    pub(super) fn start_time(pid: u32) -> Option<String> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
         ticks(&stat).map(|ticks| format!("{ticks}@{}", boot.trim()))
@@ -95,7 +95,7 @@ mod system {
         Some(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    pub(super) fn born(pid: u32) -> Option<String> {
+    pub(super) fn start_time(pid: u32) -> Option<String> {
         let line = ps(&["-o", "stat=,lstart=", "-p", &pid.to_string()])?;
         let (state, start) = line.trim().split_once(char::is_whitespace)?;
         if state.starts_with('Z') { None } else { Some(start.trim().to_owned()) }
@@ -142,7 +142,7 @@ mod tests {
     fn another_process_with_the_same_number_is_not_signalled() {
         let mut child = waiting(Path::new("cat"));
         let real = identify(child.0.id()).unwrap();
-        let recycled = Identity { born: "another time".into(), ..real.clone() };
+        let recycled = Identity { start_time: "another time".into(), ..real.clone() };
         assert!(is_alive(&real) && !is_alive(&recycled));
         signal(&recycled, Signal::KILL).unwrap();
         assert!(child.0.try_wait().unwrap().is_none());

@@ -11,14 +11,14 @@ use provisioner_artifact::package::Package;
 use provisioner_aws::Aws;
 use provisioner_aws::artifacts::Artifacts;
 use provisioner_aws::stacks::{Proposal, Purpose, Stacks};
+use provisioner_model::call_error::{CallError, Kind};
 use provisioner_model::change::Change;
 use provisioner_model::error::{Error, Exit, Result};
-use provisioner_model::fault::{Fault, Kind};
 use provisioner_model::stack::{ChangeSet, ResourceEvent};
 use provisioner_model::status::{ChangeSetState, Operation, Phase, StackStatus};
 use provisioner_planner::plan::Plan;
 use provisioner_planner::preview;
-use provisioner_planner::world::Desired;
+use provisioner_planner::state::Desired;
 
 use crate::dialog::Dialog;
 use crate::event::deploy::DeployEvent;
@@ -91,7 +91,7 @@ impl<'a> Applier<'a> {
 
     async fn propose_and_wait(&self, proposal: &Proposal) -> Result<ChangeSet> {
         let doing = format!("prepare the change of the stack {}", proposal.stack);
-        let failed = |fault: Fault| overtaken(fault, &proposal.stack, &doing);
+        let failed = |error: CallError| conflict_or_error(error, &proposal.stack, &doing);
         let proposed = self.stacks.propose(proposal).await.map_err(failed)?;
         let mut backoff = Backoff::new(self.run.seed());
         loop {
@@ -135,7 +135,7 @@ impl<'a> Applier<'a> {
             }
             Plan::RetryDelete { stack, keep, .. } => {
                 self.dialog
-                    .event(DeployEvent::EndingDeletion { stack: desired.names.stack.clone(), keeping: keep.clone() });
+                    .event(DeployEvent::RetryingDeletion { stack: desired.names.stack.clone(), keeping: keep.clone() });
                 self.delete(stack, "retry-delete", keep).await
             }
             Plan::Adopt { kept, template, .. } => {
@@ -172,23 +172,23 @@ impl<'a> Applier<'a> {
                 });
                 let token = self.run.token(if skip.is_empty() { "continue" } else { "continue-skipping" });
                 let skip: Vec<String> = skip.iter().map(|(id, _)| id.clone()).collect();
-                let attention = interrupt::subscribe();
+                let interrupts = interrupt::subscribe();
                 self.stacks
                     .continue_rollback(stack, &token, &skip)
                     .await
                     .map_err(|e| e.into_error("continue the rollback"))?;
                 // Whether it got stuck again, the next decision sees.
                 let follower = Follower::new(Some(&token));
-                self.follow(stack, Operation::ContinueRollback, follower, attention).await.map(|_| ())
+                self.follow(stack, Operation::ContinueRollback, follower, interrupts).await.map(|_| ())
             }
         }
     }
 
     /// Shows the operation that runs to its end, whoever started it.
     pub async fn attach(&self, stack: &str, operation: Operation) -> Result<()> {
-        let attention = interrupt::subscribe();
+        let interrupts = interrupt::subscribe();
         self.dialog.event(DeployEvent::Attached { stack: name_of(stack).to_owned(), operation });
-        self.follow(stack, operation, Follower::new(None), attention).await.map(|_| ())
+        self.follow(stack, operation, Follower::new(None), interrupts).await.map(|_| ())
     }
 
     /// Uploads the handler's zip, unless it is there.
@@ -222,21 +222,21 @@ impl<'a> Applier<'a> {
     async fn execute(&self, operation: Operation, change_set: &str, stack: &str, listed: Vec<String>) -> Result<()> {
         let token = self.run.token(operation.noun());
         let doing = format!("begin the {} of the stack", operation.noun());
-        let attention = interrupt::subscribe();
-        self.stacks.execute(change_set, &token).await.map_err(|e| overtaken(e, name_of(stack), &doing))?;
+        let interrupts = interrupt::subscribe();
+        self.stacks.execute(change_set, &token).await.map_err(|e| conflict_or_error(e, name_of(stack), &doing))?;
         let resources = Some(listed.len());
         self.dialog.event(DeployEvent::Started { stack: name_of(stack).to_owned(), operation, resources });
         let follower = Follower::new(Some(&token)).only_resources(listed);
-        let (status, cause) = self.follow(stack, operation, follower, attention).await?;
+        let (status, cause) = self.follow(stack, operation, follower, interrupts).await?;
         if status.is_success_for(operation) { Ok(()) } else { Err(failed(stack, operation, status, cause)) }
     }
 
     /// Deletes a stack and waits until it is gone.
     async fn delete(&self, stack: &str, what: &str, retain: &[String]) -> Result<()> {
         let token = self.run.token(what);
-        let attention = interrupt::subscribe();
+        let interrupts = interrupt::subscribe();
         self.stacks.delete(stack, &token, retain).await.map_err(|e| e.into_error("delete the stack"))?;
-        let (status, cause) = self.follow(stack, Operation::Delete, Follower::new(Some(&token)), attention).await?;
+        let (status, cause) = self.follow(stack, Operation::Delete, Follower::new(Some(&token)), interrupts).await?;
         if status.is_success_for(Operation::Delete) {
             Ok(())
         } else {
@@ -252,19 +252,19 @@ impl<'a> Applier<'a> {
         stack: &str,
         mut operation: Operation,
         mut follower: Follower,
-        mut attention: InterruptGuard,
+        mut interrupts: InterruptGuard,
     ) -> Result<(StackStatus, Option<String>)> {
         let mut backoff = Backoff::new(self.run.seed());
         let (mut silent, mut ask, mut cancelled) = (0, follower.follows_any(), false);
         loop {
-            let look = async {
+            let poll = async {
                 tokio::time::sleep(backoff.next_delay()).await;
-                self.look(stack, &follower, ask || silent >= SILENT_POLLS).await
+                self.poll(stack, &follower, ask || silent >= SILENT_POLLS).await
             };
             let seen = tokio::select! {
-                seen = look => seen,
-                () = attention.next() => {
-                    if let Some(left) = self.interrupted(stack, operation, &mut attention).await? {
+                seen = poll => seen,
+                () = interrupts.next() => {
+                    if let Some(left) = self.interrupted(stack, operation, &mut interrupts).await? {
                         return Err(left);
                     }
                     // The cancellation goes on under a token of its own; only the stack itself tells how it ends.
@@ -278,9 +278,9 @@ impl<'a> Applier<'a> {
             };
             let (events, status) = match seen {
                 Ok(seen) => seen,
-                Err(fault) => match backoff.failed(fault.kind) {
+                Err(error) => match backoff.failed(error.kind) {
                     PollOutcome::First => {
-                        self.dialog.event(DeployEvent::Disturbed { reason: fault.to_string() });
+                        self.dialog.event(DeployEvent::ConnectionLost { reason: error.to_string() });
                         continue;
                     }
                     PollOutcome::Known => continue,
@@ -291,12 +291,12 @@ impl<'a> Applier<'a> {
                             name_of(stack)
                         );
                         // A stack that is gone without a trace was replaced by somebody else's.
-                        return Err(overtaken(fault, name_of(stack), &doing));
+                        return Err(conflict_or_error(error, name_of(stack), &doing));
                     }
                 },
             };
             if backoff.succeeded() {
-                self.dialog.event(DeployEvent::Undisturbed);
+                self.dialog.event(DeployEvent::ConnectionRestored);
             }
             silent = if events.is_empty() && status.is_none() { silent + 1 } else { 0 };
             for event in follower.take(events) {
@@ -320,12 +320,12 @@ impl<'a> Applier<'a> {
     }
 
     /// Looks once: at the stack itself if asked to, and then at the events, so that none from before its end is missed.
-    async fn look(
+    async fn poll(
         &self,
         stack: &str,
         follower: &Follower,
         ask: bool,
-    ) -> Result<(Vec<ResourceEvent>, Option<StackStatus>), Fault> {
+    ) -> Result<(Vec<ResourceEvent>, Option<StackStatus>), CallError> {
         let status = if ask {
             let known = self.stacks.watch(stack).await?;
             Some(known.map_or(StackStatus::DeleteComplete, |stack| stack.status))
@@ -341,7 +341,7 @@ impl<'a> Applier<'a> {
         &self,
         stack: &str,
         operation: Operation,
-        attention: &mut InterruptGuard,
+        interrupts: &mut InterruptGuard,
     ) -> Result<Option<Error>> {
         let name = name_of(stack);
         let second = match operation {
@@ -356,7 +356,7 @@ impl<'a> Applier<'a> {
         let goes_on = format!("interrupted; the {} of the stack {name} goes on in AWS", operation.noun());
         let back = format!("Come back with: {back}");
         let Some(what) = second else { return Ok(Some(leave(goes_on).hint(back))) };
-        if tokio::time::timeout(SECOND_INTERRUPTION, attention.next()).await.is_err() {
+        if tokio::time::timeout(SECOND_INTERRUPTION, interrupts.next()).await.is_err() {
             return Ok(Some(leave(goes_on).hint(back)));
         }
         // The terminal has echoed the keys.
@@ -373,29 +373,29 @@ impl<'a> Applier<'a> {
         match cancelled {
             Ok(()) => Ok(None),
             // Only UPDATE_IN_PROGRESS can be cancelled, not what comes after it.
-            Err(fault) if fault.kind == Kind::Busy => {
+            Err(error) if error.kind == Kind::Busy => {
                 let message =
                     format!("the {} of the stack {name} is too far to be cancelled; it goes on", operation.noun());
                 Ok(Some(leave(message).hint(back)))
             }
-            Err(fault) => {
+            Err(error) => {
                 let message = format!("failed to cancel the {} of the stack {name}; it goes on", operation.noun());
-                Ok(Some(leave(message).source(fault).hint(back)))
+                Ok(Some(leave(message).source(error).hint(back)))
             }
         }
     }
 }
 
 /// The failure of a call that somebody else's operation on the stack made impossible; else that of the call itself.
-fn overtaken(fault: Fault, stack: &str, doing: &str) -> Error {
-    match fault.kind {
-        Kind::Busy | Kind::AlreadyExists | Kind::NotFound => somebody_else(stack, doing).source(fault),
-        _ => fault.into_error(doing),
+fn conflict_or_error(error: CallError, stack: &str, doing: &str) -> Error {
+    match error.kind {
+        Kind::Busy | Kind::AlreadyExists | Kind::NotFound => concurrent_change(stack, doing).source(error),
+        _ => error.into_error(doing),
     }
 }
 
 /// The failure of what was decided before somebody else changed the stack.
-fn somebody_else(stack: &str, doing: &str) -> Error {
+fn concurrent_change(stack: &str, doing: &str) -> Error {
     let message = format!("failed to {doing}: somebody else changes the stack {stack} at the same time");
     Error::new(Exit::Deployment, CONFLICT, message)
         .hint("Run the same command again: it begins with what there is then.")
@@ -445,7 +445,7 @@ fn failed(stack: &str, operation: Operation, status: StackStatus, cause: Option<
     let name = name_of(stack);
     let message = format!("the {} of the stack {name} failed; it is in {}", operation.noun(), status.as_str());
     let advice =
-        cause.as_deref().and_then(provisioner_model::status::advice).unwrap_or("The cause names what to mend.");
+        cause.as_deref().and_then(provisioner_model::advice::advice).unwrap_or("The cause names what to mend.");
     let again = format!("Then run again: provisioner {} -s {name}", command_for(operation));
     let error = Error::new(Exit::Deployment, "deployment-failed", message).hint(format!("{advice}\n{again}"));
     match cause {

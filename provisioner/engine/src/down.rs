@@ -42,8 +42,8 @@ pub async fn take_down(aws: &Aws, spec: &StackSpec, options: DownOptions, dialog
     let stacks = Stacks::new(aws);
     for attachment in 0..=MOST_ATTACHMENTS {
         let applier = Applier::new(aws, dialog, RunId(format!("{}-{attachment}", clock::run_id())));
-        let (standing, table) = look(aws, &stacks, &names).await?;
-        match decide_down(&spec.name, spec.data, options.delete_data, &standing) {
+        let (state, table) = read_state(aws, &stacks, &names).await?;
+        match decide_down(&spec.name, spec.data, options.delete_data, &state) {
             DownPlan::Nothing => {
                 // A crash may have left the artifact bucket behind.
                 applier.take_down(&names, &DownStep::DeleteArtifacts, None, None).await?;
@@ -51,7 +51,7 @@ pub async fn take_down(aws: &Aws, spec: &StackSpec, options: DownOptions, dialog
                 return Ok(());
             }
             DownPlan::OnlyKeptData => {
-                let held = held(aws, &names, &standing, table.as_ref()).await?;
+                let held = held(aws, &names, &state, table.as_ref()).await?;
                 let kept = held.named(&names);
                 dialog.event(DeployEvent::NothingToDelete { stack: spec.name.clone(), kept });
                 return Ok(());
@@ -61,14 +61,14 @@ pub async fn take_down(aws: &Aws, spec: &StackSpec, options: DownOptions, dialog
                 return Err(Error::new(Exit::Refused, code, reason).hint(hint));
             }
             DownPlan::Proceed { delete_data, steps } => {
-                let held = held(aws, &names, &standing, table.as_ref()).await?;
-                announce(dialog, &names, &standing, &steps, delete_data, &held);
+                let held = held(aws, &names, &state, table.as_ref()).await?;
+                announce(dialog, &names, &state, &steps, delete_data, &held);
                 if !options.confirmed {
                     let what = if delete_data { held.lost() } else { String::new() };
                     dialog.ask(&format!("Delete the stack {}{what}?", spec.name), "--yes").await?;
                 }
-                let count = held.files.filter(|files| !files.and_more).map(|files| files.versions + files.markers);
-                return Box::pin(finish(&applier, &names, &standing, &steps, delete_data, count, dialog)).await;
+                let count = held.files.filter(|files| !files.truncated).map(|files| files.versions + files.markers);
+                return Box::pin(finish(&applier, &names, &state, &steps, delete_data, count, dialog)).await;
             }
         }
     }
@@ -76,7 +76,7 @@ pub async fn take_down(aws: &Aws, spec: &StackSpec, options: DownOptions, dialog
 }
 
 /// Looks at what stands.
-async fn look(aws: &Aws, stacks: &Stacks, names: &Names) -> Result<(DownState, Option<Described>)> {
+async fn read_state(aws: &Aws, stacks: &Stacks, names: &Names) -> Result<(DownState, Option<Described>)> {
     let (bucket, table) = (Storage::new(aws, &names.bucket), Table::new(aws, &names.table));
     let (stack, bucket, table) = tokio::join!(stacks.describe(&names.stack), bucket.presence(), table.describe());
     let stack: Option<Stack> = stack.map_err(|e| e.into_error(&format!("look at the stack {}", names.stack)))?;
@@ -91,14 +91,14 @@ async fn look(aws: &Aws, stacks: &Stacks, names: &Names) -> Result<(DownState, O
             retained = template.as_ref().map(retained_types).unwrap_or_default();
         }
     }
-    let standing = DownState {
+    let state = DownState {
         stack,
         resources,
         retained,
         bucket,
         table: table.as_ref().map(|t| if t.protected { DeletionProtection::On } else { DeletionProtection::Off }),
     };
-    Ok((standing, table))
+    Ok((state, table))
 }
 
 /// The types of the resources that the deployed template keeps.
@@ -144,7 +144,7 @@ fn in_words(files: &Contents) -> String {
     if files.versions + files.markers == 0 {
         return "no files".to_owned();
     }
-    let more = if files.and_more { "more than " } else { "" };
+    let more = if files.truncated { "more than " } else { "" };
     let mut text = format!("{more}{}", plural(files.files, "file"));
     if files.versions > files.files {
         text.push_str(&format!(" in {}", plural(files.versions, "version")));
@@ -160,14 +160,14 @@ fn records_in_words(records: Items) -> String {
     if records.items == 0 {
         return "no records".to_owned();
     }
-    format!("{}{}", if records.about { "about " } else { "" }, plural(records.items, "record"))
+    format!("{}{}", if records.approximate { "about " } else { "" }, plural(records.items, "record"))
 }
 
 /// Counts what holds data.
-async fn held(aws: &Aws, names: &Names, standing: &DownState, table: Option<&Described>) -> Result<StoredData> {
+async fn held(aws: &Aws, names: &Names, state: &DownState, table: Option<&Described>) -> Result<StoredData> {
     let (storage, client) = (Storage::new(aws, &names.bucket), Table::new(aws, &names.table));
     let files = async {
-        if standing.bucket != Presence::Ours {
+        if state.bucket != Presence::Ours {
             return Ok(None);
         }
         let contents = storage.contents(COUNTED_PAGES).await;
@@ -185,7 +185,7 @@ async fn held(aws: &Aws, names: &Names, standing: &DownState, table: Option<&Des
 fn announce(
     dialog: &dyn Dialog,
     names: &Names,
-    standing: &DownState,
+    state: &DownState,
     steps: &[DownStep],
     delete_data: bool,
     held: &StoredData,
@@ -199,7 +199,7 @@ fn announce(
     if steps.iter().any(|step| matches!(step, DownStep::DeleteStack { .. })) {
         let holds_data = |kind: &str| [resource_type::BUCKET, resource_type::TABLE].contains(&kind);
         deletes.extend(
-            standing
+            state
                 .resources
                 .iter()
                 .filter(|r| !holds_data(&r.kind) && !r.status.is_deleted())
@@ -215,14 +215,14 @@ fn announce(
 async fn finish(
     applier: &Applier<'_>,
     names: &Names,
-    standing: &DownState,
+    state: &DownState,
     steps: &[DownStep],
     delete_data: bool,
     count: Option<u64>,
     dialog: &dyn Dialog,
 ) -> Result<()> {
-    let key = standing.stack.as_ref().and_then(|s| s.parameters.get(ARTIFACT_KEY));
-    let role = standing.resources.iter().find(|r| r.kind == "AWS::IAM::Role").map(|r| r.physical_id.as_str());
+    let key = state.stack.as_ref().and_then(|s| s.parameters.get(ARTIFACT_KEY));
+    let role = state.resources.iter().find(|r| r.kind == "AWS::IAM::Role").map(|r| r.physical_id.as_str());
     for step in steps {
         applier.take_down(names, step, key.map(String::as_str), count).await?;
     }
@@ -250,9 +250,10 @@ mod tests {
     #[test]
     fn what_is_lost_is_counted_and_named() {
         let names = Names::new("s", "000000000000", "eu-central-1");
-        let files = Contents { files: 1, versions: 1, markers: 0, bytes: 10, and_more: false };
-        let many = Contents { files: 40_000, versions: 50_000, markers: 2, bytes: 5 << 30, and_more: true };
-        let held = |files, items, about| StoredData { files: Some(files), records: Some(Items { items, about }) };
+        let files = Contents { files: 1, versions: 1, markers: 0, bytes: 10, truncated: false };
+        let many = Contents { files: 40_000, versions: 50_000, markers: 2, bytes: 5 << 30, truncated: true };
+        let held =
+            |files, items, approximate| StoredData { files: Some(files), records: Some(Items { items, approximate }) };
         assert_eq!(held(files, 1, false).lost(), ", with 1 file (10 B) and 1 record");
         assert_eq!(
             held(many, 1_234_567, true).lost(),

@@ -72,9 +72,9 @@ pub async fn next() {
 
 /// Returns when an interruption came that nobody took. It must be polled after the subscribers.
 pub async fn unhandled() {
-    let mut told = COUNT.subscribe();
-    while told.changed().await.is_ok() {
-        let count = *told.borrow_and_update();
+    let mut interrupts = COUNT.subscribe();
+    while interrupts.changed().await.is_ok() {
+        let count = *interrupts.borrow_and_update();
         if SUBSCRIBED.load(Ordering::SeqCst) == 0 && HANDLED.load(Ordering::SeqCst) < count {
             return;
         }

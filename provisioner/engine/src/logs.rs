@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use provisioner_aws::logs::Logs as Group;
-use provisioner_model::fault::Fault;
+use provisioner_model::call_error::CallError;
 use provisioner_model::log_lines::{Entry, Seen};
 
 use crate::clock;
@@ -39,7 +39,7 @@ impl Tail {
         between: (i64, i64),
         limit: usize,
         shown: impl Fn(&Entry) -> bool,
-    ) -> Result<(VecDeque<Entry>, Self), Fault> {
+    ) -> Result<(VecDeque<Entry>, Self), CallError> {
         let mut seen = Seen::default();
         let (since, now) = between;
         let newest = newest(&group, &mut seen, between, limit, shown).await?;
@@ -47,7 +47,7 @@ impl Tail {
     }
 
     /// Gives the entries that have come since the last time.
-    pub async fn read(&mut self, mut take: impl FnMut(&Entry)) -> Result<(), Fault> {
+    pub async fn read(&mut self, mut take: impl FnMut(&Entry)) -> Result<(), CallError> {
         let now = clock::now_millis();
         let seen = &mut self.seen;
         self.group.read(self.from, now + AHEAD, |page| seen.keep_new(page).iter().for_each(&mut take)).await?;
@@ -65,7 +65,7 @@ async fn newest(
     (since, now): (i64, i64),
     limit: usize,
     shown: impl Fn(&Entry) -> bool,
-) -> Result<VecDeque<Entry>, Fault> {
+) -> Result<VecDeque<Entry>, CallError> {
     let mut found: VecDeque<Entry> = VecDeque::new();
     let mut end = now + AHEAD;
     let mut start = now - FIRST_WINDOW;

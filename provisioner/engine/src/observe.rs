@@ -10,16 +10,16 @@ use provisioner_aws::live;
 use provisioner_aws::stacks::Stacks;
 use provisioner_aws::storage::Storage;
 use provisioner_aws::table::{Described, Table};
+use provisioner_model::call_error::CallError;
 use provisioner_model::drifted::Drifted;
 use provisioner_model::error::Result;
-use provisioner_model::fault::Fault;
 use provisioner_model::names::Names;
 use provisioner_model::stack::{Deployed, Presence, Resource, Stack};
 use provisioner_model::status::Phase;
 use provisioner_model::template::ARTIFACT_KEY;
 use provisioner_planner::drift::{CodeDrift, Drift, Unchecked};
-use provisioner_planner::plan::wants_resources;
-use provisioner_planner::world::{Observed, Place};
+use provisioner_planner::plan::needs_resources;
+use provisioner_planner::state::{Observed, Place};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
@@ -40,7 +40,7 @@ pub fn place(aws: &Aws, names: &Names) -> Place {
 
 /// What there is.
 #[derive(Debug)]
-pub struct World {
+pub struct ObservedState {
     /// What CloudFormation and the services say.
     pub observed: Observed,
     /// What was changed out of band.
@@ -48,36 +48,36 @@ pub struct World {
 }
 
 /// What is, and what was changed behind the tool's back. With `closely`, CloudFormation looks for that too.
-pub async fn world(aws: &Aws, names: &Names, closely: bool) -> Result<World> {
+pub async fn observe_with_drift(aws: &Aws, names: &Names, closely: bool) -> Result<ObservedState> {
     let stacks = Stacks::new(aws);
     let observed = observe(aws, &stacks, names).await?;
     let place = place(aws, names);
     let drift = drift(aws, &stacks, &place, &observed, closely).await?;
-    Ok(World { observed, drift })
+    Ok(ObservedState { observed, drift })
 }
 
 /// The result of each look by itself: whether a failed one matters depends on the stack's status.
 #[derive(Debug, Clone)]
-pub struct Look {
+pub struct StackReads {
     /// The stack, if there is one.
-    pub stack: Result<Option<Stack>, Fault>,
+    pub stack: Result<Option<Stack>, CallError>,
     /// The upload bucket, whether it belongs to the stack or not.
-    pub bucket: Result<Presence, Fault>,
+    pub bucket: Result<Presence, CallError>,
     /// The table, whether it belongs to the stack or not.
-    pub table: Result<Option<Described>, Fault>,
+    pub table: Result<Option<Described>, CallError>,
     /// The template that is deployed.
-    pub template: Result<Option<Value>, Fault>,
+    pub template: Result<Option<Value>, CallError>,
     /// The stack's resources.
-    pub resources: Result<Vec<Resource>, Fault>,
+    pub resources: Result<Vec<Resource>, CallError>,
     /// The function with its code, if there is one.
-    pub code: Result<Option<Deployed>, Fault>,
+    pub code: Result<Option<Deployed>, CallError>,
 }
 
 /// Looks at stack, bucket, table and function, all at the same time.
-pub async fn look(aws: &Aws, stacks: &Stacks, names: &Names) -> Look {
+pub async fn read_all(aws: &Aws, stacks: &Stacks, names: &Names) -> StackReads {
     let (bucket, table) = (Storage::new(aws, &names.bucket), Table::new(aws, &names.table));
     let function = Function::new(aws, &names.function);
-    let looks = async {
+    let reads = async {
         tokio::join!(
             stacks.describe(&names.stack),
             bucket.presence(),
@@ -87,16 +87,16 @@ pub async fn look(aws: &Aws, stacks: &Stacks, names: &Names) -> Look {
             function.describe(),
         )
     };
-    let (stack, bucket, table, template, resources, code) = Box::pin(looks).await;
-    Look { stack, bucket, table, template, resources, code }
+    let (stack, bucket, table, template, resources, code) = Box::pin(reads).await;
+    StackReads { stack, bucket, table, template, resources, code }
 }
 
 /// Looks at everything, and fails where what a decision needs could not be looked at.
 pub async fn observe(aws: &Aws, stacks: &Stacks, names: &Names) -> Result<Observed> {
-    look(aws, stacks, names).await.observed(names)
+    read_all(aws, stacks, names).await.observed(names)
 }
 
-impl Look {
+impl StackReads {
     /// The stack, as CloudFormation describes it.
     pub fn stack(&self, names: &Names) -> Result<Option<Stack>> {
         self.stack.clone().map_err(|e| e.into_error(&format!("look at the stack {}", names.stack)))
@@ -121,7 +121,7 @@ impl Look {
         // Of a stack that does not work, these say little, and some cannot be had.
         Ok(Observed {
             template: if works { self.template.map_err(|e| e.into_error("read the deployed template"))? } else { None },
-            resources: if works || wants_resources(phase) {
+            resources: if works || needs_resources(phase) {
                 self.resources.map_err(|e| e.into_error("look at the stack's resources"))?
             } else {
                 Vec::new()
@@ -146,7 +146,7 @@ pub async fn drift(aws: &Aws, stacks: &Stacks, place: &Place, observed: &Observe
     let known: Vec<String> = readings.keys().cloned().collect();
     let mut drift = Drift::of(template, &context, readings);
     if full {
-        drift.and_detected(detected.drifted, template, &context);
+        drift.merge_detected(detected.drifted, template, &context);
         // What a service itself has told, CloudFormation need not.
         drift.unchecked.extend(detected.failed.into_iter().filter(|failed| !known.contains(&failed.logical_id)));
     }
@@ -168,22 +168,22 @@ struct Detected {
 /// Has CloudFormation look at every resource. A type that it cannot look at, or a caller who may not, stops nothing.
 async fn detect(stacks: &Stacks, stack: &str, resources: &[Resource]) -> Detected {
     let permits = Arc::new(Semaphore::new(AT_ONCE));
-    let mut looks = tokio::task::JoinSet::new();
+    let mut reads = tokio::task::JoinSet::new();
     for resource in resources.iter().filter(|r| !r.physical_id.is_empty()) {
         let (permits, stacks, stack) = (Arc::clone(&permits), stacks.clone(), stack.to_owned());
         let logical_id = resource.logical_id.clone();
-        looks.spawn(async move {
+        reads.spawn(async move {
             let _permit = permits.acquire().await;
-            let look = tokio::time::timeout(DETECTION, stacks.detect_drift(&stack, &logical_id));
-            let found = match look.await {
-                Ok(found) => found.map_err(|fault| fault.to_string()),
+            let reads = tokio::time::timeout(DETECTION, stacks.detect_drift(&stack, &logical_id));
+            let found = match reads.await {
+                Ok(found) => found.map_err(|error| error.to_string()),
                 Err(_) => Err(format!("CloudFormation still looks after {} seconds", DETECTION.as_secs())),
             };
             (logical_id, found)
         });
     }
     let mut detected = Detected::default();
-    for (logical_id, found) in looks.join_all().await {
+    for (logical_id, found) in reads.join_all().await {
         match found {
             Ok(found) => detected.drifted.extend(found),
             Err(reason) => detected.failed.push(Unchecked { logical_id, reason }),

@@ -9,12 +9,12 @@ use handler_contract::{Status, Timestamp};
 use provisioner_aws::Aws;
 use provisioner_aws::records::Records;
 use provisioner_aws::uploads::{Cause, NotStored, Stored, Uploads, clock_ahead};
+use provisioner_model::call_error::{CallError, Kind};
 use provisioner_model::error::{Error, Exit, Result};
-use provisioner_model::fault::{Fault, Kind};
 use provisioner_model::names::Names;
 use provisioner_model::query::{Query, Row};
 use provisioner_model::spec::StackSpec;
-use provisioner_planner::record_matching::{Arrivals, Awaited, Look, SLACK_MILLIS};
+use provisioner_planner::record_matching::{Awaited, Lookup, RecordMatcher, SLACK_MILLIS};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -32,7 +32,7 @@ const PAGE: usize = 1_000;
 
 /// How files are uploaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Order {
+pub struct PutOptions {
     /// Whether records are waited for.
     pub wait: bool,
     /// How long each record is waited for.
@@ -68,14 +68,14 @@ impl<'a> Target<'a> {
     /// Looks whether the stack has a bucket, and what its clock says. `stack` is what the caller calls the stack.
     pub async fn find(aws: &'a Aws, spec: &StackSpec, stack: &'a str) -> Result<Self> {
         let names = Names::new(&spec.name, &aws.account, &aws.region);
-        let ahead = clock_ahead(aws, &names.bucket).await.map_err(|fault| match fault.kind {
+        let ahead = clock_ahead(aws, &names.bucket).await.map_err(|error| match error.kind {
             Kind::NotFound => Error::new(
                 Exit::Failure,
                 "no-bucket",
                 format!("the stack {} has no bucket {}", spec.name, names.bucket),
             )
             .hint(format!("Create the stack first: provisioner up -s {stack}")),
-            _ => fault.into_error("look for the bucket"),
+            _ => error.into_error("look for the bucket"),
         })?;
         Ok(Self { aws, names, stack, ahead })
     }
@@ -84,23 +84,23 @@ impl<'a> Target<'a> {
     pub async fn put(
         &self,
         uploads: Vec<Upload>,
-        order: Order,
+        options: PutOptions,
         progress: Arc<dyn Progress>,
         dialog: &dyn Dialog,
     ) -> Result<()> {
         let Self { aws, names, ahead, .. } = self;
-        let wait = if order.wait { Some(Wait::begin(aws, names, &uploads, *ahead).await?) } else { None };
+        let wait = if options.wait { Some(Wait::start(aws, names, &uploads, *ahead).await?) } else { None };
         let mut work = Work {
             dialog,
             progress: Arc::clone(&progress),
             ahead: *ahead,
-            timeout: order.timeout,
+            timeout: options.timeout,
             tally: Tally::default(),
             wait,
             stop_starting: None,
         };
         let began = Instant::now();
-        let done = work.all(aws, names, uploads, order.parallel).await;
+        let done = work.all(aws, names, uploads, options.parallel).await;
         progress.end();
         done?;
         work.tally.seconds = began.elapsed().as_secs_f64();
@@ -111,7 +111,7 @@ impl<'a> Target<'a> {
 
 /// Keys that the stack's notification leaves out never get a record. That is told, and refused where records are to be
 /// waited for.
-pub fn tell_unprocessed(spec: &StackSpec, uploads: &[Upload], wait: bool, dialog: &dyn Dialog) -> Result<()> {
+pub fn report_unprocessed(spec: &StackSpec, uploads: &[Upload], wait: bool, dialog: &dyn Dialog) -> Result<()> {
     for upload in uploads {
         let missing =
             |part: &Option<String>, is: fn(&str, &str) -> bool| part.clone().filter(|part| !is(&upload.key, part));
@@ -145,11 +145,11 @@ struct Waiting {
 struct Wait {
     records: Records,
     bucket: String,
-    arrivals: Arrivals<Waiting>,
+    matcher: RecordMatcher<Waiting>,
 }
 
 impl Wait {
-    async fn begin(aws: &Aws, names: &Names, uploads: &[Upload], ahead: i64) -> Result<Self> {
+    async fn start(aws: &Aws, names: &Names, uploads: &[Upload], ahead: i64) -> Result<Self> {
         let records = Records::new(aws, &names.table);
         let keys: BTreeSet<String> = uploads.iter().map(|upload| upload.key.clone()).collect();
         let mut before = Vec::new();
@@ -159,38 +159,38 @@ impl Wait {
                 before.extend(rows.into_iter().filter(|row| keys.contains(&row.object_key)));
             })
             .await
-            .map_err(|fault| fault.into_error("read the table of records"))?;
+            .map_err(|error| error.into_error("read the table of records"))?;
         }
-        let arrivals = Arrivals::new(&names.bucket, keys, &before);
-        Ok(Self { records, bucket: names.bucket.clone(), arrivals })
+        let matcher = RecordMatcher::new(&names.bucket, keys, &before);
+        Ok(Self { records, bucket: names.bucket.clone(), matcher })
     }
 
     /// Looks once for the records that are awaited.
-    async fn look(&mut self) -> Result<Vec<(Awaited<Waiting>, serde_json::Value)>, Fault> {
-        let mut ids = self.arrivals.known_ids();
-        let arrivals = &self.arrivals;
-        match arrivals.look() {
+    async fn poll(&mut self) -> Result<Vec<(Awaited<Waiting>, serde_json::Value)>, CallError> {
+        let mut ids = self.matcher.known_ids();
+        let matcher = &self.matcher;
+        match matcher.lookup() {
             None => {}
-            Some(Look::AtKeys(keys, since)) => {
+            Some(Lookup::ByKeys(keys, since)) => {
                 for key in keys {
                     let object = Some((self.bucket.clone(), key));
                     let query = Query { since: Some(since.clone()), object, ..Query::default() };
-                    all_of(&self.records, query, |rows| ids.extend(arrivals.candidates(&rows))).await?;
+                    all_of(&self.records, query, |rows| ids.extend(matcher.candidates(&rows))).await?;
                 }
             }
-            Some(Look::AtNewest(since)) => {
+            Some(Lookup::Newest(since)) => {
                 let query = Query { since: Some(since), ..Query::default() };
-                all_of(&self.records, query, |rows| ids.extend(arrivals.candidates(&rows))).await?;
+                all_of(&self.records, query, |rows| ids.extend(matcher.candidates(&rows))).await?;
             }
         }
         let found = self.records.documents(&ids).await?;
-        Ok(self.arrivals.match_records(found))
+        Ok(self.matcher.match_records(found))
     }
 }
 
 /// Reads all records of a query, a page at a time.
-async fn all_of(records: &Records, mut query: Query, mut take: impl FnMut(Vec<Row>)) -> Result<(), Fault> {
-    let now = clock::now().map_err(|e| Fault { kind: Kind::Other, code: None, message: e.message })?;
+async fn all_of(records: &Records, mut query: Query, mut take: impl FnMut(Vec<Row>)) -> Result<(), CallError> {
+    let now = clock::now().map_err(|e| CallError { kind: Kind::Other, code: None, message: e.message })?;
     loop {
         let page = records.page(&query, &now, PAGE, usize::MAX).await?;
         take(page.rows);
@@ -219,7 +219,7 @@ struct Work<'a> {
     tally: Tally,
     wait: Option<Wait>,
     /// The service's reason why no further upload is begun.
-    stop_starting: Option<Fault>,
+    stop_starting: Option<CallError>,
 }
 
 impl Work<'_> {
@@ -231,7 +231,7 @@ impl Work<'_> {
         let mut queue = uploads.into_iter();
         let mut under_way = JoinSet::new();
         let mut pause = FIRST_PAUSE;
-        let mut look_at = tokio::time::Instant::now();
+        let mut next_poll = tokio::time::Instant::now();
         loop {
             while self.stop_starting.is_none()
                 && under_way.len() < usize::from(parallel)
@@ -239,7 +239,7 @@ impl Work<'_> {
             {
                 under_way.spawn(put(client.clone(), upload, self.ahead));
             }
-            let awaited = self.wait.as_ref().map_or(0, |wait| wait.arrivals.len());
+            let awaited = self.wait.as_ref().map_or(0, |wait| wait.matcher.len());
             if under_way.is_empty() {
                 if awaited == 0 {
                     break;
@@ -255,11 +255,11 @@ impl Work<'_> {
                     self.ended(ended);
                     if awaited == 0 {
                         pause = FIRST_PAUSE;
-                        look_at = tokio::time::Instant::now() + pause;
+                        next_poll = tokio::time::Instant::now() + pause;
                     }
                 }
-                () = tokio::time::sleep_until(look_at), if awaited > 0 => {
-                    pause = match self.look().await {
+                () = tokio::time::sleep_until(next_poll), if awaited > 0 => {
+                    pause = match self.poll().await {
                         Ok(true) => FIRST_PAUSE,
                         Ok(false) => (pause * 3 / 2).min(LONGEST_PAUSE),
                         Err(error) => {
@@ -267,7 +267,7 @@ impl Work<'_> {
                             return Err(error);
                         }
                     };
-                    look_at = tokio::time::Instant::now() + pause;
+                    next_poll = tokio::time::Instant::now() + pause;
                 }
             }
         }
@@ -306,26 +306,26 @@ impl Work<'_> {
                 if let Some(wait) = &mut self.wait {
                     let with = Waiting { file, uploaded: Instant::now() };
                     let Stored { e_tag, version_id, .. } = stored;
-                    wait.arrivals.expect(Awaited { key, e_tag, version_id, began, with });
+                    wait.matcher.expect(Awaited { key, e_tag, version_id, began, with });
                 }
             }
             Err(NotStored { cause, left_open }) => {
                 self.tally.not_uploaded += 1;
                 let reason = cause.to_string();
                 // What the service refuses for one file it refuses for the next.
-                if let Cause::Service(fault) = cause {
-                    self.stop_starting.get_or_insert(fault);
+                if let Cause::Service(error) = cause {
+                    self.stop_starting.get_or_insert(error);
                 }
-                let left_open = left_open.map(|fault| fault.to_string());
+                let left_open = left_open.map(|error| error.to_string());
                 self.dialog.event(FilesEvent::NotUploaded { file, key, reason, left_open });
             }
         }
     }
 
     /// Looks once, and says whether a record was there.
-    async fn look(&mut self) -> Result<bool> {
+    async fn poll(&mut self) -> Result<bool> {
         let Some(wait) = &mut self.wait else { return Ok(false) };
-        let arrived = wait.look().await.map_err(|fault| fault.into_error("read the table of records"))?;
+        let arrived = wait.poll().await.map_err(|error| error.into_error("read the table of records"))?;
         let some = !arrived.is_empty();
         for (upload, record) in arrived {
             if record["status"] == Status::Failed.as_str() {
@@ -337,7 +337,7 @@ impl Work<'_> {
             self.dialog.event(FilesEvent::Record { file: upload.with.file, key: upload.key, seconds, record });
         }
         let timeout = self.timeout;
-        for late in wait.arrivals.give_up(|waiting| waiting.uploaded.elapsed() >= timeout) {
+        for late in wait.matcher.give_up(|waiting| waiting.uploaded.elapsed() >= timeout) {
             self.tally.without_record += 1;
             let seconds = timeout.as_secs();
             self.dialog.event(FilesEvent::NoRecord { file: late.with.file, key: late.key, seconds });
@@ -360,14 +360,14 @@ impl Work<'_> {
         if not_uploaded > 0 {
             let doing = format!("upload {not_uploaded} file(s)");
             return Err(match self.stop_starting.take() {
-                Some(fault) => fault.into_error(&doing),
+                Some(error) => error.into_error(&doing),
                 None => Error::new(Exit::Failure, "not-uploaded", format!("failed to {doing}")),
             });
         }
         if without_record > 0 {
             let message = format!("{without_record} file(s) have no record after {} s", self.timeout.as_secs());
             return Err(Error::new(Exit::Files, "no-record", message).hint(format!(
-                "Look at the function's log: provisioner logs -s {stack}\n\
+                "Lookup at the function's log: provisioner logs -s {stack}\n\
                  Events that failed every attempt are in the queue: provisioner status -s {stack}"
             )));
         }

@@ -2,8 +2,8 @@
 
 use provisioner_aws::Aws;
 use provisioner_aws::records::Records;
+use provisioner_model::call_error::{CallError, Kind};
 use provisioner_model::error::{Error, Exit, Result};
-use provisioner_model::fault::{Fault, Kind};
 use provisioner_model::names::Names;
 use provisioner_model::query::Query;
 use provisioner_model::search::Page;
@@ -40,24 +40,24 @@ impl<'a> Listing<'a> {
     /// At most `limit` records that match, newest first.
     pub async fn page(&self, query: &Query, limit: usize) -> Result<Page> {
         let now = clock::now()?;
-        self.table.page(query, &now, limit, BUDGET).await.map_err(|fault| self.failed(fault))
+        self.table.page(query, &now, limit, BUDGET).await.map_err(|error| self.failed(error))
     }
 
     /// The whole records of a page, in its order.
     pub async fn documents(&self, page: &Page) -> Result<Vec<Value>> {
         let ids: Vec<String> = page.rows.iter().map(|row| row.document_id.clone()).collect();
-        self.table.documents(&ids).await.map_err(|fault| self.failed(fault))
+        self.table.documents(&ids).await.map_err(|error| self.failed(error))
     }
 
-    fn failed(&self, fault: Fault) -> Error {
-        match fault.kind {
+    fn failed(&self, error: CallError) -> Error {
+        match error.kind {
             Kind::NotFound => Error::new(
                 Exit::Failure,
                 "no-table",
                 format!("the stack {} has no table {}", self.spec.name, self.names.table),
             )
             .hint(format!("Create the stack first: provisioner up -s {}", self.stack)),
-            _ => fault.into_error("read the table of records"),
+            _ => error.into_error("read the table of records"),
         }
     }
 }

@@ -11,8 +11,8 @@ use provisioner_aws::queue::Queue;
 use provisioner_aws::records;
 use provisioner_aws::roles::Roles;
 use provisioner_aws::stacks::Stacks;
+use provisioner_model::call_error::optional;
 use provisioner_model::error::Result;
-use provisioner_model::fault::optional;
 use provisioner_model::names::Names;
 use provisioner_model::query::Row;
 use provisioner_model::resolve::Context;
@@ -25,7 +25,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::clock;
-use crate::observe::{self, Look};
+use crate::observe::{self, StackReads};
 use crate::stack_file::StackFile;
 
 /// So many of the newest records are shown.
@@ -106,19 +106,19 @@ pub enum Permissions {
 pub async fn status(aws: &Aws, file: &StackFile, closely: bool) -> Result<Status> {
     let names = Names::new(&file.spec.name, &aws.account, &aws.region);
     let stacks = Stacks::new(aws);
-    let look = observe::look(aws, &stacks, &names).await;
-    match look.stack(&names)?.filter(|stack| stack.status.phase() != Phase::Absent) {
-        None => absent(aws, &names, look),
-        Some(stack) => Box::pin(present(aws, &stacks, file, &names, stack, look, closely)).await,
+    let reads = observe::read_all(aws, &stacks, &names).await;
+    match reads.stack(&names)?.filter(|stack| stack.status.phase() != Phase::Absent) {
+        None => absent(aws, &names, reads),
+        Some(stack) => Box::pin(present(aws, &stacks, file, &names, stack, reads, closely)).await,
     }
 }
 
-fn absent(aws: &Aws, names: &Names, look: Look) -> Result<Status> {
+fn absent(aws: &Aws, names: &Names, reads: StackReads) -> Result<Status> {
     let mut kept = Vec::new();
-    if look.bucket.map_err(|e| e.into_error("look for the bucket"))? == Presence::Ours {
+    if reads.bucket.map_err(|e| e.into_error("look for the bucket"))? == Presence::Ours {
         kept.push(format!("bucket {}", names.bucket));
     }
-    if look.table.map_err(|e| e.into_error("look for the table"))?.is_some() {
+    if reads.table.map_err(|e| e.into_error("look for the table"))?.is_some() {
         kept.push(format!("table {}", names.table));
     }
     Ok(Status {
@@ -146,12 +146,12 @@ async fn present(
     file: &StackFile,
     names: &Names,
     stack: Stack,
-    look: Look,
+    reads: StackReads,
     closely: bool,
 ) -> Result<Status> {
-    let resources = look.resources.clone().map_err(|e| e.into_error("look at the stack's resources"))?;
-    let function = look.code.clone().map_err(|e| e.into_error("look at the function"))?;
-    let observed = look.observed(names)?;
+    let resources = reads.resources.clone().map_err(|e| e.into_error("look at the stack's resources"))?;
+    let function = reads.code.clone().map_err(|e| e.into_error("look at the function"))?;
+    let observed = reads.observed(names)?;
     let place = observe::place(aws, names);
     let (drift, depth, records, local, permissions) = tokio::join!(
         observe::drift(aws, stacks, &place, &observed, closely),

@@ -15,14 +15,14 @@ use provisioner_planner::consent;
 use provisioner_planner::consent::Allow;
 use provisioner_planner::drift::Drift;
 use provisioner_planner::plan::{DATA_LOSS, Plan, decide};
-use provisioner_planner::preview::{self, Preview, Saved};
+use provisioner_planner::preview::{self, Preview, SavedPlan};
+use provisioner_planner::state::{Desired, Observed};
 use provisioner_planner::step::Step;
-use provisioner_planner::world::{Desired, Observed};
 
 use crate::apply::{Applier, CONFLICT, Code, RunId, ensure_within_plan};
 use crate::dialog::Dialog;
 use crate::event::deploy::DeployEvent;
-use crate::observe::{self, World};
+use crate::observe::{self, ObservedState};
 use crate::stack_file::StackFile;
 use crate::{clock, handler};
 
@@ -48,7 +48,7 @@ pub struct DeployOptions {
     /// What `--allow` names.
     pub allow: Vec<Allow>,
     /// The plan to apply and nothing else, with its file.
-    pub saved: Option<(PathBuf, Saved)>,
+    pub saved: Option<(PathBuf, SavedPlan)>,
     /// Whether what was changed behind the tool's back is put back.
     pub revert: bool,
 }
@@ -80,23 +80,23 @@ impl DeployTarget<'_> {
     /// Brings the code of a working stack up to date, and changes nothing else.
     pub async fn deploy_code(&self, package: &Package) -> Result<Done> {
         let options = DeployOptions { consent: Consent::ForCode, allow: Vec::new(), saved: None, revert: false };
-        let world = self.look(false).await?;
-        Box::pin(self.deploy(package, world, options)).await
+        let current = self.observe(false).await?;
+        Box::pin(self.deploy(package, current, options)).await
     }
 
-    async fn look(&self, closely: bool) -> Result<World> {
-        observe::world(self.aws, &self.names, closely).await
+    async fn observe(&self, closely: bool) -> Result<ObservedState> {
+        observe::observe_with_drift(self.aws, &self.names, closely).await
     }
 
     /// Brings the stack to what should be: decides, shows, asks, applies, until nothing is left to do. `world` is what is
     /// before anything is done.
-    pub async fn deploy(&self, package: &Package, world: World, options: DeployOptions) -> Result<Done> {
+    pub async fn deploy(&self, package: &Package, current: ObservedState, options: DeployOptions) -> Result<Done> {
         let spec = &self.file.spec;
         let place = observe::place(self.aws, &self.names);
         let desired = Desired::new(place, self.names.clone(), self.template.clone(), spec.tags.clone(), package.key());
         let code = Code { package, bucket: &self.names.artifacts, require_tls: spec.bucket.require_tls };
         let up = Deployment { target: self, stacks: Stacks::new(self.aws), options, desired: &desired, code };
-        Box::pin(up.until_done(world)).await
+        Box::pin(up.until_done(current)).await
     }
 
     /// What to type for this stack.
@@ -110,7 +110,7 @@ impl DeployTarget<'_> {
     }
 
     /// Tells that the stack is up, and what to type next.
-    pub async fn tell_ready(&self) -> Result<()> {
+    pub async fn report_ready(&self) -> Result<()> {
         let (name, stacks) = (&self.names.stack, Stacks::new(self.aws));
         let stack =
             stacks.describe(name).await.map_err(|e| e.into_error(&format!("look at the stack {name}")))?.ok_or_else(
@@ -136,8 +136,8 @@ struct Deployment<'a> {
 
 impl Deployment<'_> {
     /// Decides and applies until nothing is left to do.
-    async fn until_done(&self, world: World) -> Result<Done> {
-        let World { mut observed, mut drift } = world;
+    async fn until_done(&self, current: ObservedState) -> Result<Done> {
+        let ObservedState { mut observed, mut drift } = current;
         // What was shown and agreed to. Consent to a plan that makes the whole stack covers the steps that this takes.
         let mut agreed: Option<Preview> = None;
         let mut pushed = false;
@@ -149,16 +149,16 @@ impl Deployment<'_> {
                 let shown = self.preview(&observed, &drift)?;
                 self.refuse_loss(&shown)?;
                 if shown.step == Step::None {
-                    return Ok(self.tell_no_change(&drift));
+                    return Ok(self.report_no_change(&drift));
                 }
                 if !waits(&plan) {
                     self.show_and_ask(&shown).await?;
                     if shown.reverts_drift {
                         let reverted = Box::pin(self.revert_drift(&applier, &observed, &shown)).await;
-                        if let Some(done) = self.unless_overtaken(reverted)? {
+                        if let Some(done) = self.unless_conflict(reverted)? {
                             return Ok(done);
                         }
-                        World { observed, drift } = self.target.look(true).await?;
+                        ObservedState { observed, drift } = self.target.observe(true).await?;
                         continue;
                     }
                     agreed = Some(shown);
@@ -166,29 +166,29 @@ impl Deployment<'_> {
             }
             match &plan {
                 Plan::Propose(operation) => {
-                    let (proposed, handed) = tokio::join!(
+                    let (proposed, pushed_now) = tokio::join!(
                         applier.propose(self.desired, *operation),
                         // CloudFormation takes seconds to make a change set; the function has the code by then.
                         Box::pin(self.push_if_only_code(&applier, &observed))
                     );
-                    match (handed, &proposed) {
-                        (Ok(handed), _) => pushed |= handed,
+                    match (pushed_now, &proposed) {
+                        (Ok(pushed_now), _) => pushed |= pushed_now,
                         (Err(error), Ok(set)) => {
                             return Err(error.with_followup_error(applier.discard_change_set(set).await));
                         }
                         (Err(error), Err(_)) => return Err(error),
                     }
-                    let Some(set) = self.unless_overtaken(proposed)? else {
-                        World { observed, drift } = self.target.look(self.options.revert).await?;
+                    let Some(set) = self.unless_conflict(proposed)? else {
+                        ObservedState { observed, drift } = self.target.observe(self.options.revert).await?;
                         agreed = None;
                         continue;
                     };
-                    observed.stack = self.look_at(&set).await?;
+                    observed.stack = self.describe_stack_of(&set).await?;
                     observed.change_set = Some(set);
-                    if moved(agreed.as_ref(), observed.stack.as_ref()) {
+                    if changed_since(agreed.as_ref(), observed.stack.as_ref()) {
                         self.discard_change_set(&applier, &observed).await?;
-                        self.tell_overtaken();
-                        World { observed, drift } = self.target.look(self.options.revert).await?;
+                        self.report_conflict();
+                        ObservedState { observed, drift } = self.target.observe(self.options.revert).await?;
                         agreed = None;
                     }
                     continue;
@@ -211,24 +211,24 @@ impl Deployment<'_> {
                     };
                     if let Err(error) = ensure_within_plan {
                         let error = error.with_followup_error(self.discard_change_set(&applier, &observed).await);
-                        return Err(self.with_code_told(error, &applier, pushed).await);
+                        return Err(self.with_code_report(error, &applier, pushed).await);
                     }
                 }
             }
             let outcome = match applier.apply(self.desired, &plan, self.code).await {
                 Err(error) if error.exit == Exit::Deployment && error.code != CONFLICT => {
-                    Err(self.with_code_told(error, &applier, pushed).await)
+                    Err(self.with_code_report(error, &applier, pushed).await)
                 }
                 outcome => outcome,
             };
-            let done = self.unless_overtaken(outcome)?;
+            let done = self.unless_conflict(outcome)?;
             if done.is_some() && matches!(plan, Plan::Execute { .. }) {
                 return Ok(Done::Changed);
             }
             if done.is_none() {
                 agreed = None;
             }
-            World { observed, drift } = self.target.look(self.options.revert).await?;
+            ObservedState { observed, drift } = self.target.observe(self.options.revert).await?;
             observed.continued = matches!(plan, Plan::ContinueRollback { .. });
         }
         Err(Error::new(
@@ -239,7 +239,7 @@ impl Deployment<'_> {
         .hint("Is something else deploying it? Look with: provisioner status"))
     }
 
-    fn tell_no_change(&self, drift: &Drift) -> Done {
+    fn report_no_change(&self, drift: &Drift) -> Done {
         let (dialog, stack) = (self.target.dialog, self.desired.names.stack.clone());
         dialog.event(DeployEvent::NoChange { stack: stack.clone() });
         if !drift.is_empty() {
@@ -253,7 +253,7 @@ impl Deployment<'_> {
         let code = handler::code(self.code.package);
         let now = preview::preview(self.desired, observed, code, drift.clone(), self.options.revert);
         if let Some((path, saved)) = &self.options.saved {
-            saved.still_true(path, &now)?;
+            saved.ensure_fresh(path, &now)?;
         }
         Ok(now)
     }
@@ -275,7 +275,7 @@ impl Deployment<'_> {
     async fn revert_drift(&self, applier: &Applier<'_>, observed: &Observed, shown: &Preview) -> Result<Done> {
         let name = self.desired.names.stack.clone();
         applier.revert_drift(self.desired, observed, &shown.resources, self.code).await?;
-        let World { observed: now, drift: mut left } = self.target.look(true).await?;
+        let ObservedState { observed: now, drift: mut left } = self.target.observe(true).await?;
         if !left.resources.is_empty() {
             applier.revert_in_two(self.desired, &now, &left, &shown.resources).await?;
         }
@@ -283,7 +283,7 @@ impl Deployment<'_> {
             applier.push(&self.desired.names.function, self.code, function).await?;
         }
         if !left.is_empty() {
-            left = self.target.look(true).await?.drift;
+            left = self.target.observe(true).await?.drift;
         }
         if left.is_empty() {
             self.target.dialog.event(DeployEvent::DriftReverted { stack: name });
@@ -299,19 +299,19 @@ impl Deployment<'_> {
     }
 
     /// Nothing where somebody else's operation came between: then one looks again and decides anew.
-    fn unless_overtaken<T>(&self, result: Result<T>) -> Result<Option<T>> {
+    fn unless_conflict<T>(&self, result: Result<T>) -> Result<Option<T>> {
         match result {
             Ok(done) => Ok(Some(done)),
             Err(error) if error.code == CONFLICT => {
-                self.tell_overtaken();
+                self.report_conflict();
                 Ok(None)
             }
             Err(error) => Err(error),
         }
     }
 
-    fn tell_overtaken(&self) {
-        self.target.dialog.event(DeployEvent::Overtaken { stack: self.desired.names.stack.clone() });
+    fn report_conflict(&self) {
+        self.target.dialog.event(DeployEvent::Conflict { stack: self.desired.names.stack.clone() });
     }
 
     /// Where nothing but the code of a working stack changes, the function takes that before the stack does. Returns
@@ -337,19 +337,19 @@ impl Deployment<'_> {
                 applier.push(&self.desired.names.function, self.code, from).await?;
                 Ok(Done::Changed)
             }
-            _ => Ok(self.tell_no_change(drift)),
+            _ => Ok(self.report_no_change(drift)),
         }
     }
 
     /// The failure, after it was told what the function serves if its code was pushed.
-    async fn with_code_told(&self, error: Error, applier: &Applier<'_>, pushed: bool) -> Error {
+    async fn with_code_report(&self, error: Error, applier: &Applier<'_>, pushed: bool) -> Error {
         if !pushed {
             return error;
         }
-        error.with_followup_error(applier.tell_code_after_failure(&self.desired.names.function, self.code).await)
+        error.with_followup_error(applier.report_code_after_failure(&self.desired.names.function, self.code).await)
     }
 
-    async fn look_at(&self, set: &ChangeSet) -> Result<Option<Stack>> {
+    async fn describe_stack_of(&self, set: &ChangeSet) -> Result<Option<Stack>> {
         self.stacks.describe(&set.stack).await.map_err(|e| e.into_error("look at the stack"))
     }
 
@@ -411,7 +411,7 @@ fn waits(plan: &Plan) -> bool {
 
 /// Whether somebody has changed the stack since the update of it was shown, so that the change set is not what was agreed
 /// to.
-fn moved(agreed: Option<&Preview>, now: Option<&Stack>) -> bool {
+fn changed_since(agreed: Option<&Preview>, now: Option<&Stack>) -> bool {
     agreed.is_some_and(|shown| {
         shown.step == Step::Update && shown.basis.stack_changed != now.and_then(|stack| stack.changed.clone())
     })

@@ -13,15 +13,15 @@ use provisioner_aws::object::Object;
 use provisioner_aws::queue::Queue;
 use provisioner_aws::records::Records;
 use provisioner_aws::uploads::{Stored, Uploads, clock_ahead};
+use provisioner_model::call_error::{CallError, Kind};
 use provisioner_model::error::{Error, Exit, Result};
-use provisioner_model::fault::{Fault, Kind};
 use provisioner_model::log_lines::{Entry, Line};
 use provisioner_model::names::Names;
 use provisioner_model::query::{Pattern, Query};
 use provisioner_model::spec::StackSpec;
 use provisioner_planner::canary::{Canary, NAME, canary};
 use provisioner_planner::record_matching::id_of_version;
-use provisioner_planner::verify::{self as told, Cause, Findings, LogObservation, Moments};
+use provisioner_planner::verify::{self as diagnosis, Cause, Findings, LogObservation, Moments};
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -31,42 +31,42 @@ use crate::event::verify::{Verified, VerifyEvent};
 use crate::interrupt::{self, InterruptGuard};
 
 /// How long `up` waits for the canary's record.
-pub const PATIENCE: Duration = Duration::from_mins(2);
+pub const RECORD_TIMEOUT: Duration = Duration::from_mins(2);
 /// The pauses between looks for the record.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 /// After so long without a record, what is on its way is looked at: some faults make waiting pointless.
-const DOUBT: Duration = Duration::from_secs(3);
+const DIAGNOSE_AFTER: Duration = Duration::from_secs(3);
 /// How long the record is waited for once more, when nobody waits for it any more but it may be about to come.
-const GRACE: Duration = Duration::from_secs(3);
+const LATE_RECORD_GRACE: Duration = Duration::from_secs(3);
 /// How long Lambda keeps an event that it cannot deliver, and a day's reserve for retries by hand. Milliseconds.
-const LATE: i64 = 30 * 3_600_000;
+const LATE_EVENT_WINDOW: i64 = 30 * 3_600_000;
 /// Records of late events that are removed at most, and failures that are looked through for them.
 const LATE_RECORDS: (usize, usize) = (100, 20_000);
 /// How long to wait for the handler's line in the log, once the record is there. CloudWatch shows lines after seconds.
-const LOG_PATIENCE: Duration = Duration::from_secs(10);
+const LOG_TIMEOUT: Duration = Duration::from_secs(10);
 /// So far back and ahead the log is read: the function's clock is another one. Milliseconds.
-const CLOCKS: i64 = 60_000;
+const CLOCK_SKEW: i64 = 60_000;
 /// Records of one key: one is right, two are a fault, more need not be counted.
-const MANY: usize = 10;
+const MAX_RECORDS: usize = 10;
 /// Milliseconds.
 const HOUR: i64 = 3_600_000;
 /// Messages of the queue that are looked through, in tens.
-const LOOKS: usize = 10;
+const MAX_QUEUE_READS: usize = 10;
 
 /// Sends a canary through the stack's pipeline, waits for its record so long, and removes both.
-pub async fn verify(aws: &Aws, spec: &StackSpec, patience: Duration, dialog: &dyn Dialog) -> Result<Verified> {
-    let verifying = Verifying::new(aws, spec, dialog, patience);
+pub async fn verify(aws: &Aws, spec: &StackSpec, timeout: Duration, dialog: &dyn Dialog) -> Result<Verified> {
+    let verifying = Verifying::new(aws, spec, dialog, timeout);
     let canary = canary(spec, &clock::run_id()).map_err(|no| {
         Error::new(Exit::Failure, "no-canary", format!("nothing can be sent through {}", spec.name))
             .source(no)
             .hint("Send a file of your own and wait for its record: provisioner put FILE --wait")
     })?;
-    let attention = interrupt::subscribe();
+    let interrupts = interrupt::subscribe();
     dialog.remark(&format!("sending {} through {}", canary.key, spec.name));
-    let sent = Box::pin(verifying.send(&canary, LOG_PATIENCE, attention)).await;
+    let sent = Box::pin(verifying.send(&canary, LOG_TIMEOUT, interrupts)).await;
     // What an earlier canary left by its late event; whether this can be removed says nothing of the pipeline.
-    if let Err(fault) = verifying.remove_late(&canary).await {
-        dialog.remark(&format!("could not look for records that late events of earlier canaries left: {fault}"));
+    if let Err(error) = verifying.remove_late(&canary).await {
+        dialog.remark(&format!("could not look for records that late events of earlier canaries left: {error}"));
     }
     sent
 }
@@ -81,7 +81,7 @@ pub async fn after_up(aws: &Aws, spec: &StackSpec, dialog: &dyn Dialog) -> Resul
         }
     };
     // The log is looked at once: nobody who deploys wants to wait for CloudWatch.
-    let verifying = Verifying::new(aws, spec, dialog, PATIENCE);
+    let verifying = Verifying::new(aws, spec, dialog, RECORD_TIMEOUT);
     let verified = Box::pin(verifying.send(&canary, Duration::ZERO, interrupt::subscribe())).await?;
     dialog.event(VerifyEvent::Verified(verified));
     Ok(())
@@ -93,7 +93,7 @@ struct Verifying<'a> {
     names: Names,
     records: Records,
     dialog: &'a dyn Dialog,
-    patience: Duration,
+    timeout: Duration,
     /// Whether the canary's event may be on its way.
     expected: AtomicBool,
 }
@@ -107,10 +107,10 @@ enum Awaited {
 }
 
 impl<'a> Verifying<'a> {
-    fn new(aws: &'a Aws, spec: &'a StackSpec, dialog: &'a dyn Dialog, patience: Duration) -> Self {
+    fn new(aws: &'a Aws, spec: &'a StackSpec, dialog: &'a dyn Dialog, timeout: Duration) -> Self {
         let names = Names::new(&spec.name, &aws.account, &aws.region);
         let records = Records::new(aws, &names.table);
-        Self { aws, stack: &spec.name, names, records, dialog, patience, expected: AtomicBool::new(false) }
+        Self { aws, stack: &spec.name, names, records, dialog, timeout, expected: AtomicBool::new(false) }
     }
 
     fn expect(&self, expected: bool) {
@@ -118,15 +118,15 @@ impl<'a> Verifying<'a> {
     }
 
     /// Sends the canary, waits for its record, and removes both, however it went.
-    async fn send(&self, canary: &Canary, log_patience: Duration, mut attention: InterruptGuard) -> Result<Verified> {
+    async fn send(&self, canary: &Canary, log_timeout: Duration, mut interrupts: InterruptGuard) -> Result<Verified> {
         let ended = tokio::select! {
-            ended = self.on_its_way(canary, log_patience) => ended,
-            () = attention.next() => {
-                self.wait_once_more(canary, &mut attention).await;
+            ended = self.send_and_wait(canary, log_timeout) => ended,
+            () = interrupts.next() => {
+                self.wait_once_more(canary, &mut interrupts).await;
                 Err(Error::new(Exit::Interrupted, "interrupted", format!("interrupted; {} is not verified", self.stack)))
             }
         };
-        let cleaned = self.clean_up(canary, &mut attention).await;
+        let cleaned = self.clean_up(canary, &mut interrupts).await;
         let mut verified = ended?;
         verified.cleaned = cleaned;
         if !cleaned {
@@ -137,15 +137,15 @@ impl<'a> Verifying<'a> {
         Ok(verified)
     }
 
-    async fn on_its_way(&self, canary: &Canary, log_patience: Duration) -> Result<Verified> {
-        let ahead = clock_ahead(self.aws, &self.names.bucket).await.map_err(|fault| match fault.kind {
+    async fn send_and_wait(&self, canary: &Canary, log_timeout: Duration) -> Result<Verified> {
+        let ahead = clock_ahead(self.aws, &self.names.bucket).await.map_err(|error| match error.kind {
             Kind::NotFound => Error::new(
                 Exit::Failure,
                 "no-bucket",
                 format!("the stack {} has no bucket {}", self.stack, self.names.bucket),
             )
             .hint(format!("Create the stack first: provisioner up -s {}", self.stack)),
-            _ => fault.into_error("look for the bucket"),
+            _ => error.into_error("look for the bucket"),
         })?;
         let put = clock::now_millis();
         self.expect(true);
@@ -157,7 +157,7 @@ impl<'a> Verifying<'a> {
         };
         self.judge(canary, &record)?;
         let moments = Moments { seen, ..moments };
-        let told = self.read_log(canary, put, log_patience).await;
+        let log = self.read_log(canary, put, log_timeout).await;
         let records = self.ids(canary, put + ahead).await.map_err(table_failed)?.len();
         if records > 1 {
             let cause = Cause {
@@ -174,11 +174,11 @@ impl<'a> Verifying<'a> {
             file_type: canary.file_type.to_owned(),
             size: canary.content.len(),
             document_id: text(&record, "documentId").to_owned(),
-            legs: told::legs(moments, told),
+            legs: diagnosis::legs(moments, log),
             total_millis: u64::try_from(seen - put).unwrap_or_default(),
             // An index may be behind the table, which has the record.
             records: records.max(1),
-            taken_up: (told.times > 0).then_some(told.times),
+            taken_up: (log.times > 0).then_some(log.times),
             cleaned: false,
         })
     }
@@ -194,11 +194,11 @@ impl<'a> Verifying<'a> {
     /// Looks for the record until it is there, until waiting is of no use, or until patience ends.
     async fn wait(&self, canary: &Canary, stored: &Stored, since: i64) -> Result<Awaited> {
         let began = Instant::now();
-        let certain = self.certain_id(canary, stored);
+        let known = self.known_id(canary, stored);
         let mut pause = PAUSES.0;
-        let mut doubted = false;
+        let mut diagnosed = false;
         loop {
-            let ids = match &certain {
+            let ids = match &known {
                 Some(id) => vec![id.clone()],
                 None => self.ids(canary, since).await.map_err(table_failed)?,
             };
@@ -208,41 +208,41 @@ impl<'a> Verifying<'a> {
                 self.expect(false);
                 return Ok(Awaited::Record(record, clock::now_millis()));
             }
-            if began.elapsed() >= self.patience {
+            if began.elapsed() >= self.timeout {
                 let mut findings = Box::pin(self.findings(canary)).await;
-                self.look_for_reasons(canary, since, &mut findings).await;
-                self.tell_unseen(&findings);
-                return Ok(Awaited::Nothing(told::cause(&findings)));
+                self.find_reasons(canary, since, &mut findings).await;
+                self.report_unreadable(&findings);
+                return Ok(Awaited::Nothing(diagnosis::cause(&findings)));
             }
-            if !doubted && began.elapsed() >= DOUBT {
-                doubted = true;
+            if !diagnosed && began.elapsed() >= DIAGNOSE_AFTER {
+                diagnosed = true;
                 let findings = Box::pin(self.findings(canary)).await;
-                if let Some(cause) = told::certain_cause(&findings) {
-                    self.expect(told::may_come(&findings));
+                if let Some(cause) = diagnosis::certain_cause(&findings) {
+                    self.expect(diagnosis::event_possible(&findings));
                     return Ok(Awaited::Nothing(cause));
                 }
                 self.dialog.remark("no record yet; bucket, permission and function look right, so waiting goes on");
             }
-            tokio::time::sleep(pause.min(self.patience.saturating_sub(began.elapsed()))).await;
+            tokio::time::sleep(pause.min(self.timeout.saturating_sub(began.elapsed()))).await;
             pause = (pause * 3 / 2).min(PAUSES.1);
         }
     }
 
     /// The record's id, where the bucket keeps versions: it follows from the version.
-    fn certain_id(&self, canary: &Canary, stored: &Stored) -> Option<String> {
+    fn known_id(&self, canary: &Canary, stored: &Stored) -> Option<String> {
         id_of_version(&self.names.bucket, &canary.key, stored.version_id.as_deref())
     }
 
     /// The ids of all records of the canary's key. Nobody else has this key.
-    async fn ids(&self, canary: &Canary, since: i64) -> Result<Vec<String>, Fault> {
-        let other = |message: String| Fault { kind: Kind::Other, code: None, message };
+    async fn ids(&self, canary: &Canary, since: i64) -> Result<Vec<String>, CallError> {
+        let other = |message: String| CallError { kind: Kind::Other, code: None, message };
         let now = clock::now().map_err(|e| other(e.message))?;
         let query = Query {
-            since: Timestamp::from_unix_millis(since - CLOCKS),
+            since: Timestamp::from_unix_millis(since - CLOCK_SKEW),
             object: Some((self.names.bucket.clone(), canary.key.clone())),
             ..Query::default()
         };
-        let page = self.records.page(&query, &now, MANY, usize::MAX).await?;
+        let page = self.records.page(&query, &now, MAX_RECORDS, usize::MAX).await?;
         Ok(page.rows.into_iter().map(|row| row.document_id).collect())
     }
 
@@ -263,19 +263,19 @@ impl<'a> Verifying<'a> {
 
     /// What the log tells of the canary, as soon as it tells, or nothing. That the log cannot be read is no fault of the
     /// pipeline.
-    async fn read_log(&self, canary: &Canary, put: i64, patience: Duration) -> LogObservation {
+    async fn read_log(&self, canary: &Canary, put: i64, timeout: Duration) -> LogObservation {
         let began = Instant::now();
         let mut pause = PAUSES.0;
         loop {
             match self.entries(put).await {
                 Ok(entries) => {
-                    let told = told::told(&entries, &canary.key);
-                    if told.times > 0 || began.elapsed() >= patience {
-                        return told;
+                    let log = diagnosis::observe_log(&entries, &canary.key);
+                    if log.times > 0 || began.elapsed() >= timeout {
+                        return log;
                     }
                 }
-                Err(fault) => {
-                    self.dialog.remark(&format!("the log cannot be read: {fault}"));
+                Err(error) => {
+                    self.dialog.remark(&format!("the log cannot be read: {error}"));
                     return LogObservation::default();
                 }
             }
@@ -284,10 +284,10 @@ impl<'a> Verifying<'a> {
         }
     }
 
-    async fn entries(&self, since: i64) -> Result<Vec<Entry>, Fault> {
+    async fn entries(&self, since: i64) -> Result<Vec<Entry>, CallError> {
         let mut entries = Vec::new();
         let group = Logs::new(self.aws, &self.names.log_group);
-        group.read(since - CLOCKS, clock::now_millis() + CLOCKS, |page| entries.extend(page)).await?;
+        group.read(since - CLOCK_SKEW, clock::now_millis() + CLOCK_SKEW, |page| entries.extend(page)).await?;
         Ok(entries)
     }
 
@@ -302,50 +302,50 @@ impl<'a> Verifying<'a> {
             function.concurrency()
         );
         let mut findings = Findings::default();
-        let mut unseen = Vec::new();
-        let mut note = |what: &str, fault: Fault| unseen.push(format!("{what}: {fault}"));
+        let mut unreadable = Vec::new();
+        let mut note = |what: &str, error: CallError| unreadable.push(format!("{what}: {error}"));
         match invokes {
             Ok(invokes) => findings.notified = Some(invokes),
-            Err(fault) => note("the bucket's notification", fault),
+            Err(error) => note("the bucket's notification", error),
         }
         match described {
             Ok(described) => findings.function = Some(described.map(|d| d.state)),
-            Err(fault) => note("the function", fault),
+            Err(error) => note("the function", error),
         }
         match policy {
-            Ok(policy) => findings.permitted = Some(policy.is_some_and(|policy| told::lets_s3_invoke(&policy))),
-            Err(fault) => note("the function's policy", fault),
+            Ok(policy) => findings.permitted = Some(policy.is_some_and(|policy| diagnosis::lets_s3_invoke(&policy))),
+            Err(error) => note("the function's policy", error),
         }
         match concurrency {
             Ok(concurrency) => findings.concurrency = Some(concurrency),
-            Err(fault) => note("the function's concurrency", fault),
+            Err(error) => note("the function's concurrency", error),
         }
-        findings.unseen = unseen;
+        findings.unreadable = unreadable;
         findings
     }
 
     /// Looks at where a failed handler leaves its reasons.
-    async fn look_for_reasons(&self, canary: &Canary, since: i64, findings: &mut Findings) {
+    async fn find_reasons(&self, canary: &Canary, since: i64, findings: &mut Findings) {
         match self.queued(canary).await {
             Ok(queued) => findings.queued = queued,
-            Err(fault) => findings.unseen.push(format!("the queue of failed events: {fault}")),
+            Err(error) => findings.unreadable.push(format!("the queue of failed events: {error}")),
         }
         match self.entries(since).await {
             Ok(entries) => findings.lines = entries.iter().filter_map(|entry| suspicious(entry, &canary.key)).collect(),
-            Err(fault) => findings.unseen.push(format!("the log: {fault}")),
+            Err(error) => findings.unreadable.push(format!("the log: {error}")),
         }
     }
 
     /// What the queue of failed events says of the canary. Its message is taken out: the file that it names is removed.
-    async fn queued(&self, canary: &Canary) -> Result<Option<String>, Fault> {
+    async fn queued(&self, canary: &Canary) -> Result<Option<String>, CallError> {
         let Some(queue) = Queue::find(self.aws, &self.names.queue).await? else { return Ok(None) };
-        for _ in 0..LOOKS {
+        for _ in 0..MAX_QUEUE_READS {
             let messages = queue.peek().await?;
             if messages.is_empty() {
                 return Ok(None);
             }
             for message in messages {
-                if let Some(failure) = told::failure_of(&message.body, &canary.key) {
+                if let Some(failure) = diagnosis::failure_of(&message.body, &canary.key) {
                     queue.delete(&message).await?;
                     return Ok(Some(failure));
                 }
@@ -354,15 +354,15 @@ impl<'a> Verifying<'a> {
         Ok(None)
     }
 
-    fn tell_unseen(&self, findings: &Findings) {
-        for unseen in &findings.unseen {
-            self.dialog.remark(&format!("could not look at {unseen}"));
+    fn report_unreadable(&self, findings: &Findings) {
+        for unreadable in &findings.unreadable {
+            self.dialog.remark(&format!("could not look at {unreadable}"));
         }
     }
 
     /// Waits a little for the record of an event that may be on its way, or until somebody is tired of that.
-    async fn wait_once_more(&self, canary: &Canary, attention: &mut InterruptGuard) {
-        let look = async {
+    async fn wait_once_more(&self, canary: &Canary, interrupts: &mut InterruptGuard) {
+        let wait = async {
             let mut pause = PAUSES.0;
             // That the table cannot be read is told when the record is removed.
             while self.ids(canary, clock::now_millis() - HOUR).await.is_ok_and(|ids| ids.is_empty()) {
@@ -373,19 +373,19 @@ impl<'a> Verifying<'a> {
         };
         if self.expected.load(Ordering::Relaxed) {
             tokio::select! {
-                _ = tokio::time::timeout(GRACE, look) => {}
-                () = attention.next() => {}
+                _ = tokio::time::timeout(LATE_RECORD_GRACE, wait) => {}
+                () = interrupts.next() => {}
             }
         }
     }
 
     /// Removes what events that came after their canary was gone have left: records that say so.
-    async fn remove_late(&self, canary: &Canary) -> Result<(), Fault> {
-        let now = clock::now().map_err(|e| Fault { kind: Kind::Other, code: None, message: e.message })?;
+    async fn remove_late(&self, canary: &Canary) -> Result<(), CallError> {
+        let now = clock::now().map_err(|e| CallError { kind: Kind::Other, code: None, message: e.message })?;
         let query = Query {
             status: Some(Status::Failed),
             name: Some(Pattern::contained(NAME)),
-            since: Timestamp::from_unix_millis(clock::now_millis() - LATE),
+            since: Timestamp::from_unix_millis(clock::now_millis() - LATE_EVENT_WINDOW),
             ..Query::default()
         };
         let page = self.records.page(&query, &now, LATE_RECORDS.0, LATE_RECORDS.1).await?;
@@ -400,33 +400,33 @@ impl<'a> Verifying<'a> {
     }
 
     /// Removes the object and its records. What cannot be removed, and what may still come, is told.
-    async fn clean_up(&self, canary: &Canary, attention: &mut InterruptGuard) -> bool {
-        let left = |what: String, fault: &Fault| {
-            self.dialog.event(VerifyEvent::Left { what, reason: fault.to_string() });
+    async fn clean_up(&self, canary: &Canary, interrupts: &mut InterruptGuard) -> bool {
+        let left = |what: String, error: &CallError| {
+            self.dialog.event(VerifyEvent::Left { what, reason: error.to_string() });
             false
         };
         let object = Object::new(self.aws, &self.names.bucket, &canary.key);
         let mut cleaned = match object.delete_versions().await {
             Ok(()) => true,
-            Err(fault) => left(format!("the object {} of {}", canary.key, self.names.bucket), &fault),
+            Err(error) => left(format!("the object {} of {}", canary.key, self.names.bucket), &error),
         };
         // The handler may have read the object before it went.
-        self.wait_once_more(canary, attention).await;
+        self.wait_once_more(canary, interrupts).await;
         if self.expected.load(Ordering::Relaxed) {
             self.dialog.event(VerifyEvent::Expected { key: canary.key.clone(), stack: self.stack.to_owned() });
         }
         let ids = match self.ids(canary, clock::now_millis() - HOUR).await {
             Ok(ids) => ids,
             // Without the table there is no record either.
-            Err(fault) if fault.kind == Kind::NotFound => Vec::new(),
-            Err(fault) => {
-                cleaned = left(format!("records of {} in {}", canary.key, self.names.table), &fault);
+            Err(error) if error.kind == Kind::NotFound => Vec::new(),
+            Err(error) => {
+                cleaned = left(format!("records of {} in {}", canary.key, self.names.table), &error);
                 Vec::new()
             }
         };
         for id in ids {
-            if let Err(fault) = self.records.delete(&id).await {
-                cleaned = left(format!("the record {id} in {}", self.names.table), &fault);
+            if let Err(error) = self.records.delete(&id).await {
+                cleaned = left(format!("the record {id} in {}", self.names.table), &error);
             }
         }
         cleaned
@@ -453,6 +453,6 @@ fn text<'a>(record: &'a Value, name: &str) -> &'a str {
     record[name].as_str().unwrap_or_default()
 }
 
-fn table_failed(fault: Fault) -> Error {
-    fault.into_error("read the table of records")
+fn table_failed(error: CallError) -> Error {
+    error.into_error("read the table of records")
 }

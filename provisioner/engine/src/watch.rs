@@ -25,10 +25,10 @@ use crate::up::DeployTarget;
 use crate::{clock, interrupt};
 
 /// How often the sources are looked at. A save is over when two looks in a row see the same.
-const LOOK: Duration = Duration::from_millis(150);
+const POLL_INTERVAL: Duration = Duration::from_millis(150);
 
 /// Watches until interrupted. `handler` is an executable that somebody else builds; `deployed` is what is deployed now.
-pub async fn go_on(target: &DeployTarget<'_>, handler: Option<&Path>, deployed: Built) -> Result<()> {
+pub async fn run(target: &DeployTarget<'_>, handler: Option<&Path>, deployed: Built) -> Result<()> {
     let group = Logs::new(target.aws, &target.names.log_group);
     let tail = Tail::new(group, clock::now_millis());
     tokio::select! {
@@ -39,13 +39,13 @@ pub async fn go_on(target: &DeployTarget<'_>, handler: Option<&Path>, deployed: 
 
 async fn watch(target: &DeployTarget<'_>, handler: Option<&Path>, built: Built) -> Result<()> {
     let dialog = target.dialog;
-    let mut attention = interrupt::subscribe();
+    let mut interrupts = interrupt::subscribe();
     let (mut deployed, development) = (built.package.sha256, built.development);
-    let mut watched = Watched::begin(built.sources, &target.file.path);
+    let mut watched = Watched::start(built.sources, &target.file.path);
     dialog.event(WatchEvent::Watching { files: watched.seen.len() });
     loop {
         let change = tokio::select! {
-            () = attention.next() => break,
+            () = interrupts.next() => break,
             change = watched.next_change() => change,
         };
         let (files, saved) = match change {
@@ -57,17 +57,17 @@ async fn watch(target: &DeployTarget<'_>, handler: Option<&Path>, built: Built) 
         };
         dialog.event(WatchEvent::SourcesChanged { files });
         let built = tokio::select! {
-            () = attention.next() => break,
+            () = interrupts.next() => break,
             built = package(target.file, handler, Build::Development, dialog) => built,
         };
         // A build that failed has no new list, and so the old one holds.
         let package = match built {
             Ok(Built { package, sources, .. }) => {
-                watched.watch_instead(sources);
+                watched.replace_sources(sources);
                 package
             }
             Err(error) => {
-                tell(&error, dialog);
+                report_failure(&error, dialog);
                 continue;
             }
         };
@@ -80,7 +80,7 @@ async fn watch(target: &DeployTarget<'_>, handler: Option<&Path>, built: Built) 
         let done = loop {
             tokio::select! {
                 done = &mut deploying => break done,
-                () = attention.next(), if !ending => {
+                () = interrupts.next(), if !ending => {
                     ending = true;
                     dialog.event(WatchEvent::Ending);
                 }
@@ -95,7 +95,7 @@ async fn watch(target: &DeployTarget<'_>, handler: Option<&Path>, built: Built) 
                 });
             }
             Err(error) if ending || error.exit == Exit::Interrupted => return Err(error),
-            Err(error) => tell(&error, dialog),
+            Err(error) => report_failure(&error, dialog),
         }
         if ending {
             break;
@@ -107,7 +107,7 @@ async fn watch(target: &DeployTarget<'_>, handler: Option<&Path>, built: Built) 
     Ok(())
 }
 
-fn tell(error: &Error, dialog: &dyn Dialog) {
+fn report_failure(error: &Error, dialog: &dyn Dialog) {
     dialog.event(WatchEvent::NotDeployed {
         message: error.message.clone(),
         causes: error.causes(),
@@ -124,9 +124,9 @@ async fn follow_log(mut tail: Tail, dialog: &dyn Dialog) -> Infallible {
         });
         match read.await {
             Ok(()) => readable = true,
-            Err(fault) if readable => {
+            Err(error) if readable => {
                 readable = false;
-                dialog.event(WatchEvent::LogUnreadable { reason: fault.to_string() });
+                dialog.event(WatchEvent::LogUnreadable { reason: error.to_string() });
             }
             Err(_) => {}
         }
@@ -156,34 +156,34 @@ struct Watched {
 }
 
 impl Watched {
-    fn begin(sources: Sources, stack_file: &Path) -> Self {
+    fn start(sources: Sources, stack_file: &Path) -> Self {
         let stack_file = Sources::of_file(stack_file);
-        Self { seen: sources.look(), sources, stack_file_seen: stack_file.look(), stack_file }
+        Self { seen: sources.snapshot(), sources, stack_file_seen: stack_file.snapshot(), stack_file }
     }
 
     /// After a build other files may matter. What was saved during the build is still to be acted on.
-    fn watch_instead(&mut self, sources: Sources) {
-        self.seen = sources.look().or_as_in(&self.seen);
+    fn replace_sources(&mut self, sources: Sources) {
+        self.seen = sources.snapshot().or_as_in(&self.seen);
         self.sources = sources;
     }
 
     /// Waits for a save, and until it is over.
     async fn next_change(&mut self) -> Change {
         loop {
-            tokio::time::sleep(LOOK).await;
-            let stack_file = self.stack_file.look();
+            tokio::time::sleep(POLL_INTERVAL).await;
+            let stack_file = self.stack_file.snapshot();
             if stack_file != self.stack_file_seen {
                 self.stack_file_seen = stack_file;
                 return Change::StackFile;
             }
-            let mut now = self.sources.look();
+            let mut now = self.sources.snapshot();
             if now == self.seen {
                 continue;
             }
             let saved = Instant::now();
             loop {
-                tokio::time::sleep(LOOK).await;
-                let later = self.sources.look();
+                tokio::time::sleep(POLL_INTERVAL).await;
+                let later = self.sources.snapshot();
                 if later == now {
                     break;
                 }

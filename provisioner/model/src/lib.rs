@@ -3,11 +3,12 @@
 //!
 //! Every other crate of the provisioner stands on this one, and this one on the contract with the handler alone.
 
+pub mod advice;
+pub mod call_error;
 pub mod change;
 pub mod diff;
 pub mod drifted;
 pub mod error;
-pub mod fault;
 pub mod hash;
 pub mod lint;
 pub mod log_lines;

@@ -146,7 +146,7 @@ fn cpu_beyond_time(spec: &StackSpec) -> Option<Finding> {
         let most = wall * share / WHOLE_PROCESSOR;
         (most > 0).then(|| format!("`childCpu` {most}s"))
     }];
-    Some(Finding::new(Code::CpuBeyondTime, "handler.childCpu", problem).mend(one_of(ways)))
+    Some(Finding::new(Code::CpuBeyondTime, "handler.childCpu", problem).with_fix(one_of(ways)))
 }
 
 fn size_beyond_time(spec: &StackSpec) -> Option<Finding> {
@@ -173,7 +173,7 @@ fn size_beyond_time(spec: &StackSpec) -> Option<Finding> {
         timeout_for(needed),
         Some(format!("`maxSize` {}", Size((wall * rate) >> 20 << 20))),
     ];
-    Some(Finding::new(Code::SizeBeyondTime, "files.maxSize", problem).mend(one_of(ways)))
+    Some(Finding::new(Code::SizeBeyondTime, "files.maxSize", problem).with_fix(one_of(ways)))
 }
 
 fn one_of<const N: usize>(ways: [Option<String>; N]) -> String {
@@ -478,21 +478,21 @@ mod tests {
     }
 
     #[test]
-    fn whoever_does_what_a_mend_says_is_rid_of_the_finding() {
+    fn applying_a_suggested_fix_removes_the_finding() {
         let mut tried = 0;
         for (text, code, _) in doubtful_specs() {
-            for mend in findings(&spec(&text)).iter().filter_map(|finding| finding.mend.strip_prefix("write ")) {
-                for way in mend.split(" or ") {
+            for fix in findings(&spec(&text)).iter().filter_map(|finding| finding.fix.strip_prefix("write ")) {
+                for way in fix.split(" or ") {
                     let (key, value) = way.strip_prefix('`').unwrap().split_once("` ").unwrap();
-                    let mut mended = spec(&text);
+                    let mut fixed = spec(&text);
                     match key {
-                        "memory" => mended.handler.memory = value.parse().unwrap(),
-                        "timeout" => mended.handler.timeout = value.parse().unwrap(),
-                        "childCpu" => mended.handler.child_cpu = value.parse().unwrap(),
-                        "maxSize" => mended.files.max_size = value.parse().unwrap(),
+                        "memory" => fixed.handler.memory = value.parse().unwrap(),
+                        "timeout" => fixed.handler.timeout = value.parse().unwrap(),
+                        "childCpu" => fixed.handler.child_cpu = value.parse().unwrap(),
+                        "maxSize" => fixed.files.max_size = value.parse().unwrap(),
                         _ => panic!("{way}"),
                     }
-                    assert!(findings(&mended).iter().all(|finding| finding.code != code), "{way} does not mend {text}");
+                    assert!(findings(&fixed).iter().all(|finding| finding.code != code), "{way} does not mend {text}");
                     tried += 1;
                 }
             }

@@ -5,8 +5,8 @@
 //! wrong of either kind is told in one list. Each fault says where it stands (`lines`), what is wrong, and what would be
 //! right.
 
+mod diagnostics;
 mod document;
-mod faults;
 mod limits;
 mod lines;
 mod rules;

@@ -143,7 +143,8 @@ pub struct Contents {
     /// Bytes of all versions.
     pub bytes: u64,
     /// There is more than was counted.
-    pub and_more: bool,
+    #[serde(rename = "andMore")]
+    pub truncated: bool,
 }
 
 /// How many items a table holds.
@@ -153,7 +154,8 @@ pub struct Items {
     /// The number.
     pub items: u64,
     /// It is DynamoDB's own count, which is up to six hours old.
-    pub about: bool,
+    #[serde(rename = "about")]
+    pub approximate: bool,
 }
 
 /// An event of CloudFormation.

@@ -5,7 +5,7 @@ use provisioner_model::status::Phase;
 use provisioner_model::template::ARTIFACT_KEY;
 use serde_json::Value;
 
-use crate::world::Desired;
+use crate::state::Desired;
 
 /// Whether a stack that works differs from what should be in nothing but the key of the handler's zip. `template` is the
 /// one that is deployed.
@@ -31,7 +31,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::world::Place;
+    use crate::state::Place;
 
     fn parameters(bucket: &str, key: &str) -> BTreeMap<String, String> {
         [(ARTIFACT_BUCKET, bucket), (ARTIFACT_KEY, key)].map(|(k, v)| (k.to_owned(), v.to_owned())).into()

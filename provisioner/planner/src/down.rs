@@ -40,7 +40,7 @@ pub enum DeletionProtection {
 #[serde(rename_all = "kebab-case", rename_all_fields = "camelCase", tag = "step")]
 pub enum DownStep {
     /// Take away the bucket's notification.
-    SilenceBucket,
+    RemoveNotification,
     /// Delete every object of the bucket.
     EmptyBucket,
     /// Take away the table's protection from deletion.
@@ -99,14 +99,14 @@ pub fn keeps_by_template(phase: Phase) -> bool {
 }
 
 /// Decides how to take a stack down.
-pub fn decide_down(name: &str, policy: DataPolicy, delete_data: bool, standing: &DownState) -> DownPlan {
+pub fn decide_down(name: &str, policy: DataPolicy, delete_data: bool, state: &DownState) -> DownPlan {
     let delete_data = delete_data || policy == DataPolicy::Delete;
-    let bucket = standing.bucket == Presence::Ours;
-    let Some(stack) = standing.stack.as_ref().filter(|s| s.status.phase() != Phase::Absent) else {
-        return match (bucket || standing.table.is_some(), delete_data) {
+    let bucket = state.bucket == Presence::Ours;
+    let Some(stack) = state.stack.as_ref().filter(|s| s.status.phase() != Phase::Absent) else {
+        return match (bucket || state.table.is_some(), delete_data) {
             (false, _) => DownPlan::Nothing,
             (true, false) => DownPlan::OnlyKeptData,
-            (true, true) => DownPlan::Proceed { delete_data, steps: data_steps(standing, bucket, Vec::new()) },
+            (true, true) => DownPlan::Proceed { delete_data, steps: data_steps(state, bucket, Vec::new()) },
         };
     };
     let phase = stack.status.phase();
@@ -127,11 +127,10 @@ pub fn decide_down(name: &str, policy: DataPolicy, delete_data: bool, standing: 
         };
     }
     let owns = |kind: &str| {
-        standing.resources.iter().any(|r| r.kind == kind && !r.physical_id.is_empty() && !r.status.is_deleted())
+        state.resources.iter().any(|r| r.kind == kind && !r.physical_id.is_empty() && !r.status.is_deleted())
     };
-    let goes_along = |kind: &str, there: bool| there && owns(kind) && !standing.retained.contains(kind);
-    let at_risk =
-        goes_along(resource_type::BUCKET, bucket) || goes_along(resource_type::TABLE, standing.table.is_some());
+    let goes_along = |kind: &str, there: bool| there && owns(kind) && !state.retained.contains(kind);
+    let at_risk = goes_along(resource_type::BUCKET, bucket) || goes_along(resource_type::TABLE, state.table.is_some());
     if !delete_data && at_risk && keeps_by_template(phase) {
         return DownPlan::Blocked {
             code: "policy-not-deployed",
@@ -146,32 +145,32 @@ pub fn decide_down(name: &str, policy: DataPolicy, delete_data: bool, standing: 
         };
     }
     // A stack that could not be deleted before keeps what the data policy keeps, and what cannot go.
-    let retain = if phase == Phase::DeleteStuck && !delete_data { undeleted(&standing.resources) } else { Vec::new() };
+    let retain = if phase == Phase::DeleteStuck && !delete_data { undeleted(&state.resources) } else { Vec::new() };
     let delete = DownStep::DeleteStack { stack: stack.arn.clone(), retain };
     let steps = if delete_data {
-        data_steps(standing, bucket, vec![delete])
+        data_steps(state, bucket, vec![delete])
     } else {
         let mut steps = vec![delete];
-        steps.extend(bucket.then_some(DownStep::SilenceBucket));
+        steps.extend(bucket.then_some(DownStep::RemoveNotification));
         steps.push(DownStep::DeleteArtifacts);
         steps
     };
     DownPlan::Proceed { delete_data, steps }
 }
 
-fn data_steps(standing: &DownState, bucket: bool, delete: Vec<DownStep>) -> Vec<DownStep> {
+fn data_steps(state: &DownState, bucket: bool, delete: Vec<DownStep>) -> Vec<DownStep> {
     let mut steps = Vec::new();
     if bucket {
-        steps.extend([DownStep::SilenceBucket, DownStep::EmptyBucket]);
+        steps.extend([DownStep::RemoveNotification, DownStep::EmptyBucket]);
     }
-    if standing.table == Some(DeletionProtection::On) {
+    if state.table == Some(DeletionProtection::On) {
         steps.push(DownStep::UnprotectTable);
     }
     steps.extend(delete);
     if bucket {
         steps.push(DownStep::DeleteBucket);
     }
-    if standing.table.is_some() {
+    if state.table.is_some() {
         steps.push(DownStep::DeleteTable);
     }
     steps.push(DownStep::DeleteArtifacts);
@@ -185,7 +184,7 @@ mod tests {
     use super::*;
     use crate::samples::{resource, stack};
 
-    fn standing(status: Option<StackStatus>) -> DownState {
+    fn state_of(status: Option<StackStatus>) -> DownState {
         DownState {
             stack: status.map(stack),
             resources: vec![
@@ -228,45 +227,41 @@ mod tests {
             }
             s
         };
-        for (policy, flag, standing, expected) in [
-            (Delete, false, standing(up), "delete-all"),
-            (Keep, false, kept(standing(up)), "delete-stack"),
-            (Keep, true, kept(standing(up)), "delete-all"),
-            (Keep, false, standing(up), "policy-not-deployed"),
-            (Keep, false, standing(Some(StackStatus::UpdateRollbackFailed)), "policy-not-deployed"),
-            (Keep, false, kept(standing(Some(StackStatus::UpdateRollbackFailed))), "delete-stack"),
-            (Keep, false, standing(Some(StackStatus::ImportRollbackComplete)), "policy-not-deployed"),
-            (Keep, false, standing(Some(StackStatus::ImportRollbackFailed)), "policy-not-deployed"),
-            (Keep, false, kept(standing(Some(StackStatus::ImportRollbackFailed))), "delete-stack"),
-            (Keep, true, standing(Some(StackStatus::ImportRollbackFailed)), "delete-all"),
-            (Keep, false, standing(Some(StackStatus::RollbackComplete)), "delete-stack"),
-            (Keep, false, standing(Some(StackStatus::DeleteFailed)), "delete-stack"),
-            (Keep, false, bare(standing(up)), "delete-stack"),
-            (Delete, false, protected(standing(up)), "termination-protection"),
-            (Delete, false, standing(Some(StackStatus::DeleteInProgress)), "attach"),
-            (Delete, false, standing(Some(StackStatus::RollbackComplete)), "delete-all"),
-            (Delete, false, bare(standing(None)), "nothing"),
-            (Keep, false, standing(None), "only-kept-data"),
-            (Keep, true, standing(None), "delete-all"),
-            (Delete, false, standing(None), "delete-all"),
+        for (policy, flag, state, expected) in [
+            (Delete, false, state_of(up), "delete-all"),
+            (Keep, false, kept(state_of(up)), "delete-stack"),
+            (Keep, true, kept(state_of(up)), "delete-all"),
+            (Keep, false, state_of(up), "policy-not-deployed"),
+            (Keep, false, state_of(Some(StackStatus::UpdateRollbackFailed)), "policy-not-deployed"),
+            (Keep, false, kept(state_of(Some(StackStatus::UpdateRollbackFailed))), "delete-stack"),
+            (Keep, false, state_of(Some(StackStatus::ImportRollbackComplete)), "policy-not-deployed"),
+            (Keep, false, state_of(Some(StackStatus::ImportRollbackFailed)), "policy-not-deployed"),
+            (Keep, false, kept(state_of(Some(StackStatus::ImportRollbackFailed))), "delete-stack"),
+            (Keep, true, state_of(Some(StackStatus::ImportRollbackFailed)), "delete-all"),
+            (Keep, false, state_of(Some(StackStatus::RollbackComplete)), "delete-stack"),
+            (Keep, false, state_of(Some(StackStatus::DeleteFailed)), "delete-stack"),
+            (Keep, false, bare(state_of(up)), "delete-stack"),
+            (Delete, false, protected(state_of(up)), "termination-protection"),
+            (Delete, false, state_of(Some(StackStatus::DeleteInProgress)), "attach"),
+            (Delete, false, state_of(Some(StackStatus::RollbackComplete)), "delete-all"),
+            (Delete, false, bare(state_of(None)), "nothing"),
+            (Keep, false, state_of(None), "only-kept-data"),
+            (Keep, true, state_of(None), "delete-all"),
+            (Delete, false, state_of(None), "delete-all"),
         ] {
-            assert_eq!(
-                down_name(&decide_down("s", policy, flag, &standing)),
-                expected,
-                "{policy:?} {flag} {standing:?}"
-            );
+            assert_eq!(down_name(&decide_down("s", policy, flag, &state)), expected, "{policy:?} {flag} {state:?}");
         }
     }
 
     #[test]
     fn data_goes_in_an_order_that_cannot_fail_on_itself() {
-        let mut standing = standing(Some(StackStatus::CreateComplete));
-        standing.table = Some(DeletionProtection::On);
-        let DownPlan::Proceed { steps, .. } = decide_down("s", DataPolicy::Keep, true, &standing) else { panic!() };
+        let mut state = state_of(Some(StackStatus::CreateComplete));
+        state.table = Some(DeletionProtection::On);
+        let DownPlan::Proceed { steps, .. } = decide_down("s", DataPolicy::Keep, true, &state) else { panic!() };
         assert_eq!(
             steps,
             [
-                DownStep::SilenceBucket,
+                DownStep::RemoveNotification,
                 DownStep::EmptyBucket,
                 DownStep::UnprotectTable,
                 DownStep::DeleteStack { stack: "arn".into(), retain: vec![] },

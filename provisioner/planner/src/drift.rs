@@ -15,7 +15,7 @@ use provisioner_model::resolve::Context;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::permissions::{self, Shift};
+use crate::permissions::{self, PermissionChange};
 
 /// How closely was looked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -42,7 +42,7 @@ pub struct Drift {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<CodeDrift>,
     /// Who may do what more or less because of it.
-    pub permissions: Vec<Shift>,
+    pub permissions: Vec<PermissionChange>,
     /// What could not be looked at, and why.
     pub unchecked: Vec<Unchecked>,
 }
@@ -96,12 +96,12 @@ impl Drift {
                 }
             }
         }
-        drift.tell_permissions(template, context);
+        drift.update_permissions(template, context);
         drift
     }
 
     /// Adds what CloudFormation's detection found, where nothing was found yet.
-    pub fn and_detected(&mut self, detected: Vec<Drifted>, template: &Value, context: &Context) {
+    pub fn merge_detected(&mut self, detected: Vec<Drifted>, template: &Value, context: &Context) {
         self.depth = Depth::Full;
         for drifted in detected {
             match self.resources.iter_mut().find(|known| known.logical_id == drifted.logical_id) {
@@ -118,7 +118,7 @@ impl Drift {
             }
         }
         self.resources.sort_by(|a, b| a.logical_id.cmp(&b.logical_id));
-        self.tell_permissions(template, context);
+        self.update_permissions(template, context);
     }
 
     /// Whether anything was changed.
@@ -151,7 +151,7 @@ impl Drift {
         template
     }
 
-    fn tell_permissions(&mut self, template: &Value, context: &Context) {
+    fn update_permissions(&mut self, template: &Value, context: &Context) {
         let deployed = context.plain(template);
         self.permissions = permissions::compare(&deployed, &self.overlay(deployed.clone()));
     }
@@ -298,18 +298,18 @@ mod tests {
                 .collect(),
             actual: properties.iter().map(|p| (top_of(p).to_owned(), json!(1))).collect(),
         };
-        drift.and_detected(
+        drift.merge_detected(
             vec![detected("F", &["MemorySize", "Timeout"]), detected("B", &["X"])],
             &template(),
             &context(),
         );
         assert_eq!(drift.depth, Depth::Full);
-        let told: Vec<(&str, Vec<&str>)> = drift
+        let found: Vec<(&str, Vec<&str>)> = drift
             .resources
             .iter()
             .map(|d| (d.logical_id.as_str(), d.properties.iter().map(|p| p.property.as_str()).collect()))
             .collect();
-        assert_eq!(told, [("B", vec!["X"]), ("F", vec!["MemorySize", "Timeout"])]);
+        assert_eq!(found, [("B", vec!["X"]), ("F", vec!["MemorySize", "Timeout"])]);
         assert_eq!(drift.resources[1].actual["MemorySize"], 512, "what the service itself says goes first");
     }
 }

@@ -13,6 +13,6 @@ pub mod preview;
 pub mod record_matching;
 #[cfg(test)]
 mod samples;
+pub mod state;
 pub mod step;
 pub mod verify;
-pub mod world;

@@ -27,7 +27,7 @@ pub enum Verb {
 /// A change of permissions, ready to be told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Shift {
+pub struct PermissionChange {
     /// Who: `role HandlerRole`, `everybody`, `service s3.amazonaws.com`.
     pub who: String,
     /// What happens.
@@ -74,7 +74,7 @@ const NEGATED: &str = "everything but ";
 const PUBLIC_ACCESS: &str = "public access";
 
 /// What changes between two templates whose known references are filled in.
-pub fn compare(before: &Value, after: &Value) -> Vec<Shift> {
+pub fn compare(before: &Value, after: &Value) -> Vec<PermissionChange> {
     let (before, after) = (grants(before), grants(after));
     let covered = |by: &BTreeSet<Grant>, grant: &Grant| by.iter().any(|other| other.covers(grant));
     // Who, verb, resource, condition, whether it broadens → actions.
@@ -111,7 +111,7 @@ pub fn compare(before: &Value, after: &Value) -> Vec<Shift> {
         .map(|((who, verb, resource, condition, broadens), actions)| {
             let sentence = sentence(&who, verb, &actions, &resource, &condition);
             let condition = (!condition.is_empty()).then_some(condition);
-            Shift { who, verb, actions, resource, condition, broadens, sentence }
+            PermissionChange { who, verb, actions, resource, condition, broadens, sentence }
         })
         .collect()
 }
@@ -143,10 +143,10 @@ fn sentence(who: &str, verb: Verb, actions: &[String], resource: &str, condition
     };
     let mut text = format!("{who} {verb} {actions}");
     if !resource.is_empty() {
-        let _ = write!(text, " on {}", spoken(resource));
+        let _ = write!(text, " on {}", readable(resource));
     }
     if !condition.is_empty() {
-        let _ = write!(text, " when {}", spoken(condition));
+        let _ = write!(text, " when {}", readable(condition));
     }
     text
 }
@@ -161,16 +161,16 @@ fn enumeration(words: &[&str]) -> String {
 
 /// What is not made yet has no name but the template's: `${Table.Arn}` is `Table`. IAM's own variables, as
 /// `${aws:username}`, stay.
-fn spoken(text: &str) -> String {
-    let mut spoken = String::with_capacity(text.len());
+fn readable(text: &str) -> String {
+    let mut readable = String::with_capacity(text.len());
     for piece in pieces(text) {
         match piece {
-            Piece::Name(variable) if variable.contains(':') => spoken.push_str(&format!("${{{variable}}}")),
-            Piece::Name(reference) => spoken.push_str(reference.strip_suffix(".Arn").unwrap_or(reference)),
-            Piece::Text(text) | Piece::Unclosed(text) => spoken.push_str(text),
+            Piece::Name(variable) if variable.contains(':') => readable.push_str(&format!("${{{variable}}}")),
+            Piece::Name(reference) => readable.push_str(reference.strip_suffix(".Arn").unwrap_or(reference)),
+            Piece::Text(text) | Piece::Unclosed(text) => readable.push_str(text),
         }
     }
-    spoken
+    readable
 }
 
 /// All permissions that a template gives or refuses.
@@ -411,7 +411,7 @@ mod tests {
         }}}})
     }
 
-    fn told(before: &Value, after: &Value) -> Vec<(bool, String)> {
+    fn sentences(before: &Value, after: &Value) -> Vec<(bool, String)> {
         compare(before, after).into_iter().map(|s| (s.broadens, s.sentence)).collect()
     }
 
@@ -423,13 +423,13 @@ mod tests {
     fn only_the_meaning_of_a_statement_counts() {
         let one = role(&json!([{"Sid": "A", "Effect": "Allow", "Action": ["s3:Get", "s3:Put"], "Resource": "x"}]));
         let two = role(&json!([allow(&json!("s3:Put"), "x"), allow(&json!(["s3:get"]), "x")]));
-        assert_eq!(told(&one, &two), []);
+        assert_eq!(sentences(&one, &two), []);
         let more = role(&json!([allow(&json!(["s3:Put", "s3:Get", "s3:List", "s3:Tag"]), "x")]));
-        assert_eq!(told(&one, &more), [(true, "role R gains s3:List and s3:Tag on x".to_owned())]);
-        assert_eq!(told(&more, &one), [(false, "role R loses s3:List and s3:Tag on x".to_owned())]);
+        assert_eq!(sentences(&one, &more), [(true, "role R gains s3:List and s3:Tag on x".to_owned())]);
+        assert_eq!(sentences(&more, &one), [(false, "role R loses s3:List and s3:Tag on x".to_owned())]);
         let elsewhere = role(&json!([allow(&json!(["s3:Get", "s3:Put"]), "y")]));
         assert_eq!(
-            told(&one, &elsewhere),
+            sentences(&one, &elsewhere),
             [
                 (true, "role R gains s3:Get and s3:Put on y".to_owned()),
                 (false, "role R loses s3:Get and s3:Put on x".to_owned()),
@@ -441,10 +441,10 @@ mod tests {
     fn a_wildcard_covers_what_it_matches() {
         let all = role(&json!([allow(&json!("s3:*"), "arn:b/*")]));
         let one = role(&json!([allow(&json!("s3:Get"), "arn:b/*")]));
-        assert_eq!(told(&all, &one), [(false, "role R loses s3:* (but not s3:Get) on arn:b/*".to_owned())]);
-        assert_eq!(told(&one, &all), [(true, "role R gains s3:* on arn:b/*".to_owned())]);
+        assert_eq!(sentences(&all, &one), [(false, "role R loses s3:* (but not s3:Get) on arn:b/*".to_owned())]);
+        assert_eq!(sentences(&one, &all), [(true, "role R gains s3:* on arn:b/*".to_owned())]);
         let narrower = role(&json!([allow(&json!("s3:Get"), "arn:b/x/*")]));
-        assert_eq!(told(&one, &narrower), [(false, "role R loses s3:Get on arn:b/*".to_owned())]);
+        assert_eq!(sentences(&one, &narrower), [(false, "role R loses s3:Get on arn:b/*".to_owned())]);
         for (pattern, text, fits) in [
             ("*", "", true),
             ("a*c", "abc", true),
@@ -464,10 +464,10 @@ mod tests {
         let mut bound = allow(&json!("iam:PassRole"), "r");
         bound["Condition"] = json!({"StringEquals": {"iam:PassedToService": ["b", "a"]}});
         let bound = role(&json!([bound]));
-        assert_eq!(told(&bound, &free), [(true, "role R gains iam:PassRole on r".to_owned())]);
+        assert_eq!(sentences(&bound, &free), [(true, "role R gains iam:PassRole on r".to_owned())]);
         // What is left is told, else it would look as if all was lost.
         let rest = "role R loses iam:PassRole (but not when iam:PassedToService is a or b) on r";
-        assert_eq!(told(&free, &bound), [(false, rest.to_owned())]);
+        assert_eq!(sentences(&free, &bound), [(false, rest.to_owned())]);
     }
 
     #[test]
@@ -477,7 +477,7 @@ mod tests {
             statement["Condition"] = json!({operator: {"aws:SourceArn": "arn:aws:s3:::*"}});
             role(&json!([statement]))
         };
-        let shifts = told(&when("StringEquals"), &when("ArnEquals"));
+        let shifts = sentences(&when("StringEquals"), &when("ArnEquals"));
         assert_eq!(shifts[0], (true, "role R gains s3:Get on x when aws:SourceArn is like arn:aws:s3:::*".to_owned()));
     }
 
@@ -488,7 +488,7 @@ mod tests {
                 "Statement": {"Effect": "Allow", "Principal": principal, "Action": "s3:Get", "Resource": "b/*"},
             }}}}})
         };
-        let shifts = told(&to(json!("*")), &to(json!({"AWS": "arn:user"})));
+        let shifts = sentences(&to(json!("*")), &to(json!({"AWS": "arn:user"})));
         assert_eq!(shifts, [(false, "everybody loses s3:Get (but not for arn:user) on b/*".to_owned())]);
     }
 
@@ -500,13 +500,13 @@ mod tests {
         }}}}});
         let none = json!({"Resources": {}});
         assert_eq!(
-            told(&tls, &none),
+            sentences(&tls, &none),
             [
                 (true, "everybody is no longer refused s3:* on b when aws:SecureTransport is false".to_owned()),
                 (true, "everybody is no longer refused s3:* on b/* when aws:SecureTransport is false".to_owned()),
             ]
         );
-        assert!(told(&none, &tls).iter().all(|(broadens, _)| !broadens));
+        assert!(sentences(&none, &tls).iter().all(|(broadens, _)| !broadens));
     }
 
     #[test]
@@ -518,7 +518,7 @@ mod tests {
             invoke(json!({"Action": "lambda:InvokeFunction", "FunctionName": "f", "Principal": "s3.amazonaws.com",
             "SourceAccount": "1", "SourceArn": "arn:b"}));
         assert_eq!(
-            told(&ours, &anybody),
+            sentences(&ours, &anybody),
             [(true, "service s3.amazonaws.com gains lambda:InvokeFunction on f".to_owned())]
         );
         let trust = |principal: Value| {
@@ -527,7 +527,7 @@ mod tests {
             }}}})
         };
         assert_eq!(
-            told(&trust(json!({"Service": "lambda.amazonaws.com"})), &trust(json!({"AWS": "*"}))),
+            sentences(&trust(json!({"Service": "lambda.amazonaws.com"})), &trust(json!({"AWS": "*"}))),
             [
                 (true, "everybody gains sts:AssumeRole on role R".to_owned()),
                 (false, "service lambda.amazonaws.com loses sts:AssumeRole on role R".to_owned()),
@@ -535,7 +535,7 @@ mod tests {
         );
         let attached = |arns: Value| json!({"Resources": {"R": {"Type": "AWS::IAM::Role", "Properties": {"ManagedPolicyArns": arns}}}});
         assert_eq!(
-            told(&attached(json!([])), &attached(json!(["arn:admin"]))),
+            sentences(&attached(json!([])), &attached(json!(["arn:admin"]))),
             [(true, "role R gains the managed policy arn:admin".to_owned())]
         );
         let public = |on: bool| {
@@ -544,7 +544,7 @@ mod tests {
             }}}})
         };
         assert_eq!(
-            told(&public(true), &public(false)),
+            sentences(&public(true), &public(false)),
             [(true, "everybody is no longer refused public access (BlockPublicAcls) on B".to_owned())]
         );
     }
@@ -552,19 +552,26 @@ mod tests {
     #[test]
     fn negations_are_taken_as_they_stand() {
         let not = |action: &str| role(&json!([{"Effect": "Allow", "NotAction": action, "Resource": "x"}]));
-        assert_eq!(told(&not("a:*"), &not("a:*")), []);
-        assert_eq!(told(&role(&json!([])), &not("a:*")), [(true, "role R gains everything but a:* on x".to_owned())]);
+        assert_eq!(sentences(&not("a:*"), &not("a:*")), []);
+        assert_eq!(
+            sentences(&role(&json!([])), &not("a:*")),
+            [(true, "role R gains everything but a:* on x".to_owned())]
+        );
         // What leaves out less allows more, however alike the two look.
         assert_eq!(
-            told(&not("a:*"), &not("a:Get")),
+            sentences(&not("a:*"), &not("a:Get")),
             [
                 (true, "role R gains everything but a:Get on x".to_owned()),
                 (false, "role R loses everything but a:* on x".to_owned()),
             ]
         );
         let on = |not: &str| role(&json!([{"Effect": "Allow", "Action": "a:B", "NotResource": not}]));
-        assert_eq!(told(&on("b/*"), &on("b/c"))[0], (true, "role R gains a:B on everything but b/c".to_owned()));
-        assert_eq!(told(&role(&json!([allow(&json!("*"), "*")])), &not("a:*")).len(), 1, "all holds everything but");
+        assert_eq!(sentences(&on("b/*"), &on("b/c"))[0], (true, "role R gains a:B on everything but b/c".to_owned()));
+        assert_eq!(
+            sentences(&role(&json!([allow(&json!("*"), "*")])), &not("a:*")).len(),
+            1,
+            "all holds everything but"
+        );
     }
 
     #[test]
@@ -577,7 +584,7 @@ mod tests {
             ("${open", "${open"),
             ("arn:aws:s3:::b", "arn:aws:s3:::b"),
         ] {
-            assert_eq!(spoken(text), expected);
+            assert_eq!(readable(text), expected);
         }
         assert_eq!(enumeration(&["a"]), "a");
         assert_eq!(enumeration(&["a", "b", "c"]), "a, b and c");

@@ -6,11 +6,11 @@
 
 use provisioner_model::change::Change;
 use provisioner_model::stack::{ImportCandidate, Presence, Resource};
-use provisioner_model::status::{self, ChangeSetState, Operation, Phase, StackStatus};
-use provisioner_model::{diff, resource_type};
+use provisioner_model::status::{ChangeSetState, Operation, Phase, StackStatus};
+use provisioner_model::{advice, diff, resource_type};
 use serde_json::{Value, json};
 
-use crate::world::{Desired, Observed};
+use crate::state::{Desired, Observed};
 
 /// What is done next.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,7 +96,7 @@ pub fn data_loss(lost: &[&str]) -> (&'static str, String, String) {
 }
 
 /// Whether [`decide`] needs the stack's resources.
-pub fn wants_resources(phase: Phase) -> bool {
+pub fn needs_resources(phase: Phase) -> bool {
     matches!(phase, Phase::RollbackStuck | Phase::DeleteStuck | Phase::ImportUndone)
 }
 
@@ -111,14 +111,14 @@ pub fn decide(desired: &Desired, observed: &Observed) -> Plan {
         Phase::Running => Plan::Attach { stack: arn, operation: stack.status.operation().unwrap_or(Operation::Update) },
         // Nothing was ever made. A change set that an earlier run or somebody else left there is not in the way of
         // another one, and whoever looks at it may go on looking. An import wants a stack of its own.
-        Phase::Review if observed.change_set.is_some() || kept(desired, observed).is_empty() => {
+        Phase::Review if observed.change_set.is_some() || import_candidates(desired, observed).is_empty() => {
             create(desired, observed)
         }
         Phase::ImportUndone if observed.resources.iter().any(is_held) => with_change_set(Operation::Update, observed),
-        Phase::Review | Phase::NeverMade | Phase::ImportUndone => Plan::Recreate {
+        Phase::Review | Phase::CreateFailed | Phase::ImportUndone => Plan::Recreate {
             stack: arn,
             status: stack.status,
-            changes: diff::all_new(&desired.template, &kept(desired, observed)),
+            changes: diff::all_new(&desired.template, &import_candidates(desired, observed)),
         },
         Phase::RollbackStuck => Plan::ContinueRollback {
             stack: arn,
@@ -127,7 +127,7 @@ pub fn decide(desired: &Desired, observed: &Observed) -> Plan {
         Phase::DeleteStuck => Plan::RetryDelete {
             stack: arn,
             keep: undeleted(&observed.resources),
-            changes: diff::all_new(&desired.template, &kept(desired, observed)),
+            changes: diff::all_new(&desired.template, &import_candidates(desired, observed)),
         },
         Phase::ImportStuck => Plan::Blocked {
             code: "import-stuck",
@@ -153,7 +153,7 @@ fn create(desired: &Desired, observed: &Observed) -> Plan {
                 .into(),
         };
     }
-    let kept = kept(desired, observed);
+    let kept = import_candidates(desired, observed);
     if kept.is_empty() {
         return with_change_set(Operation::Create, observed);
     }
@@ -172,7 +172,7 @@ fn with_change_set(operation: Operation, observed: &Observed) -> Plan {
         ChangeSetState::Failed(reason) => Plan::Blocked {
             code: "change-set-failed",
             reason: format!("CloudFormation refuses the change: {reason}"),
-            hint: provisioner_model::status::advice(reason).unwrap_or("The reason names what to mend.").to_owned(),
+            hint: provisioner_model::advice::advice(reason).unwrap_or("The reason names what to mend.").to_owned(),
         },
         ChangeSetState::Ready => {
             let lost: Vec<&str> =
@@ -192,7 +192,7 @@ fn with_change_set(operation: Operation, observed: &Observed) -> Plan {
 }
 
 /// What holds data and exists outside any stack.
-fn kept(desired: &Desired, observed: &Observed) -> Vec<ImportCandidate> {
+fn import_candidates(desired: &Desired, observed: &Observed) -> Vec<ImportCandidate> {
     let bucket =
         (observed.bucket == Presence::Ours).then_some((resource_type::BUCKET, "BucketName", &desired.names.bucket));
     let table = observed.table.as_ref().map(|_| (resource_type::TABLE, "TableName", &desired.names.table));
@@ -240,7 +240,7 @@ fn failed(resources: &[Resource]) -> Vec<(String, String)> {
     resources
         .iter()
         // ContinueUpdateRollback takes only what failed in the rollback, not what was cancelled because of it.
-        .filter(|r| r.status.is_failed_update() && !r.reason.as_deref().is_some_and(status::is_consequence))
+        .filter(|r| r.status.is_failed_update() && !r.reason.as_deref().is_some_and(advice::is_consequence))
         .map(|r| (r.logical_id.clone(), r.reason.clone().unwrap_or_default()))
         .collect()
 }
@@ -272,7 +272,7 @@ mod tests {
 
     use super::*;
     use crate::samples::{resource, stack};
-    use crate::world::Place;
+    use crate::state::Place;
 
     fn desired() -> Desired {
         Desired {

@@ -21,10 +21,10 @@ use serde_json::Value;
 use crate::consent::{Allow, Consent};
 use crate::drift::Drift;
 use crate::effects::{self, SlowStep, Warning};
-use crate::permissions::{self, Shift};
+use crate::permissions::{self, PermissionChange};
 use crate::plan::{Plan, decide};
+use crate::state::{Desired, Observed};
 use crate::step::{Blocker, Step, step};
-use crate::world::{Desired, Observed};
 
 /// The version of the document. It grows when a reader of the old one would misread the new one.
 pub const VERSION: u32 = 1;
@@ -94,7 +94,7 @@ pub struct Preview {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<CodeChange>,
     /// Who gains or loses which permission.
-    pub permissions: Vec<Shift>,
+    pub permissions: Vec<PermissionChange>,
     /// What to know before saying yes.
     pub warnings: Vec<Warning>,
     /// What needs consent of its own.
@@ -153,7 +153,7 @@ pub fn preview(desired: &Desired, observed: &Observed, code: Code<'_>, drift: Dr
         _ => Vec::new(),
     };
     if updates && reverts_drift {
-        put_back(&mut resources, &drift, &after);
+        add_drift_reverts(&mut resources, &drift, &after);
         step = Step::Update;
     }
     for change in resources.iter_mut().filter(|c| c.physical_id.is_none()) {
@@ -174,7 +174,7 @@ pub fn preview(desired: &Desired, observed: &Observed, code: Code<'_>, drift: Dr
     let permissions = if matches!(step, Step::None | Step::Wait | Step::ContinueRollback) {
         Vec::new()
     } else {
-        shifts(desired, observed, updates, reverts_drift.then_some(&drift))
+        permission_changes(desired, observed, updates, reverts_drift.then_some(&drift))
     };
     // The stack may be as it should be and the function not: the code of an earlier run, or of somebody else.
     let code_change = code_change(step, observed.code.as_ref().filter(|_| updates), code);
@@ -200,7 +200,7 @@ pub fn preview(desired: &Desired, observed: &Observed, code: Code<'_>, drift: Dr
         blocked,
         warnings: effects::warnings(&resources),
         slow: effects::slow(step, &resources),
-        basis: basis(desired, observed, code, reverts_drift.then_some(&drift), &plan),
+        basis: preconditions(desired, observed, code, reverts_drift.then_some(&drift), &plan),
         code: code_change,
         resources,
         outputs,
@@ -221,7 +221,7 @@ fn is_only_imported(observed: &Observed, before: &Value) -> bool {
 }
 
 /// Adds what putting back drift changes: from what there is to what should be.
-fn put_back(changes: &mut Vec<Change>, drift: &Drift, after: &Value) {
+fn add_drift_reverts(changes: &mut Vec<Change>, drift: &Drift, after: &Value) {
     for drifted in &drift.resources {
         let resource = &after["Resources"][&drifted.logical_id];
         if resource.is_null() {
@@ -259,7 +259,12 @@ fn put_back(changes: &mut Vec<Change>, drift: &Drift, after: &Value) {
 }
 
 /// Who gains or loses what. What a resource is called in its service is filled in where it exists.
-fn shifts(desired: &Desired, observed: &Observed, updates: bool, reverted: Option<&Drift>) -> Vec<Shift> {
+fn permission_changes(
+    desired: &Desired,
+    observed: &Observed,
+    updates: bool,
+    reverted: Option<&Drift>,
+) -> Vec<PermissionChange> {
     let known = observed.context(&desired.place);
     let before = match observed.template.as_ref().filter(|_| updates).map(|template| known.plain(template)) {
         Some(before) => reverted.map_or_else(|| before.clone(), |drift| drift.overlay(before.clone())),
@@ -303,7 +308,13 @@ fn tags_of(tags: &BTreeMap<String, String>) -> Value {
     tags.iter().map(|(key, value)| (key.clone(), Value::String(value.clone()))).collect()
 }
 
-fn basis(desired: &Desired, observed: &Observed, code: Code<'_>, drift: Option<&Drift>, plan: &Plan) -> Preconditions {
+fn preconditions(
+    desired: &Desired,
+    observed: &Observed,
+    code: Code<'_>,
+    drift: Option<&Drift>,
+    plan: &Plan,
+) -> Preconditions {
     let stack = observed.stack.as_ref();
     Preconditions {
         account: desired.place.account.clone(),
@@ -329,8 +340,8 @@ fn hash(text: &str) -> String {
 
 /// What is different from the world that a plan was made for, each in a sentence.
 pub fn stale_reasons(then: &Preconditions, now: &Preconditions) -> Vec<String> {
-    let told_short = |text: &Option<String>| text.as_deref().map_or("none", short).to_owned();
-    let told = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
+    let short_or_none = |text: &Option<String>| text.as_deref().map_or("none", short).to_owned();
+    let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
     let same_stack = then.stack_arn == now.stack_arn;
     let rows = [
         (then.account != now.account, format!("the account was {} and is {}", then.account, now.account)),
@@ -340,23 +351,23 @@ pub fn stale_reasons(then: &Preconditions, now: &Preconditions) -> Vec<String> {
             match (&then.stack_arn, &now.stack_arn) {
                 (None, Some(_)) => "there was no stack, and now there is one".to_owned(),
                 (Some(_), None) => "there was a stack, and now there is none".to_owned(),
-                _ => format!("the stack was {} and is {}", told(&then.stack_arn), told(&now.stack_arn)),
+                _ => format!("the stack was {} and is {}", or_none(&then.stack_arn), or_none(&now.stack_arn)),
             },
         ),
         (
             same_stack && then.stack_status != now.stack_status,
-            format!("the stack was in {} and is in {}", told(&then.stack_status), told(&now.stack_status)),
+            format!("the stack was in {} and is in {}", or_none(&then.stack_status), or_none(&now.stack_status)),
         ),
         (
             same_stack && then.stack_changed != now.stack_changed,
-            format!("the stack was changed at {}", told(&now.stack_changed)),
+            format!("the stack was changed at {}", or_none(&now.stack_changed)),
         ),
         (
             same_stack && then.deployed_template != now.deployed_template,
             format!(
                 "another template is deployed ({} instead of {})",
-                told_short(&now.deployed_template),
-                told_short(&then.deployed_template)
+                short_or_none(&now.deployed_template),
+                short_or_none(&then.deployed_template)
             ),
         ),
         (
@@ -374,7 +385,7 @@ pub fn stale_reasons(then: &Preconditions, now: &Preconditions) -> Vec<String> {
             format!("what would be taken back was [{}] and is [{}]", then.kept.join(", "), now.kept.join(", ")),
         ),
     ];
-    rows.into_iter().filter(|(moved, _)| *moved).map(|(_, text)| text).collect()
+    rows.into_iter().filter(|(differs, _)| *differs).map(|(_, text)| text).collect()
 }
 
 /// What a change set would do beyond what was shown, each in a sentence. CloudFormation lists more than changes: what
@@ -405,7 +416,7 @@ pub fn unplanned_changes(shown: &[Change], proposed: &[Change]) -> Vec<String> {
 /// A plan that was written to a file, as far as applying it needs it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Saved {
+pub struct SavedPlan {
     /// The version of the document.
     pub version: u32,
     /// The stack.
@@ -417,7 +428,7 @@ pub struct Saved {
     pub basis: Preconditions,
 }
 
-impl Saved {
+impl SavedPlan {
     /// Reads a plan that `plan --out` wrote; the path is for messages.
     pub fn parse(text: &str, path: &Path) -> Result<Self> {
         let wrong = |message: String| {
@@ -439,7 +450,7 @@ impl Saved {
     }
 
     /// Refuses a plan whose world has moved.
-    pub fn still_true(&self, path: &Path, now: &Preview) -> Result<()> {
+    pub fn ensure_fresh(&self, path: &Path, now: &Preview) -> Result<()> {
         let mut different = stale_reasons(&self.basis, &now.basis);
         if self.stack != now.stack {
             different.insert(0, format!("it is for the stack {}, and this is {}", self.stack, now.stack));
@@ -484,13 +495,13 @@ mod tests {
         }
     }
 
-    type Moves = fn(&mut Preconditions);
+    type Edit = fn(&mut Preconditions);
 
     #[test]
-    fn whatever_moves_is_named() {
+    fn every_difference_is_named() {
         assert_eq!(stale_reasons(&basis(), &basis()), Vec::<String>::new());
         let some = |text: &str| Some(text.to_owned());
-        let rows: [(Moves, &str); 11] = [
+        let rows: [(Edit, &str); 11] = [
             (|b| b.account = "2".into(), "account was 1 and is 2"),
             (|b| b.region = "q".into(), "region was r and is q"),
             (|b| b.stack_arn = None, "now there is none"),
@@ -506,8 +517,8 @@ mod tests {
         for (change, part) in rows {
             let mut now = basis();
             change(&mut now);
-            let told = stale_reasons(&basis(), &now);
-            assert!(told.len() == 1 && told[0].contains(part), "{part}: {told:?}");
+            let reasons = stale_reasons(&basis(), &now);
+            assert!(reasons.len() == 1 && reasons[0].contains(part), "{part}: {reasons:?}");
         }
         let mut drifted = basis();
         drifted.drift = some("d");
@@ -530,7 +541,7 @@ mod tests {
         let (add, remove) = (Action::Add, Action::Remove);
         let (changed, replaced) = (Action::Modify(Replacement::None), Action::Modify(Replacement::Certain));
         let maybe = Action::Modify(Replacement::Possible);
-        for (shown, proposed, told) in [
+        for (shown, proposed, reasons) in [
             (vec![change("A", add)], vec![change("A", add)], None),
             (vec![], vec![change("A", add)], Some("add A (T)")),
             (vec![], vec![change("A", Action::Import)], Some("adopt A (T)")),
@@ -543,7 +554,7 @@ mod tests {
         ] {
             assert_eq!(
                 unplanned_changes(&shown, &proposed).first().map(String::as_str),
-                told,
+                reasons,
                 "{shown:?} {proposed:?}"
             );
         }

@@ -35,16 +35,16 @@ pub struct Awaited<T> {
 
 /// Where records of the awaited uploads may be found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Look {
+pub enum Lookup {
     /// The uploads of these keys since this time.
-    AtKeys(Vec<String>, Timestamp),
+    ByKeys(Vec<String>, Timestamp),
     /// All records since this time.
-    AtNewest(Timestamp),
+    Newest(Timestamp),
 }
 
 /// The uploads whose records are awaited, and the records that have been seen.
 #[derive(Debug)]
-pub struct Arrivals<T> {
+pub struct RecordMatcher<T> {
     bucket: String,
     keys: BTreeSet<String>,
     /// Each with the id of its record, where that follows from the upload.
@@ -55,7 +55,7 @@ pub struct Arrivals<T> {
     unclaimed: BTreeMap<String, Vec<Value>>,
 }
 
-impl<T> Arrivals<T> {
+impl<T> RecordMatcher<T> {
     /// For uploads of these keys. The rows are the records that were there before.
     pub fn new(bucket: &str, keys: BTreeSet<String>, before: &[Row]) -> Self {
         let known = before.iter().filter(|row| keys.contains(&row.object_key)).map(|row| row.document_id.clone());
@@ -90,15 +90,15 @@ impl<T> Arrivals<T> {
     }
 
     /// Where to look for the others; `None` when there are none.
-    pub fn look(&self) -> Option<Look> {
+    pub fn lookup(&self) -> Option<Lookup> {
         let uncertain = || self.awaited.iter().filter(|(_, id)| id.is_none()).map(|(upload, _)| upload);
         let since =
             uncertain().map(|upload| upload.began - SLACK_MILLIS).min().and_then(Timestamp::from_unix_millis)?;
         let keys: BTreeSet<&String> = uncertain().map(|upload| &upload.key).collect();
         if keys.len() <= FEW_KEYS {
-            Some(Look::AtKeys(keys.into_iter().cloned().collect(), since))
+            Some(Lookup::ByKeys(keys.into_iter().cloned().collect(), since))
         } else {
-            Some(Look::AtNewest(since))
+            Some(Lookup::Newest(since))
         }
     }
 
@@ -203,14 +203,14 @@ mod tests {
         Awaited { key: key.into(), e_tag: Some(e_tag.into()), version_id, began: T, with: 7 }
     }
 
-    fn arrivals(keys: &[&str], before: &[Row]) -> Arrivals<u32> {
-        Arrivals::new("b", keys.iter().map(|&key| key.to_owned()).collect(), before)
+    fn matcher(keys: &[&str], before: &[Row]) -> RecordMatcher<u32> {
+        RecordMatcher::new("b", keys.iter().map(|&key| key.to_owned()).collect(), before)
     }
 
     #[test]
     fn the_same_bytes_again_are_not_the_record_that_was_there() {
         let before = [row("old", "a", T - 500)];
-        let mut a = arrivals(&["a"], &before);
+        let mut a = matcher(&["a"], &before);
         a.expect(awaited("a", "e", None));
         assert_eq!(a.candidates(&before), Vec::<String>::new());
         assert_eq!(a.candidates(&[row("new", "a", T), before[0].clone(), row("x", "other", T)]), ["new"]);
@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn neither_other_bytes_nor_an_older_upload_match() {
-        let mut a = arrivals(&["a"], &[]);
+        let mut a = matcher(&["a"], &[]);
         a.expect(awaited("a", "e", None));
         let others =
             vec![record("1", "a", "other", T), record("2", "a", "e", T - SLACK_MILLIS - 1), record("3", "b", "e", T)];
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_record_may_come_before_its_upload_is_known_to_be_done() {
-        let mut a = arrivals(&["a"], &[]);
+        let mut a = matcher(&["a"], &[]);
         assert!(a.match_records(vec![record("1", "a", "e", T)]).is_empty());
         a.expect(awaited("a", "e", None));
         assert_eq!(a.match_records(Vec::new()).len(), 1);
@@ -239,9 +239,9 @@ mod tests {
 
     #[test]
     fn with_a_version_the_id_is_certain_and_only_the_version_counts() {
-        let mut a = arrivals(&["a"], &[]);
+        let mut a = matcher(&["a"], &[]);
         a.expect(awaited("a", "e", Some("v-2")));
-        assert_eq!(a.look(), None);
+        assert_eq!(a.lookup(), None);
         let upload = Upload {
             bucket: "b".into(),
             key: "a".into(),
@@ -256,21 +256,21 @@ mod tests {
         assert_eq!(a.match_records(vec![record("2", "a", "e", T)]).len(), 1);
         // Suspended versioning: "null" identifies nothing.
         a.expect(awaited("a", "e", Some("null")));
-        assert_eq!((a.known_ids().len(), a.look().is_some()), (0, true));
+        assert_eq!((a.known_ids().len(), a.lookup().is_some()), (0, true));
     }
 
     #[test]
     fn few_keys_are_looked_up_one_by_one() {
         let keys = ["a", "b", "c", "d", "e"];
-        let mut a = arrivals(&keys, &[]);
+        let mut a = matcher(&keys, &[]);
         for key in &keys[..4] {
             a.expect(awaited(key, "e", None));
         }
         let since = at(T - SLACK_MILLIS);
         let four = keys[..4].iter().map(|&key| key.to_owned()).collect();
-        assert_eq!(a.look(), Some(Look::AtKeys(four, since.clone())));
+        assert_eq!(a.lookup(), Some(Lookup::ByKeys(four, since.clone())));
         a.expect(awaited("e", "e", None));
-        assert_eq!(a.look(), Some(Look::AtNewest(since)));
+        assert_eq!(a.lookup(), Some(Lookup::Newest(since)));
         assert_eq!(a.give_up(|&with| with == 7).len(), 5);
         assert!(a.is_empty());
     }

@@ -27,8 +27,8 @@ pub struct LogObservation {
 }
 
 /// What the log's entries tell of this key.
-pub fn told(entries: &[Entry], key: &str) -> LogObservation {
-    let mut told = LogObservation::default();
+pub fn observe_log(entries: &[Entry], key: &str) -> LogObservation {
+    let mut log = LogObservation::default();
     for entry in entries {
         let Ok(line) = serde_json::from_str::<Value>(&entry.message) else { continue };
         let (Some(duration), true) = (line["durationMs"].as_i64(), line["key"] == key) else { continue };
@@ -37,12 +37,12 @@ pub fn told(entries: &[Entry], key: &str) -> LogObservation {
         }
         let ended = line["timestamp"].as_str().and_then(|t| handler_contract::Timestamp::parse(t).ok());
         let ended = ended.map_or(entry.time, |time| time.unix_millis());
-        told.times += 1;
-        if told.handled.is_none_or(|(_, before)| ended < before) {
-            told.handled = Some((ended - duration, ended));
+        log.times += 1;
+        if log.handled.is_none_or(|(_, before)| ended < before) {
+            log.handled = Some((ended - duration, ended));
         }
     }
-    told
+    log
 }
 
 /// A part of the canary's way.
@@ -58,10 +58,10 @@ pub struct Leg {
 
 /// The parts of the way. Where the log says nothing yet, or its clock is so far from this one that times would run
 /// backwards, the parts that only it tells apart are one.
-pub fn legs(moments: Moments, told: LogObservation) -> Vec<Leg> {
+pub fn legs(moments: Moments, log: LogObservation) -> Vec<Leg> {
     let leg = |leg, what, from: i64, to: i64| Leg { leg, what, millis: u64::try_from(to - from).unwrap_or_default() };
     let put = leg("put", "the upload, until S3 had it", moments.put, moments.stored);
-    match told.handled {
+    match log.handled {
         // The handler may begin before S3's answer has come back here.
         Some((began, ended)) if began >= moments.put && ended <= moments.seen => vec![
             put,
@@ -89,7 +89,7 @@ pub struct Findings {
     /// Lines of the log that may be about the canary: warnings, errors, and what is not the handler's.
     pub lines: Vec<String>,
     /// What could not be looked at, and why.
-    pub unseen: Vec<String>,
+    pub unreadable: Vec<String>,
 }
 
 /// Why a canary did not arrive.
@@ -128,7 +128,7 @@ pub fn certain_cause(findings: &Findings) -> Option<Cause> {
 
 /// Whether the canary's event may come later, as far as one knows. S3 sends none where the bucket tells nobody, may not
 /// invoke, or would invoke what does not exist; Lambda keeps one that it may not run yet.
-pub fn may_come(findings: &Findings) -> bool {
+pub fn event_possible(findings: &Findings) -> bool {
     findings.notified != Some(false) && findings.permitted != Some(false) && findings.function != Some(None)
 }
 
@@ -181,9 +181,9 @@ pub fn failure_of(body: &str, key: &str) -> Option<String> {
     if name(encoded.as_str()?) != name(key) {
         return None;
     }
-    let said = record["responsePayload"]["errorMessage"].as_str().unwrap_or_default();
+    let message = record["responsePayload"]["errorMessage"].as_str().unwrap_or_default();
     let condition = record["requestContext"]["condition"].as_str().unwrap_or("no reason given");
-    Some(if said.is_empty() { condition.to_owned() } else { said.to_owned() })
+    Some(if message.is_empty() { condition.to_owned() } else { message.to_owned() })
 }
 
 #[cfg(test)]
@@ -209,8 +209,8 @@ mod tests {
             line("k", T + 50, 20, "stored"),
             Entry { time: T, message: "START RequestId: k".into(), stream: "s".into(), id: None },
         ];
-        assert_eq!(told(&entries, "k"), LogObservation { handled: Some((T + 30, T + 50)), times: 2 });
-        assert_eq!(told(&entries[..1], "k"), LogObservation::default());
+        assert_eq!(observe_log(&entries, "k"), LogObservation { handled: Some((T + 30, T + 50)), times: 2 });
+        assert_eq!(observe_log(&entries[..1], "k"), LogObservation::default());
     }
 
     #[test]
@@ -226,9 +226,9 @@ mod tests {
             (at(Some((T - 1, T + 50))), vec![("put", 10), ("event+handler+record", 90)]),
             (at(Some((T + 30, T + 101))), vec![("put", 10), ("event+handler+record", 90)]),
         ];
-        for (told, expected) in rows {
-            let legs: Vec<_> = legs(moments, told).into_iter().map(|leg| (leg.leg, leg.millis)).collect();
-            assert_eq!(legs, expected, "{told:?}");
+        for (log, expected) in rows {
+            let legs: Vec<_> = legs(moments, log).into_iter().map(|leg| (leg.leg, leg.millis)).collect();
+            assert_eq!(legs, expected, "{log:?}");
         }
     }
 
@@ -276,7 +276,7 @@ mod tests {
             (Findings { function: Some(None), ..Findings::default() }, false),
         ];
         for (findings, expected) in rows {
-            assert_eq!(may_come(&findings), expected, "{findings:?}");
+            assert_eq!(event_possible(&findings), expected, "{findings:?}");
         }
     }
 

@@ -4,8 +4,8 @@ use provisioner_aws::logs::Logs as Group;
 use provisioner_engine::logs::{PAUSE, Tail};
 use provisioner_engine::stack_file::StackFile;
 use provisioner_engine::{clock, connection, interrupt};
+use provisioner_model::call_error::{CallError, Kind};
 use provisioner_model::error::{Error, Exit, Result};
-use provisioner_model::fault::{Fault, Kind};
 use provisioner_model::log_lines::{Entry, Line};
 use provisioner_model::names::Names;
 use provisioner_model::query::moment;
@@ -20,7 +20,7 @@ pub async fn run(global: &Global, args: &Logs, report: &Report) -> Result<()> {
     let since = moment(&args.since, &now).map_err(|e| Error::new(Exit::Usage, "usage", e.to_string()))?;
     let aws = connection::connect(&global.connection(), &spec).await?;
     let names = Names::new(&spec.name, &aws.account, &aws.region);
-    let failed = |fault: Fault| match fault.kind {
+    let failed = |fault: CallError| match fault.kind {
         Kind::NotFound => {
             Error::new(Exit::Failure, "no-log", format!("the stack {} has no log group {}", spec.name, names.log_group))
                 .hint(format!("Create the stack first: provisioner up -s {}", global.stack))

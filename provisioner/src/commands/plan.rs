@@ -4,13 +4,13 @@ use std::path::Path;
 
 use provisioner_artifact::handler_build::Build;
 use provisioner_engine::dialog::Dialog;
-use provisioner_engine::observe::{self, World};
+use provisioner_engine::observe::{self, ObservedState};
 use provisioner_engine::stack_file::StackFile;
 use provisioner_engine::{connection, handler};
 use provisioner_model::error::{Error, Exit, Result, io};
 use provisioner_model::names::Names;
 use provisioner_planner::preview::{self, Preview};
-use provisioner_planner::world::Desired;
+use provisioner_planner::state::Desired;
 
 use crate::cli::{Global, Plan as Arguments, PlanFormat};
 use crate::commands;
@@ -27,9 +27,9 @@ pub async fn run(global: &Global, args: &Arguments, report: &Report) -> Result<O
     let narrator: &dyn Dialog = if report.is_json() { &silent } else { report };
     let (built, world) = tokio::join!(
         handler::package(&file, args.handler.as_deref(), Build::of(&file.spec, false), narrator),
-        observe::world(&aws, &names, args.drift)
+        observe::observe_with_drift(&aws, &names, args.drift)
     );
-    let (package, World { observed, drift }) = (built?.package, world?);
+    let (package, ObservedState { observed, drift }) = (built?.package, world?);
     let place = observe::place(&aws, &names);
     let desired = Desired::new(place, names, template, file.spec.tags.clone(), package.key());
     let preview = preview::preview(&desired, &observed, handler::code(&package), drift, args.revert_drift);

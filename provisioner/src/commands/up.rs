@@ -9,7 +9,7 @@ use provisioner_engine::up::{Consent, DeployOptions, DeployTarget, Done};
 use provisioner_engine::{connection, handler, verify, watch};
 use provisioner_model::error::{Error, Exit, Result, io};
 use provisioner_model::names::Names;
-use provisioner_planner::preview::Saved;
+use provisioner_planner::preview::SavedPlan;
 
 use crate::cli::{Global, Up};
 use crate::commands;
@@ -39,7 +39,7 @@ pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
         }
         let aws = connection::connect(&global.connection(), spec).await?;
         let names = Names::new(&spec.name, &aws.account, &aws.region);
-        let world = observe::world(&aws, &names, revert).await?;
+        let world = observe::observe_with_drift(&aws, &names, revert).await?;
         Ok((aws, names, world))
     };
     let kind = Build::of(spec, args.watch);
@@ -55,12 +55,12 @@ pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
         Done::Changed if !args.no_verify => Box::pin(verify::after_up(&aws, spec, report)).await,
         _ => Ok(()),
     };
-    target.tell_ready().await?;
+    target.report_ready().await?;
     verified?;
-    if args.watch { Box::pin(watch::go_on(&target, args.handler.as_deref(), built)).await } else { Ok(()) }
+    if args.watch { Box::pin(watch::run(&target, args.handler.as_deref(), built)).await } else { Ok(()) }
 }
 
-fn saved_plan(path: &Path) -> Result<Saved> {
+fn saved_plan(path: &Path) -> Result<SavedPlan> {
     let text = std::fs::read_to_string(path).map_err(|e| io("read the plan", path, e))?;
-    Saved::parse(&text, path)
+    SavedPlan::parse(&text, path)
 }

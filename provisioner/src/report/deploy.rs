@@ -44,7 +44,7 @@ pub fn line(event: &DeployEvent, style: Style) -> Option<String> {
             "{} {stack} is in {status}: nothing of it was ever in use. It is deleted and made anew.",
             style.warn("!")
         ),
-        DeployEvent::EndingDeletion { stack, keeping } => format!(
+        DeployEvent::RetryingDeletion { stack, keeping } => format!(
             "{} the last deletion of {stack} failed. It is ended now; {} stays and is taken back.",
             style.warn("!"),
             if keeping.is_empty() { "nothing".to_owned() } else { keeping.join(", ") }
@@ -85,11 +85,11 @@ fn during(event: &DeployEvent, style: Style) -> Option<String> {
             text.push_str(&format!("\n  {} {reason}", style.dim("CloudFormation:")));
             text
         }
-        DeployEvent::Disturbed { reason } => {
+        DeployEvent::ConnectionLost { reason } => {
             format!("{} CloudFormation does not answer; it goes on, and so does this: {reason}", style.warn("!"))
         }
-        DeployEvent::Undisturbed => "CloudFormation answers again".to_owned(),
-        DeployEvent::Overtaken { stack } => {
+        DeployEvent::ConnectionRestored => "CloudFormation answers again".to_owned(),
+        DeployEvent::Conflict { stack } => {
             format!("{} somebody else changes {stack} at the same time; looking again", style.warn("!"))
         }
         DeployEvent::RollingBack { stack, reason, .. } => {

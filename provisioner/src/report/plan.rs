@@ -6,7 +6,7 @@ use provisioner_model::resource_type::FUNCTION;
 use provisioner_model::resource_type::words;
 use provisioner_model::units::Size;
 use provisioner_planner::drift::{Depth, Drift};
-use provisioner_planner::permissions::Shift;
+use provisioner_planner::permissions::PermissionChange;
 use provisioner_planner::preview::CodeChange;
 use provisioner_planner::preview::Preview;
 use provisioner_planner::step::Step;
@@ -158,7 +158,7 @@ fn resource(change: &Change, changed: Option<&CodeChange>, style: Style, lines: 
     }
 }
 
-fn permissions(shifts: &[Shift], style: Style) -> Vec<String> {
+fn permissions(shifts: &[PermissionChange], style: Style) -> Vec<String> {
     shifts
         .iter()
         .map(|shift| {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
 
-use provisioner_artifact::handler_build::is_told_by_cargo;
+use provisioner_artifact::handler_build::is_set_by_cargo;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -49,7 +49,7 @@ pub(crate) fn root() -> &'static Path {
 pub(crate) fn handler() -> &'static Path {
     static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        for (name, _) in std::env::vars().filter(|(name, _)| is_told_by_cargo(name)) {
+        for (name, _) in std::env::vars().filter(|(name, _)| is_set_by_cargo(name)) {
             cargo.env_remove(name);
         }
         let build = ["build", "--locked", "--quiet", "--profile", "lambda", "-p", "handler", "--bin", "bootstrap"];

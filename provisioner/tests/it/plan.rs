@@ -247,7 +247,12 @@ fn drift_is_told_property_by_property() {
     matches(&site, "drift.md", &plan(&site, &["--drift", "--format", "markdown"]).ended(0).out);
     matches(&site, "drift-revert.txt", &plan(&site, &["--drift", "--revert-drift"]).ended(10).out);
     up(&site, &[]).ended(0).says("nothing to change").says("up --revert-drift");
+    // What is shown and what is compared are the same observation.
+    let observations =
+        ["cloudformation:DescribeStacks", "cloudformation:ListStackResources", "cloudformation:GetTemplate"];
+    let before = observations.map(|call| site.fake.count(call));
     site.run(&["status"]).ended(0).says("drift          changed").says("MemorySize  256 → 1024");
+    assert_eq!(observations.map(|call| site.fake.count(call)), before.map(|count| count + 1));
     assert_eq!(writes(&site), Vec::<String>::new());
 }
 

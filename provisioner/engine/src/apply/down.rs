@@ -7,8 +7,8 @@ use provisioner_aws::queue::Queue;
 use provisioner_aws::roles::Roles;
 use provisioner_aws::storage::Storage;
 use provisioner_aws::table::Table;
+use provisioner_model::call_error::Kind;
 use provisioner_model::error::{Error, Exit, Result};
-use provisioner_model::fault::Kind;
 use provisioner_model::names::Names;
 use provisioner_model::stack::Presence;
 use provisioner_model::status::Operation;
@@ -23,7 +23,7 @@ use crate::interrupt;
 /// How often emptying and deleting are tried against somebody who goes on writing.
 const ROUNDS: u32 = 5;
 /// How often one looks whether a table is gone: about ten minutes.
-const TABLE_LOOKS: u32 = 400;
+const TABLE_POLLS: u32 = 400;
 
 impl Applier<'_> {
     /// Does one step. `key` is the artifact that the stack used, `held` the versions and markers that its bucket was found
@@ -32,7 +32,7 @@ impl Applier<'_> {
         let bucket = Storage::new(self.aws, &names.bucket);
         let table = Table::new(self.aws, &names.table);
         match step {
-            DownStep::SilenceBucket => {
+            DownStep::RemoveNotification => {
                 bucket.disable_notifications().await.map_err(|e| e.into_error("take away the bucket's notification"))
             }
             DownStep::EmptyBucket => self.empty(&names.bucket, held).await,
@@ -50,7 +50,7 @@ impl Applier<'_> {
     async fn empty(&self, name: &str, of: Option<u64>) -> Result<()> {
         let bucket = Storage::new(self.aws, name);
         let doing = format!("empty the bucket {name}");
-        let mut attention = interrupt::subscribe();
+        let mut interrupts = interrupt::subscribe();
         let mut deleted = 0;
         for round in 0..ROUNDS {
             let progress = |swept| {
@@ -59,7 +59,7 @@ impl Applier<'_> {
             };
             let swept = tokio::select! {
                 swept = bucket.delete_pass(progress) => swept.map_err(|e| e.into_error(&doing))?,
-                () = attention.next() => return Err(left_while(&doing)),
+                () = interrupts.next() => return Err(interrupted_while(&doing)),
             };
             deleted += swept;
             if swept == 0 {
@@ -85,14 +85,15 @@ impl Applier<'_> {
             let listed = self.stacks.resources(stack).await.map_err(|e| e.into_error(doing))?;
             let resources = listed.iter().filter(|r| !r.status.is_deleted()).count();
             let token = self.run.token(&format!("delete-{round}"));
-            let attention = interrupt::subscribe();
+            let interrupts = interrupt::subscribe();
             self.stacks.delete(stack, &token, retain).await.map_err(|e| e.into_error("delete the stack"))?;
             self.dialog.event(DeployEvent::Started {
                 stack: name_of(stack).to_owned(),
                 operation: Operation::Delete,
                 resources: Some(resources),
             });
-            let (status, cause) = self.follow(stack, Operation::Delete, Follower::new(Some(&token)), attention).await?;
+            let (status, cause) =
+                self.follow(stack, Operation::Delete, Follower::new(Some(&token)), interrupts).await?;
             if status.is_success_for(Operation::Delete) {
                 return Ok(());
             }
@@ -122,10 +123,10 @@ impl Applier<'_> {
                     self.dialog.event(DeployEvent::Deleted { what, name: name.to_owned() });
                     return Ok(());
                 }
-                Err(fault) if fault.kind == Kind::NotEmpty => {
+                Err(error) if error.kind == Kind::NotEmpty => {
                     bucket.refuse_writes().await.map_err(|e| e.into_error("refuse further uploads"))?;
                 }
-                Err(fault) => return Err(fault.into_error(&doing)),
+                Err(error) => return Err(error.into_error(&doing)),
             }
         }
         Err(Error::new(Exit::Leftovers, "not-empty", format!("the bucket {name} fills up faster than it is emptied"))
@@ -137,7 +138,7 @@ impl Applier<'_> {
         let doing = format!("delete the table {name}");
         let mut backoff = Backoff::new(self.run.seed());
         let (mut asked, mut existed) = (false, false);
-        for _ in 0..TABLE_LOOKS {
+        for _ in 0..TABLE_POLLS {
             if table.describe().await.map_err(|e| e.into_error(&doing))?.is_none() {
                 if existed {
                     self.dialog.event(DeployEvent::Deleted { what: "table", name: name.to_owned() });
@@ -188,7 +189,8 @@ impl Applier<'_> {
             log_groups::exists(aws, &names.log_group),
             Queue::find(aws, &names.queue),
         );
-        let found = |result: Result<bool, provisioner_model::fault::Fault>| result.map_err(|e| e.into_error(doing));
+        let found =
+            |result: Result<bool, provisioner_model::call_error::CallError>| result.map_err(|e| e.into_error(doing));
         let bucket = bucket.map_err(|e| e.into_error(doing))?;
         let mut rows = vec![
             (format!("table {}", names.table), found(table.map(|t| t.is_some()))?),
@@ -208,7 +210,7 @@ impl Applier<'_> {
     }
 }
 
-fn left_while(doing: &str) -> Error {
+fn interrupted_while(doing: &str) -> Error {
     Error::new(Exit::Interrupted, "interrupted", format!("interrupted while about to {doing}"))
         .hint("What is deleted is gone, the rest stays. The same command goes on from there.")
 }

@@ -6,10 +6,10 @@ use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::stack::{ChangeSet, Stack};
 use provisioner_model::status::{ChangeSetState, Operation};
 use provisioner_planner::drift::Drift;
-use provisioner_planner::world::{Desired, Observed};
+use provisioner_planner::state::{Desired, Observed};
 use serde_json::Value;
 
-use super::{Applier, Code, compact, ensure_within_plan, ids, somebody_else};
+use super::{Applier, Code, compact, concurrent_change, ensure_within_plan, ids};
 use crate::event::deploy::DeployEvent;
 
 impl Applier<'_> {
@@ -79,12 +79,12 @@ impl Applier<'_> {
             ChangeSetState::Ready => {
                 let now = self.stacks.describe(&stack.arn).await.map_err(|e| e.into_error("look at the stack"))?;
                 let unchanged = now.is_some_and(|now| now.changed == stack.changed);
-                let may = if unchanged {
+                let allowed = if unchanged {
                     ensure_within_plan(agreed, &set.changes)
                 } else {
-                    Err(somebody_else(&stack.name, "put back what was changed"))
+                    Err(concurrent_change(&stack.name, "put back what was changed"))
                 };
-                if let Err(error) = may {
+                if let Err(error) = allowed {
                     return Err(error.with_followup_error(self.discard_change_set(&set).await));
                 }
                 self.execute(Operation::Update, &set.id, &stack.arn, ids(&set.changes)).await
@@ -96,7 +96,7 @@ impl Applier<'_> {
                     "change-set-failed",
                     format!("CloudFormation refuses to put back what was changed: {reason}"),
                 )
-                .hint(provisioner_model::status::advice(reason).unwrap_or("The reason names what to mend."));
+                .hint(provisioner_model::advice::advice(reason).unwrap_or("The reason names what to mend."));
                 Err(error.with_followup_error(self.discard_change_set(&set).await))
             }
         }

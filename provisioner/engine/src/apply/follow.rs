@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use provisioner_model::fault::Kind;
+use provisioner_model::advice::{advice, is_consequence};
+use provisioner_model::call_error::Kind;
 use provisioner_model::stack::ResourceEvent;
-use provisioner_model::status::{Phase, Progress, ResourceStatus, StackStatus, advice, is_consequence};
+use provisioner_model::status::{Phase, Progress, ResourceStatus, StackStatus};
 
 use crate::event::deploy::DeployEvent;
 
@@ -16,7 +17,7 @@ const LONGEST: Duration = Duration::from_millis(1500);
 /// The longest pause after failures.
 const LONGEST_AFTER_FAILURES: Duration = Duration::from_secs(10);
 /// Failed looks in a row after which watching is given up. With their pauses this is about a quarter of an hour.
-const PATIENCE: u32 = 90;
+const MAX_FAILED_POLLS: u32 = 90;
 
 /// The pauses between two looks: short at first, then about a second and a half, with jitter, so that several runs do
 /// not ask in step.
@@ -57,7 +58,7 @@ impl Backoff {
         self.failures += 1;
         match self.failures {
             1 => PollOutcome::First,
-            2..=PATIENCE => PollOutcome::Known,
+            2..=MAX_FAILED_POLLS => PollOutcome::Known,
             _ => PollOutcome::GiveUp,
         }
     }
@@ -132,7 +133,7 @@ impl Follower {
 
     /// Takes new events, newest first as the service lists them, and returns what is to be told, in time order.
     pub fn take(&mut self, newest_first: Vec<ResourceEvent>) -> Vec<DeployEvent> {
-        let mut told = Vec::new();
+        let mut events = Vec::new();
         for event in newest_first.into_iter().rev() {
             self.seen.insert(event.id.clone());
             if self.token.is_some() && event.token != self.token {
@@ -142,7 +143,7 @@ impl Follower {
                 self.ended = event.stack_status.filter(|status| status.phase() != Phase::Running);
                 if event.stack_status.is_some_and(StackStatus::is_rolling_back) {
                     let reason = event.reason.clone();
-                    told.push(DeployEvent::RollingBack {
+                    events.push(DeployEvent::RollingBack {
                         stack: event.logical_id.clone(),
                         time: event.time.clone(),
                         reason,
@@ -164,7 +165,7 @@ impl Follower {
             }
             let reason = event.reason.clone().unwrap_or_default();
             let first = progress == Progress::Failed && self.cause.is_none() && !is_consequence(&reason);
-            told.push(DeployEvent::Resource {
+            events.push(DeployEvent::Resource {
                 logical_id: event.logical_id.clone(),
                 kind: event.kind.clone(),
                 status: event.status,
@@ -174,7 +175,7 @@ impl Follower {
             });
             if first {
                 self.cause = Some(format!("{} ({}): {reason}", event.logical_id, event.kind));
-                told.push(DeployEvent::Cause {
+                events.push(DeployEvent::Cause {
                     logical_id: event.logical_id,
                     kind: event.kind,
                     advice: advice(&reason),
@@ -182,7 +183,7 @@ impl Follower {
                 });
             }
         }
-        told
+        events
     }
 
     /// The status in which the operation ended, once it has.
@@ -219,7 +220,7 @@ mod tests {
     #[test]
     fn the_first_cause_is_told_when_it_happens_and_only_once() {
         let mut follower = Follower::new(Some("t"));
-        let told = follower.take(vec![
+        let events = follower.take(vec![
             event(6, "C", "CREATE_FAILED", "another reason", "t"),
             event(5, "B", "CREATE_FAILED", "the reason", "t"),
             event(4, "A", "CREATE_FAILED", "Resource creation cancelled", "t"),
@@ -227,7 +228,7 @@ mod tests {
             event(2, "A", "CREATE_IN_PROGRESS", "", "t"),
             event(1, "Old", "CREATE_FAILED", "of an earlier operation", "other"),
         ]);
-        let causes: Vec<_> = told
+        let causes: Vec<_> = events
             .iter()
             .filter_map(|e| match e {
                 DeployEvent::Cause { logical_id, reason, .. } => Some((logical_id.as_str(), reason.as_str())),
@@ -235,7 +236,7 @@ mod tests {
             })
             .collect();
         assert_eq!(causes, [("B", "the reason")]);
-        let resources = told.iter().filter(|e| matches!(e, DeployEvent::Resource { .. })).count();
+        let resources = events.iter().filter(|e| matches!(e, DeployEvent::Resource { .. })).count();
         assert_eq!(resources, 4, "the repeated status is told once, the other operation's not at all");
         assert_eq!(follower.ended(), None);
         assert!(follower.cause().is_some_and(|c| c.contains("the reason")));
@@ -248,13 +249,13 @@ mod tests {
     #[test]
     fn what_stays_as_it_is_is_not_told_unless_it_fails() {
         let mut follower = Follower::new(Some("t")).only_resources(["A".to_owned()]);
-        let told = follower.take(vec![
+        let events = follower.take(vec![
             event(4, "C", "UPDATE_FAILED", "the reason", "t"),
             event(3, "B", "UPDATE_COMPLETE", "", "t"),
             event(2, "A", "UPDATE_COMPLETE", "", "t"),
             event(1, "B", "UPDATE_IN_PROGRESS", "", "t"),
         ]);
-        let ids: Vec<_> = told
+        let ids: Vec<_> = events
             .iter()
             .filter_map(|e| match e {
                 DeployEvent::Resource { logical_id, .. } => Some(logical_id.as_str()),
@@ -313,8 +314,8 @@ mod tests {
     #[test]
     fn a_rollback_is_told_when_it_begins() {
         let mut follower = Follower::new(Some("t"));
-        let told = follower.take(vec![event(1, "s", "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated", "t")]);
-        assert!(matches!(&told[..], [DeployEvent::RollingBack { stack, .. }] if stack == "s"), "{told:?}");
+        let events = follower.take(vec![event(1, "s", "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated", "t")]);
+        assert!(matches!(&events[..], [DeployEvent::RollingBack { stack, .. }] if stack == "s"), "{events:?}");
     }
 
     #[test]
@@ -323,8 +324,8 @@ mod tests {
         follower.take(vec![event(1, "A", "CREATE_IN_PROGRESS", "", "t")]);
         follower.follow_any();
         assert!(follower.is_boundary(&event(1, "A", "CREATE_IN_PROGRESS", "", "t")), "nothing is told twice");
-        let told = follower.take(vec![event(2, "A", "DELETE_COMPLETE", "", "another")]);
-        assert_eq!(told.len(), 1);
+        let events = follower.take(vec![event(2, "A", "DELETE_COMPLETE", "", "another")]);
+        assert_eq!(events.len(), 1);
     }
 
     #[test]

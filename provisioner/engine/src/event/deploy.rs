@@ -64,7 +64,8 @@ pub enum DeployEvent {
         status: String,
     },
     /// A deletion that failed is ended first.
-    EndingDeletion {
+    #[serde(rename = "ending-deletion")]
+    RetryingDeletion {
         /// The stack.
         stack: String,
         /// Resources that stay and are taken back afterwards, by logical id.
@@ -155,14 +156,17 @@ pub enum DeployEvent {
         reason: Option<String>,
     },
     /// CloudFormation could not be asked for a while; the operation goes on, and so does the watching.
-    Disturbed {
+    #[serde(rename = "disturbed")]
+    ConnectionLost {
         /// What was in the way.
         reason: String,
     },
     /// CloudFormation can be asked again.
-    Undisturbed,
+    #[serde(rename = "undisturbed")]
+    ConnectionRestored,
     /// Somebody else began an operation on the stack between two calls of this run; it looks again and decides anew.
-    Overtaken {
+    #[serde(rename = "overtaken")]
+    Conflict {
         /// The stack.
         stack: String,
     },

@@ -136,8 +136,8 @@ fn dangling(tree: &Value, references: &[Reference], findings: &mut Vec<Finding>)
         let known = ATTRIBUTES.iter().find(|(name, _)| *name == kind).map_or(&[][..], |(_, attributes)| attributes);
         if !known.contains(&attribute.as_str()) {
             let problem = format!("asks {to} for {attribute}, which {kind} does not have");
-            let mend = format!("ask for one of its attributes ({})", known.join(", "));
-            findings.push(Finding::new(Code::UnknownAttribute, place, problem).mend(mend));
+            let fix = format!("ask for one of its attributes ({})", known.join(", "));
+            findings.push(Finding::new(Code::UnknownAttribute, place, problem).with_fix(fix));
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde_yaml::Value;
 
 use super::StackSpec;
-use super::faults::{KeyPath, Problem};
+use super::diagnostics::{KeyPath, Problem};
 use super::limits::child_limits;
 use crate::names::MAX_STACK_NAME;
 use crate::units::{MAX_OBJECT, Size};
@@ -216,7 +216,8 @@ fn handler(spec: &StackSpec, found: &mut Found) {
 }
 
 fn tags(spec: &StackSpec, found: &mut Found) {
-    const TAKEN: &str = "holds a character that tags do not take; write letters, digits, spaces and _ . : / = + - @";
+    const INVALID_TAG_TEXT: &str =
+        "holds a character that tags do not take; write letters, digits, spaces and _ . : / = + - @";
     if spec.tags.len() > MAX_TAGS {
         found.text(&["tags"], format!("holds {} tags; AWS takes at most {MAX_TAGS} on a resource", spec.tags.len()));
     }
@@ -230,7 +231,7 @@ fn tags(spec: &StackSpec, found: &mut Found) {
         } else if length == 0 || length > MAX_TAG_KEY {
             found.key(path, format!("has {length} characters; a tag's key has 1 to {MAX_TAG_KEY}"));
         } else if !fits(key) {
-            found.key(path, TAKEN.to_owned());
+            found.key(path, INVALID_TAG_TEXT.to_owned());
         } else if let Some(first) = seen.insert(key.to_lowercase(), key) {
             let text = format!("differs from the tag {first:?} only in letter case, which IAM takes for the same");
             found.key(path, text);
@@ -239,7 +240,7 @@ fn tags(spec: &StackSpec, found: &mut Found) {
         if length > MAX_TAG_VALUE {
             found.text(path, format!("has {length} characters; a tag's value has at most {MAX_TAG_VALUE}"));
         } else if !fits(value) {
-            found.wrong(path, value, TAKEN);
+            found.wrong(path, value, INVALID_TAG_TEXT);
         }
     }
 }

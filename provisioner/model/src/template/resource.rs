@@ -46,14 +46,14 @@ impl Resource {
     }
 
     /// Created after these, deleted before them.
-    pub(crate) fn after(mut self, others: &[&'static str]) -> Self {
+    pub(crate) fn depends_on(mut self, others: &[&'static str]) -> Self {
         self.depends_on.extend(others);
         self
     }
 
     /// Holds data: stays when the stack goes, or not.
-    pub(crate) fn data(mut self, keep: bool) -> Self {
-        self.policies = Some(if keep {
+    pub(crate) fn deletion_policy(mut self, retain: bool) -> Self {
+        self.policies = Some(if retain {
             (DeletionPolicy::RetainExceptOnCreate, UpdateReplacePolicy::Retain)
         } else {
             (DeletionPolicy::Delete, UpdateReplacePolicy::Delete)

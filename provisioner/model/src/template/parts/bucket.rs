@@ -46,8 +46,9 @@ pub(in crate::template) fn add(spec: &StackSpec, names: &Names, resources: &mut 
     };
     // S3 tests the permission when the notification is set. And with the retries in place before the first event, no
     // event can fail without reaching the queue.
-    let resource =
-        Resource::new(bucket).after(&[id::HANDLER_PERMISSION, id::HANDLER_RETRIES]).data(spec.data == DataPolicy::Keep);
+    let resource = Resource::new(bucket)
+        .depends_on(&[id::HANDLER_PERMISSION, id::HANDLER_RETRIES])
+        .deletion_policy(spec.data == DataPolicy::Keep);
     resources.push((id::BUCKET, resource));
     if spec.bucket.require_tls {
         let policy = BucketPolicy {

@@ -55,7 +55,7 @@ pub(in crate::template) fn add(spec: &StackSpec, names: &Names, resources: &mut 
         tags: tags(&spec.tags),
     };
     resources.push((id::HANDLER_RETRIES, Resource::new(retries)));
-    resources.push((id::FAILED_EVENTS, Resource::new(queue).data(false)));
+    resources.push((id::FAILED_EVENTS, Resource::new(queue).deletion_policy(false)));
     if spec.bucket.require_tls {
         let policy = QueuePolicy {
             queues: [Value::reference(id::FAILED_EVENTS)],

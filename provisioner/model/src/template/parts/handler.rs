@@ -69,7 +69,7 @@ pub(in crate::template) fn add(spec: &StackSpec, names: &Names, resources: &mut 
         (id::HANDLER, Resource::new(function)),
         (id::HANDLER_ROLE, Resource::new(role)),
         // Logs tell what became of files, so they are no files: they go with the stack, whatever is kept.
-        (id::HANDLER_LOGS, Resource::new(logs).data(false)),
+        (id::HANDLER_LOGS, Resource::new(logs).deletion_policy(false)),
         (id::HANDLER_PERMISSION, Resource::new(permission)),
     ]);
 }

@@ -59,7 +59,7 @@ pub(in crate::template) fn add(spec: &StackSpec, names: &Names, resources: &mut 
         sse_specification: SseSpecification { sse_enabled: keep },
         tags: tags(&spec.tags),
     };
-    resources.push((id::TABLE, Resource::new(table).data(keep)));
+    resources.push((id::TABLE, Resource::new(table).deletion_policy(keep)));
 }
 
 #[cfg(test)]

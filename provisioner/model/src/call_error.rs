@@ -48,7 +48,7 @@ pub enum Kind {
 /// A failed call.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
-pub struct Fault {
+pub struct CallError {
     /// What it means.
     pub kind: Kind,
     /// The service's error code, if it answered.
@@ -165,7 +165,7 @@ pub fn kind_of(code: &str) -> Kind {
     }
 }
 
-impl Fault {
+impl CallError {
     /// The failure of a command that was doing this, in words that go behind "failed to".
     pub fn into_error(self, doing: &str) -> Error {
         let message = format!("failed to {doing}");
@@ -255,11 +255,11 @@ impl Fault {
 }
 
 /// Nothing where the failure says that there is nothing.
-pub fn optional<T>(result: Result<T, Fault>) -> Result<Option<T>, Fault> {
+pub fn optional<T>(result: Result<T, CallError>) -> Result<Option<T>, CallError> {
     match result {
         Ok(value) => Ok(Some(value)),
-        Err(fault) if fault.kind == Kind::NotFound => Ok(None),
-        Err(fault) => Err(fault),
+        Err(error) if error.kind == Kind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -1,8 +1,8 @@
-//! From the SDK's failures to ours, which [`provisioner_model::fault`] tells apart.
+//! From the SDK's failures to ours, which [`provisioner_model::call_error`] tells apart.
 
 use aws_sdk_sts::config::http::HttpResponse;
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
-use provisioner_model::fault::{Fault, Kind, kind, kind_of_other};
+use provisioner_model::call_error::{CallError, Kind, kind, kind_of_other};
 
 /// The messages of an error and of what caused it, without the answer's bytes that the SDK would print along.
 fn described(error: &dyn std::error::Error) -> String {
@@ -21,7 +21,7 @@ fn described(error: &dyn std::error::Error) -> String {
 
 /// What a failed call of the SDK means.
 #[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
-pub(super) fn from_sdk<E>(error: SdkError<E, HttpResponse>) -> Fault
+pub(super) fn from_sdk<E>(error: SdkError<E, HttpResponse>) -> CallError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
@@ -30,7 +30,7 @@ where
         SdkError::ServiceError(_) => {
             let code = error.code().map(ToOwned::to_owned);
             let status = error.raw_response().map(|response| response.status().as_u16());
-            Fault {
+            CallError {
                 kind: kind(code.as_deref(), error.message().unwrap_or_default(), status),
                 message: error.message().map_or_else(|| code.clone().unwrap_or(described), ToOwned::to_owned),
                 code,
@@ -38,23 +38,25 @@ where
         }
         SdkError::DispatchFailure(failure) => {
             let kind = if failure.is_other() { kind_of_other(&described) } else { Kind::Unreachable };
-            Fault { kind, code: None, message: described }
+            CallError { kind, code: None, message: described }
         }
-        SdkError::TimeoutError(_) => Fault { kind: Kind::Unreachable, code: None, message: "no answer in time".into() },
+        SdkError::TimeoutError(_) => {
+            CallError { kind: Kind::Unreachable, code: None, message: "no answer in time".into() }
+        }
         // The connection broke within the answer.
-        SdkError::ResponseError(_) => Fault { kind: Kind::Unreachable, code: None, message: described },
-        _ => Fault { kind: Kind::Other, code: None, message: described },
+        SdkError::ResponseError(_) => CallError { kind: Kind::Unreachable, code: None, message: described },
+        _ => CallError { kind: Kind::Other, code: None, message: described },
     }
 }
 
 /// The refusal to take a role, where that is why a call has no credentials: one that the command line names, or one of
 /// the profile.
-pub(super) fn refused_role(error: &(dyn std::error::Error + 'static)) -> Option<Fault> {
+pub(super) fn refused_role(error: &(dyn std::error::Error + 'static)) -> Option<CallError> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(refusal) = error.downcast_ref::<aws_sdk_sts::operation::assume_role::AssumeRoleError>() {
             let message = refusal.message().unwrap_or("it gives no reason");
-            return Some(Fault {
+            return Some(CallError {
                 kind: kind(refusal.code(), message, None),
                 code: refusal.code().map(ToOwned::to_owned),
                 message: message.to_owned(),
