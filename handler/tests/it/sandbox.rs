@@ -8,8 +8,8 @@ use std::process::{Command, Output};
 
 use handler_bench::function::{Function, children};
 use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
-    apply_filter,
+    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule, apply_filter,
 };
 use serde_json::{Value, json};
 
@@ -71,20 +71,19 @@ fn no_process_of_its_user_reads_the_functions_environment_or_memory() {
 
 /// A filter that makes the system as poor as some kernels are: without Landlock, as Linux before 5.13, or without
 /// filters of system calls, as some virtual machines.
-fn poor_system(landlock: bool, seccomp: bool) -> BpfProgram {
+fn poor_system(landlock: bool, seccomp: bool) -> Result<BpfProgram, BackendError> {
     let mut denied = BTreeMap::new();
     if !landlock {
         denied.insert(libc::SYS_landlock_create_ruleset, Vec::new());
     }
     if !seccomp {
         let call = libc::PR_SET_SECCOMP.unsigned_abs().into();
-        let condition = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, call).unwrap();
-        denied.insert(libc::SYS_prctl, vec![SeccompRule::new(vec![condition]).unwrap()]);
+        let condition = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, call)?;
+        denied.insert(libc::SYS_prctl, vec![SeccompRule::new(vec![condition])?]);
         denied.insert(libc::SYS_seccomp, Vec::new());
     }
     let refuse = SeccompAction::Errno(libc::EPERM.unsigned_abs());
-    let architecture = std::env::consts::ARCH.try_into().unwrap();
-    SeccompFilter::new(denied, SeccompAction::Allow, refuse, architecture).unwrap().try_into().unwrap()
+    SeccompFilter::new(denied, SeccompAction::Allow, refuse, std::env::consts::ARCH.try_into()?)?.try_into()
 }
 
 fn warnings(world: &World) -> Vec<Value> {
@@ -98,7 +97,8 @@ fn a_weaker_sandbox_is_a_warning_with_its_parts_and_a_metric_and_the_file_is_rea
     for (landlock, seccomp) in [(false, true), (true, false), (false, false)] {
         // A filter applies to the thread that sets it and to what that starts.
         let world = std::thread::spawn(move || {
-            apply_filter(&poor_system(landlock, seccomp)).expect("the filter is set");
+            let filter = poor_system(landlock, seccomp).expect("the filter is valid");
+            apply_filter(&filter).expect("the filter is set");
             World::start()
         });
         let world = world.join().expect("the world starts");
@@ -115,7 +115,7 @@ fn a_weaker_sandbox_is_a_warning_with_its_parts_and_a_metric_and_the_file_is_rea
         world.function.line(|line| line["key"] == "b.txt");
         let [warning, _metric] = &warnings(&world)[..] else { unreachable!("{case}: {:?}", world.function.lines()) };
         assert_eq!(warning["sandbox"], report, "{case}");
-        let message = warning["message"].as_str().unwrap();
+        let message = warning["message"].as_str().expect("a message");
         assert_eq!(message.contains("Landlock"), !landlock, "{message}");
         assert_eq!(message.contains("seccomp"), !seccomp, "{message}");
     }
