@@ -7,6 +7,7 @@
 //! | dimensions | metrics |
 //! | --- | --- |
 //! | `FunctionName` | `Files`, `Bytes`, `Failures`, `ExtractionTime`, `ColdStart` |
+//! | `FunctionName` | `DegradedSandbox`: one for each process of the function that reads files without the whole sandbox; never zero, so that it costs nothing where there is none |
 //! | `FunctionName`, `FileType` | `Files`, `ExtractionTime`; only in detail |
 //! | `FunctionName`, `ErrorCode` | `Failures`; only in detail |
 //!
@@ -74,6 +75,18 @@ pub fn line(file: &FileMetrics<'_>, unix_millis: i64) -> Value {
     }
     line["_aws"] = json!({"Timestamp": unix_millis, "CloudWatchMetrics": directives});
     line
+}
+
+/// The line that counts one process whose sandbox is weaker than it could be; the time in milliseconds since the Unix
+/// epoch.
+pub fn degraded_sandbox(function_name: &str, unix_millis: i64) -> Value {
+    let metric = json!({"Name": "DegradedSandbox", "Unit": "Count"});
+    let directive = json!({"Namespace": NAMESPACE, "Dimensions": [["FunctionName"]], "Metrics": [metric]});
+    json!({
+        "FunctionName": function_name,
+        "DegradedSandbox": 1,
+        "_aws": {"Timestamp": unix_millis, "CloudWatchMetrics": [directive]},
+    })
 }
 
 #[cfg(test)]

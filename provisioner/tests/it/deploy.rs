@@ -225,7 +225,7 @@ fn a_failed_rollback_is_continued() {
 fn resources_that_a_continued_rollback_skips_need_confirmation() {
     let site = Site::with_failing_rollbacks(2);
     site.up().ended(6);
-    site.up().ended(5).says("Handler: could not be reverted").says("leave Handler as it is");
+    site.up().ended(5).says("Handler: could not be reverted").says("Continue it and skip Handler?");
     assert_eq!(site.fake.state().cloudformation.skipped, [Vec::<String>::new()], "nothing was skipped without consent");
 }
 

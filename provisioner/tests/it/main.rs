@@ -25,6 +25,7 @@ mod specs;
 mod states;
 mod template;
 mod terminal;
+mod upgrades;
 mod verify;
 mod watch;
 mod world;

@@ -148,7 +148,7 @@ fn a_failed_cleanup_does_not_hide_the_first_failure() {
     let site = Site::with_new_code();
     site.fake.fail("lambda:UpdateFunctionCode", (0, 9), (400, "CodeVerificationFailedException", "not signed"));
     site.fake.fail("cloudformation:DeleteChangeSet", (0, 9), denied);
-    site.up().ended(1).says("not signed").says("After that, the command also failed to take back the change set");
+    site.up().ended(1).says("not signed").says("After that, the command also failed to delete the change set");
 
     let site = Site::with_new_code();
     site.fake.state().cloudformation.surprise = Some(Change::new("Remove", "FailedEvents", "AWS::SQS::Queue"));

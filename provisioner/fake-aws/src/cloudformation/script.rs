@@ -87,7 +87,7 @@ pub(super) fn update(plan: &Plan<'_>) -> VecDeque<Step> {
         script.push_back(plan.of(id, "UPDATE_FAILED", reason));
         script.push_back(plan.of_stack("UPDATE_ROLLBACK_IN_PROGRESS", &names));
         if plan.sticks {
-            script.push_back(plan.of(id, "UPDATE_FAILED", "could not be put back"));
+            script.push_back(plan.of(id, "UPDATE_FAILED", "could not be reverted"));
             script.push_back(plan.of_stack("UPDATE_ROLLBACK_FAILED", &names));
         } else {
             script.push_back(plan.of(id, "UPDATE_COMPLETE", ""));
