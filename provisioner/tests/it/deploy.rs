@@ -242,7 +242,7 @@ fn a_running_operation_is_followed_to_completion_first() {
             resource: resource.map(ToOwned::to_owned),
             status,
             reason: String::new(),
-            token: "somebody-else".into(),
+            token: "another-process".into(),
         };
         stack.script.extend([
             step(None, "UPDATE_IN_PROGRESS"),
@@ -346,12 +346,12 @@ fn events_of_many_pages_are_reported_once_each() {
     let ran = site.up();
     ran.ended(0);
     for resource in ["Bucket", "Table", "Handler", "HandlerRole", "FailedEvents"] {
-        let told = ran
+        let printed = ran
             .err
             .lines()
             .filter(|line| line.contains(" created ") && line.split_whitespace().last() == Some(resource))
             .count();
-        assert_eq!(told, 1, "{resource}: {ran:#?}");
+        assert_eq!(printed, 1, "{resource}: {ran:#?}");
     }
 }
 

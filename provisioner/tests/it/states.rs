@@ -115,9 +115,9 @@ fn running(status: &str, end: &'static str) -> Site {
         resource: resource.map(ToOwned::to_owned),
         status,
         reason: reason.into(),
-        token: "somebody-else".into(),
+        token: "another-process".into(),
     };
-    let begin = match StackStatus::parse(status).and_then(StackStatus::operation) {
+    let started = match StackStatus::parse(status).and_then(StackStatus::operation) {
         Some(Operation::Create) => "CREATE_IN_PROGRESS",
         Some(Operation::Delete) => "DELETE_IN_PROGRESS",
         Some(Operation::Import) => "IMPORT_IN_PROGRESS",
@@ -131,7 +131,7 @@ fn running(status: &str, end: &'static str) -> Site {
     }
     site.stack(|stack| {
         stack.script.extend([
-            step(None, begin, "User Initiated"),
+            step(None, started, "User Initiated"),
             step(Some("HandlerLogs"), "UPDATE_IN_PROGRESS", ""),
             step(Some("HandlerLogs"), "UPDATE_COMPLETE", ""),
             step(None, end, ""),
