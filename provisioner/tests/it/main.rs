@@ -8,6 +8,7 @@
 
 mod deploy;
 mod dist;
+mod docs;
 mod down;
 mod inspect;
 mod local;
