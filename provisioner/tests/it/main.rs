@@ -9,6 +9,7 @@
 
 mod deploy;
 mod dist;
+mod docs;
 mod down;
 mod inspect;
 mod local;
