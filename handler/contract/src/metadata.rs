@@ -102,9 +102,9 @@ fields! {
     producer: [String] = "producer", "", "pdf";
     /// Who changed it last.
     last_modified_by: [String] = "lastModifiedBy", "", "office";
-    /// When the content was made, sent or photographed, as the file says; UTC where a PDF gives no zone.
+    /// When the content was made, sent or photographed, as the file says: in UTC (`Z`) where it gives a zone, else without one.
     date_created: [String] = "dateCreated", "ISO 8601", "pdf, office, epub, email, image, audio, video";
-    /// When the content was last changed, as the file says; UTC where a PDF gives no zone.
+    /// When the content was last changed, as the file says: in UTC (`Z`) where it gives a zone, else without one.
     date_modified: [String] = "dateModified", "ISO 8601", "pdf, office, epub, image";
     /// The version of its format.
     format_version: [String] = "formatVersion", "", "pdf, xml, epub";

@@ -11,6 +11,7 @@ mod bounded_buffer;
 mod boxes;
 mod container;
 mod csv;
+pub(crate) mod date;
 mod email;
 mod executable;
 mod html;
@@ -28,6 +29,7 @@ mod syntax;
 mod text;
 mod value;
 pub(crate) mod xml;
+mod xmp;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use value::is_unsafe;

@@ -5,7 +5,6 @@
 //! its header, text and attachments are its own.
 
 mod address;
-mod date;
 mod header;
 mod transfer;
 
@@ -15,7 +14,7 @@ use self::header::{ContentType, Disposition};
 use self::transfer::{Coding, Decoder};
 use super::bounded_buffer::BoundedBuffer;
 use super::value::clean;
-use super::{html, language};
+use super::{date, html, language};
 use crate::charset::ToUtf8;
 use crate::input::Input;
 use crate::report::{Abort, Report};
@@ -293,7 +292,7 @@ impl MessageReader {
                 }
             }
             "subject" if metadata.subject.is_none() => metadata.subject = clean(&header::decode_words(value)),
-            "date" if metadata.date_created.is_none() => metadata.date_created = date::iso(value),
+            "date" if metadata.date_created.is_none() => metadata.date_created = date::from_message(value),
             "message-id" if metadata.identifier.is_none() => {
                 metadata.identifier = clean(value.trim().trim_start_matches('<').trim_end_matches('>'));
             }

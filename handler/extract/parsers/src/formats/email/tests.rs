@@ -56,7 +56,7 @@ fn a_letter() {
     assert_eq!(metadata.author.as_deref(), Some("Jürgen Müller"));
     assert_eq!(metadata.recipients.as_deref().unwrap(), ["jane@example.com", "a@example.com", "b@example.com"]);
     assert_eq!(metadata.subject.as_deref(), Some("Grüße and more"));
-    assert_eq!(metadata.date_created.as_deref(), Some("2003-08-08T21:20:15+02:00"));
+    assert_eq!(metadata.date_created.as_deref(), Some("2003-08-08T19:20:15Z"));
     assert_eq!(metadata.identifier.as_deref(), Some("1@example.org"));
     // The message within is the second, without a name.
     assert_eq!(metadata.attachment_count, Some(2));

@@ -3,6 +3,7 @@
 use handler_contract::Metadata;
 
 use super::ifd::{Directory, Entry, Tiff};
+use crate::formats::date::from_exif;
 use crate::formats::value::clean_bytes;
 use crate::input::View;
 
@@ -109,59 +110,11 @@ impl<'a> Times<'a> {
     }
 
     fn created(&self) -> Option<String> {
-        iso_8601(self.original, self.original_zone).or_else(|| iso_8601(self.digitized, self.digitized_zone))
+        let original = self.original.and_then(|time| from_exif(time, self.original_zone));
+        original.or_else(|| from_exif(self.digitized?, self.digitized_zone))
     }
 
     fn modified(&self) -> Option<String> {
-        iso_8601(self.changed, self.changed_zone)
-    }
-}
-
-/// `2003:10:31 15:44:19` and perhaps `+01:00` to ISO 8601; `None` for the blanks and zeros of cameras whose clock was
-/// never set.
-fn iso_8601(time: Option<&[u8]>, zone: Option<&[u8]>) -> Option<String> {
-    let time = time?.get(..19)?;
-    let form = b"0000:00:00 00:00:00";
-    let fits = time.iter().zip(form).all(|(byte, form)| match form {
-        b'0' => byte.is_ascii_digit(),
-        b':' => matches!(byte, b':' | b'-' | b'/'),
-        _ => matches!(byte, b' ' | b'T'),
-    });
-    if !fits {
-        return None;
-    }
-    let number = |from: usize, to: usize| time[from..to].iter().fold(0, |sum, d| sum * 10 + u32::from(d - b'0'));
-    let (year, month, day) = (number(0, 4), number(5, 7), number(8, 10));
-    let (hour, minute, second) = (number(11, 13), number(14, 16), number(17, 19));
-    let valid = year > 0 && (1..=12).contains(&month) && (1..=31).contains(&day);
-    if !valid || hour > 23 || minute > 59 || second > 60 {
-        return None;
-    }
-    let zone = zone.and_then(|zone| zone.get(..6)).filter(|zone| {
-        matches!(zone[0], b'+' | b'-') && zone[3] == b':' && [1, 2, 4, 5].iter().all(|i| zone[*i].is_ascii_digit())
-    });
-    let zone = zone.and_then(|zone| std::str::from_utf8(zone).ok()).unwrap_or_default();
-    Some(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{zone}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::iso_8601;
-
-    #[test]
-    fn times_become_iso_8601_or_nothing() {
-        let cases: [(&str, Option<&str>, Option<&str>); 8] = [
-            ("2003:10:31 15:44:19\0", None, Some("2003-10-31T15:44:19")),
-            ("2003:10:31 15:44:19\0", Some("+01:00\0"), Some("2003-10-31T15:44:19+01:00")),
-            ("2003:10:31 15:44:19\0", Some("   :  \0"), Some("2003-10-31T15:44:19")),
-            ("2003-10-31T15:44:19", None, Some("2003-10-31T15:44:19")),
-            ("    :  :     :  :  \0", None, None),
-            ("0000:00:00 00:00:00\0", None, None),
-            ("2003:13:31 15:44:19\0", None, None),
-            ("2003:10:31", None, None),
-        ];
-        for (time, zone, expected) in cases {
-            assert_eq!(iso_8601(Some(time.as_bytes()), zone.map(str::as_bytes)).as_deref(), expected);
-        }
+        from_exif(self.changed?, self.changed_zone)
     }
 }

@@ -2,8 +2,9 @@
 
 use handler_contract::Metadata;
 
-use super::fields::{add_codec, date, seconds, track_number};
+use super::fields::{add_codec, seconds, track_number};
 use super::riff;
+use crate::formats::date::from_numbers;
 use crate::formats::value::clean;
 use crate::input::View;
 
@@ -78,7 +79,7 @@ fn extended(object: View, metadata: &mut Metadata) -> Option<()> {
         match name.as_deref() {
             Some("WM/AlbumTitle") => metadata.album = text(),
             Some("WM/Genre") => metadata.genre = text(),
-            Some("WM/Year") => metadata.date_created = text().as_deref().and_then(date),
+            Some("WM/Year") => metadata.date_created = text().as_deref().and_then(from_numbers),
             Some("WM/TrackNumber") => {
                 let number = || View::little_endian(value).u32(0).map(u64::from).filter(|_| kind == 3);
                 metadata.track_number = text().as_deref().and_then(track_number).or_else(number);

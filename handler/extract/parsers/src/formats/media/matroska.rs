@@ -1,8 +1,9 @@
 //! Matroska and `WebM` (RFC 9559): elements of EBML, of which the media itself is stepped over.
 
-use handler_contract::{Metadata, Timestamp};
+use handler_contract::Metadata;
 
-use super::fields::{add_codec, date, track_number};
+use super::fields::{add_codec, track_number};
+use crate::formats::date::{from_numbers, from_unix_millis};
 use crate::formats::value::clean_bytes;
 use crate::input::View;
 
@@ -129,8 +130,7 @@ fn info(view: View, metadata: &mut Metadata) {
             // Nanoseconds since 2001.
             0x4461 => {
                 let millis = number(element.content).map(|nanos| nanos.cast_signed() / 1_000_000);
-                let created = millis.and_then(|millis| Timestamp::from_unix_millis(millis.checked_add(EPOCH)?));
-                metadata.date_created = created.map(|created| created.as_str().to_owned());
+                metadata.date_created = millis.and_then(|millis| from_unix_millis(millis.checked_add(EPOCH)?));
             }
             _ => {}
         }
@@ -222,7 +222,7 @@ fn tags(view: View, metadata: &mut Metadata) {
             b"ALBUM" if metadata.album.is_none() => metadata.album = text(),
             b"GENRE" if metadata.genre.is_none() => metadata.genre = text(),
             b"DATE_RELEASED" if metadata.date_created.is_none() => {
-                metadata.date_created = text().as_deref().and_then(date);
+                metadata.date_created = text().as_deref().and_then(from_numbers);
             }
             b"PART_NUMBER" if metadata.track_number.is_none() => {
                 metadata.track_number = text().as_deref().and_then(track_number);

@@ -1,11 +1,12 @@
 //! MP4, `QuickTime` and 3GP (ISO 14496-12, -14): the movie header, the tracks, and the tags of `iTunes` and
 //! `QuickTime`.
 
-use handler_contract::{Metadata, Timestamp};
+use handler_contract::Metadata;
 
-use super::fields::{add_codec, date, seconds};
+use super::fields::{add_codec, seconds};
 use crate::formats::boxes::Boxes;
 use crate::formats::container::Movie;
+use crate::formats::date::{from_numbers, from_unix_millis};
 use crate::formats::value::clean_bytes;
 use crate::input::View;
 
@@ -81,8 +82,8 @@ fn movie_header(header: View) -> Option<(Option<String>, Option<f64>)> {
     let created = if header.u8(0)? == 0 { header.u32(4)?.into() } else { header.u64(4)? };
     let unix = i64::try_from(created).ok()?.checked_sub(EPOCH)?;
     // Most programs leave it at zero, and some count from Unix's start.
-    let created = (unix > 0).then(|| Timestamp::from_unix_millis(unix.checked_mul(1000)?)).flatten();
-    Some((created.map(|created| created.as_str().to_owned()), duration(header)))
+    let created = (unix > 0).then(|| from_unix_millis(unix.checked_mul(1000)?)).flatten();
+    Some((created, duration(header)))
 }
 
 /// `mvhd` and `mdhd` start alike: two times, units a second, a length in them, all ones where it is not known.
@@ -257,7 +258,7 @@ fn set(name: [u8; 4], text: impl Fn() -> Option<String>, metadata: &mut Metadata
         b"\xa9mak" => metadata.camera_make = metadata.camera_make.take().or_else(text),
         b"\xa9mod" => metadata.camera_model = metadata.camera_model.take().or_else(text),
         b"\xa9xyz" => metadata.has_gps = Some(true),
-        b"\xa9day" => metadata.date_created = text().as_deref().and_then(date).or(metadata.date_created.take()),
+        b"\xa9day" => metadata.date_created = text().as_deref().and_then(from_numbers).or(metadata.date_created.take()),
         _ => {}
     }
 }
@@ -280,7 +281,7 @@ fn named_tags(meta: View, metadata: &mut Metadata) -> Option<()> {
             b"com.apple.quicktime.location.ISO6709" => metadata.has_gps = Some(true),
             // With the zone it was made in, unlike the movie's header.
             b"com.apple.quicktime.creationdate" => {
-                metadata.date_created = text().filter(|date| date.len() >= 19).or(metadata.date_created.take());
+                metadata.date_created = text().as_deref().and_then(from_numbers).or(metadata.date_created.take());
             }
             _ => {}
         }
