@@ -64,7 +64,7 @@ fields! {
     unicode_word_count: [u64] = "unicodeWordCount", "words", "text, pdf, office, epub, html, email";
     /// Characters: Unicode scalar values.
     character_count: [u64] = "characterCount", "characters", "text";
-    /// Lines; a last one without a line feed counts.
+    /// Lines; a last one without an end counts. Where there is no line feed, carriage returns end them.
     line_count: [u64] = "lineCount", "lines", "text";
     /// The character encoding, as the WHATWG names it.
     charset: [String] = "charset", "WHATWG name", "text, html";

@@ -18,7 +18,7 @@ use crate::media_type::is_media_type;
 use crate::report::{Abort, MAX_ANSWER, MAX_EXPLANATION, Report};
 use crate::sniff::{self, Sniffed};
 use crate::validate;
-use crate::words::{Counter, Counts, is_newer_than_std};
+use crate::words::{Counter, Counts, is_newer_than_std, lines_of};
 
 /// The longest text in a record. Bytes.
 const MAX_VALUE: usize = 1 << 10;
@@ -337,7 +337,7 @@ fn words(bytes: &[u8]) {
         words: text.split_whitespace().count() as u64,
         unicode_words: counts.unicode_words,
         characters: text.chars().count() as u64,
-        lines: text.split_inclusive('\n').count() as u64,
+        lines: lines_of(text),
     };
     assert_eq!(counts, reference);
     // The reference splits sequences of pictographs that the rules keep together.
