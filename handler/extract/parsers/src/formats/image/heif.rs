@@ -3,7 +3,7 @@
 use handler_contract::Metadata;
 
 use super::exif;
-use super::fields::{set_size, xmp_has_gps};
+use super::fields::{Packets, set_size};
 use crate::formats::boxes::Boxes;
 use crate::input::View;
 
@@ -42,11 +42,9 @@ pub(super) fn read(file: View, metadata: &mut Metadata) -> Option<()> {
             _ => {}
         }
     }
-    // The properties say how to turn the picture, and where they do, the value in Exif is only a copy.
-    if rotation.is_some() || mirror.is_some() {
-        metadata.orientation = Some(orientation(rotation.unwrap_or(0), mirror));
-    }
-    metadata.width.map(|_| ())
+    // Only the properties say how to turn the picture. What Exif says is for other formats (ISO 23008-12, annex A.2.1).
+    metadata.orientation = Some(orientation(rotation.unwrap_or(0), mirror));
+    metadata.width.filter(|_| Boxes::of(file).all(|found| found.is_whole)).map(|_| ())
 }
 
 /// A file that has nothing but a video in it.
@@ -54,7 +52,7 @@ fn read_sequence(file: View, metadata: &mut Metadata) -> Option<()> {
     let header = Boxes::find_path(file, &[*b"moov", *b"trak", *b"tkhd"])?;
     let at = header.len().checked_sub(8)?;
     set_size(metadata, header.u32(at)? >> 16, header.u32(at + 4)? >> 16);
-    Some(())
+    Boxes::of(file).all(|found| found.is_whole).then_some(())
 }
 
 /// Turns (quarters of a circle against the clock) and then mirroring (at the horizontal axis, or at the vertical) as
@@ -105,7 +103,7 @@ fn read_items(file: View, meta: View, metadata: &mut Metadata) -> Option<()> {
     let infos = Boxes::find(meta, *b"iinf")?;
     let entries = infos.from(if infos.u8(0)? == 0 { 6 } else { 8 })?;
     let mut looked_up = 0;
-    let mut exif = exif::Block::default();
+    let (mut exif, mut packets) = (exif::Block::default(), Packets::default());
     for info in Boxes::of(entries).filter(|info| info.name == *b"infe") {
         let info = info.content;
         let version = info.u8(0)?;
@@ -129,8 +127,8 @@ fn read_items(file: View, meta: View, metadata: &mut Metadata) -> Option<()> {
             if let Some(block) = data.from(start) {
                 exif.read(block.bytes(), metadata);
             }
-        } else if xmp_has_gps(data.bytes()) {
-            metadata.has_gps = Some(true);
+        } else {
+            packets.read(data.bytes(), metadata);
         }
     }
     Some(())
