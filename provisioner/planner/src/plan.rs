@@ -147,7 +147,7 @@ fn create(desired: &Desired, observed: &Observed) -> Plan {
         return Plan::Blocked {
             code: "bucket-taken",
             reason: format!("the bucket {} exists, and may not be looked at", desired.names.bucket),
-            hint: "If an earlier `down` kept it: the caller lacks a permission; policies/provisioner.json has what deploying \
+            hint: "If an earlier `down` kept it: the caller lacks a permission; `synth --permissions` prints what deploying \
                    needs. If it is somebody else's, as bucket names are shared by everybody: give the stack another \
                    `name:` in its stack file."
                 .into(),
