@@ -1,30 +1,30 @@
-//! From a stack file, and what the caller says, to a connection that has been checked.
+//! Connects to AWS or the emulator according to the stack file and the command line, and checks the connection.
 
 use provisioner_aws::{Aws, Role, Target};
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::spec::StackSpec;
 
-/// The emulator accepts these as the root's credentials.
+/// The credentials of the emulator's root user.
 const EMULATOR_CREDENTIALS: (&str, &str) = ("test", "test");
-/// The emulator's region where the stack file names none.
+/// The emulator's region if the stack file names none.
 const EMULATOR_REGION: &str = "us-east-1";
 
-/// What the caller says of where to connect, and as whom.
+/// The connection options of the command line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
-    /// The region, before the one of the stack file.
+    /// The region; overrides the stack file.
     pub region: Option<String>,
     /// The profile of the AWS configuration files; not for an emulator.
     pub profile: Option<String>,
-    /// Another address for every service.
+    /// The endpoint URL of all services.
     pub endpoint_url: Option<String>,
-    /// The role to take; not for an emulator.
+    /// The role to assume; not for an emulator.
     pub role: Option<Role>,
-    /// The role that CloudFormation takes, before the one of the stack file.
+    /// The service role that CloudFormation assumes; overrides the stack file.
     pub cloudformation_role: Option<String>,
 }
 
-/// Where a stack is deployed to: the command line before the stack file.
+/// The target of a deployment. The command line overrides the stack file.
 pub fn target(options: &Options, spec: &StackSpec) -> Target {
     let region = options.region.clone().or_else(|| spec.region.clone());
     let service_role = options.cloudformation_role.clone().or_else(|| spec.cloudformation_role.clone());
@@ -50,11 +50,11 @@ pub fn target(options: &Options, spec: &StackSpec) -> Target {
     }
 }
 
-/// Connects, and refuses an account that the stack file does not name.
+/// Connects, and fails if the account is not the one that the stack file names.
 pub async fn connect(options: &Options, spec: &StackSpec) -> Result<Aws> {
     let aws = Aws::connect(&target(options, spec)).await.map_err(|error| match &spec.emulator {
         Some(_) if error.code == "unreachable" => error.hint(format!(
-            "The emulator of the stack {0} does not answer. Start it with: provisioner local start -s {0}",
+            "The emulator of the stack {0} does not respond. Start it with: provisioner local start -s {0}",
             spec.name
         )),
         _ => error,

@@ -1,8 +1,8 @@
-//! Interruptions of this process: Ctrl-C, and a polite kill.
+//! Interruptions of this process: SIGINT and SIGTERM.
 //!
-//! Until somebody attends, a signal ends the process as it always does. Who works on something that must be left in good
-//! order attends meanwhile and takes what comes; what comes when nobody attends any more ends the command. So no
-//! interruption is lost, and none ends a command in the middle of leaving.
+//! Before the first subscription, a signal ends the process as usual. Code that must clean up subscribes for its duration
+//! and handles interruptions; an interruption without a subscriber ends the command. So no interruption is lost, and none
+//! ends a command during its cleanup.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{LazyLock, Once};
@@ -10,19 +10,19 @@ use std::sync::{LazyLock, Once};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-/// How many interruptions there were. Signals belong to the process, and so does this.
+/// The number of interruptions. Static, because signals are delivered to the process.
 static COUNT: LazyLock<watch::Sender<u64>> = LazyLock::new(|| watch::Sender::new(0));
-/// The newest that somebody took.
+/// The number of the newest interruption that a subscriber handled.
 static HANDLED: AtomicU64 = AtomicU64::new(0);
-/// How many are subscribed.
+/// The number of subscribers.
 static SUBSCRIBED: AtomicUsize = AtomicUsize::new(0);
 static LISTENING: Once = Once::new();
 
-/// Takes the interruptions that come while it lives.
+/// A subscription to interruptions, until it is dropped.
 #[derive(Debug)]
 pub struct InterruptGuard(watch::Receiver<u64>);
 
-/// Attends from now on. Must be called within the runtime.
+/// Subscribes to interruptions. Must be called within the tokio runtime.
 pub fn subscribe() -> InterruptGuard {
     LISTENING.call_once(|| {
         tokio::spawn(listen());
@@ -32,7 +32,7 @@ pub fn subscribe() -> InterruptGuard {
 }
 
 async fn listen() {
-    // A signal that cannot be listened for keeps its usual effect: it ends the process.
+    // If a handler cannot be installed, the signal keeps its default action: it ends the process.
     let (Ok(mut pressed), Ok(mut asked)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
         return;
     };
@@ -46,7 +46,7 @@ async fn listen() {
 }
 
 impl InterruptGuard {
-    /// The next interruption; also one that came since the last call.
+    /// Waits for the next interruption, including one since the last call.
     pub async fn next(&mut self) {
         // The sender is static: it is never dropped.
         if self.0.changed().await.is_ok() {
@@ -59,7 +59,7 @@ impl Drop for InterruptGuard {
     fn drop(&mut self) {
         SUBSCRIBED.fetch_sub(1, Ordering::SeqCst);
         if self.0.has_changed().unwrap_or(false) {
-            // One came that was not taken: whoever attends next, or nobody, decides.
+            // An interruption was not handled: pass it to the other subscribers or to `unhandled`.
             COUNT.send_modify(|_| ());
         }
     }
@@ -70,7 +70,7 @@ pub async fn next() {
     subscribe().next().await;
 }
 
-/// Returns when an interruption came that nobody took. It must be polled after the subscribers.
+/// Returns after an interruption that no subscriber handled. It must be polled after the subscribers.
 pub async fn unhandled() {
     let mut interrupts = COUNT.subscribe();
     while interrupts.changed().await.is_ok() {

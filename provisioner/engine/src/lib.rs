@@ -1,8 +1,7 @@
-//! Does what was decided with a stack, its code, its files and records, and emits events while it does.
+//! Executes commands on a stack, its code, files and records, and emits events.
 //!
-//! This crate knows neither the command line nor how anything is printed: the caller passes a [`dialog::Dialog`], which
-//! receives the events and answers questions. The clock, randomness, signals and files enter here and are passed on as
-//! values.
+//! This crate depends neither on the command line nor on the output format: the caller passes a [`dialog::Dialog`], which
+//! receives events and answers questions. It reads the clock, randomness, signals and files, and passes them on as values.
 
 pub mod apply;
 pub mod clock;

@@ -1,4 +1,4 @@
-//! The function's log: its newest lines, and those to come.
+//! The function's log: the newest entries, and new entries as they arrive.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,16 +9,16 @@ use provisioner_model::log_lines::{Entry, Seen};
 
 use crate::clock;
 
-/// The newest window that is read; the ones before it double, until enough lines are found.
+/// The first time window, in milliseconds; each earlier window is twice as long, until enough entries are found.
 const FIRST_WINDOW: i64 = 60_000;
-/// Entries may be ahead of this machine's clock. Milliseconds.
+/// How far timestamps can be ahead of this machine's clock. Milliseconds.
 const AHEAD: i64 = 300_000;
-/// So far back is read again while following: entries arrive late and out of order. Milliseconds.
+/// The time span that is read again while following, because entries arrive late and out of order. Milliseconds.
 const OVERLAP: i64 = 30_000;
-/// How often is looked for more.
+/// The interval between two reads while following.
 pub const PAUSE: Duration = Duration::from_secs(1);
 
-/// A log group that is read again and again, each entry once.
+/// Follows a log group; returns each entry once.
 #[derive(Debug)]
 pub struct Tail {
     group: Group,
@@ -27,13 +27,13 @@ pub struct Tail {
 }
 
 impl Tail {
-    /// Entries from this time on, milliseconds since the Unix epoch.
+    /// Follows entries from this time, milliseconds since the Unix epoch.
     pub fn new(group: Group, from: i64) -> Self {
         Self { group, seen: Seen::default(), from }
     }
 
     /// The newest entries since a time that are `shown`, at most `limit`, oldest first; and the tail after them.
-    /// `between` is that time and this moment, milliseconds since the Unix epoch.
+    /// `between` is that time and the current time, milliseconds since the Unix epoch.
     pub async fn after_newest(
         group: Group,
         between: (i64, i64),
@@ -46,7 +46,7 @@ impl Tail {
         Ok((newest, Self { group, seen, from: (now - OVERLAP).max(since) }))
     }
 
-    /// Gives the entries that have come since the last time.
+    /// Passes the entries since the last call to `take`.
     pub async fn read(&mut self, mut take: impl FnMut(&Entry)) -> Result<(), CallError> {
         let now = clock::now_millis();
         let seen = &mut self.seen;
@@ -57,8 +57,8 @@ impl Tail {
     }
 }
 
-/// The newest entries of a time that are shown, oldest first. Reads from the new end in windows that double, so that
-/// the last lines of a long time are found at once.
+/// The newest entries that are shown, oldest first. Reads backwards in windows of doubling length, so that the newest
+/// entries of a long time span are found quickly.
 async fn newest(
     group: &Group,
     seen: &mut Seen,
@@ -86,7 +86,7 @@ async fn newest(
             .await?;
         window.append(&mut found);
         found = window;
-        // What lies further back than is ever read again need not be remembered.
+        // Entries before the overlap are not read again.
         seen.forget_before(now - OVERLAP);
         if found.len() >= limit || start <= since {
             return Ok(found);

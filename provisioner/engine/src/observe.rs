@@ -1,4 +1,4 @@
-//! Looks at everything that a decision may need. Reads only.
+//! Reads the state that decisions need. Changes nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,12 +23,12 @@ use provisioner_planner::state::{Observed, Place};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-/// How long CloudFormation is given to look at one resource.
+/// The timeout of drift detection for one resource.
 const DETECTION: Duration = Duration::from_mins(1);
-/// Resources that it looks at at the same time; it allows only a few calls a second.
+/// The number of concurrent drift detections; CloudFormation allows only a few calls a second.
 const AT_ONCE: usize = 4;
 
-/// Where the stack of a connection is.
+/// The location of a stack.
 pub fn place(aws: &Aws, names: &Names) -> Place {
     Place {
         partition: aws.partition().to_owned(),
@@ -38,16 +38,16 @@ pub fn place(aws: &Aws, names: &Names) -> Place {
     }
 }
 
-/// What there is.
+/// The observed state with its drift.
 #[derive(Debug)]
 pub struct ObservedState {
-    /// What CloudFormation and the services say.
+    /// The state that CloudFormation and the services report.
     pub observed: Observed,
     /// What was changed out of band.
     pub drift: Drift,
 }
 
-/// What is, and what was changed behind the tool's back. With `closely`, CloudFormation looks for that too.
+/// Reads the state and its drift. With `closely`, also runs CloudFormation's drift detection.
 pub async fn observe_with_drift(aws: &Aws, names: &Names, closely: bool) -> Result<ObservedState> {
     let stacks = Stacks::new(aws);
     let observed = observe(aws, &stacks, names).await?;
@@ -56,7 +56,7 @@ pub async fn observe_with_drift(aws: &Aws, names: &Names, closely: bool) -> Resu
     Ok(ObservedState { observed, drift })
 }
 
-/// The result of each look by itself: whether a failed one matters depends on the stack's status.
+/// The results of all reads: whether a failed read is an error depends on the stack's status.
 #[derive(Debug, Clone)]
 pub struct StackReads {
     /// The stack, if there is one.
@@ -73,7 +73,7 @@ pub struct StackReads {
     pub code: Result<Option<Deployed>, CallError>,
 }
 
-/// Looks at stack, bucket, table and function, all at the same time.
+/// Reads stack, bucket, table and function concurrently.
 pub async fn read_all(aws: &Aws, stacks: &Stacks, names: &Names) -> StackReads {
     let (bucket, table) = (Storage::new(aws, &names.bucket), Table::new(aws, &names.table));
     let function = Function::new(aws, &names.function);
@@ -91,7 +91,7 @@ pub async fn read_all(aws: &Aws, stacks: &Stacks, names: &Names) -> StackReads {
     StackReads { stack, bucket, table, template, resources, code }
 }
 
-/// Looks at everything, and fails where what a decision needs could not be looked at.
+/// Reads the state, and fails if a part that decisions need could not be read.
 pub async fn observe(aws: &Aws, stacks: &Stacks, names: &Names) -> Result<Observed> {
     read_all(aws, stacks, names).await.observed(names)
 }
@@ -99,16 +99,16 @@ pub async fn observe(aws: &Aws, stacks: &Stacks, names: &Names) -> Result<Observ
 impl StackReads {
     /// The stack, as CloudFormation describes it.
     pub fn stack(&self, names: &Names) -> Result<Option<Stack>> {
-        self.stack.clone().map_err(|e| e.into_error(&format!("look at the stack {}", names.stack)))
+        self.stack.clone().map_err(|e| e.into_error(&format!("read the stack {}", names.stack)))
     }
 
-    /// What a decision needs; what it needs and could not be looked at is the failure.
+    /// The state that decisions need; an error if a needed part could not be read.
     pub fn observed(self, names: &Names) -> Result<Observed> {
         let stack = self.stack(names)?;
         let phase = stack.as_ref().map_or(Phase::Absent, |s| s.status.phase());
         let works = matches!(phase, Phase::Ready | Phase::ImportUndone);
         let (bucket, table) = if phase == Phase::Ready {
-            // What a working stack holds is its own; a caller without permission to look need not.
+            // Bucket and table belong to a working stack, so no permission to read them is needed.
             (Presence::Absent, None)
         } else {
             (
@@ -118,15 +118,15 @@ impl StackReads {
                     .map(|t| t.properties),
             )
         };
-        // Of a stack that does not work, these say little, and some cannot be had.
+        // These are needed only for a working stack; for others, some are not available.
         Ok(Observed {
             template: if works { self.template.map_err(|e| e.into_error("read the deployed template"))? } else { None },
             resources: if works || needs_resources(phase) {
-                self.resources.map_err(|e| e.into_error("look at the stack's resources"))?
+                self.resources.map_err(|e| e.into_error("read the stack's resources"))?
             } else {
                 Vec::new()
             },
-            code: if works { self.code.map_err(|e| e.into_error("look at the deployed handler"))? } else { None },
+            code: if works { self.code.map_err(|e| e.into_error("read the deployed handler"))? } else { None },
             stack,
             bucket,
             table,
@@ -136,7 +136,7 @@ impl StackReads {
     }
 }
 
-/// What was changed behind the tool's back. `full` has CloudFormation look too.
+/// Detects drift. `full` also runs CloudFormation's drift detection.
 pub async fn drift(aws: &Aws, stacks: &Stacks, place: &Place, observed: &Observed, full: bool) -> Result<Drift> {
     let (Some(stack), Some(template)) = (&observed.stack, &observed.template) else { return Ok(Drift::default()) };
     let context = observed.context(place);
@@ -147,7 +147,7 @@ pub async fn drift(aws: &Aws, stacks: &Stacks, place: &Place, observed: &Observe
     let mut drift = Drift::of(template, &context, readings);
     if full {
         drift.merge_detected(detected.drifted, template, &context);
-        // What a service itself has told, CloudFormation need not.
+        // Resources that were read from their service need no result of CloudFormation.
         drift.unchecked.extend(detected.failed.into_iter().filter(|failed| !known.contains(&failed.logical_id)));
     }
     let deployed = stack.parameters.get(ARTIFACT_KEY).and_then(|key| package::sha256_of(key));
@@ -158,14 +158,14 @@ pub async fn drift(aws: &Aws, stacks: &Stacks, place: &Place, observed: &Observe
     Ok(drift)
 }
 
-/// What CloudFormation found.
+/// The results of CloudFormation's drift detection.
 #[derive(Debug, Default)]
 struct Detected {
     drifted: Vec<Drifted>,
     failed: Vec<Unchecked>,
 }
 
-/// Has CloudFormation look at every resource. A type that it cannot look at, or a caller who may not, stops nothing.
+/// Runs CloudFormation's drift detection for every resource. An unsupported type or a missing permission is not an error.
 async fn detect(stacks: &Stacks, stack: &str, resources: &[Resource]) -> Detected {
     let permits = Arc::new(Semaphore::new(AT_ONCE));
     let mut reads = tokio::task::JoinSet::new();
@@ -177,7 +177,7 @@ async fn detect(stacks: &Stacks, stack: &str, resources: &[Resource]) -> Detecte
             let reads = tokio::time::timeout(DETECTION, stacks.detect_drift(&stack, &logical_id));
             let found = match reads.await {
                 Ok(found) => found.map_err(|error| error.to_string()),
-                Err(_) => Err(format!("CloudFormation still looks after {} seconds", DETECTION.as_secs())),
+                Err(_) => Err(format!("CloudFormation did not finish within {} seconds", DETECTION.as_secs())),
             };
             (logical_id, found)
         });

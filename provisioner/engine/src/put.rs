@@ -1,4 +1,4 @@
-//! Uploads files and, where asked to, waits for their records.
+//! Uploads files and optionally waits for their records.
 
 use std::collections::BTreeSet;
 use std::os::fd::AsFd as _;
@@ -23,33 +23,33 @@ use crate::event::files::{FilesEvent, Tally};
 use crate::upload_list::{Source, Upload};
 use crate::{clock, interrupt};
 
-/// The first look for a record. A warm function needs less.
+/// The delay of the first poll for a record. A warm function is faster.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// The longest pause between looks.
+/// The longest delay between polls.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
-/// Records a page when all newest ones are read.
+/// The page size when all newest records are read.
 const PAGE: usize = 1_000;
 
 /// How files are uploaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PutOptions {
-    /// Whether records are waited for.
+    /// Whether to wait for records.
     pub wait: bool,
-    /// How long each record is waited for.
+    /// How long to wait for each record.
     pub timeout: Duration,
-    /// Uploads at the same time.
+    /// The number of concurrent uploads.
     pub parallel: u16,
 }
 
 /// Receives the progress of uploads, many times a second.
 pub trait Progress: Send + Sync {
-    /// This number of further bytes is in the bucket.
+    /// More bytes were uploaded.
     fn bytes(&self, bytes: u64);
-    /// This number of files is in the bucket.
+    /// The number of files uploaded so far.
     fn done(&self, files: usize);
-    /// All files are in the bucket, and this number of records is awaited.
+    /// All files are uploaded, and this number of records is awaited.
     fn awaiting(&self, records: usize);
-    /// Nothing more will come.
+    /// The end of the progress.
     fn end(&self);
 }
 
@@ -58,14 +58,14 @@ pub trait Progress: Send + Sync {
 pub struct Target<'a> {
     aws: &'a Aws,
     names: Names,
-    /// What the caller calls the stack.
+    /// The stack as the caller named it.
     stack: &'a str,
     /// How far S3's clock is ahead of this machine's. Milliseconds.
     ahead: i64,
 }
 
 impl<'a> Target<'a> {
-    /// Looks whether the stack has a bucket, and what its clock says. `stack` is what the caller calls the stack.
+    /// Checks that the stack has a bucket, and reads the clock of S3. `stack` is the stack as the caller named it.
     pub async fn find(aws: &'a Aws, spec: &StackSpec, stack: &'a str) -> Result<Self> {
         let names = Names::new(&spec.name, &aws.account, &aws.region);
         let ahead = clock_ahead(aws, &names.bucket).await.map_err(|error| match error.kind {
@@ -80,7 +80,7 @@ impl<'a> Target<'a> {
         Ok(Self { aws, names, stack, ahead })
     }
 
-    /// Uploads the files and, where asked to, waits for their records.
+    /// Uploads the files and optionally waits for their records.
     pub async fn put(
         &self,
         uploads: Vec<Upload>,
@@ -109,8 +109,7 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Keys that the stack's notification leaves out never get a record. That is told, and refused where records are to be
-/// waited for.
+/// Reports keys that the stack's notification does not match: they never get a record. With `wait`, such a key is an error.
 pub fn report_unprocessed(spec: &StackSpec, uploads: &[Upload], wait: bool, dialog: &dyn Dialog) -> Result<()> {
     for upload in uploads {
         let missing =
@@ -118,7 +117,7 @@ pub fn report_unprocessed(spec: &StackSpec, uploads: &[Upload], wait: bool, dial
         let prefix = missing(&spec.bucket.prefix, |key, part| key.starts_with(part));
         let suffix = missing(&spec.bucket.suffix, |key, part| key.ends_with(part));
         let reason = match (prefix, suffix) {
-            (Some(prefix), _) => format!("does not begin with {prefix:?}"),
+            (Some(prefix), _) => format!("does not start with {prefix:?}"),
             (None, Some(suffix)) => format!("does not end with {suffix:?}"),
             (None, None) => continue,
         };
@@ -133,14 +132,14 @@ pub fn report_unprocessed(spec: &StackSpec, uploads: &[Upload], wait: bool, dial
     Ok(())
 }
 
-/// What is awaited of one upload.
+/// An upload whose record is awaited.
 #[derive(Debug)]
 struct Waiting {
     file: String,
     uploaded: Instant,
 }
 
-/// The wait for records.
+/// The state of waiting for records.
 #[derive(Debug)]
 struct Wait {
     records: Records,
@@ -165,7 +164,7 @@ impl Wait {
         Ok(Self { records, bucket: names.bucket.clone(), matcher })
     }
 
-    /// Looks once for the records that are awaited.
+    /// Polls once for the awaited records.
     async fn poll(&mut self) -> Result<Vec<(Awaited<Waiting>, serde_json::Value)>, CallError> {
         let mut ids = self.matcher.known_ids();
         let matcher = &self.matcher;
@@ -201,16 +200,16 @@ async fn all_of(records: &Records, mut query: Query, mut take: impl FnMut(Vec<Ro
     }
 }
 
-/// One upload that has ended.
+/// A finished upload.
 struct Ended {
     upload: Upload,
-    /// When it began, by S3's clock.
+    /// When it started, by S3's clock.
     began: i64,
     seconds: f64,
     result: Result<Stored, NotStored>,
 }
 
-/// All uploads under way and all records awaited.
+/// Running uploads and awaited records.
 struct Work<'a> {
     dialog: &'a dyn Dialog,
     progress: Arc<dyn Progress>,
@@ -218,7 +217,7 @@ struct Work<'a> {
     timeout: Duration,
     tally: Tally,
     wait: Option<Wait>,
-    /// The service's reason why no further upload is begun.
+    /// The service's error because of which no further upload is started.
     stop_starting: Option<CallError>,
 }
 
@@ -275,7 +274,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Ends what is under way: each upload takes its parts back first.
+    /// Stops the running uploads: each one aborts its multipart upload first.
     async fn leave(&mut self, stop: &watch::Sender<bool>, under_way: &mut JoinSet<Ended>) {
         let _ = stop.send(true);
         while let Some(ended) = under_way.join_next().await {
@@ -284,7 +283,7 @@ impl Work<'_> {
     }
 
     fn ended(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
-        // A task is never cancelled, and one that panics has said so.
+        // A task is never cancelled, and a panic has been reported already.
         let Ok(Ended { upload, began, seconds, result }) = ended else {
             self.tally.not_uploaded += 1;
             return;
@@ -312,7 +311,7 @@ impl Work<'_> {
             Err(NotStored { cause, left_open }) => {
                 self.tally.not_uploaded += 1;
                 let reason = cause.to_string();
-                // What the service refuses for one file it refuses for the next.
+                // An error of the service is likely for the next file too.
                 if let Cause::Service(error) = cause {
                     self.stop_starting.get_or_insert(error);
                 }
@@ -322,7 +321,7 @@ impl Work<'_> {
         }
     }
 
-    /// Looks once, and says whether a record was there.
+    /// Polls once, and returns whether a record arrived.
     async fn poll(&mut self) -> Result<bool> {
         let Some(wait) = &mut self.wait else { return Ok(false) };
         let arrived = wait.poll().await.map_err(|error| error.into_error("read the table of records"))?;
@@ -347,12 +346,12 @@ impl Work<'_> {
 
     fn interrupted(&self, not_begun: usize, awaited: usize) -> Error {
         let not_uploaded = self.tally.not_uploaded + not_begun;
-        let mut message = format!("interrupted: {} file(s) are uploaded, {not_uploaded} are not", self.tally.uploaded);
+        let mut message = format!("interrupted: {} file(s) uploaded, {not_uploaded} not uploaded", self.tally.uploaded);
         if awaited > 0 {
-            message.push_str(&format!(", and {awaited} record(s) were still awaited"));
+            message.push_str(&format!(", and {awaited} record(s) still awaited"));
         }
         Error::new(Exit::Interrupted, "interrupted", message)
-            .hint("What is uploaded is processed all the same; `provisioner records` shows it.")
+            .hint("Uploaded files are processed; `provisioner records` shows their records.")
     }
 
     fn verdict(&mut self, stack: &str) -> Result<()> {

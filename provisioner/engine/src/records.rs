@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::clock;
 
-/// A page ends after so many records that were looked at, however few of them match: about 10 MB are read then.
+/// The largest number of records that are examined for one page, about 10 MB, however few of them match.
 const BUDGET: usize = 50_000;
 
 /// The records of a stack.
@@ -21,18 +21,18 @@ pub struct Listing<'a> {
     table: Records,
     names: Names,
     spec: &'a StackSpec,
-    /// What the caller calls the stack.
+    /// The stack as the caller named it.
     stack: &'a str,
 }
 
 impl<'a> Listing<'a> {
-    /// Those of this stack. `stack` is what the caller calls it.
+    /// The records of a stack. `stack` is the stack as the caller named it.
     pub fn new(aws: &Aws, spec: &'a StackSpec, stack: &'a str) -> Self {
         let names = Names::new(&spec.name, &aws.account, &aws.region);
         Self { table: Records::new(aws, &names.table), names, spec, stack }
     }
 
-    /// The bucket whose files they are of.
+    /// The bucket of the files.
     pub fn bucket(&self) -> &str {
         &self.names.bucket
     }

@@ -1,5 +1,5 @@
-//! The stack, its resources, code, permissions and failed events, as one document. Changes nothing, and a stack that is
-//! not deployed is an answer, not a failure.
+//! The status document: the stack, its resources, code, permissions and failed events. Changes nothing. A stack that is
+//! not deployed is not an error.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -28,10 +28,10 @@ use crate::clock;
 use crate::observe::{self, StackReads};
 use crate::stack_file::StackFile;
 
-/// So many of the newest records are shown.
+/// The number of newest records to show.
 const NEWEST: usize = 5;
 
-/// What `status` knows; with `--json` exactly this.
+/// The output of `status`; `--json` prints it unchanged.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
@@ -41,7 +41,7 @@ pub struct Status {
     pub account: String,
     /// The region.
     pub region: String,
-    /// What one can do with it.
+    /// The phase of the stack.
     pub phase: Phase,
     /// CloudFormation's status; absent where there is no stack.
     #[serde(rename = "status", skip_serializing_if = "Option::is_none")]
@@ -49,7 +49,7 @@ pub struct Status {
     /// Why it has this status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// When it was made or last changed, ISO 8601.
+    /// When it was created or last changed, ISO 8601.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changed: Option<String>,
     /// Its resources.
@@ -59,10 +59,10 @@ pub struct Status {
     /// The function's code; absent where there is no function.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<Code>,
-    /// Whether the role may do what the template says.
+    /// Whether the role has the permissions of the template.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub permissions: Option<Permissions>,
-    /// What was changed out of band; only of a stack that works.
+    /// What was changed out of band; only for a working stack.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drift: Option<Drift>,
     /// Events that failed every attempt.
@@ -71,38 +71,38 @@ pub struct Status {
     /// The newest records.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub records: Vec<Row>,
-    /// Bucket or table that an earlier `down` kept; only where there is no stack.
+    /// Bucket or table that an earlier `down` kept; only if there is no stack.
     pub kept: Vec<String>,
 }
 
-/// The deployed code beside the one at hand.
+/// The deployed code compared with the local build.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Code {
-    /// What the function has.
+    /// The deployed code.
     pub deployed: Deployed,
-    /// The SHA-256 of the zip that the last build would give, where there is one.
+    /// The SHA-256 of the zip of the last local build, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub local: Option<String>,
-    /// Whether both are the same; absent where there is nothing to compare with.
+    /// Whether both are the same; absent without a local build.
     pub same: Option<bool>,
     /// Whether it is the last build of `up --watch`, which `up` without it would replace.
     pub development: bool,
 }
 
-/// Whether the role is allowed what the template says, and not more.
+/// Whether the role has exactly the permissions of the template.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "verdict", content = "detail")]
 pub enum Permissions {
-    /// Exactly.
+    /// It has exactly these.
     AsGenerated,
-    /// Somebody changed them; this is how.
+    /// They were changed out of band, in this way.
     Changed(String),
     /// They cannot be compared, for this reason.
     Unknown(String),
 }
 
-/// Looks at the stack and all that belongs to it. `closely` has CloudFormation look for drift too.
+/// Reads the stack and everything that belongs to it. `closely` also runs CloudFormation's drift detection.
 pub async fn status(aws: &Aws, file: &StackFile, closely: bool) -> Result<Status> {
     let names = Names::new(&file.spec.name, &aws.account, &aws.region);
     let stacks = Stacks::new(aws);
@@ -149,8 +149,8 @@ async fn present(
     reads: StackReads,
     closely: bool,
 ) -> Result<Status> {
-    let resources = reads.resources.clone().map_err(|e| e.into_error("look at the stack's resources"))?;
-    let function = reads.code.clone().map_err(|e| e.into_error("look at the function"))?;
+    let resources = reads.resources.clone().map_err(|e| e.into_error("read the stack's resources"))?;
+    let function = reads.code.clone().map_err(|e| e.into_error("read the function"))?;
     let observed = reads.observed(names)?;
     let place = observe::place(aws, names);
     let (drift, depth, records, local, permissions) = tokio::join!(
@@ -176,7 +176,7 @@ async fn present(
             local: local.release,
         }),
         permissions: permissions?,
-        // Only of a stack that works.
+        // Only for a working stack.
         drift: (drift.depth != Depth::None).then_some(drift),
         resources,
         outputs: stack.outputs,
@@ -187,23 +187,23 @@ async fn present(
 }
 
 async fn depth(aws: &Aws, names: &Names) -> Result<Option<u64>> {
-    let doing = "look into the queue of failed events";
+    let doing = "read the queue of failed events";
     match Queue::find(aws, &names.queue).await.map_err(|e| e.into_error(doing))? {
         Some(queue) => Ok(Some(queue.depth().await.map_err(|e| e.into_error(doing))?)),
         None => Ok(None),
     }
 }
 
-/// The newest records; none where there is no table yet.
+/// The newest records; none without a table.
 async fn newest(aws: &Aws, names: &Names) -> Result<Vec<Row>> {
     let rows = records::newest(aws, &names.table, NEWEST, &clock::now()?).await;
     Ok(optional(rows).map_err(|e| e.into_error("read the newest records"))?.unwrap_or_default())
 }
 
-/// The hashes of the handlers that are at hand.
+/// The hashes of the local builds.
 #[derive(Debug, Default)]
 struct LocalCode {
-    /// What `up` would deploy: the workspace's last build, outside of it the handler inside this program.
+    /// The build that `up` would deploy: the workspace's last build; outside a workspace, the embedded handler.
     release: Option<String>,
     /// The last build of `up --watch`.
     development: Option<String>,
@@ -240,7 +240,7 @@ async fn permissions(aws: &Aws, spec: &StackSpec, resources: &[Resource]) -> Res
     let generated = &template["Resources"][&role.logical_id]["Properties"];
     let found = Roles::new(aws).policies(&role.physical_id).await;
     let Some((inline, attached)) = found.map_err(|e| e.into_error("read the role's permissions"))? else {
-        return Ok(Some(Permissions::Changed(format!("the role {} is gone", role.physical_id))));
+        return Ok(Some(Permissions::Changed(format!("the role {} was deleted", role.physical_id))));
     };
     Ok(Some(compare(generated, &context, &inline, &attached)))
 }
@@ -269,7 +269,7 @@ fn compare(generated: &Value, context: &Context, inline: &BTreeMap<String, Value
     for (name, document) in &wanted {
         match inline.get(name) {
             None => differences.push(format!("policy {name} is missing")),
-            Some(found) if found != document => differences.push(format!("policy {name} says something else")),
+            Some(found) if found != document => differences.push(format!("policy {name} differs")),
             Some(_) => {}
         }
     }
@@ -293,7 +293,7 @@ mod tests {
         let inline = |document: &Value| BTreeMap::from([("handler".to_owned(), document.clone())]);
         assert_eq!(compare(&generated, &context, &inline(&same), &[]), Permissions::AsGenerated);
         for (inline, attached, word) in [
-            (inline(&wider), vec![], "something else"),
+            (inline(&wider), vec![], "differs"),
             (BTreeMap::new(), vec![], "missing"),
             (inline(&same), vec!["arn:aws:iam::aws:policy/AdministratorAccess".to_owned()], "attached"),
         ] {

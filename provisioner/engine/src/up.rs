@@ -1,4 +1,4 @@
-//! Brings a stack up: observe, decide, show, ask, apply; again until the stack is as it should be.
+//! Deploys a stack: observe, decide, show, ask, apply; repeat until the stack is in the desired state.
 
 use std::path::PathBuf;
 
@@ -26,47 +26,47 @@ use crate::observe::{self, ObservedState};
 use crate::stack_file::StackFile;
 use crate::{clock, handler};
 
-/// Decisions after which something is wrong with the world, or with this program.
+/// The largest number of decisions of one deployment; more indicate a stack that does not settle.
 const MOST_DECISIONS: u32 = 12;
 
-/// Who agrees to what a run of `up` does.
+/// How the changes of a deployment are confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Consent {
-    /// Whoever sits at the terminal.
+    /// By the user, who is asked.
     Asked,
     /// `--yes`.
     Given,
-    /// Whoever began to watch, for new code and nothing else.
+    /// By `--watch`, only for new code.
     ForCode,
 }
 
-/// What was agreed to before anything was looked at.
+/// The options of a deployment.
 #[derive(Debug, Clone)]
 pub struct DeployOptions {
-    /// By whom.
+    /// How changes are confirmed.
     pub consent: Consent,
-    /// What `--allow` names.
+    /// The kinds of change that `--allow` names.
     pub allow: Vec<Allow>,
-    /// The plan to apply and nothing else, with its file.
+    /// The saved plan to apply, with its file.
     pub saved: Option<(PathBuf, SavedPlan)>,
-    /// Whether what was changed behind the tool's back is put back.
+    /// Whether drift is reverted.
     pub revert: bool,
 }
 
-/// What a deployment came to.
+/// The result of a deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Done {
-    /// Everything was as it should be.
+    /// The stack was in the desired state already.
     NoChange,
     /// Something was changed.
     Changed,
 }
 
-/// A stack that is deployed once or again and again.
+/// A stack to deploy, once or repeatedly.
 pub struct DeployTarget<'a> {
     /// The connection.
     pub aws: &'a Aws,
-    /// What should be.
+    /// The stack file.
     pub file: &'a StackFile,
     /// The stack's template, as the document that CloudFormation is sent.
     pub template: serde_json::Value,
@@ -77,7 +77,7 @@ pub struct DeployTarget<'a> {
 }
 
 impl DeployTarget<'_> {
-    /// Brings the code of a working stack up to date, and changes nothing else.
+    /// Deploys new code to a working stack, and changes nothing else.
     pub async fn deploy_code(&self, package: &Package) -> Result<Done> {
         let options = DeployOptions { consent: Consent::ForCode, allow: Vec::new(), saved: None, revert: false };
         let current = self.observe(false).await?;
@@ -88,8 +88,8 @@ impl DeployTarget<'_> {
         observe::observe_with_drift(self.aws, &self.names, closely).await
     }
 
-    /// Brings the stack to what should be: decides, shows, asks, applies, until nothing is left to do. `world` is what is
-    /// before anything is done.
+    /// Deploys the stack: decides, shows, asks and applies until nothing is left to do. `current` is the observed state
+    /// before the deployment.
     pub async fn deploy(&self, package: &Package, current: ObservedState, options: DeployOptions) -> Result<Done> {
         let spec = &self.file.spec;
         let place = observe::place(self.aws, &self.names);
@@ -99,7 +99,7 @@ impl DeployTarget<'_> {
         Box::pin(up.until_done(current)).await
     }
 
-    /// What to type for this stack.
+    /// The command line for this stack.
     pub fn command(&self, verb: &str) -> String {
         let name = &self.names.stack;
         if self.file.spec.name == DEFAULT_STACK {
@@ -109,12 +109,18 @@ impl DeployTarget<'_> {
         }
     }
 
-    /// Tells that the stack is up, and what to type next.
+    /// Reports that the stack is deployed, with the next commands.
     pub async fn report_ready(&self) -> Result<()> {
         let (name, stacks) = (&self.names.stack, Stacks::new(self.aws));
         let stack =
-            stacks.describe(name).await.map_err(|e| e.into_error(&format!("look at the stack {name}")))?.ok_or_else(
-                || Error::new(Exit::Deployment, "stack-gone", format!("the stack {name} was deleted meanwhile")),
+            stacks.describe(name).await.map_err(|e| e.into_error(&format!("read the stack {name}")))?.ok_or_else(
+                || {
+                    Error::new(
+                        Exit::Deployment,
+                        "stack-gone",
+                        format!("the stack {name} was deleted during the deployment"),
+                    )
+                },
             )?;
         self.dialog.event(DeployEvent::Ready {
             stack: name.clone(),
@@ -138,7 +144,7 @@ impl Deployment<'_> {
     /// Decides and applies until nothing is left to do.
     async fn until_done(&self, current: ObservedState) -> Result<Done> {
         let ObservedState { mut observed, mut drift } = current;
-        // What was shown and agreed to. Consent to a plan that makes the whole stack covers the steps that this takes.
+        // The plan that was shown and agreed to. Consent to a plan that creates the stack covers all steps of the creation.
         let mut agreed: Option<Preview> = None;
         let mut pushed = false;
         for round in 0..MOST_DECISIONS {
@@ -168,7 +174,7 @@ impl Deployment<'_> {
                 Plan::Propose(operation) => {
                     let (proposed, pushed_now) = tokio::join!(
                         applier.propose(self.desired, *operation),
-                        // CloudFormation takes seconds to make a change set; the function has the code by then.
+                        // CloudFormation takes seconds to create a change set; meanwhile the function gets the code.
                         Box::pin(self.push_if_only_code(&applier, &observed))
                     );
                     match (pushed_now, &proposed) {
@@ -234,9 +240,9 @@ impl Deployment<'_> {
         Err(Error::new(
             Exit::Deployment,
             "no-progress",
-            format!("the stack {} does not settle: it changes each time it is looked at", self.desired.names.stack),
+            format!("the stack {} does not settle: its state changes with every read", self.desired.names.stack),
         )
-        .hint("Is something else deploying it? Look with: provisioner status"))
+        .hint("Another deployment may be running. Check with: provisioner status"))
     }
 
     fn report_no_change(&self, drift: &Drift) -> Done {
@@ -248,7 +254,7 @@ impl Deployment<'_> {
         Done::NoChange
     }
 
-    /// What would be done, if it is still what a saved plan says.
+    /// The plan; an error if it differs from the saved plan.
     fn preview(&self, observed: &Observed, drift: &Drift) -> Result<Preview> {
         let code = handler::code(self.code.package);
         let now = preview::preview(self.desired, observed, code, drift.clone(), self.options.revert);
@@ -258,20 +264,20 @@ impl Deployment<'_> {
         Ok(now)
     }
 
-    /// What loses files or records is shown and not asked about.
+    /// Shows a plan that loses files or records, and refuses it without asking.
     fn refuse_loss(&self, shown: &Preview) -> Result<()> {
         match &shown.blocked {
             Some(block) if shown.resources.iter().any(Change::loses_data) => {
                 self.target.dialog.event(DeployEvent::Planned { plan: Box::new(shown.clone()) });
                 Err(block.refusal())
             }
-            // The other cases have an error of their own.
+            // Other blocked plans are reported when they are applied.
             _ => Ok(()),
         }
     }
 
-    /// Puts back what was changed behind the tool's back, brings the stack up to date with it, and looks whether it
-    /// worked. CloudFormation's own way comes first; what that leaves is put back in two updates.
+    /// Reverts drift together with an update of the stack, and checks the result. CloudFormation's drift-aware change set
+    /// is tried first; remaining drift is reverted by two updates.
     async fn revert_drift(&self, applier: &Applier<'_>, observed: &Observed, shown: &Preview) -> Result<Done> {
         let name = self.desired.names.stack.clone();
         applier.revert_drift(self.desired, observed, &shown.resources, self.code).await?;
@@ -293,12 +299,12 @@ impl Deployment<'_> {
         Err(Error::new(
             Exit::Deployment,
             "still-drifted",
-            format!("some of what was changed behind the tool's back in {name} could not be put back"),
+            format!("some of the drift of {name} could not be reverted"),
         )
-        .hint("What is listed above is left. Change it back by hand, or delete the resource and run the same command again."))
+        .hint("The drift listed above remains. Revert it manually, or delete the resource and run the same command again."))
     }
 
-    /// Nothing where somebody else's operation came between: then one looks again and decides anew.
+    /// `None` after a conflict with another operation: the caller reads the state and decides again.
     fn unless_conflict<T>(&self, result: Result<T>) -> Result<Option<T>> {
         match result {
             Ok(done) => Ok(Some(done)),
@@ -314,8 +320,8 @@ impl Deployment<'_> {
         self.target.dialog.event(DeployEvent::Conflict { stack: self.desired.names.stack.clone() });
     }
 
-    /// Where nothing but the code of a working stack changes, the function takes that before the stack does. Returns
-    /// whether it did.
+    /// If only the code of a working stack changes, updates the function before the stack. Returns whether it was
+    /// updated.
     async fn push_if_only_code(&self, applier: &Applier<'_>, observed: &Observed) -> Result<bool> {
         let (Some(stack), Some(template)) = (&observed.stack, &observed.template) else { return Ok(false) };
         if !only_code_differs(self.desired, stack, template) {
@@ -329,8 +335,8 @@ impl Deployment<'_> {
         }
     }
 
-    /// The stack is as it should be. Whether the function is, too, only the function tells: the code of an earlier run may
-    /// have come to it, and the update of the stack not.
+    /// Compares the function's code when the stack is in the desired state: an earlier run can have updated the function
+    /// without the stack.
     async fn reconcile_code(&self, applier: &Applier<'_>, observed: &Observed, drift: &Drift) -> Result<Done> {
         match &observed.code {
             Some(from) if from.sha256 != self.code.package.sha256 => {
@@ -341,7 +347,7 @@ impl Deployment<'_> {
         }
     }
 
-    /// The failure, after it was told what the function serves if its code was pushed.
+    /// Reports the code that the function serves, if it was pushed, and returns the error.
     async fn with_code_report(&self, error: Error, applier: &Applier<'_>, pushed: bool) -> Error {
         if !pushed {
             return error;
@@ -350,7 +356,7 @@ impl Deployment<'_> {
     }
 
     async fn describe_stack_of(&self, set: &ChangeSet) -> Result<Option<Stack>> {
-        self.stacks.describe(&set.stack).await.map_err(|e| e.into_error("look at the stack"))
+        self.stacks.describe(&set.stack).await.map_err(|e| e.into_error("read the stack"))
     }
 
     async fn discard_change_set(&self, applier: &Applier<'_>, observed: &Observed) -> Result<()> {
@@ -377,14 +383,11 @@ impl Deployment<'_> {
         }
         let skipped: Vec<&str> = skip.iter().map(|(id, _)| id.as_str()).collect();
         let question = if skip.is_empty() {
-            format!("The rollback of the stack {name} got stuck. Continue it?")
+            format!("The rollback of the stack {name} failed. Continue it?")
         } else {
-            format!(
-                "The rollback of the stack {name} got stuck again. Continue it and leave {} as it is?",
-                skipped.join(", ")
-            )
+            format!("The rollback of the stack {name} failed again. Continue it and skip {}?", skipped.join(", "))
         };
-        // Leaving resources as they are is a decision that --yes does not make.
+        // Skipping resources needs separate confirmation: --yes does not cover it.
         if skip.is_empty() {
             return self.target.dialog.ask(&question, "--yes").await;
         }
@@ -399,18 +402,17 @@ fn not_only_code(stack: &str) -> Error {
     Error::new(
         Exit::Refused,
         "not-only-code",
-        format!("the stack {stack} differs in more than the code, so that nothing was deployed"),
+        format!("the stack {stack} differs in more than the code; nothing was deployed"),
     )
-    .hint(format!("Somebody else has changed it. See how, and deploy all of it: provisioner up -s {stack}"))
+    .hint(format!("It was changed by another deployment. Review and deploy all changes: provisioner up -s {stack}"))
 }
 
-/// Whether what would change can only be told after something else has ended.
+/// Whether the changes are known only after another operation has ended.
 fn waits(plan: &Plan) -> bool {
     matches!(plan, Plan::Attach { .. } | Plan::ContinueRollback { .. } | Plan::Blocked { .. })
 }
 
-/// Whether somebody has changed the stack since the update of it was shown, so that the change set is not what was agreed
-/// to.
+/// Whether the stack was changed since its update was shown, so that the change set was not agreed to.
 fn changed_since(agreed: Option<&Preview>, now: Option<&Stack>) -> bool {
     agreed.is_some_and(|shown| {
         shown.step == Step::Update && shown.basis.stack_changed != now.and_then(|stack| stack.changed.clone())

@@ -1,5 +1,5 @@
-//! From the files and folders of a command line to what is uploaded under which key. Everything that is wrong is found
-//! here, before anything is uploaded.
+//! Resolves files and folders of the command line to uploads with their keys. All errors are found here, before the first
+//! upload.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,10 +10,10 @@ use provisioner_model::units::MAX_OBJECT;
 
 /// S3 user guide, "Naming Amazon S3 objects": bytes of UTF-8.
 const LONGEST_KEY: usize = 1_024;
-/// Faults that are listed one by one; of more the number is told.
+/// The largest number of errors that are listed; more are counted.
 const LISTED: usize = 20;
 
-/// Where an upload's bytes come from.
+/// The source of an upload's bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// A file of this size in bytes.
@@ -34,7 +34,7 @@ pub struct Upload {
 }
 
 impl Upload {
-    /// The file's name, for people.
+    /// The file's name, for messages.
     pub fn name(&self) -> String {
         match &self.source {
             Source::File(path, _) => path.display().to_string(),
@@ -42,7 +42,7 @@ impl Upload {
         }
     }
 
-    /// Bytes, where they are known.
+    /// The size in bytes; 0 if it is not known.
     pub fn size(&self) -> u64 {
         match self.source {
             Source::File(_, size) => size,
@@ -51,8 +51,8 @@ impl Upload {
     }
 }
 
-/// What each path is uploaded as: a file under its name, a folder's files under their paths within the folder, and all
-/// of it below the prefix; or the single file under the key that is given.
+/// Resolves each path: a file is uploaded under its name, the files of a folder under their paths within it, all below
+/// the prefix; with `key`, a single file under that key.
 ///
 /// # Errors
 /// Lists every file that is missing, unreadable or without a possible key, and keys that two files would share.
@@ -77,7 +77,7 @@ pub fn collect_uploads(paths: &[PathBuf], prefix: &str, key: Option<&str>) -> Re
                 }
             }
             Ok(meta) if meta.is_file() => {
-                // "a/.." and the like name a folder, so a file always has a name.
+                // A path such as "a/.." is a folder, so a file always has a name.
                 let name = path.file_name().unwrap_or(path.as_os_str());
                 add(path, Path::new(name), (meta.len(), key.is_some()), &mut found, &mut errors);
             }
@@ -99,7 +99,8 @@ pub fn collect_uploads(paths: &[PathBuf], prefix: &str, key: Option<&str>) -> Re
         let upload = Upload { source, key: format!("{prefix}{key}"), content_type };
         let name = upload.name();
         if upload.key.is_empty() || upload.key.len() > LONGEST_KEY {
-            errors.push(format!("{name}: its key would have {} bytes; S3 takes 1 to {LONGEST_KEY}", upload.key.len()));
+            errors
+                .push(format!("{name}: its key would have {} bytes; S3 accepts 1 to {LONGEST_KEY}", upload.key.len()));
         }
         if let Some(other) = names.insert(upload.key.clone(), name.clone()) {
             errors.push(format!("{name}: {other} has the same key, {}", upload.key));
@@ -147,7 +148,7 @@ fn walk(root: &Path, folder: &Path, is_named: bool, found: &mut Vec<(Source, Str
     }
 }
 
-/// Takes a file of this size in. Its own name does not matter where another key is given.
+/// Adds a file of this size. Its name is not used if a key is given (`is_named`).
 fn add(
     path: &Path,
     name: &Path,
@@ -161,7 +162,7 @@ fn add(
     }
     let parts: Vec<_> = name.iter().map(|part| part.to_string_lossy()).collect();
     if size > MAX_OBJECT.0 {
-        errors.push(format!("{}: it is larger than an object of S3 can be", path.display()));
+        errors.push(format!("{}: it is larger than the largest S3 object", path.display()));
     }
     match fs::File::open(path) {
         Ok(_) => found.push((Source::File(path.to_owned(), size), parts.join("/"))),
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn files_go_by_their_names_and_folders_by_the_paths_within() {
+    fn keys_are_file_names_and_paths_within_folders() {
         let folder = folder();
         let at = |name: &str| folder.path().join(name);
         let uploads = collect_uploads(&[at("a.txt"), at("sub")], "", None).unwrap();
@@ -204,14 +205,14 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_wrong_is_told_at_once() {
+    fn all_errors_are_reported_together() {
         use std::os::unix::ffi::OsStringExt as _;
         let folder = folder();
         let at = |name: &str| folder.path().join(name);
         fs::create_dir(at("empty")).unwrap();
         std::os::unix::fs::symlink(at("sub"), at("other/link")).unwrap();
         let odd = std::ffi::OsString::from_vec(b"odd\xff".to_vec());
-        // Not every file system takes such a name.
+        // Not every file system accepts such a name.
         let has_odd = fs::write(folder.path().join(&odd), "").is_ok();
         let paths = [at("missing"), at("empty"), at("a.txt"), at("other"), "-".into(), folder.path().join(odd)];
         let error = collect_uploads(&paths, "", None).unwrap_err();
@@ -227,7 +228,7 @@ mod tests {
         assert!(error.message.contains("a.txt has the same key, a.txt"), "{}", error.message);
         assert_eq!(error.message.contains("is not UTF-8"), has_odd);
         if has_odd {
-            assert_eq!(keys(&collect_uploads(&paths[5..], "", Some("k")).unwrap()), ["k"], "the way out that is told");
+            assert_eq!(keys(&collect_uploads(&paths[5..], "", Some("k")).unwrap()), ["k"], "the suggested fix works");
         }
         let error = collect_uploads(&[at("a.txt"), at("sub")], "", Some("k")).unwrap_err();
         assert!(error.message.contains("--key names one object, and there are 3 files"));

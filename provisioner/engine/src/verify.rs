@@ -1,5 +1,5 @@
-//! A canary is sent through the live pipeline, its record awaited, and both are
-//! removed again. `docs/verify.md` says what may be left, and what becomes of that.
+//! Sends a canary through the live pipeline, waits for its record, and removes both. `docs/verify.md` describes what can be
+//! left, and how it is removed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,46 +32,46 @@ use crate::interrupt::{self, InterruptGuard};
 
 /// How long `up` waits for the canary's record.
 pub const RECORD_TIMEOUT: Duration = Duration::from_mins(2);
-/// The pauses between looks for the record.
+/// The shortest and the longest delay between polls for the record.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
-/// After so long without a record, what is on its way is looked at: some faults make waiting pointless.
+/// The time without a record after which the configuration is checked: some errors make waiting useless.
 const DIAGNOSE_AFTER: Duration = Duration::from_secs(3);
-/// How long the record is waited for once more, when nobody waits for it any more but it may be about to come.
+/// The extra time to wait for a record that can still arrive after an interruption or a timeout.
 const LATE_RECORD_GRACE: Duration = Duration::from_secs(3);
-/// How long Lambda keeps an event that it cannot deliver, and a day's reserve for retries by hand. Milliseconds.
+/// The maximum age of an asynchronous event, with a reserve of a day for manual retries. Milliseconds.
 const LATE_EVENT_WINDOW: i64 = 30 * 3_600_000;
-/// Records of late events that are removed at most, and failures that are looked through for them.
+/// The largest number of records of late events that are removed, and of failures that are searched for them.
 const LATE_RECORDS: (usize, usize) = (100, 20_000);
-/// How long to wait for the handler's line in the log, once the record is there. CloudWatch shows lines after seconds.
+/// How long to wait for the handler's log line after the record. CloudWatch Logs delays lines by seconds.
 const LOG_TIMEOUT: Duration = Duration::from_secs(10);
-/// So far back and ahead the log is read: the function's clock is another one. Milliseconds.
+/// The tolerance when the log is read: the function's clock can differ. Milliseconds.
 const CLOCK_SKEW: i64 = 60_000;
-/// Records of one key: one is right, two are a fault, more need not be counted.
+/// The largest number of records of one key that are counted; more than one is an error.
 const MAX_RECORDS: usize = 10;
 /// Milliseconds.
 const HOUR: i64 = 3_600_000;
-/// Messages of the queue that are looked through, in tens.
+/// The largest number of batches of ten messages that are read from the queue.
 const MAX_QUEUE_READS: usize = 10;
 
-/// Sends a canary through the stack's pipeline, waits for its record so long, and removes both.
+/// Sends a canary through the stack's pipeline, waits up to `timeout` for its record, and removes both.
 pub async fn verify(aws: &Aws, spec: &StackSpec, timeout: Duration, dialog: &dyn Dialog) -> Result<Verified> {
     let verifying = Verifying::new(aws, spec, dialog, timeout);
     let canary = canary(spec, &clock::run_id()).map_err(|no| {
         Error::new(Exit::Failure, "no-canary", format!("nothing can be sent through {}", spec.name))
             .source(no)
-            .hint("Send a file of your own and wait for its record: provisioner put FILE --wait")
+            .hint("Upload a file and wait for its record: provisioner put FILE --wait")
     })?;
     let interrupts = interrupt::subscribe();
     dialog.remark(&format!("sending {} through {}", canary.key, spec.name));
     let sent = Box::pin(verifying.send(&canary, LOG_TIMEOUT, interrupts)).await;
-    // What an earlier canary left by its late event; whether this can be removed says nothing of the pipeline.
+    // Remove records that late events of earlier canaries left. A failure does not affect the result.
     if let Err(error) = verifying.remove_late(&canary).await {
         dialog.remark(&format!("could not look for records that late events of earlier canaries left: {error}"));
     }
     sent
 }
 
-/// What the last step of `up` does. Without a canary that the stack accepts, that is told and no failure.
+/// The last step of `up`. If the stack accepts no canary, the step is skipped with an event.
 pub async fn after_up(aws: &Aws, spec: &StackSpec, dialog: &dyn Dialog) -> Result<()> {
     let canary = match canary(spec, &clock::run_id()) {
         Ok(canary) => canary,
@@ -80,7 +80,7 @@ pub async fn after_up(aws: &Aws, spec: &StackSpec, dialog: &dyn Dialog) -> Resul
             return Ok(());
         }
     };
-    // The log is looked at once: nobody who deploys wants to wait for CloudWatch.
+    // The log is read only once, so that `up` does not wait for CloudWatch Logs.
     let verifying = Verifying::new(aws, spec, dialog, RECORD_TIMEOUT);
     let verified = Box::pin(verifying.send(&canary, Duration::ZERO, interrupt::subscribe())).await?;
     dialog.event(VerifyEvent::Verified(verified));
@@ -94,15 +94,15 @@ struct Verifying<'a> {
     records: Records,
     dialog: &'a dyn Dialog,
     timeout: Duration,
-    /// Whether the canary's event may be on its way.
+    /// Whether the canary's event can still arrive.
     expected: AtomicBool,
 }
 
-/// How waiting for the record ended.
+/// The result of waiting for the record.
 enum Awaited {
-    /// The record, and when it was seen.
+    /// The record, and when it was read.
     Record(Value, i64),
-    /// None came.
+    /// No record arrived.
     Nothing(Cause),
 }
 
@@ -117,7 +117,7 @@ impl<'a> Verifying<'a> {
         self.expected.store(expected, Ordering::Relaxed);
     }
 
-    /// Sends the canary, waits for its record, and removes both, however it went.
+    /// Sends the canary, waits for its record, and removes both, also after an error.
     async fn send(&self, canary: &Canary, log_timeout: Duration, mut interrupts: InterruptGuard) -> Result<Verified> {
         let ended = tokio::select! {
             ended = self.send_and_wait(canary, log_timeout) => ended,
@@ -132,7 +132,7 @@ impl<'a> Verifying<'a> {
         if !cleaned {
             let message = format!("the pipeline of {} works, but its canary could not be removed", self.stack);
             return Err(Error::new(Exit::Leftovers, "canary-left", message)
-                .hint("What is left is told above. Remove it by hand once the cause is mended."));
+                .hint("What is left is listed above. Remove it manually after fixing the cause."));
         }
         Ok(verified)
     }
@@ -153,7 +153,7 @@ impl<'a> Verifying<'a> {
         let moments = Moments { put, stored: clock::now_millis(), seen: 0 };
         let (record, seen) = match Box::pin(self.wait(canary, &stored, put + ahead)).await? {
             Awaited::Record(record, seen) => (record, seen),
-            Awaited::Nothing(cause) => return Err(self.failed("no record of it came", cause)),
+            Awaited::Nothing(cause) => return Err(self.failed("no record arrived", cause)),
         };
         self.judge(canary, &record)?;
         let moments = Moments { seen, ..moments };
@@ -161,12 +161,13 @@ impl<'a> Verifying<'a> {
         let records = self.ids(canary, put + ahead).await.map_err(table_failed)?.len();
         if records > 1 {
             let cause = Cause {
-                text: format!("the table holds {records} records of this one upload"),
-                hint: "Two handlers with different ways to name a record write into this table. Deploy one: provisioner up \
+                text: format!("the table contains {records} records of this upload"),
+                hint:
+                    "Two handlers that derive record ids differently write to this table. Deploy one: provisioner up \
                        -s {stack}"
-                    .to_owned(),
+                        .to_owned(),
             };
-            return Err(self.failed("it came twice", cause));
+            return Err(self.failed("it was recorded twice", cause));
         }
         Ok(Verified {
             stack: self.stack.to_owned(),
@@ -176,7 +177,7 @@ impl<'a> Verifying<'a> {
             document_id: text(&record, "documentId").to_owned(),
             legs: diagnosis::legs(moments, log),
             total_millis: u64::try_from(seen - put).unwrap_or_default(),
-            // An index may be behind the table, which has the record.
+            // The index is eventually consistent; the record was read from the table.
             records: records.max(1),
             taken_up: (log.times > 0).then_some(log.times),
             cleaned: false,
@@ -191,7 +192,7 @@ impl<'a> Verifying<'a> {
             .map_err(|not| Error::new(Exit::Failure, "not-uploaded", "failed to send the canary").source(not))
     }
 
-    /// Looks for the record until it is there, until waiting is of no use, or until patience ends.
+    /// Polls for the record until it arrives, until waiting is useless, or until the timeout.
     async fn wait(&self, canary: &Canary, stored: &Stored, since: i64) -> Result<Awaited> {
         let began = Instant::now();
         let known = self.known_id(canary, stored);
@@ -221,19 +222,20 @@ impl<'a> Verifying<'a> {
                     self.expect(diagnosis::event_possible(&findings));
                     return Ok(Awaited::Nothing(cause));
                 }
-                self.dialog.remark("no record yet; bucket, permission and function look right, so waiting goes on");
+                self.dialog
+                    .remark("no record yet; bucket, permission and function are configured correctly, still waiting");
             }
             tokio::time::sleep(pause.min(self.timeout.saturating_sub(began.elapsed()))).await;
             pause = (pause * 3 / 2).min(PAUSES.1);
         }
     }
 
-    /// The record's id, where the bucket keeps versions: it follows from the version.
+    /// The record's id, which follows from the version in a bucket with versioning.
     fn known_id(&self, canary: &Canary, stored: &Stored) -> Option<String> {
         id_of_version(&self.names.bucket, &canary.key, stored.version_id.as_deref())
     }
 
-    /// The ids of all records of the canary's key. Nobody else has this key.
+    /// The ids of all records of the canary's key, which is unique to this run.
     async fn ids(&self, canary: &Canary, since: i64) -> Result<Vec<String>, CallError> {
         let other = |message: String| CallError { kind: Kind::Other, code: None, message };
         let now = clock::now().map_err(|e| other(e.message))?;
@@ -246,7 +248,7 @@ impl<'a> Verifying<'a> {
         Ok(page.rows.into_iter().map(|row| row.document_id).collect())
     }
 
-    /// Whether the record says what the canary is.
+    /// Checks status and type of the record.
     fn judge(&self, canary: &Canary, record: &Value) -> Result<()> {
         if text(record, "status") == Status::Success.as_str() && text(record, "fileType") == canary.file_type {
             return Ok(());
@@ -256,12 +258,11 @@ impl<'a> Verifying<'a> {
         } else {
             format!("{}: {}", text(record, "errorCode"), text(record, "errorMessage"))
         };
-        let hint =
-            "The function's settings may not be what the stack file says: provisioner plan -s {stack}".to_owned();
-        Err(self.failed("it was recorded, but not as what it is", Cause { text: is, hint }))
+        let hint = "The function's settings may differ from the stack file: provisioner plan -s {stack}".to_owned();
+        Err(self.failed("it was recorded incorrectly", Cause { text: is, hint }))
     }
 
-    /// What the log tells of the canary, as soon as it tells, or nothing. That the log cannot be read is no fault of the
+    /// The canary's processing according to the log, or nothing after the timeout. An unreadable log is not an error of the
     /// pipeline.
     async fn read_log(&self, canary: &Canary, put: i64, timeout: Duration) -> LogObservation {
         let began = Instant::now();
@@ -291,7 +292,7 @@ impl<'a> Verifying<'a> {
         Ok(entries)
     }
 
-    /// Looks at what the canary's way is made of.
+    /// Reads the configuration of the pipeline's parts.
     async fn findings(&self, canary: &Canary) -> Findings {
         let function = Function::new(self.aws, &self.names.function);
         let object = Object::new(self.aws, &self.names.bucket, &canary.key);
@@ -324,7 +325,7 @@ impl<'a> Verifying<'a> {
         findings
     }
 
-    /// Looks at where a failed handler leaves its reasons.
+    /// Reads the queue of failed events and the log, which contain the errors of a failed handler.
     async fn find_reasons(&self, canary: &Canary, since: i64, findings: &mut Findings) {
         match self.queued(canary).await {
             Ok(queued) => findings.queued = queued,
@@ -336,7 +337,7 @@ impl<'a> Verifying<'a> {
         }
     }
 
-    /// What the queue of failed events says of the canary. Its message is taken out: the file that it names is removed.
+    /// The canary's error in the queue of failed events. Its message is deleted, because the file is removed.
     async fn queued(&self, canary: &Canary) -> Result<Option<String>, CallError> {
         let Some(queue) = Queue::find(self.aws, &self.names.queue).await? else { return Ok(None) };
         for _ in 0..MAX_QUEUE_READS {
@@ -356,15 +357,15 @@ impl<'a> Verifying<'a> {
 
     fn report_unreadable(&self, findings: &Findings) {
         for unreadable in &findings.unreadable {
-            self.dialog.remark(&format!("could not look at {unreadable}"));
+            self.dialog.remark(&format!("could not read {unreadable}"));
         }
     }
 
-    /// Waits a little for the record of an event that may be on its way, or until somebody is tired of that.
+    /// Waits a short time for the record of an event that can still arrive, or until an interruption.
     async fn wait_once_more(&self, canary: &Canary, interrupts: &mut InterruptGuard) {
         let wait = async {
             let mut pause = PAUSES.0;
-            // That the table cannot be read is told when the record is removed.
+            // An unreadable table is reported when the record is removed.
             while self.ids(canary, clock::now_millis() - HOUR).await.is_ok_and(|ids| ids.is_empty()) {
                 tokio::time::sleep(pause).await;
                 pause = (pause * 3 / 2).min(PAUSES.1);
@@ -379,7 +380,7 @@ impl<'a> Verifying<'a> {
         }
     }
 
-    /// Removes what events that came after their canary was gone have left: records that say so.
+    /// Removes records of events that arrived after their canary was deleted (`NOT_FOUND`).
     async fn remove_late(&self, canary: &Canary) -> Result<(), CallError> {
         let now = clock::now().map_err(|e| CallError { kind: Kind::Other, code: None, message: e.message })?;
         let query = Query {
@@ -389,17 +390,17 @@ impl<'a> Verifying<'a> {
             ..Query::default()
         };
         let page = self.records.page(&query, &now, LATE_RECORDS.0, LATE_RECORDS.1).await?;
-        // Whatever this run is called, the key begins like those of all canaries of the stack.
-        let begins = canary.key.split_inclusive(NAME).next().unwrap_or(NAME);
+        // The keys of all canaries of the stack have this prefix.
+        let prefix = canary.key.split_inclusive(NAME).next().unwrap_or(NAME);
         for row in page.rows {
-            if row.error_code.as_deref() == Some(ErrorCode::NotFound.as_str()) && row.object_key.starts_with(begins) {
+            if row.error_code.as_deref() == Some(ErrorCode::NotFound.as_str()) && row.object_key.starts_with(prefix) {
                 self.records.delete(&row.document_id).await?;
             }
         }
         Ok(())
     }
 
-    /// Removes the object and its records. What cannot be removed, and what may still come, is told.
+    /// Removes the object and its records. Reports what could not be removed and what can still arrive.
     async fn clean_up(&self, canary: &Canary, interrupts: &mut InterruptGuard) -> bool {
         let left = |what: String, error: &CallError| {
             self.dialog.event(VerifyEvent::Left { what, reason: error.to_string() });
@@ -410,14 +411,14 @@ impl<'a> Verifying<'a> {
             Ok(()) => true,
             Err(error) => left(format!("the object {} of {}", canary.key, self.names.bucket), &error),
         };
-        // The handler may have read the object before it went.
+        // The handler can have read the object before the deletion.
         self.wait_once_more(canary, interrupts).await;
         if self.expected.load(Ordering::Relaxed) {
             self.dialog.event(VerifyEvent::Expected { key: canary.key.clone(), stack: self.stack.to_owned() });
         }
         let ids = match self.ids(canary, clock::now_millis() - HOUR).await {
             Ok(ids) => ids,
-            // Without the table there is no record either.
+            // Without the table there is no record.
             Err(error) if error.kind == Kind::NotFound => Vec::new(),
             Err(error) => {
                 cleaned = left(format!("records of {} in {}", canary.key, self.names.table), &error);
@@ -440,7 +441,7 @@ impl<'a> Verifying<'a> {
     }
 }
 
-/// The line of an entry that may say why the canary did not arrive.
+/// The line of an entry that can contain the reason of the failure.
 fn suspicious(entry: &Entry, key: &str) -> Option<String> {
     match entry.line() {
         Line::Handler(line) if line.level != "INFO" && entry.message.contains(key) => Some(line.message),

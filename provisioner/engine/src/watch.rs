@@ -1,12 +1,12 @@
 //! `up --watch` after the first deployment: builds and pushes the handler whenever its sources are saved, and
 //! shows the function's log meanwhile.
 //!
-//! What is built is a development build (see [`provisioner_artifact::handler_build::Build`]), from the first deployment on, so that a
-//! save is served within seconds. It stays deployed when watching ends, which is told with the command that deploys the
-//! optimized build.
+//! Every build, including the one of the first deployment, is a development build (see
+//! [`provisioner_artifact::handler_build::Build`]), so that a change is deployed within seconds. It stays deployed when
+//! watching ends; the last event names the command that deploys the optimized build.
 //!
-//! The stack's update follows each push, so whenever nothing is on its way the function serves what the stack says. An
-//! interruption lets what is on its way come to its end.
+//! The stack's update follows each push, so the function matches the stack whenever no deployment is running. After an
+//! interruption, a running deployment is completed.
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
@@ -24,10 +24,10 @@ use crate::logs::{PAUSE, Tail};
 use crate::up::DeployTarget;
 use crate::{clock, interrupt};
 
-/// How often the sources are looked at. A save is over when two looks in a row see the same.
+/// The interval between two snapshots of the sources. A save is complete when two snapshots in a row are equal.
 const POLL_INTERVAL: Duration = Duration::from_millis(150);
 
-/// Watches until interrupted. `handler` is an executable that somebody else builds; `deployed` is what is deployed now.
+/// Watches until interrupted. `handler` is an executable that another process builds; `deployed` is the current build.
 pub async fn run(target: &DeployTarget<'_>, handler: Option<&Path>, deployed: Built) -> Result<()> {
     let group = Logs::new(target.aws, &target.names.log_group);
     let tail = Tail::new(group, clock::now_millis());
@@ -60,7 +60,7 @@ async fn watch(target: &DeployTarget<'_>, handler: Option<&Path>, built: Built) 
             () = interrupts.next() => break,
             built = package(target.file, handler, Build::Development, dialog) => built,
         };
-        // A build that failed has no new list, and so the old one holds.
+        // A failed build has no new list of sources, so the old list stays.
         let package = match built {
             Ok(Built { package, sources, .. }) => {
                 watched.replace_sources(sources);
@@ -115,7 +115,7 @@ fn report_failure(error: &Error, dialog: &dyn Dialog) {
     });
 }
 
-/// Shows the function's log for ever. Where it cannot be read, that is told once.
+/// Shows the function's log until cancelled. An unreadable log is reported once.
 async fn follow_log(mut tail: Tail, dialog: &dyn Dialog) -> Infallible {
     let mut readable = true;
     loop {
@@ -134,20 +134,20 @@ async fn follow_log(mut tail: Tail, dialog: &dyn Dialog) -> Infallible {
     }
 }
 
-/// What has been saved.
+/// The files that were saved.
 enum Change {
     /// The stack file.
     StackFile,
     /// Sources of the handler.
     Sources {
-        /// Which.
+        /// The changed files.
         files: Vec<PathBuf>,
-        /// When the first of them was seen.
+        /// When the first change was detected.
         saved: Instant,
     },
 }
 
-/// The files that are watched, as they were when they were last acted on.
+/// The watched files, in the state of the last deployment.
 struct Watched {
     sources: Sources,
     seen: Snapshot,
@@ -161,13 +161,13 @@ impl Watched {
         Self { seen: sources.snapshot(), sources, stack_file_seen: stack_file.snapshot(), stack_file }
     }
 
-    /// After a build other files may matter. What was saved during the build is still to be acted on.
+    /// Replaces the watched files after a build. Files that were saved during the build still count as changed.
     fn replace_sources(&mut self, sources: Sources) {
         self.seen = sources.snapshot().or_as_in(&self.seen);
         self.sources = sources;
     }
 
-    /// Waits for a save, and until it is over.
+    /// Waits for a save to complete.
     async fn next_change(&mut self) -> Change {
         loop {
             tokio::time::sleep(POLL_INTERVAL).await;

@@ -1,5 +1,4 @@
-//! From what stands to what `down` does: pure, and data throughout. Every state that a stack can be in has its row in
-//! [`decide_down`].
+//! Plans `down` from the observed state. Pure: data in, data out. [`decide_down`] has a branch for every state of a stack.
 
 use std::collections::BTreeSet;
 
@@ -11,14 +10,14 @@ use serde::Serialize;
 
 use crate::plan::undeleted;
 
-/// What `down` finds.
+/// The state that `down` observes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DownState {
     /// The stack, if there is one.
     pub stack: Option<Stack>,
     /// Its resources.
     pub resources: Vec<Resource>,
-    /// The types of resource that the deployed template keeps when the stack goes.
+    /// The types of resource that the deployed template retains when the stack is deleted.
     pub retained: BTreeSet<String>,
     /// The upload bucket.
     pub bucket: Presence,
@@ -26,79 +25,80 @@ pub struct DownState {
     pub table: Option<DeletionProtection>,
 }
 
-/// Whether something can be deleted.
+/// Whether a table is protected from deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeletionProtection {
-    /// It can.
+    /// It can be deleted.
     Off,
     /// It is protected from deletion.
     On,
 }
 
-/// One step of taking a stack down.
+/// One step of deleting a stack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "camelCase", tag = "step")]
 pub enum DownStep {
-    /// Take away the bucket's notification.
+    /// Remove the bucket's notification configuration.
     RemoveNotification,
     /// Delete every object of the bucket.
     EmptyBucket,
-    /// Take away the table's protection from deletion.
+    /// Disable the table's deletion protection.
     UnprotectTable,
     /// Delete the stack.
     DeleteStack {
         /// Its ARN.
         stack: String,
-        /// Resources that are left outside, by logical id.
+        /// Logical ids of resources that are retained outside the stack.
         retain: Vec<String>,
     },
-    /// Delete the bucket, if it is still there.
+    /// Delete the bucket, if it still exists.
     DeleteBucket,
-    /// Delete the table, if it is still there.
+    /// Delete the table, if it still exists.
     DeleteTable,
     /// Delete the handler's zips that no other stack uses, and the artifact bucket after the last one.
     DeleteArtifacts,
 }
 
-/// How a stack is taken down.
+/// How a stack is deleted.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DownPlan {
-    /// There is nothing.
+    /// Neither a stack nor data exists.
     Nothing,
-    /// There is only data that is kept.
+    /// Only data that is kept exists.
     OnlyKeptData,
-    /// Another operation runs: show it to its end, then decide again.
+    /// Another operation runs: follow it to its end, then decide again.
     Attach {
         /// The stack's ARN.
         stack: String,
         /// The operation.
         operation: Operation,
     },
-    /// Do this.
+    /// Execute these steps.
     Proceed {
-        /// Whether files and records go too.
+        /// Whether files and records are deleted too.
         delete_data: bool,
         /// The steps, in order.
         steps: Vec<DownStep>,
     },
-    /// Nothing can be done without a person's decision.
+    /// The user must decide first.
     Blocked {
-        /// A stable name of the case.
+        /// A stable code.
         code: &'static str,
         /// Why.
         reason: String,
-        /// How to go on.
+        /// How to proceed.
         hint: String,
     },
 }
 
-/// Whether a stack in this phase can hold files and records that only the deployed template keeps from going with it.
-/// What was never made holds none, and the deletion of a stack whose deletion failed is told what to leave.
+/// Whether a stack in this phase can contain files and records that only the deletion policies of the deployed template
+/// retain. A stack whose creation failed has none, and the deletion of a stack in `DELETE_FAILED` names the resources to
+/// retain.
 pub fn keeps_by_template(phase: Phase) -> bool {
     matches!(phase, Phase::Ready | Phase::RollbackStuck | Phase::ImportUndone | Phase::ImportStuck)
 }
 
-/// Decides how to take a stack down.
+/// Decides how to delete a stack.
 pub fn decide_down(name: &str, policy: DataPolicy, delete_data: bool, state: &DownState) -> DownPlan {
     let delete_data = delete_data || policy == DataPolicy::Delete;
     let bucket = state.bucket == Presence::Ours;
@@ -121,7 +121,7 @@ pub fn decide_down(name: &str, policy: DataPolicy, delete_data: bool, state: &Do
             code: "termination-protection",
             reason: format!("the stack {name} is protected from termination"),
             hint: format!(
-                "If it may really go: aws cloudformation update-termination-protection \
+                "To allow the deletion: aws cloudformation update-termination-protection \
                  --no-enable-termination-protection --stack-name {name}"
             ),
         };
@@ -135,16 +135,16 @@ pub fn decide_down(name: &str, policy: DataPolicy, delete_data: bool, state: &Do
         return DownPlan::Blocked {
             code: "policy-not-deployed",
             reason: format!(
-                "the stack file says that data is kept, but {name} was deployed with data that goes with the stack"
+                "the stack file keeps data, but the deployed template of {name} deletes data with the stack"
             ),
             hint: if phase == Phase::ImportStuck {
-                format!("Bring them to safety, then: provisioner down -s {name} --delete-data")
+                format!("Back up files and records, then: provisioner down -s {name} --delete-data")
             } else {
                 format!("First deploy the stack file as it is now: provisioner up -s {name}")
             },
         };
     }
-    // A stack that could not be deleted before keeps what the data policy keeps, and what cannot go.
+    // After DELETE_FAILED, retain what the data policy keeps and what could not be deleted.
     let retain = if phase == Phase::DeleteStuck && !delete_data { undeleted(&state.resources) } else { Vec::new() };
     let delete = DownStep::DeleteStack { stack: stack.arn.clone(), retain };
     let steps = if delete_data {
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn down_in_every_situation() {
+    fn down_in_every_state() {
         use DataPolicy::{Delete, Keep};
         let up = Some(StackStatus::CreateComplete);
         let kept = |mut s: DownState| {
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn data_goes_in_an_order_that_cannot_fail_on_itself() {
+    fn data_is_deleted_in_an_order_without_conflicts() {
         let mut state = state_of(Some(StackStatus::CreateComplete));
         state.table = Some(DeletionProtection::On);
         let DownPlan::Proceed { steps, .. } = decide_down("s", DataPolicy::Keep, true, &state) else { panic!() };

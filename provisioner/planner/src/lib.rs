@@ -1,5 +1,5 @@
-//! Decides what is done with a stack and tells it beforehand: what should be and what is go in, data comes out. Pure: no
-//! SDK, no clock, no environment, no files.
+//! Plans the deployment of a stack from the desired and the observed state, and describes the plan before it is applied.
+//! Pure: no SDK, no clock, no environment, no files.
 
 pub mod canary;
 pub mod code;

@@ -1,7 +1,7 @@
-//! Who may do what, before and after: the statements of two templates compared by their meaning. Pure.
+//! Permissions before and after a change: compares the policy statements of two templates by their meaning. Pure.
 //!
-//! A statement falls apart into single grants: one principal, one action, one resource, one condition. So neither the
-//! order nor the grouping nor the name of a statement makes a difference, and a wildcard covers what it matches.
+//! A statement is split into single grants: one principal, one action, one resource, one condition. The order, the
+//! grouping and the `Sid` of statements make no difference, and a wildcard covers what it matches.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -10,42 +10,42 @@ use provisioner_model::placeholders::{Piece, pieces};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// What happens to somebody's permission.
+/// How a permission of a principal changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verb {
-    /// It was not allowed, and is.
+    /// It was not allowed and now is.
     Gains,
-    /// It was allowed, and is not.
+    /// It was allowed and now is not.
     Loses,
-    /// It was refused whatever else allows it, and no longer is.
+    /// An explicit deny was removed.
     NoLongerRefused,
-    /// It is refused from now on, whatever else allows it.
+    /// An explicit deny was added.
     NowRefused,
 }
 
-/// A change of permissions, ready to be told.
+/// A change of permissions, ready to be shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PermissionChange {
-    /// Who: `role HandlerRole`, `everybody`, `service s3.amazonaws.com`.
+    /// The principal: `role HandlerRole`, `everybody`, `service s3.amazonaws.com`.
     pub who: String,
-    /// What happens.
+    /// How it changes.
     pub verb: Verb,
     /// The actions.
     pub actions: Vec<String>,
-    /// On what.
+    /// The resource.
     pub resource: String,
-    /// Under which condition; absent where there is none.
+    /// The condition; absent if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
-    /// Whether anybody may do more than before.
+    /// Whether the principal gains permissions.
     pub broadens: bool,
-    /// All of it in a sentence, without a full stop.
+    /// The change as a sentence, without a full stop.
     pub sentence: String,
 }
 
-/// One permission, as small as it can be told.
+/// One permission: a single principal, action, resource and condition.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Grant {
     allow: bool,
@@ -56,10 +56,10 @@ struct Grant {
 }
 
 impl Grant {
-    /// Whether whoever has this one has the other too.
+    /// Whether this grant includes the other one.
     fn covers(&self, other: &Self) -> bool {
         self.allow == other.allow
-            // Everybody is whoever has an identity of IAM, and anonymous callers; a service is neither.
+            // `Principal: *` matches every IAM identity and anonymous callers, but no service principal.
             && (self.who == other.who || (self.who == EVERYBODY && !other.who.starts_with("service ")))
             && covers(&self.action.to_ascii_lowercase(), &other.action.to_ascii_lowercase())
             && covers(&self.resource, &other.resource)
@@ -68,16 +68,16 @@ impl Grant {
 }
 
 const EVERYBODY: &str = "everybody";
-/// Begins an action or resource that is told by what it leaves out.
+/// The prefix of an action or resource that is described by its exceptions (`NotAction`, `NotResource`).
 const NEGATED: &str = "everything but ";
-/// What a bucket's four switches are about.
+/// The subject of the four settings of S3 Block Public Access.
 const PUBLIC_ACCESS: &str = "public access";
 
-/// What changes between two templates whose known references are filled in.
+/// The changes of permissions between two templates whose known references are resolved.
 pub fn compare(before: &Value, after: &Value) -> Vec<PermissionChange> {
     let (before, after) = (grants(before), grants(after));
     let covered = |by: &BTreeSet<Grant>, grant: &Grant| by.iter().any(|other| other.covers(grant));
-    // Who, verb, resource, condition, whether it broadens → actions.
+    // Principal, verb, resource, condition, whether it broadens → actions.
     let mut shifts: BTreeMap<(String, Verb, String, String, bool), Vec<String>> = BTreeMap::new();
     let mut note = |grant: &Grant, verb, action: String| {
         let broadens = matches!(verb, Verb::Gains | Verb::NoLongerRefused);
@@ -116,7 +116,7 @@ pub fn compare(before: &Value, after: &Value) -> Vec<PermissionChange> {
         .collect()
 }
 
-/// Whether two policy documents allow and refuse the same.
+/// Whether two policy documents allow and deny the same.
 pub fn same_document(one: &Value, other: &Value) -> bool {
     let grants = |policy: &Value| {
         let mut found = BTreeSet::new();
@@ -151,7 +151,7 @@ fn sentence(who: &str, verb: Verb, actions: &[String], resource: &str, condition
     text
 }
 
-/// One, two and three.
+/// Joins words: `one, two and three`.
 fn enumeration(words: &[&str]) -> String {
     match words {
         [many @ .., last] if !many.is_empty() => format!("{} and {last}", many.join(", ")),
@@ -159,8 +159,8 @@ fn enumeration(words: &[&str]) -> String {
     }
 }
 
-/// What is not made yet has no name but the template's: `${Table.Arn}` is `Table`. IAM's own variables, as
-/// `${aws:username}`, stay.
+/// Replaces references by logical ids, because a resource that does not exist yet has no other name: `${Table.Arn}`
+/// becomes `Table`. IAM policy variables such as `${aws:username}` stay.
 fn readable(text: &str) -> String {
     let mut readable = String::with_capacity(text.len());
     for piece in pieces(text) {
@@ -173,7 +173,7 @@ fn readable(text: &str) -> String {
     readable
 }
 
-/// All permissions that a template gives or refuses.
+/// All permissions that a template allows or denies.
 fn grants(template: &Value) -> BTreeSet<Grant> {
     let mut found = BTreeSet::new();
     for (id, resource) in template["Resources"].as_object().into_iter().flatten() {
@@ -212,8 +212,8 @@ fn role(id: &str, properties: &Value, found: &mut BTreeSet<Grant>) {
     }
 }
 
-/// The grants of a policy document. `who` stands for the principal where the policy is somebody's own, `on` for the
-/// resource where the policy is a trust policy.
+/// The grants of a policy document. `who` is the principal of an identity-based policy, `on` is the role of a trust
+/// policy.
 fn document(who: Option<&str>, on: Option<&str>, document: &Value, found: &mut BTreeSet<Grant>) {
     let statements: Vec<&Value> = match &document["Statement"] {
         Value::Array(statements) => statements.iter().collect(),
@@ -248,7 +248,7 @@ fn document(who: Option<&str>, on: Option<&str>, document: &Value, found: &mut B
     }
 }
 
-/// The values of `Action` or `Resource`; those of their negations in words.
+/// The values of `Action` or `Resource`; for `NotAction` and `NotResource`, a description of the exceptions.
 fn positive_or_not(statement: &Value, key: &str) -> Vec<String> {
     let values: Vec<String> = texts(&statement[key]).map(ToOwned::to_owned).collect();
     if !values.is_empty() {
@@ -313,8 +313,8 @@ fn invocation(properties: &Value, found: &mut BTreeSet<Grant>) {
 }
 
 fn public_access(id: &str, properties: &Value, found: &mut BTreeSet<Grant>) {
-    for (switch, on) in properties["PublicAccessBlockConfiguration"].as_object().into_iter().flatten() {
-        if on == true {
+    for (switch, is_on) in properties["PublicAccessBlockConfiguration"].as_object().into_iter().flatten() {
+        if is_on == true {
             found.insert(Grant {
                 allow: false,
                 who: EVERYBODY.to_owned(),
@@ -326,7 +326,7 @@ fn public_access(id: &str, properties: &Value, found: &mut BTreeSet<Grant>) {
     }
 }
 
-/// A condition in words, always the same for the same condition.
+/// A condition as text; equal conditions give equal text.
 fn condition(condition: &Value) -> String {
     let mut parts = Vec::new();
     for (operator, keys) in condition.as_object().into_iter().flatten() {
@@ -338,7 +338,7 @@ fn condition(condition: &Value) -> String {
             values.sort();
             let is = match operator.as_str() {
                 "Bool" | "StringEquals" => "is",
-                // Wildcards count in both operators of ARNs (IAM user guide, "Condition operators").
+                // Both ARN operators support wildcards (IAM user guide, "Condition operators").
                 "StringLike" | "ArnLike" | "ArnEquals" => "is like",
                 "StringNotEquals" => "is not",
                 other => other,
@@ -362,8 +362,8 @@ fn texts(value: &Value) -> impl Iterator<Item = &str> {
     list.iter().filter_map(Value::as_str)
 }
 
-/// Whether an action or resource holds all of another one. The words of a negation are no pattern: the more it names, the
-/// less it holds.
+/// Whether an action or resource includes another one. The description of a negation is not a pattern: each exception
+/// makes it narrower.
 fn covers(one: &str, other: &str) -> bool {
     if one.starts_with(NEGATED) {
         return one == other;
@@ -374,7 +374,7 @@ fn covers(one: &str, other: &str) -> bool {
     matches(one, other)
 }
 
-/// Whether a pattern of IAM, in which `*` stands for any characters and `?` for one, matches a text.
+/// Whether an IAM pattern (`*` matches any characters, `?` matches one) matches a text.
 fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t, mut star, mut mark) = (0, 0, None, 0);
@@ -385,7 +385,7 @@ fn matches(pattern: &str, text: &str) -> bool {
                 mark = t;
                 p += 1;
             }
-            // `?` would match the `*` of a text that is a pattern itself, and so promise too much.
+            // The text can be a pattern itself: `?` does not cover its `*`.
             Some(&c) if c == text[t] || (c == '?' && text[t] != '*') => {
                 p += 1;
                 t += 1;
@@ -459,19 +459,19 @@ mod tests {
     }
 
     #[test]
-    fn a_condition_that_goes_broadens_and_one_that_comes_narrows() {
-        let free = role(&json!([allow(&json!("iam:PassRole"), "r")]));
+    fn removing_a_condition_broadens_and_adding_one_narrows() {
+        let unconditional = role(&json!([allow(&json!("iam:PassRole"), "r")]));
         let mut bound = allow(&json!("iam:PassRole"), "r");
         bound["Condition"] = json!({"StringEquals": {"iam:PassedToService": ["b", "a"]}});
         let bound = role(&json!([bound]));
-        assert_eq!(sentences(&bound, &free), [(true, "role R gains iam:PassRole on r".to_owned())]);
-        // What is left is told, else it would look as if all was lost.
+        assert_eq!(sentences(&bound, &unconditional), [(true, "role R gains iam:PassRole on r".to_owned())]);
+        // The remaining permission is shown; otherwise the sentence would report a complete loss.
         let rest = "role R loses iam:PassRole (but not when iam:PassedToService is a or b) on r";
-        assert_eq!(sentences(&free, &bound), [(false, rest.to_owned())]);
+        assert_eq!(sentences(&unconditional, &bound), [(false, rest.to_owned())]);
     }
 
     #[test]
-    fn a_condition_on_an_arn_with_wildcards_is_broader_than_one_on_its_letters() {
+    fn an_arn_condition_with_wildcards_is_broader_than_an_exact_one() {
         let when = |operator: &str| {
             let mut statement = allow(&json!("s3:Get"), "x");
             statement["Condition"] = json!({operator: {"aws:SourceArn": "arn:aws:s3:::*"}});
@@ -482,7 +482,7 @@ mod tests {
     }
 
     #[test]
-    fn what_everybody_loses_and_somebody_keeps_says_who() {
+    fn a_permission_that_one_principal_keeps_names_the_principal() {
         let to = |principal: Value| {
             json!({"Resources": {"P": {"Type": "AWS::S3::BucketPolicy", "Properties": {"PolicyDocument": {
                 "Statement": {"Effect": "Allow", "Principal": principal, "Action": "s3:Get", "Resource": "b/*"},
@@ -493,7 +493,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_that_goes_broadens() {
+    fn removing_a_deny_broadens() {
         let tls = json!({"Resources": {"P": {"Type": "AWS::S3::BucketPolicy", "Properties": {"PolicyDocument": {
             "Statement": {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": ["b", "b/*"],
                 "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
@@ -510,7 +510,7 @@ mod tests {
     }
 
     #[test]
-    fn who_may_invoke_take_the_role_or_see_the_bucket() {
+    fn permissions_to_invoke_assume_the_role_and_access_the_bucket() {
         let invoke = |properties: Value| json!({"Resources": {"P": {"Type": "AWS::Lambda::Permission", "Properties": properties}}});
         let anybody =
             invoke(json!({"Action": "lambda:InvokeFunction", "FunctionName": "f", "Principal": "s3.amazonaws.com"}));
@@ -550,14 +550,14 @@ mod tests {
     }
 
     #[test]
-    fn negations_are_taken_as_they_stand() {
+    fn negations_are_compared_literally() {
         let not = |action: &str| role(&json!([{"Effect": "Allow", "NotAction": action, "Resource": "x"}]));
         assert_eq!(sentences(&not("a:*"), &not("a:*")), []);
         assert_eq!(
             sentences(&role(&json!([])), &not("a:*")),
             [(true, "role R gains everything but a:* on x".to_owned())]
         );
-        // What leaves out less allows more, however alike the two look.
+        // Fewer exceptions allow more.
         assert_eq!(
             sentences(&not("a:*"), &not("a:Get")),
             [
@@ -570,12 +570,12 @@ mod tests {
         assert_eq!(
             sentences(&role(&json!([allow(&json!("*"), "*")])), &not("a:*")).len(),
             1,
-            "all holds everything but"
+            "`*` includes a negation"
         );
     }
 
     #[test]
-    fn references_are_spoken_as_names() {
+    fn references_are_shown_as_logical_ids() {
         for (text, expected) in [
             ("${Table.Arn}", "Table"),
             ("${Bucket}/*", "Bucket/*"),

@@ -99,6 +99,7 @@ fn generate(root: &Path, report: &Report) -> Result<Generated> {
     let pages = root.join("docs");
     if root.join("handler/contract").is_dir() {
         files.push((pages.join("record.md"), docs::record()));
+        files.push((pages.join("stack-file.md"), docs::stack_file()));
         files.push((pages.join("error-codes.md"), docs::error_codes()));
         files.push((pages.join("lint.md"), docs::lint()));
         files.push((pages.join("events.md"), docs::events()));

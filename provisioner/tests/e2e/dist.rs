@@ -68,7 +68,7 @@ fn one_file_deploys_from_an_empty_folder_without_cargo() {
 
     // What is missing is told with what to do, here and in an empty folder.
     let lost = elsewhere.run(&["up", "-s", "local", "--yes"]).expect(3);
-    assert!(lost.err.contains("To begin a project here: provisioner init"), "{}", lost.err);
+    assert!(lost.err.contains("To create a project here: provisioner init"), "{}", lost.err);
     elsewhere.run(&["init"]).expect(0);
     let file = elsewhere.project().join("stacks/local.yaml");
     let text = std::fs::read_to_string(&file).unwrap();

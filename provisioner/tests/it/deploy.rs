@@ -226,7 +226,7 @@ fn a_stuck_rollback_is_continued() {
 fn what_a_continued_rollback_would_skip_needs_its_own_consent() {
     let site = Site::with_code_that_gets_stuck(2);
     site.up().ended(6);
-    site.up().ended(5).says("Handler: could not be put back").says("leave Handler as it is");
+    site.up().ended(5).says("Handler: could not be reverted").says("leave Handler as it is");
     assert_eq!(site.fake.state().cloudformation.skipped, [Vec::<String>::new()], "nothing was skipped without consent");
 }
 
@@ -378,7 +378,7 @@ fn an_interruption_detaches_and_says_how_to_come_back() {
     let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
     let ran = Ran::of(&child.wait_with_output().unwrap());
-    ran.ended(130).says("goes on in AWS").says("Come back with: provisioner up -s shop");
+    ran.ended(130).says("continues in AWS").says("To follow it again: provisioner up -s shop");
     assert_eq!(site.status().as_deref(), Some("CREATE_IN_PROGRESS"));
     site.fake.state().cloudformation.slow = false;
     site.up().ended(0);

@@ -209,9 +209,9 @@ fn a_file_that_is_no_plan_is_told() {
     file("old", r#"{"version": 0}"#);
     file("half", r#"{"version": 1, "stack": "shop"}"#);
     for (name, code, part) in [
-        ("text", 3, "text is no plan"),
-        ("old", 3, "version 0, and this tool reads version 1"),
-        ("half", 3, "is not a whole plan"),
+        ("text", 3, "text is not a plan"),
+        ("old", 3, "version 0, and this program reads version 1"),
+        ("half", 3, "is an incomplete plan"),
         ("missing", 1, "failed to read the plan"),
     ] {
         up(&site, &["--plan", name]).ended(code).says(part);
@@ -356,7 +356,7 @@ fn drift_that_cannot_be_put_back_is_named() {
     let site = deployed("data: delete\n");
     change(&site, "HandlerRetries", json!({"MaximumRetryAttempts": 0}));
     site.fake.state().cloudformation.changed_for_good = true;
-    up(&site, &["--revert-drift"]).ended(6).says("could not be put back").says("MaximumRetryAttempts  2 → 0");
+    up(&site, &["--revert-drift"]).ended(6).says("could not be reverted").says("MaximumRetryAttempts  2 → 0");
 }
 
 #[test]

@@ -199,7 +199,7 @@ fn a_key_that_the_stack_leaves_out_is_told() {
     world.write("stacks/local.yaml", stack.replace("bucket:\n", "bucket:\n  prefix: in/\n"));
     let ran = world.run(&["put", "-s", "local", "--wait", "a.txt"]);
     assert_eq!(ran.code, Some(2), "{ran:#?}");
-    assert!(ran.err.contains("does not begin with \"in/\""), "{ran:#?}");
+    assert!(ran.err.contains("does not start with \"in/\""), "{ran:#?}");
     let ran = world.ok(&["put", "-s", "local", "a.txt"]);
     assert!(ran.err.contains("a.txt gets no record"), "{ran:#?}");
     assert!(!world.ok(&["put", "-s", "local", "--prefix", "in", "a.txt"]).err.contains("no record"));

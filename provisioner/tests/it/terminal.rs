@@ -272,7 +272,7 @@ fn one_interruption_leaves_and_says_how_to_come_back() {
     up.interrupt();
     up.wait_for("offers to cancel it");
     // Nothing follows: after its time it leaves.
-    up.end().ended(130).is_clean().says("goes on in AWS").says("Come back with: provisioner up -s shop");
+    up.end().ended(130).is_clean().says("continues in AWS").says("To follow it again: provisioner up -s shop");
     assert_eq!(site.status().as_deref(), Some("CREATE_IN_PROGRESS"));
     assert_eq!(site.fake.count("cloudformation:DeleteStack"), 0);
     site.fake.state().cloudformation.slow = false;
@@ -315,7 +315,7 @@ fn two_interruptions_offer_to_cancel_a_creation_and_yes_deletes_what_was_made() 
     interrupted_twice(&up);
     site.fake.state().cloudformation.slow = false;
     up.press("y\r");
-    up.end().ended(130).is_clean().says("deletes what was made so far").says("DELETE_COMPLETE");
+    up.end().ended(130).is_clean().says("deletes the resources created so far").says("DELETE_COMPLETE");
     assert_eq!(site.status(), None);
     site.up().ended(0).says("CREATE_COMPLETE");
 }
@@ -333,7 +333,7 @@ fn the_offer_to_cancel_can_be_declined() {
         } else {
             up.press(no);
         }
-        up.end().ended(130).says("Come back with: provisioner up -s shop");
+        up.end().ended(130).says("To follow it again: provisioner up -s shop");
         assert_eq!(site.status().as_deref(), Some("CREATE_IN_PROGRESS"));
     }
     assert_eq!(site.fake.count("cloudformation:DeleteStack"), 0);
@@ -378,7 +378,7 @@ fn a_deletion_is_left_without_an_offer() {
     down.wait_until("live lines", |screen| !live(screen).is_empty());
     down.interrupt();
     let shown = down.end();
-    shown.ended(130).is_clean().says("Come back with: provisioner down -s shop");
+    shown.ended(130).is_clean().says("To follow it again: provisioner down -s shop");
     assert!(!shown.screen.contains("offers to cancel"), "{}", shown.screen);
     site.fake.state().cloudformation.slow = false;
     site.run(&["down", "--yes"]).ended(0).says("runs already").says("nothing of shop");

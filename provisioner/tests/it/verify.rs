@@ -92,7 +92,7 @@ fn a_stack_without_a_canary_is_told_and_up_is_no_failure() {
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(path, text + "files: { allowedTypes: [video/mp4] }\n").unwrap();
     let ran = world.up_to_the_end();
-    assert!(ran.err.contains("not verified: no small file of an allowed type is at hand (video/mp4)"), "{ran:#?}");
+    assert!(ran.err.contains("not verified: there is no sample file of an allowed type (video/mp4)"), "{ran:#?}");
     let ran = world.run(&["verify", "-s", "local"]);
     assert_eq!(ran.code, Some(1), "{ran:#?}");
     assert!(ran.err.contains("put FILE --wait"), "{ran:#?}");
@@ -105,7 +105,7 @@ fn a_pipeline_that_is_cut_names_where() {
     assert_eq!(request(&world, "s3", &format!("PUT /{BUCKET}?notification"), "", nothing).0, 200);
     let ran = world.run(&["verify", "-s", "local"]);
     assert_eq!(ran.code, Some(9), "{ran:#?}");
-    assert!(ran.err.contains("the bucket does not tell the function of new files"), "{ran:#?}");
+    assert!(ran.err.contains("the bucket does not notify the function of new files"), "{ran:#?}");
     world.nothing_is_left();
 
     assert_eq!(request(&world, "lambda", "DELETE /2015-03-31/functions/local-handler", "", "").0, 204);

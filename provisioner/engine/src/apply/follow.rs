@@ -1,4 +1,4 @@
-//! Watching an operation: how often to look, which events belong to it, what failed first. Pure.
+//! Follows an operation: the poll intervals, the events that belong to it, the first cause of a failure. Pure.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -12,15 +12,15 @@ use crate::event::deploy::DeployEvent;
 
 /// The first pause. An emulator answers in milliseconds; CloudFormation itself needs seconds.
 const FIRST: Duration = Duration::from_millis(20);
-/// The longest pause while all goes well. CloudFormation allows each account about ten of these calls a second.
+/// The longest pause without failures. CloudFormation allows each account about ten of these calls a second.
 const LONGEST: Duration = Duration::from_millis(1500);
 /// The longest pause after failures.
 const LONGEST_AFTER_FAILURES: Duration = Duration::from_secs(10);
-/// Failed looks in a row after which watching is given up. With their pauses this is about a quarter of an hour.
+/// The number of consecutive failed polls after which following stops. With their pauses this is about 15 minutes.
 const MAX_FAILED_POLLS: u32 = 90;
 
-/// The pauses between two looks: short at first, then about a second and a half, with jitter, so that several runs do
-/// not ask in step.
+/// The pauses between two polls: short at first, then about 1.5 seconds, with jitter, so that several runs do not poll in
+/// step.
 #[derive(Debug, Clone)]
 pub struct Backoff {
     seed: u64,
@@ -29,14 +29,14 @@ pub struct Backoff {
     failures: u32,
 }
 
-/// What a failed look means for the watching.
+/// The consequence of a failed poll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PollOutcome {
-    /// It is the first in a row: worth telling.
+    /// The first failure in a row: report it.
     First,
-    /// It was told.
+    /// The failure was reported already.
     Known,
-    /// It will not pass by waiting, or too many came in a row.
+    /// The error is permanent, or too many polls failed in a row.
     GiveUp,
 }
 
@@ -46,8 +46,8 @@ impl Backoff {
         Self { seed, next: FIRST, longest: LONGEST, failures: 0 }
     }
 
-    /// A look failed. What passes by waiting is sat out, more and more slowly; a service that asks to slow down is asked
-    /// less often from then on.
+    /// Records a failed poll. Transient errors are retried with growing pauses; after throttling, all later polls are less
+    /// frequent.
     pub fn failed(&mut self, kind: Kind) -> PollOutcome {
         match kind {
             Kind::Throttled => self.longest = (self.longest * 2).min(LONGEST_AFTER_FAILURES),
@@ -63,7 +63,7 @@ impl Backoff {
         }
     }
 
-    /// A look succeeded. Returns whether the ones before had failed.
+    /// Records a successful poll. Returns whether the previous polls had failed.
     pub fn succeeded(&mut self) -> bool {
         self.next = self.next.min(self.longest);
         std::mem::take(&mut self.failures) > 0
@@ -82,11 +82,11 @@ impl Backoff {
     }
 }
 
-/// Sorts out the events of one operation.
+/// Filters the events of one operation.
 #[derive(Debug)]
 pub struct Follower {
     token: Option<String>,
-    /// What the change set lists; `None` where there is none.
+    /// The resources of the change set; `None` without one.
     listed: Option<HashSet<String>>,
     seen: HashSet<String>,
     last: HashMap<String, ResourceStatus>,
@@ -107,21 +107,21 @@ impl Follower {
         }
     }
 
-    /// Tells only of these resources, and of every failure. CloudFormation has no events of a resource that stays as it
-    /// is; the emulator has them of each, although it leaves it alone.
+    /// Reports only these resources, and every failure. CloudFormation has no events for unchanged resources; the emulator
+    /// has events for all resources.
     #[must_use]
     pub fn only_resources(self, logical_ids: impl IntoIterator<Item = String>) -> Self {
         Self { listed: Some(logical_ids.into_iter().collect()), ..self }
     }
 
-    /// Follows whatever happens from now on: a cancellation goes on under another token.
+    /// Follows any operation from now on: a cancellation has another token.
     pub fn follow_any(&mut self) {
         self.token = None;
         self.listed = None;
         self.ended = None;
     }
 
-    /// Whether it follows whatever happens.
+    /// Whether it follows any operation.
     pub fn follows_any(&self) -> bool {
         self.token.is_none()
     }
@@ -131,7 +131,7 @@ impl Follower {
         self.seen.contains(&event.id) || event.stack_status.is_some_and(StackStatus::is_beginning)
     }
 
-    /// Takes new events, newest first as the service lists them, and returns what is to be told, in time order.
+    /// Processes new events, newest first as the service lists them, and returns the events to report, in order of time.
     pub fn take(&mut self, newest_first: Vec<ResourceEvent>) -> Vec<DeployEvent> {
         let mut events = Vec::new();
         for event in newest_first.into_iter().rev() {
@@ -154,7 +154,7 @@ impl Follower {
                 }
                 continue;
             }
-            // CloudFormation tells some statuses twice, the second time with the physical id.
+            // CloudFormation reports some statuses twice, the second time with the physical id.
             if self.last.insert(event.logical_id.clone(), event.status.clone()).as_ref() == Some(&event.status) {
                 continue;
             }
@@ -191,7 +191,7 @@ impl Follower {
         self.ended
     }
 
-    /// What failed first, in words.
+    /// The first failure, in words.
     pub fn cause(&self) -> Option<&str> {
         self.cause.as_deref()
     }
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_cause_is_told_when_it_happens_and_only_once() {
+    fn the_first_cause_is_reported_once_when_it_happens() {
         let mut follower = Follower::new(Some("t"));
         let events = follower.take(vec![
             event(6, "C", "CREATE_FAILED", "another reason", "t"),
@@ -237,7 +237,7 @@ mod tests {
             .collect();
         assert_eq!(causes, [("B", "the reason")]);
         let resources = events.iter().filter(|e| matches!(e, DeployEvent::Resource { .. })).count();
-        assert_eq!(resources, 4, "the repeated status is told once, the other operation's not at all");
+        assert_eq!(resources, 4, "the repeated status is reported once, the other operation is ignored");
         assert_eq!(follower.ended(), None);
         assert!(follower.cause().is_some_and(|c| c.contains("the reason")));
 
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stays_as_it_is_is_not_told_unless_it_fails() {
+    fn unchanged_resources_are_reported_only_on_failure() {
         let mut follower = Follower::new(Some("t")).only_resources(["A".to_owned()]);
         let events = follower.take(vec![
             event(4, "C", "UPDATE_FAILED", "the reason", "t"),
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_passes_is_sat_out_and_what_does_not_is_told() {
+    fn transient_errors_are_retried_and_permanent_ones_are_not() {
         for kind in [Kind::Unreachable, Kind::Unavailable, Kind::Throttled] {
             let mut backoff = Backoff::new(7);
             assert_eq!(backoff.failed(kind), PollOutcome::First, "{kind:?}");
@@ -299,12 +299,12 @@ mod tests {
     }
 
     #[test]
-    fn a_service_that_asks_to_slow_down_is_asked_less_often_from_then_on() {
+    fn after_throttling_polls_are_less_frequent() {
         let after = |kind| {
             let mut backoff = Backoff::new(7);
             backoff.failed(kind);
             assert!(backoff.succeeded());
-            assert!(!backoff.succeeded(), "told once");
+            assert!(!backoff.succeeded(), "reported once");
             (0..20).map(|_| backoff.next_delay()).last().unwrap()
         };
         assert!(after(Kind::Unreachable) <= LONGEST * 12 / 10);
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rollback_is_told_when_it_begins() {
+    fn a_rollback_is_reported_when_it_starts() {
         let mut follower = Follower::new(Some("t"));
         let events = follower.take(vec![event(1, "s", "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated", "t")]);
         assert!(matches!(&events[..], [DeployEvent::RollingBack { stack, .. }] if stack == "s"), "{events:?}");
@@ -323,7 +323,7 @@ mod tests {
         let mut follower = Follower::new(Some("t"));
         follower.take(vec![event(1, "A", "CREATE_IN_PROGRESS", "", "t")]);
         follower.follow_any();
-        assert!(follower.is_boundary(&event(1, "A", "CREATE_IN_PROGRESS", "", "t")), "nothing is told twice");
+        assert!(follower.is_boundary(&event(1, "A", "CREATE_IN_PROGRESS", "", "t")), "nothing is reported twice");
         let events = follower.take(vec![event(2, "A", "DELETE_COMPLETE", "", "another")]);
         assert_eq!(events.len(), 1);
     }
@@ -333,7 +333,7 @@ mod tests {
         let mut backoff = Backoff::new(7);
         let delays: Vec<Duration> = (0..40).map(|_| backoff.next_delay()).collect();
         assert!(delays[0] >= FIRST * 8 / 10 && delays[0] <= FIRST * 12 / 10);
-        assert!(delays.iter().take(6).sum::<Duration>() < Duration::from_secs(1), "several looks in the first second");
+        assert!(delays.iter().take(6).sum::<Duration>() < Duration::from_secs(1), "several polls in the first second");
         assert!(delays.iter().take(3).sum::<Duration>() < Duration::from_millis(150), "an emulator is not waited for");
         assert!(delays.iter().all(|d| *d <= LONGEST * 12 / 10));
         assert!(delays[39] >= LONGEST * 8 / 10);
