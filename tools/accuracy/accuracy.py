@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the shipped extractor over files that nobody here wrote, and compares it with the readers of the field.
+"""Runs the shipped extractor over files of other projects, and compares it with other readers.
 
 usage: accuracy.py PROVISIONER [--files DIR] [--out DIR]
 
@@ -340,9 +340,9 @@ def write(out, base, count, scores, magic, ended, reasons) -> None:
 
     lines = [
         "# Accuracy", "",
-        f"Written by `make accuracy`: the shipped extractor, child process and limits included, over {count:,} files that nobody",
-        "here wrote, from package registries (pinned by version and hash in `tools/accuracy/accuracy.py`). Each disagreement",
-        "stands below with its reason, which `tools/accuracy/reasons.json` keeps; one without a reason fails the run.", "",
+        f"Written by `make accuracy`: the shipped extractor, child process and limits included, over {count:,} files of other",
+        "projects, from package registries (pinned by version and hash in `tools/accuracy/accuracy.py`). Each disagreement is",
+        "listed below with its reason from `tools/accuracy/reasons.json`; one without a reason fails the run.", "",
         "| what | compared with | files | agree | % |", "| --- | --- | ---: | ---: | ---: |",
     ]
     table = len(lines) - 2

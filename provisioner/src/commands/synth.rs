@@ -1,4 +1,4 @@
-//! `provisioner synth`: templates and what else is generated, printed, written or compared.
+//! `provisioner synth`: prints, writes or compares templates and other generated files.
 
 use std::path::{Path, PathBuf};
 
@@ -11,12 +11,12 @@ use crate::cli::{Global, PolicyOf, Synth};
 use crate::docs;
 use crate::report::Report;
 
-/// Prints the stack's template, or a policy for it; or writes or compares everything that is generated.
+/// Prints the stack's template or an IAM policy for it, or writes or compares all generated files.
 pub fn run(global: &Global, args: &Synth, report: &Report) -> Result<()> {
     if args.write || args.check {
         let here = std::env::current_dir().map_err(|e| io("find", Path::new("."), e))?;
         let root = stack_file::root(&here).ok_or_else(|| {
-            Error::new(Exit::Invalid, "no-stack", format!("no folder stacks/ stands in {} or above it", here.display()))
+            Error::new(Exit::Invalid, "no-stack", format!("no folder stacks/ in {} or its parents", here.display()))
                 .hint("Change to the project's folder.")
         })?;
         let generated = generate(&root, report)?;
@@ -73,10 +73,10 @@ fn permissions(global: &Global, spec: &StackSpec, whose: PolicyOf, report: &Repo
     Ok(())
 }
 
-/// Everything that is generated, and what no longer is.
+/// All generated files, and the obsolete ones.
 struct Generated {
     files: Vec<(PathBuf, String)>,
-    /// Templates of stacks that are gone.
+    /// Templates whose stack file no longer exists.
     orphans: Vec<PathBuf>,
 }
 
@@ -95,7 +95,7 @@ fn generate(root: &Path, report: &Report) -> Result<Generated> {
         );
         files.push((rendered.join(name), note + &template.to_yaml()));
     }
-    // A project of stack files alone has no use for pages about the handler; the workspace that builds it has.
+    // The pages describe the handler, so a project with only stack files does not get them.
     let pages = root.join("docs");
     if root.join("handler/contract").is_dir() {
         files.push((pages.join("record.md"), docs::record()));
@@ -126,7 +126,7 @@ fn yaml_files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The file's text; `None` if there is no such file.
+/// The file's text; `None` if the file does not exist.
 fn current(path: &Path) -> Result<Option<String>> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
@@ -150,7 +150,7 @@ fn write(generated: &Generated, report: &Report) -> Result<()> {
     }
     for path in &generated.orphans {
         std::fs::remove_file(path).map_err(|e| io("remove", path, e))?;
-        report.narrate(&format!("removed {}, whose stack is gone", path.display()));
+        report.narrate(&format!("removed {}: its stack file no longer exists", path.display()));
     }
     if report.is_json() {
         report.document(&serde_json::json!({ "written": written, "removed": generated.orphans }));

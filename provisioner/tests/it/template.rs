@@ -1,4 +1,4 @@
-//! Templates and policies: that they are what reviewers see in `stacks/rendered/`, and that they hold what they promise.
+//! Templates and policies: they match the reviewed files in `stacks/rendered/`, and have the documented properties.
 
 use assert_cmd::Command;
 use handler_contract::actions::{ACTIONS, Resource};
@@ -28,7 +28,7 @@ fn kept() -> StackSpec {
     StackSpec { data: DataPolicy::Keep, ..spec("") }
 }
 
-/// Every text of a tree.
+/// Every string of a JSON tree.
 fn texts(value: &Value) -> Vec<&str> {
     match value {
         Value::String(text) => vec![text],
@@ -39,12 +39,12 @@ fn texts(value: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn what_is_committed_is_what_would_be_generated() {
+fn committed_files_match_the_generated_ones() {
     provisioner().args(["synth", "--check"]).assert().success();
 }
 
 #[test]
-fn the_shipped_stacks_have_nothing_to_be_told_of() {
+fn the_shipped_stacks_have_no_lint_findings() {
     for name in ["dev", "prod", "local"] {
         let path = root().join(format!("stacks/{name}.yaml"));
         let spec = StackFile::load(path.to_str().unwrap()).unwrap().spec;
@@ -53,7 +53,7 @@ fn the_shipped_stacks_have_nothing_to_be_told_of() {
 }
 
 #[test]
-fn check_names_what_is_stale_missing_or_left_over_and_write_mends_it() {
+fn check_lists_stale_missing_and_obsolete_files_and_write_fixes_them() {
     let dir = tempfile::tempdir().unwrap();
     let rendered = dir.path().join("stacks/rendered");
     std::fs::create_dir_all(&rendered).unwrap();
@@ -62,19 +62,22 @@ fn check_names_what_is_stale_missing_or_left_over_and_write_mends_it() {
     std::fs::write(rendered.join("gone.yaml"), "old").unwrap();
     let run = |flag: &str| provisioner().current_dir(dir.path()).args(["synth", flag]).assert();
     let refused = run("--check").code(3);
-    let told = String::from_utf8(refused.get_output().stderr.clone()).unwrap();
+    let output = String::from_utf8(refused.get_output().stderr.clone()).unwrap();
     for line in [
         "stacks/stack.schema.json is missing",
         "stacks/rendered/one.yaml is stale",
         "stacks/rendered/gone.yaml belongs to no stack",
         "provisioner synth --write",
     ] {
-        assert!(told.contains(line), "{line} is not in {told}");
+        assert!(output.contains(line), "{line} is not in {output}");
     }
     run("--write").success();
     run("--check").success();
     assert!(!rendered.join("gone.yaml").exists());
-    assert!(!dir.path().join("docs").exists(), "pages about the handler are for the workspace that builds it");
+    assert!(
+        !dir.path().join("docs").exists(),
+        "pages about the handler are written only in the workspace that builds it"
+    );
 }
 
 #[test]
@@ -90,14 +93,14 @@ fn synth_prints_yaml_and_json_of_the_same_template() {
 }
 
 #[test]
-fn schema_prints_what_is_committed() {
+fn schema_prints_the_committed_schema() {
     let output = provisioner().arg("schema").assert().success();
     let committed = std::fs::read_to_string(root().join("stacks/stack.schema.json")).unwrap();
     assert_eq!(String::from_utf8(output.get_output().stdout.clone()).unwrap(), committed);
 }
 
 #[test]
-fn who_has_read_enough_is_no_failure_and_a_full_disk_is_one() {
+fn a_closed_pipe_is_not_a_failure_but_a_full_disk_is() {
     let schema = || {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_provisioner"));
         command.arg("schema").current_dir(root()).stderr(std::process::Stdio::piped());
@@ -108,17 +111,17 @@ fn who_has_read_enough_is_no_failure_and_a_full_disk_is_one() {
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
 
-    // Where every write fails as on a full disk.
+    // /dev/full fails every write with ENOSPC.
     if let Ok(full) = std::fs::File::options().write(true).open("/dev/full") {
         let output = schema().stdout(full).output().unwrap();
-        let told = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{told}");
-        assert!(told.contains("failed to write all of it to standard output"), "{told}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains("failed to write to standard output"), "{stderr}");
     }
 }
 
 #[test]
-fn neither_role_nor_permission_refers_to_the_bucket_and_the_bucket_waits_for_the_permission() {
+fn role_and_permission_do_not_refer_to_the_bucket_which_depends_on_the_permission() {
     let tree = tree(&spec(""));
     for id in ["HandlerRole", "HandlerPermission"] {
         let text = tree["Resources"][id].to_string();
@@ -147,7 +150,7 @@ fn logs_go_to_a_declared_group_that_the_handler_cannot_create() {
 }
 
 #[test]
-fn failed_events_are_kept_and_tell() {
+fn failed_events_are_retained_and_raise_an_alarm() {
     let tree = tree(&spec("alarm: {topic: 'arn:aws:sns:eu-west-1:123456789012:alarms'}"));
     let retries = &tree["Resources"]["HandlerRetries"]["Properties"];
     assert_eq!((&retries["MaximumRetryAttempts"], &retries["MaximumEventAgeInSeconds"]), (&json!(2), &json!(21_600)));
@@ -160,7 +163,7 @@ fn failed_events_are_kept_and_tell() {
 }
 
 #[test]
-fn the_bucket_is_closed_clean_and_encrypted() {
+fn the_bucket_is_private_encrypted_and_has_lifecycle_rules() {
     let tree =
         tree(&spec("bucket: {versioning: true, keepOldVersions: 9d, expireFiles: 40d, prefix: in/, suffix: .pdf}"));
     let bucket = &tree["Resources"]["Bucket"]["Properties"];
@@ -182,7 +185,7 @@ fn the_bucket_is_closed_clean_and_encrypted() {
 }
 
 #[test]
-fn tls_is_required_of_bucket_and_queue_unless_the_stack_file_says_no() {
+fn bucket_and_queue_require_tls_unless_disabled() {
     let with = tree(&spec(""));
     for id in ["BucketPolicy", "FailedEventsPolicy"] {
         let statement = &with["Resources"][id]["Properties"]["PolicyDocument"]["Statement"][0];
@@ -194,7 +197,7 @@ fn tls_is_required_of_bucket_and_queue_unless_the_stack_file_says_no() {
 }
 
 #[test]
-fn kept_data_survives_deletion_replacement_and_mistakes() {
+fn retained_data_is_protected_from_deletion_and_replacement() {
     let tree = tree(&kept());
     for id in ["Bucket", "Table"] {
         assert_eq!(tree["Resources"][id]["DeletionPolicy"], "RetainExceptOnCreate");
@@ -233,7 +236,7 @@ fn the_table_has_the_contract_s_keys_and_indexes() {
 }
 
 #[test]
-fn tags_are_on_every_resource_that_takes_them() {
+fn tags_are_on_every_resource_that_supports_them() {
     let tree = tree(&spec("tags: {team: files}"));
     let without = ["BucketPolicy", "HandlerPermission", "HandlerRetries", "FailedEventsPolicy"];
     for (id, resource) in tree["Resources"].as_object().unwrap() {
@@ -287,7 +290,7 @@ fn no_policy_allows_a_whole_service_or_an_action_on_everything() {
                 assert!(!action.contains('*'), "{file}: {}: {action}", statement.sid);
             }
             for resource in statement.resource.iter().flat_map(policy::OneOrMore::as_slice) {
-                // One whole attribute, like a table's ARN, names one resource.
+                // A single attribute, such as a table's ARN, identifies one resource.
                 if resource.starts_with("${") && resource.ends_with(".Arn}") || statement.sid == LISTS {
                     continue;
                 }
@@ -370,7 +373,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
-    fn every_valid_spec_gives_a_template_that_aws_takes(spec in any_spec()) {
+    fn every_valid_spec_gives_a_valid_template(spec in any_spec()) {
         let template = template::build(&spec);
         let errors: Vec<_> =
             lint::check(&spec, &template).into_iter().filter(|f| f.severity() == Severity::Error).collect();
@@ -378,7 +381,7 @@ proptest! {
     }
 
     #[test]
-    fn json_and_yaml_say_the_same(spec in any_spec()) {
+    fn json_and_yaml_are_equivalent(spec in any_spec()) {
         let template = template::build(&spec);
         let json: Value = serde_json::from_str(&template.to_json()).unwrap();
         let yaml: Value = serde_yaml::from_str(&template.to_yaml()).unwrap();
@@ -407,7 +410,7 @@ proptest! {
         prop_assert_eq!(&settings.table_name, tree["Resources"]["Table"]["Properties"]["TableName"].as_str().unwrap());
         prop_assert_eq!(settings.max_file_size, spec.files.max_size.0);
         prop_assert_eq!(&settings.allowed_types, &spec.files.allowed_types);
-        // What a child may use lies within what the function has.
+        // The child's limits are within the function's.
         let mib = |value: &Value| value.as_u64().unwrap() << 20;
         prop_assert!(settings.limits.memory < mib(&function["MemorySize"]));
         prop_assert!(settings.limits.spool < mib(&function["EphemeralStorage"]["Size"]));
