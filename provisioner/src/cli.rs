@@ -373,9 +373,27 @@ pub struct Synth {
     /// Write the templates of all stacks to stacks/rendered/
     #[arg(long)]
     pub write: bool,
-    /// Print the IAM policy that a caller needs to run the provisioner on this stack
-    #[arg(long, conflicts_with_all = ["write", "check"])]
-    pub permissions: bool,
+    /// Print an IAM policy for this stack, ready for `aws iam create-policy`: what the caller needs, or what
+    /// CloudFormation needs, as the caller or as its role
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHOSE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "caller",
+        conflicts_with_all = ["write", "check"]
+    )]
+    pub permissions: Option<PolicyOf>,
+}
+
+/// Whose policy `synth --permissions` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PolicyOf {
+    /// For the calls that the provisioner makes itself
+    Caller,
+    /// For the calls that CloudFormation makes, as the caller or as `cloudformationRole`
+    Cloudformation,
 }
 
 /// `provisioner bundle`

@@ -8,7 +8,7 @@ use handler_contract::table::PARTITION_KEY;
 use serde_json::json;
 
 use crate::terminal::Terminal;
-use crate::world::{Ran, smallest_handler};
+use crate::world::{Ran, recording, smallest_handler};
 
 pub(crate) const STACK: &str = "shop";
 /// The content of an uploaded file.
@@ -49,6 +49,7 @@ impl Site {
             .args(["-s", "shop.yaml", "--endpoint-url", &self.fake.url()])
             .current_dir(self.folder.path())
             .env_clear()
+            .envs(recording())
             .env("HOME", self.folder.path())
             .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
             .env("AWS_SECRET_ACCESS_KEY", "secret")
@@ -320,7 +321,7 @@ fn a_missing_permission_is_reported() {
     let site = Site::new();
     let message = "User: arn:aws:iam::1:user/t is not authorized to perform: cloudformation:CreateChangeSet";
     site.fake.fail("cloudformation:CreateChangeSet", (0, 99), (403, "AccessDenied", message));
-    site.up().ended(4).says("cloudformation:CreateChangeSet").says("policies/provisioner.json");
+    site.up().ended(4).says("cloudformation:CreateChangeSet").says("synth --permissions");
 }
 
 #[test]
@@ -458,7 +459,7 @@ fn denied_object_deletions_are_reported() {
     site.deployed();
     site.fake.state().s3.put(&Site::bucket(), "a.txt", TEN_BYTES);
     site.fake.fail("s3:DeleteObjects", (0, 99), (403, "AccessDenied", "Access Denied"));
-    site.run(&["down", "--yes"]).ended(4).says("empty the bucket").says("policies/provisioner.json");
+    site.run(&["down", "--yes"]).ended(4).says("empty the bucket").says("synth --permissions");
     assert_eq!(site.fake.count("cloudformation:DeleteStack"), 0);
 }
 
