@@ -174,4 +174,20 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn the_documentation_lists_every_metric_and_dimension() {
+        let page = include_str!("../../docs/metrics.md");
+        assert!(page.contains(&format!("Namespace: `{NAMESPACE}`")));
+        let line = line(&FileMetrics { error_code: Some(ErrorCode::Encrypted), ..FILE }, 0);
+        for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
+            let dimensions = directive["Dimensions"][0].as_array().unwrap();
+            let dimensions: Vec<_> = dimensions.iter().map(|d| format!("`{}`", d.as_str().unwrap())).collect();
+            for metric in directive["Metrics"].as_array().unwrap() {
+                let name = format!("`{}`", metric["Name"].as_str().unwrap());
+                let end = format!("| {} |", dimensions.join(", "));
+                assert!(page.lines().any(|row| row.contains(&name) && row.ends_with(&end)), "{name} {end}");
+            }
+        }
+    }
 }

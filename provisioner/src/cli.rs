@@ -1,4 +1,4 @@
-//! The command line. Shapes and help texts only; what a command does stands in `commands/`.
+//! The command line. Arguments and help texts only; `commands/` contains what a command does.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -15,15 +15,15 @@ use provisioner_planner::consent;
 #[derive(Debug, Parser)]
 #[command(name = "provisioner", version, propagate_version = true, max_term_width = 100)]
 pub struct Cli {
-    /// Options of every command.
+    /// Options that every command accepts.
     #[command(flatten)]
     pub global: Global,
-    /// What to do.
+    /// The subcommand.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// Options of every command.
+/// Options that every command accepts.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
@@ -33,19 +33,19 @@ pub struct Global {
     /// Print data as JSON on standard output, and events as JSON lines
     #[arg(long, global = true)]
     pub json: bool,
-    /// The profile of the AWS configuration files, before what the environment says of keys and profile
+    /// The profile of the AWS configuration files; overrides `AWS_PROFILE` and keys in the environment
     #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
-    /// The region, before the one of the stack file
+    /// The region; overrides `region` in the stack file
     #[arg(long, global = true, value_name = "REGION")]
     pub region: Option<String>,
-    /// The role to take: every call is made with its rights, not with those of the credentials that were found
+    /// The role to assume: every call is made with its permissions instead of those of the configured credentials
     #[arg(long, global = true, value_name = "ARN", env = "PROVISIONER_ROLE_ARN", value_parser = provisioner_model::spec::role_arn)]
     pub role_arn: Option<String>,
-    /// The secret that the role's trust policy asks for, where it is in somebody else's account
+    /// The external ID (sts:ExternalId) that the role's trust policy requires, for a role in another account
     #[arg(long, global = true, value_name = "ID", env = "PROVISIONER_EXTERNAL_ID", hide_env_values = true)]
     pub external_id: Option<String>,
-    /// The name of the role's session, which audit logs show
+    /// The session name of the assumed role, which audit logs record
     #[arg(
         long,
         global = true,
@@ -54,10 +54,11 @@ pub struct Global {
         default_value = "provisioner"
     )]
     pub role_session_name: String,
-    /// The role that CloudFormation takes to make the stack's resources, before the one of the stack file
+    /// The service role that CloudFormation assumes to create the stack's resources; overrides the one in the stack
+    /// file
     #[arg(long, global = true, value_name = "ARN", env = "PROVISIONER_CLOUDFORMATION_ROLE_ARN", value_parser = provisioner_model::spec::role_arn)]
     pub cloudformation_role_arn: Option<String>,
-    /// Another address for every AWS service
+    /// The endpoint URL to use for every AWS service
     #[arg(long, global = true, value_name = "URL", env = "AWS_ENDPOINT_URL")]
     pub endpoint_url: Option<String>,
     /// When to use colours
@@ -66,7 +67,7 @@ pub struct Global {
 }
 
 impl Global {
-    /// What it says of where to connect, and as whom.
+    /// The connection options: region, profile, endpoint and roles.
     pub fn connection(&self) -> Options {
         Options {
             region: self.region.clone(),
@@ -100,9 +101,9 @@ pub enum Command {
     Up(Up),
     /// Show what `up` would do, and change nothing
     Plan(Plan),
-    /// Show the stack, its resources, code, last records and failed events
+    /// Show the stack, its resources, code, newest records and failed events
     Status(Status),
-    /// Send a small file through the pipeline, and time each part of its way
+    /// Send a small file through the pipeline and measure the duration of each stage
     Verify(Verify),
     /// Delete the stack
     Down(Down),
@@ -114,7 +115,7 @@ pub enum Command {
     Logs(Logs),
     /// Send events that failed every attempt to the handler again
     Redrive(Redrive),
-    /// Show the record that the handler would write of a local file, without any cloud
+    /// Show the record that the handler would write for a local file, without calling AWS
     Inspect(Inspect),
     /// Run the local emulator
     #[command(subcommand)]
@@ -123,13 +124,13 @@ pub enum Command {
     Synth(Synth),
     /// Print the JSON Schema of stack files
     Schema,
-    /// Write stack files to begin with into stacks/
+    /// Write starter stack files into stacks/
     Init,
-    /// Write a copy of this program that carries a handler: one file that deploys without a Rust toolchain
+    /// Write a copy of this program with an embedded handler: one file that deploys without a Rust toolchain
     Bundle(Bundle),
-    /// Print what makes a shell complete this program's commands and options
+    /// Print a shell completion script
     Completions(Completions),
-    /// Write the manual pages into a folder
+    /// Write the manual pages to a folder
     Man(Man),
 }
 
@@ -140,38 +141,39 @@ pub struct Up {
     /// Do not ask before changing anything
     #[arg(short, long)]
     pub yes: bool,
-    /// Also allow what --yes alone does not: that permissions are broadened, resources replaced, or things deleted
+    /// Confirm what --yes does not cover: broader permissions, replaced resources, deleted resources or data
     #[arg(long, value_enum, value_delimiter = ',', value_name = "WHAT")]
     pub allow: Vec<Allow>,
-    /// Apply exactly this plan, which `plan --out` wrote; refuse if anything has moved since
+    /// Apply exactly this plan, which `plan --out` wrote; refuse if the stack, the template or the handler has changed
+    /// since
     #[arg(long, value_name = "FILE", conflicts_with = "revert_drift")]
     pub plan: Option<PathBuf>,
-    /// Also put back what was changed behind the tool's back
+    /// Also revert drift: changes made outside of CloudFormation
     #[arg(long)]
     pub revert_drift: bool,
-    /// Deploy this handler: an ELF executable for provided.al2023, a folder that holds one named bootstrap, or the word
-    /// `embedded` for the one inside this program. Without it: the workspace's build, outside of the workspace the
-    /// embedded one
+    /// Deploy this handler: an ELF executable for provided.al2023, a folder that contains one named bootstrap, or
+    /// `embedded` for the one embedded in this program. Default: the workspace's build; outside of the workspace, the
+    /// embedded handler
     #[arg(long, value_name = "PATH", env = "PROVISIONER_HANDLER")]
     pub handler: Option<PathBuf>,
-    /// Do not send a small file through the pipeline at the end
+    /// Do not verify the pipeline with a small file after the deployment
     #[arg(long, env = "PROVISIONER_NO_VERIFY")]
     pub no_verify: bool,
-    /// Go on: whenever the handler's sources are saved, build it, push its code and update the stack, until interrupted;
-    /// show the log meanwhile. What is built is a development build, which takes seconds; `up` without --watch deploys the
-    /// optimized build. With --handler: whenever that file changes
+    /// Keep running until interrupted: rebuild the handler when its sources change, push its code, update the stack and
+    /// show the log. These are development builds, which take seconds; `up` without --watch deploys the optimized
+    /// build. With --handler: redeploy when that file changes
     #[arg(long, conflicts_with = "plan")]
     pub watch: bool,
 }
 
-/// What `--allow` takes.
+/// The values of `--allow`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Allow {
-    /// Somebody may do more than before
+    /// A principal gets more permissions than before
     Broaden,
-    /// A resource is replaced by a new one
+    /// A resource is replaced
     Replace,
-    /// A resource is removed, or files, records, backups or logs are deleted earlier than before
+    /// A resource is removed, or the retention of files, records, backups or logs is shortened
     Delete,
 }
 
@@ -196,7 +198,7 @@ pub struct Verify {
 /// `provisioner status`
 #[derive(Debug, Args)]
 pub struct Status {
-    /// Have CloudFormation look for drift too, which takes up to a minute on AWS
+    /// Also run CloudFormation's drift detection, which takes up to a minute on AWS
     #[arg(long)]
     pub drift: bool,
 }
@@ -207,24 +209,24 @@ pub struct Plan {
     /// Write the plan to this file, for `up --plan`
     #[arg(short, long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// The form: for people, for programs, or for a pull request
+    /// The output format
     #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
     pub format: PlanFormat,
-    /// Have CloudFormation look for drift too, which takes up to a minute on AWS
+    /// Also run CloudFormation's drift detection, which takes up to a minute on AWS
     #[arg(long)]
     pub drift: bool,
-    /// Plan to put back what was changed behind the tool's back
+    /// Plan to revert drift: changes made outside of CloudFormation
     #[arg(long)]
     pub revert_drift: bool,
-    /// Plan for this handler: an ELF executable for provided.al2023, or a folder that holds one named bootstrap
+    /// Plan for this handler: an ELF executable for provided.al2023, or a folder that contains one named bootstrap
     #[arg(long, value_name = "PATH", env = "PROVISIONER_HANDLER")]
     pub handler: Option<PathBuf>,
 }
 
-/// The forms in which a plan is printed.
+/// The output formats of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum PlanFormat {
-    /// Lines, resource by resource
+    /// Plain text, one resource a line
     Text,
     /// A JSON document (docs/plan.md)
     Json,
@@ -238,7 +240,7 @@ pub struct Down {
     /// Do not ask before deleting
     #[arg(short, long)]
     pub yes: bool,
-    /// Also delete the files and records of a stack that keeps its data
+    /// Also delete the files and records of a stack that retains its data
     #[arg(long)]
     pub delete_data: bool,
 }
@@ -246,14 +248,14 @@ pub struct Down {
 /// `provisioner put`
 #[derive(Debug, Args)]
 pub struct Put {
-    /// Files, which are put under their names; folders, whose files are put under their paths within; `-` for standard
-    /// input
+    /// Files, uploaded under their names; folders, whose files are uploaded under their relative paths; `-` for
+    /// standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Put the files under this prefix
+    /// The key prefix of the uploaded files
     #[arg(long, value_name = "PREFIX", default_value = "")]
     pub prefix: String,
-    /// The object's key; only with a single file
+    /// The object key; only with a single file
     #[arg(long, value_name = "KEY", conflicts_with = "prefix")]
     pub key: Option<String>,
     /// Wait for each file's record and show it
@@ -262,12 +264,12 @@ pub struct Put {
     /// How long to wait for records
     #[arg(long, value_name = "TIME", default_value = "2m", requires = "wait")]
     pub timeout: provisioner_model::units::Seconds,
-    /// Uploads at the same time
+    /// The number of concurrent uploads
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub parallel: u16,
 }
 
-/// The forms in which records are printed.
+/// The output formats of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// Aligned columns
@@ -281,7 +283,7 @@ pub enum Format {
 /// `provisioner records`
 #[derive(Debug, Args)]
 pub struct Records {
-    /// At most so many records, up to 10000; more come page by page with --after
+    /// The maximum number of records, up to 10000; --after continues with the next page
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub limit: u16,
     /// Only records of this status: success or failed
@@ -293,19 +295,19 @@ pub struct Records {
     /// Only files of this type, like application/pdf or image/*
     #[arg(long = "type", value_name = "TYPE")]
     pub file_type: Option<String>,
-    /// Only files uploaded since: a time (2026-11-22 or 2026-11-22T16:00:00Z), or how long ago (2h, 7d)
+    /// Only files uploaded at or after this time: a time (2026-11-22 or 2026-11-22T16:00:00Z), or an age (2h, 7d)
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
-    /// Only files uploaded before: a time, or how long ago
+    /// Only files uploaded before this time: a time, or an age
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
     /// All uploads of exactly this object key
     #[arg(long, value_name = "KEY")]
     pub key: Option<String>,
-    /// Go on after the page that ended with this token
+    /// Continue after the page that printed this token
     #[arg(long, value_name = "TOKEN")]
     pub after: Option<String>,
-    /// The form. In CSV, a text that a spreadsheet would take for a formula gets an apostrophe before it
+    /// The output format. In CSV, a text that a spreadsheet would evaluate as a formula is prefixed with an apostrophe
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }
@@ -313,13 +315,13 @@ pub struct Records {
 /// `provisioner logs`
 #[derive(Debug, Args)]
 pub struct Logs {
-    /// Go on printing as lines arrive, until interrupted
+    /// Keep printing new lines until interrupted
     #[arg(short, long)]
     pub follow: bool,
-    /// Only lines since: a time, or how long ago
+    /// Only lines at or after this time: a time, or an age
     #[arg(long, value_name = "TIME", default_value = "1h")]
     pub since: String,
-    /// At most so many lines, the newest
+    /// The maximum number of lines; the newest are printed
     #[arg(short = 'n', long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub limit: u16,
 }
@@ -327,7 +329,7 @@ pub struct Logs {
 /// `provisioner redrive`
 #[derive(Debug, Args)]
 pub struct Redrive {
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     pub yes: bool,
 }
@@ -335,8 +337,8 @@ pub struct Redrive {
 /// `provisioner inspect`
 #[derive(Debug, Args)]
 pub struct Inspect {
-    /// The files. What follows from their content is what an upload's record would say; id, bucket, times, version, tag
-    /// and shards are a local stand-in
+    /// The files. Attributes derived from the content equal those of an uploaded file's record; id, bucket, times,
+    /// version, `ETag` and shards are local placeholders
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 }
@@ -344,11 +346,11 @@ pub struct Inspect {
 /// `provisioner local`
 #[derive(Debug, Subcommand)]
 pub enum Local {
-    /// Start the emulator, if it does not run
+    /// Start the emulator if it is not running
     Start,
-    /// Stop the emulator; its state stays
+    /// Stop the emulator; its state is kept
     Stop,
-    /// Tell whether the emulator runs, and where
+    /// Show whether the emulator is running, and its endpoint
     Status,
     /// Stop the emulator and delete its state
     Reset(Reset),
@@ -365,21 +367,39 @@ pub struct Reset {
 /// `provisioner synth`
 #[derive(Debug, Args)]
 pub struct Synth {
-    /// Compare with stacks/rendered/ and fail when a file there is stale, for all stacks
+    /// Compare the templates of all stacks with stacks/rendered/ and fail if a file is stale
     #[arg(long, conflicts_with = "write")]
     pub check: bool,
-    /// Write stacks/rendered/, for all stacks
+    /// Write the templates of all stacks to stacks/rendered/
     #[arg(long)]
     pub write: bool,
-    /// Print the IAM policy that a person needs to run the provisioner on this stack
-    #[arg(long, conflicts_with_all = ["write", "check"])]
-    pub permissions: bool,
+    /// Print an IAM policy for this stack, ready for `aws iam create-policy`: what the caller needs, or what
+    /// CloudFormation needs, as the caller or as its role
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHOSE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "caller",
+        conflicts_with_all = ["write", "check"]
+    )]
+    pub permissions: Option<PolicyOf>,
+}
+
+/// Whose policy `synth --permissions` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PolicyOf {
+    /// For the calls that the provisioner makes itself
+    Caller,
+    /// For the calls that CloudFormation makes, as the caller or as `cloudformationRole`
+    Cloudformation,
 }
 
 /// `provisioner bundle`
 #[derive(Debug, Args)]
 pub struct Bundle {
-    /// A handler, or a folder that holds one named bootstrap; one for each architecture at most
+    /// A handler, or a folder that contains one named bootstrap; at most one for each architecture
     #[arg(long = "handler", required_unless_present = "architectures", value_name = "PATH")]
     pub handlers: Vec<PathBuf>,
     /// Build the workspace's handler for this processor: `x86_64` or `arm64`
@@ -406,21 +426,21 @@ pub struct Man {
     pub folder: PathBuf,
 }
 
-/// The command line's shape. The long form of `--version` also says which handler this program carries.
+/// The clap command. The long form of `--version` also shows which handler this program embeds.
 pub fn command() -> clap::Command {
     static VERSION: OnceLock<String> = OnceLock::new();
     let version = VERSION.get_or_init(|| {
         let inside = match Index::of_this_program() {
             Ok(Some(index)) => index.describe(),
-            Ok(None) => "no handler inside".to_owned(),
-            Err(error) => format!("handler inside: {}", error.causes().join(": ")),
+            Ok(None) => "no embedded handler".to_owned(),
+            Err(error) => format!("embedded handler: {}", error.causes().join(": ")),
         };
         format!("{}\n{inside}", env!("CARGO_PKG_VERSION"))
     });
     <Cli as CommandFactory>::command().long_version(version.as_str())
 }
 
-/// Reads this process's command line; ends the process where clap does, after `--help`, `--version` and mistakes.
+/// Parses this process's arguments. Exits the process after `--help`, `--version` and usage errors, as clap does.
 pub fn parse() -> Cli {
     let mut command = command();
     let matches = command.get_matches_mut();

@@ -1,4 +1,4 @@
-//! One file a verb: glue between the command line, the pure modules, AWS and the report.
+//! One file for each command: it connects the arguments, the pure modules, AWS and the report.
 
 pub mod bundle;
 pub mod completions;
@@ -25,7 +25,7 @@ use provisioner_model::template::Template;
 
 use crate::report::Report;
 
-/// The stack's template, unless AWS would refuse it; what only looks doubtful is told.
+/// Builds the stack's template. Lint errors are returned; lint warnings are printed.
 pub fn linted(file: &std::path::Path, spec: &StackSpec, report: &Report) -> Result<Template> {
     let template = provisioner_model::template::build(spec);
     let findings = lint::check(spec, &template);

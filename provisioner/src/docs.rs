@@ -26,7 +26,7 @@ pub fn record() -> String {
          ## Every file\n\n"
     );
     table(&mut page, Record::FIELDS);
-    page.push_str("\n## What was read from the content\n\n");
+    page.push_str("\n## Extracted from the content\n\n");
     table(&mut page, Metadata::FIELDS);
     page
 }
@@ -54,7 +54,7 @@ pub fn error_codes() -> String {
     page
 }
 
-/// `docs/lint.md`: everything that is found wrong with a stack before any call.
+/// `docs/lint.md`: the checks of a stack before any call to AWS.
 pub fn lint() -> String {
     let mut page = format!(
         "{NOTE}\n\n# Checks before any call\n\n\
@@ -87,7 +87,7 @@ pub fn lint() -> String {
     page
 }
 
-/// `docs/events.md`: every line that `--json` prints while a command works.
+/// `docs/events.md`: the events that `--json` prints while a command runs.
 pub fn events() -> String {
     let mut page = format!(
         "{NOTE}\n\n# Events\n\n\
@@ -107,7 +107,7 @@ pub fn events() -> String {
         "\n## Every command\n\n\
          ### `error`\n\nThe command failed. Always the last line, unless the document before it reports the failure.\n\n\
          | field | type | meaning |\n| --- | --- | --- |\n\
-         | `code` | string | a stable name of the failure |\n\
+         | `code` | string | a stable code of the failure |\n\
          | `message` | string | what failed |\n\
          | `causes` | list of string | the underlying errors, outermost first |\n\
          | `hint` | string or null | how to fix it |\n\
@@ -163,7 +163,7 @@ fn kind(schema: &Value) -> String {
     }
     let name = match &schema["type"] {
         Value::String(name) => name.clone(),
-        // A field that may be null is left out where it would be.
+        // Null fields are not serialized.
         Value::Array(names) => {
             names.iter().filter_map(Value::as_str).filter(|name| *name != "null").collect::<Vec<_>>().join(" or ")
         }
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn every_event_is_on_the_page_with_its_fields() {
         let page = events();
-        // One of each kind of field: plain, optional, list, choice, object, without any.
+        // One event or field of each kind: plain, optional, list, choice, object, no fields.
         for line in [
             "### `packaged`",
             "| `sha256` | string | The SHA-256 of the zip. |",

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // `inspect` reads files in a child process, which is this program again.
+    // `inspect` extracts files in a child process that runs this same executable.
     if let Some(code) = handler_extract::child::run_if_asked() {
         return code;
     }

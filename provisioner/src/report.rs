@@ -1,10 +1,11 @@
-//! The only place that prints. Standard output is data, standard error is narration.
+//! The only module that prints. Data goes to standard output, progress and messages to standard error.
 //!
-//! On a terminal narration may be coloured and have live lines; elsewhere it is plain lines. With `--json` data is JSON
-//! on standard output, and events are JSON lines there too. Colour never carries meaning alone.
+//! On a terminal, messages may be coloured and progress lines are redrawn in place; elsewhere the output is plain
+//! lines. With `--json`, data is JSON on standard output, and events are JSON lines there too. Colour is never the only
+//! carrier of a meaning.
 //!
-//! That nobody listens any more does not end the work: what runs in AWS has to be left in good order. Who only prints
-//! without end asks [`Report::stdout_open`].
+//! A closed standard output does not stop a command: an operation in AWS must still reach a consistent state. A command
+//! that prints without end checks [`Report::stdout_open`].
 
 pub mod deploy;
 pub mod files;
@@ -39,22 +40,22 @@ use live::Live;
 
 pub use style::Style;
 
-/// Where data and narration go.
+/// Writes data and messages.
 pub struct Report {
     json: bool,
-    /// How narration looks.
+    /// Colours and width of messages.
     pub style: Style,
-    /// Live lines are drawn through this; hidden where they must not be.
+    /// The live progress lines; hidden if they are not allowed.
     pub live: Live,
     can_ask: bool,
     progress: Mutex<deploy::Progress>,
-    /// This moment, for lines in a log.
+    /// The current time, for lines in a log.
     clock: fn() -> String,
     out: Mutex<Stream>,
     err: Mutex<Stream>,
 }
 
-/// A standard stream, until it cannot be written to.
+/// A standard stream and its first write error.
 struct Stream {
     to: Box<dyn Write + Send>,
     broken: Option<std::io::Error>,
@@ -95,7 +96,7 @@ impl Report {
         }
     }
 
-    /// A report of which nobody hears anything.
+    /// A report that discards all output.
     pub fn silent() -> Self {
         Self {
             json: false,
@@ -114,7 +115,7 @@ impl Report {
         self.json
     }
 
-    /// Tells an event: a JSON line, or narration; a record and a line of the log are data.
+    /// Reports an event: a JSON line, or a message. A record and a log line are data.
     pub fn event(&self, event: impl Into<Event>) {
         let event = event.into();
         if self.json {
@@ -143,25 +144,25 @@ impl Report {
 
     fn deployed(&self, event: &DeployEvent) -> Option<String> {
         let mut progress = self.progress.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let told = progress.show(event, &self.live);
+        let shown = progress.show(event, &self.live);
         if let DeployEvent::Ready { outputs, .. } = event {
             self.live.suspend(|| write_line(&self.out, &deploy::outputs(outputs, self.style)));
         }
-        // The terminal may have another width than at the beginning.
+        // The terminal may have been resized.
         let style = Style { width: self.live.width().unwrap_or(self.style.width), ..self.style };
-        let line = deploy::line(event, style).filter(|_| told)?;
+        let line = deploy::line(event, style).filter(|_| shown)?;
         let dated = !style.live && deploy::is_dated(event);
         Some(if dated { format!("{} {line}", (self.clock)()) } else { line })
     }
 
-    /// Prints narration, one or more lines, above the live lines.
+    /// Prints a message of one or more lines above the live lines.
     pub fn narrate(&self, text: &str) {
         if !self.json {
             self.live.suspend(|| write_line(&self.err, text));
         }
     }
 
-    /// Prints data: a document with `--json`, else the text that `human` makes of it.
+    /// Prints data: a document with `--json`, else the text that `human` returns.
     pub fn data<T: Serialize>(&self, document: &T, human: impl FnOnce() -> String) {
         if self.json {
             self.live.suspend(|| write_line(&self.out, &serde_json::to_string_pretty(document).unwrap_or_default()));
@@ -175,7 +176,7 @@ impl Report {
         self.text(&serde_json::to_string_pretty(document).unwrap_or_default());
     }
 
-    /// Prints what came of a canary, as data.
+    /// Prints the result of a verification as data.
     pub fn verified(&self, verified: Verified) {
         if self.json {
             self.event(VerifyEvent::Verified(verified));
@@ -184,7 +185,7 @@ impl Report {
         }
     }
 
-    /// Prints a log entry as data: with `--json` the line as it was written, else what people want of it.
+    /// Prints a log entry as data: with `--json` the line as it was written, else formatted; noise is skipped.
     pub fn log(&self, entry: &Entry) {
         if self.json {
             self.text(&entry.message);
@@ -193,17 +194,17 @@ impl Report {
         }
     }
 
-    /// Whether somebody still reads the data.
+    /// Whether standard output can still be written to.
     pub fn stdout_open(&self) -> bool {
         locked(&self.out).broken.is_none()
     }
 
-    /// Fails where data could not be written, and so is not all there. A closed pipe is no failure: with
-    /// `provisioner records | head`, somebody had enough.
+    /// Fails if data could not be written completely. A closed pipe is not a failure: `provisioner records | head`
+    /// closes it on purpose.
     pub fn finish(&self) -> Result<()> {
         match locked(&self.out).broken.take() {
             Some(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                Err(Error::new(Exit::Failure, "output", "failed to write all of it to standard output").source(error))
+                Err(Error::new(Exit::Failure, "output", "failed to write to standard output").source(error))
             }
             _ => Ok(()),
         }
@@ -218,7 +219,7 @@ impl Report {
         self.live.suspend(|| write_line(&self.out, &serde_json::to_string(value).unwrap_or_default()));
     }
 
-    /// Tells the failure that ends the command.
+    /// Prints the error that ends the command.
     pub fn error(&self, error: &Error) {
         self.live.clear();
         if self.json && !error.already_reported {
@@ -231,7 +232,7 @@ impl Report {
                 "exitCode": error.exit as u8,
             })));
         }
-        // Names of files stand in messages, too.
+        // Messages may contain file names.
         let safe = |text: &str| text.split('\n').map(table::clean).collect::<Vec<_>>().join("\n");
         let mut text = format!("{} {}", self.style.bad("error:"), safe(&error.message));
         for cause in error.causes() {
@@ -245,28 +246,28 @@ impl Report {
         self.live.suspend(|| write_line(&self.err, &text));
     }
 
-    /// Whether somebody sits there who can answer a question.
+    /// Whether a question can be asked: standard input and standard error are a terminal, and `--json` is not given.
     pub fn can_ask(&self) -> bool {
         self.can_ask && !self.json
     }
 
-    /// Prints a yes-or-no question. Off a terminal nobody can answer: that is a refusal which names the flag to give.
+    /// Prints a yes-or-no question. Without a terminal it fails, with a hint that names the flag to give.
     fn put_question(&self, question: &str, flag: &str) -> Result<()> {
         if !self.can_ask() {
-            return Err(refused(format!("nobody can be asked here: {question}"))
-                .hint(format!("On a terminal one can answer; elsewhere give {flag}.")));
+            return Err(refused(format!("confirmation required, and there is no terminal to ask on: {question}"))
+                .hint(format!("Run the command on a terminal, or give {flag}.")));
         }
         self.live.suspend(|| write_text(&self.err, &format!("{question} [y/N] ")));
         Ok(())
     }
 
-    /// Asks a yes-or-no question. An interruption is a no, so that the caller can put things back.
+    /// Asks a yes-or-no question. An interrupt counts as no, so that the caller can clean up.
     pub async fn ask(&self, question: &str, flag: &str) -> Result<()> {
-        // Before the question can be seen, so that an interruption is an answer from then on.
-        let mut attention = interrupt::subscribe();
+        // Subscribe before the question is visible, so that an interrupt from then on is an answer.
+        let mut interrupts = interrupt::subscribe();
         self.put_question(question, flag)?;
         let (answer, answered) = tokio::sync::oneshot::channel();
-        // The thread may wait for a line that never comes; it ends with the process.
+        // The thread may block on a line that never comes; it ends with the process.
         std::thread::spawn(move || {
             let mut line = String::new();
             let read = std::io::stdin().read_line(&mut line);
@@ -277,7 +278,7 @@ impl Report {
                 Ok(Ok(line)) => judge(&line),
                 _ => judge(""),
             },
-            () = attention.next() => {
+            () = interrupts.next() => {
                 self.narrate("");
                 judge("")
             }
@@ -316,7 +317,7 @@ fn refused(message: String) -> Error {
     Error::new(Exit::Refused, "not-confirmed", message)
 }
 
-/// What the answer to a yes-or-no question means.
+/// Interprets the answer to a yes-or-no question; anything but `y` or `yes` is a refusal.
 pub fn judge(answer: &str) -> Result<()> {
     match answer.trim().to_ascii_lowercase().as_str() {
         "y" | "yes" => Ok(()),

@@ -5,6 +5,7 @@
 
 pub mod artifacts;
 mod call_error;
+pub mod calls;
 pub mod function;
 pub mod live;
 pub mod log_groups;

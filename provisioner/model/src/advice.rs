@@ -24,7 +24,7 @@ const ADVICE: &[(&[&str], &str)] = &[
     ),
     (
         &["iam:PassRole"],
-        "The caller may not hand the handler's role to Lambda. policies/provisioner.json has the statement with \
+        "The caller may not hand the handler's role to Lambda. policies/cloudformation.json has the statement with \
          iam:PassRole that deploying needs.",
     ),
     (
@@ -33,7 +33,7 @@ const ADVICE: &[(&[&str], &str)] = &[
     ),
     (
         &["is not authorized to perform", "not authorized", "AccessDenied", "Access Denied", "Access denied"],
-        "The caller lacks a permission. policies/provisioner.json lists what deploying needs.",
+        "A permission is missing. Print what CloudFormation needs: provisioner synth --permissions=cloudformation",
     ),
     (
         &["bucket name is not available", "BucketAlreadyExists", "bucket namespace is shared"],

@@ -208,9 +208,11 @@ impl CallError {
                 "invalid-credentials",
                 Some("Check the access key and its secret, or choose another profile with --profile."),
             ),
-            Kind::Denied => {
-                (Exit::Access, "denied", Some("The policy that the caller needs is in policies/provisioner.json."))
-            }
+            Kind::Denied => (
+                Exit::Access,
+                "denied",
+                Some("Print the policy that the caller needs: provisioner synth --permissions"),
+            ),
             Kind::Unreachable => {
                 (Exit::Access, "unreachable", Some("Check the network, the region's name and --endpoint-url."))
             }

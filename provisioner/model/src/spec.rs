@@ -2,7 +2,7 @@
 //!
 //! The text must be one YAML document (`document`). Its keys and values must have the shape of the types below (`shape`,
 //! which walks the JSON Schema that these types give), and what has the shape must make sense (`rules`): whatever is
-//! wrong of either kind is told in one list. Each fault says where it stands (`lines`), what is wrong, and what would be
+//! wrong of either kind is reported in one list. Each problem has its place (`lines`), what is wrong, and what would be
 //! right.
 
 mod diagnostics;
@@ -29,20 +29,20 @@ pub use schema::json_schema;
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct StackSpec {
-    /// The stack's name: lower-case letters, digits and single hyphens, beginning with a letter, at most 24 characters.
-    /// Everything in AWS is named after it; to change it is to make another stack.
+    /// The stack's name: lower-case letters, digits and single hyphens, starting with a letter, at most 24 characters.
+    /// Everything in AWS is named after it; another name is another stack.
     #[schemars(length(min = 1, max = 24), regex(pattern = "^[a-z][a-z0-9]*(-[a-z0-9]+)*$"), extend("examples" = ["dev"]))]
     pub name: String,
-    /// The region; without it the environment's or the profile's is used.
+    /// The Region; if absent, that of the environment or the profile is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = "^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$"), extend("examples" = ["eu-central-1"]))]
     pub region: Option<String>,
-    /// The only account that this stack may be deployed to, 12 digits in quotes; without it any.
+    /// The only account that this stack may be deployed to, 12 digits in quotes; if absent, any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = "^[0-9]{12}$"), extend("examples" = ["123456789012"]))]
     pub account: Option<String>,
-    /// The role that CloudFormation takes to make the stack's resources; without it, it makes them with the rights of
-    /// whoever runs the provisioner.
+    /// The role that CloudFormation assumes to create the stack's resources; without it, CloudFormation creates them with
+    /// the permissions of the caller.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(
         regex(pattern = "^arn:aws[a-z-]*:iam::[0-9]{12}:role/[!-~]+$"),
@@ -52,7 +52,7 @@ pub struct StackSpec {
     /// Deploys to a local emulator instead of AWS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub emulator: Option<Emulator>,
-    /// What becomes of files and records when the stack is deleted.
+    /// What happens to files and records when the stack is deleted.
     pub data: DataPolicy,
     /// The bucket that files are dropped into.
     #[serde(default)]
@@ -83,13 +83,13 @@ pub struct Emulator {
     pub port: u16,
 }
 
-/// What becomes of files and records when the stack is deleted.
+/// What happens to files and records when the stack is deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DataPolicy {
     /// Bucket and table stay, and the next `up` takes them back.
     Keep,
-    /// Bucket and table go with the stack.
+    /// Bucket and table are deleted with the stack.
     Delete,
 }
 
@@ -97,22 +97,22 @@ pub enum DataPolicy {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct Bucket {
-    /// Refuse requests to bucket and queue that do not use TLS. Only a local emulator has reason to say no.
+    /// Refuse requests to bucket and queue that do not use TLS. Only a local emulator needs `false`.
     pub require_tls: bool,
     /// Keep overwritten and deleted versions of files.
     pub versioning: bool,
     /// How long overwritten and deleted versions are kept, in whole days.
     #[schemars(extend("examples" = ["30d"]))]
     pub keep_old_versions: Seconds,
-    /// Delete files this long after their upload, in whole days; without it they stay.
+    /// Delete files this long after their upload, in whole days; if absent, they stay.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("examples" = ["365d"]))]
     pub expire_files: Option<Seconds>,
-    /// Only objects whose key begins so are processed.
+    /// Only objects whose key starts with this are processed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1024), extend("examples" = ["incoming/"]))]
     pub prefix: Option<String>,
-    /// Only objects whose key ends so are processed.
+    /// Only objects whose key ends with this are processed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1024), extend("examples" = [".pdf"]))]
     pub suffix: Option<String>,
@@ -148,7 +148,7 @@ pub enum Billing {
     /// Within the 25 read and 25 write units that are always free, for the table and its indexes together.
     #[default]
     FreeTier,
-    /// By request, without a limit that one has to plan.
+    /// Billed by request, without a capacity to plan.
     OnDemand,
 }
 
@@ -160,7 +160,7 @@ const NEVER_WHOLE: [&str; 4] = ["text/", "image/", "audio/", "video/"];
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct Files {
     /// Larger files are recorded as FAILED, unread. Beyond 384 MiB the function's temporary storage grows with it, unless
-    /// only text, images, sound and films are accepted, of which the two ends are enough.
+    /// only text, images, audio and video are accepted, of which the two ends are enough.
     pub max_size: Size,
     /// The media types that are accepted, judged by content: `type/subtype`, `type/*` or `*/*`.
     #[schemars(
@@ -202,7 +202,7 @@ pub struct Handler {
     /// How long logs are kept: one of the periods that CloudWatch Logs offers (1d, 3d, 5d, 7d, 14d, 30d, …).
     #[schemars(extend("examples" = ["14d"]))]
     pub keep_logs: Seconds,
-    /// Memory that reading one file may take, in a process of its own. The function's memory holds it and 32 MiB more.
+    /// Memory that reading one file may take, in a separate process. The function's memory holds it and 32 MiB more.
     pub child_memory: Size,
     /// Processor time that reading one small file may take, at most three quarters of the timeout; a larger file has a
     /// second more for each MiB, up to those three quarters. Seconds of a whole processor, which a function has at
@@ -244,7 +244,7 @@ pub enum Architecture {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct Alarm {
-    /// The ARN of an SNS topic that is told; without it the alarm only shows in the console and in `status`.
+    /// The ARN of an SNS topic that is notified; if absent, the alarm is only visible in the console and in `status`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(
         regex(pattern = "^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}(\\.fifo)?$"),

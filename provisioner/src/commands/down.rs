@@ -1,4 +1,5 @@
-//! `provisioner down`: says what goes and what stays, asks, deletes, and proves that nothing is left.
+//! `provisioner down`: lists what is deleted and what is kept, asks for confirmation, deletes, and verifies that
+//! nothing remains.
 
 use provisioner_engine::stack_file::StackFile;
 use provisioner_engine::{connection, down};

@@ -1,4 +1,4 @@
-//! `provisioner local`: the emulator's life, by hand.
+//! `provisioner local`: starts, stops, shows and resets the emulator.
 
 use provisioner_emulator::{Emulator, Environment};
 use provisioner_engine::stack_file::StackFile;
@@ -8,10 +8,10 @@ use provisioner_model::spec::DEFAULT_STACK;
 use crate::cli::{Global, Local};
 use crate::report::{Report, local as show};
 
-/// The stack whose emulator is meant where the command line names no stack.
+/// The stack whose emulator is used if `--stack` is not given.
 const LOCAL_STACK: &str = "local";
 
-/// Runs one of the subcommands on the emulator of the stack.
+/// Runs one of the subcommands for the stack's emulator.
 pub async fn run(global: &Global, command: &Local, report: &Report) -> Result<()> {
     let stack = if global.stack == DEFAULT_STACK { LOCAL_STACK } else { &global.stack };
     let spec = StackFile::load(stack)?.spec;
@@ -29,7 +29,7 @@ pub async fn run(global: &Global, command: &Local, report: &Report) -> Result<()
             if status.running {
                 Ok(())
             } else {
-                Err(Error::new(Exit::Failure, "emulator-not-running", "the emulator does not run").already_reported())
+                Err(Error::new(Exit::Failure, "emulator-not-running", "the emulator is not running").already_reported())
             }
         }
         Local::Reset(reset) => {

@@ -13,7 +13,7 @@ use provisioner_model::query::moment;
 use crate::cli::{Global, Logs};
 use crate::report::Report;
 
-/// Prints the newest lines, and goes on with those to come where asked to.
+/// Prints the newest lines and, with `--follow`, new lines until interrupted.
 pub async fn run(global: &Global, args: &Logs, report: &Report) -> Result<()> {
     let spec = StackFile::load(&global.stack)?.spec;
     let now = clock::now()?;
@@ -39,7 +39,7 @@ pub async fn run(global: &Global, args: &Logs, report: &Report) -> Result<()> {
     }
     if !args.follow {
         if none {
-            report.narrate("No line in this time. Lines further back: --since 7d");
+            report.narrate("No line in this period. For older lines: --since 7d");
         }
         return Ok(());
     }

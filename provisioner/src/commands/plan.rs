@@ -1,4 +1,4 @@
-//! `provisioner plan`: what `up` would do, without doing any of it.
+//! `provisioner plan`: shows what `up` would do, without changing anything.
 
 use std::path::Path;
 
@@ -16,13 +16,13 @@ use crate::cli::{Global, Plan as Arguments, PlanFormat};
 use crate::commands;
 use crate::report::{Report, markdown, plan as human};
 
-/// Runs the command. Returns the code that tells changes from none.
+/// Runs the command. Returns [`Exit::Changes`] if the plan has changes.
 pub async fn run(global: &Global, args: &Arguments, report: &Report) -> Result<Option<Exit>> {
     let file = StackFile::load(&global.stack)?;
     let template = commands::linted(&file.path, &file.spec, report)?.document();
     let aws = connection::connect(&global.connection(), &file.spec).await?;
     let names = Names::new(&file.spec.name, &aws.account, &aws.region);
-    // With --json the document is all there is on standard output.
+    // With --json, standard output contains only the document.
     let silent = Report::silent();
     let narrator: &dyn Dialog = if report.is_json() { &silent } else { report };
     let (built, world) = tokio::join!(
@@ -43,7 +43,7 @@ pub async fn run(global: &Global, args: &Arguments, report: &Report) -> Result<O
     }
     if let Some(path) = &args.out {
         report.narrate(&format!(
-            "The plan is in {}. Apply exactly it with: provisioner up --plan {0} -s {}",
+            "The plan is in {}. Apply exactly this plan with: provisioner up --plan {0} -s {}",
             path.display(),
             preview.stack
         ));

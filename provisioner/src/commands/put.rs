@@ -1,4 +1,4 @@
-//! `provisioner put`: uploads files and, where asked to, waits for their records.
+//! `provisioner put`: uploads files and, with `--wait`, waits for their records.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::cli::{Global, Put};
 use crate::report::Report;
 use crate::report::files::Uploading;
 
-/// Uploads all files, or none when something is wrong with one of them.
+/// Uploads all files. If one of them cannot be read, none is uploaded.
 pub async fn run(global: &Global, args: &Put, report: &Report) -> Result<()> {
     let spec = StackFile::load(&global.stack)?.spec;
     let uploads = collect_uploads(&args.files, &args.prefix, args.key.as_deref())?;

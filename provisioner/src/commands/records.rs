@@ -1,4 +1,4 @@
-//! `provisioner records`: the table, newest first.
+//! `provisioner records`: lists the records of the table, newest first.
 
 use handler_contract::Status;
 use provisioner_engine::records::Listing;
@@ -12,11 +12,11 @@ use serde_json::Value;
 use crate::cli::{Format, Global, Records};
 use crate::report::{Report, files};
 
-/// The JSON form.
+/// The JSON output.
 #[derive(Debug, Serialize)]
 struct Document {
     records: Vec<Value>,
-    /// For `--after`.
+    /// The token for `--after`; absent on the last page.
     next: Option<String>,
 }
 
@@ -67,7 +67,7 @@ pub async fn run(global: &Global, args: &Records, report: &Report) -> Result<()>
     }
     if let Some(next) = next {
         if let Some(examined) = page.gave_up_after {
-            report.narrate(&format!("Looked at {examined} records and stopped there."));
+            report.narrate(&format!("Read {examined} records and stopped there."));
         }
         report.narrate(&report.style.dim(&format!("Older records: the same command with --after {next}")));
     }

@@ -1,4 +1,4 @@
-//! `provisioner redrive`: hands failed events to the function again.
+//! `provisioner redrive`: sends failed events to the function again.
 
 use provisioner_engine::stack_file::StackFile;
 use provisioner_engine::{connection, redrive};

@@ -1,4 +1,4 @@
-//! `provisioner up`: brings the stack up, verifies it, and with `--watch` goes on.
+//! `provisioner up`: deploys the stack, verifies it, and with `--watch` keeps deploying changes.
 
 use std::path::Path;
 
@@ -31,9 +31,9 @@ pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
         saved,
         revert,
     };
-    // The build takes longest, and looking does not depend on it.
-    let looking = async {
-        // Another address than the emulator's own is somebody else's to start.
+    // The build takes longest and does not depend on AWS, so both run concurrently.
+    let observation = async {
+        // With `--endpoint-url` the user runs the service; only the stack's own emulator is started.
         if let (Some(emulator), None) = (&spec.emulator, &global.endpoint_url) {
             provisioner_emulator::ensure_running(emulator.port, report).await?;
         }
@@ -44,11 +44,11 @@ pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
     };
     let kind = Build::of(spec, args.watch);
     let (built, (aws, names, world)) =
-        tokio::try_join!(handler::package(&file, args.handler.as_deref(), kind, report), looking)?;
+        tokio::try_join!(handler::package(&file, args.handler.as_deref(), kind, report), observation)?;
     let target = DeployTarget { aws: &aws, file: &file, template, names, dialog: report };
     if args.watch && built.sources.is_empty() {
-        return Err(Error::new(Exit::Usage, "nothing-to-watch", "the handler inside this program never changes")
-            .hint("--watch is for the folder that holds the handler's sources, or for a file: --handler PATH."));
+        return Err(Error::new(Exit::Usage, "nothing-to-watch", "the embedded handler never changes")
+            .hint("--watch requires the handler's sources, or a file: --handler PATH."));
     }
     let done = Box::pin(target.deploy(&built.package, world, options)).await?;
     let verified = match done {

@@ -1,4 +1,4 @@
-//! How files, their records and the function's log lines are shown to people.
+//! Human-readable text for files, records and the function's log lines.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use super::live::{LineId, Live, Place};
 use super::meter::{bar, clock};
 use super::table::{clean, table};
 
-/// The line for an event; `None` where a live line or data tells it.
+/// The line for an event; `None` if a live line or data shows it.
 pub fn line(event: &FilesEvent, style: Style) -> Option<String> {
     match event {
         FilesEvent::Uploaded { .. } if style.live => None,
@@ -29,7 +29,7 @@ pub fn line(event: &FilesEvent, style: Style) -> Option<String> {
             let mut line = format!("{} {}: {}", style.bad("not uploaded"), clean(file), clean(reason));
             if let Some(left) = left_open {
                 line.push_str(&format!(
-                    "; its parts stay in the bucket until its lifecycle removes them ({})",
+                    "; its parts remain in the bucket until a lifecycle rule deletes them ({})",
                     clean(left)
                 ));
             }
@@ -89,7 +89,7 @@ pub fn record_line(file: &str, record: &Value, style: Style) -> String {
     line
 }
 
-/// The bar of an upload; nothing off a terminal.
+/// The progress bar of an upload; shown on a terminal only.
 #[derive(Debug, Clone)]
 pub struct Uploading {
     live: Live,
@@ -107,12 +107,12 @@ struct Uploaded {
 }
 
 impl Uploading {
-    /// A bar of so many bytes and files.
+    /// A bar for `files` files of `bytes` bytes in total.
     pub fn new(lines: &Live, files: usize, bytes: u64) -> Self {
         let message = format!("0 of {files} files");
         let state = Arc::new(Mutex::new(Uploaded { since: Instant::now(), bytes: 0, of: bytes, message, files }));
         let shown = Arc::clone(&state);
-        let line = lines.add(Place::Whole, move |width| {
+        let line = lines.add(Place::Total, move |width| {
             let state = shown.lock().unwrap_or_else(PoisonError::into_inner);
             uploading(state.since.elapsed(), state.bytes, state.of, &state.message, width)
         });
@@ -154,7 +154,7 @@ fn uploading(elapsed: Duration, bytes: u64, of: u64, message: &str, width: usize
     )
 }
 
-/// Records as aligned columns. Columns that would be empty are left out.
+/// Records as aligned columns. Empty columns are left out.
 pub fn records(rows: &[Row], style: Style) -> String {
     let number = |n: Option<u64>| n.map(|n| n.to_string()).unwrap_or_default();
     let all = ["UPLOADED (UTC)", "STATUS", "TYPE", "SIZE", "WORDS", "PAGES", "ERROR", "KEY"];
@@ -200,15 +200,15 @@ const ATTRIBUTES: [&str; 16] = [
     "handlerVersion",
 ];
 
-/// The columns of the CSV form: always the same ones, whatever the records hold.
+/// The columns of the CSV output, which do not depend on the records.
 fn columns() -> impl Iterator<Item = &'static str> {
     ATTRIBUTES.into_iter().chain(Metadata::FIELDS.iter().map(|field| field.name))
 }
 
 /// Records as CSV (RFC 4180) with a header.
 ///
-/// Names come from whoever may upload. A text that a spreadsheet would take for a formula gets an apostrophe before
-/// it; programs that need the exact text read the JSON form.
+/// Names are chosen by whoever uploads. A text that a spreadsheet would evaluate as a formula is prefixed with an
+/// apostrophe; programs that need the exact text read the JSON output.
 pub fn csv(records: &[Value]) -> String {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     // Writing into memory does not fail, and all rows have the header's length.
@@ -222,7 +222,7 @@ pub fn csv(records: &[Value]) -> String {
 fn csv_cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
-        // OWASP, "CSV Injection".
+        // OWASP, "CSV Injection": <https://owasp.org/www-community/attacks/CSV_Injection>.
         Value::String(text) if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) => format!("'{text}"),
         Value::String(text) => text.clone(),
         Value::Array(items) => {
@@ -232,7 +232,7 @@ fn csv_cell(value: &Value) -> String {
     }
 }
 
-/// A record that was made without a cloud, as aligned fields: what follows from the content alone.
+/// A record of `inspect` as aligned fields: only the attributes that are derived from the content.
 pub fn inspected(file: &str, record: &Value, style: Style) -> String {
     let shown = ["status", "fileType", "fileSize", "errorCode", "errorMessage", "sha256"];
     let names = shown.into_iter().chain(Metadata::FIELDS.iter().map(|field| field.name));
@@ -262,7 +262,7 @@ pub fn inspected(file: &str, record: &Value, style: Style) -> String {
     lines.join("\n")
 }
 
-/// A log entry as one line; `None` for what people do not want to see.
+/// A log entry as one line; `None` for noise.
 pub fn log_line(entry: &Entry, style: Style) -> Option<String> {
     let time = handler_contract::Timestamp::from_unix_millis(entry.time)
         .map(|time| time.as_str()[..23].replace('T', " "))
@@ -306,7 +306,7 @@ mod tests {
     const PLAIN: Style = Style { colour: false, live: false, width: 200 };
 
     #[test]
-    fn every_attribute_of_a_record_has_a_column_or_is_of_an_index() {
+    fn every_attribute_except_index_shards_has_a_column() {
         let upload = handler_contract::Upload {
             bucket: "b".into(),
             key: "k".into(),
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_line_cannot_steer_the_terminal() {
+    fn control_characters_in_log_lines_are_replaced() {
         let entry =
             |message: &str| Entry { time: 1_795_278_829_120, message: message.into(), stream: "s".into(), id: None };
         let line = log_line(

@@ -1,4 +1,4 @@
-//! How the state of a stack looks to people.
+//! Human-readable text for the state of a stack.
 
 use provisioner_engine::status::{Permissions, Status};
 use provisioner_model::hash::short;
@@ -20,7 +20,7 @@ pub fn text(status: &Status, style: Style) -> String {
             text.push_str(&format!("\nDeploy it with: provisioner up -s {}", status.stack));
         } else {
             text.push_str(&format!(
-                "\nkept from earlier: {}\nTake it back with: provisioner up -s {1}, or delete it with: provisioner down -s {1} --delete-data",
+                "\nretained from an earlier stack: {}\nImport it with: provisioner up -s {1}, or delete it with: provisioner down -s {1} --delete-data",
                 status.kept.join(", "),
                 status.stack
             ));
@@ -79,10 +79,10 @@ pub fn text(status: &Status, style: Style) -> String {
         None => {}
     }
     match status.failed_events {
-        // The alarm watches nothing else than this number, and follows it within a minute or two.
-        Some(0) => text.push_str("\nfailed events  none; the alarm is quiet"),
+        // The alarm's only metric is this number; its state follows within a minute or two.
+        Some(0) => text.push_str("\nfailed events  none; the alarm is OK"),
         Some(n) => text.push_str(&format!(
-            "\nfailed events  {}, and the alarm rings; send them again with: provisioner redrive -s {}",
+            "\nfailed events  {}; the alarm is in ALARM; send them again with: provisioner redrive -s {}",
             style.bad(&n.to_string()),
             status.stack
         )),

@@ -1,21 +1,21 @@
-//! Aligned columns for people, and text that cannot harm a terminal.
+//! Aligned columns, and text without terminal control characters.
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::Style;
 
-/// Replaces what would steer a terminal or turn the direction of writing, whatever a file's name contains.
+/// Replaces control characters and bidirectional formatting characters, which a file name may contain.
 pub fn clean(text: &str) -> String {
-    let harmless = |c: char| {
+    let printable = |c: char| {
         // Unicode TR 9 (explicit directional formatting) and TR 36 (line and paragraph separators).
-        let steers = matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if c.is_control() || steers { '\u{fffd}' } else { c }
+        let formatting = matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if c.is_control() || formatting { '\u{fffd}' } else { c }
     };
-    text.chars().map(harmless).collect()
+    text.chars().map(printable).collect()
 }
 
-/// Lays out rows under a header, two spaces between columns. The last column is cut where the line would be wider than
-/// the terminal. Cells are cleaned.
+/// Lays out rows under a header, with two spaces between columns. A line wider than the terminal is truncated. Control
+/// characters in cells are replaced.
 pub fn table(header: &[&str], rows: &[Vec<String>], style: Style) -> String {
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| clean(cell)).collect()).collect();
     let mut widths: Vec<usize> = header.iter().map(|h| h.width()).collect();
@@ -43,7 +43,7 @@ pub fn table(header: &[&str], rows: &[Vec<String>], style: Style) -> String {
     lines.join("\n")
 }
 
-/// Shortens a text to so many columns, with an ellipsis where something was left out.
+/// Truncates a text to `width` columns; an ellipsis marks the truncation.
 pub fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn the_direction_of_writing_cannot_be_turned() {
+    fn bidirectional_formatting_characters_are_replaced() {
         assert_eq!(clean("a\u{202e}fdp.exe\u{2028}b\tc"), "a\u{fffd}fdp.exe\u{fffd}b\u{fffd}c");
         assert_eq!(clean("naïve 报告 🙂"), "naïve 报告 🙂");
     }

@@ -1,4 +1,4 @@
-//! What dies in the middle is put right by the next run or by a retry.
+//! Crashes are recovered by the next run or by a retry.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
@@ -21,10 +21,10 @@ pub(crate) fn handlers(rig: &Rig) -> Vec<i32> {
         .collect()
 }
 
-/// The most memory that a process ever had resident, in KiB.
+/// The peak resident memory of a process, in KiB.
 pub(crate) fn peak_memory(pid: i32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the process lives");
-    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).expect("Linux tells it");
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the process is running");
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).expect("the status has VmHWM");
     line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
 
@@ -34,7 +34,7 @@ fn works(rig: &Rig, name: &str) {
 }
 
 #[test]
-fn up_puts_right_what_a_killed_emulator_left() {
+fn up_recovers_from_a_killed_emulator() {
     let rig = Rig::up(&[]);
     works(&rig, "before.txt");
     rig.kill_emulator();
@@ -44,7 +44,7 @@ fn up_puts_right_what_a_killed_emulator_left() {
 }
 
 #[test]
-fn a_stopped_emulator_comes_back_with_everything() {
+fn a_restarted_emulator_has_all_its_state() {
     let rig = Rig::up(&[]);
     works(&rig, "before.txt");
     rig.run(&["local", "stop"]).expect(0);
@@ -54,17 +54,17 @@ fn a_stopped_emulator_comes_back_with_everything() {
 }
 
 #[test]
-fn up_puts_right_what_a_killed_up_left() {
-    // Killed right after it told each of these.
+fn up_recovers_from_a_killed_up() {
+    // Killed right after each of these events.
     for moment in ["packaged", "planned", "uploaded", "started", "resource"] {
         let rig = Rig::new(&[]);
         let mut up =
             rig.command(&["up", "--yes", "--json"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let told = BufReader::new(up.stdout.take().unwrap())
+        let printed = BufReader::new(up.stdout.take().unwrap())
             .lines()
             .map_while(Result::ok)
             .any(|line| line.contains(&format!("\"{moment}\"")));
-        assert!(told, "up never told of {moment}");
+        assert!(printed, "up did not print {moment}");
         up.kill().unwrap();
         up.wait().unwrap();
 
@@ -80,7 +80,7 @@ fn a_killed_handler_s_file_is_recorded_by_the_retry() {
     let before = handlers(&rig);
     let big = rig.file("big.txt", "word ".repeat(60 << 20));
     rig.run(&["put", &big]).expect(0);
-    // The handler that reads a file has a child.
+    // A handler that reads a file has a child process.
     let mut busy = None;
     wait_until("a handler reads the file", || {
         busy = handlers(&rig).into_iter().find(|pid| {
@@ -89,7 +89,7 @@ fn a_killed_handler_s_file_is_recorded_by_the_retry() {
         });
         busy.is_some()
     });
-    let pid = busy.unwrap_or_else(|| panic!("none of {before:?}"));
+    let pid = busy.unwrap_or_else(|| panic!("none of {before:?} is busy"));
     kill(pid);
     wait_until("the retry has recorded the file", || rig.records().len() == 2);
     let record = rig.records().into_iter().find(|r| r["fileName"] == "big.txt").unwrap();

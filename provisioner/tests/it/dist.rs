@@ -1,4 +1,4 @@
-//! What a release brings along: completions, manual pages, and programs that carry a handler.
+//! The contents of a release: completions, manual pages, and programs with an embedded handler.
 
 use std::path::Path;
 use std::process::Command;
@@ -64,13 +64,13 @@ fn every_command_has_a_manual_page() {
 }
 
 #[test]
-fn a_bundle_says_what_it_carries_and_can_be_bundled_again() {
+fn a_bundle_shows_its_handlers_and_can_be_bundled_again() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("x86"), elf(62)).unwrap();
     std::fs::create_dir(folder.path().join("arm")).unwrap();
     std::fs::write(folder.path().join("arm/bootstrap"), elf(183)).unwrap();
     let plain = run(folder.path(), &["--version"]);
-    assert!(plain.out.contains("no handler inside"), "{plain:#?}");
+    assert!(plain.out.contains("no embedded handler"), "{plain:#?}");
     let made = run(folder.path(), &["bundle", "--handler", "x86", "--handler", "arm", "--output", "both", "--json"]);
     assert_eq!(made.code, Some(0), "{made:#?}");
     let version = Ran::of(&Command::new(folder.path().join("both")).arg("--version").output().unwrap());
@@ -95,7 +95,7 @@ fn a_bundle_says_what_it_carries_and_can_be_bundled_again() {
 }
 
 #[test]
-fn what_cannot_be_bundled_is_refused_and_nothing_is_written() {
+fn invalid_handlers_are_refused_and_nothing_is_written() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("a"), elf(62)).unwrap();
     std::fs::write(folder.path().join("script"), "#!/bin/sh\n").unwrap();
@@ -116,7 +116,7 @@ fn what_cannot_be_bundled_is_refused_and_nothing_is_written() {
 }
 
 #[test]
-fn without_workspace_and_handler_up_says_what_to_do() {
+fn up_without_workspace_and_handler_prints_a_hint() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(run(folder.path(), &["init"]).code, Some(0));
     for (arguments, says) in [
@@ -141,7 +141,7 @@ fn without_workspace_and_handler_up_says_what_to_do() {
 }
 
 #[test]
-fn what_writes_files_tells_programs_which() {
+fn commands_that_write_files_list_them_as_json() {
     let folder = tempfile::tempdir().unwrap();
     let json = |arguments: &[&str]| {
         let ran = run(folder.path(), arguments);

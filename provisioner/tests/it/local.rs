@@ -16,7 +16,7 @@ fn kill(pid: i32) {
     rustix::process::kill_process(process, rustix::process::Signal::KILL).unwrap();
 }
 
-/// Makes one plain HTTP request to the emulator, as its root.
+/// Sends one plain HTTP request to the emulator with its root credentials.
 fn request(world: &World, method: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", world.port)).unwrap();
     let authorization =
@@ -33,7 +33,7 @@ fn request(world: &World, method: &str, path: &str) -> String {
 }
 
 #[test]
-fn start_status_stop_and_all_again() {
+fn start_status_stop_and_restart() {
     let world = World::new();
     let off = world.run(&["local", "status", "-s", "local"]);
     assert_eq!(off.code, Some(1), "{off:#?}");
@@ -42,23 +42,23 @@ fn start_status_stop_and_all_again() {
     assert_eq!((off.code, &off.json()["running"]), (Some(1), &false.into()));
 
     let started = world.ok(&["local", "start"]);
-    assert!(started.err.contains("The emulator runs at http://127.0.0.1:"), "{started:#?}");
+    assert!(started.err.contains("The emulator is running at http://127.0.0.1:"), "{started:#?}");
     assert_eq!(started.out, "");
     let first = pid(&world);
     let again = world.ok(&["local", "start", "-s", "local"]);
-    assert!(again.err.contains("runs already"), "{again:#?}");
+    assert!(again.err.contains("is already running"), "{again:#?}");
     assert_eq!(pid(&world), first);
     let status = world.ok(&["local", "status", "--json"]).json();
     assert_eq!(status["version"], "1.5.33");
     assert_eq!(status["endpoint"], format!("http://127.0.0.1:{}", world.port));
 
-    // State survives a stop, and goes with a reset, which needs consent.
+    // State survives a stop. A reset deletes it and requires confirmation.
     assert!(request(&world, "PUT", "/kept-bucket").starts_with("HTTP/1.1 200"));
     world.ok(&["local", "stop"]);
     assert!(TcpStream::connect(("127.0.0.1", world.port)).is_err());
     assert_eq!(world.run(&["local", "status"]).code, Some(1));
     let nothing = world.ok(&["local", "stop"]);
-    assert!(nothing.err.contains("No emulator runs"), "{nothing:#?}");
+    assert!(nothing.err.contains("No emulator is running"), "{nothing:#?}");
     world.ok(&["local", "start"]);
     assert!(request(&world, "HEAD", "/kept-bucket").starts_with("HTTP/1.1 200"));
     let refused = world.run(&["local", "reset"]);
@@ -87,7 +87,7 @@ fn a_killed_emulator_is_noticed_and_started_again() {
 fn the_functions_processes_do_not_outlive_the_emulator() {
     let world = World::new();
     world.ok(&["local", "start"]);
-    // What the emulator runs of a function lies here, and survives the emulator's end.
+    // The emulator stores the function's executables here; they remain after it exits.
     let code = world.data().join(format!("tmp/ministack-provided-code-{}/abc", world.port));
     std::fs::create_dir_all(&code).unwrap();
     let bootstrap = code.join("bootstrap");
@@ -100,7 +100,7 @@ fn the_functions_processes_do_not_outlive_the_emulator() {
 }
 
 #[test]
-fn starts_at_the_same_moment_start_one() {
+fn concurrent_starts_start_one_emulator() {
     let world = World::new();
     let children: Vec<_> = (0..3)
         .map(|_| {
@@ -117,7 +117,7 @@ fn starts_at_the_same_moment_start_one() {
 }
 
 #[test]
-fn a_port_that_another_program_has_is_named() {
+fn a_port_in_use_by_another_program_is_reported() {
     let world = World::new();
     let listener = TcpListener::bind(("127.0.0.1", world.port)).unwrap();
     std::thread::spawn(move || {
@@ -132,7 +132,7 @@ fn a_port_that_another_program_has_is_named() {
 }
 
 #[test]
-fn a_stale_pid_file_signals_nobody() {
+fn a_stale_pid_file_sends_no_signal() {
     let world = World::new();
     let mut bystander = std::process::Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
     world.write(
@@ -148,7 +148,7 @@ fn a_stale_pid_file_signals_nobody() {
 }
 
 #[test]
-fn an_emulator_that_fails_at_once_says_why_and_leaves_nothing() {
+fn an_emulator_that_fails_to_start_is_reported_and_cleaned_up() {
     let world = World::new();
     let broken = world.write("broken", "#!/bin/sh\necho 'ImportError: no module' >&2\nexit 3\n");
     std::fs::set_permissions(&broken, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
@@ -161,7 +161,7 @@ fn an_emulator_that_fails_at_once_says_why_and_leaves_nothing() {
 }
 
 #[test]
-fn what_is_not_installed_is_told_in_one_line() {
+fn a_missing_emulator_is_reported_with_the_install_command() {
     let world = World::new();
     let output =
         world.command(&["local", "start"]).env_remove("PROVISIONER_MINISTACK").env("PATH", "/nowhere").output();

@@ -1,4 +1,4 @@
-//! Stack files and specs to test with.
+//! Stack files and specs for tests.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use provisioner_model::units::{Seconds, Size};
 const MIB: u64 = 1 << 20;
 const DAY: u64 = 86_400;
 
-/// The spec of a file that says the least, and these lines more.
+/// The spec of a minimal file with these additional lines.
 pub(crate) fn spec(more: &str) -> StackSpec {
     parse(&format!("name: dev\ndata: delete\n{more}"), Path::new("dev.yaml")).unwrap()
 }
@@ -86,7 +86,7 @@ fn any_handler() -> impl Strategy<Value = Handler> {
                     clippy::cast_precision_loss,
                     clippy::cast_possible_truncation,
                     clippy::cast_sign_loss,
-                    reason = "any part of the range will do"
+                    reason = "any part of the range is sufficient"
                 )]
                 let n = (of as f64 * part) as u64;
                 n.min(of)
