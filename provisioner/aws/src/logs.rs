@@ -1,5 +1,6 @@
 //! The function's log group, read.
 
+use aws_config::retry::RetryConfig;
 use aws_sdk_cloudwatchlogs::Client;
 use provisioner_model::call_error::CallError;
 use provisioner_model::log_lines::Entry;
@@ -30,6 +31,14 @@ impl Logs {
     /// The group with this name.
     pub fn new(aws: &Aws, group: &str) -> Self {
         Self { client: Client::new(&aws.sdk), group: group.to_owned() }
+    }
+
+    /// The same group, each of whose calls is made once: for a caller that reads again and again anyway, and should not
+    /// add to the load that a throttled call shows.
+    #[must_use]
+    pub fn without_retries(&self) -> Self {
+        let config = self.client.config().to_builder().retry_config(RetryConfig::disabled()).build();
+        Self { client: Client::from_conf(config), group: self.group.clone() }
     }
 
     /// Gives all entries between two times (milliseconds since the Unix epoch, both inclusive) page by page, oldest

@@ -13,6 +13,7 @@ mod docs;
 mod down;
 mod inspect;
 mod local;
+mod logs;
 mod package;
 mod plan;
 mod push;
