@@ -5,6 +5,7 @@ use std::process::{Child, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use fake_aws::Fault;
+use serde_json::{Value, json};
 
 use crate::deploy::{STACK, Site};
 
@@ -57,4 +58,38 @@ fn a_follower_ends_when_the_log_is_denied() {
     log(&site, "the first line");
     site.fake.fail(READ, (0, usize::MAX), Fault::error(400, "AccessDeniedException", "not you"));
     site.run(&["logs", "--follow"]).ended(4).says("not you");
+}
+
+/// What a process of the function writes with its first file.
+fn first_line(landlock: bool) -> String {
+    let sandbox = json!({ "systemCalls": true, "files": landlock, "inspectionDenied": true });
+    let line = json!({ "level": "INFO", "message": "File a.txt processed with status SUCCESS", "sandbox": sandbox });
+    line.to_string()
+}
+
+#[test]
+fn status_shows_the_sandbox_that_the_function_reported_last() {
+    let site = Site::new();
+    site.deployed();
+    let shown = || {
+        let out = site.run(&["status"]).ended(0).out.clone();
+        let line = out.lines().find_map(|line| line.strip_prefix("sandbox ")).map(|text| text.trim().to_owned());
+        (line.unwrap_or_else(|| panic!("{out}")), site.run(&["status", "--json"]).ended(0).json()["sandbox"].clone())
+    };
+    // A name that looks like a report is none.
+    log(&site, &json!({ "level": "INFO", "message": "File sandbox processed with status SUCCESS" }).to_string());
+    assert_eq!(shown(), ("not reported in the last 24 hours".to_owned(), Value::Null));
+
+    log(&site, &first_line(true));
+    let (text, json) = shown();
+    assert_eq!((text.as_str(), &json["files"]), ("full", &json!(true)));
+
+    log(&site, &first_line(false));
+    let (text, json) = shown();
+    assert_eq!(text, "degraded: no denial of files and network (Landlock)");
+    assert_eq!((&json["files"], &json["systemCalls"]), (&json!(false), &json!(true)));
+
+    // Who may not read the log sees the rest.
+    site.fake.fail(READ, (0, usize::MAX), Fault::error(400, "AccessDeniedException", "not you"));
+    assert_eq!(shown().1, Value::Null);
 }
