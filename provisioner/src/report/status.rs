@@ -68,6 +68,11 @@ pub fn text(status: &Status, style: Style) -> String {
         Some(Permissions::Unknown(why)) => text.push_str(&format!("\npermissions    not compared: {why}")),
         None => {}
     }
+    match status.sandbox {
+        Some(sandbox) if sandbox.is_full() => text.push_str("\nsandbox        full"),
+        Some(sandbox) => text.push_str(&format!("\nsandbox        {}: {sandbox}", style.warn("degraded"))),
+        None => text.push_str("\nsandbox        not reported in the last 24 hours"),
+    }
     match &status.drift {
         Some(drift) if drift.is_empty() => {
             text.push_str(&format!("\ndrift          none, {}", looked(drift.depth)));
