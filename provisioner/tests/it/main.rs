@@ -13,6 +13,7 @@ mod down;
 mod inspect;
 mod local;
 mod package;
+mod partitions;
 mod plan;
 mod push;
 mod put;
