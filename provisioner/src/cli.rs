@@ -33,7 +33,7 @@ pub struct Global {
     /// Print data as JSON on standard output, and events as JSON lines
     #[arg(long, global = true)]
     pub json: bool,
-    /// The profile of the AWS configuration files; overrides AWS_PROFILE and keys in the environment
+    /// The profile of the AWS configuration files; overrides `AWS_PROFILE` and keys in the environment
     #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
     /// The region; overrides `region` in the stack file
@@ -45,7 +45,7 @@ pub struct Global {
     /// The external ID (sts:ExternalId) that the role's trust policy requires, for a role in another account
     #[arg(long, global = true, value_name = "ID", env = "PROVISIONER_EXTERNAL_ID", hide_env_values = true)]
     pub external_id: Option<String>,
-    /// The session name of the assumed role, as CloudTrail records it
+    /// The session name of the assumed role, which audit logs record
     #[arg(
         long,
         global = true,
@@ -338,7 +338,7 @@ pub struct Redrive {
 #[derive(Debug, Args)]
 pub struct Inspect {
     /// The files. Attributes derived from the content equal those of an uploaded file's record; id, bucket, times,
-    /// version, ETag and shards are local placeholders
+    /// version, `ETag` and shards are local placeholders
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 }

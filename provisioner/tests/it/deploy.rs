@@ -226,7 +226,7 @@ fn a_failed_rollback_is_continued() {
 fn resources_that_a_continued_rollback_skips_need_confirmation() {
     let site = Site::with_failing_rollbacks(2);
     site.up().ended(6);
-    site.up().ended(5).says("Handler: could not be reverted").says("leave Handler as it is");
+    site.up().ended(5).says("Handler: could not be reverted").says("Continue it and skip Handler?");
     assert_eq!(site.fake.state().cloudformation.skipped, [Vec::<String>::new()], "nothing was skipped without consent");
 }
 
@@ -243,7 +243,7 @@ fn a_running_operation_is_followed_to_completion_first() {
             resource: resource.map(ToOwned::to_owned),
             status,
             reason: String::new(),
-            token: "somebody-else".into(),
+            token: "another-process".into(),
         };
         stack.script.extend([
             step(None, "UPDATE_IN_PROGRESS"),
@@ -347,12 +347,12 @@ fn events_of_many_pages_are_reported_once_each() {
     let ran = site.up();
     ran.ended(0);
     for resource in ["Bucket", "Table", "Handler", "HandlerRole", "FailedEvents"] {
-        let told = ran
+        let printed = ran
             .err
             .lines()
             .filter(|line| line.contains(" created ") && line.split_whitespace().last() == Some(resource))
             .count();
-        assert_eq!(told, 1, "{resource}: {ran:#?}");
+        assert_eq!(printed, 1, "{resource}: {ran:#?}");
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod deploy;
 mod dist;
+mod docs;
 mod down;
 mod inspect;
 mod local;
@@ -26,6 +27,7 @@ mod specs;
 mod states;
 mod template;
 mod terminal;
+mod upgrades;
 mod verify;
 mod watch;
 mod world;

@@ -129,9 +129,9 @@ fn running(status: &str, end: &'static str) -> Site {
         resource: resource.map(ToOwned::to_owned),
         status,
         reason: reason.into(),
-        token: "somebody-else".into(),
+        token: "another-process".into(),
     };
-    let begin = match StackStatus::parse(status).and_then(StackStatus::operation) {
+    let started = match StackStatus::parse(status).and_then(StackStatus::operation) {
         Some(Operation::Create) => "CREATE_IN_PROGRESS",
         Some(Operation::Delete) => "DELETE_IN_PROGRESS",
         Some(Operation::Import) => "IMPORT_IN_PROGRESS",
@@ -145,7 +145,7 @@ fn running(status: &str, end: &'static str) -> Site {
     }
     site.stack(|stack| {
         stack.script.extend([
-            step(None, begin, "User Initiated"),
+            step(None, started, "User Initiated"),
             step(Some("HandlerLogs"), "UPDATE_IN_PROGRESS", ""),
             step(Some("HandlerLogs"), "UPDATE_COMPLETE", ""),
             step(None, end, ""),
@@ -454,7 +454,10 @@ fn down_refuses_to_delete_data_of_the_deployed_template_in_every_state() {
     ] {
         let site = in_state(status);
         site.set_data("keep");
-        site.run(&["down", "--yes"]).ended(5).says("was deployed deletes data with the stack").says(way);
+        site.run(&["down", "--yes"])
+            .ended(5)
+            .says("but the deployed template of shop deletes data with the stack")
+            .says(way);
         assert_eq!(site.fake.count("cloudformation:DeleteStack"), 0, "{status}");
     }
 }

@@ -159,6 +159,8 @@ const CHOSEN_BY_NAME: &[&str] = &[
 pub(crate) fn resolve_type<'a>(file_name: &str, file_type: &'a str) -> &'a str {
     match extension_rule(file_name) {
         Some(rule) if AMBIGUOUS.contains(&file_type) && CHOSEN_BY_NAME.contains(&rule.types[0]) => rule.types[0],
+        // A message may be kept with the line that separates it from others.
+        Some(rule) if file_type == "application/mbox" && rule.types[0] == "message/rfc822" => rule.types[0],
         Some(rule) if file_type == ENCRYPTED_OPEN_XML && is_open_xml(rule.types[0]) => rule.types[0],
         _ => file_type,
     }
@@ -305,6 +307,9 @@ mod tests {
             ("x.txt", "text/csv", "text/csv"),
             ("x.json", "text/plain", "application/json"),
             ("x.eml", "text/plain", "message/rfc822"),
+            ("x.eml", "application/mbox", "message/rfc822"),
+            ("x.mbox", "application/mbox", "application/mbox"),
+            ("x", "application/mbox", "application/mbox"),
             ("README.md", "text/html", "text/markdown"),
             ("x.txt", "text/html", "text/html"),
             ("x.ics", "text/plain", "text/plain"),
