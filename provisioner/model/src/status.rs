@@ -1,6 +1,6 @@
 //! Every status of CloudFormation and what it means: for a stack, for a change set, for a resource.
 //!
-//! The only place that tells statuses apart, and the only one that reads a reason's words. Pure; a test a row. The
+//! The only module that interprets statuses and the text of reasons. Pure; each row has a test. The
 //! statuses and their meanings are those of the CloudFormation user guide, "Stack status codes".
 
 use schemars::JsonSchema;
@@ -35,19 +35,19 @@ impl Operation {
     }
 }
 
-/// What one can do with a stack in some status.
+/// What can be done with a stack in a status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// There is no stack.
     Absent,
-    /// A change set waits that was never executed; nothing was ever made.
+    /// A change set was created and not executed; there are no resources.
     Review,
     /// An operation runs.
     Running,
     /// It works and can be updated.
     Ready,
-    /// Its creation failed. It holds nothing of use and can only be deleted.
+    /// Its creation failed. It has no usable resources and can only be deleted.
     #[serde(rename = "never-made")]
     CreateFailed,
     /// The rollback of an update failed; it must be continued first.
@@ -56,7 +56,7 @@ pub enum Phase {
     DeleteStuck,
     /// An import was rolled back. What the stack held before it works; a stack that was made for it holds nothing.
     ImportUndone,
-    /// The rollback of an import failed; only a person can tell what to do.
+    /// The rollback of an import failed; the user must decide.
     ImportStuck,
 }
 
@@ -131,7 +131,7 @@ stack_statuses! {
 }
 
 impl StackStatus {
-    /// Whether an operation has just begun, or a change set is waited for.
+    /// Whether an operation has just started, or a change set is pending.
     pub fn is_beginning(self) -> bool {
         matches!(
             self,
@@ -328,15 +328,15 @@ pub fn advice(reason: &str) -> Option<&'static str> {
 const ADVICE: &[(&[&str], &str)] = &[
     (
         &["explicit deny in a service control policy", "explicit deny in a permissions boundary"],
-        "The organisation forbids this to the account or the caller. Ask whoever runs it; no policy of your own helps.",
+        "The organisation forbids this to the account or the caller. Ask its administrator; an identity policy cannot override it.",
     ),
     (
         &["cannot be assumed by Lambda", "execution role does not have permissions to call"],
-        "A new role takes some seconds to be known everywhere. Run the same command again.",
+        "A new role takes some seconds to propagate. Run the same command again.",
     ),
     (
         &["iam:PassRole"],
-        "The caller may not hand the handler's role to Lambda. policies/provisioner.json has the statement with \
+        "The caller lacks the permission to pass the handler's role to Lambda. policies/provisioner.json has the statement with \
          iam:PassRole that deploying needs.",
     ),
     (
@@ -349,7 +349,7 @@ const ADVICE: &[(&[&str], &str)] = &[
     ),
     (
         &["bucket name is not available", "BucketAlreadyExists", "bucket namespace is shared"],
-        "Somebody else in the world has a bucket of this name. Give the stack another `name:` in its stack file.",
+        "A bucket of this name exists in another account. Give the stack another `name:` in its stack file.",
     ),
     (
         &["OperationAborted", "conflicting conditional operation"],
@@ -362,13 +362,12 @@ const ADVICE: &[(&[&str], &str)] = &[
     ),
     (
         &["AWS::Logs::LogGroup", "specified log group already exists"],
-        "A log group of this name is there, outside the stack. If its lines are not needed: aws logs delete-log-group \
+        "A log group of this name exists outside the stack. If its lines are not needed: aws logs delete-log-group \
          --log-group-name NAME",
     ),
     (
         &["Table already exists", "AWS::DynamoDB::Table' with identifier"],
-        "A table of this name is there, outside the stack, and came after this command looked. Run the same command again: \
-         it takes the table in.",
+        "A table of this name was created outside the stack meanwhile. Run the same command again: it imports the table.",
     ),
     (
         &["already exists"],
@@ -418,7 +417,7 @@ const ADVICE: &[(&[&str], &str)] = &[
     ),
     (
         &["Unable to validate the following destination configurations"],
-        "S3 could not invoke the function yet, because the permission to is too new. Run the same command again.",
+        "S3 could not invoke the function yet, because the permission has not propagated. Run the same command again.",
     ),
     (
         &[
@@ -429,7 +428,7 @@ const ADVICE: &[(&[&str], &str)] = &[
             "did not stabilize",
             "ServiceUnavailable",
         ],
-        "A service had a fault of its own. Run the same command again.",
+        "A service had an internal error. Run the same command again.",
     ),
 ];
 
@@ -579,7 +578,7 @@ mod tests {
             (
                 "User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: iam:PassRole on resource: \
                  arn:aws:iam::1:role/shop-handler because no identity-based policy allows the iam:PassRole action",
-                "hand the handler's role to Lambda",
+                "pass the handler's role to Lambda",
             ),
             ("Lambda was unable to decrypt the environment variables because KMS access was denied.", "key of KMS"),
             ("The ciphertext refers to a customer master key … (kms:Decrypt), KMSDisabledException", "key of KMS"),
@@ -587,7 +586,7 @@ mod tests {
             (
                 "The requested bucket name is not available. The bucket namespace is shared by all users of the system. \
                  Please select a different name and try again. (Service: S3, Status Code: 409)",
-                "Somebody else in the world",
+                "in another account",
             ),
             (
                 "A conflicting conditional operation is currently in progress against this resource. Please try again. \
@@ -605,9 +604,9 @@ mod tests {
             ),
             (
                 "Resource of type 'AWS::DynamoDB::Table' with identifier 'shop-records' already exists.",
-                "takes the table in",
+                "imports the table",
             ),
-            ("Table already exists: shop-records", "takes the table in"),
+            ("Table already exists: shop-records", "imports the table"),
             ("Role with name shop-handler already exists.", "another name"),
             (
                 "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution \
@@ -636,8 +635,11 @@ mod tests {
                 "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.",
                 "--delete-data",
             ),
-            ("Unable to validate the following destination configurations (Service: S3, Status Code: 400)", "too new"),
-            ("Resource handler returned message: \"null\" (HandlerErrorCode: NotStabilized)", "fault of its own"),
+            (
+                "Unable to validate the following destination configurations (Service: S3, Status Code: 400)",
+                "not propagated",
+            ),
+            ("Resource handler returned message: \"null\" (HandlerErrorCode: NotStabilized)", "internal error"),
         ];
         for (reason, words) in rows {
             assert!(advice(reason).is_some_and(|a| a.contains(words)), "{reason}: {:?}", advice(reason));

@@ -225,7 +225,7 @@ fn a_stuck_rollback_is_continued() {
 fn what_a_continued_rollback_would_skip_needs_its_own_consent() {
     let site = Site::with_code_that_gets_stuck(2);
     site.up().ended(6);
-    site.up().ended(5).says("Handler: could not be reverted").says("leave Handler as it is");
+    site.up().ended(5).says("Handler: could not be put back").says("skip Handler");
     assert_eq!(site.fake.state().cloudformation.skipped, [Vec::<String>::new()], "nothing was skipped without consent");
 }
 
@@ -332,7 +332,7 @@ fn credentials_that_expire_in_the_middle_are_renewed_and_the_next_up_goes_on() {
         (2, 1),
         (403, "ExpiredToken", "The security token included in the request is expired"),
     );
-    site.up().ended(4).says("goes on").says("Renew the credentials");
+    site.up().ended(4).says("continues").says("Renew the credentials");
     assert_eq!(site.status().as_deref(), Some("CREATE_IN_PROGRESS"));
     site.fake.state().cloudformation.slow = false;
     site.up().ended(0).says("runs already").says("nothing to change");

@@ -193,7 +193,7 @@ fn a_saved_plan_is_applied_to_the_same_world_only() {
     site.fake.state().cloudformation.stacks[0].status = "CREATE_COMPLETE".into();
     rename(&site, "FailedEvents", "VisibilityTimeout");
     let stale = saved(&site);
-    stale.ended(5).says("another template is deployed").says("Make a new one");
+    stale.ended(5).says("another template is deployed").says("Create a new plan");
     assert_eq!(writes(&site), Vec::<String>::new());
     site.fake.state().cloudformation.stacks[0].template["Resources"]["FailedEvents"]["Properties"]["VisibilityTimeout"] =
         json!(120);

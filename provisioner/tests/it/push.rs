@@ -148,7 +148,7 @@ fn what_fails_after_a_failure_does_not_hide_it() {
     let site = Site::with_new_code();
     site.fake.fail("lambda:UpdateFunctionCode", (0, 9), (400, "CodeVerificationFailedException", "not signed"));
     site.fake.fail("cloudformation:DeleteChangeSet", (0, 9), denied);
-    site.up().ended(1).says("not signed").says("After that, the command also failed to take back the change set");
+    site.up().ended(1).says("not signed").says("After that, the command also failed to delete the change set");
 
     let site = Site::with_new_code();
     site.fake.state().cloudformation.surprise = Some(Change::new("Remove", "FailedEvents", "AWS::SQS::Queue"));
@@ -174,6 +174,6 @@ fn code_that_somebody_else_changed_meanwhile_is_not_overwritten() {
     // The code changed, between the look at the function and the push.
     let site = Site::with_new_code();
     site.fake.state().lambda.concurrent_key = Some("handler/0123456789abcdef.zip");
-    site.up().ended(1).says("Somebody else has changed it meanwhile");
+    site.up().ended(1).says("Another user or process changed it meanwhile");
     assert_eq!(site.fake.count("cloudformation:ExecuteChangeSet"), 0);
 }

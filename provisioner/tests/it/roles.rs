@@ -74,7 +74,7 @@ fn a_role_that_refuses_is_named_with_what_to_mend() {
     assert_eq!(ran.code, Some(4), "{ran:#?}");
     let told: serde_json::Value = serde_json::from_str(ran.out.lines().last().unwrap()).unwrap();
     assert_eq!((&told["code"], &told["causes"][0]), (&"role-refused".into(), &refusal.into()), "{told:#}");
-    assert_eq!(told["message"], format!("failed to take the role {DEPLOYER}"));
+    assert_eq!(told["message"], format!("failed to assume the role {DEPLOYER}"));
     assert!(told["hint"].as_str().unwrap().contains("trust policy"), "{told:#}");
     assert_eq!(fake.calls().len(), 1, "nothing else is called");
 
@@ -99,7 +99,7 @@ fn a_role_of_the_profile_that_refuses_is_told_too() {
             .unwrap(),
     );
     assert_eq!(ran.code, Some(4), "{ran:#?}");
-    assert!(ran.err.contains("failed to take the role of the profile"), "{ran:#?}");
+    assert!(ran.err.contains("failed to assume the role of the profile"), "{ran:#?}");
 }
 
 #[test]

@@ -244,7 +244,7 @@ fn a_rollback_that_gets_stuck_again_goes_on_without_what_is_named_after_a_yes() 
     let up = site.on_terminal(&["up", "--yes", "--handler", "bootstrap"], 100);
     up.wait_for("[y/N]");
     up.press("y\r");
-    up.end().ended(0).says("Handler: could not be reverted").says("leaving Handler as it is").says("UPDATE_COMPLETE");
+    up.end().ended(0).says("Handler: could not be put back").says("leaving Handler as it is").says("UPDATE_COMPLETE");
     assert_eq!(site.fake.state().cloudformation.skipped, [vec![], vec!["Handler".to_owned()]]);
 }
 
@@ -438,7 +438,10 @@ fn what_the_deployed_template_would_delete_is_kept_in_every_state_that_can_hold_
     ] {
         let site = in_state(status);
         site.says_of_data("keep");
-        site.run(&["down", "--yes"]).ended(5).says("was deployed deletes data with the stack").says(way);
+        site.run(&["down", "--yes"])
+            .ended(5)
+            .says("the deployed template of shop deletes data with the stack")
+            .says(way);
         assert_eq!(site.fake.count("cloudformation:DeleteStack"), 0, "{status}");
     }
 }

@@ -302,7 +302,7 @@ fn two_interruptions_offer_to_cancel_an_update_and_yes_takes_it_back() {
     site.fake.state().cloudformation.slow = false;
     up.press("y\r");
     let shown = up.end();
-    shown.ended(130).is_clean().says("puts everything back").says("rolled back").says("UPDATE_ROLLBACK_COMPLETE");
+    shown.ended(130).is_clean().says("rolls back all changes").says("rolled back").says("UPDATE_ROLLBACK_COMPLETE");
     assert_eq!(site.status().as_deref(), Some("UPDATE_ROLLBACK_COMPLETE"));
     assert_eq!(site.fake.count("cloudformation:CancelUpdateStack"), 1);
     site.up().ended(0).says("UPDATE_COMPLETE");
@@ -354,7 +354,7 @@ fn what_is_too_far_to_be_cancelled_goes_on() {
     up.interrupt();
     up.wait_for("[y/N]");
     up.press("y\r");
-    up.end().ended(130).says("too far to be cancelled").says("Come back with");
+    up.end().ended(130).says("can no longer be cancelled").says("To follow it again");
 }
 
 #[test]
@@ -365,7 +365,7 @@ fn what_may_not_be_cancelled_goes_on_and_says_how_to_come_back() {
     let up = slow_up(&site);
     interrupted_twice(&up);
     up.press("y\r");
-    up.end().ended(130).says("it goes on").says("cloudformation:CancelUpdateStack").says("Come back with");
+    up.end().ended(130).says("it continues").says("cloudformation:CancelUpdateStack").says("To follow it again");
 }
 
 #[test]
