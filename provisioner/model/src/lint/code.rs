@@ -80,9 +80,9 @@ codes! {
     /// A free-tier stack has continuous backups, which cost by size.
     FreeTierBackups = Warning "free-tier-backups", fix: "leave `table.pointInTimeRecovery` out";
     /// A free-tier stack has more temporary storage than the 512 MiB that are free, because of the largest accepted file.
-    FreeTierStorage = Warning "free-tier-storage", fix: "lower `files.maxSize` to 384 MiB, or accept only text, images, sound and films";
-    /// A free-tier stack encrypts with a KMS key of its own, which costs by the month.
-    FreeTierKeys = Warning "free-tier-keys", fix: "leave the key out: what is stored is then encrypted with AWS's own";
+    FreeTierStorage = Warning "free-tier-storage", fix: "lower `files.maxSize` to 384 MiB, or accept only text, images, audio and video";
+    /// A free-tier stack encrypts with a customer managed KMS key, which costs by the month.
+    FreeTierKeys = Warning "free-tier-keys", fix: "leave the key out: data is then encrypted with a key of AWS";
 }
 
 impl std::fmt::Display for Code {
