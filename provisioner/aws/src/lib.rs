@@ -23,6 +23,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use provisioner_model::call_error::{CallError, Kind};
 use provisioner_model::error::{Error, Exit, Result};
+use provisioner_model::partition::Partition;
 
 /// Attempts of a call before it counts as failed. Control planes throttle early: CloudFormation allows some calls only
 /// a few times a second, so more attempts than the SDK's three are worth their wait.
@@ -128,9 +129,9 @@ impl Aws {
         })
     }
 
-    /// The partition, from the caller's ARN: `aws`, `aws-cn`, `aws-us-gov`.
+    /// The partition, such as `aws-cn`: that of the caller's ARN, else that of the Region.
     pub fn partition(&self) -> &str {
-        self.caller.split(':').nth(1).unwrap_or("aws")
+        self.caller.split(':').nth(1).unwrap_or_else(|| Partition::of(&self.region).id)
     }
 
     /// A client of S3. Another address than AWS's own has no host name for each bucket.

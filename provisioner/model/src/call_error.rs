@@ -132,6 +132,7 @@ pub fn kind_of(code: &str) -> Kind {
         | "NoSuchUpload"
         | "NoSuchBucketPolicy"
         | "NoSuchLifecycleConfiguration"
+        | "NoSuchPublicAccessBlockConfiguration"
         | "AWS.SimpleQueueService.NonExistentQueue"
         | "QueueDoesNotExist" => Kind::NotFound,
         "AlreadyExistsException" | "BucketAlreadyExists" | "EntityAlreadyExists" => Kind::AlreadyExists,
@@ -277,6 +278,7 @@ mod tests {
             (Kind::Denied, ["AccessDenied", "AccessDeniedException"]),
             (Kind::NotFound, ["NoSuchBucket", "ResourceNotFoundException"]),
             (Kind::NotFound, ["ChangeSetNotFound", "NoSuchEntity"]),
+            (Kind::NotFound, ["NoSuchBucketPolicy", "NoSuchPublicAccessBlockConfiguration"]),
             (Kind::AlreadyExists, ["AlreadyExistsException", "BucketAlreadyExists"]),
             (Kind::AlreadyOwnedByYou, ["BucketAlreadyOwnedByYou", "BucketAlreadyOwnedByYou"]),
             (Kind::Busy, ["ResourceInUseException", "ResourceInUseException"]),

@@ -7,13 +7,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot continue fails, also in its helpers")]
 
+mod authorization;
 mod deploy;
 mod dist;
 mod docs;
 mod down;
 mod inspect;
 mod local;
+mod logs;
 mod package;
+mod partitions;
 mod plan;
 mod push;
 mod put;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::intrinsic::Value;
 use crate::names::Names;
+use crate::partition::Partition;
 
 /// The most characters of a managed policy, white space not counted (IAM quotas).
 pub const MAX_MANAGED_POLICY: usize = 6_144;
@@ -152,7 +153,7 @@ impl Document {
     pub fn for_stack(&self, stack: &str, account: Option<&str>, region: Option<&str>) -> Self {
         let names = Names::new(stack, account.unwrap_or("${aws:PrincipalAccount}"), region.unwrap_or("*"));
         let mut values = placeholders(&names);
-        values.push(("AWS::Partition", partition(region.unwrap_or_default()).to_owned()));
+        values.push(("AWS::Partition", Partition::of(region.unwrap_or_default()).id.to_owned()));
         values.push(("AWS::AccountId", account.unwrap_or("*").to_owned()));
         values.push(("AWS::Region", region.unwrap_or("*").to_owned()));
         self.map(|text| fill(text, &values))
@@ -184,15 +185,6 @@ impl Document {
         let mut text = serde_json::to_string_pretty(self).expect("a policy has text keys only");
         text.push('\n');
         text
-    }
-}
-
-/// The partition that a region belongs to (IAM user guide, "Amazon Resource Names").
-fn partition(region: &str) -> &'static str {
-    match region {
-        _ if region.starts_with("cn-") => "aws-cn",
-        _ if region.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
     }
 }
 
