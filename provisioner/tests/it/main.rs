@@ -7,6 +7,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot continue fails, also in its helpers")]
 
+mod connection;
 mod deploy;
 mod dist;
 mod down;
@@ -25,6 +26,7 @@ mod specs;
 mod states;
 mod template;
 mod terminal;
+mod time_limits;
 mod verify;
 mod watch;
 mod world;
