@@ -33,7 +33,7 @@ pub struct Global {
     /// Print data as JSON on standard output, and events as JSON lines
     #[arg(long, global = true)]
     pub json: bool,
-    /// The profile of the AWS configuration files; overrides AWS_PROFILE and keys in the environment
+    /// The profile of the AWS configuration files; overrides `AWS_PROFILE` and keys in the environment
     #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
     /// The region; overrides `region` in the stack file
@@ -45,7 +45,7 @@ pub struct Global {
     /// The external ID (sts:ExternalId) that the role's trust policy requires, for a role in another account
     #[arg(long, global = true, value_name = "ID", env = "PROVISIONER_EXTERNAL_ID", hide_env_values = true)]
     pub external_id: Option<String>,
-    /// The session name of the assumed role, as CloudTrail records it
+    /// The session name of the assumed role, which audit logs record
     #[arg(
         long,
         global = true,
@@ -338,7 +338,7 @@ pub struct Redrive {
 #[derive(Debug, Args)]
 pub struct Inspect {
     /// The files. Attributes derived from the content equal those of an uploaded file's record; id, bucket, times,
-    /// version, ETag and shards are local placeholders
+    /// version, `ETag` and shards are local placeholders
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 }
@@ -373,9 +373,27 @@ pub struct Synth {
     /// Write the templates of all stacks to stacks/rendered/
     #[arg(long)]
     pub write: bool,
-    /// Print the IAM policy that a caller needs to run the provisioner on this stack
-    #[arg(long, conflicts_with_all = ["write", "check"])]
-    pub permissions: bool,
+    /// Print an IAM policy for this stack, ready for `aws iam create-policy`: what the caller needs, or what
+    /// CloudFormation needs, as the caller or as its role
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHOSE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "caller",
+        conflicts_with_all = ["write", "check"]
+    )]
+    pub permissions: Option<PolicyOf>,
+}
+
+/// Whose policy `synth --permissions` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PolicyOf {
+    /// For the calls that the provisioner makes itself
+    Caller,
+    /// For the calls that CloudFormation makes, as the caller or as `cloudformationRole`
+    Cloudformation,
 }
 
 /// `provisioner bundle`

@@ -12,6 +12,7 @@ pub mod report;
 
 use std::process::ExitCode;
 
+use provisioner_aws::calls;
 use provisioner_engine::interrupt;
 use provisioner_model::error::{self, Result};
 
@@ -22,6 +23,9 @@ pub use cli::{command, parse};
 
 /// Runs one command to completion. Returns the exit code of a command that did not fail.
 pub fn run(cli: Cli, report: &Report) -> Result<ExitCode> {
+    if let Some(path) = std::env::var_os(calls::VARIABLE).filter(|path| !path.is_empty()) {
+        calls::record_to(path.as_ref()).map_err(|e| error::io("open", path.as_ref(), e))?;
+    }
     let global = &cli.global;
     match cli.command {
         Command::Plan(args) => {

@@ -5,6 +5,7 @@
 
 pub mod artifacts;
 mod call_error;
+pub mod calls;
 pub mod function;
 mod http;
 pub mod limits;
@@ -26,6 +27,7 @@ use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use provisioner_model::call_error::{CallError, Kind};
 use provisioner_model::error::{Error, Exit, Result};
+use provisioner_model::partition::Partition;
 use provisioner_model::spec::is_region;
 
 use limits::TimeLimits;
@@ -144,9 +146,9 @@ impl Aws {
         })
     }
 
-    /// The partition, from the caller's ARN: `aws`, `aws-cn`, `aws-us-gov`.
+    /// The partition, such as `aws-cn`: that of the caller's ARN, else that of the Region.
     pub fn partition(&self) -> &str {
-        self.caller.split(':').nth(1).unwrap_or("aws")
+        self.caller.split(':').nth(1).unwrap_or_else(|| Partition::of(&self.region).id)
     }
 
     /// A client of S3, for calls without a file.

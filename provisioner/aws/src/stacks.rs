@@ -212,13 +212,16 @@ impl Stacks {
         })
     }
 
-    /// How far a change set is, and all pages of its changes.
-    pub async fn change_set(&self, id: &str) -> Result<ChangeSet, CallError> {
+    /// How far a change set of a stack is, and all pages of its changes. The stack is named beside the change set's ARN,
+    /// here and in the calls below, because IAM authorises them on the stack (service authorization reference,
+    /// "CloudFormation").
+    pub async fn change_set(&self, stack: &str, id: &str) -> Result<ChangeSet, CallError> {
         let (mut set, mut token): (Option<ChangeSet>, Option<String>) = (None, None);
         loop {
             let page = self
                 .client
                 .describe_change_set()
+                .stack_name(stack)
                 .change_set_name(id)
                 .set_next_token(token.take())
                 .send()
@@ -254,9 +257,10 @@ impl Stacks {
     }
 
     /// Executes a change set.
-    pub async fn execute(&self, change_set: &str, token: &str) -> Result<(), CallError> {
+    pub async fn execute(&self, stack: &str, change_set: &str, token: &str) -> Result<(), CallError> {
         self.client
             .execute_change_set()
+            .stack_name(stack)
             .change_set_name(change_set)
             .client_request_token(token)
             .send()
@@ -266,8 +270,9 @@ impl Stacks {
     }
 
     /// Deletes a change set that was not executed; none is fine.
-    pub async fn discard(&self, change_set: &str) -> Result<(), CallError> {
-        let output = self.client.delete_change_set().change_set_name(change_set).send().await.map_err(from_sdk);
+    pub async fn discard(&self, stack: &str, change_set: &str) -> Result<(), CallError> {
+        let call = self.client.delete_change_set().stack_name(stack).change_set_name(change_set);
+        let output = call.send().await.map_err(from_sdk);
         optional(output).map(|_| ())
     }
 

@@ -17,6 +17,8 @@ pub(super) struct Identity {
     /// The process number.
     pub(super) pid: u32,
     /// When it was started, in the system's own terms: only good for comparing.
+    // The name in files of 0.1.0 up to commit 759e429, whose emulators may still run.
+    #[serde(alias = "born")]
     start_time: String,
 }
 
@@ -149,6 +151,12 @@ mod tests {
         signal(&real, Signal::KILL).unwrap();
         assert!(!child.0.wait().unwrap().success());
         assert!(!is_alive(&real));
+    }
+
+    #[test]
+    fn an_emulator_of_an_earlier_version_is_recognised() {
+        let process: Identity = serde_json::from_str(r#"{"pid": 7, "born": "1@boot"}"#).unwrap();
+        assert_eq!(process, Identity { pid: 7, start_time: "1@boot".into() });
     }
 
     #[test]

@@ -24,7 +24,7 @@ const ADVICE: &[(&[&str], &str)] = &[
     ),
     (
         &["iam:PassRole"],
-        "The caller may not hand the handler's role to Lambda. policies/provisioner.json has the statement with \
+        "The caller may not hand the handler's role to Lambda. policies/cloudformation.json has the statement with \
          iam:PassRole that deploying needs.",
     ),
     (
@@ -33,7 +33,7 @@ const ADVICE: &[(&[&str], &str)] = &[
     ),
     (
         &["is not authorized to perform", "not authorized", "AccessDenied", "Access Denied", "Access denied"],
-        "The caller lacks a permission. policies/provisioner.json lists what deploying needs.",
+        "A permission is missing. Print what CloudFormation needs: provisioner synth --permissions=cloudformation",
     ),
     (
         &["bucket name is not available", "BucketAlreadyExists", "bucket namespace is shared"],
@@ -149,7 +149,7 @@ mod tests {
             ),
             ("Lambda was unable to decrypt the environment variables because KMS access was denied.", "key of KMS"),
             ("The ciphertext refers to a customer master key … (kms:Decrypt), KMSDisabledException", "key of KMS"),
-            ("User: arn:… is not authorized to perform: iam:CreateRole", "lacks a permission"),
+            ("User: arn:… is not authorized to perform: iam:CreateRole", "permission is missing"),
             (
                 "The requested bucket name is not available. The bucket namespace is shared by all users of the system. \
                  Please select a different name and try again. (Service: S3, Status Code: 409)",

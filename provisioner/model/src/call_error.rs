@@ -155,6 +155,7 @@ pub fn kind_of(code: &str) -> Kind {
         | "NoSuchUpload"
         | "NoSuchBucketPolicy"
         | "NoSuchLifecycleConfiguration"
+        | "NoSuchPublicAccessBlockConfiguration"
         | "AWS.SimpleQueueService.NonExistentQueue"
         | "QueueDoesNotExist" => Kind::NotFound,
         "AlreadyExistsException" | "BucketAlreadyExists" | "EntityAlreadyExists" => Kind::AlreadyExists,
@@ -239,7 +240,7 @@ impl CallError {
             Kind::Denied => (
                 Exit::Access,
                 "denied",
-                Some("Print the permissions that the caller needs with: provisioner synth --permissions, and the same -s."),
+                Some("Print the policy that the caller needs, with the same -s: provisioner synth --permissions"),
             ),
             Kind::Untrusted => (
                 Exit::Access,
@@ -322,6 +323,7 @@ mod tests {
             (Kind::ClockSkew, ["RequestTimeTooSkewed", "RequestInTheFuture"]),
             (Kind::NotFound, ["NoSuchBucket", "ResourceNotFoundException"]),
             (Kind::NotFound, ["ChangeSetNotFound", "NoSuchEntity"]),
+            (Kind::NotFound, ["NoSuchBucketPolicy", "NoSuchPublicAccessBlockConfiguration"]),
             (Kind::AlreadyExists, ["AlreadyExistsException", "BucketAlreadyExists"]),
             (Kind::AlreadyOwnedByYou, ["BucketAlreadyOwnedByYou", "BucketAlreadyOwnedByYou"]),
             (Kind::Busy, ["ResourceInUseException", "ResourceInUseException"]),

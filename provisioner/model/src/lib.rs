@@ -13,6 +13,7 @@ pub mod hash;
 pub mod lint;
 pub mod log_lines;
 pub mod names;
+pub mod partition;
 pub mod placeholders;
 pub mod query;
 pub mod resolve;

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
+use handler_contract::SandboxReport;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -47,6 +48,8 @@ pub struct HandlerLine {
     pub request_id: Option<String>,
     /// How long the file took.
     pub duration_ms: Option<i64>,
+    /// What the system grants of the sandbox; in the line of a process's first file.
+    pub sandbox: Option<SandboxReport>,
 }
 
 impl Entry {
@@ -141,6 +144,7 @@ mod tests {
                 message: "File a.txt processed with status SUCCESS, words=3".into(),
                 request_id: Some("r".into()),
                 duration_ms: Some(4),
+                sandbox: None,
             })
         );
         assert_eq!(line("{\"_aws\":{},\"Files\":1}"), Line::Noise);

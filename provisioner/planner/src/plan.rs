@@ -146,7 +146,7 @@ fn create(desired: &Desired, observed: &Observed) -> Plan {
         return Plan::Blocked {
             code: "bucket-taken",
             reason: format!("the bucket {} exists, and access to it is denied", desired.names.bucket),
-            hint: "If an earlier `down` kept it: the caller lacks a permission; policies/provisioner.json has what deploying \
+            hint: "If an earlier `down` kept it: the caller lacks a permission; `synth --permissions` prints what deploying \
                    needs. If it belongs to another account (bucket names are global): give the stack another `name:` in \
                    its stack file."
                 .into(),

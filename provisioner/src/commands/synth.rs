@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use provisioner_engine::stack_file::{self, StackFile};
 use provisioner_model::error::{Error, Exit, Result, io};
-use provisioner_model::spec;
-use provisioner_model::template::policy;
+use provisioner_model::spec::{self, StackSpec};
+use provisioner_model::template::policy::{self, Document};
 
-use crate::cli::{Global, Synth};
+use crate::cli::{Global, PolicyOf, Synth};
 use crate::docs;
 use crate::report::Report;
 
-/// Prints the stack's template or the caller's IAM policy, or writes or compares all generated files.
+/// Prints the stack's template or an IAM policy for it, or writes or compares all generated files.
 pub fn run(global: &Global, args: &Synth, report: &Report) -> Result<()> {
     if args.write || args.check {
         let here = std::env::current_dir().map_err(|e| io("find", Path::new("."), e))?;
@@ -23,17 +23,53 @@ pub fn run(global: &Global, args: &Synth, report: &Report) -> Result<()> {
         return if args.write { write(&generated, report) } else { check(&generated, report) };
     }
     let StackFile { path, spec } = StackFile::load(&global.stack)?;
-    if args.permissions {
-        let region = global.region.as_deref().or(spec.region.as_deref());
-        let mut permissions = policy::provisioner().for_caller(&spec.name, spec.account.as_deref(), region);
-        if let Some(role) = global.cloudformation_role_arn.as_deref().or(spec.cloudformation_role.as_deref()) {
-            permissions.let_pass(role);
-        }
-        report.text(&permissions.to_json());
-        return Ok(());
+    if let Some(whose) = args.permissions {
+        return permissions(global, &spec, whose, report);
     }
     let template = super::linted(&path, &spec, report)?;
     report.text(&if report.is_json() { template.to_json() } else { template.to_yaml() });
+    Ok(())
+}
+
+/// Prints a policy for the stack, and on standard error what else is needed.
+fn permissions(global: &Global, spec: &StackSpec, whose: PolicyOf, report: &Report) -> Result<()> {
+    let region = global.region.as_deref().or(spec.region.as_deref());
+    let role = global.cloudformation_role_arn.as_deref().or(spec.cloudformation_role.as_deref());
+    let filled = |policy: Document| policy.for_stack(&spec.name, spec.account.as_deref(), region);
+    let (policy, use_it) = match (whose, role) {
+        (PolicyOf::Caller, None) => (
+            filled(policy::caller()),
+            "Attach it to whoever runs provisioner, and beside it the policy of --permissions=cloudformation: \
+             CloudFormation makes the resources in the caller's name."
+                .to_owned(),
+        ),
+        (PolicyOf::Caller, Some(role)) => {
+            let mut policy = filled(policy::caller());
+            policy.let_pass(role);
+            let use_it = format!(
+                "Attach it to whoever runs provisioner. {role} needs the policy of --permissions=cloudformation."
+            );
+            (policy, use_it)
+        }
+        (PolicyOf::Cloudformation, None) => (
+            filled(policy::cloudformation()),
+            "Attach it to whoever runs provisioner, beside the policy of --permissions=caller.".to_owned(),
+        ),
+        (PolicyOf::Cloudformation, Some(role)) => {
+            (filled(policy::cloudformation()), format!("Attach it to {role}, which CloudFormation assumes."))
+        }
+    };
+    let length = policy.length();
+    if length > policy::MAX_MANAGED_POLICY {
+        return Err(Error::new(
+            Exit::Invalid,
+            "policy-size",
+            format!("the policy has {length} characters, and IAM takes {}", policy::MAX_MANAGED_POLICY),
+        )
+        .hint("Choose a shorter name for the stack: it is part of every resource's name."));
+    }
+    report.text(&policy.to_json());
+    report.narrate(&format!("{length} of {} characters. {use_it}", policy::MAX_MANAGED_POLICY));
     Ok(())
 }
 

@@ -269,14 +269,14 @@ pub fn outputs(outputs: &[Output], style: Style) -> String {
 #[derive(Debug, Default)]
 pub struct Progress {
     lines: HashMap<String, (LineId, Instant)>,
-    whole: Option<(LineId, Arc<Mutex<Whole>>)>,
+    total: Option<(LineId, Arc<Mutex<Total>>)>,
     /// Without a terminal, the number of deletions at which the next line about emptying is printed.
     next_printed: u64,
 }
 
 /// The total progress of an operation.
 #[derive(Debug)]
-struct Whole {
+struct Total {
     since: Instant,
     title: String,
     /// Resources that are finished, each counted once.
@@ -285,7 +285,7 @@ struct Whole {
     of: Option<u64>,
 }
 
-impl Whole {
+impl Total {
     fn new(title: String, of: Option<u64>) -> Self {
         Self { since: Instant::now(), title, done: BTreeSet::new(), counted: 0, of }
     }
@@ -307,17 +307,17 @@ impl Progress {
     pub fn show(&mut self, event: &DeployEvent, live: &Live) -> bool {
         match event {
             DeployEvent::Attached { stack, operation } => {
-                self.start(live, Whole::new(format!("{} of {stack}", operation.noun()), None));
+                self.start(live, Total::new(format!("{} of {stack}", operation.noun()), None));
             }
             DeployEvent::Started { operation, resources, stack } => {
                 let of = resources.map(|n| n as u64);
-                self.start(live, Whole::new(format!("{} of {stack}", operation.noun()), of));
+                self.start(live, Total::new(format!("{} of {stack}", operation.noun()), of));
             }
             DeployEvent::RollingBack { .. } => {
-                self.change(|whole| {
-                    whole.title = format!("rolling back: {}", whole.title);
-                    whole.done.clear();
-                    whole.of = None;
+                self.change(|total| {
+                    total.title = format!("rolling back: {}", total.title);
+                    total.done.clear();
+                    total.of = None;
                 });
             }
             DeployEvent::Resource { logical_id, kind, status, progress, .. } => match progress {
@@ -326,16 +326,16 @@ impl Progress {
                     if let Some((line, _)) = self.lines.remove(logical_id) {
                         live.remove(line);
                     }
-                    self.change(|whole| {
-                        whole.done.insert(logical_id.clone());
+                    self.change(|total| {
+                        total.done.insert(logical_id.clone());
                     });
                 }
             },
             DeployEvent::Emptying { bucket, deleted, of } => {
-                if self.whole.is_none() {
-                    self.start(live, Whole::new(format!("emptying {bucket}"), *of));
+                if self.total.is_none() {
+                    self.start(live, Total::new(format!("emptying {bucket}"), *of));
                 }
-                self.change(|whole| whole.counted = *deleted);
+                self.change(|total| total.counted = *deleted);
                 // A line at 1,000, 2,000, 4,000, …: few enough for a log, whatever the bucket holds.
                 let print = *deleted >= self.next_printed;
                 if print {
@@ -345,7 +345,7 @@ impl Progress {
             }
             DeployEvent::Emptied { .. } | DeployEvent::Finished { .. } | DeployEvent::Interrupted { .. } => {
                 self.lines.clear();
-                self.whole = None;
+                self.total = None;
                 self.next_printed = 0;
                 live.clear();
             }
@@ -354,21 +354,21 @@ impl Progress {
         true
     }
 
-    fn start(&mut self, live: &Live, whole: Whole) {
+    fn start(&mut self, live: &Live, total: Total) {
         live.clear();
         self.lines.clear();
-        let whole = Arc::new(Mutex::new(whole));
-        let shown = Arc::clone(&whole);
-        let id = live.add(Place::Whole, move |width| {
-            let whole = shown.lock().unwrap_or_else(PoisonError::into_inner);
-            whole.line(whole.since.elapsed(), width)
+        let total = Arc::new(Mutex::new(total));
+        let shown = Arc::clone(&total);
+        let id = live.add(Place::Total, move |width| {
+            let total = shown.lock().unwrap_or_else(PoisonError::into_inner);
+            total.line(total.since.elapsed(), width)
         });
-        self.whole = Some((id, whole));
+        self.total = Some((id, total));
     }
 
-    fn change(&self, change: impl FnOnce(&mut Whole)) {
-        if let Some((_, whole)) = &self.whole {
-            change(&mut whole.lock().unwrap_or_else(PoisonError::into_inner));
+    fn change(&self, change: impl FnOnce(&mut Total)) {
+        if let Some((_, total)) = &self.total {
+            change(&mut total.lock().unwrap_or_else(PoisonError::into_inner));
         }
     }
 
@@ -397,8 +397,8 @@ mod tests {
 
     fn seen(event: &DeployEvent, progress: &mut Progress) -> String {
         progress.show(event, &Live::hidden());
-        let (_, whole) = progress.whole.as_ref().unwrap();
-        whole.lock().unwrap().line(Duration::from_secs(65), 60)
+        let (_, total) = progress.total.as_ref().unwrap();
+        total.lock().unwrap().line(Duration::from_secs(65), 60)
     }
 
     fn resource(id: &str, status: &str) -> DeployEvent {

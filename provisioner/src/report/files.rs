@@ -112,7 +112,7 @@ impl Uploading {
         let message = format!("0 of {files} files");
         let state = Arc::new(Mutex::new(Uploaded { since: Instant::now(), bytes: 0, of: bytes, message, files }));
         let shown = Arc::clone(&state);
-        let line = lines.add(Place::Whole, move |width| {
+        let line = lines.add(Place::Total, move |width| {
             let state = shown.lock().unwrap_or_else(PoisonError::into_inner);
             uploading(state.since.elapsed(), state.bytes, state.of, &state.message, width)
         });

@@ -26,7 +26,7 @@ pub enum Place {
     /// One of several parts.
     Part,
     /// The total, on the last line.
-    Whole,
+    Total,
 }
 
 /// Identifies a line from [`Live::add`] to [`Live::remove`].
@@ -228,7 +228,7 @@ mod tests {
         assert_eq!(fitted.len(), 4);
         assert!(fitted.iter().all(|line| line.width() <= 19), "{fitted:?}");
         assert_eq!(fitted[0], "  … and 6 more");
-        assert!(fitted[3].starts_with('8'), "the last line is the whole");
+        assert!(fitted[3].starts_with('8'), "the last line is the total");
     }
 
     #[test]

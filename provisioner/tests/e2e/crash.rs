@@ -5,19 +5,18 @@ use std::process::Stdio;
 
 use crate::rig::{Rig, kill, wait_until};
 
-/// The processes of this rig's handler, idle or busy, without its extraction children.
+/// The processes of this rig's handler that wait for work or do it; extraction children are not among them. They are
+/// known by the folder that the emulator unpacks code into: nobody but root may read a handler's environment.
 pub(crate) fn handlers(rig: &Rig) -> Vec<i32> {
-    let endpoint = format!("AWS_ENDPOINT_URL=http://127.0.0.1:{}", rig.port());
+    let code = format!("/ministack-provided-code-{}/", rig.port());
     let numbers =
         std::fs::read_dir("/proc").expect("/proc").filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     numbers
         .filter(|pid: &i32| {
-            let read = |name: &str| std::fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
-            let is_ours = read("environ").split(|&b| b == 0).any(|var| var == endpoint.as_bytes());
-            let arguments = read("cmdline");
-            let mut arguments = arguments.split(|&b| b == 0).filter(|a| !a.is_empty());
-            let is_handler = arguments.next().is_some_and(|program| program.ends_with(b"bootstrap"));
-            is_ours && is_handler && arguments.next().is_none()
+            let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            let mut arguments = arguments.split(|&b| b == 0).filter(|a| !a.is_empty()).map(String::from_utf8_lossy);
+            let is_handler = arguments.next().is_some_and(|path| path.contains(&code) && path.ends_with("/bootstrap"));
+            is_handler && arguments.next().is_none()
         })
         .collect()
 }

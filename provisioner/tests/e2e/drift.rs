@@ -26,7 +26,7 @@ impl Rig {
     }
 
     /// Changes the function's memory and a variable, its role's permissions, the log retention, and the bucket's
-    /// notifications.
+    /// notifications and public access block.
     fn change_out_of_band(&self) {
         self.ask(async |sdk| {
             let lambda = aws_sdk_lambda::Client::new(&sdk);
@@ -41,9 +41,11 @@ impl Rig {
             let logs = aws_sdk_cloudwatchlogs::Client::new(&sdk);
             logs.delete_retention_policy().log_group_name(LOG_GROUP).send().await.unwrap();
             let s3 = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(true).build();
-            let nobody = aws_sdk_s3::types::NotificationConfiguration::builder().build();
-            let put = aws_sdk_s3::Client::from_conf(s3).put_bucket_notification_configuration().bucket(BUCKET);
-            put.notification_configuration(nobody).send().await.unwrap();
+            let none = aws_sdk_s3::types::NotificationConfiguration::builder().build();
+            let s3 = aws_sdk_s3::Client::from_conf(s3);
+            let put = s3.put_bucket_notification_configuration().bucket(BUCKET);
+            put.notification_configuration(none).send().await.unwrap();
+            s3.delete_public_access_block().bucket(BUCKET).send().await.unwrap();
         });
     }
 }
@@ -89,12 +91,15 @@ fn drift_is_reported_and_reverted() {
     }
     let plan = rig.run(&["plan", "--revert-drift", "--drift", "--json"]).expect(10).json();
     let drift = drift_rows(&plan["drift"]);
-    let tell = |id: &str, property: &str, deployed: Value, actual: Value| {
+    let expect = |id: &str, property: &str, deployed: Value, actual: Value| {
         let row = (id.to_owned(), property.to_owned(), deployed, actual);
         assert!(drift.contains(&row), "{row:?} is not among {drift:#?}");
     };
-    tell("Handler", "MemorySize", json!(512), json!(1024));
-    tell("HandlerLogs", "RetentionInDays", json!(1), Value::Null);
+    expect("Handler", "MemorySize", json!(512), json!(1024));
+    expect("HandlerLogs", "RetentionInDays", json!(1), Value::Null);
+    let blocked = ["BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"];
+    let blocked = blocked.map(|name| (name, true)).into_iter().collect::<std::collections::BTreeMap<_, _>>();
+    expect("Bucket", "PublicAccessBlockConfiguration", json!(blocked), Value::Null);
     let resources = plan["resources"].as_array().unwrap();
     let drifted = ["Bucket", "Handler", "HandlerLogs", "HandlerRole"];
     assert_eq!(resources.iter().map(|r| r["logicalId"].as_str().unwrap()).collect::<Vec<_>>(), drifted);

@@ -8,7 +8,7 @@ use handler_contract::table::PARTITION_KEY;
 use serde_json::json;
 
 use crate::terminal::Terminal;
-use crate::world::{Ran, smallest_handler};
+use crate::world::{Ran, recording, smallest_handler};
 
 pub(crate) const STACK: &str = "shop";
 /// The content of an uploaded file.
@@ -49,6 +49,7 @@ impl Site {
             .args(["-s", "shop.yaml", "--endpoint-url", &self.fake.url()])
             .current_dir(self.folder.path())
             .env_clear()
+            .envs(recording())
             .env("HOME", self.folder.path())
             .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
             .env("AWS_SECRET_ACCESS_KEY", "secret")
@@ -225,7 +226,7 @@ fn a_failed_rollback_is_continued() {
 fn resources_that_a_continued_rollback_skips_need_confirmation() {
     let site = Site::with_failing_rollbacks(2);
     site.up().ended(6);
-    site.up().ended(5).says("Handler: could not be reverted").says("leave Handler as it is");
+    site.up().ended(5).says("Handler: could not be reverted").says("Continue it and skip Handler?");
     assert_eq!(site.fake.state().cloudformation.skipped, [Vec::<String>::new()], "nothing was skipped without consent");
 }
 
@@ -242,7 +243,7 @@ fn a_running_operation_is_followed_to_completion_first() {
             resource: resource.map(ToOwned::to_owned),
             status,
             reason: String::new(),
-            token: "somebody-else".into(),
+            token: "another-process".into(),
         };
         stack.script.extend([
             step(None, "UPDATE_IN_PROGRESS"),
@@ -320,7 +321,7 @@ fn a_missing_permission_is_reported() {
     let site = Site::new();
     let message = "User: arn:aws:iam::1:user/t is not authorized to perform: cloudformation:CreateChangeSet";
     site.fake.fail("cloudformation:CreateChangeSet", (0, 99), (403, "AccessDenied", message));
-    site.up().ended(4).says("cloudformation:CreateChangeSet").says("policies/provisioner.json");
+    site.up().ended(4).says("cloudformation:CreateChangeSet").says("synth --permissions");
 }
 
 #[test]
@@ -346,12 +347,12 @@ fn events_of_many_pages_are_reported_once_each() {
     let ran = site.up();
     ran.ended(0);
     for resource in ["Bucket", "Table", "Handler", "HandlerRole", "FailedEvents"] {
-        let told = ran
+        let printed = ran
             .err
             .lines()
             .filter(|line| line.contains(" created ") && line.split_whitespace().last() == Some(resource))
             .count();
-        assert_eq!(told, 1, "{resource}: {ran:#?}");
+        assert_eq!(printed, 1, "{resource}: {ran:#?}");
     }
 }
 
@@ -458,7 +459,7 @@ fn denied_object_deletions_are_reported() {
     site.deployed();
     site.fake.state().s3.put(&Site::bucket(), "a.txt", TEN_BYTES);
     site.fake.fail("s3:DeleteObjects", (0, 99), (403, "AccessDenied", "Access Denied"));
-    site.run(&["down", "--yes"]).ended(4).says("empty the bucket").says("policies/provisioner.json");
+    site.run(&["down", "--yes"]).ended(4).says("empty the bucket").says("synth --permissions");
     assert_eq!(site.fake.count("cloudformation:DeleteStack"), 0);
 }
 

@@ -7,13 +7,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot continue fails, also in its helpers")]
 
+mod authorization;
 mod connection;
 mod deploy;
 mod dist;
+mod docs;
 mod down;
 mod inspect;
 mod local;
+mod logs;
 mod package;
+mod partitions;
 mod plan;
 mod push;
 mod put;
@@ -27,6 +31,7 @@ mod states;
 mod template;
 mod terminal;
 mod time_limits;
+mod upgrades;
 mod verify;
 mod watch;
 mod world;

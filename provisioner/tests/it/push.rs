@@ -39,11 +39,11 @@ fn new_code_runs_before_the_stack_is_updated_without_drift() {
     let at = |call: &str| calls.iter().position(|c| c == call).unwrap_or_else(|| panic!("no {call} in {calls:?}"));
     assert!(at("s3:PutObject") < at("lambda:UpdateFunctionCode"));
     assert!(at("lambda:UpdateFunctionCode") < at("cloudformation:ExecuteChangeSet"));
-    let looks = calls[at("lambda:UpdateFunctionCode")..at("cloudformation:ExecuteChangeSet")]
+    let reads = calls[at("lambda:UpdateFunctionCode")..at("cloudformation:ExecuteChangeSet")]
         .iter()
         .filter(|call| *call == "lambda:GetFunctionConfiguration")
         .count();
-    assert!(looks >= 3, "the stack was updated before the function ran the new code: {calls:?}");
+    assert!(reads >= 3, "the stack was updated before the function ran the new code: {calls:?}");
 
     site.fake.forget_calls();
     site.up().ended(0).says("nothing to change");
@@ -148,7 +148,7 @@ fn a_failed_cleanup_does_not_hide_the_first_failure() {
     let site = Site::with_new_code();
     site.fake.fail("lambda:UpdateFunctionCode", (0, 9), (400, "CodeVerificationFailedException", "not signed"));
     site.fake.fail("cloudformation:DeleteChangeSet", (0, 9), denied);
-    site.up().ended(1).says("not signed").says("After that, the command also failed to take back the change set");
+    site.up().ended(1).says("not signed").says("After that, the command also failed to delete the change set");
 
     let site = Site::with_new_code();
     site.fake.state().cloudformation.surprise = Some(Change::new("Remove", "FailedEvents", "AWS::SQS::Queue"));

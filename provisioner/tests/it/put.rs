@@ -174,7 +174,7 @@ fn a_missing_stack_is_reported() {
 #[test]
 fn a_missing_record_is_reported_by_file_name() {
     let world = World::new();
-    world.write("silent.txt", "nobody reads this");
+    world.write("silent.txt", "without a record");
     world.ok(&["local", "start"]);
     create_bucket(&world);
     create_table(&world);
@@ -186,7 +186,7 @@ fn a_missing_record_is_reported_by_file_name() {
     let ran = world.ok(&["put", "-s", "local", "--json", "silent.txt"]);
     let all = events(&ran);
     assert_eq!((&all[0]["event"], &all[0]["key"]), (&"uploaded".into(), &"silent.txt".into()));
-    assert_eq!(request(&world, "s3", &format!("GET /{BUCKET}/silent.txt"), "", "").1, "nobody reads this");
+    assert_eq!(request(&world, "s3", &format!("GET /{BUCKET}/silent.txt"), "", "").1, "without a record");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use fake_aws::{Fake, REGION, ROLE_KEY};
 
-use crate::world::Ran;
+use crate::world::{Ran, recording};
 
 const OWN_KEY: &str = "AKIDEXAMPLE";
 const DEPLOYER: &str = "arn:aws:iam::123456789012:role/teams/deployer";
@@ -18,6 +18,7 @@ fn command(folder: &Path, arguments: &[&str], fake: &Fake) -> Command {
         .args(["-s", "shop.yaml", "--endpoint-url", &fake.url()])
         .current_dir(folder)
         .env_clear()
+        .envs(recording())
         .env("HOME", folder)
         .env("AWS_ACCESS_KEY_ID", OWN_KEY)
         .env("AWS_SECRET_ACCESS_KEY", "secret")
@@ -177,6 +178,23 @@ fn cloudformation_gets_its_role_for_creation_and_deletion() {
         }
         assert!(fake.calls().iter().all(|call| call.access_key == OWN_KEY), "the caller's credentials changed");
     }
+}
+
+#[test]
+fn calls_are_recorded_where_the_environment_names_a_file() {
+    let (folder, fake) = site("");
+    let file = folder.path().join("calls.txt");
+    for _ in 0..2 {
+        let output =
+            command(folder.path(), &["status"], &fake).env("PROVISIONER_RECORD_CALLS", &file).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+    }
+    let lines = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(lines.lines().filter(|line| *line == "STS.GetCallerIdentity").count(), 2, "{lines}");
+    assert!(lines.contains("CloudFormation.DescribeStacks\n"), "{lines}");
+    let nowhere = folder.path().join("none/calls.txt");
+    let output = command(folder.path(), &["status"], &fake).env("PROVISIONER_RECORD_CALLS", nowhere).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `up` and `down` in every state of a stack. `docs/states.md` lists the states with their tests.
 
-use fake_aws::cloudformation::{Resource, Stack, Step};
+use fake_aws::cloudformation::{Resource, Stack, Step, ValidationFailure};
 use fake_aws::{Cut, Fault, REGION};
 use handler_contract::table::PARTITION_KEY;
 use provisioner_model::status::{Operation, Phase, StackStatus};
@@ -95,6 +95,20 @@ fn a_stack_in_review_is_reused() {
     site.is_deleted_by_down();
 }
 
+#[test]
+fn a_refused_creation_leaves_no_empty_stack_behind() {
+    let site = Site::new();
+    site.fake.state().cloudformation.validation_failures = vec![ValidationFailure {
+        name: "AWS::EarlyValidation::ResourceExistenceCheck".into(),
+        logical_id: "Table".into(),
+        kind: "AWS::DynamoDB::Table".into(),
+        path: "/Resources/Table/Properties/TableName".into(),
+        reason: "The table exists".into(),
+    }];
+    site.up().ended(6);
+    assert_eq!(site.fake.count("cloudformation:DeleteStack"), 1);
+}
+
 /// How each running operation ends.
 const RUNNING: [(&str, &str); 9] = [
     ("CREATE_IN_PROGRESS", "CREATE_COMPLETE"),
@@ -115,9 +129,9 @@ fn running(status: &str, end: &'static str) -> Site {
         resource: resource.map(ToOwned::to_owned),
         status,
         reason: reason.into(),
-        token: "somebody-else".into(),
+        token: "another-process".into(),
     };
-    let begin = match StackStatus::parse(status).and_then(StackStatus::operation) {
+    let started = match StackStatus::parse(status).and_then(StackStatus::operation) {
         Some(Operation::Create) => "CREATE_IN_PROGRESS",
         Some(Operation::Delete) => "DELETE_IN_PROGRESS",
         Some(Operation::Import) => "IMPORT_IN_PROGRESS",
@@ -131,7 +145,7 @@ fn running(status: &str, end: &'static str) -> Site {
     }
     site.stack(|stack| {
         stack.script.extend([
-            step(None, begin, "User Initiated"),
+            step(None, started, "User Initiated"),
             step(Some("HandlerLogs"), "UPDATE_IN_PROGRESS", ""),
             step(Some("HandlerLogs"), "UPDATE_COMPLETE", ""),
             step(None, end, ""),
@@ -440,7 +454,10 @@ fn down_refuses_to_delete_data_of_the_deployed_template_in_every_state() {
     ] {
         let site = in_state(status);
         site.set_data("keep");
-        site.run(&["down", "--yes"]).ended(5).says("was deployed deletes data with the stack").says(way);
+        site.run(&["down", "--yes"])
+            .ended(5)
+            .says("but the deployed template of shop deletes data with the stack")
+            .says(way);
         assert_eq!(site.fake.count("cloudformation:DeleteStack"), 0, "{status}");
     }
 }

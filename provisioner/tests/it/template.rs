@@ -275,11 +275,14 @@ fn the_handler_s_policy_grants_the_contract_s_actions_on_their_resources_and_not
 
 #[test]
 fn no_policy_allows_a_whole_service_or_an_action_on_everything() {
-    let policies: [(&str, Document); 3] = [
+    let policies: [(&str, Document); 4] = [
         ("handler-trust.json", policy::handler_trust()),
         ("handler.json", policy::handler()),
-        ("provisioner.json", policy::provisioner()),
+        ("caller.json", policy::caller()),
+        ("cloudformation.json", policy::cloudformation()),
     ];
+    // Actions that IAM cannot limit to a resource; `tools/permissions/audit` checks that these are.
+    const LISTS: &str = "LogGroupList";
     for (file, document) in policies {
         for statement in document.statements() {
             assert_eq!(statement.effect, "Allow");
@@ -288,7 +291,7 @@ fn no_policy_allows_a_whole_service_or_an_action_on_everything() {
             }
             for resource in statement.resource.iter().flat_map(policy::OneOrMore::as_slice) {
                 // A single attribute, such as a table's ARN, identifies one resource.
-                if resource.starts_with("${") && resource.ends_with(".Arn}") {
+                if resource.starts_with("${") && resource.ends_with(".Arn}") || statement.sid == LISTS {
                     continue;
                 }
                 let arn = resource.replace("AWS::", "");
@@ -303,29 +306,67 @@ fn no_policy_allows_a_whole_service_or_an_action_on_everything() {
 }
 
 #[test]
-fn the_caller_s_policy_is_within_the_iam_quotas() {
-    let known = policy::provisioner().for_caller("prod", Some("123456789012"), Some("cn-north-1")).to_json();
-    assert!(!known.contains("${"), "{known}");
-    assert!(known.contains("\"arn:aws-cn:dynamodb:cn-north-1:123456789012:table/prod-records\""), "{known}");
-    let open = policy::provisioner().for_caller("prod", None, None).to_json();
-    assert!(open.contains("\"arn:aws:s3:::prod-uploads-${aws:PrincipalAccount}-*/*\""), "{open}");
-    assert_eq!(open.replace("${aws:PrincipalAccount}", "").matches("${").count(), 0);
-    // IAM quotas: the size of a managed policy, without white space.
-    let length = |text: &str| text.chars().filter(|c| !c.is_whitespace()).count();
-    let longest = policy::provisioner().for_caller(&"x".repeat(24), None, Some("ap-southeast-1")).to_json();
-    assert!(length(&longest) <= 6_144, "{}", length(&longest));
-    let page = std::fs::read_to_string(root().join("docs/permissions.md")).unwrap();
-    for statement in policy::provisioner().statements() {
-        assert!(
-            page.contains(&format!("| `{}` |", statement.sid)),
-            "docs/permissions.md does not explain {}",
-            statement.sid
-        );
+fn policies_for_a_stack_are_documents_that_iam_takes() {
+    let longest_name = "x".repeat(24);
+    for (file, policy) in [("caller", policy::caller()), ("cloudformation", policy::cloudformation())] {
+        let known = policy.for_stack("prod", Some("123456789012"), Some("cn-north-1")).to_json();
+        assert!(!known.contains("${"), "{file}: {known}");
+        for arn in known.split('"').filter(|text| text.starts_with("arn:")) {
+            assert!(arn.starts_with("arn:aws-cn:"), "{file}: {arn}");
+        }
+        for account in [None, Some("123456789012")] {
+            let longest = policy.for_stack(&longest_name, account, Some("ap-southeast-1"));
+            assert!(longest.length() <= policy::MAX_MANAGED_POLICY, "{file}: {}", longest.length());
+        }
+        let page = std::fs::read_to_string(root().join("docs/permissions.md")).unwrap();
+        let (_, section) = page.split_once(&format!("\n## `{file}.json`")).unwrap();
+        let section = section.split("\n## ").next().unwrap();
+        for statement in policy.statements() {
+            assert!(
+                section.contains(&format!("| `{}` |", statement.sid)),
+                "{file}: {} is not explained",
+                statement.sid
+            );
+        }
     }
-    let printed =
-        provisioner().args(["synth", "-s", "dev", "--permissions", "--region", "eu-west-3"]).assert().success();
-    let printed: Value = serde_json::from_slice(&printed.get_output().stdout).unwrap();
-    assert!(texts(&printed).contains(&"arn:aws:sqs:eu-west-3:${aws:PrincipalAccount}:dev-failed-events"));
+}
+
+#[test]
+fn without_an_account_no_arn_holds_a_variable_where_iam_reads_none() {
+    for policy in [policy::caller(), policy::cloudformation()] {
+        for region in [None, Some("eu-west-3")] {
+            let open = serde_json::to_value(policy.for_stack("prod", None, region)).unwrap();
+            for arn in texts(&open).into_iter().filter(|text| text.starts_with("arn:")) {
+                let fields: Vec<&str> = arn.splitn(6, ':').collect();
+                assert!(fields[..5].iter().all(|field| !field.contains('$')), "{arn}");
+                assert!(["", "*"].contains(&fields[4]), "{arn}");
+                assert_eq!(fields[2] == "s3", fields[5].contains("${aws:PrincipalAccount}"), "{arn}");
+                assert!(["", region.unwrap_or("*")].contains(&fields[3]), "{arn}");
+            }
+        }
+    }
+}
+
+#[test]
+fn synth_prints_each_policy_and_says_who_needs_it() {
+    let print = |args: &[&str]| {
+        let output = provisioner().args(["synth", "-s", "dev", "--region", "eu-west-3"]).args(args).output().unwrap();
+        assert!(output.status.success());
+        let policy: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (policy, String::from_utf8(output.stderr).unwrap())
+    };
+    let document = |policy: Document| serde_json::to_value(policy.for_stack("dev", None, Some("eu-west-3"))).unwrap();
+    let role = ["--cloudformation-role-arn", "arn:aws:iam::123456789012:role/builder"];
+    let (bare, _) = print(&["--permissions"]);
+    let (caller, said) = print(&["--permissions=caller"]);
+    assert_eq!((&bare, &caller), (&document(policy::caller()), &document(policy::caller())));
+    assert!(said.contains("of 6144 characters") && said.contains("--permissions=cloudformation"), "{said}");
+    let (cloudformation, said) = print(&["--permissions=cloudformation"]);
+    assert_eq!(cloudformation, document(policy::cloudformation()));
+    assert!(said.contains("--permissions=caller"), "{said}");
+    let (with_role, said) = print(&[&["--permissions=cloudformation"], &role[..]].concat());
+    assert_eq!(with_role, cloudformation);
+    assert!(said.contains("Attach it to arn:aws:iam::123456789012:role/builder"), "{said}");
 }
 
 proptest! {

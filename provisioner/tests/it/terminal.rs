@@ -304,7 +304,7 @@ fn two_interrupts_offer_to_cancel_an_update_and_yes_rolls_it_back() {
     site.fake.state().cloudformation.slow = false;
     up.press("y\r");
     let shown = up.end();
-    shown.ended(130).is_clean().says("puts everything back").says("rolled back").says("UPDATE_ROLLBACK_COMPLETE");
+    shown.ended(130).is_clean().says("rolls back all changes").says("rolled back").says("UPDATE_ROLLBACK_COMPLETE");
     assert_eq!(site.status().as_deref(), Some("UPDATE_ROLLBACK_COMPLETE"));
     assert_eq!(site.fake.count("cloudformation:CancelUpdateStack"), 1);
     site.up().ended(0).says("UPDATE_COMPLETE");
@@ -356,7 +356,7 @@ fn an_operation_that_cannot_be_cancelled_any_more_continues() {
     up.interrupt();
     up.wait_for("[y/N]");
     up.press("y\r");
-    up.end().ended(130).says("too far to be cancelled").says("To follow it again");
+    up.end().ended(130).says("can no longer be cancelled").says("To follow it again");
 }
 
 #[test]
@@ -367,7 +367,7 @@ fn an_operation_continues_if_cancelling_is_denied() {
     let up = slow_up(&site);
     interrupted_twice(&up);
     up.press("y\r");
-    up.end().ended(130).says("it goes on").says("cloudformation:CancelUpdateStack").says("To follow it again");
+    up.end().ended(130).says("it continues").says("cloudformation:CancelUpdateStack").says("To follow it again");
 }
 
 #[test]

@@ -56,6 +56,7 @@ impl World {
             .args(arguments)
             .current_dir(self.path())
             .env_clear()
+            .envs(recording())
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.path())
             .env("PROVISIONER_LOCAL_DIR", self.path().join("data"))
@@ -104,6 +105,12 @@ pub(crate) fn ministack() -> PathBuf {
         std::env::var_os("PROVISIONER_MINISTACK").map_or_else(|| workspace.join(".venv/bin/ministack"), PathBuf::from);
     assert!(program.is_file(), "these tests need the emulator at {}; `make emulator` installs it", program.display());
     program
+}
+
+/// The variable with which `make test` has every run record its calls to AWS, where it is set.
+pub(crate) fn recording() -> Option<(&'static str, std::ffi::OsString)> {
+    use provisioner_aws::calls::VARIABLE;
+    std::env::var_os(VARIABLE).map(|path| (VARIABLE, path))
 }
 
 /// A free port.

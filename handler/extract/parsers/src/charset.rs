@@ -3,75 +3,38 @@
 //! The choice is made at the first byte that is not ASCII, from the bytes that follow it in the same piece.
 //! Bytes that contradict the choice later become U+FFFD and end nothing.
 
-use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8, UTF_16BE, UTF_16LE};
+mod detect;
+mod single_byte;
+
+use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8};
+
+pub(crate) use self::detect::as_text;
+use self::single_byte::SingleByte;
 
 /// Bytes of a decoded piece.
 const PIECE: usize = 64 << 10;
-const ESCAPE: u8 = 0x1b;
 
-/// The encoding of a text by its first bytes: a byte order mark, or the zeros that UTF-16 puts beside ASCII.
-/// `None` where every byte so far says the same in all encodings that hold ASCII.
-pub(crate) fn at_start(head: &[u8]) -> Option<&'static Encoding> {
-    Encoding::for_bom(head).map(|(encoding, _)| encoding).or_else(|| unmarked_utf16(head))
+/// An encoding.
+#[derive(Debug, Clone, Copy)]
+enum Charset {
+    /// One that the WHATWG has for the web.
+    Web(&'static Encoding),
+    /// One of a byte a character.
+    SingleByte(&'static SingleByte),
+    Utf32 {
+        big_endian: bool,
+    },
 }
 
-/// UTF-16 without a mark shows in its zeros: nearly every second byte of a text in the Latin script, and hardly any on
-/// the other side.
-fn unmarked_utf16(head: &[u8]) -> Option<&'static Encoding> {
-    let zeros = |side: usize| head.iter().skip(side).step_by(2).filter(|byte| **byte == 0).count();
-    let (even, odd, half) = (zeros(0), zeros(1), head.len() / 2);
-    if half < 2 {
-        None
-    } else if odd * 2 > half && even * 50 < half {
-        Some(UTF_16LE)
-    } else if even * 2 > half && odd * 50 < half {
-        Some(UTF_16BE)
-    } else {
-        None
+impl Charset {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Web(encoding) => encoding.name(),
+            Self::SingleByte(encoding) => encoding.name,
+            Self::Utf32 { big_endian: false } => "UTF-32LE",
+            Self::Utf32 { big_endian: true } => "UTF-32BE",
+        }
     }
-}
-
-/// The encoding of a piece that is not ASCII: UTF-8 if nearly all of it is, else what the bytes are most like.
-fn guess(piece: &[u8]) -> &'static Encoding {
-    let (mut characters, mut broken) = (0, 0);
-    for chunk in piece.utf8_chunks() {
-        characters += chunk.valid().chars().filter(|c| !c.is_ascii()).count();
-        broken += usize::from(!chunk.invalid().is_empty());
-    }
-    // A character that the end of the piece cuts is not broken, and a text that was damaged once is still UTF-8.
-    if characters > 0 && broken * 10 <= characters + 10 && !has_escapes(piece) {
-        return UTF_8;
-    }
-    let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
-    detector.feed(piece, false);
-    detector.guess(None, Utf8Detection::Deny)
-}
-
-/// Whether there is an escape sequence of ISO-2022-JP, the one encoding in which ASCII bytes are not ASCII.
-fn has_escapes(piece: &[u8]) -> bool {
-    memchr::memchr_iter(ESCAPE, piece).any(|at| matches!(piece.get(at + 1), Some(b'$' | b'(')))
-}
-
-/// The start of a file as text, or `None` if it is none: too many control characters, or bytes that the most
-/// likely encoding does not have. `whole` says that there is no more of the file.
-pub(crate) fn as_text(head: &[u8], whole: bool) -> Option<String> {
-    let (mut to_utf8, mut decoded) = (ToUtf8::new(), String::with_capacity(head.len()));
-    to_utf8.feed(head, &mut |text| decoded.push_str(text));
-    if whole {
-        to_utf8.finish(&mut |text| decoded.push_str(text));
-    }
-    // A stray control character or broken byte happens in logs; a page of them is no text. What was broken before it
-    // was written as UTF-8 is broken no more.
-    let unbroken = str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true);
-    let strange = decoded.chars().filter(|c| is_non_text(*c) && !(unbroken && *c == '\u{fffd}')).count();
-    (strange * 500 <= decoded.len()).then_some(decoded)
-}
-
-/// A character that texts do not have: controls but for white space, bell, backspace and escape, and what replaces
-/// broken bytes.
-fn is_non_text(c: char) -> bool {
-    c == '\u{fffd}' || c.is_control() && !matches!(c, '\u{7}'..='\u{d}' | '\u{1b}' | '\u{85}')
 }
 
 /// Turns a text into UTF-8, piece by piece.
@@ -88,6 +51,11 @@ enum State {
     Ascii,
     Utf8(Unfinished),
     Other(Box<Decoder>),
+    SingleByte(&'static SingleByte, Box<[char; 256]>),
+    Utf32 {
+        big_endian: bool,
+        unfinished: Unfinished,
+    },
 }
 
 /// The first bytes of a character whose last are not there yet.
@@ -107,11 +75,17 @@ impl ToUtf8 {
         Self { state: State::Start(encoding), buffer: String::new() }
     }
 
-    /// The encoding, by the name that the WHATWG gives it. ASCII is UTF-8.
+    /// The encoding, by the name that the WHATWG gives it, or else IANA. ASCII is UTF-8.
     pub(crate) fn charset(&self) -> &'static str {
+        self.encoding().name()
+    }
+
+    fn encoding(&self) -> Charset {
         match &self.state {
-            State::Start(_) | State::Ascii | State::Utf8(_) => UTF_8.name(),
-            State::Other(decoder) => decoder.encoding().name(),
+            State::Start(_) | State::Ascii | State::Utf8(_) => Charset::Web(UTF_8),
+            State::Other(decoder) => Charset::Web(decoder.encoding()),
+            State::SingleByte(encoding, _) => Charset::SingleByte(encoding),
+            State::Utf32 { big_endian, .. } => Charset::Utf32 { big_endian: *big_endian },
         }
     }
 
@@ -122,41 +96,59 @@ impl ToUtf8 {
         }
         if let State::Start(declared) = self.state {
             self.state = State::Ascii;
-            if let Some(encoding) = at_start(bytes).or(declared) {
-                bytes = Encoding::for_bom(bytes).map_or(bytes, |(_, mark)| &bytes[mark..]);
-                self.choose(encoding);
+            if let Some((charset, mark)) = detect::at_start(bytes).or(declared.map(|known| (Charset::Web(known), 0))) {
+                bytes = &bytes[mark..];
+                self.choose(charset);
             }
         }
         if matches!(self.state, State::Ascii) {
-            if bytes.is_ascii() && !has_escapes(bytes) {
+            if bytes.is_ascii() && !detect::has_escapes(bytes) {
                 str::from_utf8(bytes).into_iter().for_each(text);
                 return;
             }
-            self.choose(guess(bytes));
+            self.choose(detect::guess(bytes));
         }
         match &mut self.state {
             State::Start(_) | State::Ascii => {}
             State::Utf8(unfinished) => unfinished.feed(bytes, text),
             State::Other(decoder) => decode(decoder, &mut self.buffer, bytes, false, text),
+            State::SingleByte(_, table) => {
+                for piece in bytes.chunks(PIECE) {
+                    self.buffer.clear();
+                    self.buffer.extend(piece.iter().map(|byte| table[usize::from(*byte)]));
+                    text(&self.buffer);
+                }
+            }
+            State::Utf32 { big_endian, unfinished } => {
+                for piece in bytes.chunks(PIECE) {
+                    self.buffer.clear();
+                    unfinished.feed_wide(piece, *big_endian, &mut self.buffer);
+                    text(&self.buffer);
+                }
+            }
         }
     }
 
     /// Gives what is still held back.
     pub(crate) fn finish(&mut self, text: &mut impl FnMut(&str)) {
         match &mut self.state {
-            State::Start(_) | State::Ascii => {}
-            State::Utf8(unfinished) => unfinished.finish(text),
+            State::Start(_) | State::Ascii | State::SingleByte(..) => {}
+            State::Utf8(unfinished) | State::Utf32 { unfinished, .. } => unfinished.finish(text),
             State::Other(decoder) => decode(decoder, &mut self.buffer, &[], true, text),
         }
     }
 
-    fn choose(&mut self, encoding: &'static Encoding) {
-        self.state = if encoding == UTF_8 {
-            State::Utf8(Unfinished::default())
-        } else {
-            self.buffer.reserve(PIECE);
-            State::Other(Box::new(encoding.new_decoder_without_bom_handling()))
+    fn choose(&mut self, charset: Charset) {
+        self.state = match charset {
+            Charset::Web(encoding) if encoding == UTF_8 => {
+                self.state = State::Utf8(Unfinished::default());
+                return;
+            }
+            Charset::Web(encoding) => State::Other(Box::new(encoding.new_decoder_without_bom_handling())),
+            Charset::SingleByte(encoding) => State::SingleByte(encoding, encoding.table()),
+            Charset::Utf32 { big_endian } => State::Utf32 { big_endian, unfinished: Unfinished::default() },
         };
+        self.buffer.reserve(PIECE);
     }
 }
 
@@ -209,6 +201,18 @@ impl Unfinished {
         }
     }
 
+    /// The same for characters of four bytes each.
+    fn feed_wide(&mut self, bytes: &[u8], big_endian: bool, text: &mut String) {
+        let number = if big_endian { u32::from_be_bytes } else { u32::from_le_bytes };
+        for byte in bytes {
+            self.bytes[self.len] = *byte;
+            self.len = (self.len + 1) % 4;
+            if self.len == 0 {
+                text.push(char::from_u32(number(self.bytes)).unwrap_or('\u{fffd}'));
+            }
+        }
+    }
+
     fn finish(&mut self, text: &mut impl FnMut(&str)) {
         if std::mem::take(&mut self.len) > 0 {
             text("\u{fffd}");
@@ -235,12 +239,19 @@ mod tests {
         text.encode_utf16().flat_map(to_bytes).collect()
     }
 
+    fn utf32(text: &str, to_bytes: fn(u32) -> [u8; 4]) -> Vec<u8> {
+        text.chars().flat_map(|character| to_bytes(character.into())).collect()
+    }
+
     #[test]
     fn encodings_are_told_apart() {
         let german = "Die Größe des Schlüssels heißt Länge, und das ist schön. ";
         let japanese = "これは日本語の文章です。文字コードを調べるための例です。";
         let russian = "Съешь же ещё этих мягких французских булок, да выпей чаю. ";
         let chinese = "今天的天气很好，我们去公园散步吧。这是一个测试文件。";
+        let greek = "Ξεσκεπάζω την ψυχοφθόρα βδελυγμία.";
+        let korean = "키스의 고유조건은 입술끼리 만나야 하고 특별한 기술은 필요치 않다.";
+        let hindi = "ऋषियों को सताने वाले दुष्ट राक्षसों के राजा रावण";
         let rows: &[(Vec<u8>, &str, &str)] = &[
             (b"plain".to_vec(), "UTF-8", "plain"),
             (german.into(), "UTF-8", german),
@@ -255,9 +266,79 @@ mod tests {
             (utf16(german, u16::to_be_bytes), "UTF-16BE", german),
             (utf16(&format!("\u{feff}{japanese}"), u16::to_le_bytes), "UTF-16LE", japanese),
             (utf16(&format!("\u{feff}{japanese}"), u16::to_be_bytes), "UTF-16BE", japanese),
+            (utf16(russian, u16::to_le_bytes), "UTF-16LE", russian),
+            (utf16(russian, u16::to_be_bytes), "UTF-16BE", russian),
+            (utf16(chinese, u16::to_le_bytes), "UTF-16LE", chinese),
+            (utf16(japanese, u16::to_be_bytes), "UTF-16BE", japanese),
+            (utf16(greek, u16::to_le_bytes), "UTF-16LE", greek),
+            (utf16(korean, u16::to_be_bytes), "UTF-16BE", korean),
+            (utf16(hindi, u16::to_le_bytes), "UTF-16LE", hindi),
+            (utf16("\u{feff}\0ab and\0more", u16::to_le_bytes), "UTF-16LE", "\0ab and\0more"),
+            (utf32(&format!("\u{feff}{german}"), u32::to_le_bytes), "UTF-32LE", german),
+            (utf32(&format!("\u{feff}{japanese}"), u32::to_be_bytes), "UTF-32BE", japanese),
+            (
+                b"Die Gr\x94\xe1e des Schl\x81ssels hei\xe1t L\x84nge".to_vec(),
+                "IBM437",
+                "Die Größe des Schlüssels heißt Länge",
+            ),
+            (b"Zu\xbeycie \xabr\xa2d\x88a, b\x88\xa5d i w\xa5\xbe".to_vec(), "IBM852", "Zużycie źródła, błąd i wąż"),
+            (
+                b"S\xc6o Jo\xc6o e Cora\x87\xc6o, n\xc6o irm\xc6os, aten\x87\xe4es".to_vec(),
+                "IBM850",
+                "São João e Coração, não irmãos, atenções",
+            ),
+            (
+                b"it\x92s \x93quoted\x94\x97and so on\x85 for ever".to_vec(),
+                "windows-1252",
+                "it’s “quoted”—and so on… for ever",
+            ),
+            (b"\xc9\xcd\xcd\xcd\xcd\xcd\xbb\r\n\xba words \xba\r\n".to_vec(), "IBM437", "╔═════╗\r\n║ words ║\r\n"),
+            (
+                b"\xc8\xc5\xd3\xd3\xd6\x40\xe3\x88\x85\x99\x85\x40\xf1\xf2\xf3\x4b\x25".to_vec(),
+                "IBM037",
+                "HELLO There 123.\n",
+            ),
         ];
         for (bytes, charset, text) in rows {
             assert_eq!(decoded([bytes.as_slice()]), ((*text).to_owned(), *charset));
+            assert!(as_text(bytes, true).is_some(), "{charset}: {text}");
+            let (first, second) = bytes.split_at(bytes.len() - 1);
+            assert_eq!(decoded([first, second]).0, *text, "{charset} in two pieces");
+        }
+    }
+
+    #[test]
+    fn texts_hold_few_control_characters_and_only_where_texts_have_them() {
+        let line = "2026-01-02 10:00:00 request served\n";
+        let log = |before: usize, hole: usize, after: usize| {
+            [&vec![0; before], line.repeat(9).as_bytes(), &vec![0; hole], line.repeat(9).as_bytes(), &vec![0; after]]
+                .concat()
+        };
+        let noise: Vec<u8> = (0..4000_u32).map(|i| i.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
+        let rows: &[(&str, Vec<u8>, bool)] = &[
+            ("truncated while it was written", log(4096, 0, 0), true),
+            ("a hole", log(0, 600, 0), true),
+            ("a tail that was never written", log(0, 0, 4096), true),
+            ("nothing but NULs", vec![0; 4096], false),
+            ("as a string of C", b"hello there\0".to_vec(), true),
+            ("as a file of CP/M", b"hello there\r\n\x1a\x1a\x1a\x1a".to_vec(), true),
+            ("as a file of DOS", b"hello there\r\n\x1a".to_vec(), true),
+            ("FIX", b"8=FIX.4.4\x019=100\x0135=D\x0110=128\x01\n".to_vec(), true),
+            ("Hive", b"1\x01Ann\x01a\x02b\x02c\x01k\x03v\n2\x01Bob\x01d\x01k\x03w\n".to_vec(), true),
+            ("HL7", b"\x0bMSH|^~\\&|A|B\rPID|1||123\r\x1c\r".to_vec(), true),
+            ("records and units", b"id\x1fname\x1e1\x1fAnn\x1e2\x1fBob\x1e".to_vec(), true),
+            ("coloured", b"\x1b[31mred\x1b[0m".to_vec(), true),
+            ("NULs between words", b"text\0with\0zeros\0in\0it".to_vec(), false),
+            ("numbers", b"\0\x01\x02\x03\xff\xfe\xfd".to_vec(), false),
+            ("small numbers", b"ab\x01\x01\x02\x03\x01\x01cd\x02\x01\x03".to_vec(), false),
+            ("fields with their lengths", b"\n\x05hello\x12\x05there\x1a\x03you".to_vec(), false),
+            ("erased memory", vec![0xff; 20_000], false),
+            ("silence", [&b"\x80"[..]; 900].concat(), false),
+            ("noise", noise, false),
+            ("a form with a NUL at the end of a field", [&b"field"[..], &[0; 12], b"value", &[0; 12]].concat(), false),
+        ];
+        for (what, bytes, is_text) in rows {
+            assert_eq!(as_text(bytes, true).is_some(), *is_text, "{what}");
         }
     }
 

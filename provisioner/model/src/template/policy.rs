@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::intrinsic::Value;
 use crate::names::Names;
+use crate::partition::Partition;
+
+/// The most characters of a managed policy, white space not counted (IAM quotas).
+pub const MAX_MANAGED_POLICY: usize = 6_144;
 
 /// An IAM policy document. Its texts are plain ones (`String`) or ones that CloudFormation fills in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,8 +100,11 @@ policies! {
     bucket = "bucket.json",
     /// What the queue of failed events refuses: requests without TLS.
     queue = "queue.json",
-    /// What the person who runs the provisioner needs.
-    provisioner = "provisioner.json",
+    /// What whoever runs the provisioner needs for the calls that it makes itself.
+    caller = "caller.json",
+    /// What CloudFormation needs to create, update, read and delete the stack's resources: as the caller, or as the
+    /// stack's `cloudformationRole`.
+    cloudformation = "cloudformation.json",
 }
 
 fn parse(file: &str, text: &str) -> Document {
@@ -136,14 +143,18 @@ impl Document {
         self.map(|text| Value::text(fill(text, &placeholders(names))))
     }
 
-    /// The document as IAM takes it. An account that is not known is the caller's; a region that is not known is any.
+    /// The document as IAM takes it, for one stack.
+    ///
+    /// An account that is not known is the caller's in names of buckets, and any elsewhere: a policy variable works only in
+    /// the resource part of an ARN (IAM user guide, "Policy elements: variables and tags"), and an ARN without an account
+    /// in its name can be reached across accounts only where the other account allows it too. A region that is not known
+    /// is any, in the commercial partition.
     #[must_use]
-    pub fn for_caller(&self, stack: &str, account: Option<&str>, region: Option<&str>) -> Self {
-        let account = account.unwrap_or("${aws:PrincipalAccount}");
-        let names = Names::new(stack, account, region.unwrap_or("*"));
+    pub fn for_stack(&self, stack: &str, account: Option<&str>, region: Option<&str>) -> Self {
+        let names = Names::new(stack, account.unwrap_or("${aws:PrincipalAccount}"), region.unwrap_or("*"));
         let mut values = placeholders(&names);
-        values.push(("AWS::Partition", partition(region.unwrap_or_default()).to_owned()));
-        values.push(("AWS::AccountId", account.to_owned()));
+        values.push(("AWS::Partition", Partition::of(region.unwrap_or_default()).id.to_owned()));
+        values.push(("AWS::AccountId", account.unwrap_or("*").to_owned()));
         values.push(("AWS::Region", region.unwrap_or("*").to_owned()));
         self.map(|text| fill(text, &values))
     }
@@ -161,6 +172,11 @@ impl Document {
         });
     }
 
+    /// The length that IAM counts: characters without white space. At most [`MAX_MANAGED_POLICY`] fit.
+    pub fn length(&self) -> usize {
+        self.to_json().chars().filter(|c| !c.is_whitespace()).count()
+    }
+
     /// The document as JSON, ending with a line feed.
     ///
     /// # Panics
@@ -169,15 +185,6 @@ impl Document {
         let mut text = serde_json::to_string_pretty(self).expect("a policy has text keys only");
         text.push('\n');
         text
-    }
-}
-
-/// The partition that a region belongs to (IAM user guide, "Amazon Resource Names").
-fn partition(region: &str) -> &'static str {
-    match region {
-        _ if region.starts_with("cn-") => "aws-cn",
-        _ if region.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
     }
 }
 

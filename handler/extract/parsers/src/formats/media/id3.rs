@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use handler_contract::Metadata;
 
-use super::fields::{date, track_number};
+use super::fields::track_number;
+use crate::formats::date::from_numbers;
 use crate::formats::value::{clean, clean_bytes};
 use crate::input::View;
 
@@ -16,12 +17,21 @@ const MOST_TAGS: usize = 16;
 
 /// Reads the tags that a file starts with, and returns where they end.
 pub(super) fn read_leading(file: View, metadata: &mut Metadata) -> u64 {
-    let mut at = 0;
+    leading_tags(file, |tag| read(tag, metadata)).min(file.len())
+}
+
+/// Where the tags that a file starts with end, which may be after the bytes that there are.
+pub(super) fn leading_end(file: View) -> u64 {
+    leading_tags(file, |_| ())
+}
+
+fn leading_tags<'a>(file: View<'a>, mut take: impl FnMut(View<'a>)) -> u64 {
+    let mut at = 0_u64;
     for _ in 0..MOST_TAGS {
         let Some(tag) = file.from(at) else { break };
         let Some(len) = tag_len(tag) else { break };
-        read(tag, metadata);
-        at = at.saturating_add(len).min(file.len());
+        take(tag);
+        at = at.saturating_add(len);
     }
     at
 }
@@ -32,7 +42,9 @@ fn tag_len(tag: View) -> Option<u64> {
     if !view.has(0, b"ID3") || view.u8(3)? > 4 {
         return None;
     }
-    Some(u64::from(synchsafe(view.u32(6)?)) + HEADER)
+    // Version 2.4 may repeat its header at the end (section 3.4).
+    let footer = if view.u8(3)? == 4 && view.u8(5)? & 0x10 != 0 { HEADER } else { 0 };
+    Some(u64::from(synchsafe(view.u32(6)?)) + HEADER + footer)
 }
 
 /// Seven bits a byte.
@@ -137,7 +149,7 @@ fn read_frame(frame: &Frame, metadata: &mut Metadata) {
             metadata.track_number = text().as_deref().and_then(track_number);
         }
         b"TDRC" | b"TYER" | b"TYE\0" if metadata.date_created.is_none() => {
-            metadata.date_created = text().as_deref().and_then(date);
+            metadata.date_created = text().as_deref().and_then(from_numbers);
         }
         _ => {}
     }
@@ -193,7 +205,7 @@ pub(super) fn read_trailing(file: View, metadata: &mut Metadata) {
     metadata.title = metadata.title.take().or_else(|| field(3, 30));
     metadata.author = metadata.author.take().or_else(|| field(33, 30));
     metadata.album = metadata.album.take().or_else(|| field(63, 30));
-    metadata.date_created = metadata.date_created.take().or_else(|| field(93, 4).as_deref().and_then(date));
+    metadata.date_created = metadata.date_created.take().or_else(|| field(93, 4).as_deref().and_then(from_numbers));
     metadata.genre = metadata.genre.take().or_else(|| genre(tag[127]));
     // Version 1.1 has the track after a comment that is two bytes shorter.
     if tag[125] == 0 && tag[126] != 0 {

@@ -1,0 +1,274 @@
+//! Which encoding a text has, and whether bytes are a text at all.
+//!
+//! The order of evidence: a byte order mark is always trusted; then UTF-16 without one and EBCDIC, which show in bytes
+//! that no text over ASCII has; then UTF-8, which hardly any other text is valid as; and last what the bytes are most
+//! like in their language.
+
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+use encoding_rs::{BIG5, EUC_KR, Encoding, GB18030, GBK, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE};
+
+use super::single_byte::{CP437, CP850, CP852, EBCDIC, SingleByte};
+use super::{Charset, ToUtf8};
+
+/// Bytes that are looked at to recognise an encoding whose every byte shows it.
+const SAMPLE: usize = 4 << 10;
+/// One character of this many may be one that no text has: logs hold stray control characters and broken bytes.
+const ONE_STRAY_IN: usize = 500;
+/// A run of this many NULs is a hole, where a crash or a truncation left the file without content.
+const HOLE: usize = 8;
+/// The longest run of one letter in a language.
+const LONGEST_RUN: usize = 32;
+const ESCAPE: u8 = 0x1b;
+
+/// The encoding of a text by its first bytes, and the length of its byte order mark. `None` where every byte so far
+/// says the same in all encodings that hold ASCII.
+pub(super) fn at_start(head: &[u8]) -> Option<(Charset, usize)> {
+    by_mark(head)
+        .or_else(|| unmarked_utf16(head).map(|encoding| (Charset::Web(encoding), 0)))
+        .or_else(|| is_ebcdic(head).then_some((Charset::SingleByte(&EBCDIC), 0)))
+}
+
+/// The encoding by a byte order mark, and the mark's length.
+fn by_mark(head: &[u8]) -> Option<(Charset, usize)> {
+    match head {
+        // What is UTF-16 with a NUL after the mark reads as characters beyond the last one.
+        [0xff, 0xfe, 0, 0, rest @ ..] if is_utf32(rest, u32::from_le_bytes) => {
+            Some((Charset::Utf32 { big_endian: false }, 4))
+        }
+        [0, 0, 0xfe, 0xff, rest @ ..] if is_utf32(rest, u32::from_be_bytes) => {
+            Some((Charset::Utf32 { big_endian: true }, 4))
+        }
+        _ => Encoding::for_bom(head).map(|(encoding, mark)| (Charset::Web(encoding), mark)),
+    }
+}
+
+fn is_utf32(bytes: &[u8], number: fn([u8; 4]) -> u32) -> bool {
+    let mut characters = bytes.as_chunks().0.iter().take(64).map(|bytes| char::from_u32(number(*bytes)));
+    characters.all(|character| character.is_some())
+}
+
+/// UTF-16 without a mark: read in one order of bytes it is a text with white space, punctuation or Latin letters, and
+/// read in the other it is not.
+fn unmarked_utf16(head: &[u8]) -> Option<&'static Encoding> {
+    let sample = &head[..head.len().min(SAMPLE)];
+    // A text over ASCII has none of the bytes that half of UTF-16 consists of.
+    if sample.len() < 4 || !sample.iter().any(|byte| is_control(*byte)) {
+        return None;
+    }
+    let [little, big] =
+        [u16::from_le_bytes as fn([u8; 2]) -> u16, u16::from_be_bytes].map(|unit| common_characters(sample, unit));
+    match (little, big) {
+        (Some(little), big) if little > 4 * big.unwrap_or(0) => Some(UTF_16LE),
+        (little, Some(big)) if big > 4 * little.unwrap_or(0) => Some(UTF_16BE),
+        _ => None,
+    }
+}
+
+/// How many of the most common characters there are in a text of UTF-16: Latin letters, digits, white space, and the
+/// punctuation of East Asia. `None` if it is no text.
+fn common_characters(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<usize> {
+    let units = bytes.as_chunks().0.iter().map(|bytes| unit(*bytes));
+    let (mut all, mut common, mut letters, mut bad) = (0_usize, 0, 0, 0);
+    for character in char::decode_utf16(units) {
+        all += 1;
+        match character {
+            Ok('\t' | '\n' | '\r' | ' '..='~' | '\u{3000}'..='\u{30ff}' | '\u{ff01}'..='\u{ff5e}') => common += 1,
+            Ok('\u{e000}'..='\u{f8ff}' | '\u{fff0}'..='\u{ffff}' | '\u{f0000}'..) | Err(_) => bad += 1,
+            Ok(character) if character.is_control() => bad += 1,
+            Ok(character) => letters += usize::from(character.is_alphanumeric()),
+        }
+    }
+    // The sample may cut a character in two.
+    let is_text = bad <= 1 + all / ONE_STRAY_IN && bad * 8 < all && (common + letters) * 10 >= all * 8;
+    (is_text && common * 64 >= all && common > 0).then_some(common)
+}
+
+/// EBCDIC: most bytes are letters and digits there, which are no ASCII, and words are divided by what is `@` in ASCII.
+fn is_ebcdic(head: &[u8]) -> bool {
+    let sample = &head[..head.len().min(SAMPLE)];
+    let beyond_ascii = sample.iter().filter(|byte| !byte.is_ascii()).count();
+    if sample.len() < 16 || beyond_ascii * 2 < sample.len() || str::from_utf8(sample).is_ok() {
+        return false;
+    }
+    let table = EBCDIC.table();
+    let (mut spaces, mut letters) = (0, 0);
+    for character in sample.iter().map(|byte| table[usize::from(*byte)]) {
+        match character {
+            ' ' | '\n' => spaces += 1,
+            '\t' | '\r' | '!'..='~' => letters += 1,
+            _ => {}
+        }
+    }
+    (spaces + letters) * 50 >= sample.len() * 49 && spaces * 40 >= sample.len()
+}
+
+/// The encoding of a piece that is not ASCII: UTF-8 if nearly all of it is, else what the bytes are most like.
+pub(super) fn guess(piece: &[u8]) -> Charset {
+    let (mut characters, mut broken) = (0, 0);
+    for chunk in piece.utf8_chunks() {
+        characters += chunk.valid().chars().filter(|c| !c.is_ascii()).count();
+        broken += usize::from(!chunk.invalid().is_empty());
+    }
+    // A character that the end of the piece cuts is not broken, and a text that was damaged once is still UTF-8.
+    if characters > 0 && broken * 10 <= characters + 10 && !has_escapes(piece) {
+        return Charset::Web(UTF_8);
+    }
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
+    detector.feed(piece, false);
+    let encoding = detector.guess(None, Utf8Detection::Deny);
+    code_page(piece, encoding).map_or(Charset::Web(encoding), Charset::SingleByte)
+}
+
+/// Whether there is an escape sequence of ISO-2022-JP, the one encoding in which ASCII bytes are not ASCII.
+pub(super) fn has_escapes(piece: &[u8]) -> bool {
+    memchr::memchr_iter(ESCAPE, piece).any(|at| matches!(piece.get(at + 1), Some(b'$' | b'(')))
+}
+
+/// The code page of a text of DOS, which the web's encodings would make a text of quotes within words, of syllables of
+/// East Asia between Latin letters, or of letters where lines are drawn.
+fn code_page(piece: &[u8], guess: &'static Encoding) -> Option<&'static SingleByte> {
+    // Bytes between two small letters.
+    let within: Vec<u8> = piece
+        .windows(3)
+        .filter(|bytes| bytes[0].is_ascii_lowercase() && !bytes[1].is_ascii() && bytes[2].is_ascii_lowercase())
+        .map(|bytes| bytes[1])
+        .collect();
+    let is_wrong = if guess.is_single_byte() {
+        let character = |byte| guess.decode_without_bom_handling(&[byte]).0.chars().next().unwrap_or_default();
+        // No capital letter is within a word. What writers put between two words without a blank is no sign of
+        // another encoding.
+        let is_sign = |c: char| {
+            !c.is_lowercase()
+                && (!c.is_alphabetic() || c.is_uppercase())
+                && !matches!(c, '’' | '–' | '—' | '…' | '·' | '\u{a0}' | '\u{ad}')
+        };
+        let wrong = within.iter().filter(|byte| is_sign(character(**byte))).count();
+        wrong * 3 >= within.len()
+    } else {
+        within.len() > 1 && within.len() * 3 >= piece.iter().filter(|byte| !byte.is_ascii()).count()
+    };
+    if is_wrong && !within.is_empty() {
+        let letters = |page: &'static SingleByte| {
+            let table = page.table();
+            (within.iter().filter(|byte| table[usize::from(**byte)].is_lowercase()).count(), page)
+        };
+        // Of two that are equal the first.
+        let (found, page) =
+            [&CP437, &CP850, &CP852].into_iter().map(letters).reduce(|a, b| if b.0 > a.0 { b } else { a })?;
+        if found * 10 >= within.len() * 9 {
+            return Some(page);
+        }
+    }
+    has_drawings(piece).then_some(&CP437)
+}
+
+/// Whether most of what is not ASCII is lines and blocks that a text of DOS draws.
+fn has_drawings(piece: &[u8]) -> bool {
+    let is_drawing = |byte: u8| (0xb0..=0xdf).contains(&byte);
+    let runs = piece.chunk_by(|a, b| a == b).filter(|run| run.len() >= 4 && is_drawing(run[0]));
+    let drawn: usize = runs.map(<[u8]>::len).sum();
+    let all = piece.iter().filter(|byte| !byte.is_ascii()).count();
+    let ascii = piece.len() - all;
+    drawn * 3 >= all && drawn > 0 && ascii * 8 >= all
+}
+
+/// The start of a file as text, or `None` if it is none: too many control characters, or bytes that the most
+/// likely encoding does not have. `whole` says that there is no more of the file.
+pub(crate) fn as_text(head: &[u8], whole: bool) -> Option<String> {
+    let known = at_start(head);
+    if known.is_none() && !may_be_text(head) {
+        return None;
+    }
+    let (mut to_utf8, mut decoded) = (ToUtf8::new(), String::with_capacity(head.len()));
+    to_utf8.feed(head, &mut |text| decoded.push_str(text));
+    if whole {
+        to_utf8.finish(&mut |text| decoded.push_str(text));
+    }
+    if known.is_some() {
+        // UTF-32 and UTF-16 hold NULs; with a mark there is no doubt, and without one there was none either.
+        return Some(decoded);
+    }
+    // What was broken before it was written as UTF-8 is broken no more.
+    let unbroken = str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true);
+    let is_stray = |c: char| !c.is_ascii() && (c == '\u{fffd}' && !unbroken || c.is_control() && c != '\u{85}');
+    let strays = decoded.chars().filter(|c| is_stray(*c)).count();
+    let is_text =
+        strays * ONE_STRAY_IN <= decoded.len() && (unbroken || is_language(head, &decoded, to_utf8.encoding()));
+    is_text.then_some(decoded)
+}
+
+/// A control character, other than white space, bell, backspace and escape.
+const fn is_control(byte: u8) -> bool {
+    byte < 7 || 0x0d < byte && byte < 0x20 && byte != ESCAPE || byte == 0x7f
+}
+
+/// Whether control characters are where texts have them: as separators, a mark at the end, holes, or hardly anywhere.
+fn may_be_text(head: &[u8]) -> bool {
+    // Most texts have none at all.
+    if !head.iter().any(|byte| is_control(*byte)) {
+        return true;
+    }
+    // DOS marks the end of a text with Ctrl-Z, and C with a NUL.
+    let end = head.iter().rposition(|byte| !matches!(byte, 0 | 0x1a)).map_or(0, |at| at + 1);
+    let start = head.iter().position(|byte| *byte != 0).unwrap_or(end).min(end);
+    let text = &head[start..end];
+    let (mut strays, mut separators, mut holes, mut empty) = (0, 0, 0, 0);
+    for run in text.chunk_by(|a, b| *a == 0 && *b == 0) {
+        match run[0] {
+            0 if run.len() >= HOLE => {
+                holes += 1;
+                empty += run.len();
+            }
+            // Of FIX and Hive, of HL7, and what ASCII has them for.
+            0x01..=0x03 | 0x1c..=0x1f => separators += 1,
+            byte if is_control(byte) => strays += 1,
+            _ => {}
+        }
+    }
+    let content = text.len() - empty;
+    content > 0
+        && strays * ONE_STRAY_IN <= content
+        && holes <= 1 + content / 256
+        && (holes == 0 || content >= 32 && text.contains(&b'\n'))
+        // Numbers in a binary file are small as often as not; what separates fields has fields on both sides.
+        && separators * 2 <= content
+        && (separators == 0 || separated_by_fields(text))
+}
+
+/// Whether the separators of a text are few kinds, with text between most of them.
+fn separated_by_fields(text: &[u8]) -> bool {
+    let printable = text.iter().filter(|byte| matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r') || **byte >= 0x80);
+    // In a text of some length even a field of one character is longer than its separator.
+    printable.count() * 8 >= text.len() * 5
+}
+
+/// Whether a text that is no UTF-8 is one in a language: of a random file, bytes that most encodings have are common.
+fn is_language(head: &[u8], decoded: &str, charset: Charset) -> bool {
+    let beyond_ascii = head.iter().filter(|byte| !byte.is_ascii()).count();
+    let visible = head.iter().filter(|byte| !byte.is_ascii_whitespace() && **byte != 0).count();
+    let drawings = matches!(charset, Charset::SingleByte(_)) && has_drawings(head);
+    let runs = head.chunk_by(|a, b| a == b).filter(|run| !run[0].is_ascii()).map(<[u8]>::len);
+    if !drawings && runs.max().is_some_and(|longest| longest > LONGEST_RUN) {
+        return false;
+    }
+    match charset {
+        Charset::Web(encoding) if encoding == GBK || encoding == GB18030 => {
+            // The hanzi of GB 2312, which nearly all texts consist of, have both bytes in the upper half.
+            let pairs = head.chunk_by(|a, b| !a.is_ascii() && !b.is_ascii()).filter(|run| run.len() >= 2);
+            pairs.map(|run| run.iter().filter(|byte| **byte >= 0xa1).count()).sum::<usize>() * 2 >= beyond_ascii
+        }
+        Charset::Web(encoding) if [BIG5, SHIFT_JIS, EUC_KR].contains(&encoding) => true,
+        Charset::Web(encoding) if !encoding.is_single_byte() => true,
+        _ if drawings => true,
+        _ => {
+            let (mut latin, mut other) = (0, 0);
+            for character in decoded.chars().filter(|c| !c.is_ascii() && c.is_alphanumeric()) {
+                // The last letters of Latin Extended-B, and those of Vietnamese.
+                let is_latin = matches!(character, '\0'..='\u{24f}' | '\u{1e00}'..='\u{1eff}');
+                *(if is_latin { &mut latin } else { &mut other }) += 1;
+            }
+            // In Latin letters with marks are the exception, elsewhere all letters are beyond ASCII.
+            if other > latin { (other + latin) * 10 >= beyond_ascii * 6 } else { beyond_ascii * 5 <= visible * 2 }
+        }
+    }
+}
