@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot continue fails, also in its helpers")]
 
 mod authorization;
+mod connection;
 mod deploy;
 mod dist;
 mod docs;
@@ -29,6 +30,7 @@ mod specs;
 mod states;
 mod template;
 mod terminal;
+mod time_limits;
 mod upgrades;
 mod verify;
 mod watch;
