@@ -7,6 +7,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot continue fails, also in its helpers")]
 
+mod command_line;
 mod deploy;
 mod dist;
 mod docs;

@@ -440,7 +440,10 @@ fn down_refuses_to_delete_data_of_the_deployed_template_in_every_state() {
     ] {
         let site = in_state(status);
         site.set_data("keep");
-        site.run(&["down", "--yes"]).ended(5).says("but the deployed template of shop deletes data with the stack").says(way);
+        site.run(&["down", "--yes"])
+            .ended(5)
+            .says("but the deployed template of shop deletes data with the stack")
+            .says(way);
         assert_eq!(site.fake.count("cloudformation:DeleteStack"), 0, "{status}");
     }
 }

@@ -87,8 +87,8 @@ fn malformed() -> Failure {
 fn is_cut(bytes: &[u8]) -> bool {
     let end = memmem::rfind(bytes, b"startxref").max(memmem::rfind(bytes, b"%%EOF"));
     let Some(end) = end else { return true };
-    let has_object = memmem::find_iter(&bytes[end..], b" obj")
-        .any(|at| bytes[..end + at].last().is_some_and(u8::is_ascii_digit));
+    let has_object =
+        memmem::find_iter(&bytes[end..], b" obj").any(|at| bytes[..end + at].last().is_some_and(u8::is_ascii_digit));
     has_object || linearized_length(bytes).is_some_and(|length| length > bytes.len())
 }
 

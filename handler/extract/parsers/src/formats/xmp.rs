@@ -137,7 +137,8 @@ fn property(open: &[String]) -> Option<&str> {
 
 /// The attributes of the description are properties too.
 fn start(tag: &BytesStart<'_>, open: &[String], found: &mut Xmp) {
-    let is_description = local(tag.name().into_inner()) == "Description" && open.last().is_some_and(|name| name == "RDF");
+    let is_description =
+        local(tag.name().into_inner()) == "Description" && open.last().is_some_and(|name| name == "RDF");
     if !is_description {
         return;
     }
@@ -220,7 +221,8 @@ mod tests {
             <xmp:CreateDate>2026-01-02T03:04:05+01:00</xmp:CreateDate><exif:GPSLatitude>52,31N</exif:GPSLatitude>\
             <xmpMM:DerivedFrom><rdf:Description dc:title='no'><dc:description>no</dc:description></rdf:Description>\
             </xmpMM:DerivedFrom>";
-        let metadata = described(packet("xmp:CreatorTool='A &lt;tool&gt;' xmp:ModifyDate='2026-99'", elements).as_bytes());
+        let metadata =
+            described(packet("xmp:CreatorTool='A &lt;tool&gt;' xmp:ModifyDate='2026-99'", elements).as_bytes());
         assert_eq!(metadata.title.as_deref(), Some("A & B"));
         assert_eq!((metadata.author.as_deref(), metadata.keywords.as_deref()), (Some("Ann, Bob"), Some("one, two")));
         assert_eq!(metadata.creator_tool.as_deref(), Some("A <tool>"));

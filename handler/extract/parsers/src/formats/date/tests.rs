@@ -141,12 +141,16 @@ fn instants_and_parts() {
     assert_eq!(from_file_time(u64::MAX), None);
     let parts = |year, month, day| DateParts { year, month, day, ..DateParts::default() }.iso();
     assert_eq!(parts(2000, Some(2), Some(29)).as_deref(), Some("2000-02-29"));
-    assert_eq!((parts(1900, Some(2), Some(29)), parts(2000, None, Some(1)), parts(10_000, None, None)), (None, None, None));
+    assert_eq!(
+        (parts(1900, Some(2), Some(29)), parts(2000, None, Some(1)), parts(10_000, None, None)),
+        (None, None, None)
+    );
 }
 
 #[test]
 fn the_check_knows_what_is_no_date() {
-    for text in ["2004-02-31", "2004-13", "99", "2004-05-06T07:08", "2004-05-06T25:00:00", "2004-05-06T07:08:09+02:00"] {
+    for text in ["2004-02-31", "2004-13", "99", "2004-05-06T07:08", "2004-05-06T25:00:00", "2004-05-06T07:08:09+02:00"]
+    {
         assert!(!is_iso(text), "{text}");
     }
 }

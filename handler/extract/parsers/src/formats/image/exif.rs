@@ -3,8 +3,8 @@
 use encoding_rs::UTF_16LE;
 use handler_contract::Metadata;
 
-use super::iptc;
 use super::ifd::{Directory, Entry, Tiff};
+use super::iptc;
 use crate::formats::date::from_exif;
 use crate::formats::value::{clean, clean_bytes};
 use crate::formats::xmp;

@@ -252,7 +252,8 @@ fn a_cut_picture_says_so_and_never_panics() {
 
 /// Pictures with their pixels, one of each kind whose end can be recognised.
 fn whole_pictures() -> Vec<(&'static str, Vec<u8>)> {
-    let bmp = [&b"BM"[..], &[0; 8], &[54, 0, 0, 0, 40, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 24, 0], &[0; 24], &[7; 24]];
+    let bmp =
+        [&b"BM"[..], &[0; 8], &[54, 0, 0, 0, 40, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 24, 0], &[0; 24], &[7; 24]];
     let strip = [
         &b"II*\0\x08\0\0\0\x04\0"[..],
         b"\0\x01\x03\0\x01\0\0\0\x04\0\0\0\x01\x01\x03\0\x01\0\0\0\x02\0\0\0",
@@ -261,10 +262,7 @@ fn whole_pictures() -> Vec<(&'static str, Vec<u8>)> {
     ];
     let icon = [&b"\0\0\x01\0\x01\0\x10\x10\0\0\x01\0\x20\0\x28\0\0\0\x16\0\0\0"[..], &[7; 40]];
     let tga = [&[0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 2, 0, 24, 0][..], &[7; 18]];
-    let psd = [
-        &b"8BPS\0\x01\0\0\0\0\0\0\0\x03\0\0\0\x06\0\0\0\x07\0\x08\0\x03\0\0\0\0\0\0\0\0\0\0\0\x04"[..],
-        &[7; 6],
-    ];
+    let psd = [&b"8BPS\0\x01\0\0\0\0\0\0\0\x03\0\0\0\x06\0\0\0\x07\0\x08\0\x03\0\0\0\0\0\0\0\0\0\0\0\x04"[..], &[7; 6]];
     vec![
         ("png", png(3, 2, &[chunk(b"IDAT", &[7; 40])])),
         ("jpeg", jpeg()),
@@ -279,7 +277,11 @@ fn whole_pictures() -> Vec<(&'static str, Vec<u8>)> {
         ("ppm", [&b"P6\n4 4\n255\n"[..], &[7; 48]].concat()),
         ("qoi", [&b"qoif\0\0\0\x07\0\0\0\x06\x03\0"[..], &[7; 20], b"\0\0\0\0\0\0\0\x01"].concat()),
         ("sgi", [&b"\x01\xda\0\x01\0\x02\0\x07\0\x06\0\x01"[..], &[0; 500], &[7; 42]].concat()),
-        ("jp2", [&b"\xff\x4f\xff\x51\0\x2f\0\0\0\0\0\x08\0\0\0\x07\0\0\0\x01\0\0\0\x01"[..], &[7; 20], b"\xff\xd9"].concat()),
+        (
+            "jp2",
+            [&b"\xff\x4f\xff\x51\0\x2f\0\0\0\0\0\x08\0\0\0\x07\0\0\0\x01\0\0\0\x01"[..], &[7; 20], b"\xff\xd9"]
+                .concat(),
+        ),
     ]
 }
 
@@ -324,11 +326,18 @@ fn pictures_say_what_they_are_in_every_kind_of_text() {
         let exif = 4 + usize::from(u16::from_be_bytes([jpeg[4], jpeg[5]])) - 2 + 2;
         [&jpeg[..2], &segment, &jpeg[exif..]].concat()
     };
-    let iptc = iptc::tests::resource(0x0404, "", &[iptc::tests::field(5, "A title"), iptc::tests::field(80, "Ann")].concat());
+    let iptc =
+        iptc::tests::resource(0x0404, "", &[iptc::tests::field(5, "A title"), iptc::tests::field(80, "Ann")].concat());
     let wide = |text: &str| text.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect::<Vec<_>>();
     let (title, author) = (wide("A title"), wide("Ann"));
     let entry = |tag: u16, len: usize, at: usize| {
-        [&tag.to_le_bytes()[..], &[1, 0], &u32::try_from(len).unwrap().to_le_bytes(), &u32::try_from(at).unwrap().to_le_bytes()].concat()
+        [
+            &tag.to_le_bytes()[..],
+            &[1, 0],
+            &u32::try_from(len).unwrap().to_le_bytes(),
+            &u32::try_from(at).unwrap().to_le_bytes(),
+        ]
+        .concat()
     };
     let windows = [
         &b"II*\0\x08\0\0\0\x02\0"[..],
@@ -349,13 +358,26 @@ fn pictures_say_what_they_are_in_every_kind_of_text() {
         let trailer: Vec<u8> = (0..=255).rev().collect();
         [&gif[..19], b"\x21\xff\x0bXMP DataXMP", packet.as_bytes(), &[1], &trailer, &[0], &gif[19..]].concat()
     };
-    let jxl = [full(b"JXL ", b"\r\n\x87\n"), full(b"xml ", packet.as_bytes()), full(b"jxlc", b"\xff\x0a\xff\0")].concat();
+    let jxl =
+        [full(b"JXL ", b"\r\n\x87\n"), full(b"xml ", packet.as_bytes()), full(b"jxlc", b"\xff\x0a\xff\0")].concat();
     let author_chunk = chunk(b"tEXt", b"Author\0Ann");
     for (kind, bytes, has_gps) in [
-        ("png zTXt", png(3, 2, &[chunk(b"zTXt", &[b"Title\0\0", &packed("A title")[..]].concat()), author_chunk.clone()]), false),
+        (
+            "png zTXt",
+            png(3, 2, &[chunk(b"zTXt", &[b"Title\0\0", &packed("A title")[..]].concat()), author_chunk.clone()]),
+            false,
+        ),
         ("png iTXt", png(3, 2, &[chunk(b"iTXt", b"Title\0\0\0de\0Titel\0A title"), author_chunk.clone()]), false),
-        ("png iTXt packed", png(3, 2, &[chunk(b"iTXt", &[b"Title\0\x01\0\0\0", &packed("A title")[..]].concat()), author_chunk]), false),
-        ("png xmp packed", png(3, 2, &[chunk(b"iTXt", &[b"XML:com.adobe.xmp\0\x01\0\0\0", &packed(packet)[..]].concat())]), true),
+        (
+            "png iTXt packed",
+            png(3, 2, &[chunk(b"iTXt", &[b"Title\0\x01\0\0\0", &packed("A title")[..]].concat()), author_chunk]),
+            false,
+        ),
+        (
+            "png xmp packed",
+            png(3, 2, &[chunk(b"iTXt", &[b"XML:com.adobe.xmp\0\x01\0\0\0", &packed(packet)[..]].concat())]),
+            true,
+        ),
         ("jpeg xmp", with_segment(0xe1, b"http://ns.adobe.com/xap/1.0/\0", packet.as_bytes()), true),
         ("jpeg iptc", with_segment(0xed, b"Photoshop 3.0\0", &iptc), false),
         ("jpeg windows", with_segment(0xe1, b"Exif\0\0", &windows.concat()), false),

@@ -2,7 +2,7 @@
 
 use handler_contract::Metadata;
 
-use super::fields::{track_number};
+use super::fields::track_number;
 use crate::formats::date::from_numbers;
 use crate::formats::value::clean_bytes;
 use crate::input::View;

@@ -102,9 +102,9 @@ impl Frame {
 
 /// The sum of a header: the polynomial x⁸ + x² + x + 1.
 fn sum(bytes: &[u8]) -> u8 {
-    bytes.iter().fold(0, |sum, byte| {
-        (0..8).fold(sum ^ byte, |sum, _| if sum & 0x80 == 0 { sum << 1 } else { sum << 1 ^ 0x07 })
-    })
+    bytes
+        .iter()
+        .fold(0, |sum, byte| (0..8).fold(sum ^ byte, |sum, _| if sum & 0x80 == 0 { sum << 1 } else { sum << 1 ^ 0x07 }))
 }
 
 /// `STREAMINFO`: 20 bits of sample rate, 3 of channels less one, 5 of bits a sample less one, 36 of samples.

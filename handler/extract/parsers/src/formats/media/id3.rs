@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use handler_contract::Metadata;
 
-use super::fields::{track_number};
+use super::fields::track_number;
 use crate::formats::date::from_numbers;
 use crate::formats::value::{clean, clean_bytes};
 use crate::input::View;

@@ -129,7 +129,8 @@ struct Blocks {
 impl Blocks {
     fn read_tracks(&mut self, tracks: View) {
         for track in elements(tracks).filter(|track| track.id == 0xae).take(MOST_TRACKS) {
-            let field = |id| elements(track.content).find(|field| field.id == id).and_then(|field| number(field.content));
+            let field =
+                |id| elements(track.content).find(|field| field.id == id).and_then(|field| number(field.content));
             self.frames.extend(field(0xd7).zip(field(0x23_e383)));
         }
     }

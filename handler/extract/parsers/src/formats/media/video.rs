@@ -207,11 +207,13 @@ mod tests {
     fn sizes_of_each_coding() {
         // Of x264, 64 × 48 pixels with all colours; of x264, 1920 × 1080, of which eight rows are cut off.
         let small = b"\0\0\0\x01\x67\xf4\0\x0a\x91\x9b\x28\x8f\x60\x22\0\0\x03\0\x02\0\0\x03\0\x28\x1e\x24\x4b\x2c";
-        let large = b"\0\0\x01\x67\x64\0\x28\xac\xd9\x40\x78\x02\x27\xe5\xc0\x44\0\0\x03\0\x04\0\0\x03\0\xf0\x3c\x60\xc6\x58";
+        let large =
+            b"\0\0\x01\x67\x64\0\x28\xac\xd9\x40\x78\x02\x27\xe5\xc0\x44\0\0\x03\0\x04\0\0\x03\0\xf0\x3c\x60\xc6\x58";
         assert_eq!(h264_size(small), Some((64, 48)));
         assert_eq!(h264_size(large), Some((1920, 1080)));
         // Of x265, 1920 × 1080.
-        let hevc = b"\0\0\0\x01\x42\x01\x01\x01\x60\0\0\x03\0\x90\0\0\x03\0\0\x03\0\x78\xa0\x03\xc0\x80\x10\xe5\x96\x56\x69";
+        let hevc =
+            b"\0\0\0\x01\x42\x01\x01\x01\x60\0\0\x03\0\x90\0\0\x03\0\0\x03\0\x78\xa0\x03\xc0\x80\x10\xe5\x96\x56\x69";
         assert_eq!(h265_size(hevc), Some((1920, 1080)));
         let mpeg = b"\0\0\x01\xb3\x16\x01\x20\x33\xff\xff\xe0\x18\0\0\x01\xb5\x14\x8a";
         assert_eq!((mpeg_size(mpeg), is_mpeg_2(mpeg)), (Some((352, 288)), true));
@@ -220,7 +222,8 @@ mod tests {
 
     #[test]
     fn what_is_cut_or_lies_has_no_size() {
-        let set = b"\0\0\x01\x67\x64\0\x28\xac\xd9\x40\x78\x02\x27\xe5\xc0\x44\0\0\x03\0\x04\0\0\x03\0\xf0\x3c\x60\xc6\x58";
+        let set =
+            b"\0\0\x01\x67\x64\0\x28\xac\xd9\x40\x78\x02\x27\xe5\xc0\x44\0\0\x03\0\x04\0\0\x03\0\xf0\x3c\x60\xc6\x58";
         for at in 0..set.len() {
             h264_size(&set[..at]);
             h265_size(&set[..at]);

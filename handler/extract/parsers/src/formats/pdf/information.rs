@@ -154,5 +154,4 @@ mod tests {
             assert_eq!(text_string(bytes), *text, "{}", bytes.escape_ascii());
         }
     }
-
 }

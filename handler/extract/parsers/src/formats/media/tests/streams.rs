@@ -98,7 +98,8 @@ fn roll(degrees: f64) -> Vec<u8> {
 /// A live recording, of which neither the whole nor a cluster has a length, with frames of 40 ms.
 fn live(picture: &[u8], clusters: &[Vec<u8>]) -> Vec<u8> {
     let picture = element(b"\xe0", &[&element(b"\xb0", &[64]), &element(b"\xba", &[48]), picture].concat());
-    let fields = [element(b"\xd7", &[1]), element(b"\x86", b"V_VP8"), element(b"\x23\xe3\x83", &[2, 0x62, 0x5a, 0]), picture];
+    let fields =
+        [element(b"\xd7", &[1]), element(b"\x86", b"V_VP8"), element(b"\x23\xe3\x83", &[2, 0x62, 0x5a, 0]), picture];
     let tracks = element(b"\x16\x54\xae\x6b", &element(b"\xae", &fields.concat()));
     let info = element(b"\x15\x49\xa9\x66", &element(b"\x2a\xd7\xb1", &[0x0f, 0x42, 0x40]));
     matroska(&[b"\x18\x53\x80\x67\x01\xff\xff\xff\xff\xff\xff\xff", &info[..], &tracks, &clusters.concat()].concat())
@@ -183,9 +184,21 @@ fn streams_of_packets_say_what_they_are_coded_in_and_how_long_they_play() {
     for (name, bytes, codec, size, seconds) in [
         ("ts", transport(0, 180_000, 0), "h264", (64, 48), 2.04),
         ("m2ts", transport(0, 180_000, 4), "h264", (64, 48), 2.04),
-        ("ts that wraps", [transport(wrap, wrap + 3600, 0), transport(90_000, 93_600, 0)].concat(), "h264", (64, 48), 2.08),
+        (
+            "ts that wraps",
+            [transport(wrap, wrap + 3600, 0), transport(90_000, 93_600, 0)].concat(),
+            "h264",
+            (64, 48),
+            2.08,
+        ),
         ("mpg", program(3), "mpeg2, mp3", (352, 288), 3.0),
-        ("m2v", b"\0\0\x01\xb3\x16\x01\x20\x33\xff\xff\xe0\x18\0\0\x01\xb5\x14\x8a\0\0\x01\0".to_vec(), "mpeg2", (352, 288), 0.04),
+        (
+            "m2v",
+            b"\0\0\x01\xb3\x16\x01\x20\x33\xff\xff\xe0\x18\0\0\x01\xb5\x14\x8a\0\0\x01\0".to_vec(),
+            "mpeg2",
+            (352, 288),
+            0.04,
+        ),
     ] {
         let (metadata, failure) = read(&bytes);
         assert_eq!((failure, metadata.is_partial), (None, None), "{name}");
@@ -194,7 +207,9 @@ fn streams_of_packets_say_what_they_are_coded_in_and_how_long_they_play() {
         assert_eq!(metadata.duration, Some(seconds), "{name}");
     }
     assert_eq!(read(&program(3)).0.sample_rate, Some(44_100));
-    for bytes in [transport(0, 180_000, 0), transport(0, 180_000, 4), program(3), live(&roll(90.0), &[cluster(0, false)])] {
+    for bytes in
+        [transport(0, 180_000, 0), transport(0, 180_000, 4), program(3), live(&roll(90.0), &[cluster(0, false)])]
+    {
         for len in 0..bytes.len() {
             read(&bytes[..len]);
             for value in [0, 0x7f, 0xff] {
@@ -301,12 +316,18 @@ fn a_recording_without_its_end_is_partial_or_malformed() {
     let moved = with(&mp4(), &words(&[0, 1]), &words(&[0, 1]));
     assert_eq!(read(&moved).0.is_partial, None);
     let table = boxed(b"stbl", &[boxed(b"stsd", &words(&[0, 0])), media].concat());
-    let track = boxed(b"mdia", &[boxed(b"hdlr", &[&words(&[0, 0])[..], b"vide", &[0; 12]].concat()), boxed(b"minf", &table)].concat());
+    let track = boxed(
+        b"mdia",
+        &[boxed(b"hdlr", &[&words(&[0, 0])[..], b"vide", &[0; 12]].concat()), boxed(b"minf", &table)].concat(),
+    );
     let header = boxed(b"tkhd", &[&[0; 76][..], &words(&[640 << 16, 360 << 16])].concat());
     let movie = boxed(b"moov", &boxed(b"trak", &[header, track].concat()));
     assert_eq!(read(&[boxed(b"ftyp", b"isom\0\0\0\0isom"), movie].concat()).0.is_partial, Some(true));
     // What a chunk claims beyond the file.
-    let cut = riff(b"WAVE", &[chunk(b"fmt ", b"\x01\0\x02\0\x44\xac\0\0\x10\xb1\x02\0\x04\0\x10\0"), chunk(b"data", &[0; 1764])]);
+    let cut = riff(
+        b"WAVE",
+        &[chunk(b"fmt ", b"\x01\0\x02\0\x44\xac\0\0\x10\xb1\x02\0\x04\0\x10\0"), chunk(b"data", &[0; 1764])],
+    );
     assert_eq!(read(&cut[..cut.len() - 882]).0.is_partial, Some(true));
     assert_eq!(read(&cut[..cut.len() - 882]).0.duration, Some(0.005));
 }
