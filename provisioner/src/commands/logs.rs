@@ -2,7 +2,6 @@
 
 use provisioner_aws::logs::Logs as Group;
 use provisioner_engine::logs::{Tail, is_transient};
-use provisioner_engine::stack_file::StackFile;
 use provisioner_engine::{clock, connection, interrupt};
 use provisioner_model::call_error::{CallError, Kind};
 use provisioner_model::error::{Error, Exit, Result};
@@ -15,7 +14,7 @@ use crate::report::Report;
 
 /// Prints the newest lines and, with `--follow`, new lines until interrupted.
 pub async fn run(global: &Global, args: &Logs, report: &Report) -> Result<()> {
-    let spec = StackFile::load(&global.stack)?.spec;
+    let spec = super::stack_file(global, report)?.spec;
     let now = clock::now()?;
     let since = moment(&args.since, &now).map_err(|e| Error::new(Exit::Usage, "usage", e.to_string()))?;
     let aws = connection::connect(&global.connection(), &spec).await?;

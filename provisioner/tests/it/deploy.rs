@@ -46,11 +46,12 @@ impl Site {
         let mut command = Command::new(env!("CARGO_BIN_EXE_provisioner"));
         command
             .args(arguments)
-            .args(["-s", "shop.yaml", "--endpoint-url", &self.fake.url()])
+            .args(["-s", "shop.yaml"])
             .current_dir(self.folder.path())
             .env_clear()
             .envs(recording())
             .env("HOME", self.folder.path())
+            .env("AWS_ENDPOINT_URL", self.fake.url())
             .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
             .env("AWS_SECRET_ACCESS_KEY", "secret")
             // The fake runs no pipeline, so verification cannot succeed.
