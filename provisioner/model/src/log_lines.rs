@@ -1,7 +1,7 @@
-//! What the function's log group holds, understood: the handler's lines, Lambda's own, and which were seen before.
+//! Parses the function's log: the handler's lines, Lambda's lines, and which entries were seen before.
 //!
 //! Pure. The handler's lines are JSON objects with `timestamp`, `level`, `message`, `requestId`, `durationMs` and more.
-//! Beside them stand metrics for CloudWatch and what Lambda tells of each invocation.
+//! The log also contains metrics for CloudWatch and Lambda's lines about each invocation.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};

@@ -16,6 +16,7 @@ mod inspect;
 mod local;
 mod logs;
 mod package;
+mod partitions;
 mod plan;
 mod push;
 mod put;
