@@ -6,6 +6,7 @@
 pub mod artifacts;
 mod call_error;
 pub mod calls;
+mod conflict;
 pub mod function;
 pub mod live;
 pub mod log_groups;
@@ -136,8 +137,10 @@ impl Aws {
 
     /// A client of S3. Another address than AWS's own has no host name for each bucket.
     pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
-        let config =
-            aws_sdk_s3::config::Builder::from(&self.sdk).force_path_style(self.sdk.endpoint_url().is_some()).build();
+        let config = aws_sdk_s3::config::Builder::from(&self.sdk)
+            .force_path_style(self.sdk.endpoint_url().is_some())
+            .retry_classifier(conflict::RetryConflicts)
+            .build();
         aws_sdk_s3::Client::from_conf(config)
     }
 }
