@@ -6,6 +6,7 @@
 pub mod artifacts;
 mod call_error;
 pub mod calls;
+mod conflict;
 pub mod function;
 mod http;
 pub mod limits;
@@ -168,7 +169,9 @@ impl Aws {
 
     /// Another address than AWS's own has no host name for each bucket.
     fn s3_config(&self) -> aws_sdk_s3::config::Builder {
-        aws_sdk_s3::config::Builder::from(&self.sdk).force_path_style(self.sdk.endpoint_url().is_some())
+        aws_sdk_s3::config::Builder::from(&self.sdk)
+            .force_path_style(self.sdk.endpoint_url().is_some())
+            .retry_classifier(conflict::RetryConflicts)
     }
 }
 
@@ -218,7 +221,9 @@ fn not_connected(error: CallError, profile: Option<&str>, region: &str, endpoint
                 None => format!("Check the network, and that there is a Region {region}."),
             };
             if let Some(variable) = http::proxy_variable() {
-                hint.push_str(&format!("\n{variable} names a proxy: check that too. NO_PROXY lists hosts without one."));
+                hint.push_str(&format!(
+                    "\n{variable} names a proxy: check that too. NO_PROXY lists hosts without one."
+                ));
             }
             failed.hint(hint)
         }

@@ -1,6 +1,8 @@
 //! The table as a container: whether it exists, what it looks like, how much it holds, and how it is deleted.
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::{
     BillingMode, GlobalSecondaryIndexDescription, KeySchemaElement, ProvisionedThroughputDescription, Select,
     TableDescription,
@@ -61,17 +63,30 @@ impl Table {
     /// Takes away the protection from deletion.
     pub async fn unprotect(&self) -> Result<(), CallError> {
         let updated = self.client.update_table().table_name(&self.name).deletion_protection_enabled(false).send().await;
-        optional(updated.map_err(from_sdk)).map(|_| ())
+        optional(updated.map_err(control_plane_error)).map(|_| ())
     }
 
     /// Starts to delete the table; none is fine. `false` while it is being changed and cannot be deleted yet.
     pub async fn delete(&self) -> Result<bool, CallError> {
-        match self.client.delete_table().table_name(&self.name).send().await.map_err(from_sdk) {
+        match self.client.delete_table().table_name(&self.name).send().await.map_err(control_plane_error) {
             Ok(_) => Ok(true),
             Err(error) if error.kind == Kind::NotFound => Ok(true),
             Err(error) if error.kind == Kind::Busy => Ok(false),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// What a failed change of a table means. `LimitExceededException` is no quota here: too many tables of the account are
+/// being changed at the same time (DynamoDB API reference, `DeleteTable`, errors), which passes.
+fn control_plane_error<E>(error: SdkError<E, HttpResponse>) -> CallError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    let error = from_sdk(error);
+    match error.kind {
+        Kind::Quota => CallError { kind: Kind::Throttled, ..error },
+        _ => error,
     }
 }
 
@@ -131,4 +146,25 @@ fn index(index: &GlobalSecondaryIndexDescription, on_demand: bool) -> Value {
         value["ProvisionedThroughput"] = throughput(index.provisioned_throughput.as_ref());
     }
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::error::ErrorMetadata;
+    use aws_sdk_dynamodb::operation::delete_table::DeleteTableError;
+
+    use super::*;
+
+    #[test]
+    fn too_many_changes_of_tables_are_a_throttle_and_no_quota() {
+        for (code, kind) in [
+            ("LimitExceededException", Kind::Throttled),
+            ("ResourceInUseException", Kind::Busy),
+            ("ResourceNotFoundException", Kind::NotFound),
+        ] {
+            let error = DeleteTableError::generic(ErrorMetadata::builder().code(code).build());
+            let response = HttpResponse::new(400.try_into().unwrap(), Vec::new().into());
+            assert_eq!(control_plane_error(SdkError::service_error(error, response)).kind, kind, "{code}");
+        }
+    }
 }

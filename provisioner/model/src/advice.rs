@@ -12,6 +12,15 @@ pub fn advice(reason: &str) -> Option<&'static str> {
     ADVICE.iter().find(|(signs, _)| signs.iter().any(|sign| reason.contains(sign))).map(|(_, advice)| *advice)
 }
 
+/// Whether a queue could not be created because one of the same name was deleted within the last minute (SQS API
+/// reference, `CreateQueue`, `QueueDeletedRecently`).
+pub fn is_queue_name_reserved(reason: &str) -> bool {
+    QUEUE_DELETED_RECENTLY.iter().any(|sign| reason.contains(sign))
+}
+
+/// Signs of that.
+const QUEUE_DELETED_RECENTLY: &[&str] = &["wait 60 seconds after deleting a queue", "QueueDeletedRecently"];
+
 /// Signs in a reason, and what to do.
 const ADVICE: &[(&[&str], &str)] = &[
     (
@@ -45,7 +54,7 @@ const ADVICE: &[(&[&str], &str)] = &[
          minutes.",
     ),
     (
-        &["wait 60 seconds after deleting a queue", "QueueDeletedRecently"],
+        QUEUE_DELETED_RECENTLY,
         "SQS gives the name of a deleted queue free after a minute. Run the same command again then.",
     ),
     (
@@ -74,6 +83,11 @@ const ADVICE: &[(&[&str], &str)] = &[
     (
         &["Code storage limit exceeded", "CodeStorageExceeded"],
         "The region's space for code of functions is full. Delete versions of functions that nobody uses.",
+    ),
+    (
+        &["deleted simultaneously"],
+        "Too many tables of the account are being created or changed at the same time. Run the same command again in a \
+         minute.",
     ),
     (
         &["Subscriber limit exceeded", "Cannot exceed quota", "LimitExceeded", "limit exceeded", "Limit of", "quota"],
@@ -183,6 +197,10 @@ mod tests {
             ("You have attempted to create more buckets than allowed", "Delete one"),
             ("Code storage limit exceeded. (Service: Lambda, Status Code: 400)", "Delete versions"),
             ("Cannot exceed quota for RolesPerAccount: 1000", "Service Quotas"),
+            (
+                "Subscriber limit exceeded: Only 10 tables can be created, updated, or deleted simultaneously",
+                "at the same time",
+            ),
             ("Subscriber limit exceeded: There is a limit of 2500 tables per subscriber", "Service Quotas"),
             ("The security token included in the request is expired", "Renew"),
             ("Rate exceeded (Service: Lambda, Status Code: 429)", "in a minute"),

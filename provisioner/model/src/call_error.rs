@@ -29,6 +29,8 @@ pub enum Kind {
     AlreadyOwnedByYou,
     /// The service asks to slow down, and retries did not help.
     Throttled,
+    /// A quota of the account is reached.
+    Quota,
     /// An update would change nothing.
     NoUpdates,
     /// The stack or resource is being changed by another operation.
@@ -170,8 +172,15 @@ pub fn kind_of(code: &str) -> Kind {
         | "RequestThrottled"
         | "RequestThrottledException"
         | "PriorRequestNotComplete"
-        | "BandwidthLimitExceeded"
-        | "LimitExceededException" => Kind::Throttled,
+        | "BandwidthLimitExceeded" => Kind::Throttled,
+        // CloudFormation, IAM, Lambda, CloudWatch Logs, SQS and S3. DynamoDB's control plane has the first one for too many
+        // changes at the same time, which `provisioner_aws::table` knows.
+        "LimitExceededException"
+        | "LimitExceeded"
+        | "ServiceQuotaExceededException"
+        | "CodeStorageExceededException"
+        | "OverLimit"
+        | "TooManyBuckets" => Kind::Quota,
         "ServiceUnavailable"
         | "ServiceUnavailableException"
         | "InternalFailure"
@@ -230,12 +239,17 @@ impl CallError {
             Kind::InvalidCredentials => (
                 Exit::Access,
                 "invalid-credentials",
-                Some("Check the access key and its secret, or choose another profile with --profile."),
+                Some(
+                    "Check the access key and its secret, or choose another profile with --profile.\n\
+                     A Region that the account has not enabled answers the same: aws account list-regions shows which are.",
+                ),
             ),
             Kind::ClockSkew => (
                 Exit::Access,
                 "clock-skew",
-                Some("The clock of this machine is wrong: AWS accepts a difference of five minutes. Set it and try again."),
+                Some(
+                    "The clock of this machine is wrong: AWS accepts a difference of five minutes. Set it and try again.",
+                ),
             ),
             Kind::Denied => (
                 Exit::Access,
@@ -269,6 +283,14 @@ impl CallError {
             Kind::Throttled => {
                 (Exit::Failure, "throttled", Some("The service is busy; run the same command again in a minute."))
             }
+            Kind::Quota => (
+                Exit::Failure,
+                "quota",
+                Some(
+                    "A quota of the account is reached; waiting does not help. Delete something of that kind, or raise the \
+                     quota in Service Quotas.",
+                ),
+            ),
             Kind::NotFound => (Exit::Failure, "not-found", None),
             Kind::AlreadyExists | Kind::AlreadyOwnedByYou => (Exit::Failure, "already-exists", None),
             Kind::Busy => (
@@ -330,6 +352,8 @@ mod tests {
             (Kind::AlreadyOwnedByYou, ["BucketAlreadyOwnedByYou", "BucketAlreadyOwnedByYou"]),
             (Kind::Busy, ["ResourceInUseException", "ResourceInUseException"]),
             (Kind::Throttled, ["Throttling", "SlowDown"]),
+            (Kind::Quota, ["LimitExceededException", "LimitExceeded"]),
+            (Kind::Quota, ["TooManyBuckets", "OverLimit"]),
             (Kind::Busy, ["OperationAborted", "InvalidChangeSetStatus"]),
             (Kind::Busy, ["ResourceConflictException", "OperationInProgressException"]),
             (Kind::Superseded, ["PreconditionFailedException", "PreconditionFailedException"]),
@@ -367,7 +391,10 @@ mod tests {
             ),
             ("Signature not yet current: 20261126T1700Z is still later than 20261126T1620Z", Kind::ClockSkew),
             ("Request timestamp is not within a reasonable time of the server", Kind::ClockSkew),
-            ("The request signature we calculated does not match the signature you provided.", Kind::InvalidCredentials),
+            (
+                "The request signature we calculated does not match the signature you provided.",
+                Kind::InvalidCredentials,
+            ),
         ] {
             for code in ["SignatureDoesNotMatch", "InvalidSignatureException", "AuthFailure"] {
                 assert_eq!(kind(Some(code), message, Some(403)), expected, "{code}: {message}");
