@@ -14,7 +14,7 @@ BOTH_PROGRAMS := --release --locked --package provisioner --package handler
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## Run the whole pipeline on the local emulator with real files, and show the records
@@ -69,6 +69,16 @@ accuracy: build ## Compare the extractor with poppler, libmagic, python-docx, Pi
 	@test -x target/accuracy/bin/python || $(PYTHON) -m venv target/accuracy
 	@target/accuracy/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement tools/accuracy/requirements.txt
 	@target/accuracy/bin/python tools/accuracy/accuracy.py $(PROVISIONER)
+
+.PHONY: second-opinion
+second-opinion: ## Run up, plan, status and down against moto, another implementation of AWS than the emulator
+	@cargo build $(BOTH_PROGRAMS)
+	@cmp -s tools/second-opinion/requirements.txt target/second-opinion/installed.txt || { \
+		rm -rf target/second-opinion; $(PYTHON) -m venv target/second-opinion; \
+		target/second-opinion/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+			--requirement tools/second-opinion/requirements.txt; \
+		cp tools/second-opinion/requirements.txt target/second-opinion/installed.txt; }
+	@target/second-opinion/bin/python tools/second-opinion/run.py $(PROVISIONER) target/release/bootstrap
 
 .PHONY: fuzz
 fuzz: ## Fuzz every parser for TIME seconds in total (TIME=600), or some: TARGETS="pdf media"

@@ -199,18 +199,18 @@ mod tests {
     fn every_event_is_on_the_page_with_its_fields() {
         let page = events();
         // One event or field of each kind: plain, optional, list, choice, object, no fields.
-        for line in [
+        for start in [
             "### `packaged`",
-            "| `sha256` | string | The SHA-256 of the zip. |",
-            "| `resources`? | integer | How many resources it touches, if that is known. |",
-            "| `checked` | list of string | What was looked for and not found. |",
-            "| `records`? | object with `about`, `items` | The records that go or stay. |",
+            "| `sha256` | string | ",
+            "| `resources`? | integer | ",
+            "| `checked` | list of string | ",
+            "| `records`? | object with `about`, `items` | ",
             "### `building`",
             "### `put-done`",
             "### `emulator-started`",
             "### `error`",
         ] {
-            assert!(page.lines().any(|l| l == line), "{line} is missing in\n{page}");
+            assert!(page.lines().any(|line| line.starts_with(start)), "{start} is missing in\n{page}");
         }
         assert!(
             page.contains("| `operation` | `create`, `update`, `import`, `delete`, `continue-rollback` |"),

@@ -1,4 +1,4 @@
-//! Handlers that this program carries behind its own last byte, so that one file deploys.
+//! Handlers appended to this program's executable, so that a single file can deploy.
 //!
 //! Layout: the executable, the zips, an index as JSON, the index's length (8 bytes, little-endian), a mark of 16 bytes.
 //! The loaders of Linux and macOS read what an executable's headers name and leave the rest alone, so the program is
@@ -78,7 +78,7 @@ impl Index {
             .map_err(|e| io_error("read the handlers inside", &path, e))
     }
 
-    /// What the long form of `--version` says of it.
+    /// The lines that the long form of `--version` prints.
     pub fn describe(&self) -> String {
         let rows: Vec<String> = self
             .handlers

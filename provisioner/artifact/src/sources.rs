@@ -1,6 +1,6 @@
 //! What the handler is built from, and whether any of it has changed.
 //!
-//! Looks at files' times and sizes a few times a second. That takes no more than a millisecond for the hundred files
+//! Polls times and sizes of the files a few times a second. That takes no more than a millisecond for the hundred files
 //! that matter, and works on every file system: those of containers and networks send no notifications.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +21,7 @@ pub struct Sources(BTreeSet<PathBuf>);
 pub struct Snapshot(BTreeMap<PathBuf, (Option<SystemTime>, u64)>);
 
 impl Sources {
-    /// A file that somebody else builds.
+    /// A file that another process builds.
     pub fn of_file(path: &Path) -> Self {
         Self(BTreeSet::from([path.to_path_buf()]))
     }
@@ -45,7 +45,7 @@ impl Sources {
         self.0.is_empty()
     }
 
-    /// Looks at every file.
+    /// Reads times and sizes of all files.
     pub fn snapshot(&self) -> Snapshot {
         let mut found = BTreeMap::new();
         for path in &self.0 {

@@ -1,4 +1,4 @@
-//! From the SDK's failures to ours, which [`provisioner_model::call_error`] tells apart.
+//! Converts SDK errors to [`provisioner_model::call_error::CallError`].
 
 use aws_sdk_sts::config::http::HttpResponse;
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
@@ -43,14 +43,14 @@ where
         SdkError::TimeoutError(_) => {
             CallError { kind: Kind::Unreachable, code: None, message: "no answer in time".into() }
         }
-        // The connection broke within the answer.
+        // The connection broke during the response.
         SdkError::ResponseError(_) => CallError { kind: Kind::Unreachable, code: None, message: described },
         _ => CallError { kind: Kind::Other, code: None, message: described },
     }
 }
 
-/// The refusal to take a role, where that is why a call has no credentials: one that the command line names, or one of
-/// the profile.
+/// The error of `AssumeRole`, if it is the reason why a call has no credentials: for a role of the command line or of the
+/// profile.
 pub(super) fn refused_role(error: &(dyn std::error::Error + 'static)) -> Option<CallError> {
     let mut next = Some(error);
     while let Some(error) = next {

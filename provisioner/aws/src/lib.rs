@@ -1,7 +1,7 @@
 //! AWS. This crate is the only one that names an `aws_sdk_*` crate.
 //!
-//! Every function takes and returns the types of `provisioner-model`: what a service says is understood here, once. What
-//! an error code means, [`provisioner_model::call_error`] says.
+//! Every function takes and returns the types of `provisioner-model`: responses are converted here.
+//! [`provisioner_model::call_error`] classifies error codes.
 
 pub mod artifacts;
 mod call_error;
@@ -23,11 +23,12 @@ use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use provisioner_model::call_error::{CallError, Kind};
 use provisioner_model::error::{Error, Exit, Result};
+use provisioner_model::partition::Partition;
 
 /// Attempts of a call before it counts as failed. Control planes throttle early: CloudFormation allows some calls only
 /// a few times a second, so more attempts than the SDK's three are worth their wait.
 const ATTEMPTS: u32 = 8;
-/// Attempts of the first call: a wrong address or region should be told soon.
+/// Attempts of the first call: a wrong endpoint or region should be reported soon.
 const FIRST_ATTEMPTS: u32 = 2;
 
 /// Where to connect, and as whom.
@@ -41,20 +42,20 @@ pub struct Target {
     pub endpoint: Option<String>,
     /// Fixed credentials (key id and secret): those of the local emulator.
     pub credentials: Option<(String, String)>,
-    /// A role to take before anything else is called.
+    /// A role to assume before any other call.
     pub role: Option<Role>,
-    /// The role that `CloudFormation` takes for its own calls; without it, it makes them as the caller.
+    /// The service role of `CloudFormation`; without it, `CloudFormation` uses the caller's permissions.
     pub service_role: Option<String>,
 }
 
-/// A role to take.
+/// A role to assume.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Role {
     /// The role's ARN.
     pub arn: String,
     /// The session's name.
     pub session: String,
-    /// What the trust policy may ask for.
+    /// The external id, if the trust policy requires one.
     pub external_id: Option<String>,
 }
 
@@ -67,14 +68,14 @@ pub struct Aws {
     pub region: String,
     /// The ARN of who calls.
     pub caller: String,
-    /// The role that `CloudFormation` takes.
+    /// The service role of `CloudFormation`.
     service_role: Option<String>,
     /// The configuration that every client is made from.
     pub(crate) sdk: SdkConfig,
 }
 
 impl Aws {
-    /// Loads credentials and region as the AWS command line does, and asks the service who we are.
+    /// Loads credentials and region as the AWS command line does, and reads the caller's identity from STS.
     pub async fn connect(target: &Target) -> Result<Self> {
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(aws_smithy_http_client::tls::Provider::Rustls(
@@ -116,7 +117,7 @@ impl Aws {
         let identity = aws_sdk_sts::Client::from_conf(once).get_caller_identity().send().await.map_err(|e| {
             match call_error::refused_role(&e) {
                 Some(refusal) => role_refused(target.role.as_ref(), refusal),
-                None => call_error::from_sdk(e).into_error("find out whose credentials these are"),
+                None => call_error::from_sdk(e).into_error("read the caller's identity"),
             }
         })?;
         Ok(Self {
@@ -128,9 +129,9 @@ impl Aws {
         })
     }
 
-    /// The partition, from the caller's ARN: `aws`, `aws-cn`, `aws-us-gov`.
+    /// The partition, such as `aws-cn`: that of the caller's ARN, else that of the Region.
     pub fn partition(&self) -> &str {
-        self.caller.split(':').nth(1).unwrap_or("aws")
+        self.caller.split(':').nth(1).unwrap_or_else(|| Partition::of(&self.region).id)
     }
 
     /// A client of S3. Another address than AWS's own has no host name for each bucket.
@@ -146,8 +147,8 @@ fn percent_decoded(text: &str) -> String {
     percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
-/// The same configuration with the profile's credentials, and no others: the SDK by itself would take the keys of the
-/// environment first, also where somebody names a profile to be somebody else. The AWS command line does it like this.
+/// The same configuration with the profile's credentials only: by default, the SDK prefers the keys of the environment to
+/// a named profile. The AWS CLI prefers the profile.
 fn of_profile(
     sdk: SdkConfig,
     profile: &str,
@@ -176,16 +177,16 @@ async fn as_role(sdk: SdkConfig, role: &Role) -> SdkConfig {
     sdk.into_builder().credentials_provider(credentials).build()
 }
 
-/// The failure of taking a role that the command line or the profile names.
+/// The error of a role that could not be assumed.
 fn role_refused(role: Option<&Role>, refusal: CallError) -> Error {
     let which = role.map_or_else(|| "of the profile".to_owned(), |role| role.arn.clone());
     match refusal.kind {
         Kind::Denied | Kind::Other | Kind::NotFound => {
-            Error::new(Exit::Access, "role-refused", format!("failed to take the role {which}")).source(refusal).hint(
+            Error::new(Exit::Access, "role-refused", format!("failed to assume the role {which}")).source(refusal).hint(
                 "Three things must hold: the ARN is right; the role's trust policy allows you, with the --external-id\n\
                      that it asks for, if any; and your own policy allows sts:AssumeRole on the role.",
             )
         }
-        _ => refusal.into_error(&format!("take the role {which}")),
+        _ => refusal.into_error(&format!("assume the role {which}")),
     }
 }

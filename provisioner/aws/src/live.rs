@@ -1,7 +1,8 @@
-//! What the services themselves say of a stack's resources, in CloudFormation's words, for `provisioner_planner::drift`.
+//! Reads the live state of a stack's resources from their services, in CloudFormation's format, for
+//! `provisioner_planner::drift`.
 //!
-//! One call a resource, at the same time. What cannot be read says so and stops nothing: a caller who may not look at a
-//! role may still see a plan.
+//! The resources are read concurrently. A resource that cannot be read is reported as such, without an error: a caller
+//! without permission to read a role still gets a plan.
 
 use std::collections::BTreeMap;
 
@@ -122,7 +123,7 @@ async fn bucket(aws: &Aws, bucket: &str) -> Properties {
     ])))
 }
 
-/// Whom a bucket tells of what, as CloudFormation writes it: one entry an event; null where it tells nobody.
+/// A bucket's notification configuration in CloudFormation's format, one entry for each event; null if it is empty.
 fn notified(n: &GetBucketNotificationConfigurationOutput) -> Value {
     let lambdas = n.lambda_function_configurations().iter().flat_map(|c| {
         let filter = c.filter.as_ref().and_then(|f| f.key.as_ref());
@@ -270,7 +271,7 @@ async fn log_group(aws: &Aws, name: &str) -> Properties {
         .await
         .map_err(from_sdk)?;
     let group = output.log_groups.unwrap_or_default().into_iter().find(|g| g.log_group_name.as_deref() == Some(name));
-    // Without a period, logs are kept for ever: a difference, and one that has to be told.
+    // Without a retention period logs are kept forever, which is reported as a difference.
     Ok(group.map(|group| Map::from_iter([("RetentionInDays".to_owned(), json!(group.retention_in_days))])))
 }
 

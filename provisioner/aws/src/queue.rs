@@ -59,7 +59,7 @@ impl Queue {
         self.receive_and_hide(HIDDEN_SECONDS).await
     }
 
-    /// The same, without hiding them from others: the next look may show the same ones.
+    /// The same, without hiding them from others: the next read can return the same ones.
     pub async fn peek(&self) -> Result<Vec<Message>, CallError> {
         self.receive_and_hide(0).await
     }

@@ -30,10 +30,9 @@ pub enum Purpose {
     Create,
     /// A stack that exists.
     Update,
-    /// A stack that exists, with what was changed behind its back put back (CloudFormation user guide, "Using
-    /// drift-aware change sets").
+    /// A stack that exists, with its drift reverted (CloudFormation user guide, "Using drift-aware change sets").
     RevertDrift,
-    /// A new stack that takes these over.
+    /// A new stack that imports these resources.
     Import(Vec<ImportCandidate>),
 }
 
@@ -54,17 +53,17 @@ pub struct Proposal {
     pub tags: BTreeMap<String, String>,
 }
 
-/// Attempts of a call while an operation is watched. Whoever watches sits failures out and says so; the SDK would be
-/// silent about them for a minute.
+/// Attempts of a call while an operation is followed. The caller retries and reports failures; the SDK would retry for a
+/// minute without a report.
 const WATCHING_ATTEMPTS: u32 = 2;
-/// How long such an attempt may take. A connection can die without a word while a laptop sleeps.
+/// The timeout of such an attempt. A connection can be lost without an error, for example while a laptop sleeps.
 const WATCHING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The client of CloudFormation.
 #[derive(Debug, Clone)]
 pub struct Stacks {
     client: Client,
-    /// The role that `CloudFormation` takes for its own calls.
+    /// The service role of `CloudFormation`.
     role: Option<String>,
     watching: Client,
 }
@@ -79,7 +78,7 @@ impl Stacks {
         Self { client: Client::new(&aws.sdk), role: aws.service_role.clone(), watching: Client::from_conf(watching) }
     }
 
-    /// The same as [`Self::describe`], for whoever watches an operation: fails soon.
+    /// The same as [`Self::describe`] for following an operation: fails soon.
     pub async fn watch(&self, stack: &str) -> Result<Option<Stack>, CallError> {
         Self::described_by(&self.watching, stack).await
     }
@@ -138,7 +137,7 @@ impl Stacks {
         provisioner_model::template::read(&text).ok_or_else(unreadable).map(Some)
     }
 
-    /// Has CloudFormation compare one resource with the template; `None` where it is in sync.
+    /// Runs CloudFormation's drift detection for one resource; `None` if it is in sync.
     ///
     /// Resource by resource, as the detection of a whole stack can only be waited for with a permission on everything
     /// (its status is asked by an id that IAM cannot limit to a stack).
@@ -212,13 +211,16 @@ impl Stacks {
         })
     }
 
-    /// How far a change set is, and all pages of its changes.
-    pub async fn change_set(&self, id: &str) -> Result<ChangeSet, CallError> {
+    /// How far a change set of a stack is, and all pages of its changes. The stack is named beside the change set's ARN,
+    /// here and in the calls below, because IAM authorises them on the stack (service authorization reference,
+    /// "CloudFormation").
+    pub async fn change_set(&self, stack: &str, id: &str) -> Result<ChangeSet, CallError> {
         let (mut set, mut token): (Option<ChangeSet>, Option<String>) = (None, None);
         loop {
             let page = self
                 .client
                 .describe_change_set()
+                .stack_name(stack)
                 .change_set_name(id)
                 .set_next_token(token.take())
                 .send()
@@ -254,9 +256,10 @@ impl Stacks {
     }
 
     /// Executes a change set.
-    pub async fn execute(&self, change_set: &str, token: &str) -> Result<(), CallError> {
+    pub async fn execute(&self, stack: &str, change_set: &str, token: &str) -> Result<(), CallError> {
         self.client
             .execute_change_set()
+            .stack_name(stack)
             .change_set_name(change_set)
             .client_request_token(token)
             .send()
@@ -266,8 +269,9 @@ impl Stacks {
     }
 
     /// Deletes a change set that was not executed; none is fine.
-    pub async fn discard(&self, change_set: &str) -> Result<(), CallError> {
-        let output = self.client.delete_change_set().change_set_name(change_set).send().await.map_err(from_sdk);
+    pub async fn discard(&self, stack: &str, change_set: &str) -> Result<(), CallError> {
+        let call = self.client.delete_change_set().stack_name(stack).change_set_name(change_set);
+        let output = call.send().await.map_err(from_sdk);
         optional(output).map(|_| ())
     }
 
@@ -285,7 +289,7 @@ impl Stacks {
         Ok(())
     }
 
-    /// Goes on with a rollback that failed, leaving out these resources.
+    /// Continues a failed rollback, skipping these resources.
     pub async fn continue_rollback(&self, stack: &str, token: &str, skip: &[String]) -> Result<(), CallError> {
         self.client
             .continue_update_rollback()
@@ -311,7 +315,7 @@ impl Stacks {
         Ok(())
     }
 
-    /// The stack's events, for whoever watches an operation: fails soon. Newest first, page by page until `enough` says
+    /// The stack's events, for following an operation: fails soon. Newest first, page by page until `enough` says
     /// so of an event (which is left out).
     pub async fn events(
         &self,

@@ -28,12 +28,12 @@ const MAX_PARTS: u64 = 10_000;
 const LATE_PART: u64 = 64 << 20;
 /// Parts of a stream that are held in memory at the same time.
 const STREAM_PARTS: usize = 4;
-/// How often an abort is tried. A part that was under way may arrive after an abort, and need another one.
+/// The number of abort attempts. A part in transit can arrive after an abort, which then must be repeated.
 const ABORTS: u32 = 5;
 /// The pause between aborts.
 const ABORT_PAUSE: Duration = Duration::from_millis(200);
 
-/// Told so many more bytes.
+/// Receives the number of newly uploaded bytes.
 pub type Progress = Arc<dyn Fn(u64) + Send + Sync>;
 
 /// Puts objects into one bucket, with a bounded number of requests at the same time.
@@ -145,7 +145,7 @@ impl Intercept for DateHeader {
 }
 
 impl Uploads {
-    /// Uploads into a bucket of this account, with so many requests at the same time, until told to stop.
+    /// Uploads to a bucket of this account with at most `parallel` concurrent requests, until `stop` is set.
     pub fn new(aws: &Aws, bucket: &str, parallel: u16, stop: watch::Receiver<bool>, progress: Progress) -> Self {
         Self {
             client: aws.s3(),
@@ -344,7 +344,7 @@ impl Uploads {
         }
     }
 
-    /// Aborts until S3 knows the upload no more: a part that was under way may have arrived after the first abort.
+    /// Aborts until S3 no longer lists the upload: a part in transit can arrive after the first abort.
     async fn abort(&self, open: &Open) -> Result<(), CallError> {
         for _ in 0..ABORTS {
             let abort = self

@@ -366,7 +366,7 @@ impl Work<'_> {
         if without_record > 0 {
             let message = format!("{without_record} file(s) have no record after {} s", self.timeout.as_secs());
             return Err(Error::new(Exit::Files, "no-record", message).hint(format!(
-                "Lookup at the function's log: provisioner logs -s {stack}\n\
+                "See the function's log: provisioner logs -s {stack}\n\
                  Events that failed every attempt are in the queue: provisioner status -s {stack}"
             )));
         }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use handler_contract::SandboxReport;
 use provisioner_artifact::embedded;
 use provisioner_artifact::handler_build::{self, Build};
 use provisioner_aws::Aws;
@@ -26,6 +27,7 @@ use serde_json::Value;
 
 use crate::clock;
 use crate::observe::{self, StackReads};
+use crate::sandbox;
 use crate::stack_file::StackFile;
 
 /// The number of newest records to show.
@@ -62,6 +64,9 @@ pub struct Status {
     /// Whether the role has the permissions of the template.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub permissions: Option<Permissions>,
+    /// The sandbox in which the function reads files, as it last reported it; absent without a report in 24 hours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<SandboxReport>,
     /// What was changed out of band; only for a working stack.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drift: Option<Drift>,
@@ -133,6 +138,7 @@ fn absent(aws: &Aws, names: &Names, reads: StackReads) -> Result<Status> {
         outputs: Vec::new(),
         code: None,
         permissions: None,
+        sandbox: None,
         drift: None,
         failed_events: None,
         records: Vec::new(),
@@ -153,12 +159,13 @@ async fn present(
     let function = reads.code.clone().map_err(|e| e.into_error("read the function"))?;
     let observed = reads.observed(names)?;
     let place = observe::place(aws, names);
-    let (drift, depth, records, local, permissions) = tokio::join!(
+    let (drift, depth, records, local, permissions, sandbox) = tokio::join!(
         observe::drift(aws, stacks, &place, &observed, closely),
         depth(aws, names),
         newest(aws, names),
         local_code(file),
         permissions(aws, &file.spec, &resources),
+        sandbox::reported(aws, names),
     );
     let drift = drift?;
     Ok(Status {
@@ -176,6 +183,7 @@ async fn present(
             local: local.release,
         }),
         permissions: permissions?,
+        sandbox,
         // Only for a working stack.
         drift: (drift.depth != Depth::None).then_some(drift),
         resources,

@@ -149,7 +149,7 @@ mod tests {
             ),
             ("Lambda was unable to decrypt the environment variables because KMS access was denied.", "key of KMS"),
             ("The ciphertext refers to a customer master key … (kms:Decrypt), KMSDisabledException", "key of KMS"),
-            ("User: arn:… is not authorized to perform: iam:CreateRole", "lacks a permission"),
+            ("User: arn:… is not authorized to perform: iam:CreateRole", "permission is missing"),
             (
                 "The requested bucket name is not available. The bucket namespace is shared by all users of the system. \
                  Please select a different name and try again. (Service: S3, Status Code: 409)",

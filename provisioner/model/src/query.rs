@@ -1,7 +1,7 @@
 //! Questions about records: filters, time windows, and the order of the answer. Pure: knows neither AWS nor the clock.
 //!
 //! The order is total: newest first, and by id among records of the same millisecond. A [`Position`] in it is where a
-//! page ended; the next one goes on strictly after it, so that records which arrive meanwhile neither repeat nor hide
+//! page ended; the next one continues strictly after it, so that records which arrive meanwhile neither repeat nor hide
 //! others. [`crate::search`] finds the answer in a table's indexes.
 
 use std::fmt;
@@ -26,7 +26,7 @@ pub struct Row {
     pub file_type: String,
     /// Bytes.
     pub file_size: u64,
-    /// What became of it.
+    /// The status.
     pub status: Status,
     /// The whole key.
     pub object_key: String,
@@ -136,7 +136,7 @@ impl Pattern {
     }
 }
 
-/// Which records are wanted.
+/// Which records to return.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Query {
     /// Only of this status.
@@ -151,7 +151,7 @@ pub struct Query {
     pub until: Option<Timestamp>,
     /// Only uploads of this bucket and key.
     pub object: Option<(String, String)>,
-    /// Only what stands behind this in the order.
+    /// Only records after this position.
     pub after: Option<Position>,
 }
 

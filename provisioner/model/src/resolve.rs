@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::placeholders::{Piece, pieces};
 
-/// What a deployed stack knows.
+/// The values that references resolve to.
 #[derive(Debug, Clone, Default)]
 pub struct Context {
     /// The partition.
@@ -126,9 +126,9 @@ impl Context {
         if let Some(value) = self.parameters.get(name) {
             return Ok(value.clone());
         }
-        let (logical_id, wants_arn) = name.strip_suffix(".Arn").map_or((name, false), |id| (id, true));
+        let (logical_id, needs_arn) = name.strip_suffix(".Arn").map_or((name, false), |id| (id, true));
         let (kind, physical_id) = self.resources.get(logical_id).ok_or_else(unresolved)?;
-        if !wants_arn {
+        if !needs_arn {
             return Ok(physical_id.clone());
         }
         let Self { partition, account, region, .. } = self;

@@ -14,9 +14,9 @@ use crate::query::{Position, Query, Row};
 pub struct Page {
     /// The records, newest first.
     pub rows: Vec<Row>,
-    /// Where to go on; `None` when nothing is left.
+    /// Where the next page starts; `None` after the last page.
     pub next: Option<Position>,
-    /// The search ended early, after so many records that did not match.
+    /// Set if the search ended early: the number of records that were examined.
     pub gave_up_after: Option<usize>,
 }
 
@@ -25,13 +25,13 @@ pub struct Page {
 pub struct Request<K> {
     /// The partition's value.
     pub partition: String,
-    /// Behind which item to go on.
+    /// The item after which to continue.
     pub from: Option<K>,
     /// How many items to read.
     pub limit: usize,
 }
 
-/// What a search wants next.
+/// The next step of a search.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step<K> {
     /// These pages, all of them, before the next step. They may be read at the same time.
@@ -95,7 +95,7 @@ impl<K: Clone> Search<K> {
         }
     }
 
-    /// What is wanted next.
+    /// The next step.
     pub fn step(&mut self) -> Step<K> {
         loop {
             if self.found.len() > self.limit {
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_that_finds_nothing_gives_up_and_goes_on_where_it_was() {
+    fn a_search_without_matches_stops_at_its_budget_and_continues_there() {
         let rows: Vec<Row> = (0..3_000).map(|n| row(NOW - i64::from(n), n, "a", n == 2_999)).collect();
         let mut query = Query { name: Some(Pattern::contained("zzz")), ..Query::default() };
         let (page, _) = run(&rows, &query, 5, 1_000, 50);

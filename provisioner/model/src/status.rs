@@ -35,19 +35,19 @@ impl Operation {
     }
 }
 
-/// What one can do with a stack in some status.
+/// What can be done with a stack in a status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// There is no stack.
     Absent,
-    /// A change set waits that was never executed; nothing was ever made.
+    /// A change set was created and not executed; there are no resources.
     Review,
     /// An operation runs.
     Running,
     /// It works and can be updated.
     Ready,
-    /// Its creation failed. It holds nothing of use and can only be deleted.
+    /// Its creation failed. It has no usable resources and can only be deleted.
     #[serde(rename = "never-made")]
     CreateFailed,
     /// The rollback of an update failed; it must be continued first.
@@ -56,7 +56,7 @@ pub enum Phase {
     DeleteStuck,
     /// An import was rolled back. What the stack held before it works; a stack that was made for it holds nothing.
     ImportUndone,
-    /// The rollback of an import failed; only a person can tell what to do.
+    /// The rollback of an import failed; the user must decide.
     ImportStuck,
 }
 
@@ -131,7 +131,7 @@ stack_statuses! {
 }
 
 impl StackStatus {
-    /// Whether an operation has just begun, or a change set is waited for.
+    /// Whether an operation has just started, or a change set is pending.
     pub fn is_beginning(self) -> bool {
         matches!(
             self,

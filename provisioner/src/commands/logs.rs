@@ -1,7 +1,12 @@
 //! `provisioner logs`: the function's log lines.
 
 use provisioner_aws::logs::Logs as Group;
+<<<<<<< HEAD
 use provisioner_engine::logs::{PAUSE, Tail};
+=======
+use provisioner_engine::logs::{Tail, is_transient};
+use provisioner_engine::stack_file::StackFile;
+>>>>>>> main
 use provisioner_engine::{clock, connection, interrupt};
 use provisioner_model::call_error::{CallError, Kind};
 use provisioner_model::error::{Error, Exit, Result};
@@ -43,19 +48,32 @@ pub async fn run(global: &Global, args: &Logs, report: &Report) -> Result<()> {
         return Ok(());
     }
     let mut interrupted = std::pin::pin!(interrupt::next());
+    let mut readable = true;
     while report.stdout_open() {
         tokio::select! {
             () = &mut interrupted => return Ok(()),
-            () = tokio::time::sleep(PAUSE) => {}
+            () = tokio::time::sleep(tail.interval()) => {}
         }
         let read = tail.read(|entry| {
             if shown(entry) {
                 report.log(entry);
             }
         });
-        tokio::select! {
+        let read = tokio::select! {
             () = &mut interrupted => return Ok(()),
-            read = read => read.map_err(failed)?,
+            read = read => read,
+        };
+        match read {
+            Err(error) if is_transient(&error) => {
+                // Once, not at each attempt.
+                if std::mem::take(&mut readable) {
+                    report.narrate(&format!("The log cannot be read at the moment ({error}); trying again."));
+                }
+            }
+            read => {
+                read.map_err(failed)?;
+                readable = true;
+            }
         }
     }
     Ok(())

@@ -68,9 +68,20 @@ pub fn text(status: &Status, style: Style) -> String {
         Some(Permissions::Unknown(why)) => text.push_str(&format!("\npermissions    not compared: {why}")),
         None => {}
     }
+    match status.sandbox {
+        Some(sandbox) if sandbox.is_full() => text.push_str("\nsandbox        full"),
+        Some(sandbox) => text.push_str(&format!("\nsandbox        {}: {sandbox}", style.warn("degraded"))),
+        None => text.push_str("\nsandbox        not reported in the last 24 hours"),
+    }
     match &status.drift {
-        Some(drift) if drift.is_empty() => {
+        Some(drift) if drift.is_empty() && drift.unchecked.is_empty() => {
             text.push_str(&format!("\ndrift          none, {}", looked(drift.depth)));
+        }
+        Some(drift) if drift.is_empty() => {
+            let unread = drift.unchecked.iter().map(|unchecked| unchecked.logical_id.as_str()).collect::<Vec<_>>();
+            let which = style.warn(&format!("not checked: {}", unread.join(", ")));
+            text.push_str(&format!("\ndrift          {which}; otherwise none"));
+            text.push_str(&format!("\n{}", drifted(&status.stack, drift, style)));
         }
         Some(drift) => {
             text.push_str(&format!("\ndrift          {}", style.bad("changed")));

@@ -26,7 +26,7 @@ impl Rig {
     }
 
     /// Changes the function's memory and a variable, its role's permissions, the log retention, and the bucket's
-    /// notifications.
+    /// notifications and public access block.
     fn change_out_of_band(&self) {
         self.ask(async |sdk| {
             let lambda = aws_sdk_lambda::Client::new(&sdk);
@@ -42,8 +42,10 @@ impl Rig {
             logs.delete_retention_policy().log_group_name(LOG_GROUP).send().await.unwrap();
             let s3 = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(true).build();
             let none = aws_sdk_s3::types::NotificationConfiguration::builder().build();
-            let put = aws_sdk_s3::Client::from_conf(s3).put_bucket_notification_configuration().bucket(BUCKET);
+            let s3 = aws_sdk_s3::Client::from_conf(s3);
+            let put = s3.put_bucket_notification_configuration().bucket(BUCKET);
             put.notification_configuration(none).send().await.unwrap();
+            s3.delete_public_access_block().bucket(BUCKET).send().await.unwrap();
         });
     }
 }
@@ -95,6 +97,9 @@ fn drift_is_reported_and_reverted() {
     };
     expect("Handler", "MemorySize", json!(512), json!(1024));
     expect("HandlerLogs", "RetentionInDays", json!(1), Value::Null);
+    let blocked = ["BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"];
+    let blocked = blocked.map(|name| (name, true)).into_iter().collect::<std::collections::BTreeMap<_, _>>();
+    expect("Bucket", "PublicAccessBlockConfiguration", json!(blocked), Value::Null);
     let resources = plan["resources"].as_array().unwrap();
     let drifted = ["Bucket", "Handler", "HandlerLogs", "HandlerRole"];
     assert_eq!(resources.iter().map(|r| r["logicalId"].as_str().unwrap()).collect::<Vec<_>>(), drifted);

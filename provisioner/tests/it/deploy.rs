@@ -334,7 +334,7 @@ fn after_expired_credentials_are_renewed_the_next_up_continues() {
         (2, 1),
         (403, "ExpiredToken", "The security token included in the request is expired"),
     );
-    site.up().ended(4).says("goes on").says("Renew the credentials");
+    site.up().ended(4).says("continues").says("Renew the credentials");
     assert_eq!(site.status().as_deref(), Some("CREATE_IN_PROGRESS"));
     site.fake.state().cloudformation.slow = false;
     site.up().ended(0).says("is already running").says("nothing to change");

@@ -7,6 +7,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot continue fails, also in its helpers")]
 
+mod authorization;
 mod command_line;
 mod deploy;
 mod dist;
@@ -14,7 +15,9 @@ mod docs;
 mod down;
 mod inspect;
 mod local;
+mod logs;
 mod package;
+mod partitions;
 mod plan;
 mod push;
 mod put;

@@ -262,6 +262,23 @@ fn a_failed_drift_check_does_not_stop_the_plan() {
     let denied = (403, "AccessDenied", "not authorized to perform: iam:GetRole");
     site.fake.fail("iam:GetRole", (0, 99), denied);
     plan(&site, &[]).ended(0).says("HandlerRole: not checked").says("iam:GetRole");
+    let status = site.run(&["status"]);
+    status.ended(0).says("drift          not checked: HandlerRole; otherwise none").says("iam:GetRole");
+    assert!(!status.out.contains("drift          none"), "{status:#?}");
+}
+
+#[test]
+fn a_missing_public_access_block_is_drift_and_is_put_back() {
+    let site = deployed("data: delete\n");
+    change(&site, "Bucket", json!({"PublicAccessBlockConfiguration": null}));
+    let planned = plan(&site, &[]);
+    planned.ended(0).says("bucket Bucket").says("PublicAccessBlockConfiguration");
+    site.run(&["status"]).ended(0).says("drift          changed");
+    let gained = "everybody is no longer refused public access";
+    planned.says(gained);
+    up(&site, &["--revert-drift"]).ended(0).says("is as it was deployed");
+    assert_eq!(site.fake.state().cloudformation.changed, [].into());
+    site.run(&["status"]).ended(0).says("drift          none");
 }
 
 #[test]

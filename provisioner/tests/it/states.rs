@@ -1,6 +1,6 @@
 //! `up` and `down` in every state of a stack. `docs/states.md` lists the states with their tests.
 
-use fake_aws::cloudformation::{Resource, Stack, Step};
+use fake_aws::cloudformation::{Resource, Stack, Step, ValidationFailure};
 use fake_aws::{Cut, Fault, REGION};
 use handler_contract::table::PARTITION_KEY;
 use provisioner_model::status::{Operation, Phase, StackStatus};
@@ -93,6 +93,20 @@ fn a_stack_in_review_is_reused() {
     let site = Site::new();
     site.fake.state().cloudformation.put(STACK, "REVIEW_IN_PROGRESS", json!(null));
     site.is_deleted_by_down();
+}
+
+#[test]
+fn a_refused_creation_leaves_no_empty_stack_behind() {
+    let site = Site::new();
+    site.fake.state().cloudformation.validation_failures = vec![ValidationFailure {
+        name: "AWS::EarlyValidation::ResourceExistenceCheck".into(),
+        logical_id: "Table".into(),
+        kind: "AWS::DynamoDB::Table".into(),
+        path: "/Resources/Table/Properties/TableName".into(),
+        reason: "The table exists".into(),
+    }];
+    site.up().ended(6);
+    assert_eq!(site.fake.count("cloudformation:DeleteStack"), 1);
 }
 
 /// How each running operation ends.
@@ -243,7 +257,7 @@ fn a_rollback_that_fails_again_continues_without_confirmed_resources() {
     let up = site.on_terminal(&["up", "--yes", "--handler", "bootstrap"], 100);
     up.wait_for("[y/N]");
     up.press("y\r");
-    up.end().ended(0).says("Handler: could not be reverted").says("leaving Handler as it is").says("UPDATE_COMPLETE");
+    up.end().ended(0).says("Handler: could not be put back").says("leaving Handler as it is").says("UPDATE_COMPLETE");
     assert_eq!(site.fake.state().cloudformation.skipped, [vec![], vec!["Handler".to_owned()]]);
 }
 

@@ -61,7 +61,7 @@ impl<'a> SchemaChecker<'a> {
             (_, Value::Null) => self.wrong("has no value; give it one, or leave the key out"),
             (Some("object"), Value::Mapping(map)) => self.object(map, schema),
             (Some("object"), _) => self.wrong(format!(
-                "{} stands where further keys are expected{}",
+                "{} is given where a map of keys is expected{}",
                 shown(value),
                 properties(schema).next().map(|key| format!(", like `{key}:`")).unwrap_or_default()
             )),
@@ -101,10 +101,10 @@ impl<'a> SchemaChecker<'a> {
                 }
             } else {
                 let known: Vec<&str> = properties(schema).collect();
-                let mut text = "is no key that is known here".to_owned();
+                let mut text = "is an unknown key".to_owned();
                 let _ = match nearest(&name, &known) {
                     Some(near) => write!(text, "; did you mean `{near}`?"),
-                    None => write!(text, "; known are {}", known.join(", ")),
+                    None => write!(text, "; known keys are {}", known.join(", ")),
                 };
                 self.below(&name, |checker| {
                     checker.problems.push(Problem { path: checker.path.clone(), key: true, text })

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::intrinsic::Value;
 use crate::names::Names;
+use crate::partition::Partition;
 
 /// The most characters of a managed policy, white space not counted (IAM quotas).
 pub const MAX_MANAGED_POLICY: usize = 6_144;
@@ -91,13 +92,13 @@ macro_rules! policies {
 }
 
 policies! {
-    /// Who may take the handler's role: Lambda.
+    /// The trust policy of the handler's role: Lambda assumes it.
     handler_trust = "handler-trust.json",
-    /// What the handler may do.
+    /// The permissions of the handler.
     handler = "handler.json",
-    /// What the bucket refuses: requests without TLS.
+    /// The bucket policy: denies requests without TLS.
     bucket = "bucket.json",
-    /// What the queue of failed events refuses: requests without TLS.
+    /// The policy of the queue of failed events: denies requests without TLS.
     queue = "queue.json",
     /// What whoever runs the provisioner needs for the calls that it makes itself.
     caller = "caller.json",
@@ -152,13 +153,13 @@ impl Document {
     pub fn for_stack(&self, stack: &str, account: Option<&str>, region: Option<&str>) -> Self {
         let names = Names::new(stack, account.unwrap_or("${aws:PrincipalAccount}"), region.unwrap_or("*"));
         let mut values = placeholders(&names);
-        values.push(("AWS::Partition", partition(region.unwrap_or_default()).to_owned()));
+        values.push(("AWS::Partition", Partition::of(region.unwrap_or_default()).id.to_owned()));
         values.push(("AWS::AccountId", account.unwrap_or("*").to_owned()));
         values.push(("AWS::Region", region.unwrap_or("*").to_owned()));
         self.map(|text| fill(text, &values))
     }
 
-    /// Lets the caller hand this role to `CloudFormation`, and to no other service.
+    /// Allows the caller to pass this role to `CloudFormation`, and to no other service.
     pub fn let_pass(&mut self, role: &str) {
         let service = BTreeMap::from([("iam:PassedToService".to_owned(), "cloudformation.amazonaws.com".to_owned())]);
         self.statement.push(Statement {
@@ -184,15 +185,6 @@ impl Document {
         let mut text = serde_json::to_string_pretty(self).expect("a policy has text keys only");
         text.push('\n');
         text
-    }
-}
-
-/// The partition that a region belongs to (IAM user guide, "Amazon Resource Names").
-fn partition(region: &str) -> &'static str {
-    match region {
-        _ if region.starts_with("cn-") => "aws-cn",
-        _ if region.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where events go that failed every attempt, and what tells of them.
+//! The queue of events that failed every attempt, and its alarm.
 
 use super::Resources;
 use crate::names::Names;
