@@ -1,12 +1,7 @@
 //! `provisioner logs`: the function's log lines.
 
 use provisioner_aws::logs::Logs as Group;
-<<<<<<< HEAD
-use provisioner_engine::logs::{PAUSE, Tail};
-=======
 use provisioner_engine::logs::{Tail, is_transient};
-use provisioner_engine::stack_file::StackFile;
->>>>>>> main
 use provisioner_engine::{clock, connection, interrupt};
 use provisioner_model::call_error::{CallError, Kind};
 use provisioner_model::error::{Error, Exit, Result};
