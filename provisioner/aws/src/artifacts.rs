@@ -27,6 +27,8 @@ const LIFECYCLE_DAYS: i32 = 7;
 #[derive(Debug, Clone)]
 pub struct Artifacts {
     client: Client,
+    /// For requests with a file in their body.
+    transfer: Client,
     account: String,
     region: String,
     partition: String,
@@ -38,6 +40,7 @@ impl Artifacts {
     pub fn new(aws: &Aws, bucket: &str) -> Self {
         Self {
             client: aws.s3(),
+            transfer: aws.s3_transfer(),
             account: aws.account.clone(),
             region: aws.region.clone(),
             partition: aws.partition().to_owned(),
@@ -162,7 +165,7 @@ impl Artifacts {
 
     /// Uploads a zip; S3 verifies the checksum that the SDK sends along.
     pub async fn upload(&self, key: &str, zip: Vec<u8>) -> Result<(), CallError> {
-        self.client
+        self.transfer
             .put_object()
             .bucket(&self.bucket)
             .key(key)

@@ -39,7 +39,11 @@ pub type Progress = Arc<dyn Fn(u64) + Send + Sync>;
 /// Puts objects into one bucket, with a bounded number of requests at the same time.
 #[derive(Clone)]
 pub struct Uploads {
+    /// For calls without a file.
     client: Client,
+    /// For requests with a file in their body.
+    transfer: Client,
+    complete: Client,
     bucket: String,
     owner: String,
     requests: Arc<Semaphore>,
@@ -149,6 +153,8 @@ impl Uploads {
     pub fn new(aws: &Aws, bucket: &str, parallel: u16, stop: watch::Receiver<bool>, progress: Progress) -> Self {
         Self {
             client: aws.s3(),
+            transfer: aws.s3_transfer(),
+            complete: aws.s3_complete(),
             bucket: bucket.to_owned(),
             owner: aws.account.clone(),
             requests: Arc::new(Semaphore::new(parallel.into())),
@@ -198,7 +204,7 @@ impl Uploads {
     async fn single(&self, key: &str, content_type: &str, body: ByteStream, size: u64) -> Result<Stored, NotStored> {
         let _request = self.request().await?;
         let put = self
-            .client
+            .transfer
             .put_object()
             .bucket(&self.bucket)
             .key(key)
@@ -296,7 +302,7 @@ impl Uploads {
         _request: OwnedSemaphorePermit,
     ) -> Result<CompletedPart, CallError> {
         let answer = self
-            .client
+            .transfer
             .upload_part()
             .bucket(&self.bucket)
             .key(&open.key)
@@ -327,7 +333,7 @@ impl Uploads {
             let mut parts = self.unless_stopped(parts).await??;
             parts.sort_by_key(CompletedPart::part_number);
             let complete = self
-                .client
+                .complete
                 .complete_multipart_upload()
                 .bucket(&self.bucket)
                 .key(&open.key)

@@ -17,6 +17,8 @@ pub enum Kind {
     Expired,
     /// The credentials are not valid.
     InvalidCredentials,
+    /// The service refuses the request's time: the clock of this machine is wrong.
+    ClockSkew,
     /// The caller lacks a permission.
     Denied,
     /// The resource does not exist.
@@ -39,7 +41,11 @@ pub enum Kind {
     NotEmpty,
     /// The service cannot be reached.
     Unreachable,
-    /// The service reports an internal error.
+    /// The service's certificate is not of an authority that is trusted.
+    Untrusted,
+    /// Something other than AWS answered, such as a proxy or the sign-in page of a network.
+    NotAws,
+    /// The service answers that it has a fault of its own.
     Unavailable,
     /// Anything else.
     Other,
@@ -62,6 +68,9 @@ pub struct CallError {
 pub fn kind(code: Option<&str>, message: &str, status: Option<u16>) -> Kind {
     match (code, status) {
         (Some("ValidationError"), _) => kind_by_words(message, &WORDS_OF_VALIDATION_ERRORS).unwrap_or(Kind::Other),
+        (Some("SignatureDoesNotMatch" | "InvalidSignatureException" | "AuthFailure"), _) => {
+            kind_by_words(message, &WORDS_OF_SIGNATURE_ERRORS).unwrap_or(Kind::InvalidCredentials)
+        }
         (Some(code), status) => match kind_of(code) {
             Kind::Other if status.is_some_and(|status| status >= 500) => Kind::Unavailable,
             kind => kind,
@@ -83,9 +92,17 @@ const WORDS_OF_VALIDATION_ERRORS: [(&str, Kind); 5] = [
     ("_IN_PROGRESS", Kind::Busy),
 ];
 
-/// Messages of calls that could not be signed. The SDK has no types for these cases.
-const WORDS_OF_OTHER_FAILURES: [(&str, Kind); 6] = [
+/// A signature that is right and of another time has the code of a wrong one.
+const WORDS_OF_SIGNATURE_ERRORS: [(&str, Kind); 3] = [
+    ("Signature expired", Kind::ClockSkew),
+    ("Signature not yet current", Kind::ClockSkew),
+    ("not within a reasonable time", Kind::ClockSkew),
+];
+
+/// Why a call could not even be signed. The SDK has no types for these cases; its own words are the only sign.
+const WORDS_OF_OTHER_FAILURES: [(&str, Kind); 7] = [
     ("was not defined", Kind::NoProfile),
+    ("could not find source profile", Kind::NoProfile),
     ("login session", Kind::LoginSession),
     ("SSO token", Kind::SsoSessionMissing),
     ("/sso/cache/", Kind::SsoSessionMissing),
@@ -103,10 +120,16 @@ pub fn kind_of_other(described: &str) -> Kind {
     kind_by_words(described, &WORDS_OF_OTHER_FAILURES).unwrap_or(Kind::Unreachable)
 }
 
-/// Classifies an error code.
+/// What it means that a connection failed, by the words of the TLS library.
+pub fn kind_of_connection(described: &str) -> Kind {
+    kind_by_words(described, &[("invalid peer certificate", Kind::Untrusted)]).unwrap_or(Kind::Unreachable)
+}
+
+/// What an error code means.
 pub fn kind_of(code: &str) -> Kind {
     match code {
         "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired" => Kind::Expired,
+        "RequestTimeTooSkewed" | "RequestInTheFuture" => Kind::ClockSkew,
         "InvalidClientTokenId"
         | "UnrecognizedClientException"
         | "SignatureDoesNotMatch"
@@ -209,10 +232,31 @@ impl CallError {
                 "invalid-credentials",
                 Some("Check the access key and its secret, or choose another profile with --profile."),
             ),
+            Kind::ClockSkew => (
+                Exit::Access,
+                "clock-skew",
+                Some("The clock of this machine is wrong: AWS accepts a difference of five minutes. Set it and try again."),
+            ),
             Kind::Denied => (
                 Exit::Access,
                 "denied",
-                Some("Print the policy that the caller needs: provisioner synth --permissions"),
+                Some("Print the policy that the caller needs, with the same -s: provisioner synth --permissions"),
+            ),
+            Kind::Untrusted => (
+                Exit::Access,
+                "certificate",
+                Some(
+                    "A proxy may present a certificate of its own. Name the file of its authority with AWS_CA_BUNDLE\n\
+                     (only its certificates are trusted then), or add it to the system's store.",
+                ),
+            ),
+            Kind::NotAws => (
+                Exit::Access,
+                "not-aws",
+                Some(
+                    "A proxy, the sign-in page of a network or another program answers in place of AWS. Sign in to the\n\
+                     network in a browser, or check --endpoint-url, HTTPS_PROXY and NO_PROXY.",
+                ),
             ),
             Kind::Unreachable => {
                 (Exit::Access, "unreachable", Some("Check the network, the region's name and --endpoint-url."))
@@ -278,6 +322,7 @@ mod tests {
             (Kind::Expired, ["ExpiredToken", "ExpiredTokenException"]),
             (Kind::InvalidCredentials, ["InvalidClientTokenId", "SignatureDoesNotMatch"]),
             (Kind::Denied, ["AccessDenied", "AccessDeniedException"]),
+            (Kind::ClockSkew, ["RequestTimeTooSkewed", "RequestInTheFuture"]),
             (Kind::NotFound, ["NoSuchBucket", "ResourceNotFoundException"]),
             (Kind::NotFound, ["ChangeSetNotFound", "NoSuchEntity"]),
             (Kind::NotFound, ["NoSuchBucketPolicy", "NoSuchPublicAccessBlockConfiguration"]),
@@ -314,7 +359,24 @@ mod tests {
     }
 
     #[test]
-    fn messages_of_missing_credentials() {
+    fn words_of_signature_errors() {
+        for (message, expected) in [
+            (
+                "Signature expired: 20261126T1500Z is now earlier than 20261126T1550Z (20261126T1605Z - 15 min.)",
+                Kind::ClockSkew,
+            ),
+            ("Signature not yet current: 20261126T1700Z is still later than 20261126T1620Z", Kind::ClockSkew),
+            ("Request timestamp is not within a reasonable time of the server", Kind::ClockSkew),
+            ("The request signature we calculated does not match the signature you provided.", Kind::InvalidCredentials),
+        ] {
+            for code in ["SignatureDoesNotMatch", "InvalidSignatureException", "AuthFailure"] {
+                assert_eq!(kind(Some(code), message, Some(403)), expected, "{code}: {message}");
+            }
+        }
+    }
+
+    #[test]
+    fn words_of_credentials_that_are_not_there() {
         let loading = "dispatch failure: other: an error occurred while loading credentials: ";
         for (words, expected) in [
             (
@@ -334,6 +396,8 @@ mod tests {
         let none = "dispatch failure: other: the credential provider was not enabled";
         assert_eq!(kind_of_other(none), Kind::NoCredentials);
         assert_eq!(kind_of_other("dispatch failure: other: something else"), Kind::Unreachable);
+        assert_eq!(kind_of_connection("no answer from h: invalid peer certificate: UnknownIssuer"), Kind::Untrusted);
+        assert_eq!(kind_of_connection("no answer from h: dns error"), Kind::Unreachable);
     }
 
     #[test]

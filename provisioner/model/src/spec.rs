@@ -22,7 +22,7 @@ use crate::units::{Seconds, Size};
 
 pub use document::{architecture, name_in, parse};
 pub use limits::{child_limits, ephemeral_storage};
-pub use rules::{LOG_PERIODS, PARENT_MEMORY, role_arn};
+pub use rules::{LOG_PERIODS, PARENT_MEMORY, is_region, role_arn};
 pub use schema::json_schema;
 
 /// One deployment of the pipeline, as its stack file describes it.

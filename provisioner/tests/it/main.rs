@@ -9,6 +9,7 @@
 
 mod authorization;
 mod command_line;
+mod connection;
 mod deploy;
 mod dist;
 mod docs;
@@ -30,6 +31,7 @@ mod specs;
 mod states;
 mod template;
 mod terminal;
+mod time_limits;
 mod upgrades;
 mod verify;
 mod watch;

@@ -257,7 +257,7 @@ fn a_rollback_that_fails_again_continues_without_confirmed_resources() {
     let up = site.on_terminal(&["up", "--yes", "--handler", "bootstrap"], 100);
     up.wait_for("[y/N]");
     up.press("y\r");
-    up.end().ended(0).says("Handler: could not be put back").says("leaving Handler as it is").says("UPDATE_COMPLETE");
+    up.end().ended(0).says("Handler: could not be reverted").says("leaving Handler as it is").says("UPDATE_COMPLETE");
     assert_eq!(site.fake.state().cloudformation.skipped, [vec![], vec!["Handler".to_owned()]]);
 }
 

@@ -253,8 +253,8 @@ fn is_name(name: &str) -> bool {
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
-/// Like `eu-central-1`, `us-gov-west-1`, `eusc-de-east-1`.
-fn is_region(region: &str) -> bool {
+/// Whether this has the form of a region's code, like `eu-central-1`, `us-gov-west-1`, `eusc-de-east-1`.
+pub fn is_region(region: &str) -> bool {
     let parts: Vec<&str> = region.split('-').collect();
     let [first, middle @ .., number] = &parts[..] else { return false };
     let letters = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());

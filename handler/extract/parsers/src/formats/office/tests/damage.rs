@@ -52,7 +52,7 @@ fn encrypted_zips_are_named() {
 fn bombs_are_named_before_they_go_off() {
     let repeated = docx(&"<w:p/>".repeat(1 << 20));
     assert_eq!(read_open_xml(&repeated).1, None, "repetition alone is no bomb");
-    let filler = "<a/>".repeat(17 << 20);
+    let filler = format!("<a>{}</a>", " ".repeat(1 << 20)).repeat(66);
     let mut bomb = docx(&filler);
     assert_eq!(read_open_xml(&bomb).1, Some(ErrorCode::DecompressionBomb));
     let body = format!("<office:text>{filler}</office:text>");
