@@ -218,7 +218,9 @@ fn not_connected(error: CallError, profile: Option<&str>, region: &str, endpoint
                 None => format!("Check the network, and that there is a Region {region}."),
             };
             if let Some(variable) = http::proxy_variable() {
-                hint.push_str(&format!("\n{variable} names a proxy: check that too. NO_PROXY lists hosts without one."));
+                hint.push_str(&format!(
+                    "\n{variable} names a proxy: check that too. NO_PROXY lists hosts without one."
+                ));
             }
             failed.hint(hint)
         }

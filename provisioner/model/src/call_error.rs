@@ -235,7 +235,9 @@ impl CallError {
             Kind::ClockSkew => (
                 Exit::Access,
                 "clock-skew",
-                Some("The clock of this machine is wrong: AWS accepts a difference of five minutes. Set it and try again."),
+                Some(
+                    "The clock of this machine is wrong: AWS accepts a difference of five minutes. Set it and try again.",
+                ),
             ),
             Kind::Denied => (
                 Exit::Access,
@@ -367,7 +369,10 @@ mod tests {
             ),
             ("Signature not yet current: 20261126T1700Z is still later than 20261126T1620Z", Kind::ClockSkew),
             ("Request timestamp is not within a reasonable time of the server", Kind::ClockSkew),
-            ("The request signature we calculated does not match the signature you provided.", Kind::InvalidCredentials),
+            (
+                "The request signature we calculated does not match the signature you provided.",
+                Kind::InvalidCredentials,
+            ),
         ] {
             for code in ["SignatureDoesNotMatch", "InvalidSignatureException", "AuthFailure"] {
                 assert_eq!(kind(Some(code), message, Some(403)), expected, "{code}: {message}");

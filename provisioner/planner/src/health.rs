@@ -78,7 +78,8 @@ pub struct Facts<'a> {
 }
 
 /// Resources without which files still get their records.
-const BESIDE_THE_PIPELINE: [&str; 2] = ["AWS::CloudWatch::Alarm", "AWS::Logs::LogGroup"];
+const BESIDE_THE_PIPELINE: [&str; 4] =
+    ["AWS::CloudWatch::Alarm", "AWS::Logs::LogGroup", "AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy"];
 
 /// The health of a stack.
 pub fn health(facts: Facts<'_>) -> Health {
@@ -101,7 +102,10 @@ pub fn health(facts: Facts<'_>) -> Health {
     if let Some(n @ 1..) = facts.failed_events {
         problems.push(Problem {
             breaks: false,
-            what: format!("{n} failed event{} without a record; the alarm is in ALARM", if n == 1 { " is" } else { "s are" }),
+            what: format!(
+                "{n} failed event{} without a record; the alarm is in ALARM",
+                if n == 1 { " is" } else { "s are" }
+            ),
             fix: format!("Send them to the function again with: provisioner redrive -s {stack}"),
         });
     }
@@ -158,7 +162,11 @@ fn of_drift(stack: &str, resource: &Drifted) -> Problem {
         };
     }
     if has("ReservedConcurrentExecutions").is_some_and(|p| p.actual.as_ref().and_then(Value::as_u64) == Some(0)) {
-        return Problem { breaks: true, what: format!("{subject} is switched off: its concurrency is 0"), fix: revert("Restore") };
+        return Problem {
+            breaks: true,
+            what: format!("{subject} is switched off: its concurrency is 0"),
+            fix: revert("Restore"),
+        };
     }
     Problem {
         breaks: false,
@@ -208,7 +216,11 @@ mod tests {
             };
             let health = of(*status, &Drift::default(), 0);
             assert_eq!(health.state, expected, "{status:?}");
-            assert_eq!(health.problems.is_empty(), health.state.is_ok() || expected == State::NotDeployed, "{status:?}");
+            assert_eq!(
+                health.problems.is_empty(),
+                health.state.is_ok() || expected == State::NotDeployed,
+                "{status:?}"
+            );
         }
         assert_eq!(
             health(Facts { stack: "s", status: None, drift: None, failed_events: None }).state,
@@ -224,7 +236,11 @@ mod tests {
             (drifted("AWS::Lambda::Permission", true, None), State::Broken, "was deleted"),
             (drifted("AWS::CloudWatch::Alarm", true, None), State::NeedsAttention, "was deleted"),
             (
-                drifted(resource_type::BUCKET, false, Some(("NotificationConfiguration.LambdaConfigurations", json!([])))),
+                drifted(
+                    resource_type::BUCKET,
+                    false,
+                    Some(("NotificationConfiguration.LambdaConfigurations", json!([]))),
+                ),
                 State::Broken,
                 "does not send its events",
             ),

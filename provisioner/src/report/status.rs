@@ -10,7 +10,7 @@ use provisioner_planner::health::State;
 use super::deploy::outputs;
 use super::plan::{drifted, looked};
 use super::table::clean;
-use super::{Style, files, table, wrap};
+use super::{Style, files, table};
 
 /// Whether the stack does its work; if not, why, and what to type.
 fn headline(status: &Status, style: Style) -> String {
