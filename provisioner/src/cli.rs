@@ -232,6 +232,9 @@ pub struct Verify {
 /// `provisioner status`
 #[derive(Debug, Args)]
 pub struct Status {
+    /// Exit with 11 if the stack is broken, needs attention or is not deployed; for monitoring
+    #[arg(long)]
+    pub check: bool,
     /// Also run CloudFormation's drift detection, which takes up to a minute on AWS
     #[arg(long)]
     pub drift: bool,

@@ -28,6 +28,8 @@ pub enum Exit {
     Unverified = 9,
     /// No failure: `plan` found that something would change.
     Changes = 10,
+    /// `status --check`: the stack is broken or needs attention; also `plan` and `up` where resources were deleted.
+    Unhealthy = 11,
     /// Interrupted; operations in AWS continue.
     Interrupted = 130,
 }

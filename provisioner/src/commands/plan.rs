@@ -16,7 +16,8 @@ use crate::commands;
 use crate::invocation::quoted;
 use crate::report::{Report, markdown, plan as human};
 
-/// Runs the command. Returns [`Exit::Changes`] if the plan has changes.
+/// Runs the command. Returns [`Exit::Changes`] if the plan has changes, and [`Exit::Unhealthy`] if it
+/// has none although the stack is broken.
 pub async fn run(global: &Global, args: &Arguments, report: &Report) -> Result<Option<Exit>> {
     let file = super::stack_file(global, report)?;
     report.set_handler(args.handler.as_deref());
@@ -52,6 +53,7 @@ pub async fn run(global: &Global, args: &Arguments, report: &Report) -> Result<O
     }
     match &preview.blocked {
         Some(block) => Err(block.refusal().already_reported()),
+        None if !preview.broken().is_empty() => Ok(Some(Exit::Unhealthy)),
         None => Ok(preview.changes.then_some(Exit::Changes)),
     }
 }

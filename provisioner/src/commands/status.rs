@@ -1,7 +1,7 @@
-//! `provisioner status`: the stack, its resources, code, permissions and failed events on one screen.
+//! `provisioner status`: the health of the stack, its resources, code, permissions and failed events on one screen.
 
 use provisioner_engine::{connection, status};
-use provisioner_model::error::Result;
+use provisioner_model::error::{Error, Exit, Result};
 
 use crate::cli::{Global, Status};
 use crate::report::{Report, status as human};
@@ -13,5 +13,10 @@ pub async fn run(global: &Global, args: &Status, report: &Report) -> Result<()> 
     let status = status::status(&aws, &file, args.drift).await?;
     let style = report.data_style;
     report.data(&status, || report.completed(&human::text(&status, style)));
+    let state = status.health.state;
+    if args.check && !state.is_ok() {
+        let message = format!("the stack {}: {}", status.stack, state.words());
+        return Err(Error::new(Exit::Unhealthy, "unhealthy", message).already_reported());
+    }
     Ok(())
 }

@@ -89,3 +89,32 @@ fn messages_are_broken_between_words() {
         assert_ne!(shown.code, Some(0));
     }
 }
+
+#[test]
+fn a_stack_without_its_table_is_broken_for_every_command() {
+    let site = Site::new();
+    site.up().ended(0);
+    site.run(&["status", "--check"]).ended(0);
+    site.fake.state().cloudformation.changed.insert("Table".into(), serde_json::Value::Null);
+    let fix = "provisioner up --revert-drift -s shop.yaml";
+    let status = site.run(&["status"]);
+    let first: Vec<&str> = status.ended(0).out.lines().take(3).collect();
+    assert!(first[0].starts_with("shop  broken"), "{first:?}");
+    assert!(first[1].contains("was deleted, with its records") && first[2].contains(fix), "{first:?}");
+    site.run(&["status", "--check"]).ended(11);
+    let json: serde_json::Value =
+        serde_json::from_str(&site.run(&["status", "--json", "--check"]).ended(11).out).unwrap();
+    assert_eq!((&json["health"]["state"], &json["health"]["problems"][0]["breaks"]), (&"broken".into(), &true.into()));
+    for arguments in [["plan", "--handler", "bootstrap"], ["up", "--yes", "--handler=bootstrap"]] {
+        let ran = site.run(&arguments);
+        ran.ended(11).says("is broken").says(fix);
+        assert!(!ran.out.contains("up to date") && !ran.err.contains("up to date"), "{ran:#?}");
+    }
+}
+
+#[test]
+fn a_stack_that_was_never_created_is_not_ok_for_monitoring() {
+    let site = Site::new();
+    site.run(&["status", "--check"]).ended(11).says("not deployed");
+    site.run(&["status"]).ended(0).says("Deploy it with: provisioner up -s shop.yaml");
+}
