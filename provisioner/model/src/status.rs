@@ -73,7 +73,7 @@ macro_rules! stack_statuses {
             /// All of them.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// Reads CloudFormation's name; `None` for one that this program does not know.
+            /// Reads CloudFormation's name; `None` for an unknown one.
             pub fn parse(text: &str) -> Option<Self> {
                 match text { $($text => Some(Self::$variant),)+ _ => None }
             }
@@ -163,7 +163,7 @@ impl StackStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Progress {
-    /// Work on it goes on.
+    /// In progress.
     Running,
     /// Work on it ended well.
     Done,
@@ -186,7 +186,7 @@ enum Work {
     Import,
     /// What was done to it is taken back.
     RollBack,
-    /// Something that this program does not know.
+    /// An unknown operation.
     Other,
 }
 
@@ -205,8 +205,8 @@ impl Work {
 
 /// A resource's status: what is done to it, and how far that is. As text, it is CloudFormation's name.
 ///
-/// There are dozens of names, and CloudFormation adds to them; they are regular, so that the beginning says what is done
-/// and the ending how far it is.
+/// There are dozens of names, and CloudFormation adds to them; they are regular: the prefix is the
+/// operation and the suffix its progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResourceStatus {
     name: String,
@@ -303,7 +303,7 @@ pub enum ChangeSetState {
 }
 
 /// What became of a change set, by its status, execution status and reason. That nothing changes has no status of its
-/// own: CloudFormation says FAILED and these words.
+/// own: CloudFormation reports FAILED with these messages.
 pub fn change_set_state(status: &str, execution: &str, reason: &str) -> ChangeSetState {
     match (status, execution) {
         ("CREATE_PENDING" | "CREATE_IN_PROGRESS", _) => ChangeSetState::Pending,
@@ -319,7 +319,7 @@ pub fn change_set_state(status: &str, execution: &str, reason: &str) -> ChangeSe
 }
 
 /// What to do about the first cause of a failure, where its words are known. The services have codes, but CloudFormation
-/// passes on their words. The first row counts that has a sign in the reason, so the special stands before the general.
+/// passes on their words. The first matching row is used, so special rows precede general ones.
 pub fn advice(reason: &str) -> Option<&'static str> {
     ADVICE.iter().find(|(signs, _)| signs.iter().any(|sign| reason.contains(sign))).map(|(_, advice)| *advice)
 }
@@ -341,7 +341,7 @@ const ADVICE: &[(&[&str], &str)] = &[
     ),
     (
         &["KMS", "kms:"],
-        "A key of KMS may not be used, or is disabled or deleted. Look at the key that the reason names, and at its policy.",
+        "The caller lacks permission to use a KMS key, or the key is disabled or deleted. Check the key that the reason names, and its policy.",
     ),
     (
         &["is not authorized to perform", "not authorized", "AccessDenied", "Access Denied", "Access denied"],
@@ -384,7 +384,7 @@ const ADVICE: &[(&[&str], &str)] = &[
     ),
     (
         &["Code storage limit exceeded", "CodeStorageExceeded"],
-        "The region's space for code of functions is full. Delete versions of functions that nobody uses.",
+        "The region's space for code of functions is full. Delete unused versions of functions.",
     ),
     (
         &["Subscriber limit exceeded", "Cannot exceed quota", "LimitExceeded", "limit exceeded", "Limit of", "quota"],
@@ -580,8 +580,8 @@ mod tests {
                  arn:aws:iam::1:role/shop-handler because no identity-based policy allows the iam:PassRole action",
                 "pass the handler's role to Lambda",
             ),
-            ("Lambda was unable to decrypt the environment variables because KMS access was denied.", "key of KMS"),
-            ("The ciphertext refers to a customer master key … (kms:Decrypt), KMSDisabledException", "key of KMS"),
+            ("Lambda was unable to decrypt the environment variables because KMS access was denied.", "KMS key"),
+            ("The ciphertext refers to a customer master key … (kms:Decrypt), KMSDisabledException", "KMS key"),
             ("User: arn:… is not authorized to perform: iam:CreateRole", "lacks a permission"),
             (
                 "The requested bucket name is not available. The bucket namespace is shared by all users of the system. \
@@ -614,7 +614,7 @@ mod tests {
                 "handler.maxConcurrency",
             ),
             ("You have attempted to create more buckets than allowed", "Delete one"),
-            ("Code storage limit exceeded. (Service: Lambda, Status Code: 400)", "Delete versions"),
+            ("Code storage limit exceeded. (Service: Lambda, Status Code: 400)", "Delete unused versions"),
             ("Cannot exceed quota for RolesPerAccount: 1000", "Service Quotas"),
             ("Subscriber limit exceeded: There is a limit of 2500 tables per subscriber", "Service Quotas"),
             ("The security token included in the request is expired", "Renew"),
@@ -648,6 +648,6 @@ mod tests {
             let tested = rows.iter().any(|(reason, _)| advice(reason) == Some(row));
             assert!(tested, "no reason is tested that has the signs {signs:?}");
         }
-        assert_eq!(advice("Something that nobody has seen"), None);
+        assert_eq!(advice("Something unknown"), None);
     }
 }

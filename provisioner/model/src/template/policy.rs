@@ -181,7 +181,7 @@ fn partition(region: &str) -> &'static str {
     }
 }
 
-/// What stands for the stack's names in policies.
+/// The placeholders for the stack's names in policies.
 fn placeholders(names: &Names) -> Vec<(&'static str, String)> {
     vec![
         ("StackName", names.stack.clone()),
