@@ -2,7 +2,7 @@
 //!
 //! The emulator is MiniStack, a separate program that outlives the command that starts it. Each port has a data folder
 //! with the emulator's state, its log, a pid file and a lock. It listens on 127.0.0.1 only.
-//! Nothing else in the provisioner knows that an endpoint is an emulator.
+//! The rest of the provisioner treats it as any endpoint.
 
 pub mod event;
 mod health;
@@ -37,7 +37,7 @@ const START_LIMIT: Duration = Duration::from_mins(1);
 const STOP_LIMIT: Duration = Duration::from_mins(1);
 /// How long to wait for another command that starts or stops the same emulator.
 const LOCK_LIMIT: Duration = Duration::from_secs(150);
-/// How often a condition is looked at again.
+/// The interval between two checks of a condition.
 const POLL: Duration = Duration::from_millis(20);
 
 /// The emulator of one port.
@@ -421,7 +421,7 @@ impl Emulator {
 /// Lets the program outlive this terminal: neither its Ctrl-C nor its end reaches another session.
 fn in_own_session(command: &mut Command) {
     let detach = || rustix::process::setsid().map(drop).map_err(io::Error::from);
-    #[expect(unsafe_code, reason = "the standard library has no stable call for a session of its own")]
+    #[expect(unsafe_code, reason = "the standard library has no stable call for setsid")]
     // SAFETY: between fork and exec the closure makes one system call, setsid, which is async-signal-safe, and it
     // neither allocates nor takes a lock.
     unsafe {

@@ -134,7 +134,7 @@ mod tests {
         }
     }
 
-    /// Waits for its input's end, hence for ever.
+    /// Starts a program that waits for the end of its input.
     fn waiting(program: &Path) -> Running {
         let child = Command::new(program).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         Running(child)

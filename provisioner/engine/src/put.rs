@@ -125,7 +125,7 @@ pub fn report_unprocessed(spec: &StackSpec, uploads: &[Upload], wait: bool, dial
             let message =
                 format!("{}: there would be no record to wait for: the key {} {reason}", upload.name(), upload.key);
             return Err(Error::new(Exit::Usage, "not-processed", message)
-                .hint("The stack file's bucket.prefix and bucket.suffix say which keys are processed. Give the key with --prefix or --key."));
+                .hint("The stack file's bucket.prefix and bucket.suffix define which keys are processed. Set the key with --prefix or --key."));
         }
         dialog.event(FilesEvent::NotProcessed { file: upload.name(), key: upload.key.clone(), reason });
     }

@@ -1,4 +1,4 @@
-//! Questions about records: filters, time windows, and the order of the answer. Pure: knows neither AWS nor the clock.
+//! Queries for records: filters, time windows, and the order of the results. Pure: no AWS, no clock.
 //!
 //! The order is total: newest first, and by id among records of the same millisecond. A [`Position`] in it is where a
 //! page ended; the next one continues strictly after it, so that records which arrive meanwhile neither repeat nor hide
@@ -30,7 +30,7 @@ pub struct Row {
     pub status: Status,
     /// The whole key.
     pub object_key: String,
-    /// Why it failed. Text, because a newer handler may know more codes.
+    /// Why it failed. Text, because a newer handler can have more codes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_code: Option<String>,
     /// Words.
@@ -96,12 +96,12 @@ pub fn moment(text: &str, now: &Timestamp) -> Result<Timestamp, MomentError> {
     Timestamp::parse(text).or_else(|_| Timestamp::parse(&format!("{text}T00:00:00Z"))).map_err(|_| error())
 }
 
-/// A text in which `*` stands for any characters, in any letter case.
+/// A case-insensitive pattern in which `*` matches any characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
     /// Lower-case pieces between the stars.
     pieces: Vec<String>,
-    /// Whether the pattern may begin and end anywhere.
+    /// Whether the pattern can match anywhere in the text.
     anywhere: bool,
 }
 

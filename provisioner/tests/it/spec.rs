@@ -157,7 +157,7 @@ fn every_error_has_location_problem_and_fix() {
             "region: eu-west-3\nalarm:\n  topic: arn:aws:sns:eu-west-1:123456789012:q",
             ":5:10: alarm.topic: \"arn:aws:sns:eu-west-1:123456789012:q\" is in eu-west-1, and an alarm can notify only topics of its own region: eu-west-3",
         ),
-        ("tags:\n  aws:stage: dev", ":4:3: tags.aws:stage: begins with `aws:`"),
+        ("tags:\n  aws:stage: dev", ":4:3: tags.aws:stage: starts with `aws:`"),
         ("tags:\n  a: b\n  A: c", ":4:3: tags.a: differs from the tag \"A\" only in letter case"),
         ("tags:\n  a*: b", ":4:3: tags.a*: holds a character that tags do not allow"),
         ("tags:\n  a: b?", ":4:6: tags.a: \"b?\" holds a character that tags do not allow"),

@@ -52,7 +52,7 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
-    /// A wrong value, quoted as it was written; where the file does not say it, it is the default.
+    /// A wrong value, quoted as it was written; the default if the file does not contain the key.
     fn wrong(&mut self, path: &[&str], default: impl std::fmt::Display, text: impl std::fmt::Display) {
         let written = path.iter().try_fold(self.document, |value, step| value.get(step)).and_then(Value::as_str);
         self.text(
@@ -79,7 +79,7 @@ impl Found<'_> {
         }
     }
 
-    /// Whether this value is what the file says, with all that belongs to it.
+    /// Whether this value and its parents were read from the file.
     fn is_read(&self, path: &[&str]) -> bool {
         !self.unread.iter().any(|unread| unread.iter().zip(path).all(|(unread, step)| unread == step))
     }
@@ -227,7 +227,7 @@ fn tags(spec: &StackSpec, found: &mut Found) {
         let path = &["tags", key.as_str()];
         let length = key.chars().count();
         if key.to_lowercase().starts_with("aws:") {
-            found.key(path, "begins with `aws:`, which is kept for AWS itself; name it otherwise".to_owned());
+            found.key(path, "starts with `aws:`, which is reserved for AWS; choose another name".to_owned());
         } else if length == 0 || length > MAX_TAG_KEY {
             found.key(path, format!("has {length} characters; a tag's key has 1 to {MAX_TAG_KEY}"));
         } else if !fits(key) {

@@ -68,7 +68,7 @@ pub(in crate::template) fn add(spec: &StackSpec, names: &Names, resources: &mut 
     resources.extend([
         (id::HANDLER, Resource::new(function)),
         (id::HANDLER_ROLE, Resource::new(role)),
-        // Logs are deleted with the stack, whatever the data policy says.
+        // Logs are deleted with the stack, whatever the data policy is.
         (id::HANDLER_LOGS, Resource::new(logs).deletion_policy(false)),
         (id::HANDLER_PERMISSION, Resource::new(permission)),
     ]);
