@@ -188,7 +188,7 @@ impl Document {
     }
 }
 
-/// What stands for the stack's names in policies.
+/// The placeholders of the stack's names in policies.
 fn placeholders(names: &Names) -> Vec<(&'static str, String)> {
     vec![
         ("StackName", names.stack.clone()),
