@@ -160,13 +160,13 @@ mod tests {
                  arn:aws:iam::1:role/shop-handler because no identity-based policy allows the iam:PassRole action",
                 "pass the handler's role to Lambda",
             ),
-            ("Lambda was unable to decrypt the environment variables because KMS access was denied.", "key of KMS"),
-            ("The ciphertext refers to a customer master key … (kms:Decrypt), KMSDisabledException", "key of KMS"),
-            ("User: arn:… is not authorized to perform: iam:CreateRole", "permission is missing"),
+            ("Lambda was unable to decrypt the environment variables because KMS access was denied.", "KMS key"),
+            ("The ciphertext refers to a customer master key … (kms:Decrypt), KMSDisabledException", "KMS key"),
+            ("User: arn:… is not authorized to perform: iam:CreateRole", "lacks a permission"),
             (
                 "The requested bucket name is not available. The bucket namespace is shared by all users of the system. \
                  Please select a different name and try again. (Service: S3, Status Code: 409)",
-                "Somebody else in the world",
+                "in another account",
             ),
             (
                 "A conflicting conditional operation is currently in progress against this resource. Please try again. \
@@ -184,9 +184,9 @@ mod tests {
             ),
             (
                 "Resource of type 'AWS::DynamoDB::Table' with identifier 'shop-records' already exists.",
-                "takes the table in",
+                "imports the table",
             ),
-            ("Table already exists: shop-records", "takes the table in"),
+            ("Table already exists: shop-records", "imports the table"),
             ("Role with name shop-handler already exists.", "another name"),
             (
                 "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution \
@@ -194,7 +194,7 @@ mod tests {
                 "handler.maxConcurrency",
             ),
             ("You have attempted to create more buckets than allowed", "Delete one"),
-            ("Code storage limit exceeded. (Service: Lambda, Status Code: 400)", "Delete versions"),
+            ("Code storage limit exceeded. (Service: Lambda, Status Code: 400)", "Delete unused versions"),
             ("Cannot exceed quota for RolesPerAccount: 1000", "Service Quotas"),
             (
                 "Subscriber limit exceeded: Only 10 tables can be created, updated, or deleted simultaneously",
@@ -219,8 +219,11 @@ mod tests {
                 "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.",
                 "--delete-data",
             ),
-            ("Unable to validate the following destination configurations (Service: S3, Status Code: 400)", "too new"),
-            ("Resource handler returned message: \"null\" (HandlerErrorCode: NotStabilized)", "fault of its own"),
+            (
+                "Unable to validate the following destination configurations (Service: S3, Status Code: 400)",
+                "not propagated",
+            ),
+            ("Resource handler returned message: \"null\" (HandlerErrorCode: NotStabilized)", "internal error"),
         ];
         for (reason, words) in rows {
             assert!(advice(reason).is_some_and(|a| a.contains(words)), "{reason}: {:?}", advice(reason));
