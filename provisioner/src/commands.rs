@@ -18,12 +18,25 @@ pub mod synth;
 pub mod up;
 pub mod verify;
 
+use provisioner_engine::stack_file::StackFile;
 use provisioner_model::error::Result;
 use provisioner_model::lint::{self, Severity};
 use provisioner_model::spec::StackSpec;
 use provisioner_model::template::Template;
 
+use crate::cli::Global;
 use crate::report::Report;
+
+/// Reads the stack file that the command line names, and tells the report how to name it in commands.
+pub fn stack_file(global: &Global, report: &Report) -> Result<StackFile> {
+    let (stack, file) = if global.stack_named {
+        (global.stack.clone(), StackFile::load(&global.stack)?)
+    } else {
+        StackFile::load_default(&global.stack)?
+    };
+    report.set_stack(&stack, &file.spec.name);
+    Ok(file)
+}
 
 /// Builds the stack's template. Lint errors are returned; lint warnings are printed.
 pub fn linted(file: &std::path::Path, spec: &StackSpec, report: &Report) -> Result<Template> {

@@ -43,7 +43,7 @@ impl FileTypes {
         Self(vec!["*/*".to_owned()])
     }
 
-    /// Whether a file of this type (lower case, without parameters) is accepted.
+    /// Whether a file of this type (without parameters, in any letter case) is accepted.
     pub fn allows(&self, file_type: &str) -> bool {
         self.names(file_type) || self.0.iter().any(|pattern| pattern == "*/*")
     }
@@ -52,8 +52,8 @@ impl FileTypes {
     pub fn names(&self, file_type: &str) -> bool {
         self.0.iter().any(|pattern| match pattern.split_once('/') {
             Some(("*", _)) => false,
-            Some((top, "*")) => file_type.split_once('/').is_some_and(|(t, _)| t == top),
-            _ => pattern == file_type,
+            Some((top, "*")) => file_type.split_once('/').is_some_and(|(t, _)| t.eq_ignore_ascii_case(top)),
+            _ => pattern.eq_ignore_ascii_case(file_type),
         })
     }
 
@@ -105,6 +105,8 @@ mod tests {
         assert!(types.allows("application/pdf"));
         assert!(!types.allows("application/zip"));
         assert!(!types.allows("texture/x"));
+        let macros = FileTypes::new(["application/vnd.ms-word.document.macroEnabled.12"]).unwrap();
+        assert!(macros.allows("application/vnd.ms-word.document.macroEnabled.12"));
         assert!(FileTypes::any().allows("application/x-executable"));
         assert!(!FileTypes::any().names("application/x-executable"));
         assert!(types.names("text/csv") && types.names("application/pdf") && !types.names("application/zip"));

@@ -1,6 +1,6 @@
 //! The artifact bucket: holds the handler's zips of all stacks of an account and region.
 //!
-//! Made on first use and put in order before each upload: private, encrypted, versioned, TLS only. Current zips never
+//! Created on first use and configured before each upload: private, encrypted, versioned, TLS only. Current zips never
 //! expire, because a rollback fetches the one that was deployed before.
 
 use aws_sdk_s3::Client;
@@ -27,6 +27,8 @@ const LIFECYCLE_DAYS: i32 = 7;
 #[derive(Debug, Clone)]
 pub struct Artifacts {
     client: Client,
+    /// For requests with a file in their body.
+    transfer: Client,
     account: String,
     region: String,
     partition: String,
@@ -38,6 +40,7 @@ impl Artifacts {
     pub fn new(aws: &Aws, bucket: &str) -> Self {
         Self {
             client: aws.s3(),
+            transfer: aws.s3_transfer(),
             account: aws.account.clone(),
             region: aws.region.clone(),
             partition: aws.partition().to_owned(),
@@ -74,7 +77,7 @@ impl Artifacts {
         Ok(missing)
     }
 
-    /// Puts the bucket's settings in order.
+    /// Configures the bucket.
     pub async fn configure(&self, require_tls: bool) -> Result<(), CallError> {
         let (client, bucket, owner) = (&self.client, &self.bucket, &self.account);
         client
@@ -162,7 +165,7 @@ impl Artifacts {
 
     /// Uploads a zip; S3 verifies the checksum that the SDK sends along.
     pub async fn upload(&self, key: &str, zip: Vec<u8>) -> Result<(), CallError> {
-        self.client
+        self.transfer
             .put_object()
             .bucket(&self.bucket)
             .key(key)
@@ -183,7 +186,7 @@ impl Artifacts {
     }
 }
 
-/// A request that lacks a field. It is this program's mistake, but told like any failure.
+/// A request that lacks a field. A bug of this program, reported as a failed call.
 fn incomplete(error: impl std::fmt::Display) -> CallError {
     CallError { kind: Kind::Other, code: None, message: error.to_string() }
 }

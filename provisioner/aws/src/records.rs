@@ -47,7 +47,7 @@ impl Records {
         Self { client: Client::new(&aws.sdk), table: table.to_owned() }
     }
 
-    /// At most `limit` records that match, newest first. Looks at about `budget` records at most.
+    /// At most `limit` records that match, newest first. Examines at most about `budget` records.
     pub async fn page(&self, query: &Query, now: &Timestamp, limit: usize, budget: usize) -> Result<Page, CallError> {
         let (index, groups) = query.source(now);
         let low = query.since.as_ref().map_or(BEFORE_ALL, Timestamp::as_str).to_owned();

@@ -101,7 +101,7 @@ impl<'a> Applier<'a> {
         let proposed = self.stacks.propose(proposal).await.map_err(failed)?;
         let mut backoff = Backoff::new(self.run.seed());
         loop {
-            let set = self.stacks.change_set(&proposed.id).await.map_err(failed)?;
+            let set = self.stacks.change_set(&proposal.stack, &proposed.id).await.map_err(failed)?;
             if set.state != ChangeSetState::Pending {
                 return Ok(set);
             }
@@ -121,7 +121,7 @@ impl<'a> Applier<'a> {
                 return self.stacks.delete(&stack.arn, &token, &[]).await.map_err(|e| e.into_error(doing));
             }
         }
-        self.stacks.discard(&set.id).await.map_err(|e| e.into_error(doing))
+        self.stacks.discard(&set.stack, &set.id).await.map_err(|e| e.into_error(doing))
     }
 
     /// Applies the plan. Returns when the operation has succeeded.
@@ -229,7 +229,10 @@ impl<'a> Applier<'a> {
         let token = self.run.token(operation.noun());
         let doing = format!("start the {} of the stack", operation.noun());
         let interrupts = interrupt::subscribe();
-        self.stacks.execute(change_set, &token).await.map_err(|e| conflict_or_error(e, name_of(stack), &doing))?;
+        self.stacks
+            .execute(stack, change_set, &token)
+            .await
+            .map_err(|e| conflict_or_error(e, name_of(stack), &doing))?;
         let resources = Some(listed.len());
         self.dialog.event(DeployEvent::Started { stack: name_of(stack).to_owned(), operation, resources });
         let follower = Follower::new(Some(&token)).only_resources(listed);

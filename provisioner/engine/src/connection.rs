@@ -1,5 +1,6 @@
 //! Connects to AWS or the emulator according to the stack file and the command line, and checks the connection.
 
+use provisioner_aws::limits::TimeLimits;
 use provisioner_aws::{Aws, Role, Target};
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::spec::StackSpec;
@@ -38,6 +39,7 @@ pub fn target(options: &Options, spec: &StackSpec) -> Target {
             credentials: Some((EMULATOR_CREDENTIALS.0.to_owned(), EMULATOR_CREDENTIALS.1.to_owned())),
             role: None,
             service_role,
+            limits: TimeLimits::default(),
         },
         None => Target {
             region,
@@ -46,6 +48,7 @@ pub fn target(options: &Options, spec: &StackSpec) -> Target {
             credentials: None,
             role: options.role.clone(),
             service_role,
+            limits: TimeLimits::default(),
         },
     }
 }

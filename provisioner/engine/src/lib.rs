@@ -16,6 +16,7 @@ pub mod observe;
 pub mod put;
 pub mod records;
 pub mod redrive;
+pub mod sandbox;
 pub mod stack_file;
 pub mod status;
 pub mod up;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use handler_contract::SandboxReport;
 use provisioner_artifact::embedded;
 use provisioner_artifact::handler_build::{self, Build};
 use provisioner_aws::Aws;
@@ -21,11 +22,13 @@ use provisioner_model::stack::{Deployed, Output, Presence, Resource, Stack};
 use provisioner_model::status::Phase;
 use provisioner_model::template;
 use provisioner_planner::drift::{Depth, Drift};
+use provisioner_planner::health::{Facts, Health, health};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::clock;
 use crate::observe::{self, StackReads};
+use crate::sandbox;
 use crate::stack_file::StackFile;
 
 /// The number of newest records to show.
@@ -41,6 +44,8 @@ pub struct Status {
     pub account: String,
     /// The region.
     pub region: String,
+    /// Whether the stack does its work, and if not, why.
+    pub health: Health,
     /// The phase of the stack.
     pub phase: Phase,
     /// CloudFormation's status; absent where there is no stack.
@@ -62,6 +67,9 @@ pub struct Status {
     /// Whether the role has the permissions of the template.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub permissions: Option<Permissions>,
+    /// The sandbox in which the function reads files, as it last reported it; absent without a report in 24 hours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<SandboxReport>,
     /// What was changed out of band; only for a working stack.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drift: Option<Drift>,
@@ -125,6 +133,7 @@ fn absent(aws: &Aws, names: &Names, reads: StackReads) -> Result<Status> {
         stack: names.stack.clone(),
         account: aws.account.clone(),
         region: aws.region.clone(),
+        health: health(Facts { stack: &names.stack, status: None, drift: None, failed_events: None }),
         phase: Phase::Absent,
         code_name: None,
         reason: None,
@@ -133,6 +142,7 @@ fn absent(aws: &Aws, names: &Names, reads: StackReads) -> Result<Status> {
         outputs: Vec::new(),
         code: None,
         permissions: None,
+        sandbox: None,
         drift: None,
         failed_events: None,
         records: Vec::new(),
@@ -153,18 +163,20 @@ async fn present(
     let function = reads.code.clone().map_err(|e| e.into_error("read the function"))?;
     let observed = reads.observed(names)?;
     let place = observe::place(aws, names);
-    let (drift, depth, records, local, permissions) = tokio::join!(
+    let (drift, depth, records, local, permissions, sandbox) = tokio::join!(
         observe::drift(aws, stacks, &place, &observed, closely),
         depth(aws, names),
         newest(aws, names),
         local_code(file),
         permissions(aws, &file.spec, &resources),
+        sandbox::reported(aws, names),
     );
-    let drift = drift?;
+    let (drift, failed_events) = (drift?, depth?);
     Ok(Status {
         stack: names.stack.clone(),
         account: aws.account.clone(),
         region: aws.region.clone(),
+        health: health(Facts { stack: &names.stack, status: Some(stack.status), drift: Some(&drift), failed_events }),
         phase: stack.status.phase(),
         code_name: Some(stack.status.as_str()),
         reason: stack.reason,
@@ -176,11 +188,12 @@ async fn present(
             local: local.release,
         }),
         permissions: permissions?,
+        sandbox,
         // Only for a working stack.
         drift: (drift.depth != Depth::None).then_some(drift),
         resources,
         outputs: stack.outputs,
-        failed_events: depth?,
+        failed_events,
         records: records?,
         kept: Vec::new(),
     })

@@ -155,6 +155,7 @@ impl Deployment<'_> {
                 let shown = self.preview(&observed, &drift)?;
                 self.refuse_loss(&shown)?;
                 if shown.step == Step::None {
+                    self.refuse_broken(&shown)?;
                     return Ok(self.report_no_change(&drift));
                 }
                 if !waits(&plan) {
@@ -249,6 +250,17 @@ impl Deployment<'_> {
             format!("the stack {} does not settle: its state changes with every read", self.desired.names.stack),
         )
         .hint("Another deployment may be running. Check with: provisioner status"))
+    }
+
+    /// An error if the stack is as its template says and yet does not work, because a part of it was deleted.
+    fn refuse_broken(&self, shown: &Preview) -> Result<()> {
+        let broken = shown.broken();
+        let Some(first) = broken.first() else { return Ok(()) };
+        let stack = self.desired.names.stack.clone();
+        self.target.dialog.event(DeployEvent::Drifted { stack: stack.clone(), drift: Box::new(shown.drift.clone()) });
+        let what: Vec<&str> = broken.iter().map(|problem| problem.what.as_str()).collect();
+        Err(Error::new(Exit::Unhealthy, "broken", format!("the stack {stack} is broken: {}", what.join("; ")))
+            .hint(first.fix.clone()))
     }
 
     fn report_no_change(&self, drift: &Drift) -> Done {

@@ -20,7 +20,7 @@ use provisioner_model::error::{Error, Exit, Result};
 use crate::dialog::Dialog;
 use crate::event::watch::WatchEvent;
 use crate::handler::{Built, package};
-use crate::logs::{PAUSE, Tail};
+use crate::logs::Tail;
 use crate::up::DeployTarget;
 use crate::{clock, interrupt};
 
@@ -130,7 +130,7 @@ async fn follow_log(mut tail: Tail, dialog: &dyn Dialog) -> Infallible {
             }
             Err(_) => {}
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(tail.interval()).await;
     }
 }
 

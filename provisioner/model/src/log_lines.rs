@@ -1,11 +1,12 @@
-//! What the function's log group holds, understood: the handler's lines, Lambda's own, and which were seen before.
+//! Parses the function's log: the handler's lines, Lambda's lines, and which entries were seen before.
 //!
 //! Pure. The handler's lines are JSON objects with `timestamp`, `level`, `message`, `requestId`, `durationMs` and more.
-//! Beside them stand metrics for CloudWatch and what Lambda tells of each invocation.
+//! The log also contains metrics for CloudWatch and Lambda's lines about each invocation.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
+use handler_contract::SandboxReport;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -18,7 +19,7 @@ pub struct Entry {
     pub message: String,
     /// The log stream: one a process of the function.
     pub stream: String,
-    /// Which entry it is, where the service says so.
+    /// Which entry it is, if the service returns one.
     pub id: Option<String>,
 }
 
@@ -29,13 +30,13 @@ pub enum Line {
     Handler(HandlerLine),
     /// Lambda, on an invocation that ended.
     Report(String),
-    /// Of no interest to people: metrics, and that an invocation begins or ends.
+    /// Not shown: metrics, and the start and end of invocations.
     Noise,
     /// Anybody else: a panic, for example.
     Text(String),
 }
 
-/// A line of the handler, as far as people want it.
+/// The fields of a handler's line that are shown.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HandlerLine {
@@ -47,6 +48,8 @@ pub struct HandlerLine {
     pub request_id: Option<String>,
     /// How long the file took.
     pub duration_ms: Option<i64>,
+    /// What the system grants of the sandbox; in the line of a process's first file.
+    pub sandbox: Option<SandboxReport>,
 }
 
 impl Entry {
@@ -141,6 +144,7 @@ mod tests {
                 message: "File a.txt processed with status SUCCESS, words=3".into(),
                 request_id: Some("r".into()),
                 duration_ms: Some(4),
+                sandbox: None,
             })
         );
         assert_eq!(line("{\"_aws\":{},\"Files\":1}"), Line::Noise);

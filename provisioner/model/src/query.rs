@@ -1,7 +1,7 @@
-//! Questions about records: filters, time windows, and the order of the answer. Pure: knows neither AWS nor the clock.
+//! Queries for records: filters, time windows, and the order of the results. Pure: no AWS, no clock.
 //!
 //! The order is total: newest first, and by id among records of the same millisecond. A [`Position`] in it is where a
-//! page ended; the next one goes on strictly after it, so that records which arrive meanwhile neither repeat nor hide
+//! page ended; the next one continues strictly after it, so that records which arrive meanwhile neither repeat nor hide
 //! others. [`crate::search`] finds the answer in a table's indexes.
 
 use std::fmt;
@@ -26,11 +26,11 @@ pub struct Row {
     pub file_type: String,
     /// Bytes.
     pub file_size: u64,
-    /// What became of it.
+    /// The status.
     pub status: Status,
     /// The whole key.
     pub object_key: String,
-    /// Why it failed. Text, because a newer handler may know more codes.
+    /// Why it failed. Text, because a newer handler can have more codes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_code: Option<String>,
     /// Words.
@@ -96,12 +96,12 @@ pub fn moment(text: &str, now: &Timestamp) -> Result<Timestamp, MomentError> {
     Timestamp::parse(text).or_else(|_| Timestamp::parse(&format!("{text}T00:00:00Z"))).map_err(|_| error())
 }
 
-/// A text in which `*` stands for any characters, in any letter case.
+/// A case-insensitive pattern in which `*` matches any characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
     /// Lower-case pieces between the stars.
     pieces: Vec<String>,
-    /// Whether the pattern may begin and end anywhere.
+    /// Whether the pattern can match anywhere in the text.
     anywhere: bool,
 }
 
@@ -136,7 +136,7 @@ impl Pattern {
     }
 }
 
-/// Which records are wanted.
+/// Which records to return.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Query {
     /// Only of this status.
@@ -151,7 +151,7 @@ pub struct Query {
     pub until: Option<Timestamp>,
     /// Only uploads of this bucket and key.
     pub object: Option<(String, String)>,
-    /// Only what stands behind this in the order.
+    /// Only records after this position.
     pub after: Option<Position>,
 }
 

@@ -132,7 +132,7 @@ pub fn decide(desired: &Desired, observed: &Observed) -> Plan {
             code: "import-stuck",
             reason: format!("an import into the stack {} failed, and so did its rollback", stack.name),
             hint: format!(
-                "Look at the stack's events and fix what they name. Then set `data: keep` in the stack file and run \
+                "Check the stack's events and fix the errors. Then set `data: keep` in the stack file and run \
                  `provisioner down -s {0}`, which retains files and records, and `provisioner up -s {0}`, which imports \
                  them again.",
                 stack.name
@@ -210,7 +210,7 @@ fn import_candidates(desired: &Desired, observed: &Observed) -> Vec<ImportCandid
 }
 
 /// Describes the resources in their current state, so that the following update finds every difference. They are
-/// retained whatever the stack file says: a failed update must not lose data.
+/// retained whatever the data policy is: a failed update must not lose data.
 fn import_template(desired: &Desired, observed: &Observed, kept: &[ImportCandidate]) -> Value {
     let mut resources = serde_json::Map::new();
     for kept in kept {

@@ -1,8 +1,7 @@
 //! `provisioner logs`: the function's log lines.
 
 use provisioner_aws::logs::Logs as Group;
-use provisioner_engine::logs::{PAUSE, Tail};
-use provisioner_engine::stack_file::StackFile;
+use provisioner_engine::logs::{Tail, is_transient};
 use provisioner_engine::{clock, connection, interrupt};
 use provisioner_model::call_error::{CallError, Kind};
 use provisioner_model::error::{Error, Exit, Result};
@@ -15,7 +14,7 @@ use crate::report::Report;
 
 /// Prints the newest lines and, with `--follow`, new lines until interrupted.
 pub async fn run(global: &Global, args: &Logs, report: &Report) -> Result<()> {
-    let spec = StackFile::load(&global.stack)?.spec;
+    let spec = super::stack_file(global, report)?.spec;
     let now = clock::now()?;
     let since = moment(&args.since, &now).map_err(|e| Error::new(Exit::Usage, "usage", e.to_string()))?;
     let aws = connection::connect(&global.connection(), &spec).await?;
@@ -44,19 +43,32 @@ pub async fn run(global: &Global, args: &Logs, report: &Report) -> Result<()> {
         return Ok(());
     }
     let mut interrupted = std::pin::pin!(interrupt::next());
+    let mut readable = true;
     while report.stdout_open() {
         tokio::select! {
             () = &mut interrupted => return Ok(()),
-            () = tokio::time::sleep(PAUSE) => {}
+            () = tokio::time::sleep(tail.interval()) => {}
         }
         let read = tail.read(|entry| {
             if shown(entry) {
                 report.log(entry);
             }
         });
-        tokio::select! {
+        let read = tokio::select! {
             () = &mut interrupted => return Ok(()),
-            read = read => read.map_err(failed)?,
+            read = read => read,
+        };
+        match read {
+            Err(error) if is_transient(&error) => {
+                // Once, not at each attempt.
+                if std::mem::take(&mut readable) {
+                    report.narrate(&format!("The log cannot be read at the moment ({error}); trying again."));
+                }
+            }
+            read => {
+                read.map_err(failed)?;
+                readable = true;
+            }
         }
     }
     Ok(())

@@ -2,7 +2,6 @@
 
 use handler_contract::Status;
 use provisioner_engine::records::Listing;
-use provisioner_engine::stack_file::StackFile;
 use provisioner_engine::{clock, connection};
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::query::{Pattern, Query, moment};
@@ -22,7 +21,7 @@ struct Document {
 
 /// Prints one page.
 pub async fn run(global: &Global, args: &Records, report: &Report) -> Result<()> {
-    let spec = StackFile::load(&global.stack)?.spec;
+    let spec = super::stack_file(global, report)?.spec;
     let now = clock::now()?;
     let usage = |e: &dyn std::error::Error| Error::new(Exit::Usage, "usage", e.to_string());
     let time =
@@ -56,7 +55,7 @@ pub async fn run(global: &Global, args: &Records, report: &Report) -> Result<()>
         if page.rows.is_empty() {
             report.narrate("No record matches.");
         } else {
-            report.text(&files::records(&page.rows, report.style));
+            report.text(&files::records(&page.rows, report.data_style));
         }
     } else {
         let records = listing.documents(&page).await?;

@@ -22,7 +22,7 @@ pub fn run(global: &Global, args: &Synth, report: &Report) -> Result<()> {
         let generated = generate(&root, report)?;
         return if args.write { write(&generated, report) } else { check(&generated, report) };
     }
-    let StackFile { path, spec } = StackFile::load(&global.stack)?;
+    let StackFile { path, spec } = super::stack_file(global, report)?;
     if let Some(whose) = args.permissions {
         return permissions(global, &spec, whose, report);
     }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use provisioner_engine::stack_file::StackFile;
 use provisioner_engine::{connection, verify};
 use provisioner_model::error::Result;
 
@@ -11,7 +10,7 @@ use crate::report::Report;
 
 /// Runs the command.
 pub async fn run(global: &Global, args: &Verify, report: &Report) -> Result<()> {
-    let spec = StackFile::load(&global.stack)?.spec;
+    let spec = super::stack_file(global, report)?.spec;
     let aws = connection::connect(&global.connection(), &spec).await?;
     let verified = verify::verify(&aws, &spec, Duration::from_secs(args.timeout.0), report).await?;
     report.verified(verified);

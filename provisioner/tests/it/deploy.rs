@@ -46,11 +46,12 @@ impl Site {
         let mut command = Command::new(env!("CARGO_BIN_EXE_provisioner"));
         command
             .args(arguments)
-            .args(["-s", "shop.yaml", "--endpoint-url", &self.fake.url()])
+            .args(["-s", "shop.yaml"])
             .current_dir(self.folder.path())
             .env_clear()
             .envs(recording())
             .env("HOME", self.folder.path())
+            .env("AWS_ENDPOINT_URL", self.fake.url())
             .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
             .env("AWS_SECRET_ACCESS_KEY", "secret")
             // The fake runs no pipeline, so verification cannot succeed.
@@ -333,7 +334,7 @@ fn after_expired_credentials_are_renewed_the_next_up_continues() {
         (2, 1),
         (403, "ExpiredToken", "The security token included in the request is expired"),
     );
-    site.up().ended(4).says("goes on").says("Renew the credentials");
+    site.up().ended(4).says("continues").says("Renew the credentials");
     assert_eq!(site.status().as_deref(), Some("CREATE_IN_PROGRESS"));
     site.fake.state().cloudformation.slow = false;
     site.up().ended(0).says("is already running").says("nothing to change");

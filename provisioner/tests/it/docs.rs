@@ -119,7 +119,8 @@ fn every_page_that_the_code_names_exists() {
         for (at, _) in text.match_indices("docs/") {
             let is_own = !text[..at].ends_with(|c: char| c.is_alphanumeric() || "/.-_".contains(c));
             let path: String = text[at..].chars().take_while(|c| c.is_alphanumeric() || "/.-_".contains(*c)).collect();
-            if is_own && path.ends_with(".md") && !root().join(&path).exists() {
+            let is_page = Path::new(&path).extension().is_some_and(|ending| ending == "md");
+            if is_own && is_page && !root().join(&path).exists() {
                 missing.push(format!("{}: {path}", file.display()));
             }
         }
@@ -130,10 +131,23 @@ fn every_page_that_the_code_names_exists() {
 #[test]
 fn the_page_of_exit_codes_lists_each_of_them() {
     use Exit::{
-        Access, Changes, Deployment, Failure, Files, Interrupted, Invalid, Leftovers, Refused, Unverified, Usage,
+        Access, Changes, Deployment, Failure, Files, Interrupted, Invalid, Leftovers, Refused, Unhealthy, Unverified,
+        Usage,
     };
-    let codes =
-        [Failure, Usage, Invalid, Access, Refused, Deployment, Leftovers, Files, Unverified, Changes, Interrupted];
+    let codes = [
+        Failure,
+        Usage,
+        Invalid,
+        Access,
+        Refused,
+        Deployment,
+        Leftovers,
+        Files,
+        Unverified,
+        Changes,
+        Unhealthy,
+        Interrupted,
+    ];
     let expected: Vec<u8> = std::iter::once(0).chain(codes.map(|code| code as u8)).collect();
     let page = page("docs/exit-codes.md");
     let listed: Vec<u8> =
@@ -141,16 +155,64 @@ fn the_page_of_exit_codes_lists_each_of_them() {
     assert_eq!(listed, expected);
 }
 
-#[test]
-fn the_readmes_comparison_has_the_figures_of_the_measurements() {
-    let readme = page("README.md");
-    let rows: Vec<&str> = readme.lines().filter(|line| line.contains("([method](docs/")).collect();
-    assert!(rows.len() >= 5, "the comparison is gone");
-    for row in rows {
-        let measurements = page(links(row).first().unwrap());
-        for cell in row.split('|').skip(2).map(str::trim).filter(|cell| !cell.is_empty()) {
-            let figure = cell.trim_end_matches(" s");
-            assert!(measurements.contains(figure), "{figure:?} of this row is not in its measurements: {row}");
+/// Pages whose figures others quote.
+const MEASUREMENTS: [&str; 4] = ["accuracy.md", "benchmarks-deployment.md", "benchmarks-handler.md", "hostile.md"];
+
+/// The numbers of a text that have a decimal point, a thousands separator or at least three digits.
+fn figures(text: &str) -> Vec<&str> {
+    let numbers = text.split(|c: char| !(c.is_ascii_digit() || ".,".contains(c)));
+    let numbers = numbers.map(|number| number.trim_matches(['.', ',']));
+    numbers.filter(|number| number.len() > 2 && number.contains(|c: char| c.is_ascii_digit())).collect()
+}
+
+/// Paragraphs, items of lists and rows of tables, each on one line.
+fn passages(page: &str) -> Vec<String> {
+    let mut passages = vec![String::new()];
+    for line in page.lines() {
+        if line.trim().is_empty() || line.starts_with("- ") || line.starts_with('|') {
+            passages.push(String::new());
+        }
+        if let Some(passage) = passages.last_mut() {
+            passage.push_str(line);
+            passage.push(' ');
         }
     }
+    passages
+}
+
+#[test]
+fn quoted_figures_are_those_of_the_measurements() {
+    let (mut wrong, mut checked) = (Vec::new(), 0);
+    let decisions = root().canonicalize().unwrap().join("docs/decisions");
+    for file in files(&["md"]).into_iter().filter(|file| file.starts_with(&decisions)) {
+        check_figures(&file, &mut wrong, &mut checked);
+    }
+    check_figures(&root().join("README.md"), &mut wrong, &mut checked);
+    assert!(checked > 20, "only {checked} figures were found");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn check_figures(file: &Path, wrong: &mut Vec<String>, checked: &mut usize) {
+    for passage in passages(&read(file)) {
+        let measured: Vec<String> = links(&passage)
+            .iter()
+            .filter(|link| MEASUREMENTS.iter().any(|page| link.ends_with(page)))
+            .map(|link| read(&file.parent().unwrap_or(Path::new("")).join(link)))
+            .collect();
+        if measured.is_empty() {
+            continue;
+        }
+        for figure in figures(&prose(&passage)) {
+            *checked += 1;
+            if !measured.iter().any(|page| page.contains(figure)) {
+                wrong.push(format!("{}: {figure} is not in the measurements: {passage}", file.display()));
+            }
+        }
+    }
+}
+
+#[test]
+fn figures_are_numbers_that_are_measured_not_counted() {
+    assert_eq!(figures("in 0.28 s, 2 % of 1,323 files, 217 of 51."), ["0.28", "1,323", "217"]);
+    assert_eq!(passages("a\nb\n\n- c\n- d\n"), ["a b ", " ", "- c ", "- d "].map(str::to_owned));
 }

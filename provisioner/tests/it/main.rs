@@ -7,12 +7,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot continue fails, also in its helpers")]
 
+mod authorization;
+mod command_line;
+mod connection;
 mod deploy;
 mod dist;
 mod docs;
 mod down;
 mod inspect;
 mod local;
+mod logs;
 mod package;
 mod partitions;
 mod plan;
@@ -27,6 +31,7 @@ mod specs;
 mod states;
 mod template;
 mod terminal;
+mod time_limits;
 mod upgrades;
 mod verify;
 mod watch;

@@ -75,7 +75,7 @@ fn a_refused_role_is_reported_with_a_fix() {
     assert_eq!(ran.code, Some(4), "{ran:#?}");
     let error: serde_json::Value = serde_json::from_str(ran.out.lines().last().unwrap()).unwrap();
     assert_eq!((&error["code"], &error["causes"][0]), (&"role-refused".into(), &refusal.into()), "{error:#}");
-    assert_eq!(error["message"], format!("failed to take the role {DEPLOYER}"));
+    assert_eq!(error["message"], format!("failed to assume the role {DEPLOYER}"));
     assert!(error["hint"].as_str().unwrap().contains("trust policy"), "{error:#}");
     assert_eq!(fake.calls().len(), 1, "nothing else is called");
 
@@ -100,7 +100,7 @@ fn a_refused_role_of_the_profile_is_reported_too() {
             .unwrap(),
     );
     assert_eq!(ran.code, Some(4), "{ran:#?}");
-    assert!(ran.err.contains("failed to take the role of the profile"), "{ran:#?}");
+    assert!(ran.err.contains("failed to assume the role of the profile"), "{ran:#?}");
 }
 
 #[test]
@@ -126,8 +126,8 @@ fn the_profile_option_overrides_the_keys_of_the_environment() {
 
     let missing = with(&["down", "--yes", "--profile", "missing"]);
     assert_eq!(missing.code, Some(4), "{missing:#?}");
-    assert!(missing.err.contains("profile `missing` was not defined"), "{missing:#?}");
-    assert!(missing.err.contains("aws configure list-profiles"), "{missing:#?}");
+    assert!(missing.err.contains("there is no profile missing"), "{missing:#?}");
+    assert!(missing.err.contains("Existing profiles: other"), "{missing:#?}");
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn a_profile_without_an_sso_session_is_reported_with_the_login_command() {
             .unwrap(),
     );
     assert_eq!(ran.code, Some(4), "{ran:#?}");
-    assert!(ran.err.contains("aws sso login --profile NAME"), "{ran:#?}");
+    assert!(ran.err.contains("aws sso login --profile sso"), "{ran:#?}");
     assert!(fake.calls().is_empty());
 }
 

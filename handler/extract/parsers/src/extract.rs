@@ -22,9 +22,9 @@ pub fn extract(file_name: &str, allowed: &FileTypes, input: &mut Input, report: 
     let (sniffed, opened) = match sniff::head(input.head(), input.is_whole()) {
         Sniffed::Type(sniffed) => (sniffed, Opened::Nothing),
         Sniffed::Container(container) => {
-            report.send_type(&container)?;
+            report.send_type(container)?;
             spooled = input.head_and_tail()?;
-            sniff::whole(spooled.view(), &container)
+            sniff::whole(spooled.view(), container)
         }
     };
     let file_type = validate::resolve_type(file_name, &sniffed);

@@ -14,7 +14,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use crate::charset::ToUtf8;
 use crate::formats::{self, Container, FormatReader, json, xml};
 use crate::input::{HEAD, Input, View};
-use crate::media_type::is_media_type;
+use crate::media_type::{Detected, is_media_type};
 use crate::report::{Abort, MAX_ANSWER, MAX_EXPLANATION, Report};
 use crate::sniff::{self, Sniffed};
 use crate::validate;
@@ -272,19 +272,20 @@ fn sniff(bytes: &[u8]) {
     let mut types = Vec::new();
     for whole in [true, false] {
         match sniff::head(head, whole) {
-            Sniffed::Type(file_type) => types.push(file_type),
+            Sniffed::Type(detected) => types.push(detected),
             Sniffed::Container(container) => {
-                types.push(sniff::whole(View::big_endian(bytes), &container).0);
-                types.push(container);
+                types.push(sniff::whole(View::big_endian(bytes), container).0);
+                types.push(Detected::proven(container));
             }
         }
     }
     let name = String::from_utf8_lossy(&bytes[..bytes.len().min(64)]);
-    for file_type in types {
-        assert!(is_media_type(&file_type), "{file_type}");
-        assert!(is_media_type(validate::resolve_type(&name, &file_type)));
+    for detected in types {
+        assert!(is_media_type(&detected.file_type), "{detected:?}");
+        let file_type = validate::resolve_type(&name, &detected);
+        assert!(is_media_type(file_type), "{file_type}");
         let allowed = handler_contract::FileTypes::any();
-        if let Err(failure) = validate::validate(&name, &file_type, &allowed) {
+        if let Err(failure) = validate::validate(&name, file_type, &allowed) {
             check(&Metadata::default(), Some(&failure));
         }
     }

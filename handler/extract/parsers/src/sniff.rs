@@ -1,46 +1,57 @@
 //! The type of a file by its content, as a media type in lower case without parameters.
 //!
-//! Signatures come from `file-format`; this module adds what they leave open: text and its kinds ([`text`]), a PDF
-//! after other bytes, and containers whose directory is at their end and that must be complete.
+//! The order of evidence, of which the first that decides counts:
+//!
+//! 1. a strict signature of the table ([`signatures`]), with what proves it: no text starts so;
+//! 2. `%PDF-` at the start, or after other bytes if a PDF's body follows ([`pdf`]); but a message is not what it carries;
+//! 3. a text, by its kind ([`text`]);
+//! 4. a signature that a text might start with by chance: those of the table, then those of `file-format`.
+//!
+//! Of a container the content decides further ([`whole`]): the inner type must be proven, a name inside is not enough.
 
-mod binary;
+mod der;
+mod iso_media;
+mod pdf;
+mod signatures;
+mod structure;
 mod text;
+mod tiff;
+
+#[cfg(test)]
+mod tests;
 
 use std::io::Cursor;
 
 use file_format::FileFormat;
 use handler_contract::record::UNKNOWN_TYPE;
 
+use self::signatures::{COMPOUND, DER, Head, ID3, MATROSKA, MP4, OGG, PNG, SIGNATURES, Strength, TIFF, WEAK, ZIP};
 use crate::charset;
 use crate::formats::{Compound, Movie, Opened, ZipFile, media, office};
 use crate::input::View;
-use crate::media_type::{EMPTY, is_textual};
+use crate::media_type::{Detected, EMPTY, is_textual};
 
-/// A PDF may start anywhere in the first N bytes (PDF 1.7 reference, appendix H.3, note 13).
-const PDF_WITHIN: usize = 1024;
+const PDF: &str = "application/pdf";
+const MPEG_AUDIO: &str = "audio/mpeg";
 
 /// What the first bytes of a file show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Sniffed {
-    Type(String),
+    Type(Detected),
     /// A container; what it holds shows only in the whole file, to be given to [`whole`].
-    Container(String),
+    Container(&'static str),
 }
 
-const ZIP: &str = "application/zip";
-const MP4: &str = "application/mp4";
-/// Containers whose type depends on what is at their end or anywhere before.
-const CONTAINERS: &[(&[u8], &str)] =
-    &[(b"PK\x03\x04", ZIP), (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-cfb")];
+impl From<&str> for Sniffed {
+    fn from(file_type: &str) -> Self {
+        Self::Type(Detected::proven(file_type))
+    }
+}
 
 /// Signatures at an offset, for files whose structure `file-format` could not follow within the head.
 const UNFOLLOWED: &[(usize, &[u8], &str)] = &[
-    (0, b"ID3", "audio/mpeg"),
-    (4, b"ftyp", MP4),
-    (0, b"\x1a\x45\xdf\xa3", "application/x-matroska"),
     (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "application/vnd.ms-asf"),
     (0, b".RMF", "application/vnd.rn-realmedia"),
-    (0, b"SQLite format 3\0", "application/vnd.sqlite3"),
     (0, b"MZ", "application/x-dosexec"),
 ];
 
@@ -48,145 +59,145 @@ const UNFOLLOWED: &[(usize, &[u8], &str)] = &[
 const UNTOLD: &[&str] = &["application/x-id3v2", "application/x-ebml"];
 
 /// Sniffs the first [`HEAD`](crate::input::HEAD) bytes of a file; `whole` says that there are no more.
-pub(crate) fn head(head: &[u8], whole: bool) -> Sniffed {
-    if head.is_empty() {
-        return Sniffed::Type(EMPTY.to_owned());
+pub(crate) fn head(bytes: &[u8], whole: bool) -> Sniffed {
+    if bytes.is_empty() {
+        return EMPTY.into();
     }
-    if let Some((_, file_type)) = CONTAINERS.iter().find(|(magic, _)| head.starts_with(magic)) {
-        return Sniffed::Container((*file_type).to_owned());
+    let head = Head { bytes, is_whole: whole };
+    if let Some(file_type) = own_signature(head, Strength::Strict) {
+        return refine(head, file_type);
     }
-    let file_type = if head.starts_with(b"%PDF-") {
-        "application/pdf".to_owned()
-    } else if let Some(file_type) = binary::never_text(head) {
-        file_type.to_owned()
-    } else if let Some(text) = charset::as_text(head, whole).filter(|_| !binary::begins_as_no_text(head)) {
-        let file_type = text::kind(&text, whole);
-        if has_late_pdf(head) { "application/pdf".to_owned() } else { file_type }
-    } else {
-        match signature(head) {
-            Some(known) => known,
-            None if has_late_pdf(head) => "application/pdf".to_owned(),
-            None => UNKNOWN_TYPE.to_owned(),
-        }
+    if bytes.starts_with(b"%PDF-") || pdf::is_in_postscript(bytes) {
+        return PDF.into();
+    }
+    let late_pdf = pdf::find(bytes, whole);
+    if let Some(text) = charset::as_text(bytes, whole) {
+        let detected = text::kind(&text, whole);
+        let is_message = matches!(detected.file_type.as_str(), "message/rfc822" | "application/mbox");
+        return if late_pdf == Some(pdf::Found::Certain) && !is_message { PDF.into() } else { Sniffed::Type(detected) };
+    }
+    // A message may carry any bytes after its header.
+    if let Some(detected) = text::message_with_bytes(bytes) {
+        return Sniffed::Type(detected);
+    }
+    if late_pdf.is_some() {
+        return PDF.into();
+    }
+    if let Some(file_type) = text::printer_job(bytes) {
+        return file_type.into();
+    }
+    if let Some(file_type) = own_signature(head, Strength::UnlessText) {
+        return file_type.into();
+    }
+    foreign_signature(head).as_deref().unwrap_or(UNKNOWN_TYPE).into()
+}
+
+fn own_signature(head: Head, strength: Strength) -> Option<&'static str> {
+    SIGNATURES.iter().filter(|row| row.strength == strength).find(|row| row.matches(head)).map(|row| row.file_type)
+}
+
+/// The type of a file whose signature is one of several formats.
+fn refine(head: Head, file_type: &'static str) -> Sniffed {
+    match file_type {
+        ZIP | COMPOUND => Sniffed::Container(file_type),
+        // What kinds of tracks it has is written at its end as often as not.
+        MP4 => match iso_media::media_type(head.bytes) {
+            MP4 => Sniffed::Container(MP4),
+            file_type => file_type.into(),
+        },
+        MATROSKA => match media::matroska_type(View::big_endian(head.bytes)) {
+            Some(file_type) => file_type.into(),
+            None if head.is_whole => MATROSKA.into(),
+            None => Sniffed::Container(MATROSKA),
+        },
+        ID3 => match tagged(View::big_endian(head.bytes)) {
+            Some(file_type) => Sniffed::Type(Detected::proven(file_type)),
+            None if head.is_whole => MPEG_AUDIO.into(),
+            None => Sniffed::Container(ID3),
+        },
+        TIFF => tiff::media_type(head.bytes).into(),
+        DER => der::media_type(head).unwrap_or(UNKNOWN_TYPE).into(),
+        PNG | OGG => foreign_signature(head).as_deref().unwrap_or(file_type).into(),
+        _ => file_type.into(),
+    }
+}
+
+/// The type of audio that ID3 tags are before; `None` where the tags end beyond what is there.
+fn tagged(file: View) -> Option<String> {
+    let start = media::tags_end(file);
+    let bytes = file.from(start).filter(|rest| rest.len() >= 16)?.slice_up_to(0, 4096);
+    if bytes.len() < 16 {
+        return None;
+    }
+    let head = Head { bytes, is_whole: false };
+    let known = match own_signature(head, Strength::Strict) {
+        Some(MP4) => match iso_media::media_type(bytes) {
+            MP4 => media::mp4_type(&Movie::open(file.from(start)?)).unwrap_or("audio/mp4").to_owned(),
+            file_type => file_type.to_owned(),
+        },
+        Some(OGG) => foreign_signature(head).unwrap_or_else(|| OGG.to_owned()),
+        Some(file_type) => file_type.to_owned(),
+        None => own_signature(head, Strength::UnlessText).map(str::to_owned).or_else(|| foreign_signature(head))?,
     };
-    // What kinds of tracks it has is written at its end as often as not.
-    if file_type == MP4 && !whole { Sniffed::Container(file_type) } else { Sniffed::Type(file_type) }
+    let is_media = ["audio/", "video/"].iter().any(|top| known.starts_with(top)) || known == OGG;
+    Some(if is_media { known } else { MPEG_AUDIO.to_owned() })
 }
 
 /// Sniffs a container of which all bytes have been read, and returns its type with what was read of it. Of one whose
 /// middle is not kept, fewer kinds are distinguished.
-pub(crate) fn whole<'a>(file: View<'a>, container: &str) -> (String, Opened<'a>) {
-    if container == MP4 {
-        let movie = Movie::open(file);
-        return (media::mp4_type(&movie).unwrap_or(MP4).to_owned(), Opened::Movie(movie));
-    }
-    let bytes = file.bytes();
-    let format = if file.is_whole() {
-        FileFormat::from_reader(Cursor::new(bytes)).unwrap_or_default()
-    } else if container == ZIP {
-        FileFormat::Zip
-    } else {
-        FileFormat::CompoundFileBinary
-    };
-    match format {
-        // Its directory could not be read.
-        FileFormat::ArbitraryBinaryData | FileFormat::PlainText | FileFormat::Empty => {
-            (container.to_owned(), Opened::Nothing)
+pub(crate) fn whole<'a>(file: View<'a>, container: &'static str) -> (Detected, Opened<'a>) {
+    match container {
+        MP4 => {
+            let movie = Movie::open(file);
+            (Detected::proven(media::mp4_type(&movie).unwrap_or(MP4)), Opened::Movie(movie))
         }
-        // The compound file around an encrypted document has no class identifier that would name the type.
-        FileFormat::CompoundFileBinary => {
-            let compound = Compound::open(bytes);
-            let file_type = compound.as_ref().ok().and_then(office::media_type).unwrap_or(container);
-            (file_type.to_owned(), Opened::Compound(compound))
+        MATROSKA => (Detected::proven(media::matroska_type(file).unwrap_or(MATROSKA)), Opened::Nothing),
+        ID3 => (Detected::proven(tagged(file).as_deref().unwrap_or(MPEG_AUDIO)), Opened::Nothing),
+        COMPOUND => {
+            let compound = Compound::open(file.bytes());
+            let encrypted_or_known = compound.as_ref().ok().and_then(office::media_type);
+            let by_class = || (file.is_whole()).then(|| compound_class(file.bytes())).flatten();
+            // A class identifier shows what the root is, but programs copy it from one kind of document to another.
+            let file_type = encrypted_or_known.map(str::to_owned).or_else(by_class);
+            (Detected::proven(file_type.as_deref().unwrap_or(COMPOUND)), Opened::Compound(compound))
         }
-        // The type must not depend on the order of the entries, nor on whether they are compressed.
-        FileFormat::Zip => {
+        _ => {
             let zip = ZipFile::open(file);
-            let file_type = match &zip.package {
+            let detected = match &zip.package {
                 Ok(package) => office::type_by_parts(package),
-                Err(_) => office::type_by_names(file).map(str::to_owned),
+                Err(_) => office::type_by_names(file).map(Detected::proven),
             };
-            (file_type.unwrap_or_else(|| container.to_owned()), Opened::Zip(zip))
+            (detected.unwrap_or_else(|| Detected::proven(container)), Opened::Zip(zip))
         }
-        _ => (media_type(format), Opened::Nothing),
     }
 }
 
-/// A PDF header after other bytes, at the start of a line or after bytes that no text has: a text that mentions one
-/// is none.
-fn has_late_pdf(head: &[u8]) -> bool {
-    let within = &head[..head.len().min(PDF_WITHIN)];
-    within.windows(9).any(|window| matches!(window, [before, b'%', b'P', b'D', b'F', b'-', b'1' | b'2', b'.', digit]
-        if digit.is_ascii_digit() && (before.is_ascii_whitespace() && *before != b' ' || !before.is_ascii() || *before == 0)))
+/// The type of a compound file by the class identifier of its root.
+fn compound_class(bytes: &[u8]) -> Option<String> {
+    match FileFormat::from_reader(Cursor::new(bytes)).ok()? {
+        FileFormat::CompoundFileBinary
+        | FileFormat::ArbitraryBinaryData
+        | FileFormat::PlainText
+        | FileFormat::Empty => None,
+        format => Some(media_type(format)),
+    }
 }
 
-/// A binary type by its signature.
-fn signature(head: &[u8]) -> Option<String> {
-    if let Some(file_type) = binary::without_signature(head) {
-        return Some(file_type.to_owned());
-    }
-    let format = FileFormat::from_reader(Cursor::new(head)).unwrap_or_default();
+/// A binary type by a signature of `file-format`.
+fn foreign_signature(head: Head) -> Option<String> {
+    let format = FileFormat::from_reader(Cursor::new(head.bytes)).unwrap_or_default();
     let known = !matches!(format, FileFormat::ArbitraryBinaryData | FileFormat::PlainText | FileFormat::Empty);
+    let file_type = format.media_type();
+    let is_proven = || WEAK.iter().find(|(weak, _)| *weak == file_type).is_none_or(|(_, proof)| proof(head));
     // Bytes that are no text do not become text because they start like one.
-    if known && !is_textual(format.media_type()) && !UNTOLD.contains(&format.media_type()) {
+    if known && !is_textual(file_type) && !UNTOLD.contains(&file_type) && is_proven() {
         return Some(media_type(format));
     }
     let unfollowed =
-        |(offset, magic, _): &&(usize, &[u8], &str)| head.get(*offset..).is_some_and(|b| b.starts_with(magic));
-    let unfollowed = UNFOLLOWED.iter().find(unfollowed).map(|(.., file_type)| *file_type);
-    binary::other(head).or(unfollowed).map(str::to_owned)
+        |(offset, magic, _): &&(usize, &[u8], &str)| head.bytes.get(*offset..).is_some_and(|b| b.starts_with(magic));
+    UNFOLLOWED.iter().find(unfollowed).map(|(.., file_type)| (*file_type).to_owned())
 }
 
 fn media_type(format: FileFormat) -> String {
     format.media_type().to_ascii_lowercase()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sniff(bytes: &[u8]) -> String {
-        match head(bytes, true) {
-            Sniffed::Type(file_type) => file_type,
-            Sniffed::Container(container) => whole(View::big_endian(bytes), &container).0,
-        }
-    }
-
-    #[test]
-    fn types_by_content() {
-        let wide = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
-        let rows: &[(&[u8], &str)] = &[
-            (b"", "application/x-empty"),
-            (b"%PDF-1.7\n...", "application/pdf"),
-            (b"\x01\x02garbage\n%PDF-1.4\n", "application/pdf"),
-            (b"HTTP/1.1 200 OK\r\n\r\n%PDF-1.4\n%\xe2\xe3", "application/pdf"),
-            (b"A file starts with %PDF-1.4 if it is one.", "text/plain"),
-            (b"plain words", "text/plain"),
-            ("größer".as_bytes(), "text/plain"),
-            (b"gr\xf6\xdfer", "text/plain"),
-            (&wide("wide words, and more of them"), "text/plain"),
-            (b"\xef\xbb\xbfmarked", "text/plain"),
-            (b"\x1b[31mred\x1b[0m", "text/plain"),
-            (b"BM is how this sentence starts", "text/plain"),
-            (b"MZ too", "text/plain"),
-            (b"\x00\x01\x02\x03\xff\xfe\xfd", "application/octet-stream"),
-            (b"text\0with\0zeros\0in\0it", "application/octet-stream"),
-            (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\0\0\0\0", "image/png"),
-            (b"\xff\xd8\xff\xe0\0\x10JFIF\0", "image/jpeg"),
-            (b"GIF89a\x01\0\x01\0\0\0\0", "image/gif"),
-            (b"\x1f\x8b\x08\0\0\0\0\0\0\x03", "application/gzip"),
-            (b"PK\x03\x04broken", "application/zip"),
-            (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1broken", "application/x-cfb"),
-            (b"ID3\x04\0\0\x7f\x7f\x7f\x7f\x00", "audio/mpeg"),
-            (b"ID3\x03\0\0\0\0\0\x04TIT2\0\0\0\x09\0\0\xff\xfb", "audio/mpeg"),
-            (b"\x1a\x45\xdf\xa3\x80\x18\x53\x80\x67\x80", "application/x-matroska"),
-            (&[&b"GIF89a\x04\0\x03\0\0\0\0\x21\xfe"[..], &[b'x'; 9999]].concat(), "image/gif"),
-            (b"{\\rtf1\\ansi text}", "application/rtf"),
-            (b"<?xml version=\"1.0\"?><svg xmlns=\"http://www.w3.org/2000/svg\"/>", "image/svg+xml"),
-            (b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0", "application/x-executable"),
-        ];
-        for (bytes, file_type) in rows {
-            assert_eq!(sniff(bytes), *file_type, "{}", bytes.escape_ascii());
-        }
-    }
 }

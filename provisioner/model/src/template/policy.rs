@@ -92,13 +92,13 @@ macro_rules! policies {
 }
 
 policies! {
-    /// Who may take the handler's role: Lambda.
+    /// The trust policy of the handler's role: Lambda assumes it.
     handler_trust = "handler-trust.json",
-    /// What the handler may do.
+    /// The permissions of the handler.
     handler = "handler.json",
-    /// What the bucket refuses: requests without TLS.
+    /// The bucket policy: denies requests without TLS.
     bucket = "bucket.json",
-    /// What the queue of failed events refuses: requests without TLS.
+    /// The policy of the queue of failed events: denies requests without TLS.
     queue = "queue.json",
     /// What whoever runs the provisioner needs for the calls that it makes itself.
     caller = "caller.json",
@@ -190,7 +190,7 @@ impl Document {
         filled
     }
 
-    /// Lets the caller hand this role to `CloudFormation`, and to no other service.
+    /// Allows the caller to pass this role to `CloudFormation`, and to no other service.
     pub fn let_pass(&mut self, role: &str) {
         let service = BTreeMap::from([("iam:PassedToService".to_owned(), "cloudformation.amazonaws.com".to_owned())]);
         self.statement.push(Statement {

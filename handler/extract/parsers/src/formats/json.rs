@@ -37,12 +37,47 @@ fn read_as(promised: Form, input: &mut Input, report: &mut Report) -> Result<(),
     Ok(())
 }
 
+/// A text without comments, and without commas before a closing bracket; `None` if it has neither. Both come in the
+/// settings of programs, and are no JSON.
+pub(crate) fn without_comments(text: &str) -> Option<String> {
+    let mut plain = String::with_capacity(text.len());
+    let (mut rest, mut has_extras) = (text, false);
+    while let Some(c) = rest.chars().next() {
+        let len = if c == '"' {
+            let mut is_escaped = true;
+            let end = rest.bytes().position(|byte| {
+                let ends = byte == b'"' && !is_escaped;
+                is_escaped = byte == b'\\' && !is_escaped;
+                ends
+            });
+            end.map_or(rest.len(), |end| end + 1)
+        } else if rest.starts_with("//") {
+            has_extras = true;
+            rest = &rest[rest.find(['\n', '\r']).unwrap_or(rest.len())..];
+            continue;
+        } else if rest.starts_with("/*") {
+            has_extras = true;
+            rest = rest.split_once("*/").map_or("", |(_, rest)| rest);
+            continue;
+        } else {
+            c.len_utf8()
+        };
+        if matches!(c, ']' | '}') && plain.trim_end().ends_with(',') {
+            has_extras = true;
+            plain.truncate(plain.trim_end().len() - 1);
+        }
+        plain.push_str(&rest[..len]);
+        rest = &rest[len..];
+    }
+    has_extras.then_some(plain)
+}
+
 /// What a text turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     /// One value.
     Json,
-    /// One value a line.
+    /// One value a line, or arrays and objects one after another.
     Lines,
 }
 
@@ -300,7 +335,9 @@ impl JsonReader {
         if self.values == 0 {
             return self.begin_value_or_space(byte);
         }
-        if !matches!(byte, b' ' | b'\t' | b'\r' | b'\n') {
+        // Services write one object after another without anything between.
+        let follows = self.first_is_container && matches!(byte, b'{' | b'[');
+        if !matches!(byte, b' ' | b'\t' | b'\r' | b'\n') && !follows {
             if self.ended == self.line {
                 return Err(Violation::Syntax("something follows the value"));
             }
@@ -362,9 +399,6 @@ impl JsonReader {
             b' ' | b'\t' | b'\r' => Ok(self.state),
             b'\n' => {
                 self.line += 1;
-                if self.open.depth > 0 && self.values > 0 {
-                    return Err(Violation::Syntax("a value after the first goes over several lines"));
-                }
                 Ok(self.state)
             }
             _ => Err(Violation::Syntax(otherwise)),

@@ -51,7 +51,13 @@ pub(super) fn reads(file_type: &str) -> bool {
         )
 }
 
+pub(crate) use self::matroska::media_type as matroska_type;
 pub(crate) use self::mp4::media_type as mp4_type;
+
+/// Where the ID3 tags that a file starts with end, which may be after the bytes that there are.
+pub(crate) fn tags_end(file: View) -> u64 {
+    id3::leading_end(file)
+}
 
 /// Reads audio or video of any format.
 pub(super) fn read(container: Container, report: &mut Report) -> Result<(), Abort> {

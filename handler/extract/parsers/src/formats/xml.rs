@@ -171,6 +171,17 @@ impl XmlReader {
         self.elements
     }
 
+    /// The outermost element's name without its prefix, once its start tag has ended.
+    pub(crate) fn root(&self) -> Option<&str> {
+        let has_ended = !self.in_root_tag() || self.state == State::Text;
+        (has_ended && self.elements > 0).then(|| self.root.text().rsplit(':').next()).flatten()
+    }
+
+    /// The outermost element's namespace.
+    pub(crate) fn namespace(&self) -> Option<&str> {
+        self.namespace.as_deref()
+    }
+
     /// Into the metadata what is known, also of a text that is broken.
     pub(crate) fn finish(self, metadata: &mut Metadata) -> Result<(), Malformed> {
         let complete = self.state == State::Text && self.open.is_empty() && self.elements > 0;

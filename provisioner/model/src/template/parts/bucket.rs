@@ -14,7 +14,7 @@ use crate::template::resource::s3::{
 };
 use crate::template::resource::{Resource, tags};
 
-/// An upload in parts that nobody ends costs storage that no listing shows.
+/// An incomplete multipart upload uses storage that object listings do not show.
 const ABORT_UPLOADS_AFTER_DAYS: u64 = 7;
 const DAY: u64 = 86_400;
 

@@ -1,4 +1,4 @@
-//! Where events go that failed every attempt, and what tells of them.
+//! The queue of events that failed every attempt, and its alarm.
 
 use super::Resources;
 use crate::names::Names;
@@ -50,7 +50,7 @@ pub(in crate::template) fn add(spec: &StackSpec, names: &Names, resources: &mut 
         evaluation_periods: 1,
         threshold: 0,
         comparison_operator: "GreaterThanThreshold",
-        // SQS reports nothing of a queue that nobody has used for hours.
+        // SQS publishes no metrics for a queue that was inactive for hours.
         treat_missing_data: "notBreaching",
         alarm_actions: spec.alarm.topic.iter().cloned().collect(),
         tags: tags(&spec.tags),

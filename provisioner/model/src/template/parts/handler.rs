@@ -1,4 +1,4 @@
-//! The function with its role, log group, permission, and what it is told through its environment.
+//! The function with its role, log group, permission and environment variables.
 
 use handler_contract::Settings;
 
@@ -18,7 +18,7 @@ use crate::template::{ARTIFACT_BUCKET, ARTIFACT_KEY, id};
 const MIB: u64 = 1 << 20;
 const DAY: u64 = 86_400;
 
-/// What the handler is told from outside.
+/// The handler's settings.
 fn settings(spec: &StackSpec, names: &Names) -> Settings {
     Settings {
         table_name: names.table.clone(),
@@ -60,7 +60,7 @@ pub(in crate::template) fn add(spec: &StackSpec, names: &Names, resources: &mut 
         tags: tags(&spec.tags),
     };
     let role = Role {
-        description: "What the function that reads uploaded files may do",
+        description: "Permissions of the function that reads uploaded files",
         assume_role_policy_document: policy::handler_trust().for_template(names),
         policies: [InlinePolicy { policy_name: "handler", policy_document: permissions(spec).for_template(names) }],
         tags: tags(&spec.tags),
@@ -81,7 +81,7 @@ pub(in crate::template) fn add(spec: &StackSpec, names: &Names, resources: &mut 
     resources.extend([
         (id::HANDLER, Resource::new(function)),
         (id::HANDLER_ROLE, Resource::new(role)),
-        // Logs tell what became of files, so they are no files: they go with the stack, whatever is kept.
+        // Logs are deleted with the stack, whatever the data policy is.
         (id::HANDLER_LOGS, Resource::new(logs).deletion_policy(false)),
         (id::HANDLER_PERMISSION, Resource::new(permission)),
     ]);

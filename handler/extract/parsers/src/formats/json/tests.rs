@@ -38,6 +38,10 @@ fn items_and_depth() {
 #[test]
 fn lines_of_values_are_ndjson() {
     assert_eq!(facts("{\"a\": [1]}\n{\"a\": 2}\r\n\n[3]\n"), (Form::Lines, Some(3), Some(2)));
+    for text in ["{\"a\":1}{\"a\":2}", "[1] [2]", "{\n\"a\":1\n}\n{\n\"a\":2\n}", "{}[\n]"] {
+        let (form, items, depth) = facts(text);
+        assert_eq!((form, items, depth), (Form::Lines, Some(2), Some(1)), "{text}");
+    }
     let mut named = JsonReader::new(Form::Lines);
     named.feed("1\n\"b\"\n");
     let (form, metadata) = finish(named).unwrap();
@@ -66,15 +70,30 @@ fn what_is_not_json_says_where() {
         ("[\"\t\"]", 1, "a string holds a control character"),
         ("[\"\\x\"]", 1, "a string holds an unknown escape sequence"),
         ("[\"\\u12g4\"]", 1, "a string holds an unfinished \\u escape sequence"),
-        ("{} {}", 1, "something follows the value"),
         ("{}x", 1, "something follows the value"),
         ("1\n2", 2, "there is more than one value"),
-        ("{\n}\n{}", 3, "there is more than one value"),
-        ("{}\n{\n}", 3, "a value after the first goes over several lines"),
+        ("{\n}\n1", 3, "there is more than one value"),
+        ("{} 1", 1, "something follows the value"),
+        ("1 {}", 1, "something follows the value"),
         ("[section]\nkey=1", 1, "a value is missing"),
         ("]", 1, "a value is missing"),
     ] {
         assert_eq!(read(text), Err(Malformed::Syntax { line, reason }), "{text}");
+    }
+}
+
+#[test]
+fn comments_and_last_commas_are_taken_out() {
+    for (text, plain) in [
+        ("{\n// a\n\"b\": 1, /* c */ }", Some("{\n\n\"b\": 1}")),
+        ("[1, 2,\n]", Some("[1, 2]")),
+        ("{\"url\": \"http://x/*y*/\", \"q\": \"\\\"//\",}", Some("{\"url\": \"http://x/*y*/\", \"q\": \"\\\"//\"}")),
+        ("[1] // an end", Some("[1] ")),
+        ("[1] /* no end", Some("[1] ")),
+        ("{\"a\": \"no end", None),
+        ("{\"a\": 1}", None),
+    ] {
+        assert_eq!(without_comments(text).as_deref(), plain, "{text}");
     }
 }
 
@@ -129,9 +148,10 @@ proptest! {
         let ours = finish(reader);
         let theirs = serde_json::from_str::<IgnoredAny>(&text);
         match ours {
-            Ok((Form::Lines, _)) => prop_assert!(
-                text.lines().filter(|l| !l.trim().is_empty()).all(|l| serde_json::from_str::<IgnoredAny>(l).is_ok())
-            ),
+            Ok((Form::Lines, _)) => {
+                let mut values = serde_json::Deserializer::from_str(&text).into_iter::<IgnoredAny>();
+                prop_assert!(values.all(|value| value.is_ok()));
+            }
             ours => prop_assert_eq!(ours.is_ok(), theirs.is_ok(), "{}", text),
         }
         if let Ok(items) = serde_json::from_str::<Vec<IgnoredAny>>(&text) {

@@ -17,12 +17,21 @@ const MOST_TAGS: usize = 16;
 
 /// Reads the tags that a file starts with, and returns where they end.
 pub(super) fn read_leading(file: View, metadata: &mut Metadata) -> u64 {
-    let mut at = 0;
+    leading_tags(file, |tag| read(tag, metadata)).min(file.len())
+}
+
+/// Where the tags that a file starts with end, which may be after the bytes that there are.
+pub(super) fn leading_end(file: View) -> u64 {
+    leading_tags(file, |_| ())
+}
+
+fn leading_tags<'a>(file: View<'a>, mut take: impl FnMut(View<'a>)) -> u64 {
+    let mut at = 0_u64;
     for _ in 0..MOST_TAGS {
         let Some(tag) = file.from(at) else { break };
         let Some(len) = tag_len(tag) else { break };
-        read(tag, metadata);
-        at = at.saturating_add(len).min(file.len());
+        take(tag);
+        at = at.saturating_add(len);
     }
     at
 }
@@ -33,7 +42,9 @@ fn tag_len(tag: View) -> Option<u64> {
     if !view.has(0, b"ID3") || view.u8(3)? > 4 {
         return None;
     }
-    Some(u64::from(synchsafe(view.u32(6)?)) + HEADER)
+    // Version 2.4 may repeat its header at the end (section 3.4).
+    let footer = if view.u8(3)? == 4 && view.u8(5)? & 0x10 != 0 { HEADER } else { 0 };
+    Some(u64::from(synchsafe(view.u32(6)?)) + HEADER + footer)
 }
 
 /// Seven bits a byte.

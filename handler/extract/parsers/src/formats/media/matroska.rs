@@ -19,7 +19,9 @@ const BLOCK_GROUP: u64 = 0xa0;
 /// From the Unix epoch to 2001, where Matroska's time starts, in milliseconds.
 const EPOCH: i64 = 978_307_200_000;
 
-/// More tracks than this are not read.
+/// Elements before the tracks that are stepped over.
+const MOST_ELEMENTS: usize = 256;
+/// More tracks than this are not looked at.
 const MOST_TRACKS: usize = 64;
 /// More places of a table of contents than this are not looked up. Honest ones have half a dozen.
 const MOST_PLACES: usize = 32;
@@ -68,6 +70,32 @@ fn variable(view: View, at: u64, is_size: bool) -> Option<(u64, u64)> {
     }
     let number = view.slice(at, len)?.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
     Some((if is_size { number & ((1 << (7 * len)) - 1) } else { number }, len))
+}
+
+/// The media type by the document type and the kinds of the tracks; `None` where they are not within what is there.
+pub(crate) fn media_type(file: View) -> Option<&'static str> {
+    let view = file.as_big_endian();
+    let header = elements(view).next().filter(|element| element.id == 0x1a45_dfa3)?;
+    let kind = elements(header.content).find(|field| field.id == 0x4282)?.content.bytes();
+    let segment = elements(view).find(|element| element.id == SEGMENT)?;
+    let tracks = elements(segment.content).take_while(|element| element.id != CLUSTER);
+    let tracks = tracks.take(MOST_ELEMENTS).find(|element| element.id == TRACKS && element.is_whole)?;
+    let (mut has_audio, mut has_video) = (false, false);
+    for entry in elements(tracks.content).filter(|entry| entry.id == 0xae).take(MOST_TRACKS) {
+        let mut fields = elements(entry.content);
+        match fields.find(|field| field.id == 0x83).and_then(|field| number(field.content)) {
+            Some(1) => has_video = true,
+            Some(2) => has_audio = true,
+            _ => {}
+        }
+    }
+    Some(match (kind.starts_with(b"webm"), has_video, has_audio) {
+        (true, false, true) => "audio/webm",
+        (true, ..) => "video/webm",
+        (false, true, _) => "video/matroska",
+        (false, false, true) => "audio/matroska",
+        (false, false, false) => "application/x-matroska",
+    })
 }
 
 pub(super) fn read(file: View, start: u64, metadata: &mut Metadata) -> Option<()> {

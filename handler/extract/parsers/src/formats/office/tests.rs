@@ -37,7 +37,7 @@ fn compound_type(bytes: &[u8]) -> Option<&'static str> {
 fn package_type(bytes: &[u8]) -> Option<String> {
     let file = View::big_endian(bytes);
     match &ZipFile::open(file).package {
-        Ok(package) => type_by_parts(package),
+        Ok(package) => type_by_parts(package).map(|detected| detected.file_type),
         Err(_) => type_by_names(file).map(str::to_owned),
     }
 }
@@ -402,30 +402,98 @@ fn types_by_what_is_inside() {
     }
 
     let word = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
-    let sheet = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
-    let override_of =
-        |content_type| format!(r#"<Types><Override PartName="/x" ContentType="{content_type}"/></Types>"#);
-    let docm = override_of("application/vnd.ms-word.document.macroEnabled.main+xml");
-    let xlsb = override_of("application/vnd.ms-excel.sheet.binary.macroEnabled.main");
+    let override_of = |content_type: &str| {
+        format!(r#"<Types><Override PartName="/x" ContentType="application/vnd.{content_type}"/></Types>"#)
+    };
     let manifest = r#"<m><file-entry full-path="/" media-type="application/vnd.oasis.opendocument.text"/></m>"#;
-    let rows: [(&str, &[(&str, &str)]); 8] = [
+    let rootfile = |attributes: &str| format!("<container><rootfiles><rootfile {attributes}/></rootfiles></container>");
+    let (opf, mscx) = (rootfile(r#"full-path="book.opf""#), rootfile(r#"full-path="score.mscx""#));
+    let music = rootfile(r#"full-path="score.xml""#);
+    let rows: &[(&str, &[(&str, &str)])] = &[
         ("application/epub+zip", &[("a", "b"), ("mimetype", "application/epub+zip\n")]),
-        ("application/epub+zip", &[("META-INF/container.xml", CONTAINER)]),
+        ("application/epub+zip", &[("META-INF/container.xml", CONTAINER), ("OEBPS/book.opf", "<package/>")]),
+        ("application/epub+zip", &[("META-INF/container.xml", &opf), ("book.opf", "<package/>")]),
+        ("application/x-musescore", &[("META-INF/container.xml", &mscx), ("score.mscx", "<museScore/>")]),
+        (
+            "application/vnd.recordare.musicxml",
+            &[("META-INF/container.xml", &music), ("score.xml", "<score-partwise/>")],
+        ),
+        ("application/vnd.recordare.musicxml", &[("mimetype", "application/vnd.recordare.musicxml")]),
         (
             "application/vnd.oasis.opendocument.spreadsheet",
             &[("mimetype", "application/vnd.oasis.opendocument.spreadsheet")],
         ),
         ("application/vnd.oasis.opendocument.text", &[("META-INF/manifest.xml", manifest)]),
-        (word, &[("a", "b"), ("[Content_Types].xml", &docm)]),
-        (sheet, &[("a", "b"), ("[Content_Types].xml", &xlsb)]),
+        ("application/x-krita", &[("mimetype", "application/x-krita"), ("maindoc.xml", "<DOC/>")]),
+        ("application/vnd.etsi.asic-s+zip", &[("mimetype", "application/vnd.etsi.asic-s+zip"), ("a.txt", "x")]),
+        ("application/hwp+zip", &[("mimetype", "application/hwp+zip"), ("Contents/section0.xml", "<x/>")]),
+        ("image/openraster", &[("mimetype", "image/openraster"), ("stack.xml", "<image/>")]),
+        (word, &[("_rels/.rels", "<Relationships/>"), ("word/document.xml", "<document/>")]),
+        ("application/java-archive", &[("META-INF/MANIFEST.MF", "Manifest-Version: 1.0\n"), ("A.class", "x")]),
+        ("application/vnd.android.package-archive", &[("AndroidManifest.xml", "\u{3}\0\u{8}\0"), ("classes.dex", "x")]),
+        ("image/x-figma", &[("canvas.fig", "fig-kiwi")]),
+        ("application/vnd.adobe.fla", &[("DOMDocument.xml", "<DOMDocument xmlns=\"http://ns.adobe.com/xfl/2008/\"/>")]),
+        ("image/x-sketch", &[("document.json", "{}"), ("meta.json", "{\"app\":\"com.bohemiancoding.sketch3\"}")]),
+        ("application/zip", &[("doc.kml", "<kml/>"), ("files/a.jpg", "x")]),
+        ("application/zip", &[("Index/Document.iwa", "x"), ("Metadata/Properties.plist", "x")]),
+        ("application/zip", &[("a.twb", "<workbook/>")]),
+        // A name alone proves nothing.
         ("", &[("mimetype", "application/pdf"), ("word/letter.txt", "x")]),
+        ("", &[("word/document.xml", "<document/>")]),
+        ("", &[("ppt/a.txt", "x"), ("xl/b.txt", "x")]),
+        ("", &[("META-INF/container.xml", "<container/>"), ("a.txt", "x")]),
+        ("", &[("META-INF/container.xml", &opf), ("a.txt", "x")]),
+        ("", &[("META-INF/MANIFEST.MF", "a file"), ("a.txt", "x")]),
+        ("", &[("canvas.fig", "x")]),
+        ("", &[("DOMDocument.xml", "<x/>")]),
+        ("", &[("3D/3dmodel.model", "<x/>")]),
+        ("", &[("document.json", "{}")]),
+        ("", &[("AndroidManifest.xml", "<manifest/>")]),
+        ("", &[("a.fb2", "x")]),
+        ("", &[("dwf/a", "x"), ("visio/b", "x"), ("circuitdiagram/c", "x")]),
         ("", &[("a", "b")]),
     ];
     for (file_type, parts) in rows {
-        assert_eq!(package_type(&zip_text(parts)).unwrap_or_default(), file_type, "{parts:?}");
+        assert_eq!(package_type(&zip_text(parts)).unwrap_or_default(), *file_type, "{parts:?}");
     }
-    let whole = docx("");
+    let rows = [
+        ("openxmlformats-officedocument.wordprocessingml.document.main+xml", word),
+        (
+            "openxmlformats-officedocument.wordprocessingml.template.main+xml",
+            "application/vnd.openxmlformats-officedocument.wordprocessingml.template",
+        ),
+        ("ms-word.document.macroEnabled.main+xml", "application/vnd.ms-word.document.macroEnabled.12"),
+        ("ms-word.template.macroEnabledTemplate.main+xml", "application/vnd.ms-word.template.macroEnabled.12"),
+        ("ms-excel.sheet.macroEnabled.main+xml", "application/vnd.ms-excel.sheet.macroEnabled.12"),
+        ("ms-excel.sheet.binary.macroEnabled.main", "application/vnd.ms-excel.sheet.binary.macroEnabled.12"),
+        ("ms-excel.template.macroEnabled.main+xml", "application/vnd.ms-excel.template.macroEnabled.12"),
+        ("ms-excel.addin.macroEnabled.main+xml", "application/vnd.ms-excel.addin.macroEnabled.12"),
+        (
+            "openxmlformats-officedocument.presentationml.slideshow.main+xml",
+            "application/vnd.openxmlformats-officedocument.presentationml.slideshow",
+        ),
+        (
+            "ms-powerpoint.presentation.macroEnabled.main+xml",
+            "application/vnd.ms-powerpoint.presentation.macroEnabled.12",
+        ),
+        ("ms-powerpoint.slideshow.macroEnabled.main+xml", "application/vnd.ms-powerpoint.slideshow.macroEnabled.12"),
+        ("ms-visio.drawing.main+xml", "application/vnd.ms-visio.drawing.main+xml"),
+        ("ms-package.3dmanufacturing-3dmodel+xml", "model/3mf"),
+        ("ms-package.xps-fixeddocumentsequence+xml", "application/vnd.ms-xpsdocument"),
+        ("openxmlformats-officedocument.wordprocessingml.styles+xml", ""),
+        ("example.main+xml", ""),
+    ];
+    for (content_type, file_type) in rows {
+        let types = override_of(content_type);
+        let package = zip_text(&[("a", "b"), ("[Content_Types].xml", &types), ("x", "<x/>")]);
+        assert_eq!(package_type(&package).unwrap_or_default(), file_type, "{content_type}");
+        let without_part = zip_text(&[("a", "b"), ("[Content_Types].xml", &types)]);
+        assert_eq!(package_type(&without_part), None, "{content_type} without its part");
+    }
+    let whole = zip_text(&[("[Content_Types].xml", "<Types/>"), ("word/document.xml", "<document/>")]);
     assert_eq!(package_type(&whole[..whole.len() - 30]).as_deref(), Some(word));
+    let folder = zip_text(&[("word/a.txt", "x")]);
+    assert_eq!(package_type(&folder[..folder.len() - 30]), None);
 }
 
 #[test]
