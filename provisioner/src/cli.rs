@@ -431,6 +431,8 @@ pub enum PolicyOf {
     Caller,
     /// For the calls that CloudFormation makes, as the caller or as `cloudformationRole`
     Cloudformation,
+    /// The statements that the policy of the stack's `kmsKey` needs
+    Key,
 }
 
 /// `provisioner bundle`

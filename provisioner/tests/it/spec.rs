@@ -111,6 +111,11 @@ fn every_error_has_location_problem_and_fix() {
             "cloudformationRole: deployer",
             ":3:21: cloudformationRole: \"deployer\" is not a role's ARN; write it like arn:aws:",
         ),
+        ("kmsKey: alias/files", ":3:9: kmsKey: \"alias/files\" is not a key's ARN; write it like arn:aws:kms:"),
+        (
+            "region: eu-west-1\nkmsKey: arn:aws:kms:eu-west-3:123456789012:key/a",
+            ":4:9: kmsKey: \"arn:aws:kms:eu-west-3:123456789012:key/a\" is in another region than the stack",
+        ),
         ("handler:\n  keepLogs: 25h", ":4:13: handler.keepLogs: \"25h\" is not a period"),
         ("tags:\n  '': a", ":4:3: tags.: has 0 characters; a tag's key has 1 to 128"),
         ("bucket:\n  prefix: ''", ":4:11: bucket.prefix: \"\" fits every key"),

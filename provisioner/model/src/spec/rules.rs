@@ -107,6 +107,19 @@ fn place(spec: &StackSpec, found: &mut Found) {
     {
         found.wrong(&["cloudformationRole"], role, text);
     }
+    if let Some(key) = spec.kms_key.as_deref() {
+        match key_region(key) {
+            None => found.wrong(
+                &["kmsKey"],
+                key,
+                "is not a key's ARN; write it like arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+            ),
+            Some(region) if spec.region.as_deref().is_some_and(|stack| stack != region) => {
+                found.wrong(&["kmsKey"], key, "is in another region than the stack; a key works only in its own");
+            }
+            Some(_) => {}
+        }
+    }
     if let Some(topic) = &spec.alarm.topic {
         let path = &["alarm", "topic"];
         let Some(region) = topic_region(topic) else {
@@ -291,6 +304,15 @@ pub fn role_arn(arn: &str) -> Result<String, &'static str> {
     } else {
         Err("is not a role's ARN; write it like arn:aws:iam::123456789012:role/deployer")
     }
+}
+
+/// The region of a KMS key's ARN; `None` if it is no such ARN. An alias has an ARN too, but policies cannot name it.
+pub fn key_region(arn: &str) -> Option<&str> {
+    let parts: Vec<&str> = arn.split(':').collect();
+    let ["arn", partition, "kms", region, account, resource] = parts[..] else { return None };
+    let id = resource.strip_prefix("key/")?;
+    let is_id = !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    (partition.starts_with("aws") && is_region(region) && is_account(account) && is_id).then_some(region)
 }
 
 /// The region of an SNS topic's ARN; `None` if it is no such ARN.

@@ -33,7 +33,8 @@ pub(in crate::template) fn add(spec: &StackSpec, names: &Names, resources: &mut 
         queue_name: Value::text(&*names.queue),
         message_retention_period: RETENTION,
         visibility_timeout: VISIBILITY,
-        sqs_managed_sse_enabled: true,
+        sqs_managed_sse_enabled: spec.kms_key.is_none(),
+        kms_master_key_id: spec.kms_key.clone(),
         tags: tags(&spec.tags),
     };
     let alarm = Alarm {
