@@ -80,7 +80,7 @@ pub struct Aws {
     pub caller: String,
     /// The role that `CloudFormation` takes.
     service_role: Option<String>,
-    pub(crate) limits: TimeLimits,
+    limits: TimeLimits,
     /// The configuration that every client is made from.
     pub(crate) sdk: SdkConfig,
 }
@@ -149,6 +149,11 @@ impl Aws {
     /// The partition, such as `aws-cn`: that of the caller's ARN, else that of the Region.
     pub fn partition(&self) -> &str {
         self.caller.split(':').nth(1).unwrap_or_else(|| Partition::of(&self.region).id)
+    }
+
+    /// How long calls and what waits for them may take.
+    pub fn limits(&self) -> TimeLimits {
+        self.limits
     }
 
     /// A client of S3, for calls without a file.
