@@ -81,7 +81,7 @@ pub struct Aws {
     pub caller: String,
     /// The service role of `CloudFormation`.
     service_role: Option<String>,
-    pub(crate) limits: TimeLimits,
+    limits: TimeLimits,
     /// The configuration that every client is made from.
     pub(crate) sdk: SdkConfig,
 }
@@ -150,6 +150,11 @@ impl Aws {
     /// The partition, such as `aws-cn`: that of the caller's ARN, else that of the Region.
     pub fn partition(&self) -> &str {
         self.caller.split(':').nth(1).unwrap_or_else(|| Partition::of(&self.region).id)
+    }
+
+    /// How long calls and what waits for them may take.
+    pub fn limits(&self) -> TimeLimits {
+        self.limits
     }
 
     /// A client of S3, for calls without a file.
