@@ -59,7 +59,8 @@ fn is_unreachable(error: &(dyn std::error::Error + 'static), described: &str) ->
 fn foreign_page(response: &HttpResponse) -> Option<String> {
     let status = response.status().as_u16();
     let html_type = response.headers().get("content-type").is_some_and(|kind| kind.starts_with("text/html"));
-    let start: Vec<u8> = response.body().bytes().unwrap_or_default().trim_ascii_start().iter().take(16).copied().collect();
+    let start: Vec<u8> =
+        response.body().bytes().unwrap_or_default().trim_ascii_start().iter().take(16).copied().collect();
     let start = String::from_utf8_lossy(&start).to_ascii_lowercase();
     let page = html_type || start.starts_with("<!doctype html") || start.starts_with("<html");
     // 501 is what servers of files answer to a POST.

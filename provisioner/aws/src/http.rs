@@ -12,9 +12,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
-use aws_smithy_http_client::Connector;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
@@ -55,9 +55,10 @@ pub(crate) fn client(limits: TimeLimits, certificates: Option<&Path>) -> Result<
         Some(path) => TrustStore::empty().with_pem_certificate(checked_bundle(path)?),
         None => TrustStore::default(),
     };
-    let context = TlsContext::builder().with_trust_store(trust).build().map_err(|e| {
-        Error::new(Exit::Access, "ca-bundle", "failed to prepare TLS connections").source(e)
-    })?;
+    let context = TlsContext::builder()
+        .with_trust_store(trust)
+        .build()
+        .map_err(|e| Error::new(Exit::Access, "ca-bundle", "failed to prepare TLS connections").source(e))?;
     let settings = HttpConnectorSettings::builder().connect_timeout(limits.connect).build();
     let builder = Connector::builder()
         .connector_settings(settings)

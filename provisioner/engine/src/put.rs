@@ -18,11 +18,11 @@ use provisioner_planner::record_matching::{Awaited, Lookup, RecordMatcher, SLACK
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::clock;
 use crate::dialog::Dialog;
 use crate::event::files::{FilesEvent, Tally};
-use crate::upload_list::{Source, Upload};
 use crate::interrupt::{self, InterruptGuard};
-use crate::clock;
+use crate::upload_list::{Source, Upload};
 
 /// The delay of the first poll for a record. A warm function is faster.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);

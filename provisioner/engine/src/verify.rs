@@ -147,15 +147,16 @@ impl<'a> Verifying<'a> {
 
     async fn send_and_wait(&self, canary: &Canary, log_timeout: Duration) -> Result<Verified> {
         let began = Instant::now();
-        let ahead = self.in_time(began, clock_ahead(self.aws, &self.names.bucket)).await.map_err(|error| match error.kind {
-            Kind::NotFound => Error::new(
-                Exit::Failure,
-                "no-bucket",
-                format!("the stack {} has no bucket {}", self.stack, self.names.bucket),
-            )
-            .hint(format!("Create the stack first: provisioner up -s {}", self.stack)),
-            _ => error.into_error("look for the bucket"),
-        })?;
+        let ahead =
+            self.in_time(began, clock_ahead(self.aws, &self.names.bucket)).await.map_err(|error| match error.kind {
+                Kind::NotFound => Error::new(
+                    Exit::Failure,
+                    "no-bucket",
+                    format!("the stack {} has no bucket {}", self.stack, self.names.bucket),
+                )
+                .hint(format!("Create the stack first: provisioner up -s {}", self.stack)),
+                _ => error.into_error("look for the bucket"),
+            })?;
         let put = clock::now_millis();
         self.expect(true);
         let put_in_time = tokio::time::timeout(self.timeout.saturating_sub(began.elapsed()), self.put(canary)).await;

@@ -189,112 +189,115 @@ pub fn kind_of(code: &str) -> Kind {
     }
 }
 
+/// The exit code, the error code and the hint of a command that ends because of a failed call.
+fn consequence(kind: Kind) -> (Exit, &'static str, Option<&'static str>) {
+    match kind {
+        Kind::NoCredentials => (
+            Exit::Access,
+            "no-credentials",
+            Some(
+                "Give credentials in one of three ways: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment;\n\
+                     a profile of ~/.aws/config, named by --profile or AWS_PROFILE; or a sign-on with `aws sso login`.\n\
+                     Or deploy to the local emulator, which needs no account: provisioner up -s local",
+            ),
+        ),
+        Kind::SsoSessionMissing => (
+            Exit::Access,
+            "signed-off",
+            Some("Sign in with: aws sso login --profile NAME. Then run the same command again."),
+        ),
+        Kind::LoginSession => (
+            Exit::Access,
+            "login-session",
+            Some(
+                "Hand its credentials over as variables: \
+                     eval \"$(aws configure export-credentials --profile NAME --format env)\"\n\
+                     Then run the same command without --profile.",
+            ),
+        ),
+        Kind::NoProfile => {
+            (Exit::Access, "no-profile", Some("List those that there are with: aws configure list-profiles"))
+        }
+        Kind::Expired => (
+            Exit::Access,
+            "expired-credentials",
+            Some(
+                "Renew the credentials (for example `aws sso login`) and run the same command again: it goes on where this one stopped.",
+            ),
+        ),
+        Kind::InvalidCredentials => (
+            Exit::Access,
+            "invalid-credentials",
+            Some("Check the access key and its secret, or choose another profile with --profile."),
+        ),
+        Kind::ClockSkew => (
+            Exit::Access,
+            "clock-skew",
+            Some("The clock of this machine is wrong: AWS accepts a difference of five minutes. Set it and try again."),
+        ),
+        Kind::Denied => (
+            Exit::Access,
+            "denied",
+            Some("Print the policy that the caller needs, with the same -s: provisioner synth --permissions"),
+        ),
+        Kind::Untrusted => (
+            Exit::Access,
+            "certificate",
+            Some(
+                "A proxy may present a certificate of its own. Name the file of its authority with AWS_CA_BUNDLE\n\
+                     (only its certificates are trusted then), or add it to the system's store.",
+            ),
+        ),
+        Kind::NotAws => (
+            Exit::Access,
+            "not-aws",
+            Some(
+                "A proxy, the sign-in page of a network or another program answers in place of AWS. Sign in to the\n\
+                     network in a browser, or check --endpoint-url, HTTPS_PROXY and NO_PROXY.",
+            ),
+        ),
+        Kind::Unreachable => {
+            (Exit::Access, "unreachable", Some("Check the network, the region's name and --endpoint-url."))
+        }
+        Kind::Unavailable => (
+            Exit::Failure,
+            "unavailable",
+            Some("The fault is the service's own; run the same command again in a minute."),
+        ),
+        Kind::Throttled => {
+            (Exit::Failure, "throttled", Some("The service is busy; run the same command again in a minute."))
+        }
+        Kind::NotFound => (Exit::Failure, "not-found", None),
+        Kind::AlreadyExists | Kind::AlreadyOwnedByYou => (Exit::Failure, "already-exists", None),
+        Kind::Busy => (
+            Exit::Failure,
+            "busy",
+            Some("Another operation runs. Run the same command again: it shows that one first."),
+        ),
+        Kind::Superseded => (
+            Exit::Failure,
+            "superseded",
+            Some("Somebody else has changed it meanwhile. Run the same command again to see what would happen now."),
+        ),
+        Kind::Protected => (
+            Exit::Refused,
+            "termination-protection",
+            Some(
+                "Lift it with: aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name NAME",
+            ),
+        ),
+        Kind::NotEmpty => {
+            (Exit::Leftovers, "not-empty", Some("Something still writes into the bucket. Stop it and try again."))
+        }
+        Kind::NoUpdates | Kind::Other => (Exit::Failure, "service", None),
+    }
+}
+
 impl CallError {
     /// The failure of a command that was doing this, in words that go behind "failed to".
     pub fn into_error(self, doing: &str) -> Error {
         let message = format!("failed to {doing}");
-        let (exit, code, hint) = match self.kind {
-            Kind::NoCredentials => (
-                Exit::Access,
-                "no-credentials",
-                Some(
-                    "Give credentials in one of three ways: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment;\n\
-                     a profile of ~/.aws/config, named by --profile or AWS_PROFILE; or a sign-on with `aws sso login`.\n\
-                     Or deploy to the local emulator, which needs no account: provisioner up -s local",
-                ),
-            ),
-            Kind::SsoSessionMissing => (
-                Exit::Access,
-                "signed-off",
-                Some("Sign on with: aws sso login --profile NAME. Then run the same command again."),
-            ),
-            Kind::LoginSession => (
-                Exit::Access,
-                "login-session",
-                Some(
-                    "Hand its credentials over as variables: \
-                     eval \"$(aws configure export-credentials --profile NAME --format env)\"\n\
-                     Then run the same command without --profile.",
-                ),
-            ),
-            Kind::NoProfile => {
-                (Exit::Access, "no-profile", Some("List those that there are with: aws configure list-profiles"))
-            }
-            Kind::Expired => (
-                Exit::Access,
-                "expired-credentials",
-                Some(
-                    "Renew the credentials (for example `aws sso login`) and run the same command again: it goes on where this one stopped.",
-                ),
-            ),
-            Kind::InvalidCredentials => (
-                Exit::Access,
-                "invalid-credentials",
-                Some("Check the access key and its secret, or choose another profile with --profile."),
-            ),
-            Kind::ClockSkew => (
-                Exit::Access,
-                "clock-skew",
-                Some("The clock of this machine is wrong: AWS accepts a difference of five minutes. Set it and try again."),
-            ),
-            Kind::Denied => (
-                Exit::Access,
-                "denied",
-                Some("Print the policy that the caller needs, with the same -s: provisioner synth --permissions"),
-            ),
-            Kind::Untrusted => (
-                Exit::Access,
-                "certificate",
-                Some(
-                    "A proxy may present a certificate of its own. Name the file of its authority with AWS_CA_BUNDLE\n\
-                     (only its certificates are trusted then), or add it to the system's store.",
-                ),
-            ),
-            Kind::NotAws => (
-                Exit::Access,
-                "not-aws",
-                Some(
-                    "A proxy, the sign-in page of a network or another program answers in place of AWS. Sign in to the\n\
-                     network in a browser, or check --endpoint-url, HTTPS_PROXY and NO_PROXY.",
-                ),
-            ),
-            Kind::Unreachable => {
-                (Exit::Access, "unreachable", Some("Check the network, the region's name and --endpoint-url."))
-            }
-            Kind::Unavailable => (
-                Exit::Failure,
-                "unavailable",
-                Some("The fault is the service's own; run the same command again in a minute."),
-            ),
-            Kind::Throttled => {
-                (Exit::Failure, "throttled", Some("The service is busy; run the same command again in a minute."))
-            }
-            Kind::NotFound => (Exit::Failure, "not-found", None),
-            Kind::AlreadyExists | Kind::AlreadyOwnedByYou => (Exit::Failure, "already-exists", None),
-            Kind::Busy => (
-                Exit::Failure,
-                "busy",
-                Some("Another operation runs. Run the same command again: it shows that one first."),
-            ),
-            Kind::Superseded => (
-                Exit::Failure,
-                "superseded",
-                Some(
-                    "Somebody else has changed it meanwhile. Run the same command again to see what would happen now.",
-                ),
-            ),
-            Kind::Protected => (
-                Exit::Refused,
-                "termination-protection",
-                Some(
-                    "Lift it with: aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name NAME",
-                ),
-            ),
-            Kind::NotEmpty => {
-                (Exit::Leftovers, "not-empty", Some("Something still writes into the bucket. Stop it and try again."))
-            }
-            Kind::NoUpdates | Kind::Other => (Exit::Failure, "service", None),
-        };
+        let (exit, code, hint) = consequence(self.kind);
         let mut error = Error::new(exit, code, message).source(self);
         error.hint = hint.map(ToOwned::to_owned);
         error
@@ -365,7 +368,10 @@ mod tests {
             ),
             ("Signature not yet current: 20261126T1700Z is still later than 20261126T1620Z", Kind::ClockSkew),
             ("Request timestamp is not within a reasonable time of the server", Kind::ClockSkew),
-            ("The request signature we calculated does not match the signature you provided.", Kind::InvalidCredentials),
+            (
+                "The request signature we calculated does not match the signature you provided.",
+                Kind::InvalidCredentials,
+            ),
         ] {
             for code in ["SignatureDoesNotMatch", "InvalidSignatureException", "AuthFailure"] {
                 assert_eq!(kind(Some(code), message, Some(403)), expected, "{code}: {message}");

@@ -320,7 +320,10 @@ fn the_certificate_authorities_that_are_named_are_trusted_and_no_others() {
     }
     let refused = connect(&[("AWS_CA_BUNDLE", other), ("SSL_CERT_FILE", &authority)]);
     assert_eq!(refused.code, Some(4), "{refused:#?}");
-    assert!(refused.err.contains("invalid peer certificate") && refused.err.contains("with AWS_CA_BUNDLE"), "{refused:#?}");
+    assert!(
+        refused.err.contains("invalid peer certificate") && refused.err.contains("with AWS_CA_BUNDLE"),
+        "{refused:#?}"
+    );
     let missing = connect(&[("AWS_CA_BUNDLE", "/nowhere.pem")]);
     assert!(missing.code == Some(4) && missing.err.contains("/nowhere.pem cannot be read"), "{missing:#?}");
     machine.aws_file("config", &format!("[profile corp]\nca_bundle = {authority}\n"));

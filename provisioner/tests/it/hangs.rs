@@ -10,7 +10,7 @@ use crate::deploy::Site;
 use crate::world::Ran;
 
 /// Longer than each command may take here, and far shorter than the services are silent.
-const END: Duration = Duration::from_secs(60);
+const END: Duration = Duration::from_mins(1);
 
 impl Site {
     fn start(&self, arguments: &[&str]) -> Child {
@@ -104,7 +104,8 @@ fn uploads_go_on_if_the_table_can_no_longer_be_read() {
         std::fs::write(site.folder.path().join(name), "words").unwrap();
     }
     let gate = Gate::new();
-    site.fake.inject(Rule::on("s3:PutObject", Fault::Held(gate.clone())).when(|request| request.path.contains("b.txt")));
+    site.fake
+        .inject(Rule::on("s3:PutObject", Fault::Held(gate.clone())).when(|request| request.path.contains("b.txt")));
     let put = site.start(&["put", "a.txt", "b.txt", "c.txt", "--wait", "--parallel", "1"]);
     site.fake.wait_for("s3:PutObject", 2);
     let refused = Fault::error(400, "ResourceNotFoundException", "Requested resource not found");

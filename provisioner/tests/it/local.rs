@@ -223,7 +223,10 @@ fn every_command_names_another_program_on_the_emulator_s_port() {
     });
     for arguments in [&["status"][..], &["put", "a.txt"], &["records"], &["logs"], &["verify"]] {
         let ran = world.run(&[arguments, &["-s", "local"]].concat());
-        assert!(ran.err.contains(&format!("another program listens on port {}", world.port)), "{arguments:?}: {ran:#?}");
+        assert!(
+            ran.err.contains(&format!("another program listens on port {}", world.port)),
+            "{arguments:?}: {ran:#?}"
+        );
     }
 }
 
