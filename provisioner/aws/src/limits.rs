@@ -42,7 +42,7 @@ impl TimeLimits {
     }
 
     /// For requests with a file in their body: only [`TimeLimits::stall`] limits them.
-    pub(crate) fn transfer(self) -> TimeoutConfig {
+    pub(crate) fn transfer() -> TimeoutConfig {
         TimeoutConfig::builder().disable_operation_attempt_timeout().disable_operation_timeout().build()
     }
 

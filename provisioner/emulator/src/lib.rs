@@ -206,8 +206,11 @@ impl Emulator {
         }
     }
 
-    /// The error that another program listens on the port, if one does.
+    /// The error that another program listens on the port, if one does. An own emulator that does not answer is none.
     pub async fn port_conflict(&self) -> Option<Error> {
+        if matches!(self.ours(), Ok(Some(_))) {
+            return None;
+        }
         matches!(health::probe(self.port).await, Probe::Silent | Probe::Other).then(|| self.port_taken())
     }
 

@@ -73,7 +73,10 @@ mod tests {
 
     use super::*;
 
-    static INPUT: LazyLock<(Mutex<Sender<&'static str>>, Mutex<Lines<&'static str>>)> = LazyLock::new(|| {
+    /// The two ends of a queue of lines.
+    type Input = (Mutex<Sender<&'static str>>, Mutex<Lines<&'static str>>);
+
+    static INPUT: LazyLock<Input> = LazyLock::new(|| {
         let (send, lines) = channel();
         (Mutex::new(send), Mutex::new(lines))
     });
@@ -109,7 +112,7 @@ mod tests {
         // What was typed before the question is not its answer.
         abandon(&answers).await;
         typed("early");
-        while !locked(&answers.abandoned).as_mut().is_some_and(|receiver| !receiver.is_empty()) {
+        while locked(&answers.abandoned).as_mut().is_none_or(|receiver| receiver.is_empty()) {
             tokio::task::yield_now().await;
         }
         typed("late");

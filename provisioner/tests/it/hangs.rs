@@ -10,7 +10,7 @@ use crate::deploy::Site;
 use crate::world::Ran;
 
 /// Longer than each command may take here, and far shorter than the services are silent.
-const END: Duration = Duration::from_secs(60);
+const END: Duration = Duration::from_mins(1);
 
 impl Site {
     fn start(&self, arguments: &[&str]) -> Child {

@@ -111,22 +111,25 @@ async fn completing_an_upload_may_take_longer_than_other_calls() {
     assert!(matches!(&failed.cause, Cause::Service(error) if error.kind == Kind::Unreachable), "{failed:?}");
 }
 
-#[tokio::test]
-async fn a_change_set_that_is_never_computed_is_given_up_and_deleted() {
-    let fake = Fake::start();
-    fake.state().cloudformation.change_set_looks = u32::MAX;
-    let aws = connect(&fake, TimeLimits { change_set: SHORT, ..long() }).await.unwrap();
-    let names = Names::new("shop", &aws.account, &aws.region);
-    let place = provisioner_engine::observe::place(&aws, &names);
-    let tags = std::collections::BTreeMap::new();
-    let template = serde_json::json!({"Resources": {}});
-    let desired = Desired::new(place, names, template, tags, "handler.zip".to_owned());
-    let report = Report::silent();
-    let applier = Applier::new(&aws, &report, RunId("1".to_owned()));
-    let proposed = applier.propose(&desired, Operation::Create);
-    let error = tokio::time::timeout(END, proposed).await.expect("the limit ends the wait").unwrap_err();
-    assert_eq!(error.code, "change-set-pending");
-    assert_eq!(fake.count("cloudformation:DeleteChangeSet"), 1);
+#[test]
+fn a_change_set_that_is_never_computed_is_given_up_and_deleted() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let fake = Fake::start();
+        fake.state().cloudformation.change_set_looks = u32::MAX;
+        let aws = connect(&fake, TimeLimits { change_set: SHORT, ..long() }).await.unwrap();
+        let names = Names::new("shop", &aws.account, &aws.region);
+        let place = provisioner_engine::observe::place(&aws, &names);
+        let tags = std::collections::BTreeMap::new();
+        let template = serde_json::json!({"Resources": {}});
+        let desired = Desired::new(place, names, template, tags, "handler.zip".to_owned());
+        let report = Report::silent();
+        let applier = Applier::new(&aws, &report, RunId("1".to_owned()));
+        let proposed = applier.propose(&desired, Operation::Create);
+        let error = tokio::time::timeout(END, proposed).await.expect("the limit ends the wait").unwrap_err();
+        assert_eq!(error.code, "change-set-pending");
+        assert_eq!(fake.count("cloudformation:DeleteChangeSet"), 1);
+    });
 }
 
 #[test]
