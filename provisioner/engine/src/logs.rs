@@ -33,7 +33,7 @@ pub struct Tail {
 
 impl Tail {
     /// Follows entries from this time, milliseconds since the Unix epoch.
-    pub fn new(group: Group, from: i64) -> Self {
+    pub fn new(group: &Group, from: i64) -> Self {
         Self { group: group.without_retries(), seen: Seen::default(), from, failures: 0 }
     }
 
