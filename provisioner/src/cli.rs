@@ -326,7 +326,7 @@ pub struct Records {
     /// Only records of this status: success or failed
     #[arg(long, value_name = "STATUS", value_parser = ["success", "failed"], ignore_case = true)]
     pub status: Option<String>,
-    /// Only files whose name or key contains this text; * stands for any characters
+    /// Only files whose name or key contains this text; * matches any characters
     #[arg(long, value_name = "PATTERN")]
     pub name: Option<String>,
     /// Only files of this type, like application/pdf or image/*

@@ -18,6 +18,7 @@ pub mod synth;
 pub mod up;
 pub mod verify;
 
+use provisioner_emulator::{Emulator, Environment};
 use provisioner_engine::stack_file::StackFile;
 use provisioner_model::error::Result;
 use provisioner_model::lint::{self, Severity};
@@ -47,4 +48,12 @@ pub fn linted(file: &std::path::Path, spec: &StackSpec, report: &Report) -> Resu
     }
     lint::refuse(&findings)?;
     Ok(template)
+}
+
+/// Waits for other commands on this machine that deploy or delete the same stack in its own emulator; see
+/// [`Emulator::deployment_lock`].
+async fn deployment_lock(emulator: Option<u16>, stack: &str, report: &Report) -> Option<std::fs::File> {
+    let emulator = Emulator::new(emulator?, Environment::of_this_process()).ok()?;
+    let waiting = || report.narrate(&format!("Waiting for another command that deploys or deletes {stack}…"));
+    emulator.deployment_lock(stack, waiting).await
 }

@@ -7,6 +7,7 @@
 //! A closed standard output does not stop a command: an operation in AWS must still reach a consistent state. A command
 //! that prints without end checks [`Report::stdout_open`].
 
+mod answer;
 pub mod deploy;
 pub mod files;
 pub mod live;
@@ -335,18 +336,8 @@ impl Report {
         // Subscribe before the question is visible, so that an interrupt from then on is an answer.
         let mut interrupts = interrupt::subscribe();
         self.put_question(question, flag)?;
-        let (answer, answered) = tokio::sync::oneshot::channel();
-        // The thread may block on a line that never comes; it ends with the process.
-        std::thread::spawn(move || {
-            let mut line = String::new();
-            let read = std::io::stdin().read_line(&mut line);
-            drop(answer.send(read.map(|_| line)));
-        });
         tokio::select! {
-            line = answered => match line {
-                Ok(Ok(line)) => judge(&line),
-                _ => judge(""),
-            },
+            line = answer::STDIN.next() => judge(&line.unwrap_or_default()),
             () = interrupts.next() => {
                 self.narrate("");
                 judge("")

@@ -198,7 +198,7 @@ fn an_event_that_nobody_understands_fails_the_invocation() {
     let message = world.failure(&json!({"hello": "world"}), "EventNotUnderstood");
     assert!(message.contains("expected an S3 notification"), "{message}");
     assert_eq!(world.function.line(|line| line["level"] == "ERROR")["message"], message);
-    // And the function goes on.
+    // The function continues.
     let dropped = world.drop_file("a.txt", b"text", "01");
     assert_eq!(world.outcome(&dropped.event), "stored");
 }

@@ -100,28 +100,38 @@ impl<'a> Applier<'a> {
         let failed = |error: CallError| conflict_or_error(error, &proposal.stack, &doing);
         let proposed = self.stacks.propose(proposal).await.map_err(failed)?;
         let mut backoff = Backoff::new(self.run.seed());
+        let began = tokio::time::Instant::now();
         loop {
             let set = self.stacks.change_set(&proposal.stack, &proposed.id).await.map_err(failed)?;
             if set.state != ChangeSetState::Pending {
                 return Ok(set);
+            }
+            let limit = self.aws.limits().change_set;
+            if began.elapsed() >= limit {
+                let seconds = limit.as_secs();
+                let message = format!("failed to {doing}: CloudFormation has not computed it within {seconds} s");
+                let error = Error::new(Exit::Deployment, "change-set-pending", message)
+                    .hint("Nothing was changed. Run the same command again later.");
+                return Err(error.with_followup_error(self.discard_change_set(&set).await));
             }
             tokio::time::sleep(backoff.next_delay()).await;
         }
     }
 
     /// Deletes a change set that will not be executed, and the empty stack that was created for it, unless the stack has
-    /// other change sets.
+    /// other change sets. Its own change set goes first, and others are looked for after that: the less time between the
+    /// look and the deletion, the less likely another user's change set is deleted with the stack.
     pub async fn discard_change_set(&self, set: &ChangeSet) -> Result<()> {
-        let doing = "delete the change set";
-        let stack = self.stacks.describe(&set.stack).await.map_err(|e| e.into_error(doing))?;
-        if let Some(stack) = stack.filter(|stack| stack.status.phase() == Phase::Review) {
-            let sets = self.stacks.change_sets(&stack.arn).await.map_err(|e| e.into_error(doing))?;
-            if sets.iter().all(|id| *id == set.id) {
-                let token = self.run.token("discard");
-                return self.stacks.delete(&stack.arn, &token, &[]).await.map_err(|e| e.into_error(doing));
-            }
+        let failed = |e: CallError| e.into_error("delete the change set");
+        self.stacks.discard(&set.stack, &set.id).await.map_err(failed)?;
+        let stack = self.stacks.describe(&set.stack).await.map_err(failed)?;
+        let Some(stack) = stack.filter(|stack| stack.status.phase() == Phase::Review) else { return Ok(()) };
+        let others = self.stacks.change_sets(&stack.arn).await.map_err(failed)?;
+        if others.iter().all(|id| *id == set.id) {
+            let token = self.run.token("discard");
+            self.stacks.delete(&stack.arn, &token, &[]).await.map_err(failed)?;
         }
-        self.stacks.discard(&set.stack, &set.id).await.map_err(|e| e.into_error(doing))
+        Ok(())
     }
 
     /// Applies the plan. Returns when the operation has succeeded.

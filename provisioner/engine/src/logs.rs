@@ -83,7 +83,7 @@ fn interval_after(failures: u32) -> Duration {
 
 /// Whether reading the log again may succeed: the service is throttling or does not answer.
 pub fn is_transient(error: &CallError) -> bool {
-    matches!(error.kind, Kind::Throttled | Kind::Unreachable | Kind::Unavailable)
+    matches!(error.kind, Kind::Throttled | Kind::Unreachable | Kind::Unavailable | Kind::NotAws)
 }
 
 /// The newest entries that are shown, oldest first. Reads backwards in windows of doubling length, so that the newest

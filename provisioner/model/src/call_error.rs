@@ -200,6 +200,7 @@ pub fn kind_of(code: &str) -> Kind {
 
 impl CallError {
     /// Converts to the error of a command; `doing` completes "failed to …".
+    #[expect(clippy::too_many_lines, reason = "one table: a row for each kind")]
     pub fn into_error(self, doing: &str) -> Error {
         let message = format!("failed to {doing}");
         let (exit, code, hint) = match self.kind {

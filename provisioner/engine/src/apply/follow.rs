@@ -55,7 +55,8 @@ impl Backoff {
     pub fn failed(&mut self, kind: Kind) -> PollOutcome {
         match kind {
             Kind::Throttled => self.longest = (self.longest * 2).min(LONGEST_AFTER_FAILURES),
-            Kind::Unreachable | Kind::Unavailable => {}
+            // A network that asks to sign in answers in place of AWS, as after a laptop has slept.
+            Kind::Unreachable | Kind::Unavailable | Kind::NotAws => {}
             _ => return PollOutcome::GiveUp,
         }
         self.next = (self.next * 2).clamp(LONGEST / 3, LONGEST_AFTER_FAILURES);
@@ -301,7 +302,7 @@ mod tests {
 
     #[test]
     fn transient_errors_are_retried_and_permanent_ones_are_not() {
-        for kind in [Kind::Unreachable, Kind::Unavailable, Kind::Throttled] {
+        for kind in [Kind::Unreachable, Kind::Unavailable, Kind::NotAws, Kind::Throttled] {
             let mut backoff = Backoff::new(7);
             assert_eq!(backoff.failed(kind), PollOutcome::First, "{kind:?}");
             let mut waited = backoff.next_delay();

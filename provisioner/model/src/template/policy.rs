@@ -184,7 +184,9 @@ impl Document {
         let mut filled = self.map(|text| fill(text, &values));
         for statement in &mut filled.statement {
             if let Some(Principal::Some(kinds)) = &mut statement.principal {
-                kinds.values_mut().for_each(|name| *name = fill(name, &values));
+                for name in kinds.values_mut() {
+                    *name = fill(name, &values);
+                }
             }
         }
         filled
@@ -219,7 +221,7 @@ impl Document {
     }
 }
 
-/// What stands for the stack's names in policies.
+/// The placeholders of the stack's names in policies.
 fn placeholders(names: &Names) -> Vec<(&'static str, String)> {
     vec![
         ("StackName", names.stack.clone()),
