@@ -4,8 +4,8 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::{
-    BillingMode, GlobalSecondaryIndexDescription, KeySchemaElement, ProvisionedThroughputDescription, Select,
-    TableDescription,
+    BillingMode, GlobalSecondaryIndexDescription, KeySchemaElement, PointInTimeRecoveryStatus,
+    ProvisionedThroughputDescription, Select, SseStatus, TableDescription,
 };
 use provisioner_model::call_error::{CallError, Kind, optional};
 use provisioner_model::stack::Items;
@@ -49,6 +49,35 @@ impl Table {
             items: table.item_count.and_then(|n| u64::try_from(n).ok()).unwrap_or_default(),
             properties: properties(&self.name, &table),
         }))
+    }
+
+    /// The table's properties in CloudFormation's words, for an import template: with encryption, backups and protection as
+    /// they are. Names the KMS key wherever one is used that is not DynamoDB's own: also where that is the account's key for
+    /// DynamoDB, which the service does not tell from a chosen one. `None` if there is no table.
+    pub async fn properties_for_import(&self) -> Result<Option<Value>, CallError> {
+        let backups = self.client.describe_continuous_backups().table_name(&self.name).send();
+        let table = self.client.describe_table().table_name(&self.name).send();
+        let (table, backups) = tokio::join!(table, backups);
+        let Some(table) = optional(table.map_err(from_sdk))?.and_then(|output| output.table) else { return Ok(None) };
+        let mut properties = properties(&self.name, &table);
+        properties["DeletionProtectionEnabled"] = json!(table.deletion_protection_enabled == Some(true));
+        let encryption = table.sse_description.as_ref();
+        let with_key =
+            encryption.and_then(|sse| sse.status.as_ref()).is_some_and(|status| *status != SseStatus::Disabled);
+        properties["SSESpecification"] = json!({ "SSEEnabled": with_key });
+        // Who may not read this may still import: the update that follows sets it.
+        let recovery = backups
+            .ok()
+            .and_then(|output| output.continuous_backups_description?.point_in_time_recovery_description)
+            .and_then(|recovery| recovery.point_in_time_recovery_status);
+        if let Some(status) = recovery {
+            let enabled = status == PointInTimeRecoveryStatus::Enabled;
+            properties["PointInTimeRecoverySpecification"] = json!({ "PointInTimeRecoveryEnabled": enabled });
+        }
+        if let Some(key) = encryption.filter(|_| with_key).and_then(|sse| sse.kms_master_key_arn.as_ref()) {
+            properties["SSESpecification"]["KMSMasterKeyId"] = json!(key);
+        }
+        Ok(Some(properties))
     }
 
     /// Counts items: those of a small table by reading them, else by the service's own count. Reading costs capacity,

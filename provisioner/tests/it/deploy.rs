@@ -398,6 +398,11 @@ fn data_retained_by_an_earlier_down_is_imported() {
     let [imported] = state.cloudformation.imported.as_slice() else { panic!("one import") };
     assert_eq!(imported["Resources"].as_object().unwrap().len(), 2);
     assert_eq!(imported["Resources"]["Table"]["DeletionPolicy"], "Retain");
+    // As the table is, so that the update that follows finds every difference, and no other.
+    let table = &imported["Resources"]["Table"]["Properties"];
+    assert_eq!(table["SSESpecification"], json!({"SSEEnabled": false}));
+    assert_eq!(table["PointInTimeRecoverySpecification"], json!({"PointInTimeRecoveryEnabled": false}));
+    assert_eq!(table["DeletionProtectionEnabled"], false);
     assert!(state.s3.has(&Site::bucket(), "a.txt"));
 }
 
