@@ -86,6 +86,20 @@ pub fn is_transient(error: &CallError) -> bool {
     matches!(error.kind, Kind::Throttled | Kind::Unreachable | Kind::Unavailable | Kind::NotAws)
 }
 
+/// The newest entries of a past time span that are shown, at most `limit`, oldest first. `between` is from the first
+/// time, inclusive, to the second, exclusive; milliseconds since the Unix epoch.
+pub async fn newest_until(
+    group: &Group,
+    between: (i64, i64),
+    limit: usize,
+    shown: impl Fn(&Entry) -> bool,
+) -> Result<VecDeque<Entry>, CallError> {
+    let (since, until) = between;
+    // Entries are looked for some minutes ahead of the end, as of the current time, because clocks differ.
+    let within = |entry: &Entry| entry.time < until && shown(entry);
+    newest(group, &mut Seen::default(), (since, until), limit, within).await
+}
+
 /// The newest entries that are shown, oldest first. Reads backwards in windows of doubling length, so that the newest
 /// entries of a long time span are found quickly.
 async fn newest(
