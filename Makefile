@@ -9,12 +9,12 @@ VENV := .venv
 MINISTACK := $(VENV)/bin/ministack
 STACK ?= local
 PROVISIONER := target/release/provisioner
-# Both are named in one build, so that they share every dependency: cargo unifies the features of what it builds at once.
+# One build for both, so that they share every dependency: cargo unifies features within one build.
 BOTH_PROGRAMS := --release --locked --package provisioner --package handler
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## Run the whole pipeline on the local emulator with real files, and show the records
@@ -26,7 +26,7 @@ demo: ## Run the whole pipeline on the local emulator with real files, and show 
 	@tools/demo $(PROVISIONER)
 
 .PHONY: demo-stop
-demo-stop: ## Take the demo down again and stop the emulator
+demo-stop: ## Delete the demo stack and stop the emulator
 	@$(PROVISIONER) down -s local --yes
 	@$(PROVISIONER) local stop -s local
 
@@ -49,16 +49,16 @@ $(MINISTACK): tools/requirements.txt
 	@touch $@
 
 .PHONY: dist
-dist: ## Make the archive to hand out (target/dist): deploys without Rust. ARCHITECTURES="x86_64 arm64"
+dist: ## Build the release archive (target/dist), which deploys without Rust. ARCHITECTURES="x86_64 arm64"
 	@cargo build --profile optimized --locked --package provisioner
 	@PYTHON=$(PYTHON) tools/dist target/optimized/provisioner $(ARCHITECTURES)
 
 .PHONY: synth
-synth: ## Write the generated files anew (templates, schema, tables of the documentation)
+synth: ## Regenerate the generated files (templates, schema, tables of the documentation)
 	@cargo run --locked --quiet --package provisioner -- synth --write
 
 .PHONY: bench
-bench: emulator build ## Measure handler and deployment beside bare ones, Python, SAM and CDK
+bench: emulator build ## Measure handler and deployment in comparison with bare ones, Python, SAM and CDK
 	@PYTHON="$(PYTHON)" tools/bench
 	@cargo build --release --locked --package provisioner --example empty_bucket
 	@$(VENV)/bin/python tools/bench-deploy/deploy.py $(PROVISIONER) target/lambda/bootstrap --json target/bench-deploy.json \
@@ -70,16 +70,34 @@ accuracy: build ## Compare the extractor with poppler, libmagic, python-docx, Pi
 	@target/accuracy/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement tools/accuracy/requirements.txt
 	@target/accuracy/bin/python tools/accuracy/accuracy.py $(PROVISIONER)
 
+.PHONY: second-opinion
+second-opinion: ## Run up, plan, status and down against moto, another implementation of AWS than the emulator
+	@cargo build $(BOTH_PROGRAMS)
+	@cmp -s tools/second-opinion/requirements.txt target/second-opinion/installed.txt || { \
+		rm -rf target/second-opinion; $(PYTHON) -m venv target/second-opinion; \
+		target/second-opinion/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+			--requirement tools/second-opinion/requirements.txt; \
+		cp tools/second-opinion/requirements.txt target/second-opinion/installed.txt; }
+	@target/second-opinion/bin/python tools/second-opinion/run.py $(PROVISIONER) target/release/bootstrap
+
+.PHONY: acceptance
+acceptance: emulator ## Try everything in a real account and report on it: ACCOUNT=123456789012 REGION=us-east-1 PROFILE=name
+	@cargo build --release --locked --package provisioner
+	@cargo build --locked --profile lambda --package handler --bin bootstrap
+	@$(VENV)/bin/python tools/acceptance/run.py --account "$(ACCOUNT)" $(if $(REGION),--region "$(REGION)") \
+		$(if $(PROFILE),--profile "$(PROFILE)") --provisioner $(PROVISIONER) --handler target/lambda/bootstrap \
+		--report target/acceptance.md
+
 .PHONY: fuzz
-fuzz: ## Fuzz every parser for TIME seconds in all (TIME=600), or some: TARGETS="pdf media"
+fuzz: ## Fuzz every parser for TIME seconds in total (TIME=600), or some: TARGETS="pdf media"
 	@$(PYTHON) tools/fuzz --time $(or $(TIME),600) $(TARGETS)
 
 .PHONY: hostile
-hostile: ## Write the hostile files and what must become of each to target/hostile
+hostile: ## Write the hostile files and their expected outcomes to target/hostile
 	@$(PYTHON) handler/extract/tests/hostile/make.py target/hostile
 
 .PHONY: hostile-check
-hostile-check: ## Send each to the handler as it is deployed, with the limits that it is deployed with
+hostile-check: ## Send each hostile file to the handler as built for deployment, with its deployed limits
 	@cargo build --locked --quiet --profile lambda --package handler --bin bootstrap
 	@HANDLER_AS_DEPLOYED=$(CURDIR)/target/lambda/bootstrap cargo test --locked --quiet --package handler-extract --test it -- \
 		--exact attacks::every_attack_has_its_outcome_and_the_next_file_is_read
@@ -90,6 +108,6 @@ audit: ## Check licences, banned crates and sources of every dependency
 	@cargo deny --locked check licenses bans sources
 
 .PHONY: clean
-clean: ## Delete what was built and installed (the emulator's data: provisioner local reset)
+clean: ## Delete build output and installed tools (the emulator's data: provisioner local reset)
 	@cargo clean --quiet
 	@rm -rf $(VENV)

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Makes the sample files beside it. Standard library only; the same bytes on every machine.
+"""Generates the sample files in its folder. Standard library only; the same bytes on every machine.
 
     python3 samples/make.py           write the files
-    python3 samples/make.py --check   fail when one differs from what would be written
+    python3 samples/make.py --check   fail if a file differs from the generated one
 
-All content is made here and free for any use.
+All content is generated here and free for any use.
 """
 
 import hashlib
@@ -142,7 +142,7 @@ def report():
 
 
 def stored_zlib(data):
-    """A zlib stream without compression (RFC 1950, RFC 1951 3.2.4), which every zlib writes alike."""
+    """A zlib stream without compression (RFC 1950, RFC 1951 3.2.4), which is the same for every zlib version."""
     out = b"\x78\x01"
     for at in range(0, len(data), 65535):
         block = data[at : at + 65535]
@@ -219,7 +219,7 @@ def samples():
         "empty.txt": b"",
         "not-a.pdf": png(32, 32),
         "locked.pdf": pdf([lines(60)], {"Title": "Locked"}, password=b"open sesame"),
-        # No page is left of it.
+        # The file ends before its first page.
         "truncated.pdf": whole[:120],
         "program": elf(),
     }

@@ -13,6 +13,7 @@ pub mod fetch;
 pub mod log;
 pub mod metrics;
 pub mod outcome;
+pub mod process;
 pub mod store;
 
 use std::cell::Cell;
@@ -20,8 +21,8 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use handler_contract::record::Findings;
-use handler_contract::{DocumentId, ErrorCode, Failure, Record, Settings, Status, Timestamp, Upload};
-use handler_extract::Extractor;
+use handler_contract::{DocumentId, ErrorCode, Failure, Record, SandboxReport, Settings, Status, Timestamp, Upload};
+use handler_extract::{Extractor, SandboxStatus};
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde::Serialize;
 use serde_json::Value;
@@ -34,9 +35,10 @@ use crate::metrics::FileMetrics;
 use crate::outcome::Outcome;
 
 /// Serves events until Lambda ends the process. Returns only when it cannot start, or lost the Runtime API.
-pub fn run() -> ExitCode {
+/// `inspection_denied` is whether [`process::deny_inspection`] succeeded.
+pub fn run(inspection_denied: bool) -> ExitCode {
     let log = Log::new(Box::new(std::io::stdout()), system_clock);
-    let Err(error) = start(&log);
+    let Err(error) = start(&log, inspection_denied);
     log.write(&Line { level: Level::Error, message: format!("the function stops: {error}"), ..Line::default() });
     ExitCode::FAILURE
 }
@@ -54,7 +56,7 @@ const SET_BY_LAMBDA: [&str; 4] = [
     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
 ];
 
-fn start(log: &Log) -> Result<std::convert::Infallible, lambda_runtime::Error> {
+fn start(log: &Log, inspection_denied: bool) -> Result<std::convert::Infallible, lambda_runtime::Error> {
     let vars =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let settings = Settings::parse(vars)?;
@@ -66,8 +68,15 @@ fn start(log: &Log) -> Result<std::convert::Infallible, lambda_runtime::Error> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         // The first file's child starts beside the clients, on the processor that Lambda gives a start for nothing.
         let ((), clients) = tokio::join!(extractor.prepare(), Clients::from_env());
-        let function =
-            Function { settings, clients, extractor, log, cold: Cell::new(true), sandbox_reported: Cell::new(false) };
+        let function = Function {
+            settings,
+            clients,
+            extractor,
+            log,
+            inspection_denied,
+            cold: Cell::new(true),
+            sandbox_reported: Cell::new(false),
+        };
         // On the heap, because it holds what an invocation needs at once, buffers included.
         Box::pin(Runtime::new(service_fn(|event| function.handle(event))).run()).await?;
         Err("the Lambda Runtime API gives no more events".into())
@@ -80,6 +89,8 @@ struct Function<'a> {
     clients: Clients,
     extractor: Extractor,
     log: &'a Log,
+    /// Whether other processes of the same user are denied this one's memory.
+    inspection_denied: bool,
     /// Whether no invocation has come yet.
     cold: Cell<bool>,
     /// Whether the sandbox status of the children was reported.
@@ -237,6 +248,7 @@ impl Function<'_> {
 
         let record = outcome.record();
         let id = id.to_string();
+        let sandbox = self.unreported_sandbox();
         let line = Line {
             bucket: Some(&upload.bucket),
             key: Some(&upload.key),
@@ -247,6 +259,7 @@ impl Function<'_> {
             file_size: record.map(|record| record.file_size).or(upload.size),
             word_count: record.and_then(|record| record.metadata.word_count),
             duration_ms: Some(self.log.now() - started),
+            sandbox,
             ..invocation.line(level(&outcome), message(upload, &outcome))
         };
         let file = FileMetrics {
@@ -260,7 +273,9 @@ impl Function<'_> {
             detailed: self.settings.detailed_metrics,
         };
         self.log.write_with(&line, &metrics::line(&file, self.log.now()));
-        self.warn_if_sandbox_degraded(invocation);
+        if let Some(sandbox) = sandbox.filter(|sandbox| !sandbox.is_full()) {
+            self.warn_of_degraded_sandbox(invocation, sandbox);
+        }
         outcome
     }
 
@@ -276,15 +291,19 @@ impl Function<'_> {
         });
     }
 
-    /// Says once in a process's life if the system cannot lock children in as it should.
-    fn warn_if_sandbox_degraded(&self, invocation: &Invocation) {
-        if let Some(sandbox) = self.extractor.sandbox_status()
-            && !self.sandbox_reported.replace(true)
-            && !sandbox.is_full()
-        {
-            let message = format!("files are read with a weaker sandbox than this program can use: {sandbox}");
-            self.log.write(&invocation.line(Level::Info, message));
-        }
+    /// What the system grants of the sandbox, once in a process's life: with its first file.
+    fn unreported_sandbox(&self) -> Option<SandboxReport> {
+        let SandboxStatus { system_calls, files } =
+            self.extractor.sandbox_status().filter(|_| !self.sandbox_reported.replace(true))?;
+        Some(SandboxReport { system_calls, files, inspection_denied: self.inspection_denied })
+    }
+
+    /// Warns that the system does not let children enter the whole sandbox, in the log and as a metric.
+    fn warn_of_degraded_sandbox(&self, invocation: &Invocation, sandbox: SandboxReport) {
+        let message = format!("the sandbox in which files are read is weaker than it could be: {sandbox}");
+        let line = Line { sandbox: Some(sandbox), ..invocation.line(Level::Warn, message) };
+        let metrics = metrics::degraded_sandbox(&invocation.context.env_config.function_name, self.log.now());
+        self.log.write_with(&line, &metrics);
     }
 
     fn log_ignored(&self, invocation: &Invocation, ignored: &Ignored) {

@@ -6,7 +6,7 @@
 use std::io::Write;
 use std::sync::Mutex;
 
-use handler_contract::{ErrorCode, Timestamp};
+use handler_contract::{ErrorCode, SandboxReport, Timestamp};
 use serde::Serialize;
 
 /// Milliseconds since the Unix epoch, now. An argument, so that tests fix it.
@@ -19,7 +19,7 @@ pub enum Level {
     /// All is well.
     #[default]
     Info,
-    /// It failed, and will be tried again.
+    /// It failed and will be tried again, or it works with less protection than it could have.
     Warn,
     /// A file was refused, or somebody must act.
     Error,
@@ -69,6 +69,9 @@ pub struct Line<'a> {
     /// From taking the file up to its outcome. Milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<i64>,
+    /// What the system grants of the sandbox, in the line of a process's first file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<SandboxReport>,
 }
 
 #[derive(Serialize)]

@@ -7,6 +7,7 @@
 //! | dimensions | metrics |
 //! | --- | --- |
 //! | `FunctionName` | `Files`, `Bytes`, `Failures`, `ExtractionTime`, `ColdStart` |
+//! | `FunctionName` | `DegradedSandbox`: one for each process of the function that reads files without the whole sandbox; never zero, so that it costs nothing where there is none |
 //! | `FunctionName`, `FileType` | `Files`, `ExtractionTime`; only in detail |
 //! | `FunctionName`, `ErrorCode` | `Failures`; only in detail |
 //!
@@ -74,6 +75,18 @@ pub fn line(file: &FileMetrics<'_>, unix_millis: i64) -> Value {
     }
     line["_aws"] = json!({"Timestamp": unix_millis, "CloudWatchMetrics": directives});
     line
+}
+
+/// The line that counts one process whose sandbox is weaker than it could be; the time in milliseconds since the Unix
+/// epoch.
+pub fn degraded_sandbox(function_name: &str, unix_millis: i64) -> Value {
+    let metric = json!({"Name": "DegradedSandbox", "Unit": "Count"});
+    let directive = json!({"Namespace": NAMESPACE, "Dimensions": [["FunctionName"]], "Metrics": [metric]});
+    json!({
+        "FunctionName": function_name,
+        "DegradedSandbox": 1,
+        "_aws": {"Timestamp": unix_millis, "CloudWatchMetrics": [directive]},
+    })
 }
 
 #[cfg(test)]
@@ -158,6 +171,23 @@ mod tests {
                     assert_eq!(line["Failures"], u8::from(recorded && error_code.is_some()));
                     assert_eq!(line["ErrorCode"].is_string(), recorded && error_code.is_some());
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn the_documentation_lists_every_metric_and_dimension() {
+        let page = include_str!("../../docs/metrics.md");
+        assert!(page.contains(&format!("Namespace: `{NAMESPACE}`")));
+        let file = line(&FileMetrics { error_code: Some(ErrorCode::Encrypted), ..FILE }, 0);
+        let directives = [file, degraded_sandbox("f", 0)].map(|line| line["_aws"]["CloudWatchMetrics"].clone());
+        for directive in directives.iter().flat_map(|directives| directives.as_array().unwrap()) {
+            let dimensions = directive["Dimensions"][0].as_array().unwrap();
+            let dimensions: Vec<_> = dimensions.iter().map(|d| format!("`{}`", d.as_str().unwrap())).collect();
+            for metric in directive["Metrics"].as_array().unwrap() {
+                let name = format!("`{}`", metric["Name"].as_str().unwrap());
+                let end = format!("| {} |", dimensions.join(", "));
+                assert!(page.lines().any(|row| row.contains(&name) && row.ends_with(&end)), "{name} {end}");
             }
         }
     }

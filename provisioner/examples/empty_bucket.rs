@@ -1,16 +1,16 @@
-//! How fast a bucket is emptied: by this program's own code, and by the barest client that does the same with the same
-//! parallelism, in turns, on the local emulator.
+//! Measures how fast a bucket is emptied: by the provisioner's code, and by a minimal client with the same parallelism,
+//! in alternation, on the local emulator.
 //!
 //! ```text
 //! cargo run --release -p provisioner --example empty_bucket -- http://127.0.0.1:4566 10000 3
 //! ```
 //!
 //! The address of a running emulator (`provisioner local start`), the number of versions, the number of rounds. Each
-//! round fills a bucket of its own twice and empties it twice. Prints one JSON object: seconds of each round, the medians,
-//! their ratio, and the peak memory of this process in KiB.
+//! round fills a separate bucket twice and empties it twice. Prints one JSON object: seconds of each round, the
+//! medians, their ratio, and the peak memory of this process in KiB.
 //!
-//! The bare client speaks HTTP by hand: no signatures, checksums, retries or XML parser, which the emulator does not
-//! miss and AWS would.
+//! The bare client writes HTTP directly: it has no signatures, checksums, retries or XML parser, which the emulator
+//! does not require and AWS does.
 
 #![expect(clippy::print_stdout, reason = "a program that prints its measurements")]
 
@@ -29,7 +29,7 @@ type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// Fewer than a connection's calls after which the emulator's server closes it (Hypercorn, `keep_alive_max_requests`).
 const CALLS: usize = 900;
-/// Less than it lets a connection be idle (`keep_alive_timeout`, five seconds).
+/// Less than the server's idle timeout (`keep_alive_timeout`, five seconds).
 const IDLE: Duration = Duration::from_secs(2);
 /// Clients that fill the bucket.
 const WRITERS: usize = 8;
@@ -43,7 +43,7 @@ async fn main() -> Outcome<()> {
         return Err("usage: empty_bucket ENDPOINT VERSIONS ROUNDS".into());
     };
     let (versions, rounds): (usize, usize) = (versions.parse()?, rounds.parse()?);
-    let host = endpoint.strip_prefix("http://").ok_or("the endpoint begins with http://")?.to_owned();
+    let host = endpoint.strip_prefix("http://").ok_or("the endpoint must start with http://")?.to_owned();
     let aws = Aws::connect(&Target {
         region: Some("us-east-1".into()),
         endpoint: Some(endpoint.clone()),
@@ -58,7 +58,7 @@ async fn main() -> Outcome<()> {
         client.call("PUT", &format!("/{bucket}"), "").await?;
         let enable = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
         client.call("PUT", &format!("/{bucket}?versioning"), enable).await?;
-        // In turns, so that neither always meets the fresher emulator.
+        // In alternation, so that neither always runs on the fresher emulator.
         for turn in [round % 2 == 0, round % 2 != 0] {
             fill(&host, &bucket, versions).await?;
             let began = Instant::now();
@@ -95,13 +95,13 @@ fn median(seconds: &[f64]) -> f64 {
     sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// The most memory that this process ever had resident; nothing where the system does not tell it.
+/// The peak resident memory of this process; `None` if the system does not report it.
 fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().trim_end_matches(" kB").parse().ok()
 }
 
-/// As `provisioner down` does it, with the look that proves the bucket empty.
+/// As `provisioner down` does it, including the final listing that proves that the bucket is empty.
 async fn empty_ours(aws: &Aws, bucket: &str) -> Outcome<u64> {
     let storage = Storage::new(aws, bucket);
     let mut deleted = 0;
@@ -189,7 +189,7 @@ async fn fill(host: &str, bucket: &str, versions: usize) -> Outcome<()> {
     Ok(())
 }
 
-/// One connection that is kept open for as long as the server lets it.
+/// One keep-alive connection, reopened before the server closes it.
 struct Client {
     stream: TcpStream,
     host: String,

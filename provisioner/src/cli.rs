@@ -1,8 +1,10 @@
-//! The command line. Shapes and help texts only; what a command does stands in `commands/`.
+//! The command line. Arguments and help texts only; `commands/` contains what a command does.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use provisioner_artifact::embedded::Index;
 use provisioner_aws::Role;
@@ -10,54 +12,63 @@ use provisioner_engine::connection::Options;
 use provisioner_model::spec::{Architecture, DEFAULT_STACK, architecture};
 use provisioner_planner::consent;
 
+use crate::invocation::Invocation;
+
+/// The session name of an assumed role, unless another is given.
+const ROLE_SESSION_NAME: &str = "provisioner";
+
 /// Creates, updates, shows and destroys an event-driven file pipeline on AWS: drop a file into the bucket, find its
 /// record in the table.
 #[derive(Debug, Parser)]
 #[command(name = "provisioner", version, propagate_version = true, max_term_width = 100)]
 pub struct Cli {
-    /// Options of every command.
+    /// Options that every command accepts.
     #[command(flatten)]
     pub global: Global,
-    /// What to do.
+    /// The subcommand.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// Options of every command.
+/// Options that every command accepts.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// The stack: a name for stacks/NAME.yaml or for the file there with this `name:`, or a path to a stack file
     #[arg(short, long, global = true, value_name = "NAME|PATH", env = "PROVISIONER_STACK", default_value = DEFAULT_STACK)]
     pub stack: String,
+    /// Whether the stack was named, on the command line or by the environment.
+    #[arg(skip)]
+    pub stack_named: bool,
     /// Print data as JSON on standard output, and events as JSON lines
     #[arg(long, global = true)]
     pub json: bool,
-    /// The profile of the AWS configuration files, before what the environment says of keys and profile
+    /// The profile of the AWS configuration files; overrides `AWS_PROFILE` and keys in the environment
     #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
-    /// The region, before the one of the stack file
+    /// The region; overrides `region` in the stack file
     #[arg(long, global = true, value_name = "REGION")]
     pub region: Option<String>,
-    /// The role to take: every call is made with its rights, not with those of the credentials that were found
+    /// The role to assume: every call is made with its permissions instead of those of the configured credentials
     #[arg(long, global = true, value_name = "ARN", env = "PROVISIONER_ROLE_ARN", value_parser = provisioner_model::spec::role_arn)]
     pub role_arn: Option<String>,
-    /// The secret that the role's trust policy asks for, where it is in somebody else's account
+    /// The external ID (sts:ExternalId) that the role's trust policy requires, for a role in another account
     #[arg(long, global = true, value_name = "ID", env = "PROVISIONER_EXTERNAL_ID", hide_env_values = true)]
     pub external_id: Option<String>,
-    /// The name of the role's session, which audit logs show
+    /// The session name of the assumed role, which audit logs record
     #[arg(
         long,
         global = true,
         value_name = "NAME",
         env = "PROVISIONER_ROLE_SESSION_NAME",
-        default_value = "provisioner"
+        default_value = ROLE_SESSION_NAME
     )]
     pub role_session_name: String,
-    /// The role that CloudFormation takes to make the stack's resources, before the one of the stack file
+    /// The service role that CloudFormation assumes to create the stack's resources; overrides the one in the stack
+    /// file
     #[arg(long, global = true, value_name = "ARN", env = "PROVISIONER_CLOUDFORMATION_ROLE_ARN", value_parser = provisioner_model::spec::role_arn)]
     pub cloudformation_role_arn: Option<String>,
-    /// Another address for every AWS service
+    /// The endpoint URL to use for every AWS service
     #[arg(long, global = true, value_name = "URL", env = "AWS_ENDPOINT_URL")]
     pub endpoint_url: Option<String>,
     /// When to use colours
@@ -66,7 +77,31 @@ pub struct Global {
 }
 
 impl Global {
-    /// What it says of where to connect, and as whom.
+    /// What printed commands repeat: the stack as it was named, and the options of the connection that this command line
+    /// has and the environment has not.
+    pub fn invocation(&self) -> Invocation {
+        let given = |value: &Option<String>, variable: &str| {
+            value.clone().filter(|value| std::env::var(variable).as_ref() != Ok(value))
+        };
+        let session = Some(self.role_session_name.clone()).filter(|name| name != ROLE_SESSION_NAME);
+        let connection = [
+            ("--profile", self.profile.clone()),
+            ("--region", self.region.clone()),
+            ("--endpoint-url", given(&self.endpoint_url, "AWS_ENDPOINT_URL")),
+            ("--role-arn", given(&self.role_arn, "PROVISIONER_ROLE_ARN")),
+            ("--external-id", given(&self.external_id, "PROVISIONER_EXTERNAL_ID")),
+            ("--role-session-name", given(&session, "PROVISIONER_ROLE_SESSION_NAME")),
+            ("--cloudformation-role-arn", given(&self.cloudformation_role_arn, "PROVISIONER_CLOUDFORMATION_ROLE_ARN")),
+        ];
+        Invocation {
+            stack: self.stack.clone(),
+            name: None,
+            connection: connection.into_iter().filter_map(|(option, value)| Some((option, value?))).collect(),
+            handler: None,
+        }
+    }
+
+    /// The connection options: region, profile, endpoint and roles.
     pub fn connection(&self) -> Options {
         Options {
             region: self.region.clone(),
@@ -100,9 +135,9 @@ pub enum Command {
     Up(Up),
     /// Show what `up` would do, and change nothing
     Plan(Plan),
-    /// Show the stack, its resources, code, last records and failed events
+    /// Show the stack, its resources, code, newest records and failed events
     Status(Status),
-    /// Send a small file through the pipeline, and time each part of its way
+    /// Send a small file through the pipeline and measure the duration of each stage
     Verify(Verify),
     /// Delete the stack
     Down(Down),
@@ -114,7 +149,7 @@ pub enum Command {
     Logs(Logs),
     /// Send events that failed every attempt to the handler again
     Redrive(Redrive),
-    /// Show the record that the handler would write of a local file, without any cloud
+    /// Show the record that the handler would write for a local file, without calling AWS
     Inspect(Inspect),
     /// Run the local emulator
     #[command(subcommand)]
@@ -123,13 +158,13 @@ pub enum Command {
     Synth(Synth),
     /// Print the JSON Schema of stack files
     Schema,
-    /// Write stack files to begin with into stacks/
+    /// Write starter stack files into stacks/
     Init,
-    /// Write a copy of this program that carries a handler: one file that deploys without a Rust toolchain
+    /// Write a copy of this program with an embedded handler: one file that deploys without a Rust toolchain
     Bundle(Bundle),
-    /// Print what makes a shell complete this program's commands and options
+    /// Print a shell completion script
     Completions(Completions),
-    /// Write the manual pages into a folder
+    /// Write the manual pages to a folder
     Man(Man),
 }
 
@@ -140,38 +175,39 @@ pub struct Up {
     /// Do not ask before changing anything
     #[arg(short, long)]
     pub yes: bool,
-    /// Also allow what --yes alone does not: that permissions are broadened, resources replaced, or things deleted
+    /// Confirm what --yes does not cover: broader permissions, replaced resources, deleted resources or data
     #[arg(long, value_enum, value_delimiter = ',', value_name = "WHAT")]
     pub allow: Vec<Allow>,
-    /// Apply exactly this plan, which `plan --out` wrote; refuse if anything has moved since
+    /// Apply exactly this plan, which `plan --out` wrote; refuse if the stack, the template or the handler has changed
+    /// since
     #[arg(long, value_name = "FILE", conflicts_with = "revert_drift")]
     pub plan: Option<PathBuf>,
-    /// Also put back what was changed behind the tool's back
+    /// Also revert drift: changes made outside of CloudFormation
     #[arg(long)]
     pub revert_drift: bool,
-    /// Deploy this handler: an ELF executable for provided.al2023, a folder that holds one named bootstrap, or the word
-    /// `embedded` for the one inside this program. Without it: the workspace's build, outside of the workspace the
-    /// embedded one
+    /// Deploy this handler: an ELF executable for provided.al2023, a folder that contains one named bootstrap, or
+    /// `embedded` for the one embedded in this program. Default: the workspace's build; outside of the workspace, the
+    /// embedded handler
     #[arg(long, value_name = "PATH", env = "PROVISIONER_HANDLER")]
     pub handler: Option<PathBuf>,
-    /// Do not send a small file through the pipeline at the end
+    /// Do not verify the pipeline with a small file after the deployment
     #[arg(long, env = "PROVISIONER_NO_VERIFY")]
     pub no_verify: bool,
-    /// Go on: whenever the handler's sources are saved, build it, push its code and update the stack, until interrupted;
-    /// show the log meanwhile. What is built is a development build, which takes seconds; `up` without --watch deploys the
-    /// optimized build. With --handler: whenever that file changes
+    /// Keep running until interrupted: rebuild the handler when its sources change, push its code, update the stack and
+    /// show the log. These are development builds, which take seconds; `up` without --watch deploys the optimized
+    /// build. With --handler: redeploy when that file changes
     #[arg(long, conflicts_with = "plan")]
     pub watch: bool,
 }
 
-/// What `--allow` takes.
+/// The values of `--allow`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Allow {
-    /// Somebody may do more than before
+    /// A principal gets more permissions than before
     Broaden,
-    /// A resource is replaced by a new one
+    /// A resource is replaced
     Replace,
-    /// A resource is removed, or files, records, backups or logs are deleted earlier than before
+    /// A resource is removed, or the retention of files, records, backups or logs is shortened
     Delete,
 }
 
@@ -196,7 +232,10 @@ pub struct Verify {
 /// `provisioner status`
 #[derive(Debug, Args)]
 pub struct Status {
-    /// Have CloudFormation look for drift too, which takes up to a minute on AWS
+    /// Exit with 11 if the stack is broken, needs attention or is not deployed; for monitoring
+    #[arg(long)]
+    pub check: bool,
+    /// Also run CloudFormation's drift detection, which takes up to a minute on AWS
     #[arg(long)]
     pub drift: bool,
 }
@@ -207,24 +246,24 @@ pub struct Plan {
     /// Write the plan to this file, for `up --plan`
     #[arg(short, long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// The form: for people, for programs, or for a pull request
-    #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
-    pub format: PlanFormat,
-    /// Have CloudFormation look for drift too, which takes up to a minute on AWS
+    /// The output format [default: text]
+    #[arg(long, value_enum)]
+    pub format: Option<PlanFormat>,
+    /// Also run CloudFormation's drift detection, which takes up to a minute on AWS
     #[arg(long)]
     pub drift: bool,
-    /// Plan to put back what was changed behind the tool's back
+    /// Plan to revert drift: changes made outside of CloudFormation
     #[arg(long)]
     pub revert_drift: bool,
-    /// Plan for this handler: an ELF executable for provided.al2023, or a folder that holds one named bootstrap
+    /// Plan for this handler: an ELF executable for provided.al2023, or a folder that contains one named bootstrap
     #[arg(long, value_name = "PATH", env = "PROVISIONER_HANDLER")]
     pub handler: Option<PathBuf>,
 }
 
-/// The forms in which a plan is printed.
+/// The output formats of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum PlanFormat {
-    /// Lines, resource by resource
+    /// Plain text, one resource a line
     Text,
     /// A JSON document (docs/plan.md)
     Json,
@@ -238,7 +277,7 @@ pub struct Down {
     /// Do not ask before deleting
     #[arg(short, long)]
     pub yes: bool,
-    /// Also delete the files and records of a stack that keeps its data
+    /// Also delete the files and records of a stack that retains its data
     #[arg(long)]
     pub delete_data: bool,
 }
@@ -246,14 +285,14 @@ pub struct Down {
 /// `provisioner put`
 #[derive(Debug, Args)]
 pub struct Put {
-    /// Files, which are put under their names; folders, whose files are put under their paths within; `-` for standard
-    /// input
+    /// Files, uploaded under their names; folders, whose files are uploaded under their relative paths; `-` for
+    /// standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Put the files under this prefix
+    /// The key prefix of the uploaded files
     #[arg(long, value_name = "PREFIX", default_value = "")]
     pub prefix: String,
-    /// The object's key; only with a single file
+    /// The object key; only with a single file
     #[arg(long, value_name = "KEY", conflicts_with = "prefix")]
     pub key: Option<String>,
     /// Wait for each file's record and show it
@@ -262,12 +301,12 @@ pub struct Put {
     /// How long to wait for records
     #[arg(long, value_name = "TIME", default_value = "2m", requires = "wait")]
     pub timeout: provisioner_model::units::Seconds,
-    /// Uploads at the same time
+    /// The number of concurrent uploads
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub parallel: u16,
 }
 
-/// The forms in which records are printed.
+/// The output formats of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// Aligned columns
@@ -281,45 +320,60 @@ pub enum Format {
 /// `provisioner records`
 #[derive(Debug, Args)]
 pub struct Records {
-    /// At most so many records, up to 10000; more come page by page with --after
+    /// The maximum number of records, up to 10000; --after continues with the next page
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub limit: u16,
     /// Only records of this status: success or failed
     #[arg(long, value_name = "STATUS", value_parser = ["success", "failed"], ignore_case = true)]
     pub status: Option<String>,
-    /// Only files whose name or key contains this text; * stands for any characters
+    /// Only files whose name or key contains this text; * matches any characters
     #[arg(long, value_name = "PATTERN")]
     pub name: Option<String>,
-    /// Only files of this type, like application/pdf or image/*
+    /// Only files of this media type, like application/pdf or image/*
     #[arg(long = "type", value_name = "TYPE")]
     pub file_type: Option<String>,
-    /// Only files uploaded since: a time (2026-11-22 or 2026-11-22T16:00:00Z), or how long ago (2h, 7d)
+    /// Only files uploaded at or after this time: a time (2026-11-22, '2026-11-22 16:00', today, yesterday) in UTC, or an
+    /// age (30m, 2h, 7d, 1w)
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
-    /// Only files uploaded before: a time, or how long ago
+    /// Only files uploaded before this time: a time, or an age
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
     /// All uploads of exactly this object key
     #[arg(long, value_name = "KEY")]
     pub key: Option<String>,
-    /// Go on after the page that ended with this token
+    /// Continue after the page that printed this token
     #[arg(long, value_name = "TOKEN")]
     pub after: Option<String>,
-    /// The form. In CSV, a text that a spreadsheet would take for a formula gets an apostrophe before it
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    /// The output format [default: table; with --all: csv]. In CSV, a text that a spreadsheet would evaluate as a
+    /// formula is prefixed with an apostrophe
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+    /// Stream all matching records, in no order: the list's columns as CSV, or with --format json or --json all
+    /// attributes as JSON lines. Paced to the table's read units
+    #[arg(long, conflicts_with_all = ["limit", "after"])]
+    pub all: bool,
 }
 
 /// `provisioner logs`
 #[derive(Debug, Args)]
 pub struct Logs {
-    /// Go on printing as lines arrive, until interrupted
+    /// Keep printing new lines until interrupted
     #[arg(short, long)]
     pub follow: bool,
-    /// Only lines since: a time, or how long ago
+    /// Only lines at or after this time: a time, or an age
     #[arg(long, value_name = "TIME", default_value = "1h")]
     pub since: String,
-    /// At most so many lines, the newest
+    /// Only lines before this time: a time, or an age
+    #[arg(long, value_name = "TIME", conflicts_with = "follow")]
+    pub until: Option<String>,
+    /// Only lines that contain this text, such as a file's name; * stands for any characters
+    #[arg(long, value_name = "PATTERN")]
+    pub grep: Option<String>,
+    /// Also metrics, and Lambda's own lines on the start, the end and the billed duration of each invocation
+    #[arg(long)]
+    pub reports: bool,
+    /// The maximum number of lines; the newest are printed
     #[arg(short = 'n', long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub limit: u16,
 }
@@ -327,7 +381,7 @@ pub struct Logs {
 /// `provisioner redrive`
 #[derive(Debug, Args)]
 pub struct Redrive {
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     pub yes: bool,
 }
@@ -335,8 +389,8 @@ pub struct Redrive {
 /// `provisioner inspect`
 #[derive(Debug, Args)]
 pub struct Inspect {
-    /// The files. What follows from their content is what an upload's record would say; id, bucket, times, version, tag
-    /// and shards are a local stand-in
+    /// The files. Attributes derived from the content equal those of an uploaded file's record; id, bucket, times,
+    /// version, `ETag` and shards are local placeholders
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Read the files as objects that are stored with this Content-Encoding, such as gzip
@@ -347,11 +401,11 @@ pub struct Inspect {
 /// `provisioner local`
 #[derive(Debug, Subcommand)]
 pub enum Local {
-    /// Start the emulator, if it does not run
+    /// Start the emulator if it is not running
     Start,
-    /// Stop the emulator; its state stays
+    /// Stop the emulator; its state is kept
     Stop,
-    /// Tell whether the emulator runs, and where
+    /// Show whether the emulator is running, and its endpoint
     Status,
     /// Stop the emulator and delete its state
     Reset(Reset),
@@ -368,21 +422,41 @@ pub struct Reset {
 /// `provisioner synth`
 #[derive(Debug, Args)]
 pub struct Synth {
-    /// Compare with stacks/rendered/ and fail when a file there is stale, for all stacks
+    /// Compare the templates of all stacks with stacks/rendered/ and fail if a file is stale
     #[arg(long, conflicts_with = "write")]
     pub check: bool,
-    /// Write stacks/rendered/, for all stacks
+    /// Write the templates of all stacks to stacks/rendered/
     #[arg(long)]
     pub write: bool,
-    /// Print the IAM policy that a person needs to run the provisioner on this stack
-    #[arg(long, conflicts_with_all = ["write", "check"])]
-    pub permissions: bool,
+    /// Print an IAM policy for this stack, ready for `aws iam create-policy`: what the caller needs, or what
+    /// CloudFormation needs, as the caller or as its role
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHOSE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "caller",
+        conflicts_with_all = ["write", "check"]
+    )]
+    pub permissions: Option<PolicyOf>,
+}
+
+/// Whose policy `synth --permissions` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PolicyOf {
+    /// For the calls that the provisioner makes itself
+    Caller,
+    /// For the calls that CloudFormation makes, as the caller or as `cloudformationRole`
+    Cloudformation,
+    /// The statements that the policy of the stack's `kmsKey` needs
+    Key,
 }
 
 /// `provisioner bundle`
 #[derive(Debug, Args)]
 pub struct Bundle {
-    /// A handler, or a folder that holds one named bootstrap; one for each architecture at most
+    /// A handler, or a folder that contains one named bootstrap; at most one for each architecture
     #[arg(long = "handler", required_unless_present = "architectures", value_name = "PATH")]
     pub handlers: Vec<PathBuf>,
     /// Build the workspace's handler for this processor: `x86_64` or `arm64`
@@ -409,23 +483,35 @@ pub struct Man {
     pub folder: PathBuf,
 }
 
-/// The command line's shape. The long form of `--version` also says which handler this program carries.
+/// The clap command. The long form of `--version` also shows which handler this program embeds.
 pub fn command() -> clap::Command {
     static VERSION: OnceLock<String> = OnceLock::new();
     let version = VERSION.get_or_init(|| {
         let inside = match Index::of_this_program() {
             Ok(Some(index)) => index.describe(),
-            Ok(None) => "no handler inside".to_owned(),
-            Err(error) => format!("handler inside: {}", error.causes().join(": ")),
+            Ok(None) => "no embedded handler".to_owned(),
+            Err(error) => format!("embedded handler: {}", error.causes().join(": ")),
         };
         format!("{}\n{inside}", env!("CARGO_PKG_VERSION"))
     });
     <Cli as CommandFactory>::command().long_version(version.as_str())
 }
 
-/// Reads this process's command line; ends the process where clap does, after `--help`, `--version` and mistakes.
+/// Parses this process's arguments. Exits the process after `--help`, `--version` and usage errors, as clap does.
 pub fn parse() -> Cli {
+    parse_from(std::env::args_os()).unwrap_or_else(|error| error.exit())
+}
+
+/// Parses arguments, the first of which is the program's name.
+pub fn parse_from(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
     let mut command = command();
-    let matches = command.get_matches_mut();
-    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
+    let matches = command.try_get_matches_from_mut(arguments)?;
+    let mut cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    // A global option's source is known where it was given: in the innermost command.
+    let mut innermost = &matches;
+    while let Some((_, deeper)) = innermost.subcommand() {
+        innermost = deeper;
+    }
+    cli.global.stack_named = innermost.value_source("stack").is_some_and(|source| source != ValueSource::DefaultValue);
+    Ok(cli)
 }

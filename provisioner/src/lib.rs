@@ -1,17 +1,19 @@
-//! The command line of the provisioner, which creates, updates, shows and destroys the file pipeline.
+//! The command line of the provisioner, which creates, updates, shows and deletes the file pipeline.
 //!
-//! `stacks/*.yaml` → spec → template → plan → consent → apply → events → [`report`]. What is between the first and the
-//! last is crates of their own: `provisioner-model` and `provisioner-planner` are pure functions, `provisioner-aws` alone
-//! speaks to AWS, `provisioner-engine` does what was decided. Here stand the command line's shape ([`cli`]), a file for
-//! each command ([`commands`]), and [`report`], which alone prints.
+//! `stacks/*.yaml` → spec → template → plan → consent → apply → events → [`report`]. The steps in between are separate
+//! crates: `provisioner-model` and `provisioner-planner` are pure functions, only `provisioner-aws` calls AWS, and
+//! `provisioner-engine` executes the plan. This crate contains the arguments ([`cli`]), one file for each command
+//! ([`commands`]), and [`report`], the only module that prints.
 
 pub mod cli;
 pub mod commands;
 pub mod docs;
+pub mod invocation;
 pub mod report;
 
 use std::process::ExitCode;
 
+use provisioner_aws::calls;
 use provisioner_engine::interrupt;
 use provisioner_model::error::{self, Result};
 
@@ -20,13 +22,16 @@ use report::Report;
 
 pub use cli::{command, parse};
 
-/// Runs one command to its end. Returns the exit code of one that did not fail.
+/// Runs one command to completion. Returns the exit code of a command that did not fail.
 pub fn run(cli: Cli, report: &Report) -> Result<ExitCode> {
+    if let Some(path) = std::env::var_os(calls::VARIABLE).filter(|path| !path.is_empty()) {
+        calls::record_to(path.as_ref()).map_err(|e| error::io("open", path.as_ref(), e))?;
+    }
     let global = &cli.global;
     match cli.command {
         Command::Plan(args) => {
-            let told = wait_for(commands::plan::run(global, &args, report))?;
-            return Ok(told.map_or(ExitCode::SUCCESS, ExitCode::from));
+            let exit = wait_for(commands::plan::run(global, &args, report))?;
+            return Ok(exit.map_or(ExitCode::SUCCESS, ExitCode::from));
         }
         Command::Local(command) => wait_for(commands::local::run(global, &command, report)),
         Command::Up(args) => wait_for(commands::up::run(global, &args, report)),
@@ -51,7 +56,7 @@ pub fn run(cli: Cli, report: &Report) -> Result<ExitCode> {
     .map(|()| ExitCode::SUCCESS)
 }
 
-/// Runs a command that waits for others: services, processes, files.
+/// Runs an asynchronous command on a new runtime.
 fn wait_for<T>(command: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -63,11 +68,11 @@ fn wait_for<T>(command: impl Future<Output = Result<T>>) -> Result<T> {
             result = command => result,
             () = interrupt::unhandled() => {
                 Err(error::Error::new(error::Exit::Interrupted, "interrupted", "interrupted")
-                    .hint("What was begun in AWS goes on there. Run the same command again: it goes on from there."))
+                    .hint("An operation that was started in AWS continues there. Run the same command again to resume."))
             }
         }
     });
-    // A read of standard input that waits for ever does not hold up the end.
+    // A blocked read of standard input must not delay the exit.
     runtime.shutdown_background();
     result
 }

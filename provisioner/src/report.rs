@@ -1,11 +1,13 @@
-//! The only place that prints. Standard output is data, standard error is narration.
+//! The only module that prints. Data goes to standard output, progress and messages to standard error.
 //!
-//! On a terminal narration may be coloured and have live lines; elsewhere it is plain lines. With `--json` data is JSON
-//! on standard output, and events are JSON lines there too. Colour never carries meaning alone.
+//! On a terminal, messages may be coloured and progress lines are redrawn in place; elsewhere the output is plain
+//! lines. With `--json`, data is JSON on standard output, and events are JSON lines there too. Colour is never the only
+//! carrier of a meaning.
 //!
-//! That nobody listens any more does not end the work: what runs in AWS has to be left in good order. Who only prints
-//! without end asks [`Report::stdout_open`].
+//! A closed standard output does not stop a command: an operation in AWS must still reach a consistent state. A command
+//! that prints without end checks [`Report::stdout_open`].
 
+mod answer;
 pub mod deploy;
 pub mod files;
 pub mod live;
@@ -13,11 +15,13 @@ pub mod local;
 pub mod markdown;
 pub mod meter;
 pub mod plan;
+pub mod record_list;
 pub mod status;
 mod style;
 pub mod table;
 pub mod verify;
 pub mod watch;
+pub mod wrap;
 
 use std::io::{IsTerminal as _, Write};
 use std::sync::Mutex;
@@ -30,31 +34,37 @@ use provisioner_engine::event::watch::WatchEvent;
 use provisioner_engine::event::{Event, Line};
 use provisioner_engine::{clock, interrupt};
 use provisioner_model::error::{Error, Exit, Result};
-use provisioner_model::log_lines::Entry;
+use provisioner_model::log_lines::{Entry, Line as LogLine};
 use provisioner_model::sink::Sink;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::cli::{ColorChoice, Global};
+use crate::invocation::Invocation;
 use live::Live;
 
 pub use style::Style;
 
-/// Where data and narration go.
+/// Writes data and messages.
 pub struct Report {
     json: bool,
-    /// How narration looks.
+    /// Colours and width of messages, on standard error.
     pub style: Style,
-    /// Live lines are drawn through this; hidden where they must not be.
+    /// Colours and width of data, on standard output.
+    pub data_style: Style,
+    /// What printed commands repeat.
+    invocation: Mutex<Invocation>,
+    /// The live progress lines; hidden if they are not allowed.
     pub live: Live,
     can_ask: bool,
     progress: Mutex<deploy::Progress>,
-    /// This moment, for lines in a log.
+    /// The current time, for lines in a log.
     clock: fn() -> String,
     out: Mutex<Stream>,
     err: Mutex<Stream>,
 }
 
-/// A standard stream, until it cannot be written to.
+/// A standard stream and its first write error.
 struct Stream {
     to: Box<dyn Write + Send>,
     broken: Option<std::io::Error>,
@@ -69,37 +79,50 @@ impl std::fmt::Debug for Report {
 impl Report {
     /// A report to this process's standard streams.
     pub fn to_terminal(global: &Global) -> Self {
-        let terminal = std::io::stderr().is_terminal();
+        let (out, err) = (std::io::stdout(), std::io::stderr());
+        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
+        let ci = set("CI");
+        let colour = |terminal: bool| match global.color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => terminal && !set("NO_COLOR") && !dumb,
+        };
+        let width = |size: Option<(terminal_size::Width, terminal_size::Height)>| {
+            size.map_or(usize::MAX, |(width, _)| usize::from(width.0).max(20))
+        };
+        let live = err.is_terminal() && !dumb && !ci && !global.json;
         let style = Style {
-            colour: match global.color {
-                ColorChoice::Always => true,
-                ColorChoice::Never => false,
-                ColorChoice::Auto => terminal && !plain && !dumb,
-            },
-            live: terminal && !dumb && !ci && !global.json,
-            width: terminal_size::terminal_size_of(std::io::stdout())
-                .map_or(usize::MAX, |(w, _)| usize::from(w.0).max(20)),
+            colour: colour(err.is_terminal()),
+            live,
+            width: width(terminal_size::terminal_size_of(&err).filter(|_| err.is_terminal())),
+        };
+        let data_style = Style {
+            colour: colour(out.is_terminal()),
+            live,
+            width: width(terminal_size::terminal_size_of(&out).filter(|_| out.is_terminal())),
         };
         Self {
             json: global.json,
             style,
-            live: if style.live { Live::on_terminal() } else { Live::hidden() },
-            can_ask: terminal && std::io::stdin().is_terminal(),
+            data_style,
+            invocation: Mutex::new(global.invocation()),
+            live: if live { Live::on_terminal() } else { Live::hidden() },
+            can_ask: err.is_terminal() && std::io::stdin().is_terminal() && !ci,
             progress: Mutex::default(),
             clock: this_second,
-            out: Stream::to(std::io::stdout()),
-            err: Stream::to(std::io::stderr()),
+            out: Stream::to(out),
+            err: Stream::to(err),
         }
     }
 
-    /// A report of which nobody hears anything.
+    /// A report that discards all output.
     pub fn silent() -> Self {
         Self {
             json: false,
             style: Style { colour: false, live: false, width: usize::MAX },
+            data_style: Style { colour: false, live: false, width: usize::MAX },
+            invocation: Mutex::default(),
             live: Live::hidden(),
             can_ask: false,
             progress: Mutex::default(),
@@ -114,7 +137,24 @@ impl Report {
         self.json
     }
 
-    /// Tells an event: a JSON line, or narration; a record and a line of the log are data.
+    /// Sets the stack that printed commands name, and the name in its file.
+    pub fn set_stack(&self, given: &str, name: &str) {
+        let mut invocation = locked(&self.invocation);
+        given.clone_into(&mut invocation.stack);
+        invocation.name = Some(name.to_owned());
+    }
+
+    /// Sets the handler that printed commands repeat.
+    pub fn set_handler(&self, handler: Option<&std::path::Path>) {
+        locked(&self.invocation).handler = handler.map(|path| path.display().to_string());
+    }
+
+    /// The text with the commands in it completed.
+    pub fn completed(&self, text: &str) -> String {
+        locked(&self.invocation).complete(text).into_owned()
+    }
+
+    /// Reports an event: a JSON line, or a message. A record and a log line are data.
     pub fn event(&self, event: impl Into<Event>) {
         let event = event.into();
         if self.json {
@@ -124,14 +164,17 @@ impl Report {
         let line = match &event {
             Event::Deploy(event) => self.deployed(event),
             Event::Files(FilesEvent::Record { file, record, .. }) => {
-                self.text(&files::record_line(file, record, self.style));
+                self.text(&files::record_line(file, record, self.data_style));
                 None
             }
             Event::Files(event) => files::line(event, self.style),
             Event::Local(event) => local::line(event, self.style),
             Event::Verify(event) => Some(verify::line(event, self.style)),
             Event::Watch(WatchEvent::Log { time, message }) => {
-                self.log(&Entry { time: *time, message: message.clone(), stream: String::new(), id: None });
+                let entry = Entry { time: *time, message: message.clone(), stream: String::new(), id: None };
+                if !matches!(entry.line(), LogLine::Noise | LogLine::Report(_)) {
+                    self.log(&entry);
+                }
                 None
             }
             Event::Watch(event) => watch::line(event, self.style),
@@ -143,25 +186,56 @@ impl Report {
 
     fn deployed(&self, event: &DeployEvent) -> Option<String> {
         let mut progress = self.progress.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let told = progress.show(event, &self.live);
+        let shown = progress.show(event, &self.live);
         if let DeployEvent::Ready { outputs, .. } = event {
-            self.live.suspend(|| write_line(&self.out, &deploy::outputs(outputs, self.style)));
+            self.live.suspend(|| write_line(&self.out, &deploy::outputs(outputs, self.data_style)));
         }
-        // The terminal may have another width than at the beginning.
-        let style = Style { width: self.live.width().unwrap_or(self.style.width), ..self.style };
-        let line = deploy::line(event, style).filter(|_| told)?;
+        // The terminal may have been resized.
+        let style = Style { width: self.message_width(), ..self.style };
+        let line = deploy::line(event, style).filter(|_| shown)?;
         let dated = !style.live && deploy::is_dated(event);
         Some(if dated { format!("{} {line}", (self.clock)()) } else { line })
     }
 
-    /// Prints narration, one or more lines, above the live lines.
+    /// Prints a message of one or more lines above the live lines.
     pub fn narrate(&self, text: &str) {
         if !self.json {
-            self.live.suspend(|| write_line(&self.err, text));
+            let text = wrap::wrap(&self.completed(text), self.message_width());
+            self.live.suspend(|| write_line(&self.err, &text));
         }
     }
 
-    /// Prints data: a document with `--json`, else the text that `human` makes of it.
+    /// Columns for messages. The terminal may have been resized.
+    fn message_width(&self) -> usize {
+        self.live.width().unwrap_or(self.style.width)
+    }
+
+    /// A document as one line of JSON, with the commands in it completed. Only these fields contain commands; others may
+    /// contain file names.
+    fn line<T: Serialize>(&self, document: &T) -> String {
+        const FIELDS: [&str; 4] = ["hint", "next", "back", "release"];
+        let line = serde_json::to_string(document).unwrap_or_default();
+        if !line.contains("provisioner ") {
+            return line;
+        }
+        let mut value = serde_json::to_value(document).unwrap_or_default();
+        for field in FIELDS {
+            match value.get_mut(field) {
+                Some(Value::String(text)) => *text = self.completed(text),
+                Some(Value::Array(items)) => {
+                    for item in items {
+                        if let Value::String(text) = item {
+                            *text = self.completed(text);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        value.to_string()
+    }
+
+    /// Prints data: a document with `--json`, else the text that `human` returns.
     pub fn data<T: Serialize>(&self, document: &T, human: impl FnOnce() -> String) {
         if self.json {
             self.live.suspend(|| write_line(&self.out, &serde_json::to_string_pretty(document).unwrap_or_default()));
@@ -175,35 +249,35 @@ impl Report {
         self.text(&serde_json::to_string_pretty(document).unwrap_or_default());
     }
 
-    /// Prints what came of a canary, as data.
+    /// Prints the result of a verification as data.
     pub fn verified(&self, verified: Verified) {
         if self.json {
             self.event(VerifyEvent::Verified(verified));
         } else {
-            self.text(&verify::verified(&verified, self.style));
+            self.text(&verify::verified(&verified, self.data_style));
         }
     }
 
-    /// Prints a log entry as data: with `--json` the line as it was written, else what people want of it.
+    /// Prints a log entry as data: with `--json` as one line of JSON, else formatted.
     pub fn log(&self, entry: &Entry) {
         if self.json {
-            self.text(&entry.message);
-        } else if let Some(line) = files::log_line(entry, self.style) {
-            self.text(&line);
+            self.text(&entry.to_json().to_string());
+        } else {
+            self.text(&files::log_line(entry, self.data_style));
         }
     }
 
-    /// Whether somebody still reads the data.
+    /// Whether standard output can still be written to.
     pub fn stdout_open(&self) -> bool {
         locked(&self.out).broken.is_none()
     }
 
-    /// Fails where data could not be written, and so is not all there. A closed pipe is no failure: with
-    /// `provisioner records | head`, somebody had enough.
+    /// Fails if data could not be written completely. A closed pipe is not a failure: `provisioner records | head`
+    /// closes it on purpose.
     pub fn finish(&self) -> Result<()> {
         match locked(&self.out).broken.take() {
             Some(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                Err(Error::new(Exit::Failure, "output", "failed to write all of it to standard output").source(error))
+                Err(Error::new(Exit::Failure, "output", "failed to write to standard output").source(error))
             }
             _ => Ok(()),
         }
@@ -215,10 +289,10 @@ impl Report {
     }
 
     fn json_line<T: Serialize>(&self, value: &T) {
-        self.live.suspend(|| write_line(&self.out, &serde_json::to_string(value).unwrap_or_default()));
+        self.live.suspend(|| write_line(&self.out, &self.line(value)));
     }
 
-    /// Tells the failure that ends the command.
+    /// Prints the error that ends the command.
     pub fn error(&self, error: &Error) {
         self.live.clear();
         if self.json && !error.already_reported {
@@ -231,53 +305,44 @@ impl Report {
                 "exitCode": error.exit as u8,
             })));
         }
-        // Names of files stand in messages, too.
+        // Messages may contain file names.
         let safe = |text: &str| text.split('\n').map(table::clean).collect::<Vec<_>>().join("\n");
         let mut text = format!("{} {}", self.style.bad("error:"), safe(&error.message));
         for cause in error.causes() {
             text.push_str(&format!("\n  {} {}", self.style.dim("because:"), safe(&cause)));
         }
         if let Some(hint) = &error.hint {
-            for line in hint.lines() {
+            for line in self.completed(hint).lines() {
                 text.push_str(&format!("\n  {} {}", self.style.warn("→"), table::clean(line)));
             }
         }
+        let text = wrap::wrap(&text, self.message_width());
         self.live.suspend(|| write_line(&self.err, &text));
     }
 
-    /// Whether somebody sits there who can answer a question.
+    /// Whether a question can be asked: standard input and standard error are a terminal, and `--json` is not given.
     pub fn can_ask(&self) -> bool {
         self.can_ask && !self.json
     }
 
-    /// Prints a yes-or-no question. Off a terminal nobody can answer: that is a refusal which names the flag to give.
+    /// Prints a yes-or-no question. Without a terminal it fails, with a hint that names the flag to give.
     fn put_question(&self, question: &str, flag: &str) -> Result<()> {
         if !self.can_ask() {
-            return Err(refused(format!("nobody can be asked here: {question}"))
-                .hint(format!("On a terminal one can answer; elsewhere give {flag}.")));
+            return Err(refused(format!("confirmation required, and there is no terminal to ask on: {question}"))
+                .hint(format!("Run the command on a terminal, or give {flag}.")));
         }
         self.live.suspend(|| write_text(&self.err, &format!("{question} [y/N] ")));
         Ok(())
     }
 
-    /// Asks a yes-or-no question. An interruption is a no, so that the caller can put things back.
+    /// Asks a yes-or-no question. An interrupt counts as no, so that the caller can clean up.
     pub async fn ask(&self, question: &str, flag: &str) -> Result<()> {
-        // Before the question can be seen, so that an interruption is an answer from then on.
-        let mut attention = interrupt::subscribe();
+        // Subscribe before the question is visible, so that an interrupt from then on is an answer.
+        let mut interrupts = interrupt::subscribe();
         self.put_question(question, flag)?;
-        let (answer, answered) = tokio::sync::oneshot::channel();
-        // The thread may wait for a line that never comes; it ends with the process.
-        std::thread::spawn(move || {
-            let mut line = String::new();
-            let read = std::io::stdin().read_line(&mut line);
-            drop(answer.send(read.map(|_| line)));
-        });
         tokio::select! {
-            line = answered => match line {
-                Ok(Ok(line)) => judge(&line),
-                _ => judge(""),
-            },
-            () = attention.next() => {
+            line = answer::STDIN.next() => judge(&line.unwrap_or_default()),
+            () = interrupts.next() => {
                 self.narrate("");
                 judge("")
             }
@@ -316,7 +381,7 @@ fn refused(message: String) -> Error {
     Error::new(Exit::Refused, "not-confirmed", message)
 }
 
-/// What the answer to a yes-or-no question means.
+/// Interprets the answer to a yes-or-no question; anything but `y` or `yes` is a refusal.
 pub fn judge(answer: &str) -> Result<()> {
     match answer.trim().to_ascii_lowercase().as_str() {
         "y" | "yes" => Ok(()),
@@ -330,8 +395,8 @@ impl Stream {
     }
 }
 
-fn locked(stream: &Mutex<Stream>) -> std::sync::MutexGuard<'_, Stream> {
-    stream.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+fn locked<T>(value: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    value.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 fn write_line(to: &Mutex<Stream>, text: &str) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the shipped extractor over files that nobody here wrote, and compares it with the readers of the field.
+"""Runs the shipped extractor on third-party files, and compares it with established tools.
 
 usage: accuracy.py PROVISIONER [--files DIR] [--out DIR]
 
@@ -7,7 +7,7 @@ The files come from package registries, pinned by version and SHA-256 (CORPUS), 
 repository. The references are poppler and MuPDF (PDF), libmagic (types), python-docx and python-pptx (words and slides),
 openpyxl (sheets), Pillow (dimensions) and mutagen (audio). The result is written to docs/accuracy.md and
 docs/accuracy.json; the run fails when a figure is below the one last published there, when a disagreement has no reason
-in reasons.json, and when a reason there explains none.
+in reasons.json, and when a reason there is unused.
 """
 
 import argparse
@@ -39,7 +39,7 @@ CORPUS = [
     ("npm", "pdf-parse", "1.1.1", "ebca13fce97da77fd529f570188aee0fa696d00aac335914cef87d62ac2ac1b1"),
 ]
 
-# What an extension promises, for the score of types by content. Extensions that promise nothing are left out.
+# The types that an extension implies, for the score of types by content. Extensions that imply no type are left out.
 TYPES = {
     "pdf": "application/pdf", "png": "image/png image/apng", "jpg": "image/jpeg", "jpeg": "image/jpeg", "gif": "image/gif",
     "bmp": "image/bmp image/x-ms-bmp", "tif": "image/tiff", "tiff": "image/tiff", "webp": "image/webp",
@@ -72,12 +72,12 @@ TYPES = {
 }
 IMAGES = {"png", "jpg", "jpeg", "gif", "bmp", "tif", "tiff", "webp", "ico", "psd"}
 AUDIO = {"mp3", "flac", "ogg", "oga", "opus", "wav", "m4a", "aif", "ape", "wv", "aac", "mpc", "spx", "tta", "ofr", "mp4", "dsf", "ac3", "eac3"}
-# Source code that comes along in the packages is no test file.
+# Source code in the packages is not a test file.
 LEFT_OUT = {"rs", "py", "toml", "cfg", "in", "lock", "rst", "yml", "yaml", "sh", "feature", "js", "ts", "css", "xsd", "po", "pyi", "typed", "map"}
 
 
 def fetch(into: pathlib.Path) -> None:
-    """Downloads, checks and unpacks what is not there yet."""
+    """Downloads, verifies and unpacks missing packages."""
     for registry, name, version, digest in CORPUS:
         folder = into / f"{name}-{version}"
         if folder.exists():
@@ -126,7 +126,7 @@ def extension(path: pathlib.Path) -> str:
 
 
 def run(*command, timeout=60) -> "str | None":
-    """Standard output of a reference tool, None where it refuses the file."""
+    """Standard output of a reference tool; None if it refuses the file."""
     try:
         done = subprocess.run(command, capture_output=True, timeout=timeout, check=False)
     except subprocess.TimeoutExpired:
@@ -147,7 +147,7 @@ def ours(provisioner: str, stack: pathlib.Path, paths: "list[pathlib.Path]") -> 
 
 
 class Score:
-    """Agreements, and what is said where there is none."""
+    """The number of agreements, and a description of each disagreement."""
 
     def __init__(self, title: str, reference: str):
         self.title, self.reference, self.agreed, self.total, self.differ = title, reference, 0, 0, []
@@ -191,7 +191,7 @@ def pdf_scores(files, records):
 
 
 def read_by(reader, files, extensions):
-    """The files of these extensions with what another reader finds in them; those that it cannot read tell nothing."""
+    """The files of these extensions with the result of the reference tool; files that it cannot read are left out."""
     for path in files:
         if extension(path) not in extensions:
             continue
@@ -319,7 +319,7 @@ def main() -> None:
 
 
 def explained(score, base, reasons) -> "tuple[list[tuple[str, list[str]]], list[str]]":
-    """The disagreements by their reason, and what is wrong with the reasons: one that is missing or that explains nothing."""
+    """The disagreements by reason, and errors: disagreements without a reason, and unused reasons."""
     groups = {pattern: (reason, []) for pattern, reason in reasons.get(score.title, {}).items()}
     faults = []
     for path, said in score.differ:
@@ -329,7 +329,7 @@ def explained(score, base, reasons) -> "tuple[list[tuple[str, list[str]]], list[
             faults.append(f"{score.title}: {name}: {said}: no reason for this in reasons.json")
         else:
             groups[pattern][1].append(f"- `{name}`: {said}")
-    faults += [f"{score.title}: the reason for {pattern} in reasons.json explains nothing" for pattern, (_, lines) in groups.items() if not lines]
+    faults += [f"{score.title}: the reason for {pattern} in reasons.json is unused" for pattern, (_, lines) in groups.items() if not lines]
     return [(reason, lines) for reason, lines in groups.values() if lines], faults
 
 
@@ -340,16 +340,16 @@ def write(out, base, count, scores, magic, ended, reasons) -> None:
 
     lines = [
         "# Accuracy", "",
-        f"Written by `make accuracy`: the shipped extractor, child process and limits included, over {count:,} files that nobody",
-        "here wrote, from package registries (pinned by version and hash in `tools/accuracy/accuracy.py`). Each disagreement",
-        "stands below with its reason, which `tools/accuracy/reasons.json` keeps; one without a reason fails the run.", "",
+        f"Written by `make accuracy`: the shipped extractor, child process and limits included, on {count:,} third-party files",
+        "from package registries (pinned by version and hash in `tools/accuracy/accuracy.py`). Each disagreement",
+        "is listed below with its reason, which `tools/accuracy/reasons.json` contains; one without a reason fails the run.", "",
         "| what | compared with | files | agree | % |", "| --- | --- | ---: | ---: | ---: |",
     ]
     table = len(lines) - 2
     for score in [*scores, magic]:
         lines.append(f"| {score.title} | {score.reference} | {score.total:,} | {score.agreed:,} | {score.percent:.1f} |")
     print("\n".join(lines[table:]))
-    lines += ["", f"Files whose child was ended by a limit or crashed: {len(ended)}.", ""]
+    lines += ["", f"Files whose child process was terminated by a limit or crashed: {len(ended)}.", ""]
     lines += [f"- `{path.relative_to(base)}`: {said}" for path, said in ended]
     faults = []
     for score in scores:

@@ -1,8 +1,8 @@
-"""The bare API calls that deploy the stack: the yardstick. Nothing is checked, shown or asked, and nothing else is done.
+"""The minimal API calls that deploy the stack, as the baseline: no checks, no output, no questions.
 
-usage: bare.py VERB STACK [TEMPLATE ZIP BUCKET], with the address and the credentials in the environment.
-`push` is `update` with what `up` promises besides: the function serves the new code before the stack is touched.
-Prints the seconds that the calls took, without the start of Python and of the clients.
+usage: bare.py VERB STACK [TEMPLATE ZIP BUCKET], with the endpoint and the credentials in the environment.
+`push` is `update` with the order of `up`: the function runs the new code before the stack is updated.
+Prints the duration of the calls in seconds, without the start of Python and of the clients.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from pathlib import Path
 import botocore.session
 from botocore.exceptions import ClientError
 
-POLL = 0.005  # seconds; no service is behind it that could be annoyed
+POLL = 0.005  # seconds; short, because a local emulator does not throttle
 
 
 def main(verb, stack, *rest):
@@ -61,24 +61,24 @@ def deploy(cloudformation, s3, function, verb, stack, template, archive, bucket)
     if verb == "push":
         served = wait(lambda: function.get_function_configuration(FunctionName=name), "LastUpdateStatus")
         if served != "Successful":
-            sys.exit(f"the function does not serve the new code: {served}")
+            sys.exit(f"the function does not run the new code: {served}")
     cloudformation.execute_change_set(ChangeSetName=change_set)
     ended = wait(lambda: cloudformation.describe_stacks(StackName=stack)["Stacks"][0], "StackStatus")
     if ended not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
         sys.exit(f"the stack ended in {ended}")
 
 
-def wait(look, field):
-    """Looks until the status is a last one, and returns it."""
+def wait(read, field):
+    """Reads until the status is final, and returns it."""
     while True:
-        status = look()[field]
+        status = read()[field]
         if not status.endswith(("_PENDING", "_IN_PROGRESS", "InProgress")):
             return status
         time.sleep(POLL)
 
 
 def delete(cloudformation, s3, stack):
-    """Deletes a stack and what is in its buckets."""
+    """Deletes a stack and the objects in its buckets."""
     resources = cloudformation.list_stack_resources(StackName=stack)["StackResourceSummaries"]
     for resource in resources:
         if resource["ResourceType"] == "AWS::S3::Bucket":

@@ -1,5 +1,5 @@
-// The same stack as a CDK app: CDK deploys the generated template, and its asset mechanism brings the code.
-// The environment names the template (TEMPLATE), the code's folder (CODE), the stack (STACK) and the bucket (BUCKET).
+// The same stack as a CDK app: CDK deploys the generated template, and its asset mechanism uploads the code.
+// Environment variables: the template (TEMPLATE), the code's folder (CODE), the stack (STACK) and the bucket (BUCKET).
 const { App, CliCredentialsStackSynthesizer, Stack } = require("aws-cdk-lib");
 const { CfnInclude } = require("aws-cdk-lib/cloudformation-include");
 const { Asset } = require("aws-cdk-lib/aws-s3-assets");

@@ -1,7 +1,7 @@
-"""Measures what deploying costs: `provisioner up` beside the bare API calls and, where they are installed, SAM and CDK.
+"""Measures deployment times: `provisioner up` in comparison with the bare API calls and, if installed, SAM and CDK.
 
-All of them deploy the same template and the same handler to one fresh emulator, round by round in turn, so that a
-machine that is busy meanwhile is busy for all. Times are of whole processes, as a person waits for them. Needs the
+All of them deploy the same template and the same handler to one fresh emulator, in alternating rounds, so that
+other load on the machine affects all of them. Times are of whole processes, as a user waits for them. Requires the
 standard library, and the project's .venv for the emulator and the bare calls.
 """
 
@@ -28,7 +28,7 @@ ROOT = HERE.parent.parent
 PYTHON = ROOT / ".venv/bin/python"
 STEPS = {"create": "create", "same": "no change", "update": "new code"}
 
-# The goals, as the project set them.
+# The project's performance goals.
 GOAL_RATIO = 1.5
 GOAL_START = 0.010
 GOAL_SYNTH = 0.020
@@ -43,11 +43,11 @@ INSTALL = {
 
 
 class Failed(Exception):
-    """A command ended otherwise than it should; the message holds what it printed."""
+    """A command had an unexpected exit code; the message contains its output."""
 
 
 class Run:
-    """One command to its end: seconds, peak memory in bytes, standard output."""
+    """The result of one command: seconds, peak memory in bytes, standard output."""
 
     def __init__(self, command, env, cwd, expected=(0,)):
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
@@ -66,7 +66,7 @@ class Run:
                 err.seek(0)
                 tail = (self.out + err.read().decode(errors="replace"))[-3000:]
                 words = " ".join(str(part) for part in command)
-                raise Failed(f"{words}\nended with {process.returncode}:\n{tail}")
+                raise Failed(f"{words}\nexited with {process.returncode}:\n{tail}")
 
 
 class Bench:
@@ -96,7 +96,8 @@ class Bench:
             "CDK_DISABLE_CLI_TELEMETRY": "true",
             "CI": "true",
         }
-        # What speaks to AWS by itself is told the emulator's address; the provisioner has it from the stack file.
+        # The other tools get the emulator's endpoint from the environment; the provisioner reads it from the stack
+        # file.
         self.aws_env = self.env | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}"}
         self.help = {name: self.run(name, "--help").out for name in ("up", "plan") if name in self.run("--help").out}
 
@@ -107,7 +108,7 @@ class Bench:
         return Run([PYTHON, HERE / "bare.py", *arguments], self.aws_env, self.folder)
 
     def variant(self, name, number):
-        """Another handler that does the same: a few bytes after the end of an ELF file mean nothing."""
+        """A handler with the same behaviour and another hash: bytes after the end of an ELF file are ignored."""
         folder = self.folder / "variants" / f"{name}-{number}"
         if not folder.is_dir():
             folder.mkdir(parents=True)
@@ -141,7 +142,7 @@ def free_port():
 
 
 def code_of(step, number):
-    """Which code a step of a round deploys: each round begins with another, and its update brings the next."""
+    """The code that a step of a round deploys: each round starts with a new variant, and its update deploys the next."""
     return 2 * number + (step == "update")
 
 
@@ -150,21 +151,21 @@ class Provisioner:
 
     def __init__(self, bench):
         self.bench = bench
-        # The canary is a service of its own, that the others do not do.
-        self.quiet = ["--no-verify"] if "--no-verify" in bench.help["up"] else []
+        # Verification is left out, because the other tools do not verify.
+        self.no_verify = ["--no-verify"] if "--no-verify" in bench.help["up"] else []
 
     def step(self, step, number):
         variant = self.bench.variant("up", code_of(step, number))
-        return self.bench.run("up", "--yes", *self.quiet, "--handler", variant)
+        return self.bench.run("up", "--yes", *self.no_verify, "--handler", variant)
 
     def remove(self):
         self.bench.run("down", "--yes")
 
 
 class Carried(Provisioner):
-    """The program that carries the handler: nothing is read or packed. It can have one handler only."""
+    """The program with an embedded handler: nothing is read or zipped. It has one handler only."""
 
-    name = "provisioner up, handler inside"
+    name = "provisioner up, embedded handler"
 
     def __init__(self, bench):
         super().__init__(bench)
@@ -176,11 +177,11 @@ class Carried(Provisioner):
             path = self.bench.folder / f"provisioner-{which}"
             self.bench.run("bundle", "--handler", self.bench.variant("up", which), "--output", path)
             self.programs[which] = path
-        return Run([self.programs[which], "up", "--yes", *self.quiet], self.bench.env, self.bench.folder)
+        return Run([self.programs[which], "up", "--yes", *self.no_verify], self.bench.env, self.bench.folder)
 
 
 class Other:
-    """A way to deploy beside ours: a stack of its own, with a bucket for its artifacts, both known to the bare calls."""
+    """Another deployment tool: a separate stack and artifact bucket, which the bare calls can delete."""
 
     def __init__(self, bench):
         self.bench, self.artifacts = bench, f"{self.stack}-artifacts"
@@ -218,7 +219,7 @@ class Bare(Other):
 
 
 class BarePush(Bare):
-    """The same work as that of `up`: the function serves the new code before the stack is touched."""
+    """The same work as `up`: the function runs the new code before the stack is updated."""
 
     name = "bare API calls, code first"
     stack = "push"
@@ -233,7 +234,7 @@ class Sam(Other):
         super().__init__(bench)
         self.program = program
         template = json.loads(bench.template(self.stack).read_text())
-        # SAM uploads what a function's code names as a folder.
+        # SAM uploads the folder that a function's code refers to.
         template.pop("Parameters")
         for resource in template["Resources"].values():
             if resource["Type"] == "AWS::Lambda::Function":
@@ -276,7 +277,7 @@ class Cdk(Other):
 
 
 def found(option, name, places):
-    """A program: the one that is named, else one of the places that INSTALL speaks of, else one of PATH."""
+    """A program: the given one, else one installed as in INSTALL, else one in PATH."""
     candidates = [option] if option else [*(ROOT / place for place in places), shutil.which(name)]
     path = next((Path(path) for path in candidates if path and Path(path).exists()), None)
     return path and path.absolute()
@@ -299,7 +300,7 @@ def deployments(bench, tools, rounds):
 
 
 def answers(bench, rounds):
-    """The time of commands that answer at once."""
+    """The time of commands that make no calls."""
     commands = {"--version": (["--version"], GOAL_START), "--help": (["--help"], GOAL_START)}
     commands["up --help"] = (["up", "--help"], GOAL_START)
     commands["synth"] = (["synth"], GOAL_SYNTH)
@@ -310,10 +311,10 @@ def answers(bench, rounds):
 
 
 def plans(bench, rounds):
-    """The time of a plan, of the three kinds, against a deployed stack."""
+    """The time of the three kinds of plans against a deployed stack."""
     rows = []
     old, new = bench.variant("plan", 0), bench.variant("plan", 1)
-    # A plan tells by its exit code whether there is a change.
+    # The exit code of a plan shows whether there are changes.
     any_code = tuple(range(256))
 
     def measure(name, handler):
@@ -321,7 +322,7 @@ def plans(bench, rounds):
         rows.append((name, [run.seconds for run in runs], GOAL_PLAN))
 
     measure("plan of a creation", old)
-    Provisioner(bench).bench.run("up", "--yes", *Provisioner(bench).quiet, "--handler", old)
+    Provisioner(bench).bench.run("up", "--yes", *Provisioner(bench).no_verify, "--handler", old)
     measure("plan without a change", old)
     measure("plan of new code", new)
     bench.run("down", "--yes")
@@ -367,14 +368,14 @@ def main():
     parser.add_argument("--sam", help="the program `sam`")
     parser.add_argument("--cdk", help="the program `cdk` of a folder node_modules that has aws-cdk-lib too")
     parser.add_argument("--only-ours", action="store_true", help="measure neither SAM nor CDK")
-    parser.add_argument("--empty-bucket", type=Path, help="the example `empty_bucket`; without it that is left out")
+    parser.add_argument("--empty-bucket", type=Path, help="the example `empty_bucket`; without it, that measurement is skipped")
     parser.add_argument("--versions", type=int, default=20_000, help="object versions to delete (20000)")
-    parser.add_argument("--json", type=Path, help="also write every single reading to this file")
+    parser.add_argument("--json", type=Path, help="also write every single measurement to this file")
     parser.add_argument("--write", type=Path, help="put the tables between the markers of this Markdown file")
     args = parser.parse_args()
     if not PYTHON.exists():
         sys.exit("the emulator is not installed: make emulator")
-    # An interruption must stop the emulator too.
+    # An interrupt must stop the emulator too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
     with tempfile.TemporaryDirectory(prefix="bench-deploy-") as folder:
@@ -410,7 +411,7 @@ def measure(bench, args):
             tools.append(kind(bench, program))
         else:
             missing.append(kind.name)
-    # What a first run alone does (a cache, a page of the disk) is nobody's merit or fault.
+    # Warm up: effects of a first run (caches, disk pages) are not measured.
     for tool in tools:
         for step in STEPS:
             tool.step(step, args.rounds)
@@ -422,7 +423,7 @@ def measure(bench, args):
         rows += plans(bench, args.rounds)
     emptying = None
     if args.empty_bucket:
-        # Filling takes longer than emptying, so these rounds are few.
+        # Filling takes longer than emptying, so there are fewer rounds.
         endpoint = bench.aws_env["AWS_ENDPOINT_URL"]
         emptying = json.loads(Run([args.empty_bucket.resolve(), endpoint, args.versions, 3], bench.env, bench.folder).out)
         note(f"emptied {args.versions} versions")
@@ -481,7 +482,7 @@ def show(result):
         ["peak memory of `up`", f"{memory / 2**20:.1f} MiB", f"{GOAL_MEMORY >> 20} MiB", verdict(memory, GOAL_MEMORY)]
     )
     parts.append(table(["", "median", "goal", "verdict"], goals))
-    parts += [f"{name} is not installed; to see it beside: {INSTALL[name]}" for name in result["missing"]]
+    parts += [f"{name} is not installed; to include it: {INSTALL[name]}" for name in result["missing"]]
     return "\n\n".join(parts)
 
 

@@ -48,7 +48,16 @@ impl Function {
         vars: impl IntoIterator<Item = (K, V)>,
     ) -> io::Result<Self> {
         let mut command = Command::new(program);
-        command.args(arguments).env_clear().stdin(Stdio::null()).stdout(Stdio::piped());
+        command.args(arguments).stdin(Stdio::null());
+        Self::spawn(command, vars)
+    }
+
+    /// Starts a command as a function: with exactly these variables, and its standard output kept line by line.
+    pub fn spawn<K: AsRef<str>, V: AsRef<str>>(
+        mut command: Command,
+        vars: impl IntoIterator<Item = (K, V)>,
+    ) -> io::Result<Self> {
+        command.env_clear().stdout(Stdio::piped());
         for (name, value) in vars {
             command.env(name.as_ref(), value.as_ref());
         }

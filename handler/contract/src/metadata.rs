@@ -64,7 +64,7 @@ fields! {
     unicode_word_count: [u64] = "unicodeWordCount", "words", "text, pdf, office, epub, html, email";
     /// Characters: Unicode scalar values.
     character_count: [u64] = "characterCount", "characters", "text";
-    /// Lines; a last one without a line feed counts.
+    /// Lines; a last one without an end counts. Where there is no line feed, carriage returns end them.
     line_count: [u64] = "lineCount", "lines", "text";
     /// The character encoding, as the WHATWG names it, or else IANA: code pages of DOS, EBCDIC, UTF-32.
     charset: [String] = "charset", "WHATWG or IANA name", "text, html";
@@ -102,9 +102,9 @@ fields! {
     producer: [String] = "producer", "", "pdf";
     /// Who changed it last.
     last_modified_by: [String] = "lastModifiedBy", "", "office";
-    /// When the content was made, sent or photographed, as the file says; UTC where a PDF gives no zone.
+    /// When the content was made, sent or photographed, as the file says: in UTC (`Z`) where it gives a zone, else without one.
     date_created: [String] = "dateCreated", "ISO 8601", "pdf, office, epub, email, image, audio, video";
-    /// When the content was last changed, as the file says; UTC where a PDF gives no zone.
+    /// When the content was last changed, as the file says: in UTC (`Z`) where it gives a zone, else without one.
     date_modified: [String] = "dateModified", "ISO 8601", "pdf, office, epub, image";
     /// The version of its format.
     format_version: [String] = "formatVersion", "", "pdf, xml, epub";

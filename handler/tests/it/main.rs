@@ -5,4 +5,6 @@ mod error_codes;
 mod exactly_once;
 mod faults;
 mod pipeline;
+#[cfg(target_os = "linux")]
+mod sandbox;
 mod world;

@@ -186,6 +186,24 @@ fn an_overwritten_and_a_deleted_object_are_named() {
 }
 
 #[test]
+fn the_version_that_the_event_reports_is_read() {
+    let world = World::start();
+    world.keep_versions();
+    let old = world.drop_version("a.txt", b"one two three", "01");
+    let new = world.drop_version("a.txt", b"four five", "02");
+    assert_eq!(world.outcome(&old.event), "stored");
+    assert_eq!(world.outcome(&new.event), "stored");
+    let mut words: Vec<_> = world.items().iter().map(|item| item["wordCount"]["N"].clone()).collect();
+    words.sort_by_key(ToString::to_string);
+    assert_eq!(words, ["2", "3"]);
+
+    let gone = world.drop_version("b.txt", b"gone", "03");
+    world.aws.fail("s3:GetObject", (0, 1), (404, "NoSuchVersion", "The specified version does not exist."));
+    assert_eq!(world.outcome(&gone.event), "rejected");
+    assert!(world.items().iter().any(|item| text(item, "errorCode") == "NOT_FOUND"));
+}
+
+#[test]
 fn the_better_record_stays() {
     let world = World::start();
     let dropped = world.drop_file("a.txt", b"text", "01");
@@ -229,7 +247,7 @@ fn an_event_that_nobody_understands_fails_the_invocation() {
     let message = world.failure(&json!({"hello": "world"}), "EventNotUnderstood");
     assert!(message.contains("expected an S3 notification"), "{message}");
     assert_eq!(world.function.line(|line| line["level"] == "ERROR")["message"], message);
-    // And the function goes on.
+    // The function continues.
     let dropped = world.drop_file("a.txt", b"text", "01");
     assert_eq!(world.outcome(&dropped.event), "stored");
 }

@@ -1,8 +1,10 @@
 //! One function with its own services.
 
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use fake_aws::s3::Versioning;
 use fake_aws::{Call, Fake, Fault, Rule};
 use handler_bench::events::{Put, notification};
 use handler_bench::function::{Function, lambda_vars};
@@ -41,6 +43,14 @@ impl World {
 
     /// A function with other settings than most.
     pub(crate) fn with(adjust: impl FnOnce(&mut Settings)) -> Self {
+        Self::started_by(|vars| Function::start(bootstrap(), &[], vars), adjust)
+    }
+
+    /// A function that is started in another way than most, as another user for example.
+    pub(crate) fn started_by(
+        start: impl FnOnce(Vec<(&'static str, String)>) -> io::Result<Function>,
+        adjust: impl FnOnce(&mut Settings),
+    ) -> Self {
         let mut settings = Settings {
             table_name: TABLE.to_owned(),
             max_file_size: MAX_FILE_SIZE,
@@ -52,7 +62,8 @@ impl World {
         let aws = Fake::start();
         aws.state().s3.create_bucket(BUCKET);
         aws.state().dynamodb.create_table(TABLE, PARTITION_KEY);
-        let (api, function) = start_function(&settings, &aws);
+        let api = RuntimeApi::start().expect("the Runtime API starts");
+        let function = start(vars(&settings, &api.endpoint(), &aws)).expect("the function starts");
         Self { function, api, aws, settings }
     }
 
@@ -77,6 +88,19 @@ impl World {
         let e_tag = self.aws.state().s3.put_encoded(BUCKET, key, content, coding);
         let size = content.len() as u64;
         Dropped { event: notification(&Put { bucket: BUCKET, key, e_tag: &e_tag, size, sequencer }) }
+    }
+
+    /// Lets the bucket keep versions from now on.
+    pub(crate) fn keep_versions(&self) {
+        self.aws.state().s3.create_bucket(BUCKET).versioning = Versioning::Enabled;
+    }
+
+    /// The same as [`Self::drop_file`] in a bucket that keeps versions: the event names the version.
+    pub(crate) fn drop_version(&self, key: &str, content: &[u8], sequencer: &str) -> Dropped {
+        let mut dropped = self.drop_file(key, content, sequencer);
+        let version = self.aws.state().s3.create_bucket(BUCKET).object(key).expect("it was put").version;
+        dropped.event["Records"][0]["s3"]["object"]["versionId"] = version.into();
+        dropped
     }
 
     /// Puts an object into the bucket, and says its `ETag`.
@@ -152,15 +176,10 @@ impl World {
     /// Ends the function as `kill -9` does, and starts another one, as Lambda would.
     pub(crate) fn kill_and_restart(&mut self) {
         self.function.kill().expect("the function is killed");
-        (self.api, self.function) = start_function(&self.settings, &self.aws);
+        self.api = RuntimeApi::start().expect("the Runtime API starts");
+        let vars = vars(&self.settings, &self.api.endpoint(), &self.aws);
+        self.function = Function::start(bootstrap(), &[], vars).expect("the function starts");
     }
-}
-
-fn start_function(settings: &Settings, aws: &Fake) -> (RuntimeApi, Function) {
-    let api = RuntimeApi::start().expect("the Runtime API starts");
-    let vars = vars(settings, &api.endpoint(), aws);
-    let function = Function::start(bootstrap(), &[], vars).expect("the function starts");
-    (api, function)
 }
 
 pub(crate) fn bootstrap() -> &'static Path {

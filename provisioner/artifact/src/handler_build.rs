@@ -1,6 +1,6 @@
 //! Where the handler comes from: a path that the user gives, a build of the workspace, or the program itself.
 //!
-//! Cargo itself decides whether something is stale, and says where the executable is.
+//! Cargo decides whether the build is stale, and reports the path of the executable.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -70,8 +70,8 @@ pub enum Source {
 /// The word that `--handler` takes for the handler inside this program.
 const EMBEDDED: &str = "embedded";
 
-/// Chooses the handler: the one that is named, else the workspace's, else the one inside this program. Whoever stands in
-/// the workspace means its sources, also with a program that carries an older build of them.
+/// Chooses the handler: the one that is named, else the workspace's, else the embedded one. Inside the
+/// workspace, its sources are used, even if the program embeds an older build of them.
 pub fn source(named: Option<&Path>, workspace: Option<PathBuf>, carries: bool) -> Result<Source> {
     match (named, workspace) {
         (Some(path), _) if path == Path::new(EMBEDDED) => Ok(Source::Embedded),
@@ -91,7 +91,7 @@ pub fn runs_on(spec: &StackSpec) -> RunsOn {
 }
 
 /// Chooses how to build for `wanted` on a machine of this system and processor, as `std::env::consts` names them.
-pub fn choose(os: &str, arch: &str, wanted: RunsOn, zigbuild: bool, lambda: bool) -> Option<Builder> {
+pub fn choose_builder(os: &str, arch: &str, wanted: RunsOn, zigbuild: bool, lambda: bool) -> Option<Builder> {
     let native = match wanted {
         RunsOn::ThisMachine => true,
         RunsOn::Lambda(Architecture::X86_64) => os == "linux" && arch == "x86_64",
@@ -131,7 +131,7 @@ fn arguments(builder: Builder, wanted: RunsOn, kind: Build) -> Vec<&'static str>
     arguments
 }
 
-/// The executable that cargo says it made, from its messages.
+/// The path of the executable, from cargo's messages.
 fn executable_in(messages: &str) -> Option<PathBuf> {
     messages
         .lines()
@@ -146,14 +146,15 @@ pub fn workspace(from: &[&Path]) -> Option<PathBuf> {
     from.iter().filter_map(|path| path.canonicalize().ok()).find_map(|path| {
         path.ancestors()
             .find(|folder| {
-                folder.join("Cargo.toml").is_file() && [PACKAGE, PROVISIONER].iter().all(|name| holds(folder, name))
+                folder.join("Cargo.toml").is_file()
+                    && [PACKAGE, PROVISIONER].iter().all(|name| has_package(folder, name))
             })
             .map(Path::to_path_buf)
     })
 }
 
 /// Whether a workspace has a package of this name in a folder of this name.
-fn holds(workspace: &Path, package: &str) -> bool {
+fn has_package(workspace: &Path, package: &str) -> bool {
     let name = format!("name=\"{package}\"");
     std::fs::read_to_string(workspace.join(package).join("Cargo.toml"))
         .is_ok_and(|text| text.lines().any(|line| line.replace(' ', "") == name))
@@ -167,7 +168,7 @@ pub async fn build(workspace: &Path, wanted: RunsOn, kind: Build) -> Result<Path
     };
     let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
     let builder =
-        choose(os, arch, wanted, installed("cargo-zigbuild"), installed("cargo-lambda")).ok_or_else(|| {
+        choose_builder(os, arch, wanted, installed("cargo-zigbuild"), installed("cargo-lambda")).ok_or_else(|| {
             Error::new(
                 Exit::Failure,
                 "no-cross-build",
@@ -199,7 +200,7 @@ pub async fn build(workspace: &Path, wanted: RunsOn, kind: Build) -> Result<Path
             "build-failed",
             format!("the handler does not build ({})", output.status),
         )
-        .hint("Cargo's messages stand above. Run again when they are mended."));
+        .hint("See cargo's messages above. Fix the errors and run the command again."));
     }
     if builder == Builder::Lambda {
         return Ok(workspace.join(LAMBDA_DIR).join(EXECUTABLE).join(EXECUTABLE));
@@ -216,7 +217,7 @@ pub async fn build(workspace: &Path, wanted: RunsOn, kind: Build) -> Result<Path
 /// Cargo, as it would be started from a shell.
 fn cargo() -> tokio::process::Command {
     let mut cargo = tokio::process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_told_by_cargo)) {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_set_by_cargo)) {
         cargo.env_remove(name);
     }
     cargo
@@ -224,7 +225,7 @@ fn cargo() -> tokio::process::Command {
 
 /// Whether cargo sets a variable for the programs that it runs. Build scripts that watch one of these, as ring's does,
 /// would run again, and all that depends on them, whenever `up` is started by `cargo run` or by a test and then not.
-pub fn is_told_by_cargo(variable: &str) -> bool {
+pub fn is_set_by_cargo(variable: &str) -> bool {
     ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|prefix| variable.starts_with(prefix))
         || ["CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "CARGO_TARGET_TMPDIR", "OUT_DIR"].contains(&variable)
 }
@@ -294,9 +295,13 @@ mod tests {
             ("macos", "x86_64", X86_64, false, true, Some(Builder::Lambda)),
             ("macos", "aarch64", Arm64, false, false, None),
         ];
-        assert_eq!(choose("macos", "aarch64", RunsOn::ThisMachine, false, false), Some(Builder::Cargo));
+        assert_eq!(choose_builder("macos", "aarch64", RunsOn::ThisMachine, false, false), Some(Builder::Cargo));
         for (os, arch, wanted, zigbuild, lambda, expected) in rows {
-            assert_eq!(choose(os, arch, RunsOn::Lambda(wanted), zigbuild, lambda), expected, "{os} {arch} {wanted:?}");
+            assert_eq!(
+                choose_builder(os, arch, RunsOn::Lambda(wanted), zigbuild, lambda),
+                expected,
+                "{os} {arch} {wanted:?}"
+            );
         }
     }
 
@@ -314,21 +319,21 @@ mod tests {
 
     #[test]
     fn a_build_does_not_depend_on_who_started_it() {
-        // What cargo told this very test about its package.
+        // The variables that cargo set for this test.
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CARGO_PKG_")) {
-            assert!(is_told_by_cargo(&name), "{name}");
+            assert!(is_set_by_cargo(&name), "{name}");
         }
         let cargo = cargo();
         let kept: Vec<_> = cargo.as_std().get_envs().filter(|(_, value)| value.is_some()).collect();
         assert!(kept.is_empty(), "{kept:?}");
         assert!(cargo.as_std().get_envs().any(|(name, _)| name == "CARGO_MANIFEST_DIR"));
         for setting in ["CARGO", "CARGO_HOME", "CARGO_TARGET_DIR", "CARGO_BUILD_JOBS", "CARGO_INCREMENTAL", "PATH"] {
-            assert!(!is_told_by_cargo(setting), "{setting}");
+            assert!(!is_set_by_cargo(setting), "{setting}");
         }
     }
 
     #[test]
-    fn what_is_tried_at_once_is_built_by_another_profile() {
+    fn development_builds_use_another_profile() {
         let manifest = include_str!("../../../Cargo.toml");
         for kind in [Build::Optimized, Build::Development] {
             assert!(manifest.contains(&format!("[profile.{}]", kind.profile())), "{kind:?}");
@@ -377,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_build_that_is_tried_shares_the_build_of_the_provisioner() {
+    fn only_development_builds_share_the_build_of_the_provisioner() {
         let names_both = |builder, kind| arguments(builder, RunsOn::ThisMachine, kind).contains(&PROVISIONER);
         assert!(names_both(Builder::Cargo, Build::Development));
         assert!(!names_both(Builder::Cargo, Build::Optimized));

@@ -1,6 +1,6 @@
 //! The artifact bucket: holds the handler's zips of all stacks of an account and region.
 //!
-//! Made on first use and put in order before each upload: private, encrypted, versioned, TLS only. Current zips never
+//! Created on first use and configured before each upload: private, encrypted, versioned, TLS only. Current zips never
 //! expire, because a rollback fetches the one that was deployed before.
 
 use aws_sdk_s3::Client;
@@ -13,10 +13,10 @@ use aws_sdk_s3::types::{
     VersioningConfiguration,
 };
 use aws_sdk_s3::types::{OwnershipControls, OwnershipControlsRule};
-use provisioner_model::fault::{Fault, Kind, optional};
+use provisioner_model::call_error::{CallError, Kind, optional};
 
 use super::Aws;
-use super::fault::from_sdk;
+use super::call_error::from_sdk;
 
 /// The region whose buckets are made without naming it.
 const DEFAULT_REGION: &str = "us-east-1";
@@ -27,6 +27,8 @@ const LIFECYCLE_DAYS: i32 = 7;
 #[derive(Debug, Clone)]
 pub struct Artifacts {
     client: Client,
+    /// For requests with a file in their body.
+    transfer: Client,
     account: String,
     region: String,
     partition: String,
@@ -38,6 +40,7 @@ impl Artifacts {
     pub fn new(aws: &Aws, bucket: &str) -> Self {
         Self {
             client: aws.s3(),
+            transfer: aws.s3_transfer(),
             account: aws.account.clone(),
             region: aws.region.clone(),
             partition: aws.partition().to_owned(),
@@ -46,14 +49,14 @@ impl Artifacts {
     }
 
     /// Whether the bucket holds this object.
-    pub async fn has(&self, key: &str) -> Result<bool, Fault> {
+    pub async fn has(&self, key: &str) -> Result<bool, CallError> {
         let head =
             self.client.head_object().bucket(&self.bucket).key(key).expected_bucket_owner(&self.account).send().await;
         Ok(optional(head.map_err(from_sdk))?.is_some())
     }
 
     /// Makes the bucket if it is missing; it is not configured then. Returns whether it was made.
-    pub async fn create_if_missing(&self) -> Result<bool, Fault> {
+    pub async fn create_if_missing(&self) -> Result<bool, CallError> {
         let head = self.client.head_bucket().bucket(&self.bucket).expected_bucket_owner(&self.account).send().await;
         let missing = optional(head.map_err(from_sdk))?.is_none();
         if missing {
@@ -67,15 +70,15 @@ impl Artifacts {
             match created.map_err(from_sdk) {
                 Ok(_) => {}
                 // Another `up` was faster.
-                Err(fault) if fault.kind == Kind::AlreadyOwnedByYou => {}
-                Err(fault) => return Err(fault),
+                Err(error) if error.kind == Kind::AlreadyOwnedByYou => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(missing)
     }
 
-    /// Puts the bucket's settings in order.
-    pub async fn configure(&self, require_tls: bool) -> Result<(), Fault> {
+    /// Configures the bucket.
+    pub async fn configure(&self, require_tls: bool) -> Result<(), CallError> {
         let (client, bucket, owner) = (&self.client, &self.bucket, &self.account);
         client
             .put_public_access_block()
@@ -161,8 +164,8 @@ impl Artifacts {
     }
 
     /// Uploads a zip; S3 verifies the checksum that the SDK sends along.
-    pub async fn upload(&self, key: &str, zip: Vec<u8>) -> Result<(), Fault> {
-        self.client
+    pub async fn upload(&self, key: &str, zip: Vec<u8>) -> Result<(), CallError> {
+        self.transfer
             .put_object()
             .bucket(&self.bucket)
             .key(key)
@@ -176,19 +179,19 @@ impl Artifacts {
     }
 
     /// Deletes a zip; it can be restored until the lifecycle ends its last version.
-    pub async fn delete(&self, key: &str) -> Result<(), Fault> {
+    pub async fn delete(&self, key: &str) -> Result<(), CallError> {
         let deleted =
             self.client.delete_object().bucket(&self.bucket).key(key).expected_bucket_owner(&self.account).send().await;
         optional(deleted.map_err(from_sdk)).map(|_| ())
     }
 }
 
-/// A request that lacks a field. It is this program's mistake, but told like any failure.
-fn incomplete(error: impl std::fmt::Display) -> Fault {
-    Fault { kind: Kind::Other, code: None, message: error.to_string() }
+/// A request that lacks a field. A bug of this program, reported as a failed call.
+fn incomplete(error: impl std::fmt::Display) -> CallError {
+    CallError { kind: Kind::Other, code: None, message: error.to_string() }
 }
 
-fn lifecycle() -> Result<BucketLifecycleConfiguration, Fault> {
+fn lifecycle() -> Result<BucketLifecycleConfiguration, CallError> {
     let rule = LifecycleRule::builder()
         .id("deleted-zips")
         .status(ExpirationStatus::Enabled)

@@ -5,11 +5,11 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{InvocationType, LastUpdateStatus};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
-use provisioner_model::fault::{Fault, Kind, optional};
+use provisioner_model::call_error::{CallError, Kind, optional};
 use provisioner_model::stack::{Deployed, LastUpdate};
 
 use super::Aws;
-use super::fault::from_sdk;
+use super::call_error::from_sdk;
 
 /// The client of one function.
 #[derive(Debug, Clone)]
@@ -25,7 +25,7 @@ impl Function {
     }
 
     /// What is deployed; `None` if there is no such function.
-    pub async fn describe(&self) -> Result<Option<Deployed>, Fault> {
+    pub async fn describe(&self) -> Result<Option<Deployed>, CallError> {
         let output = self.client.get_function_configuration().function_name(&self.name).send().await.map_err(from_sdk);
         Ok(optional(output)?.map(|f| Deployed {
             sha256: f.code_sha256.as_deref().map(hex_of_base64).unwrap_or_default(),
@@ -46,7 +46,7 @@ impl Function {
     /// Has the function take its code from an object; it is not in force when this returns (see [`LastUpdate`]). Refused
     /// where the function is not of this revision any more. No version is published: the stack has none, and its
     /// notification invokes what is newest.
-    pub async fn update_code(&self, bucket: &str, key: &str, revision: Option<&str>) -> Result<(), Fault> {
+    pub async fn update_code(&self, bucket: &str, key: &str, revision: Option<&str>) -> Result<(), CallError> {
         self.client
             .update_function_code()
             .function_name(&self.name)
@@ -60,20 +60,20 @@ impl Function {
     }
 
     /// How many invocations may run at the same time, where that is limited.
-    pub async fn concurrency(&self) -> Result<Option<u32>, Fault> {
+    pub async fn concurrency(&self) -> Result<Option<u32>, CallError> {
         let output = self.client.get_function_concurrency().function_name(&self.name).send().await;
         let limit = optional(output.map_err(from_sdk))?.and_then(|o| o.reserved_concurrent_executions);
         Ok(limit.and_then(|n| u32::try_from(n).ok()))
     }
 
-    /// The policy that says who may invoke the function, JSON; `None` where nobody was ever given the permission.
-    pub async fn policy(&self) -> Result<Option<String>, Fault> {
+    /// The policy that says who may invoke the function, JSON; `None` without a policy.
+    pub async fn policy(&self) -> Result<Option<String>, CallError> {
         let output = self.client.get_policy().function_name(&self.name).send().await;
         Ok(optional(output.map_err(from_sdk))?.and_then(|o| o.policy))
     }
 
     /// Hands an event to the function, as S3 does; returns when Lambda has taken it into its queue.
-    pub async fn invoke_later(&self, event: Vec<u8>) -> Result<(), Fault> {
+    pub async fn invoke_later(&self, event: Vec<u8>) -> Result<(), CallError> {
         let output = self
             .client
             .invoke()
@@ -86,7 +86,7 @@ impl Function {
         if output.status_code == 202 {
             return Ok(());
         }
-        Err(Fault {
+        Err(CallError {
             kind: Kind::Other,
             code: None,
             message: format!("Lambda answered {} instead of 202 (accepted)", output.status_code),

@@ -1,11 +1,12 @@
 //! The function's log group, read.
 
+use aws_config::retry::RetryConfig;
 use aws_sdk_cloudwatchlogs::Client;
-use provisioner_model::fault::Fault;
+use provisioner_model::call_error::CallError;
 use provisioner_model::log_lines::Entry;
 
 use super::Aws;
-use super::fault::from_sdk;
+use super::call_error::from_sdk;
 
 /// Entries a call (CloudWatch Logs API reference, `FilterLogEvents`: the most there is).
 const PAGE: usize = 10_000;
@@ -32,9 +33,17 @@ impl Logs {
         Self { client: Client::new(&aws.sdk), group: group.to_owned() }
     }
 
+    /// The same group, each of whose calls is made once: for a caller that reads again and again anyway, and should not
+    /// add to the load that a throttled call shows.
+    #[must_use]
+    pub fn without_retries(&self) -> Self {
+        let config = self.client.config().to_builder().retry_config(RetryConfig::disabled()).build();
+        Self { client: Client::from_conf(config), group: self.group.clone() }
+    }
+
     /// Gives all entries between two times (milliseconds since the Unix epoch, both inclusive) page by page, oldest
-    /// first. Entries may come twice; [`provisioner_model::log_lines::Seen`] tells.
-    pub async fn read(&self, from: i64, to: i64, mut take: impl FnMut(Vec<Entry>)) -> Result<(), Fault> {
+    /// first. Entries may come twice; [`provisioner_model::log_lines::Seen`] filters them.
+    pub async fn read(&self, from: i64, to: i64, mut take: impl FnMut(Vec<Entry>)) -> Result<(), CallError> {
         let mut next: Option<Next> = None;
         loop {
             let (start, token) = match &next {
@@ -42,36 +51,63 @@ impl Logs {
                 Some(Next::Token(token)) => (from, Some(token.clone())),
                 Some(Next::From(start)) => (*start, None),
             };
-            let answer = self
-                .client
-                .filter_log_events()
-                .log_group_name(&self.group)
-                .start_time(start)
-                .end_time(to)
-                .limit(i32::try_from(PAGE).unwrap_or(i32::MAX))
-                .set_next_token(token)
-                .send()
-                .await
-                .map_err(from_sdk)?;
-            let entries: Vec<Entry> = answer
-                .events
-                .unwrap_or_default()
-                .into_iter()
-                .map(|event| Entry {
-                    time: event.timestamp.unwrap_or_default(),
-                    message: event.message.unwrap_or_default(),
-                    stream: event.log_stream_name.unwrap_or_default(),
-                    id: event.event_id,
-                })
-                .collect();
+            let (entries, token) = self.page((start, to), None, token).await?;
             let last = entries.last().map(|entry| entry.time);
             let full = entries.len() >= PAGE;
             take(entries);
-            next = match (answer.next_token, last) {
+            next = match (token, last) {
                 (Some(token), _) => Some(Next::Token(token)),
                 (None, Some(last)) if full && last > start => Some(Next::From(last)),
                 (None, _) => return Ok(()),
             };
         }
+    }
+
+    /// The entries between two times (milliseconds since the Unix epoch, both inclusive) that contain a word, oldest first.
+    /// With at most this many calls, so that of very many entries only the oldest are found.
+    pub async fn containing(
+        &self,
+        word: &str,
+        between: (i64, i64),
+        most_calls: usize,
+    ) -> Result<Vec<Entry>, CallError> {
+        let (mut found, mut next) = (Vec::new(), None);
+        for _ in 0..most_calls {
+            let (entries, token) = self.page(between, Some(word), next).await?;
+            found.extend(entries);
+            next = token;
+            if next.is_none() {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// One call: entries between two times, and the token of the next page.
+    async fn page(
+        &self,
+        (from, to): (i64, i64),
+        pattern: Option<&str>,
+        token: Option<String>,
+    ) -> Result<(Vec<Entry>, Option<String>), CallError> {
+        let answer = self
+            .client
+            .filter_log_events()
+            .log_group_name(&self.group)
+            .start_time(from)
+            .end_time(to)
+            .set_filter_pattern(pattern.map(ToOwned::to_owned))
+            .limit(i32::try_from(PAGE).unwrap_or(i32::MAX))
+            .set_next_token(token)
+            .send()
+            .await
+            .map_err(from_sdk)?;
+        let entries = answer.events.unwrap_or_default().into_iter().map(|event| Entry {
+            time: event.timestamp.unwrap_or_default(),
+            message: event.message.unwrap_or_default(),
+            stream: event.log_stream_name.unwrap_or_default(),
+            id: event.event_id,
+        });
+        Ok((entries.collect(), answer.next_token))
     }
 }

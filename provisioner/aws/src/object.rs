@@ -1,11 +1,11 @@
-//! One object with all its versions, and whom its bucket tells of new ones.
+//! One object with all its versions, and its bucket's notification.
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{Event, FilterRuleName};
-use provisioner_model::fault::{Fault, optional};
+use provisioner_model::call_error::{CallError, optional};
 
 use super::Aws;
-use super::fault::from_sdk;
+use super::call_error::from_sdk;
 
 /// The client of one object.
 #[derive(Debug, Clone)]
@@ -23,7 +23,7 @@ impl Object {
     }
 
     /// Deletes every version and every delete marker; none is fine.
-    pub async fn delete_versions(&self) -> Result<(), Fault> {
+    pub async fn delete_versions(&self) -> Result<(), CallError> {
         let listed = self
             .client
             .list_object_versions()
@@ -53,7 +53,7 @@ impl Object {
     }
 
     /// Whether the bucket invokes a function of this name when such an object is put.
-    pub async fn invokes(&self, function: &str) -> Result<bool, Fault> {
+    pub async fn invokes(&self, function: &str) -> Result<bool, CallError> {
         let configured = self
             .client
             .get_bucket_notification_configuration()

@@ -2,10 +2,10 @@
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName;
-use provisioner_model::fault::{Fault, optional};
+use provisioner_model::call_error::{CallError, optional};
 
 use super::Aws;
-use super::fault::from_sdk;
+use super::call_error::from_sdk;
 
 /// How long a received message is hidden from others, seconds: more than sending ten events again takes.
 const HIDDEN_SECONDS: i32 = 60;
@@ -29,14 +29,14 @@ pub struct Queue {
 
 impl Queue {
     /// The queue of this name; `None` if there is none.
-    pub async fn find(aws: &Aws, name: &str) -> Result<Option<Self>, Fault> {
+    pub async fn find(aws: &Aws, name: &str) -> Result<Option<Self>, CallError> {
         let client = Client::new(&aws.sdk);
         let output = client.get_queue_url().queue_name(name).send().await.map_err(from_sdk);
         Ok(optional(output)?.and_then(|o| o.queue_url).map(|url| Self { client, url }))
     }
 
-    /// About how many messages wait, those included that somebody has received and not deleted.
-    pub async fn depth(&self) -> Result<u64, Fault> {
+    /// The approximate number of messages, including those that a consumer has received and not deleted.
+    pub async fn depth(&self) -> Result<u64, CallError> {
         const COUNTS: [QueueAttributeName; 3] = [
             QueueAttributeName::ApproximateNumberOfMessages,
             QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
@@ -55,16 +55,16 @@ impl Queue {
     }
 
     /// Receives up to ten messages; waits up to a second for the first.
-    pub async fn receive(&self) -> Result<Vec<Message>, Fault> {
+    pub async fn receive(&self) -> Result<Vec<Message>, CallError> {
         self.receive_and_hide(HIDDEN_SECONDS).await
     }
 
-    /// The same, without hiding them from others: the next look may show the same ones.
-    pub async fn peek(&self) -> Result<Vec<Message>, Fault> {
+    /// The same, without hiding them from others: the next read can return the same ones.
+    pub async fn peek(&self) -> Result<Vec<Message>, CallError> {
         self.receive_and_hide(0).await
     }
 
-    async fn receive_and_hide(&self, seconds: i32) -> Result<Vec<Message>, Fault> {
+    async fn receive_and_hide(&self, seconds: i32) -> Result<Vec<Message>, CallError> {
         let output = self
             .client
             .receive_message()
@@ -86,7 +86,7 @@ impl Queue {
     }
 
     /// Deletes a received message.
-    pub async fn delete(&self, message: &Message) -> Result<(), Fault> {
+    pub async fn delete(&self, message: &Message) -> Result<(), CallError> {
         self.client
             .delete_message()
             .queue_url(&self.url)

@@ -4,16 +4,16 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity};
 use handler_contract::{Timestamp, table};
-use provisioner_model::fault::{Fault, Kind};
+use provisioner_model::call_error::{CallError, Kind};
 use provisioner_model::query::{Query, Row};
 use provisioner_model::search::{Page, Request, Search, Step};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::Aws;
-use super::fault::from_sdk;
+use super::call_error::from_sdk;
 
 /// `DynamoDB` API reference, `BatchGetItem`: items a call.
 const BATCH: usize = 100;
@@ -37,8 +37,42 @@ pub struct Records {
 }
 
 /// The newest records of a table.
-pub async fn newest(aws: &Aws, table: &str, n: usize, now: &Timestamp) -> Result<Vec<Row>, Fault> {
+pub async fn newest(aws: &Aws, table: &str, n: usize, now: &Timestamp) -> Result<Vec<Row>, CallError> {
     Records::new(aws, table).page(&Query::default(), now, n, usize::MAX).await.map(|page| page.rows)
+}
+
+/// What a scan reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The table: records with all of their attributes.
+    Table,
+    /// The index of the newest records, in which every record is: the attributes of a list.
+    List,
+}
+
+impl Source {
+    /// The index's name; `None` for the table.
+    pub fn index(self) -> Option<&'static str> {
+        match self {
+            Self::Table => None,
+            Self::List => Some(table::RECENT.name),
+        }
+    }
+}
+
+/// Where a scan continues.
+#[derive(Debug)]
+pub struct Continuation(Key);
+
+/// One page of a scan: at most 1 MB.
+#[derive(Debug)]
+pub struct Scanned {
+    /// The items.
+    pub items: Vec<Value>,
+    /// The read units that the page took.
+    pub units: f64,
+    /// Where to continue; `None` after the last page.
+    pub next: Option<Continuation>,
 }
 
 impl Records {
@@ -47,8 +81,8 @@ impl Records {
         Self { client: Client::new(&aws.sdk), table: table.to_owned() }
     }
 
-    /// At most `limit` records that match, newest first. Looks at about `budget` records at most.
-    pub async fn page(&self, query: &Query, now: &Timestamp, limit: usize, budget: usize) -> Result<Page, Fault> {
+    /// At most `limit` records that match, newest first. Examines at most about `budget` records.
+    pub async fn page(&self, query: &Query, now: &Timestamp, limit: usize, budget: usize) -> Result<Page, CallError> {
         let (index, groups) = query.source(now);
         let low = query.since.as_ref().map_or(BEFORE_ALL, Timestamp::as_str).to_owned();
         let newest = query.newest();
@@ -80,7 +114,7 @@ impl Records {
         request: Request<Key>,
         low: String,
         high: String,
-    ) -> Result<(String, Vec<Row>, Option<Key>), Fault> {
+    ) -> Result<(String, Vec<Row>, Option<Key>), CallError> {
         let answer = self
             .client
             .query()
@@ -103,8 +137,29 @@ impl Records {
         Ok((request.partition, rows, answer.last_evaluated_key.filter(|key| !key.is_empty())))
     }
 
+    /// One page of all records, in no order.
+    pub async fn scan(&self, source: Source, from: Option<Continuation>) -> Result<Scanned, CallError> {
+        let answer = self
+            .client
+            .scan()
+            .table_name(&self.table)
+            .set_index_name(source.index().map(ToOwned::to_owned))
+            .set_exclusive_start_key(from.map(|from| from.0))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(from_sdk)?;
+        let items =
+            answer.items.unwrap_or_default().into_iter().map(|item| self.parse(item)).collect::<Result<_, _>>()?;
+        Ok(Scanned {
+            items,
+            units: answer.consumed_capacity.and_then(|consumed| consumed.capacity_units).unwrap_or_default(),
+            next: answer.last_evaluated_key.filter(|key| !key.is_empty()).map(Continuation),
+        })
+    }
+
     /// Whole records, as they are kept, in the order of their ids. What does not exist is left out.
-    pub async fn documents(&self, ids: &[String]) -> Result<Vec<Value>, Fault> {
+    pub async fn documents(&self, ids: &[String]) -> Result<Vec<Value>, CallError> {
         let mut found = HashMap::new();
         let mut reading = JoinSet::new();
         let mut batches = ids.chunks(BATCH);
@@ -125,7 +180,7 @@ impl Records {
     }
 
     /// Deletes a record; none is fine.
-    pub async fn delete(&self, id: &str) -> Result<(), Fault> {
+    pub async fn delete(&self, id: &str) -> Result<(), CallError> {
         let key = AttributeValue::S(id.to_owned());
         self.client
             .delete_item()
@@ -137,7 +192,7 @@ impl Records {
         Ok(())
     }
 
-    async fn batch(self, ids: Vec<String>) -> Result<Vec<Key>, Fault> {
+    async fn batch(self, ids: Vec<String>) -> Result<Vec<Key>, CallError> {
         let mut keys: Vec<Key> = ids
             .into_iter()
             .map(|id| HashMap::from([(table::PARTITION_KEY.to_owned(), AttributeValue::S(id))]))
@@ -160,20 +215,20 @@ impl Records {
             tokio::time::sleep(pause).await;
             pause *= 2;
         }
-        Err(Fault {
+        Err(CallError {
             kind: Kind::Throttled,
             code: None,
             message: format!("the table {} gives its items too slowly", self.table),
         })
     }
 
-    fn parse<T: serde::de::DeserializeOwned>(&self, item: Key) -> Result<T, Fault> {
+    fn parse<T: serde::de::DeserializeOwned>(&self, item: Key) -> Result<T, CallError> {
         let id = item.get(table::PARTITION_KEY).and_then(|id| id.as_s().ok()).cloned().unwrap_or_default();
         serde_dynamo::from_item(item)
             .map_err(|e| other(format!("the item {id} of the table {} is not a record: {e}", self.table)))
     }
 }
 
-fn other(message: String) -> Fault {
-    Fault { kind: Kind::Other, code: None, message }
+fn other(message: String) -> CallError {
+    CallError { kind: Kind::Other, code: None, message }
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_iam::Client;
-use provisioner_model::fault::{Fault, optional};
+use provisioner_model::call_error::{CallError, optional};
 use serde_json::Value;
 
-use super::fault::from_sdk;
+use super::call_error::from_sdk;
 use super::{Aws, percent_decoded};
 
 /// The client of IAM.
@@ -22,20 +22,20 @@ impl Roles {
     }
 
     /// Whether the role exists.
-    pub async fn exists(&self, role: &str) -> Result<bool, Fault> {
+    pub async fn exists(&self, role: &str) -> Result<bool, CallError> {
         let output = self.client.get_role().role_name(role).send().await.map_err(from_sdk);
         Ok(optional(output)?.is_some())
     }
 
-    /// Who may take the role, as a policy, and the role's description; `None` if there is no such role.
-    pub async fn trust(&self, role: &str) -> Result<Option<(Value, Option<String>)>, Fault> {
+    /// The role's trust policy and description; `None` if there is no such role.
+    pub async fn trust(&self, role: &str) -> Result<Option<(Value, Option<String>)>, CallError> {
         let output = self.client.get_role().role_name(role).send().await.map_err(from_sdk);
         let role = optional(output)?.and_then(|output| output.role);
         Ok(role.map(|role| (document(&role.assume_role_policy_document.unwrap_or_default()), role.description)))
     }
 
     /// The role's inline policies by name, and the ARNs of managed policies attached to it.
-    pub async fn policies(&self, role: &str) -> Result<Option<(BTreeMap<String, Value>, Vec<String>)>, Fault> {
+    pub async fn policies(&self, role: &str) -> Result<Option<(BTreeMap<String, Value>, Vec<String>)>, CallError> {
         let names = self.client.list_role_policies().role_name(role).send().await.map_err(from_sdk);
         let Some(names) = optional(names)? else { return Ok(None) };
         let mut inline = BTreeMap::new();

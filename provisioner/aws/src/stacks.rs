@@ -11,9 +11,9 @@ use aws_sdk_cloudformation::types::{
     StackResourceDrift, StackResourceDriftStatus, Tag,
 };
 use aws_sdk_cloudformation::types::{Change as SdkChange, Stack as SdkStack};
+use provisioner_model::call_error::{CallError, Kind, optional};
 use provisioner_model::change::{Action, Change, Detail, Replacement};
 use provisioner_model::drifted::{Difference, Drifted, top_of};
-use provisioner_model::fault::{Fault, Kind, optional};
 use provisioner_model::stack::ImportCandidate;
 use provisioner_model::stack::ResourceEvent;
 use provisioner_model::stack::{ChangeSet, Output, Resource, Stack};
@@ -21,7 +21,7 @@ use provisioner_model::status::{ChangeSetState, ResourceStatus, StackStatus, cha
 use serde_json::Value;
 
 use super::Aws;
-use super::fault::from_sdk;
+use super::call_error::from_sdk;
 
 /// What a change set is made for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,10 +30,9 @@ pub enum Purpose {
     Create,
     /// A stack that exists.
     Update,
-    /// A stack that exists, with what was changed behind its back put back (CloudFormation user guide, "Using
-    /// drift-aware change sets").
+    /// A stack that exists, with its drift reverted (CloudFormation user guide, "Using drift-aware change sets").
     RevertDrift,
-    /// A new stack that takes these over.
+    /// A new stack that imports these resources.
     Import(Vec<ImportCandidate>),
 }
 
@@ -54,17 +53,17 @@ pub struct Proposal {
     pub tags: BTreeMap<String, String>,
 }
 
-/// Attempts of a call while an operation is watched. Whoever watches sits failures out and says so; the SDK would be
-/// silent about them for a minute.
+/// Attempts of a call while an operation is followed. The caller retries and reports failures; the SDK would retry for a
+/// minute without a report.
 const WATCHING_ATTEMPTS: u32 = 2;
-/// How long such an attempt may take. A connection can die without a word while a laptop sleeps.
+/// The timeout of such an attempt. A connection can be lost without an error, for example while a laptop sleeps.
 const WATCHING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The client of CloudFormation.
 #[derive(Debug, Clone)]
 pub struct Stacks {
     client: Client,
-    /// The role that `CloudFormation` takes for its own calls.
+    /// The service role of `CloudFormation`.
     role: Option<String>,
     watching: Client,
 }
@@ -79,24 +78,24 @@ impl Stacks {
         Self { client: Client::new(&aws.sdk), role: aws.service_role.clone(), watching: Client::from_conf(watching) }
     }
 
-    /// The same as [`Self::describe`], for whoever watches an operation: fails soon.
-    pub async fn watch(&self, stack: &str) -> Result<Option<Stack>, Fault> {
+    /// The same as [`Self::describe`] for following an operation: fails soon.
+    pub async fn watch(&self, stack: &str) -> Result<Option<Stack>, CallError> {
         Self::described_by(&self.watching, stack).await
     }
 
     /// The stack of this name or ARN; `None` if there is none. A deleted stack is found by its ARN only.
-    pub async fn describe(&self, stack: &str) -> Result<Option<Stack>, Fault> {
+    pub async fn describe(&self, stack: &str) -> Result<Option<Stack>, CallError> {
         Self::described_by(&self.client, stack).await
     }
 
-    async fn described_by(client: &Client, stack: &str) -> Result<Option<Stack>, Fault> {
+    async fn described_by(client: &Client, stack: &str) -> Result<Option<Stack>, CallError> {
         let output = client.describe_stacks().stack_name(stack).send().await.map_err(from_sdk);
         let Some(output) = optional(output)? else { return Ok(None) };
         output.stacks.unwrap_or_default().into_iter().next().map(stack_from).transpose()
     }
 
     /// All stacks of the account and region that are not deleted.
-    pub async fn list(&self) -> Result<Vec<Stack>, Fault> {
+    pub async fn list(&self) -> Result<Vec<Stack>, CallError> {
         let mut pages = self.client.describe_stacks().into_paginator().send();
         let mut stacks = Vec::new();
         while let Some(page) = pages.next().await {
@@ -108,7 +107,7 @@ impl Stacks {
     }
 
     /// The stack's resources.
-    pub async fn resources(&self, stack: &str) -> Result<Vec<Resource>, Fault> {
+    pub async fn resources(&self, stack: &str) -> Result<Vec<Resource>, CallError> {
         let mut pages = self.client.list_stack_resources().stack_name(stack).into_paginator().send();
         let mut resources = Vec::new();
         while let Some(page) = pages.next().await {
@@ -125,12 +124,12 @@ impl Stacks {
         Ok(resources)
     }
 
-    /// The template that is deployed, as JSON; `None` if there is no stack. A template in YAML is read too: somebody may
-    /// have deployed it with another tool.
-    pub async fn deployed_template(&self, stack: &str) -> Result<Option<Value>, Fault> {
+    /// The template that is deployed, as JSON; `None` if there is no stack. YAML is supported too: another tool may have
+    /// deployed the template.
+    pub async fn deployed_template(&self, stack: &str) -> Result<Option<Value>, CallError> {
         let output = self.client.get_template().stack_name(stack).send().await.map_err(from_sdk);
         let Some(text) = optional(output)?.and_then(|o| o.template_body) else { return Ok(None) };
-        let unreadable = || Fault {
+        let unreadable = || CallError {
             kind: Kind::Other,
             code: None,
             message: format!("the template that is deployed as {stack} is neither JSON nor YAML"),
@@ -138,11 +137,11 @@ impl Stacks {
         provisioner_model::template::read(&text).ok_or_else(unreadable).map(Some)
     }
 
-    /// Has CloudFormation compare one resource with the template; `None` where it is in sync.
+    /// Runs CloudFormation's drift detection for one resource; `None` if it is in sync.
     ///
     /// Resource by resource, as the detection of a whole stack can only be waited for with a permission on everything
     /// (its status is asked by an id that IAM cannot limit to a stack).
-    pub async fn detect_drift(&self, stack: &str, logical_id: &str) -> Result<Option<Drifted>, Fault> {
+    pub async fn detect_drift(&self, stack: &str, logical_id: &str) -> Result<Option<Drifted>, CallError> {
         let call = self.client.detect_stack_resource_drift().stack_name(stack).logical_resource_id(logical_id);
         let Some(drift) = call.send().await.map_err(from_sdk)?.stack_resource_drift else { return Ok(None) };
         match drift.stack_resource_drift_status {
@@ -150,18 +149,18 @@ impl Stacks {
             Some(StackResourceDriftStatus::Modified | StackResourceDriftStatus::Deleted) => {
                 Ok(Some(drifted_from(drift)))
             }
-            other => Err(Fault {
+            other => Err(CallError {
                 kind: Kind::Other,
                 code: None,
                 message: drift.drift_status_reason.unwrap_or_else(|| {
-                    format!("CloudFormation says {}", other.as_ref().map_or("nothing", |status| status.as_str()))
+                    format!("CloudFormation reports {}", other.as_ref().map_or("nothing", |status| status.as_str()))
                 }),
             }),
         }
     }
 
     /// Asks for a change set; it is not computed yet when this returns.
-    pub async fn propose(&self, proposal: &Proposal) -> Result<ChangeSet, Fault> {
+    pub async fn propose(&self, proposal: &Proposal) -> Result<ChangeSet, CallError> {
         let (kind, kept): (_, &[ImportCandidate]) = match &proposal.purpose {
             Purpose::Create => (ChangeSetType::Create, &[]),
             Purpose::Update | Purpose::RevertDrift => (ChangeSetType::Update, &[]),
@@ -212,13 +211,16 @@ impl Stacks {
         })
     }
 
-    /// How far a change set is, and all pages of its changes.
-    pub async fn change_set(&self, id: &str) -> Result<ChangeSet, Fault> {
+    /// How far a change set of a stack is, and all pages of its changes. The stack is named beside the change set's ARN,
+    /// here and in the calls below, because IAM authorises them on the stack (service authorization reference,
+    /// "CloudFormation").
+    pub async fn change_set(&self, stack: &str, id: &str) -> Result<ChangeSet, CallError> {
         let (mut set, mut token): (Option<ChangeSet>, Option<String>) = (None, None);
         loop {
             let page = self
                 .client
                 .describe_change_set()
+                .stack_name(stack)
                 .change_set_name(id)
                 .set_next_token(token.take())
                 .send()
@@ -241,8 +243,8 @@ impl Stacks {
         }
     }
 
-    /// The ids of the stack's change sets that can still be looked at.
-    pub async fn change_sets(&self, stack: &str) -> Result<Vec<String>, Fault> {
+    /// The ids of the stack's change sets that still exist.
+    pub async fn change_sets(&self, stack: &str) -> Result<Vec<String>, CallError> {
         let mut pages = self.client.list_change_sets().stack_name(stack).into_paginator().send();
         let mut ids = Vec::new();
         while let Some(page) = pages.next().await {
@@ -254,9 +256,10 @@ impl Stacks {
     }
 
     /// Executes a change set.
-    pub async fn execute(&self, change_set: &str, token: &str) -> Result<(), Fault> {
+    pub async fn execute(&self, stack: &str, change_set: &str, token: &str) -> Result<(), CallError> {
         self.client
             .execute_change_set()
+            .stack_name(stack)
             .change_set_name(change_set)
             .client_request_token(token)
             .send()
@@ -266,13 +269,14 @@ impl Stacks {
     }
 
     /// Deletes a change set that was not executed; none is fine.
-    pub async fn discard(&self, change_set: &str) -> Result<(), Fault> {
-        let output = self.client.delete_change_set().change_set_name(change_set).send().await.map_err(from_sdk);
+    pub async fn discard(&self, stack: &str, change_set: &str) -> Result<(), CallError> {
+        let call = self.client.delete_change_set().stack_name(stack).change_set_name(change_set);
+        let output = call.send().await.map_err(from_sdk);
         optional(output).map(|_| ())
     }
 
     /// Deletes a stack, but leaves these resources.
-    pub async fn delete(&self, stack: &str, token: &str, retain: &[String]) -> Result<(), Fault> {
+    pub async fn delete(&self, stack: &str, token: &str, retain: &[String]) -> Result<(), CallError> {
         self.client
             .delete_stack()
             .stack_name(stack)
@@ -285,8 +289,8 @@ impl Stacks {
         Ok(())
     }
 
-    /// Goes on with a rollback that failed, leaving out these resources.
-    pub async fn continue_rollback(&self, stack: &str, token: &str, skip: &[String]) -> Result<(), Fault> {
+    /// Continues a failed rollback, skipping these resources.
+    pub async fn continue_rollback(&self, stack: &str, token: &str, skip: &[String]) -> Result<(), CallError> {
         self.client
             .continue_update_rollback()
             .stack_name(stack)
@@ -300,7 +304,7 @@ impl Stacks {
     }
 
     /// Cancels a running update; it is rolled back.
-    pub async fn cancel_update(&self, stack: &str, token: &str) -> Result<(), Fault> {
+    pub async fn cancel_update(&self, stack: &str, token: &str) -> Result<(), CallError> {
         self.client
             .cancel_update_stack()
             .stack_name(stack)
@@ -311,13 +315,13 @@ impl Stacks {
         Ok(())
     }
 
-    /// The stack's events, for whoever watches an operation: fails soon. Newest first, page by page until `enough` says
-    /// so of an event (which is left out).
+    /// The stack's events, for following an operation: fails soon. Newest first, page by page until `enough`
+    /// returns true for an event (which is left out).
     pub async fn events(
         &self,
         stack: &str,
         mut enough: impl FnMut(&ResourceEvent) -> bool,
-    ) -> Result<Vec<ResourceEvent>, Fault> {
+    ) -> Result<Vec<ResourceEvent>, CallError> {
         let mut pages = self.watching.describe_stack_events().stack_name(stack).into_paginator().send();
         let mut events = Vec::new();
         while let Some(page) = pages.next().await {
@@ -333,12 +337,12 @@ impl Stacks {
     }
 }
 
-fn stack_from(stack: SdkStack) -> Result<Stack, Fault> {
+fn stack_from(stack: SdkStack) -> Result<Stack, CallError> {
     let status = stack.stack_status.as_ref().map_or("", |s| s.as_str());
-    let parsed = StackStatus::parse(status).ok_or_else(|| Fault {
+    let parsed = StackStatus::parse(status).ok_or_else(|| CallError {
         kind: Kind::Other,
         code: None,
-        message: format!("CloudFormation reports the status {status:?}, which this version does not know"),
+        message: format!("CloudFormation reports the status {status:?}, which is unknown to this version"),
     })?;
     Ok(Stack {
         name: stack.stack_name.unwrap_or_default(),

@@ -6,11 +6,11 @@ use std::time::Duration;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
 use aws_sdk_s3::types::{Delete, EncodingType, NotificationConfiguration, ObjectIdentifier};
-use provisioner_model::fault::{Fault, Kind, optional};
+use provisioner_model::call_error::{CallError, Kind, optional};
 use provisioner_model::stack::{Contents, Presence};
 use tokio::task::JoinSet;
 
-use super::fault::from_sdk;
+use super::call_error::from_sdk;
 use super::{Aws, percent_decoded};
 
 /// Deletions of one batch each that run at the same time. With 1,000 keys a batch this bounds memory to about 20 MB.
@@ -31,7 +31,7 @@ pub struct Storage {
     bucket: String,
 }
 
-/// Where a listing goes on.
+/// Where a listing continues.
 #[derive(Debug, Default)]
 struct Marker {
     key: Option<String>,
@@ -56,18 +56,18 @@ impl Storage {
     }
 
     /// Whether the bucket exists.
-    pub async fn presence(&self) -> Result<Presence, Fault> {
+    pub async fn presence(&self) -> Result<Presence, CallError> {
         let head = self.client.head_bucket().bucket(&self.bucket).expected_bucket_owner(&self.account).send().await;
         match head.map_err(from_sdk) {
             Ok(_) => Ok(Presence::Ours),
-            Err(fault) if fault.kind == Kind::NotFound => Ok(Presence::Absent),
-            Err(fault) if fault.kind == Kind::Denied => Ok(Presence::Foreign),
-            Err(fault) => Err(fault),
+            Err(error) if error.kind == Kind::NotFound => Ok(Presence::Absent),
+            Err(error) if error.kind == Kind::Denied => Ok(Presence::Foreign),
+            Err(error) => Err(error),
         }
     }
 
-    /// Counts what the bucket holds, in so many pages of 1,000 versions at most; an absent bucket holds nothing.
-    pub async fn contents(&self, pages: u32) -> Result<Contents, Fault> {
+    /// Counts the bucket's contents in at most `pages` pages of 1,000 versions; a missing bucket is empty.
+    pub async fn contents(&self, pages: u32) -> Result<Contents, CallError> {
         let mut contents = Contents::default();
         let mut marker = Marker::default();
         for _ in 0..pages {
@@ -82,12 +82,12 @@ impl Storage {
                 return Ok(contents);
             }
         }
-        contents.and_more = true;
+        contents.truncated = true;
         Ok(contents)
     }
 
     /// The page of versions and delete markers that follows the marker, which moves on; `None` without a bucket.
-    async fn versions(&self, marker: &mut Marker) -> Result<Option<ListObjectVersionsOutput>, Fault> {
+    async fn versions(&self, marker: &mut Marker) -> Result<Option<ListObjectVersionsOutput>, CallError> {
         let page = self
             .client
             .list_object_versions()
@@ -107,8 +107,8 @@ impl Storage {
         Ok(page)
     }
 
-    /// Takes away the notification, so that nothing is invoked any more by what still arrives.
-    pub async fn disable_notifications(&self) -> Result<(), Fault> {
+    /// Removes the notification configuration, so that later uploads invoke nothing.
+    pub async fn disable_notifications(&self) -> Result<(), CallError> {
         let put = self
             .client
             .put_bucket_notification_configuration()
@@ -120,8 +120,8 @@ impl Storage {
         optional(put.map_err(from_sdk)).map(|_| ())
     }
 
-    /// Refuses every further upload. For a bucket that is about to be deleted while somebody still writes into it.
-    pub async fn refuse_writes(&self) -> Result<(), Fault> {
+    /// Denies all further uploads, for a bucket that is about to be deleted while another process writes to it.
+    pub async fn refuse_writes(&self) -> Result<(), CallError> {
         let policy = serde_json::json!({
             "Version": "2012-10-17",
             "Statement": [{
@@ -143,13 +143,13 @@ impl Storage {
         optional(put.map_err(from_sdk)).map(|_| ())
     }
 
-    /// Deletes every version, delete marker and open multipart upload that it finds in one pass. `progress` is told how
-    /// many are gone so far. Returns the number; an absent bucket has nothing to delete. What is written meanwhile may
-    /// stay: only a pass that finds nothing proves that the bucket is empty.
+    /// Deletes every version, delete marker and open multipart upload that it finds in one pass. `progress` receives
+    /// the number deleted so far. Returns the total; a missing bucket has nothing to delete. Objects that are written
+    /// meanwhile can remain: only a pass that finds nothing shows that the bucket is empty.
     ///
-    /// Listing goes on while what was listed is deleted, in [`PARALLEL`] requests at most.
-    pub async fn delete_pass(&self, mut progress: impl FnMut(u64)) -> Result<u64, Fault> {
-        let mut running: JoinSet<Result<u64, Fault>> = JoinSet::new();
+    /// Listing and deletion run concurrently, with at most [`PARALLEL`] deletion requests.
+    pub async fn delete_pass(&self, mut progress: impl FnMut(u64)) -> Result<u64, CallError> {
+        let mut running: JoinSet<Result<u64, CallError>> = JoinSet::new();
         let mut deleted = 0;
         let mut marker = Marker::default();
         while let Some(page) = self.versions(&mut marker).await? {
@@ -179,11 +179,11 @@ impl Storage {
         Ok(deleted + self.abort_uploads().await?)
     }
 
-    async fn delete_batch(self, batch: Vec<Version>) -> Result<u64, Fault> {
+    async fn delete_batch(self, batch: Vec<Version>) -> Result<u64, CallError> {
         let count = batch.len() as u64;
         // XML cannot carry some characters that keys may have; such objects are deleted one by one.
-        let (plain, strange): (Vec<_>, Vec<_>) = batch.into_iter().partition(|v| fits_xml(&v.key));
-        for version in strange {
+        let (plain, not_xml): (Vec<_>, Vec<_>) = batch.into_iter().partition(|v| fits_xml(&v.key));
+        for version in not_xml {
             let gone = self
                 .client
                 .delete_object()
@@ -206,14 +206,13 @@ impl Storage {
         }
     }
 
-    /// Deletes so many at once. A request that succeeds can have failed for some of them: those that were too many for
-    /// S3 at that moment are asked for again.
-    async fn delete_chunk(&self, mut chunk: Vec<Version>) -> Result<(), Fault> {
+    /// Deletes one batch. A successful response can contain errors for single keys; throttled keys are retried.
+    async fn delete_chunk(&self, mut chunk: Vec<Version>) -> Result<(), CallError> {
         let mut pause = FIRST_PAUSE;
         loop {
-            let Err((fault, again)) = self.delete_once(chunk).await? else { return Ok(()) };
+            let Err((error, again)) = self.delete_once(chunk).await? else { return Ok(()) };
             if again.is_empty() || pause > LONGEST_PAUSE {
-                return Err(fault);
+                return Err(error);
             }
             tokio::time::sleep(pause).await;
             pause *= 2;
@@ -221,15 +220,16 @@ impl Storage {
         }
     }
 
-    /// Within: why some were not deleted, and those to ask for again, unless it is no use.
-    async fn delete_once(&self, chunk: Vec<Version>) -> Result<Result<(), (Fault, Vec<Version>)>, Fault> {
-        let unfit = |e: aws_sdk_s3::error::BuildError| Fault { kind: Kind::Other, code: None, message: e.to_string() };
+    /// Sends one request. The inner error contains the first failure and the keys to retry; none if it is permanent.
+    async fn delete_once(&self, chunk: Vec<Version>) -> Result<Result<(), (CallError, Vec<Version>)>, CallError> {
+        let invalid_request =
+            |e: aws_sdk_s3::error::BuildError| CallError { kind: Kind::Other, code: None, message: e.to_string() };
         let objects = chunk
             .iter()
             .map(|v| ObjectIdentifier::builder().key(&v.key).set_version_id(v.id.clone()).build())
             .collect::<Result<Vec<_>, _>>()
-            .map_err(unfit)?;
-        let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build().map_err(unfit)?;
+            .map_err(invalid_request)?;
+        let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build().map_err(invalid_request)?;
         let output = self
             .client
             .delete_objects()
@@ -240,10 +240,10 @@ impl Storage {
             .await;
         let Some(output) = optional(output.map_err(from_sdk))? else { return Ok(Ok(())) };
         let Some(error) = output.errors().first() else { return Ok(Ok(())) };
-        let kind = |code: Option<&str>| provisioner_model::fault::kind(code, "", None);
+        let kind = |code: Option<&str>| provisioner_model::call_error::kind(code, "", None);
         let passes = |code| matches!(kind(code), Kind::Throttled | Kind::Unavailable);
         let code = error.code().unwrap_or_default();
-        let fault = Fault {
+        let error = CallError {
             kind: kind(Some(code)),
             code: Some(code.to_owned()),
             message: format!(
@@ -255,7 +255,7 @@ impl Storage {
             ),
         };
         if !output.errors().iter().all(|error| passes(error.code())) {
-            return Ok(Err((fault, Vec::new())));
+            return Ok(Err((error, Vec::new())));
         }
         let failed: HashSet<(&str, Option<&str>)> =
             output.errors().iter().map(|error| (error.key().unwrap_or_default(), error.version_id())).collect();
@@ -264,10 +264,10 @@ impl Storage {
             // An answer may leave the version out.
             .filter(|v| failed.contains(&(&v.key, v.id.as_deref())) || failed.contains(&(&v.key, None)))
             .collect();
-        Ok(Err((fault, again)))
+        Ok(Err((error, again)))
     }
 
-    async fn abort_uploads(&self) -> Result<u64, Fault> {
+    async fn abort_uploads(&self) -> Result<u64, CallError> {
         let mut aborted = 0;
         let (mut key_marker, mut id_marker) = (None, None);
         loop {
@@ -306,14 +306,14 @@ impl Storage {
     }
 
     /// Deletes the empty bucket; none is fine.
-    pub async fn delete(&self) -> Result<(), Fault> {
+    pub async fn delete(&self) -> Result<(), CallError> {
         let gone = self.client.delete_bucket().bucket(&self.bucket).expected_bucket_owner(&self.account).send().await;
         optional(gone.map_err(from_sdk)).map(|_| ())
     }
 }
 
-fn joined(result: Result<Result<u64, Fault>, tokio::task::JoinError>) -> Result<u64, Fault> {
-    result.unwrap_or_else(|error| Err(Fault { kind: Kind::Other, code: None, message: error.to_string() }))
+fn joined(result: Result<Result<u64, CallError>, tokio::task::JoinError>) -> Result<u64, CallError> {
+    result.unwrap_or_else(|error| Err(CallError { kind: Kind::Other, code: None, message: error.to_string() }))
 }
 
 /// Whether XML 1.0 can carry the text.
@@ -321,7 +321,7 @@ fn fits_xml(key: &str) -> bool {
     key.chars().all(|c| c == '\t' || c == '\n' || (c >= ' ' && c != '\u{fffe}' && c != '\u{ffff}'))
 }
 
-/// How the keys of a listing are read: the answer says whether it encoded them as asked.
+/// The decoder for keys of a listing: the response states whether keys are encoded.
 fn key_reader(encoding: Option<&EncodingType>) -> fn(&str) -> String {
     if encoding == Some(&EncodingType::Url) { decode } else { ToOwned::to_owned }
 }

@@ -10,13 +10,13 @@ use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
 use aws_sdk_s3::primitives::{ByteStream, DateTime, DateTimeFormat, Length};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
-use provisioner_model::fault::{Fault, Kind, optional};
+use provisioner_model::call_error::{CallError, Kind, optional};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::Aws;
-use super::fault::from_sdk;
+use super::call_error::from_sdk;
 
 /// Files up to this size are put in one request. Bytes.
 const SINGLE: u64 = 8 << 20;
@@ -24,22 +24,26 @@ const SINGLE: u64 = 8 << 20;
 const PART: u64 = 8 << 20;
 /// S3 user guide, "Amazon S3 multipart upload limits".
 const MAX_PARTS: u64 = 10_000;
-/// The size of the later half of a stream's parts: nobody knows its length, so that its parts must grow. Bytes.
+/// The size of the later half of a stream's parts: its length is unknown, so later parts are larger. Bytes.
 const LATE_PART: u64 = 64 << 20;
 /// Parts of a stream that are held in memory at the same time.
 const STREAM_PARTS: usize = 4;
-/// How often an abort is tried. A part that was under way may arrive after an abort, and need another one.
+/// The number of abort attempts. A part in transit can arrive after an abort, which then must be repeated.
 const ABORTS: u32 = 5;
 /// The pause between aborts.
 const ABORT_PAUSE: Duration = Duration::from_millis(200);
 
-/// Told so many more bytes.
+/// Receives the number of newly uploaded bytes.
 pub type Progress = Arc<dyn Fn(u64) + Send + Sync>;
 
 /// Puts objects into one bucket, with a bounded number of requests at the same time.
 #[derive(Clone)]
 pub struct Uploads {
+    /// For calls without a file.
     client: Client,
+    /// For requests with a file in their body.
+    transfer: Client,
+    complete: Client,
     bucket: String,
     owner: String,
     requests: Arc<Semaphore>,
@@ -81,7 +85,7 @@ pub enum Cause {
     TooLong,
     /// The service did not take it.
     #[error("{0}")]
-    Service(#[from] Fault),
+    Service(#[from] CallError),
 }
 
 /// An object that was not put.
@@ -92,7 +96,7 @@ pub struct NotStored {
     #[source]
     pub cause: Cause,
     /// Parts were left in the bucket, because aborting failed too.
-    pub left_open: Option<Fault>,
+    pub left_open: Option<CallError>,
 }
 
 impl<T: Into<Cause>> From<T> for NotStored {
@@ -103,7 +107,7 @@ impl<T: Into<Cause>> From<T> for NotStored {
 
 /// Asks whether the bucket is there and ours, and how far S3's clock is ahead of this one: milliseconds, exact to
 /// about a second.
-pub async fn clock_ahead(aws: &Aws, bucket: &str) -> Result<i64, Fault> {
+pub async fn clock_ahead(aws: &Aws, bucket: &str) -> Result<i64, CallError> {
     let date = DateHeader::default();
     let asked = SystemTime::now();
     aws.s3()
@@ -145,10 +149,12 @@ impl Intercept for DateHeader {
 }
 
 impl Uploads {
-    /// Uploads into a bucket of this account, with so many requests at the same time, until told to stop.
+    /// Uploads to a bucket of this account with at most `parallel` concurrent requests, until `stop` is set.
     pub fn new(aws: &Aws, bucket: &str, parallel: u16, stop: watch::Receiver<bool>, progress: Progress) -> Self {
         Self {
             client: aws.s3(),
+            transfer: aws.s3_transfer(),
+            complete: aws.s3_complete(),
             bucket: bucket.to_owned(),
             owner: aws.account.clone(),
             requests: Arc::new(Semaphore::new(parallel.into())),
@@ -164,7 +170,7 @@ impl Uploads {
             let body = if size == 0 { ByteStream::from_static(b"") } else { range(&path, 0, size).await? };
             self.single(&key, &content_type, body, size).await
         } else {
-            let open = self.begin(&key, &content_type).await?;
+            let open = self.start(&key, &content_type).await?;
             let parts = self.file_parts(&open, &path, size);
             self.end(&open, parts, size).await
         };
@@ -189,7 +195,7 @@ impl Uploads {
             let size = first.len() as u64;
             return self.single(&key, &content_type, first.into(), size).await;
         }
-        let open = self.begin(&key, &content_type).await?;
+        let open = self.start(&key, &content_type).await?;
         let mut size = 0;
         let parts = self.stream_parts(&open, &mut from, first, &mut size).await;
         self.end(&open, async { parts }, size).await
@@ -198,7 +204,7 @@ impl Uploads {
     async fn single(&self, key: &str, content_type: &str, body: ByteStream, size: u64) -> Result<Stored, NotStored> {
         let _request = self.request().await?;
         let put = self
-            .client
+            .transfer
             .put_object()
             .bucket(&self.bucket)
             .key(key)
@@ -212,9 +218,9 @@ impl Uploads {
         Ok(Stored { e_tag: unquoted(answer.e_tag), version_id: answer.version_id, size })
     }
 
-    async fn begin(&self, key: &str, content_type: &str) -> Result<Open, NotStored> {
+    async fn start(&self, key: &str, content_type: &str) -> Result<Open, NotStored> {
         let _request = self.request().await?;
-        // Not interrupted: an answer that nobody reads would leave an upload whose id nobody knows.
+        // Not cancelled: a lost response would leave an upload whose id is unknown.
         let answer = self
             .client
             .create_multipart_upload()
@@ -294,9 +300,9 @@ impl Uploads {
         body: ByteStream,
         length: u64,
         _request: OwnedSemaphorePermit,
-    ) -> Result<CompletedPart, Fault> {
+    ) -> Result<CompletedPart, CallError> {
         let answer = self
-            .client
+            .transfer
             .upload_part()
             .bucket(&self.bucket)
             .key(&open.key)
@@ -327,7 +333,7 @@ impl Uploads {
             let mut parts = self.unless_stopped(parts).await??;
             parts.sort_by_key(CompletedPart::part_number);
             let complete = self
-                .client
+                .complete
                 .complete_multipart_upload()
                 .bucket(&self.bucket)
                 .key(&open.key)
@@ -344,8 +350,8 @@ impl Uploads {
         }
     }
 
-    /// Aborts until S3 knows the upload no more: a part that was under way may have arrived after the first abort.
-    async fn abort(&self, open: &Open) -> Result<(), Fault> {
+    /// Aborts until S3 no longer lists the upload: a part in transit can arrive after the first abort.
+    async fn abort(&self, open: &Open) -> Result<(), CallError> {
         for _ in 0..ABORTS {
             let abort = self
                 .client
@@ -367,7 +373,7 @@ impl Uploads {
             }
             tokio::time::sleep(ABORT_PAUSE).await;
         }
-        Err(Fault { kind: Kind::Other, code: None, message: "parts are still there after aborting".into() })
+        Err(CallError { kind: Kind::Other, code: None, message: "parts are still there after aborting".into() })
     }
 
     async fn request(&self) -> Result<OwnedSemaphorePermit, Cause> {
@@ -392,10 +398,10 @@ struct Open {
     id: String,
 }
 
-fn joined(sent: Result<Result<CompletedPart, Fault>, tokio::task::JoinError>) -> Result<CompletedPart, Cause> {
+fn joined(sent: Result<Result<CompletedPart, CallError>, tokio::task::JoinError>) -> Result<CompletedPart, Cause> {
     match sent {
         Ok(part) => Ok(part?),
-        Err(e) => Err(Cause::Service(Fault { kind: Kind::Other, code: None, message: e.to_string() })),
+        Err(e) => Err(Cause::Service(CallError { kind: Kind::Other, code: None, message: e.to_string() })),
     }
 }
 
@@ -464,8 +470,8 @@ mod tests {
 
     /// Gives a few bytes a read.
     fn tokio_test_reader(bytes: Vec<u8>, at_once: usize) -> impl AsyncRead + Unpin {
-        struct Slow(std::io::Cursor<Vec<u8>>, usize);
-        impl AsyncRead for Slow {
+        struct ShortReads(std::io::Cursor<Vec<u8>>, usize);
+        impl AsyncRead for ShortReads {
             fn poll_read(
                 mut self: std::pin::Pin<&mut Self>,
                 _: &mut std::task::Context<'_>,
@@ -477,6 +483,6 @@ mod tests {
                 std::task::Poll::Ready(Ok(()))
             }
         }
-        Slow(std::io::Cursor::new(bytes), at_once)
+        ShortReads(std::io::Cursor::new(bytes), at_once)
     }
 }

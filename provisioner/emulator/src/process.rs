@@ -1,6 +1,6 @@
-//! Processes that outlive the command which started them, told apart from later ones with the same number.
+//! Identifies processes that outlive the command that started them, even if their process ids are reused.
 //!
-//! A process number is used again after its process is gone; the moment of its start tells the two apart. Nothing is
+//! A process id can be reused after the process has ended; the start time distinguishes the two. Nothing is
 //! signalled unless both agree. Linux is read from `/proc`; elsewhere `ps` is asked, whose start times have a
 //! resolution of a second.
 
@@ -17,12 +17,14 @@ pub(super) struct Identity {
     /// The process number.
     pub(super) pid: u32,
     /// When it was started, in the system's own terms: only good for comparing.
-    born: String,
+    // The name in files of 0.1.0 up to commit 759e429, whose emulators may still run.
+    #[serde(alias = "born")]
+    start_time: String,
 }
 
 /// The running process with this number; `None` when there is none, or only its exit status is left.
 pub(super) fn identify(pid: u32) -> Option<Identity> {
-    system::born(pid).map(|born| Identity { pid, born })
+    system::start_time(pid).map(|start_time| Identity { pid, start_time })
 }
 
 /// Whether this very process still runs.
@@ -30,7 +32,7 @@ pub(super) fn is_alive(process: &Identity) -> bool {
     identify(process.pid).as_ref() == Some(process)
 }
 
-/// Signals this very process; one that is gone has nothing left to be told.
+/// Sends a signal to this process; does nothing if it has ended.
 pub(super) fn signal(process: &Identity, signal: Signal) -> io::Result<()> {
     if !is_alive(process) {
         return Ok(());
@@ -49,11 +51,13 @@ pub(super) fn running_from(folder: &Path) -> Vec<Identity> {
 
 #[cfg(target_os = "linux")]
 mod system {
+    use std::ffi::OsStr;
     use std::fs;
-    use std::path::Path;
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::path::{Path, PathBuf};
 
     /// proc(5): the start time of field 22 counts from the boot, so that the boot's own id belongs to it.
-    pub(super) fn born(pid: u32) -> Option<String> {
+    pub(super) fn start_time(pid: u32) -> Option<String> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
         ticks(&stat).map(|ticks| format!("{ticks}@{}", boot.trim()))
@@ -68,18 +72,24 @@ mod system {
         if matches!(state, "Z" | "X") { None } else { fields.nth(18) }
     }
 
+    /// The script that a process runs. Its interpreter gets the script's path as an argument, as an editor or a pager would
+    /// get that of a file, but only the process of a script is named after it (proc(5), `comm`: at most 15 bytes).
+    fn script(pid: u32) -> Option<PathBuf> {
+        let name = fs::read(format!("/proc/{pid}/comm")).ok()?;
+        let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        let name = name.strip_suffix(b"\n").unwrap_or(&name);
+        let script = line.split(|&b| b == 0).nth(1).map(|word| Path::new(OsStr::from_bytes(word)))?;
+        let own = script.file_name()?.as_bytes();
+        (own.get(..own.len().min(15)) == Some(name)).then(|| script.to_owned())
+    }
+
     pub(super) fn running_from(folder: &Path) -> Vec<u32> {
         let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
         processes
             .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
             .filter(|pid| {
                 let program = fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe.starts_with(folder));
-                program
-                    || fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| {
-                        line.split(|&b| b == 0)
-                            .take(2)
-                            .any(|word| std::str::from_utf8(word).is_ok_and(|word| Path::new(word).starts_with(folder)))
-                    })
+                program || script(*pid).is_some_and(|script| script.starts_with(folder))
             })
             .collect()
     }
@@ -95,7 +105,7 @@ mod system {
         Some(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    pub(super) fn born(pid: u32) -> Option<String> {
+    pub(super) fn start_time(pid: u32) -> Option<String> {
         let line = ps(&["-o", "stat=,lstart=", "-p", &pid.to_string()])?;
         let (state, start) = line.trim().split_once(char::is_whitespace)?;
         if state.starts_with('Z') { None } else { Some(start.trim().to_owned()) }
@@ -132,7 +142,7 @@ mod tests {
         }
     }
 
-    /// Waits for its input's end, hence for ever.
+    /// Starts a program that waits for the end of its input.
     fn waiting(program: &Path) -> Running {
         let child = Command::new(program).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         Running(child)
@@ -142,13 +152,19 @@ mod tests {
     fn another_process_with_the_same_number_is_not_signalled() {
         let mut child = waiting(Path::new("cat"));
         let real = identify(child.0.id()).unwrap();
-        let recycled = Identity { born: "another time".into(), ..real.clone() };
+        let recycled = Identity { start_time: "another time".into(), ..real.clone() };
         assert!(is_alive(&real) && !is_alive(&recycled));
         signal(&recycled, Signal::KILL).unwrap();
         assert!(child.0.try_wait().unwrap().is_none());
         signal(&real, Signal::KILL).unwrap();
         assert!(!child.0.wait().unwrap().success());
         assert!(!is_alive(&real));
+    }
+
+    #[test]
+    fn an_emulator_of_an_earlier_version_is_recognised() {
+        let process: Identity = serde_json::from_str(r#"{"pid": 7, "born": "1@boot"}"#).unwrap();
+        assert_eq!(process, Identity { pid: 7, start_time: "1@boot".into() });
     }
 
     #[test]
@@ -171,6 +187,11 @@ mod tests {
         std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         let inside = waiting(&script);
         let _outside = waiting(Path::new("cat"));
+        // A program whose argument lies in the folder, such as a pager, is not of the folder.
+        let notes = folder_path.join("notes");
+        std::fs::write(&notes, "read line\n").unwrap();
+        let reader = Command::new("sh").arg(&notes).stdin(Stdio::piped()).spawn();
+        let _reader = Running(reader.unwrap());
         // A process has no arguments to be found by for an instant while it becomes the program.
         let found = loop {
             let found = running_from(&folder_path);

@@ -1,4 +1,5 @@
-//! Drives a plan: calls AWS, watches operations to their end, tells events. What is done was decided in [`provisioner_planner::plan`].
+//! Applies a plan: calls AWS, follows operations to their end, and emits events. [`provisioner_planner::plan`] makes the
+//! decisions.
 
 pub mod down;
 mod drift;
@@ -11,15 +12,16 @@ use provisioner_artifact::package::Package;
 use provisioner_aws::Aws;
 use provisioner_aws::artifacts::Artifacts;
 use provisioner_aws::stacks::{Proposal, Purpose, Stacks};
+use provisioner_model::call_error::{CallError, Kind};
 use provisioner_model::change::Change;
 use provisioner_model::error::{Error, Exit, Result};
-use provisioner_model::fault::{Fault, Kind};
 use provisioner_model::stack::{ChangeSet, ResourceEvent};
 use provisioner_model::status::{ChangeSetState, Operation, Phase, StackStatus};
 use provisioner_planner::plan::Plan;
 use provisioner_planner::preview;
-use provisioner_planner::world::Desired;
+use provisioner_planner::state::Desired;
 
+use crate::clock;
 use crate::dialog::Dialog;
 use crate::event::deploy::DeployEvent;
 use crate::interrupt::{self, InterruptGuard};
@@ -27,19 +29,23 @@ use follow::{Backoff, Follower, PollOutcome};
 
 /// How long a first interruption waits for a second one, on a terminal.
 const SECOND_INTERRUPTION: Duration = Duration::from_secs(3);
-/// Polls without any event of the operation after which the stack's own status is believed.
+/// The number of polls without an event of the operation after which the stack's status is read.
 const SILENT_POLLS: u32 = 20;
 
-/// The code of an error that says: somebody else changed the stack between two calls. Look again and decide anew.
+/// The code of the error that another user or process changed the stack between two calls. The caller reads the state and
+/// decides again.
 pub const CONFLICT: &str = "overtaken";
+/// The code of the failure of a creation whose queue could not be created yet: one of the same name was deleted within the
+/// last minute. When this error is returned, the minute is over.
+pub const QUEUE_NAME_RESERVED: &str = "queue-name-reserved";
 
-/// The name of one run of the program: the seed of everything that must be unique.
+/// The id of one run of the program, from which unique names and tokens are derived.
 #[derive(Debug, Clone)]
 pub struct RunId(pub String);
 
 impl RunId {
-    /// A token for an operation of this run; the same operation repeated has the same token. CloudFormation takes
-    /// letters, digits and hyphens, beginning with a letter, for tokens and for names of change sets.
+    /// A token for an operation of this run; the same operation repeated has the same token. Tokens and names of
+    /// change sets consist of letters, digits and hyphens and start with a letter (CloudFormation API reference).
     pub fn token(&self, what: &str) -> String {
         format!("provisioner-{what}-{}", self.0)
     }
@@ -50,7 +56,7 @@ impl RunId {
     }
 }
 
-/// The handler's code on its way to Lambda.
+/// The handler's code to deploy.
 #[derive(Debug, Clone, Copy)]
 pub struct Code<'a> {
     /// The package.
@@ -61,7 +67,7 @@ pub struct Code<'a> {
     pub require_tls: bool,
 }
 
-/// What applying needs.
+/// Applies plans through one connection.
 pub struct Applier<'a> {
     aws: &'a Aws,
     stacks: Stacks,
@@ -70,12 +76,12 @@ pub struct Applier<'a> {
 }
 
 impl<'a> Applier<'a> {
-    /// Applies through this connection.
+    /// Applies plans through this connection.
     pub fn new(aws: &'a Aws, dialog: &'a dyn Dialog, run: RunId) -> Self {
         Self { aws, stacks: Stacks::new(aws), dialog, run }
     }
 
-    /// Has a change set made and waits until it can be read.
+    /// Creates a change set and waits until it is computed.
     pub async fn propose(&self, desired: &Desired, operation: Operation) -> Result<ChangeSet> {
         let purpose = if operation == Operation::Create { Purpose::Create } else { Purpose::Update };
         self.propose_and_wait(&Proposal {
@@ -91,34 +97,44 @@ impl<'a> Applier<'a> {
 
     async fn propose_and_wait(&self, proposal: &Proposal) -> Result<ChangeSet> {
         let doing = format!("prepare the change of the stack {}", proposal.stack);
-        let failed = |fault: Fault| overtaken(fault, &proposal.stack, &doing);
+        let failed = |error: CallError| conflict_or_error(error, &proposal.stack, &doing);
         let proposed = self.stacks.propose(proposal).await.map_err(failed)?;
         let mut backoff = Backoff::new(self.run.seed());
+        let began = tokio::time::Instant::now();
         loop {
-            let set = self.stacks.change_set(&proposed.id).await.map_err(failed)?;
+            let set = self.stacks.change_set(&proposal.stack, &proposed.id).await.map_err(failed)?;
             if set.state != ChangeSetState::Pending {
                 return Ok(set);
+            }
+            let limit = self.aws.limits().change_set;
+            if began.elapsed() >= limit {
+                let seconds = limit.as_secs();
+                let message = format!("failed to {doing}: CloudFormation has not computed it within {seconds} s");
+                let error = Error::new(Exit::Deployment, "change-set-pending", message)
+                    .hint("Nothing was changed. Run the same command again later.");
+                return Err(error.with_followup_error(self.discard_change_set(&set).await));
             }
             tokio::time::sleep(backoff.next_delay()).await;
         }
     }
 
-    /// Takes back a change set that is not going to be executed, and the empty stack that was made for it, unless
-    /// somebody else has a change set on it too.
+    /// Deletes a change set that will not be executed, and the empty stack that was created for it, unless the stack has
+    /// other change sets. Its own change set goes first, and others are looked for after that: the less time between the
+    /// look and the deletion, the less likely another user's change set is deleted with the stack.
     pub async fn discard_change_set(&self, set: &ChangeSet) -> Result<()> {
-        let doing = "take back the change set";
-        let stack = self.stacks.describe(&set.stack).await.map_err(|e| e.into_error(doing))?;
-        if let Some(stack) = stack.filter(|stack| stack.status.phase() == Phase::Review) {
-            let sets = self.stacks.change_sets(&stack.arn).await.map_err(|e| e.into_error(doing))?;
-            if sets.iter().all(|id| *id == set.id) {
-                let token = self.run.token("withdraw");
-                return self.stacks.delete(&stack.arn, &token, &[]).await.map_err(|e| e.into_error(doing));
-            }
+        let failed = |e: CallError| e.into_error("delete the change set");
+        self.stacks.discard(&set.stack, &set.id).await.map_err(failed)?;
+        let stack = self.stacks.describe(&set.stack).await.map_err(failed)?;
+        let Some(stack) = stack.filter(|stack| stack.status.phase() == Phase::Review) else { return Ok(()) };
+        let others = self.stacks.change_sets(&stack.arn).await.map_err(failed)?;
+        if others.iter().all(|id| *id == set.id) {
+            let token = self.run.token("discard");
+            self.stacks.delete(&stack.arn, &token, &[]).await.map_err(failed)?;
         }
-        self.stacks.discard(&set.id).await.map_err(|e| e.into_error(doing))
+        Ok(())
     }
 
-    /// Does what the plan says. Returns when the operation has ended well.
+    /// Applies the plan. Returns when the operation has succeeded.
     pub async fn apply(&self, desired: &Desired, plan: &Plan, code: Code<'_>) -> Result<()> {
         match plan {
             Plan::Propose(_) | Plan::NoChange | Plan::Blocked { .. } => Ok(()),
@@ -135,7 +151,7 @@ impl<'a> Applier<'a> {
             }
             Plan::RetryDelete { stack, keep, .. } => {
                 self.dialog
-                    .event(DeployEvent::EndingDeletion { stack: desired.names.stack.clone(), keeping: keep.clone() });
+                    .event(DeployEvent::RetryingDeletion { stack: desired.names.stack.clone(), keeping: keep.clone() });
                 self.delete(stack, "retry-delete", keep).await
             }
             Plan::Adopt { kept, template, .. } => {
@@ -154,7 +170,7 @@ impl<'a> Applier<'a> {
                     let error = Error::new(
                         Exit::Deployment,
                         "adoption-failed",
-                        format!("CloudFormation cannot take back what is there: {reason}"),
+                        format!("CloudFormation cannot import the existing resources: {reason}"),
                     )
                     .hint(
                         "The reason names the bucket or table. If another stack owns it, give this one another `name:`.",
@@ -172,26 +188,26 @@ impl<'a> Applier<'a> {
                 });
                 let token = self.run.token(if skip.is_empty() { "continue" } else { "continue-skipping" });
                 let skip: Vec<String> = skip.iter().map(|(id, _)| id.clone()).collect();
-                let attention = interrupt::subscribe();
+                let interrupts = interrupt::subscribe();
                 self.stacks
                     .continue_rollback(stack, &token, &skip)
                     .await
                     .map_err(|e| e.into_error("continue the rollback"))?;
-                // Whether it got stuck again, the next decision sees.
+                // The next decision checks whether the rollback failed again.
                 let follower = Follower::new(Some(&token));
-                self.follow(stack, Operation::ContinueRollback, follower, attention).await.map(|_| ())
+                self.follow(stack, Operation::ContinueRollback, follower, interrupts).await.map(|_| ())
             }
         }
     }
 
-    /// Shows the operation that runs to its end, whoever started it.
+    /// Follows the running operation to its end, whoever started it.
     pub async fn attach(&self, stack: &str, operation: Operation) -> Result<()> {
-        let attention = interrupt::subscribe();
+        let interrupts = interrupt::subscribe();
         self.dialog.event(DeployEvent::Attached { stack: name_of(stack).to_owned(), operation });
-        self.follow(stack, operation, Follower::new(None), attention).await.map(|_| ())
+        self.follow(stack, operation, Follower::new(None), interrupts).await.map(|_| ())
     }
 
-    /// Uploads the handler's zip, unless it is there.
+    /// Uploads the handler's zip, unless it exists.
     async fn upload(&self, code: Code<'_>) -> Result<()> {
         let artifacts = Artifacts::new(self.aws, code.bucket);
         let key = code.package.key();
@@ -200,7 +216,7 @@ impl<'a> Applier<'a> {
         }
         let bucket = code.bucket;
         let (doing, sending) =
-            (format!("make the artifact bucket {bucket}"), format!("upload the handler to {bucket}"));
+            (format!("create the artifact bucket {bucket}"), format!("upload the handler to {bucket}"));
         let zip = &code.package.zip;
         let size = zip.len() as u64;
         if artifacts.create_if_missing().await.map_err(|e| e.into_error(&doing))? {
@@ -208,10 +224,10 @@ impl<'a> Applier<'a> {
             self.dialog.event(DeployEvent::ArtifactBucketCreated { bucket: bucket.to_owned() });
             artifacts.upload(&key, zip.clone()).await.map_err(|e| e.into_error(&sending))?;
         } else {
-            // It was private and encrypted when it was made; what somebody changed since is put in order meanwhile.
+            // The bucket was created private and encrypted. Its configuration is restored during the upload.
             let (configured, sent) =
                 tokio::join!(artifacts.configure(code.require_tls), artifacts.upload(&key, zip.clone()));
-            configured.map_err(|e| e.into_error(&format!("put the artifact bucket {bucket} in order")))?;
+            configured.map_err(|e| e.into_error(&format!("configure the artifact bucket {bucket}")))?;
             sent.map_err(|e| e.into_error(&sending))?;
         }
         self.dialog.event(DeployEvent::Uploaded { bucket: bucket.to_owned(), key, size });
@@ -221,53 +237,74 @@ impl<'a> Applier<'a> {
     /// Executes a change set that lists these resources.
     async fn execute(&self, operation: Operation, change_set: &str, stack: &str, listed: Vec<String>) -> Result<()> {
         let token = self.run.token(operation.noun());
-        let doing = format!("begin the {} of the stack", operation.noun());
-        let attention = interrupt::subscribe();
-        self.stacks.execute(change_set, &token).await.map_err(|e| overtaken(e, name_of(stack), &doing))?;
+        let doing = format!("start the {} of the stack", operation.noun());
+        let interrupts = interrupt::subscribe();
+        self.stacks
+            .execute(stack, change_set, &token)
+            .await
+            .map_err(|e| conflict_or_error(e, name_of(stack), &doing))?;
         let resources = Some(listed.len());
         self.dialog.event(DeployEvent::Started { stack: name_of(stack).to_owned(), operation, resources });
         let follower = Follower::new(Some(&token)).only_resources(listed);
-        let (status, cause) = self.follow(stack, operation, follower, attention).await?;
-        if status.is_success_for(operation) { Ok(()) } else { Err(failed(stack, operation, status, cause)) }
+        let (status, follower) = self.follow(stack, operation, follower, interrupts).await?;
+        if status.is_success_for(operation) {
+            return Ok(());
+        }
+        let error = failed(stack, operation, status, follower.cause());
+        match follower.queue_name_free_at().filter(|_| operation == Operation::Create) {
+            Some(free_at) => {
+                self.wait_for_queue_name(name_of(stack), free_at).await;
+                Err(Error { code: QUEUE_NAME_RESERVED, ..error })
+            }
+            None => Err(error),
+        }
     }
 
     /// Deletes a stack and waits until it is gone.
     async fn delete(&self, stack: &str, what: &str, retain: &[String]) -> Result<()> {
         let token = self.run.token(what);
-        let attention = interrupt::subscribe();
+        let interrupts = interrupt::subscribe();
         self.stacks.delete(stack, &token, retain).await.map_err(|e| e.into_error("delete the stack"))?;
-        let (status, cause) = self.follow(stack, Operation::Delete, Follower::new(Some(&token)), attention).await?;
+        let (status, follower) = self.follow(stack, Operation::Delete, Follower::new(Some(&token)), interrupts).await?;
         if status.is_success_for(Operation::Delete) {
             Ok(())
         } else {
-            Err(failed(stack, Operation::Delete, status, cause))
+            Err(failed(stack, Operation::Delete, status, follower.cause()))
         }
     }
 
-    /// Watches an operation to its end and tells what happens. Returns the last status, and the first cause if
-    /// something failed. Without a token, the operation that runs now is watched, whoever started it. The attention must
-    /// be older than the operation: from its first moment an interruption leaves it, and says how to come back.
+    /// Waits until the name of a queue that was deleted recently can be used again.
+    async fn wait_for_queue_name(&self, stack: &str, free_at: i64) {
+        let wait = Duration::from_millis(u64::try_from(free_at - clock::now_millis()).unwrap_or_default());
+        let seconds = wait.as_secs_f64().ceil();
+        self.dialog.event(DeployEvent::WaitingForQueueName { stack: stack.to_owned(), seconds });
+        tokio::time::sleep(wait).await;
+    }
+
+    /// Follows an operation to its end and emits its events. Returns the last status, and the follower, which has the first
+    /// cause if something failed. Without a token, the running operation is followed, whoever started it. `interrupts` must be subscribed
+    /// before the operation starts, so that an interruption detaches from it and reports how to attach again.
     async fn follow(
         &self,
         stack: &str,
         mut operation: Operation,
         mut follower: Follower,
-        mut attention: InterruptGuard,
-    ) -> Result<(StackStatus, Option<String>)> {
+        mut interrupts: InterruptGuard,
+    ) -> Result<(StackStatus, Follower)> {
         let mut backoff = Backoff::new(self.run.seed());
         let (mut silent, mut ask, mut cancelled) = (0, follower.follows_any(), false);
         loop {
-            let look = async {
+            let poll = async {
                 tokio::time::sleep(backoff.next_delay()).await;
-                self.look(stack, &follower, ask || silent >= SILENT_POLLS).await
+                self.poll(stack, &follower, ask || silent >= SILENT_POLLS).await
             };
             let seen = tokio::select! {
-                seen = look => seen,
-                () = attention.next() => {
-                    if let Some(left) = self.interrupted(stack, operation, &mut attention).await? {
+                seen = poll => seen,
+                () = interrupts.next() => {
+                    if let Some(left) = self.interrupted(stack, operation, &mut interrupts).await? {
                         return Err(left);
                     }
-                    // The cancellation goes on under a token of its own; only the stack itself tells how it ends.
+                    // The cancellation has another token; its result is the stack's status.
                     (ask, cancelled) = (true, true);
                     follower.follow_any();
                     if operation == Operation::Create {
@@ -278,31 +315,31 @@ impl<'a> Applier<'a> {
             };
             let (events, status) = match seen {
                 Ok(seen) => seen,
-                Err(fault) => match backoff.failed(fault.kind) {
+                Err(error) => match backoff.failed(error.kind) {
                     PollOutcome::First => {
-                        self.dialog.event(DeployEvent::Disturbed { reason: fault.to_string() });
+                        self.dialog.event(DeployEvent::ConnectionLost { reason: error.to_string() });
                         continue;
                     }
                     PollOutcome::Known => continue,
                     PollOutcome::GiveUp => {
                         let doing = format!(
-                            "watch the {} of the stack {}; in AWS it goes on",
+                            "follow the {} of the stack {}; it continues in AWS",
                             operation.noun(),
                             name_of(stack)
                         );
-                        // A stack that is gone without a trace was replaced by somebody else's.
-                        return Err(overtaken(fault, name_of(stack), &doing));
+                        // A stack that no longer exists was deleted or replaced by another user or process.
+                        return Err(conflict_or_error(error, name_of(stack), &doing));
                     }
                 },
             };
             if backoff.succeeded() {
-                self.dialog.event(DeployEvent::Undisturbed);
+                self.dialog.event(DeployEvent::ConnectionRestored);
             }
             silent = if events.is_empty() && status.is_none() { silent + 1 } else { 0 };
             for event in follower.take(events) {
                 self.dialog.event(event);
             }
-            // Only the stack itself can tell where operations have no token of this run.
+            // Without a token of this run, the stack's status is the only source.
             let ended = if ask { None } else { follower.ended() };
             if let Some(status) = ended.or(status.filter(|status| status.phase() != Phase::Running)) {
                 self.dialog.event(DeployEvent::Finished {
@@ -314,18 +351,18 @@ impl<'a> Applier<'a> {
                 if cancelled {
                     return Err(cancelled_in(stack, status));
                 }
-                return Ok((status, follower.cause().map(ToOwned::to_owned)));
+                return Ok((status, follower));
             }
         }
     }
 
-    /// Looks once: at the stack itself if asked to, and then at the events, so that none from before its end is missed.
-    async fn look(
+    /// Reads the stack's status if `ask` is set, and then the events, so that no event before the end is missed.
+    async fn poll(
         &self,
         stack: &str,
         follower: &Follower,
         ask: bool,
-    ) -> Result<(Vec<ResourceEvent>, Option<StackStatus>), Fault> {
+    ) -> Result<(Vec<ResourceEvent>, Option<StackStatus>), CallError> {
         let status = if ask {
             let known = self.stacks.watch(stack).await?;
             Some(known.map_or(StackStatus::DeleteComplete, |stack| stack.status))
@@ -335,35 +372,35 @@ impl<'a> Applier<'a> {
         Ok((self.stacks.events(stack, |event| follower.is_boundary(event)).await?, status))
     }
 
-    /// After one interruption: leaves, or cancels when a second one follows and the answer is yes. Returns the error to
-    /// leave with; `None` when the cancellation has begun.
+    /// Handles an interruption: detaches, or cancels the operation after a second interruption and a confirmation. Returns
+    /// the error to exit with; `None` if the cancellation has started.
     async fn interrupted(
         &self,
         stack: &str,
         operation: Operation,
-        attention: &mut InterruptGuard,
+        interrupts: &mut InterruptGuard,
     ) -> Result<Option<Error>> {
         let name = name_of(stack);
         let second = match operation {
-            Operation::Create => Some("deletes what was made so far"),
-            Operation::Update => Some("puts everything back as it was"),
+            Operation::Create => Some("deletes the resources created so far"),
+            Operation::Update => Some("rolls back all changes"),
             Operation::Import | Operation::Delete | Operation::ContinueRollback => None,
         }
         .filter(|_| self.dialog.can_ask());
         let back = format!("provisioner {} -s {name}", command_for(operation));
         self.dialog.event(DeployEvent::Interrupted { operation, back: back.clone(), second });
         let leave = |message: String| Error::new(Exit::Interrupted, "interrupted", message);
-        let goes_on = format!("interrupted; the {} of the stack {name} goes on in AWS", operation.noun());
-        let back = format!("Come back with: {back}");
-        let Some(what) = second else { return Ok(Some(leave(goes_on).hint(back))) };
-        if tokio::time::timeout(SECOND_INTERRUPTION, attention.next()).await.is_err() {
-            return Ok(Some(leave(goes_on).hint(back)));
+        let continues = format!("interrupted; the {} of the stack {name} continues in AWS", operation.noun());
+        let back = format!("To follow it again: {back}");
+        let Some(what) = second else { return Ok(Some(leave(continues).hint(back))) };
+        if tokio::time::timeout(SECOND_INTERRUPTION, interrupts.next()).await.is_err() {
+            return Ok(Some(leave(continues).hint(back)));
         }
-        // The terminal has echoed the keys.
+        // The terminal has echoed `^C`.
         self.dialog.remark("");
         let question = format!("Cancel the {} of the stack {name}? That {what}.", operation.noun());
         if self.dialog.ask(&question, "the answer").await.is_err() {
-            return Ok(Some(leave(goes_on).hint(back)));
+            return Ok(Some(leave(continues).hint(back)));
         }
         self.dialog.event(DeployEvent::Cancelling { operation });
         let cancelled = match operation {
@@ -372,36 +409,36 @@ impl<'a> Applier<'a> {
         };
         match cancelled {
             Ok(()) => Ok(None),
-            // Only UPDATE_IN_PROGRESS can be cancelled, not what comes after it.
-            Err(fault) if fault.kind == Kind::Busy => {
+            // Only UPDATE_IN_PROGRESS can be cancelled, no later status.
+            Err(error) if error.kind == Kind::Busy => {
                 let message =
-                    format!("the {} of the stack {name} is too far to be cancelled; it goes on", operation.noun());
+                    format!("the {} of the stack {name} can no longer be cancelled; it continues", operation.noun());
                 Ok(Some(leave(message).hint(back)))
             }
-            Err(fault) => {
-                let message = format!("failed to cancel the {} of the stack {name}; it goes on", operation.noun());
-                Ok(Some(leave(message).source(fault).hint(back)))
+            Err(error) => {
+                let message = format!("failed to cancel the {} of the stack {name}; it continues", operation.noun());
+                Ok(Some(leave(message).source(error).hint(back)))
             }
         }
     }
 }
 
-/// The failure of a call that somebody else's operation on the stack made impossible; else that of the call itself.
-fn overtaken(fault: Fault, stack: &str, doing: &str) -> Error {
-    match fault.kind {
-        Kind::Busy | Kind::AlreadyExists | Kind::NotFound => somebody_else(stack, doing).source(fault),
-        _ => fault.into_error(doing),
+/// The error of a call: [`CONFLICT`] if another operation on the stack is the reason, otherwise the error of the call.
+fn conflict_or_error(error: CallError, stack: &str, doing: &str) -> Error {
+    match error.kind {
+        Kind::Busy | Kind::AlreadyExists | Kind::NotFound => concurrent_change(stack, doing).source(error),
+        _ => error.into_error(doing),
     }
 }
 
-/// The failure of what was decided before somebody else changed the stack.
-fn somebody_else(stack: &str, doing: &str) -> Error {
-    let message = format!("failed to {doing}: somebody else changes the stack {stack} at the same time");
+/// The error that another user or process changes the stack at the same time.
+fn concurrent_change(stack: &str, doing: &str) -> Error {
+    let message = format!("failed to {doing}: another user or process is changing the stack {stack}");
     Error::new(Exit::Deployment, CONFLICT, message)
-        .hint("Run the same command again: it begins with what there is then.")
+        .hint("Run the same command again: it starts from the state at that time.")
 }
 
-/// Refuses a change set that does more than was agreed to.
+/// Fails if a change set contains changes that were not agreed to.
 pub fn ensure_within_plan(agreed: &[Change], proposed: &[Change]) -> Result<()> {
     let more = preview::unplanned_changes(agreed, proposed);
     if more.is_empty() {
@@ -410,46 +447,48 @@ pub fn ensure_within_plan(agreed: &[Change], proposed: &[Change]) -> Result<()> 
     Err(Error::new(
         Exit::Refused,
         "more-than-planned",
-        format!("CloudFormation would do more than the plan says; nothing was changed:\n  {}", more.join("\n  ")),
+        format!(
+            "CloudFormation would make changes that the plan does not contain; nothing was changed:\n  {}",
+            more.join("\n  ")
+        ),
     )
-    .hint("Has somebody else deployed meanwhile? Look again with: provisioner plan"))
+    .hint("Another deployment may have changed the stack. Show the current plan with: provisioner plan"))
 }
 
 fn cancelled_in(stack: &str, status: StackStatus) -> Error {
     let name = name_of(stack);
     let message = format!("cancelled; the stack {name} is in {}", status.as_str());
     Error::new(Exit::Interrupted, "cancelled", message)
-        .hint(format!("Whatever state that is, this goes on from it: provisioner up -s {name}"))
+        .hint(format!("To deploy from this state: provisioner up -s {name}"))
 }
 
 fn command_for(operation: Operation) -> &'static str {
     if operation == Operation::Delete { "down" } else { "up" }
 }
 
-/// The resources that changes are about.
+/// The logical ids of the changed resources.
 fn ids(changes: &[Change]) -> Vec<String> {
     changes.iter().map(|change| change.logical_id.clone()).collect()
 }
 
-/// The stack's name in its ARN.
+/// The stack's name, from its ARN.
 fn name_of(arn: &str) -> &str {
     arn.split('/').nth(1).unwrap_or(arn)
 }
 
-/// The template without the white space that only people need; CloudFormation takes 51,200 bytes in a request.
+/// The template without white space; CloudFormation accepts 51,200 bytes in a request.
 fn compact(template: &serde_json::Value) -> String {
     template.to_string()
 }
 
-fn failed(stack: &str, operation: Operation, status: StackStatus, cause: Option<String>) -> Error {
+fn failed(stack: &str, operation: Operation, status: StackStatus, cause: Option<&str>) -> Error {
     let name = name_of(stack);
     let message = format!("the {} of the stack {name} failed; it is in {}", operation.noun(), status.as_str());
-    let advice =
-        cause.as_deref().and_then(provisioner_model::status::advice).unwrap_or("The cause names what to mend.");
+    let advice = cause.and_then(provisioner_model::advice::advice).unwrap_or("The cause names what to fix.");
     let again = format!("Then run again: provisioner {} -s {name}", command_for(operation));
     let error = Error::new(Exit::Deployment, "deployment-failed", message).hint(format!("{advice}\n{again}"));
     match cause {
-        Some(cause) => error.source(cause),
+        Some(cause) => error.source(cause.to_owned()),
         None => error,
     }
 }

@@ -1,21 +1,21 @@
-//! Where time and randomness come in: everything below takes them as arguments.
+//! The only source of time and randomness: all other code takes them as arguments.
 
 use handler_contract::Timestamp;
 use provisioner_model::error::{Error, Exit, Result};
 
-/// This moment, by this machine's clock. Milliseconds since the Unix epoch.
+/// The current time by this machine's clock. Milliseconds since the Unix epoch.
 pub fn now_millis() -> i64 {
     let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// This moment, by this machine's clock.
+/// The current time by this machine's clock.
 pub fn now() -> Result<Timestamp> {
     Timestamp::from_unix_millis(now_millis())
         .ok_or_else(|| Error::new(Exit::Failure, "clock", "this machine's clock is beyond the year 9999"))
 }
 
-/// The name of this run, from the clock and the process: here randomness enters, everything below takes it as input.
+/// A unique id of this run, from the clock and the process id.
 pub fn run_id() -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let seed = format!("{}-{}", now.as_nanos(), std::process::id());

@@ -1,30 +1,32 @@
-//! From a stack file, and what the caller says, to a connection that has been checked.
+//! Connects to AWS or the emulator according to the stack file and the command line, and checks the connection.
 
+use provisioner_aws::limits::TimeLimits;
 use provisioner_aws::{Aws, Role, Target};
+use provisioner_emulator::{Emulator, Environment};
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::spec::StackSpec;
 
-/// The emulator accepts these as the root's credentials.
+/// The credentials of the emulator's root user.
 const EMULATOR_CREDENTIALS: (&str, &str) = ("test", "test");
-/// The emulator's region where the stack file names none.
+/// The emulator's region if the stack file names none.
 const EMULATOR_REGION: &str = "us-east-1";
 
-/// What the caller says of where to connect, and as whom.
+/// The connection options of the command line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
-    /// The region, before the one of the stack file.
+    /// The region; overrides the stack file.
     pub region: Option<String>,
     /// The profile of the AWS configuration files; not for an emulator.
     pub profile: Option<String>,
-    /// Another address for every service.
+    /// The endpoint URL of all services.
     pub endpoint_url: Option<String>,
-    /// The role to take; not for an emulator.
+    /// The role to assume; not for an emulator.
     pub role: Option<Role>,
-    /// The role that CloudFormation takes, before the one of the stack file.
+    /// The service role that CloudFormation assumes; overrides the stack file.
     pub cloudformation_role: Option<String>,
 }
 
-/// Where a stack is deployed to: the command line before the stack file.
+/// The target of a deployment. The command line overrides the stack file.
 pub fn target(options: &Options, spec: &StackSpec) -> Target {
     let region = options.region.clone().or_else(|| spec.region.clone());
     let service_role = options.cloudformation_role.clone().or_else(|| spec.cloudformation_role.clone());
@@ -38,6 +40,7 @@ pub fn target(options: &Options, spec: &StackSpec) -> Target {
             credentials: Some((EMULATOR_CREDENTIALS.0.to_owned(), EMULATOR_CREDENTIALS.1.to_owned())),
             role: None,
             service_role,
+            limits: TimeLimits::default(),
         },
         None => Target {
             region,
@@ -46,19 +49,46 @@ pub fn target(options: &Options, spec: &StackSpec) -> Target {
             credentials: None,
             role: options.role.clone(),
             service_role,
+            limits: TimeLimits::default(),
         },
     }
 }
 
-/// Connects, and refuses an account that the stack file does not name.
-pub async fn connect(options: &Options, spec: &StackSpec) -> Result<Aws> {
-    let aws = Aws::connect(&target(options, spec)).await.map_err(|error| match &spec.emulator {
-        Some(_) if error.code == "unreachable" => error.hint(format!(
-            "The emulator of the stack {0} does not answer. Start it with: provisioner local start -s {0}",
+/// The port of the stack's own emulator; `None` for a stack on AWS, and if the command line or the environment names
+/// another endpoint.
+pub fn own_emulator(options: &Options, spec: &StackSpec) -> Option<u16> {
+    let port = spec.emulator.as_ref()?.port;
+    let own = |url: &String| {
+        let url = url.trim_end_matches('/');
+        ["127.0.0.1", "localhost"].iter().any(|host| url == format!("http://{host}:{port}"))
+    };
+    options.endpoint_url.as_ref().is_none_or(own).then_some(port)
+}
+
+/// The failure of the first call to an emulator, with what is known of the port.
+async fn with_state_of_emulator(error: Error, options: &Options, spec: &StackSpec) -> Error {
+    let Some(port) = own_emulator(options, spec) else { return error };
+    let emulator = Emulator::new(port, Environment::of_this_process());
+    if let Ok(emulator) = emulator
+        && let Some(conflict) = emulator.port_conflict().await
+    {
+        return conflict;
+    }
+    if error.code == "unreachable" {
+        return error.hint(format!(
+            "The emulator of the stack {0} does not respond. Start it with: provisioner local start -s {0}",
             spec.name
-        )),
-        _ => error,
-    })?;
+        ));
+    }
+    error
+}
+
+/// Connects, and fails if the account is not the one that the stack file names.
+pub async fn connect(options: &Options, spec: &StackSpec) -> Result<Aws> {
+    let aws = match Aws::connect(&target(options, spec)).await {
+        Ok(aws) => aws,
+        Err(error) => return Err(with_state_of_emulator(error, options, spec).await),
+    };
     match &spec.account {
         Some(account) if *account != aws.account => Err(Error::new(
             Exit::Access,

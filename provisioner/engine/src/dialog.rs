@@ -1,4 +1,4 @@
-//! Who a command works for: a person at a terminal, a script, a browser.
+//! The interface between a command and its user: a terminal, a script, or another front end.
 
 use std::pin::Pin;
 
@@ -7,19 +7,19 @@ use provisioner_model::sink::Sink;
 
 use crate::event::Event;
 
-/// The answer to a question, once somebody gives it.
+/// The answer to a question, as a future.
 pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
 
 /// Receives events and answers questions.
 pub trait Dialog: Sink<Event> {
-    /// Whether somebody is there who can answer a question.
+    /// Whether a user can answer questions.
     fn can_ask(&self) -> bool;
 
-    /// Asks a yes-or-no question; any answer but yes is an error. Where nobody can answer, that names
-    /// the flag which stands for a yes. An interruption is a no, so that the caller can put things back.
+    /// Asks for confirmation; any answer other than yes is an error. If no user can answer, the error names the flag that
+    /// confirms. An interruption counts as no, so that the caller can clean up.
     fn ask<'a>(&'a self, question: &'a str, flag: &'a str) -> Answer<'a>;
 
-    /// Shows a line of text to people; programs that read events do not need it.
+    /// Shows a line of text to the user. It is not an event.
     fn remark(&self, text: &str);
 }
 

@@ -1,4 +1,4 @@
-//! Takes a stack down: say what goes and what stays, ask, delete, and prove that nothing is left.
+//! Deletes a stack: shows what is deleted and kept, asks, deletes, and checks that nothing is left.
 
 use std::collections::BTreeSet;
 
@@ -22,36 +22,37 @@ use crate::clock;
 use crate::dialog::Dialog;
 use crate::event::deploy::DeployEvent;
 
-/// Pages of 1,000 versions that are counted, some seconds' worth; beyond, "more than" is said.
+/// The largest number of pages of 1,000 versions that are counted, which takes some seconds; the count of a larger bucket is
+/// shown as "more than".
 const COUNTED_PAGES: u32 = 50;
-/// Operations of others that are watched before giving up.
+/// The largest number of other operations that are followed.
 const MOST_ATTACHMENTS: u32 = 4;
 
-/// What was agreed to before anything was looked at.
+/// The options of `down`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DownOptions {
-    /// Nobody is asked.
+    /// Do not ask for confirmation.
     pub confirmed: bool,
-    /// Files and records go too, whatever the stack file says.
+    /// Delete files and records too, whatever the data policy is.
     pub delete_data: bool,
 }
 
-/// Takes the stack down.
+/// Deletes the stack.
 pub async fn take_down(aws: &Aws, spec: &StackSpec, options: DownOptions, dialog: &dyn Dialog) -> Result<()> {
     let names = Names::new(&spec.name, &aws.account, &aws.region);
     let stacks = Stacks::new(aws);
     for attachment in 0..=MOST_ATTACHMENTS {
         let applier = Applier::new(aws, dialog, RunId(format!("{}-{attachment}", clock::run_id())));
-        let (standing, table) = look(aws, &stacks, &names).await?;
-        match decide_down(&spec.name, spec.data, options.delete_data, &standing) {
+        let (state, table) = read_state(aws, &stacks, &names).await?;
+        match decide_down(&spec.name, spec.data, options.delete_data, &state) {
             DownPlan::Nothing => {
-                // A crash may have left the artifact bucket behind.
+                // The artifact bucket can be left from an aborted run.
                 applier.take_down(&names, &DownStep::DeleteArtifacts, None, None).await?;
                 dialog.event(DeployEvent::NothingToDelete { stack: spec.name.clone(), kept: Vec::new() });
                 return Ok(());
             }
             DownPlan::OnlyKeptData => {
-                let held = held(aws, &names, &standing, table.as_ref()).await?;
+                let held = held(aws, &names, &state, table.as_ref()).await?;
                 let kept = held.named(&names);
                 dialog.event(DeployEvent::NothingToDelete { stack: spec.name.clone(), kept });
                 return Ok(());
@@ -61,47 +62,47 @@ pub async fn take_down(aws: &Aws, spec: &StackSpec, options: DownOptions, dialog
                 return Err(Error::new(Exit::Refused, code, reason).hint(hint));
             }
             DownPlan::Proceed { delete_data, steps } => {
-                let held = held(aws, &names, &standing, table.as_ref()).await?;
-                announce(dialog, &names, &standing, &steps, delete_data, &held);
+                let held = held(aws, &names, &state, table.as_ref()).await?;
+                announce(dialog, &names, &state, &steps, delete_data, &held);
                 if !options.confirmed {
                     let what = if delete_data { held.lost() } else { String::new() };
                     dialog.ask(&format!("Delete the stack {}{what}?", spec.name), "--yes").await?;
                 }
-                let count = held.files.filter(|files| !files.and_more).map(|files| files.versions + files.markers);
-                return Box::pin(finish(&applier, &names, &standing, &steps, delete_data, count, dialog)).await;
+                let count = held.files.filter(|files| !files.truncated).map(|files| files.versions + files.markers);
+                return Box::pin(finish(&applier, &names, &state, &steps, delete_data, count, dialog)).await;
             }
         }
     }
-    Err(Error::new(Exit::Deployment, "busy", format!("other operations on the stack {} do not end", spec.name)))
+    Err(Error::new(Exit::Deployment, "busy", format!("other operations on the stack {} did not end", spec.name)))
 }
 
-/// Looks at what stands.
-async fn look(aws: &Aws, stacks: &Stacks, names: &Names) -> Result<(DownState, Option<Described>)> {
+/// Reads the state of the stack, its bucket and its table.
+async fn read_state(aws: &Aws, stacks: &Stacks, names: &Names) -> Result<(DownState, Option<Described>)> {
     let (bucket, table) = (Storage::new(aws, &names.bucket), Table::new(aws, &names.table));
     let (stack, bucket, table) = tokio::join!(stacks.describe(&names.stack), bucket.presence(), table.describe());
-    let stack: Option<Stack> = stack.map_err(|e| e.into_error(&format!("look at the stack {}", names.stack)))?;
+    let stack: Option<Stack> = stack.map_err(|e| e.into_error(&format!("read the stack {}", names.stack)))?;
     let bucket = bucket.map_err(|e| e.into_error(&format!("look for the bucket {}", names.bucket)))?;
     let table = table.map_err(|e| e.into_error(&format!("look for the table {}", names.table)))?;
     let (mut resources, mut retained) = (Vec::new(), BTreeSet::new());
     if let Some(stack) = stack.as_ref().filter(|s| s.status.phase() != Phase::Absent) {
-        resources = stacks.resources(&stack.arn).await.map_err(|e| e.into_error("look at the stack's resources"))?;
+        resources = stacks.resources(&stack.arn).await.map_err(|e| e.into_error("read the stack's resources"))?;
         if keeps_by_template(stack.status.phase()) {
             let template = stacks.deployed_template(&stack.arn).await;
             let template = template.map_err(|e| e.into_error("read the deployed template"))?;
             retained = template.as_ref().map(retained_types).unwrap_or_default();
         }
     }
-    let standing = DownState {
+    let state = DownState {
         stack,
         resources,
         retained,
         bucket,
         table: table.as_ref().map(|t| if t.protected { DeletionProtection::On } else { DeletionProtection::Off }),
     };
-    Ok((standing, table))
+    Ok((state, table))
 }
 
-/// The types of the resources that the deployed template keeps.
+/// The types of the resources that the deployed template retains.
 fn retained_types(template: &Value) -> BTreeSet<String> {
     let resources = template["Resources"].as_object();
     resources
@@ -112,7 +113,7 @@ fn retained_types(template: &Value) -> BTreeSet<String> {
         .collect()
 }
 
-/// What a stack holds that cannot be made again.
+/// The files and records of a stack.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct StoredData {
     files: Option<Contents>,
@@ -120,14 +121,14 @@ struct StoredData {
 }
 
 impl StoredData {
-    /// Where it is and how much.
+    /// Names bucket and table with their contents.
     fn named(&self, names: &Names) -> Vec<String> {
         let files = self.files.map(|files| format!("bucket {} with {}", names.bucket, in_words(&files)));
         let records = self.records.map(|records| format!("table {} with {}", names.table, records_in_words(records)));
         files.into_iter().chain(records).collect()
     }
 
-    /// What a deletion loses, behind a question: `, with 3 files (1.20 MiB) and 3 records`.
+    /// The data that a deletion loses, as the end of a question: `, with 3 files (1.20 MiB) and 3 records`.
     fn lost(&self) -> String {
         let files = self.files.filter(|files| files.versions + files.markers > 0).map(|files| in_words(&files));
         let records = self.records.filter(|records| records.items > 0).map(records_in_words);
@@ -144,7 +145,7 @@ fn in_words(files: &Contents) -> String {
     if files.versions + files.markers == 0 {
         return "no files".to_owned();
     }
-    let more = if files.and_more { "more than " } else { "" };
+    let more = if files.truncated { "more than " } else { "" };
     let mut text = format!("{more}{}", plural(files.files, "file"));
     if files.versions > files.files {
         text.push_str(&format!(" in {}", plural(files.versions, "version")));
@@ -160,14 +161,14 @@ fn records_in_words(records: Items) -> String {
     if records.items == 0 {
         return "no records".to_owned();
     }
-    format!("{}{}", if records.about { "about " } else { "" }, plural(records.items, "record"))
+    format!("{}{}", if records.approximate { "about " } else { "" }, plural(records.items, "record"))
 }
 
-/// Counts what holds data.
-async fn held(aws: &Aws, names: &Names, standing: &DownState, table: Option<&Described>) -> Result<StoredData> {
+/// Counts files and records.
+async fn held(aws: &Aws, names: &Names, state: &DownState, table: Option<&Described>) -> Result<StoredData> {
     let (storage, client) = (Storage::new(aws, &names.bucket), Table::new(aws, &names.table));
     let files = async {
-        if standing.bucket != Presence::Ours {
+        if state.bucket != Presence::Ours {
             return Ok(None);
         }
         let contents = storage.contents(COUNTED_PAGES).await;
@@ -185,7 +186,7 @@ async fn held(aws: &Aws, names: &Names, standing: &DownState, table: Option<&Des
 fn announce(
     dialog: &dyn Dialog,
     names: &Names,
-    standing: &DownState,
+    state: &DownState,
     steps: &[DownStep],
     delete_data: bool,
     held: &StoredData,
@@ -199,7 +200,7 @@ fn announce(
     if steps.iter().any(|step| matches!(step, DownStep::DeleteStack { .. })) {
         let holds_data = |kind: &str| [resource_type::BUCKET, resource_type::TABLE].contains(&kind);
         deletes.extend(
-            standing
+            state
                 .resources
                 .iter()
                 .filter(|r| !holds_data(&r.kind) && !r.status.is_deleted())
@@ -211,18 +212,18 @@ fn announce(
     dialog.event(DeployEvent::DeletionPlanned { stack: names.stack.clone(), deletes, keeps, files, records });
 }
 
-/// Takes the steps and looks whether everything is gone.
+/// Executes the steps and checks that everything is deleted.
 async fn finish(
     applier: &Applier<'_>,
     names: &Names,
-    standing: &DownState,
+    state: &DownState,
     steps: &[DownStep],
     delete_data: bool,
     count: Option<u64>,
     dialog: &dyn Dialog,
 ) -> Result<()> {
-    let key = standing.stack.as_ref().and_then(|s| s.parameters.get(ARTIFACT_KEY));
-    let role = standing.resources.iter().find(|r| r.kind == "AWS::IAM::Role").map(|r| r.physical_id.as_str());
+    let key = state.stack.as_ref().and_then(|s| s.parameters.get(ARTIFACT_KEY));
+    let role = state.resources.iter().find(|r| r.kind == "AWS::IAM::Role").map(|r| r.physical_id.as_str());
     for step in steps {
         applier.take_down(names, step, key.map(String::as_str), count).await?;
     }
@@ -238,9 +239,9 @@ async fn finish(
     Err(Error::new(
         Exit::Leftovers,
         "leftovers",
-        format!("the stack {} is gone, but not all of it: {}", names.stack, left.join(", ")),
+        format!("the stack {} is deleted, but these are left: {}", names.stack, left.join(", ")),
     )
-    .hint("Delete these by hand; they do not belong to any stack any more. Then run the same command again."))
+    .hint("Delete them manually; they no longer belong to a stack. Then run the same command again."))
 }
 
 #[cfg(test)]
@@ -248,11 +249,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_lost_is_counted_and_named() {
+    fn lost_data_is_counted_and_named() {
         let names = Names::new("s", "000000000000", "eu-central-1");
-        let files = Contents { files: 1, versions: 1, markers: 0, bytes: 10, and_more: false };
-        let many = Contents { files: 40_000, versions: 50_000, markers: 2, bytes: 5 << 30, and_more: true };
-        let held = |files, items, about| StoredData { files: Some(files), records: Some(Items { items, about }) };
+        let files = Contents { files: 1, versions: 1, markers: 0, bytes: 10, truncated: false };
+        let many = Contents { files: 40_000, versions: 50_000, markers: 2, bytes: 5 << 30, truncated: true };
+        let held =
+            |files, items, approximate| StoredData { files: Some(files), records: Some(Items { items, approximate }) };
         assert_eq!(held(files, 1, false).lost(), ", with 1 file (10 B) and 1 record");
         assert_eq!(
             held(many, 1_234_567, true).lost(),

@@ -1,4 +1,4 @@
-//! What commands tell while they work. Events are data: nothing here prints, and `report` alone decides how they look.
+//! Events that commands emit while they run. Events are data: only `report` formats and prints them.
 
 pub mod deploy;
 pub mod files;
@@ -8,11 +8,11 @@ pub mod watch;
 use provisioner_emulator::event::LocalEvent;
 use serde::Serialize;
 
-/// The version of the form of events. It is raised when an event or field is renamed, removed or means something else;
-/// new events and new fields do not raise it.
+/// The version of the event format. It is raised when an event or field is renamed, removed or changes its meaning; new
+/// events and new fields do not raise it.
 pub const VERSION: u32 = 1;
 
-/// Anything that is told while a command works. As JSON it is one line, with the kind under `event`.
+/// An event of a command. As JSON it is one line, with its name under `event`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 pub enum Event {
@@ -28,7 +28,7 @@ pub enum Event {
     Watch(watch::WatchEvent),
 }
 
-/// An event as a line of JSON: with the version of its form.
+/// An event as a line of JSON, with the version of the format.
 #[derive(Debug, Serialize)]
 pub struct Line<'a, T> {
     version: u32,
@@ -37,7 +37,7 @@ pub struct Line<'a, T> {
 }
 
 impl<'a, T> Line<'a, T> {
-    /// The line of this event.
+    /// The line for an event.
     pub fn new(event: &'a T) -> Self {
         Self { version: VERSION, event }
     }

@@ -1,4 +1,4 @@
-//! The handler that a stack is deployed with: found or built, checked and packed.
+//! The handler to deploy: finds or builds, checks and packages it.
 
 use std::path::Path;
 
@@ -13,22 +13,22 @@ use crate::dialog::Dialog;
 use crate::event::deploy::DeployEvent;
 use crate::stack_file::StackFile;
 
-/// A handler that is built and packed.
+/// A handler that is built and packaged.
 #[derive(Debug)]
 pub struct Built {
-    /// What is deployed.
+    /// The package.
     pub package: Package,
-    /// What it is made from, to see whether that changes.
+    /// The files that it is built from, for change detection.
     pub sources: Sources,
-    /// Whether it is a development build, made to be tried.
+    /// Whether it is a development build.
     pub development: bool,
 }
 
-/// Finds the handler, or has cargo build it in this way; checks and packs it.
+/// Finds the handler or builds it with cargo, then checks and packages it.
 pub async fn package(file: &StackFile, handler: Option<&Path>, kind: Build, dialog: &dyn Dialog) -> Result<Built> {
     let runs_on = handler_build::runs_on(&file.spec);
     let here = std::env::current_dir()
-        .map_err(|e| Error::new(Exit::Failure, "io", "failed to find out the current folder").source(e))?;
+        .map_err(|e| Error::new(Exit::Failure, "io", "failed to read the current directory").source(e))?;
     let carries = embedded::Index::of_this_program()?.is_some();
     let source = handler_build::source(handler, handler_build::workspace(&[&here, &file.path]), carries)?;
     let (path, sources) = match &source {
@@ -44,7 +44,7 @@ pub async fn package(file: &StackFile, handler: Option<&Path>, kind: Build, dial
     let pack = move || path.map_or_else(|| embedded::package(runs_on), |path| handler_build::pack(&path, runs_on));
     let package = tokio::task::spawn_blocking(pack)
         .await
-        .map_err(|e| Error::new(Exit::Failure, "pack", "failed to pack the handler").source(e))??;
+        .map_err(|e| Error::new(Exit::Failure, "pack", "failed to package the handler").source(e))??;
     let development = kind == Build::Development && matches!(source, Source::Workspace(_));
     dialog.event(DeployEvent::Packaged {
         sha256: package.sha256.clone(),
@@ -56,7 +56,7 @@ pub async fn package(file: &StackFile, handler: Option<&Path>, kind: Build, dial
     Ok(Built { package, sources, development })
 }
 
-/// The package as a plan knows it.
+/// The package as the planner's input.
 pub fn code(package: &Package) -> preview::Code<'_> {
     preview::Code { sha256: &package.sha256, size: package.zip.len() as u64 }
 }

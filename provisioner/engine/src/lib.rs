@@ -1,8 +1,7 @@
-//! Does what was decided with a stack, its code, its files and records, and emits events while it does.
+//! Executes commands on a stack, its code, files and records, and emits events.
 //!
-//! This crate knows neither the command line nor how anything is printed: the caller passes a [`dialog::Dialog`], which
-//! receives the events and answers questions. The clock, randomness, signals and files enter here and are passed on as
-//! values.
+//! This crate depends neither on the command line nor on the output format: the caller passes a [`dialog::Dialog`], which
+//! receives events and answers questions. It reads the clock, randomness, signals and files, and passes them on as values.
 
 pub mod apply;
 pub mod clock;
@@ -10,6 +9,7 @@ pub mod connection;
 pub mod dialog;
 pub mod down;
 pub mod event;
+pub mod export;
 pub mod handler;
 pub mod interrupt;
 pub mod logs;
@@ -17,6 +17,7 @@ pub mod observe;
 pub mod put;
 pub mod records;
 pub mod redrive;
+pub mod sandbox;
 pub mod stack_file;
 pub mod status;
 pub mod up;

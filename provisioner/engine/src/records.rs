@@ -2,8 +2,8 @@
 
 use provisioner_aws::Aws;
 use provisioner_aws::records::Records;
+use provisioner_model::call_error::{CallError, Kind};
 use provisioner_model::error::{Error, Exit, Result};
-use provisioner_model::fault::{Fault, Kind};
 use provisioner_model::names::Names;
 use provisioner_model::query::Query;
 use provisioner_model::search::Page;
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::clock;
 
-/// A page ends after so many records that were looked at, however few of them match: about 10 MB are read then.
+/// The largest number of records that are examined for one page, about 10 MB, however few of them match.
 const BUDGET: usize = 50_000;
 
 /// The records of a stack.
@@ -21,18 +21,18 @@ pub struct Listing<'a> {
     table: Records,
     names: Names,
     spec: &'a StackSpec,
-    /// What the caller calls the stack.
+    /// The stack as the caller named it.
     stack: &'a str,
 }
 
 impl<'a> Listing<'a> {
-    /// Those of this stack. `stack` is what the caller calls it.
+    /// The records of a stack. `stack` is the stack as the caller named it.
     pub fn new(aws: &Aws, spec: &'a StackSpec, stack: &'a str) -> Self {
         let names = Names::new(&spec.name, &aws.account, &aws.region);
         Self { table: Records::new(aws, &names.table), names, spec, stack }
     }
 
-    /// The bucket whose files they are of.
+    /// The bucket of the files.
     pub fn bucket(&self) -> &str {
         &self.names.bucket
     }
@@ -40,24 +40,29 @@ impl<'a> Listing<'a> {
     /// At most `limit` records that match, newest first.
     pub async fn page(&self, query: &Query, limit: usize) -> Result<Page> {
         let now = clock::now()?;
-        self.table.page(query, &now, limit, BUDGET).await.map_err(|fault| self.failed(fault))
+        self.table.page(query, &now, limit, BUDGET).await.map_err(|error| self.failed(error))
     }
 
     /// The whole records of a page, in its order.
     pub async fn documents(&self, page: &Page) -> Result<Vec<Value>> {
         let ids: Vec<String> = page.rows.iter().map(|row| row.document_id.clone()).collect();
-        self.table.documents(&ids).await.map_err(|fault| self.failed(fault))
+        self.table.documents(&ids).await.map_err(|error| self.failed(error))
     }
 
-    fn failed(&self, fault: Fault) -> Error {
-        match fault.kind {
-            Kind::NotFound => Error::new(
-                Exit::Failure,
-                "no-table",
-                format!("the stack {} has no table {}", self.spec.name, self.names.table),
-            )
-            .hint(format!("Create the stack first: provisioner up -s {}", self.stack)),
-            _ => fault.into_error("read the table of records"),
+    /// The error that the stack has no table.
+    pub fn missing(&self) -> Error {
+        Error::new(Exit::Failure, "no-table", format!("the stack {} has no table {}", self.spec.name, self.names.table))
+            .hint(format!(
+                "Without a stack: provisioner up -s {0}\nIf its table was deleted: provisioner up --revert-drift -s {0}",
+                self.stack
+            ))
+    }
+
+    /// The error of a failed read.
+    pub fn failed(&self, error: CallError) -> Error {
+        match error.kind {
+            Kind::NotFound => self.missing(),
+            _ => error.into_error("read the table of records"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Hands failed events to the function again.
+//! Sends failed events to the function again.
 
 use provisioner_aws::Aws;
 use provisioner_aws::function::Function;
@@ -11,8 +11,8 @@ use serde_json::Value;
 use crate::dialog::Dialog;
 use crate::event::deploy::DeployEvent;
 
-/// Sends every event that waits in the queue of failed events to the function. Asks first, unless that was
-/// agreed to or nothing waits.
+/// Sends every event in the queue of failed events to the function. Asks first, unless `agreed` is set or the queue is
+/// empty.
 pub async fn redrive(aws: &Aws, spec: &StackSpec, agreed: bool, dialog: &dyn Dialog) -> Result<()> {
     let names = Names::new(&spec.name, &aws.account, &aws.region);
     let queue = Queue::find(aws, &names.queue)
@@ -22,7 +22,7 @@ pub async fn redrive(aws: &Aws, spec: &StackSpec, agreed: bool, dialog: &dyn Dia
             Error::new(Exit::Failure, "not-deployed", format!("there is no queue {}", names.queue))
                 .hint(format!("Deploy the stack first: provisioner up -s {}", spec.name))
         })?;
-    let waiting = queue.depth().await.map_err(|e| e.into_error("look into the queue of failed events"))?;
+    let waiting = queue.depth().await.map_err(|e| e.into_error("read the queue of failed events"))?;
     if waiting == 0 {
         dialog.event(DeployEvent::Redriven { sent: 0, unreadable: 0 });
         return Ok(());
@@ -32,7 +32,7 @@ pub async fn redrive(aws: &Aws, spec: &StackSpec, agreed: bool, dialog: &dyn Dia
     }
     let function = Function::new(aws, &names.function);
     let (mut sent, mut unreadable) = (0, 0);
-    // What fails again comes back to the queue; the number at the start keeps this from going in circles.
+    // An event that fails again returns to the queue; the initial count bounds the loop.
     while sent + unreadable < waiting {
         let messages = queue.receive().await.map_err(|e| e.into_error("receive failed events"))?;
         if messages.is_empty() {
@@ -49,8 +49,9 @@ pub async fn redrive(aws: &Aws, spec: &StackSpec, agreed: bool, dialog: &dyn Dia
                     names.function
                 ))
             })?;
-            // Only now is it safe with Lambda. Should this fail, the event is handled twice, which gives one record.
-            queue.delete(&message).await.map_err(|e| e.into_error("take a sent event out of the queue"))?;
+            // Delete the message only after Lambda accepted the event. If the deletion fails, the event is processed twice,
+            // which gives one record.
+            queue.delete(&message).await.map_err(|e| e.into_error("delete a sent event from the queue"))?;
             sent += 1;
         }
     }
@@ -58,23 +59,23 @@ pub async fn redrive(aws: &Aws, spec: &StackSpec, agreed: bool, dialog: &dyn Dia
     let hidden = waiting.saturating_sub(sent + unreadable);
     if hidden > 0 {
         dialog.remark(&format!(
-            "About {hidden} more cannot be seen now, because somebody has received them. Those that are not dealt with \
-             come back within minutes; run the same command again then."
+            "About {hidden} more are hidden, because another consumer has received them. Those that it does not delete \
+             become visible within minutes; run the same command again then."
         ));
     }
     if unreadable > 0 {
         return Err(Error::new(
             Exit::Failure,
             "unreadable-messages",
-            format!("{unreadable} message(s) in {} hold no event of Lambda", names.queue),
+            format!("{unreadable} message(s) in {} contain no Lambda event", names.queue),
         )
-        .hint("Something else writes into this queue. Look at the messages in the console and delete them there."));
+        .hint("Another producer writes to this queue. Inspect the messages in the console and delete them there."));
     }
     Ok(())
 }
 
-/// The event in what Lambda writes into an on-failure destination. Lambda developer guide, "Capturing records of
-/// asynchronous invocations": the event stands in `requestPayload`.
+/// The event in the record that Lambda sends to an on-failure destination: `requestPayload` (Lambda developer guide,
+/// "Capturing records of asynchronous invocations").
 fn event_of(body: &str) -> Option<Vec<u8>> {
     let record: Value = serde_json::from_str(body).ok()?;
     let payload = record.get("requestPayload").filter(|payload| payload.is_object())?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use provisioner_model::error::{Error, Exit, Result, io};
 use provisioner_model::spec::{self, DEFAULT_STACK, StackSpec, parse};
 
-/// The folder of stack files, beside which the rest of a project stands.
+/// The folder of stack files in the root of a project.
 const STACKS: &str = "stacks";
 
 /// A stack file and where it was read from.
@@ -13,13 +13,13 @@ const STACKS: &str = "stacks";
 pub struct StackFile {
     /// The file.
     pub path: PathBuf,
-    /// What it says.
+    /// Its content.
     pub spec: StackSpec,
 }
 
 impl StackFile {
-    /// Finds and reads the stack: a path to a YAML file, or a name that stands for `stacks/NAME.yaml` in this folder or
-    /// one above it, or else for the one file there that gives its stack this name.
+    /// Finds and reads a stack file: a path to a YAML file, or the name of a stack, which is `stacks/NAME.yaml` in this
+    /// folder or a parent folder, or the only file there with this `name:`.
     pub fn load(stack: &str) -> Result<Self> {
         let here = std::env::current_dir().map_err(|e| io("find", std::path::Path::new("."), e))?;
         let path = stack_file(stack, &here)?;
@@ -27,8 +27,16 @@ impl StackFile {
         Ok(Self { spec: parse(&text, &path)?, path })
     }
 
-    /// The same for a command that deploys nothing and so needs no project: outside of one, the default stack is the one
-    /// that this program was built with.
+    /// The stack to use where none is named: this one, or, if there is no such file, the only one of the project. Returns
+    /// the name that finds it again.
+    pub fn load_default(stack: &str) -> Result<(String, Self)> {
+        let here = std::env::current_dir().map_err(|e| io("find", std::path::Path::new("."), e))?;
+        let stack = default_stack(stack, &here);
+        Self::load(&stack).map(|file| (stack, file))
+    }
+
+    /// The same for a command that deploys nothing and so needs no project: outside a project, the default stack is the
+    /// one that was compiled into this program.
     pub fn load_anywhere(stack: &str) -> Result<StackSpec> {
         let here = std::env::current_dir().map_err(|e| io("find", std::path::Path::new("."), e))?;
         if stack == DEFAULT_STACK && root(&here).is_none() {
@@ -38,7 +46,7 @@ impl StackFile {
     }
 }
 
-/// The file that a name or a path on the command line means.
+/// The file for a name or a path of the command line.
 fn stack_file(stack: &str, here: &Path) -> Result<PathBuf> {
     let is_path = stack.contains(std::path::is_separator)
         || Path::new(stack).extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
@@ -55,11 +63,11 @@ fn stack_file(stack: &str, here: &Path) -> Result<PathBuf> {
         return Err(Error::new(
             Exit::Invalid,
             "no-stack",
-            format!("there is no stack {stack}: no folder {STACKS}/ stands in {} or above it", here.display()),
+            format!("there is no stack {stack}: no folder {STACKS}/ in {} or above it", here.display()),
         )
         .hint(
             "Change to the project's folder, or name the path of a stack file: --stack path/to/dev.yaml\n\
-             To begin a project here: provisioner init",
+             To create a project here: provisioner init",
         ));
     };
     let path = root.join(STACKS).join(format!("{stack}.yaml"));
@@ -67,7 +75,7 @@ fn stack_file(stack: &str, here: &Path) -> Result<PathBuf> {
         return Ok(path);
     }
     let files = existing(&here.join(&root))?;
-    // What is printed names a stack by its name, which need not be its file's.
+    // Output names a stack by its `name:`, which can differ from the file name.
     let mut candidates =
         files.iter().filter(|file| name_in(file).as_deref() == Some(stack)).filter_map(|file| file.file_name());
     if let (Some(file), None) = (candidates.next(), candidates.next()) {
@@ -76,21 +84,33 @@ fn stack_file(stack: &str, here: &Path) -> Result<PathBuf> {
     let names: Vec<String> =
         files.iter().filter_map(|file| file.file_stem().map(|name| name.to_string_lossy().into_owned())).collect();
     let hint = if names.is_empty() {
-        format!("{} holds no stack file yet.", root.join(STACKS).display())
+        format!("{} contains no stack file.", root.join(STACKS).display())
     } else {
-        format!("Stacks that are there: {}", names.join(", "))
+        format!("Existing stacks: {}", names.join(", "))
     };
     Err(Error::new(Exit::Invalid, "no-stack", format!("there is no stack {stack}: {} does not exist", path.display()))
         .hint(hint))
 }
 
-/// The name that a stack file gives its stack, where it can be read.
+/// This stack, or the only one of the project if this one does not exist.
+fn default_stack(stack: &str, here: &Path) -> String {
+    if stack_file(stack, here).is_err()
+        && let Some(files) = root(here).and_then(|root| existing(&here.join(root)).ok())
+        && let [only] = files.as_slice()
+        && let Some(name) = only.file_stem().and_then(|name| name.to_str())
+    {
+        return name.to_owned();
+    }
+    stack.to_owned()
+}
+
+/// The `name:` of a stack file, if it can be read.
 fn name_in(file: &Path) -> Option<String> {
     let text = std::fs::read_to_string(file).ok()?;
     spec::name_in(&text)
 }
 
-/// The nearest folder, from this one upwards, that holds a folder `stacks`; relative to this one.
+/// The nearest folder, from this one upwards, that contains a folder `stacks`; relative to this one.
 pub fn root(here: &Path) -> Option<PathBuf> {
     let up = here.ancestors().position(|folder| folder.join(STACKS).is_dir())?;
     Some(std::iter::repeat_n("..", up).collect())
@@ -126,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn names_stand_for_files_here_and_above_and_paths_for_themselves() {
+    fn names_are_resolved_here_and_above_and_paths_are_used_as_they_are() {
         let dir = project();
         for (stack, here, expected) in [
             ("dev", "", "stacks/dev.yaml"),
@@ -146,7 +166,7 @@ mod tests {
         write("dev.yaml", "name: shop-dev\n");
         write("broken.yaml", "name: [\n");
         assert_eq!(stack_file("shop-dev", dir.path()).unwrap(), Path::new("stacks/dev.yaml"));
-        // A file's own name comes first, and of two with the same name neither is meant.
+        // The file name has precedence, and a `name:` that occurs twice is not resolved.
         write("prod.yaml", "name: dev\n");
         assert_eq!(stack_file("dev", dir.path()).unwrap(), Path::new("stacks/dev.yaml"));
         write("other.yaml", "name: shop-dev\n");
@@ -154,11 +174,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_told_with_what_is() {
+    fn the_only_stack_of_a_project_is_the_default() {
+        let dir = project();
+        assert_eq!(default_stack("dev", dir.path()), "dev");
+        std::fs::remove_file(dir.path().join("stacks/dev.yaml")).unwrap();
+        assert_eq!(default_stack("dev", &dir.path().join("deep/er")), "prod");
+        std::fs::write(dir.path().join("stacks/second.yaml"), "").unwrap();
+        assert_eq!(default_stack("dev", dir.path()), "dev", "one of two is not chosen");
+        assert_eq!(default_stack("dev", tempfile::tempdir().unwrap().path()), "dev");
+    }
+
+    #[test]
+    fn a_missing_stack_is_reported_with_the_existing_ones() {
         let dir = project();
         let error = stack_file("prd", &dir.path().join("deep")).unwrap_err();
         assert_eq!(error.message, "there is no stack prd: ../stacks/prd.yaml does not exist");
-        assert_eq!(error.hint.as_deref(), Some("Stacks that are there: dev, prod"));
+        assert_eq!(error.hint.as_deref(), Some("Existing stacks: dev, prod"));
         assert_eq!(error.exit, Exit::Invalid);
         assert!(stack_file("./no.yaml", dir.path()).unwrap_err().message.contains("./no.yaml"));
         let nowhere = tempfile::tempdir().unwrap();

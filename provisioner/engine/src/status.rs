@@ -1,9 +1,10 @@
-//! The stack, its resources, code, permissions and failed events, as one document. Changes nothing, and a stack that is
-//! not deployed is an answer, not a failure.
+//! The status document: the stack, its resources, code, permissions and failed events. Changes nothing. A stack that is
+//! not deployed is not an error.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use handler_contract::SandboxReport;
 use provisioner_artifact::embedded;
 use provisioner_artifact::handler_build::{self, Build};
 use provisioner_aws::Aws;
@@ -11,8 +12,8 @@ use provisioner_aws::queue::Queue;
 use provisioner_aws::records;
 use provisioner_aws::roles::Roles;
 use provisioner_aws::stacks::Stacks;
+use provisioner_model::call_error::optional;
 use provisioner_model::error::Result;
-use provisioner_model::fault::optional;
 use provisioner_model::names::Names;
 use provisioner_model::query::Row;
 use provisioner_model::resolve::Context;
@@ -21,17 +22,19 @@ use provisioner_model::stack::{Deployed, Output, Presence, Resource, Stack};
 use provisioner_model::status::Phase;
 use provisioner_model::template;
 use provisioner_planner::drift::{Depth, Drift};
+use provisioner_planner::health::{Facts, Health, health};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::clock;
-use crate::observe::{self, Look};
+use crate::observe::{self, StackReads};
+use crate::sandbox;
 use crate::stack_file::StackFile;
 
-/// So many of the newest records are shown.
+/// The number of newest records to show.
 const NEWEST: usize = 5;
 
-/// What `status` knows; with `--json` exactly this.
+/// The output of `status`; `--json` prints it unchanged.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
@@ -41,7 +44,9 @@ pub struct Status {
     pub account: String,
     /// The region.
     pub region: String,
-    /// What one can do with it.
+    /// Whether the stack does its work, and if not, why.
+    pub health: Health,
+    /// The phase of the stack.
     pub phase: Phase,
     /// CloudFormation's status; absent where there is no stack.
     #[serde(rename = "status", skip_serializing_if = "Option::is_none")]
@@ -49,7 +54,7 @@ pub struct Status {
     /// Why it has this status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// When it was made or last changed, ISO 8601.
+    /// When it was created or last changed, ISO 8601.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changed: Option<String>,
     /// Its resources.
@@ -59,10 +64,13 @@ pub struct Status {
     /// The function's code; absent where there is no function.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<Code>,
-    /// Whether the role may do what the template says.
+    /// Whether the role has the permissions of the template.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub permissions: Option<Permissions>,
-    /// What was changed out of band; only of a stack that works.
+    /// The sandbox in which the function reads files, as it last reported it; absent without a report in 24 hours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<SandboxReport>,
+    /// What was changed out of band; only for a working stack.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drift: Option<Drift>,
     /// Events that failed every attempt.
@@ -71,60 +79,61 @@ pub struct Status {
     /// The newest records.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub records: Vec<Row>,
-    /// Bucket or table that an earlier `down` kept; only where there is no stack.
+    /// Bucket or table that an earlier `down` kept; only if there is no stack.
     pub kept: Vec<String>,
 }
 
-/// The deployed code beside the one at hand.
+/// The deployed code compared with the local build.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Code {
-    /// What the function has.
+    /// The deployed code.
     pub deployed: Deployed,
-    /// The SHA-256 of the zip that the last build would give, where there is one.
+    /// The SHA-256 of the zip of the last local build, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub local: Option<String>,
-    /// Whether both are the same; absent where there is nothing to compare with.
+    /// Whether both are the same; absent without a local build.
     pub same: Option<bool>,
     /// Whether it is the last build of `up --watch`, which `up` without it would replace.
     pub development: bool,
 }
 
-/// Whether the role is allowed what the template says, and not more.
+/// Whether the role has exactly the permissions of the template.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "verdict", content = "detail")]
 pub enum Permissions {
-    /// Exactly.
+    /// It has exactly these.
     AsGenerated,
-    /// Somebody changed them; this is how.
+    /// They were changed out of band, in this way.
     Changed(String),
     /// They cannot be compared, for this reason.
     Unknown(String),
 }
 
-/// Looks at the stack and all that belongs to it. `closely` has CloudFormation look for drift too.
+/// Reads the stack and everything that belongs to it. `closely` also runs CloudFormation's drift detection.
 pub async fn status(aws: &Aws, file: &StackFile, closely: bool) -> Result<Status> {
     let names = Names::new(&file.spec.name, &aws.account, &aws.region);
     let stacks = Stacks::new(aws);
-    let look = observe::look(aws, &stacks, &names).await;
-    match look.stack(&names)?.filter(|stack| stack.status.phase() != Phase::Absent) {
-        None => absent(aws, &names, look),
-        Some(stack) => Box::pin(present(aws, &stacks, file, &names, stack, look, closely)).await,
+    let reads = observe::read_all(aws, &stacks, &names).await;
+    match reads.stack(&names)?.filter(|stack| stack.status.phase() != Phase::Absent) {
+        None => absent(aws, &names, reads),
+        Some(stack) => Box::pin(present(aws, &stacks, file, &names, stack, reads, closely)).await,
     }
 }
 
-fn absent(aws: &Aws, names: &Names, look: Look) -> Result<Status> {
+fn absent(aws: &Aws, names: &Names, reads: StackReads) -> Result<Status> {
     let mut kept = Vec::new();
-    if look.bucket.map_err(|e| e.into_error("look for the bucket"))? == Presence::Ours {
+    if reads.bucket.map_err(|e| e.into_error("look for the bucket"))? == Presence::Ours {
         kept.push(format!("bucket {}", names.bucket));
     }
-    if look.table.map_err(|e| e.into_error("look for the table"))?.is_some() {
+    if reads.table.map_err(|e| e.into_error("look for the table"))?.is_some() {
         kept.push(format!("table {}", names.table));
     }
     Ok(Status {
         stack: names.stack.clone(),
         account: aws.account.clone(),
         region: aws.region.clone(),
+        health: health(Facts { stack: &names.stack, status: None, drift: None, failed_events: None }),
         phase: Phase::Absent,
         code_name: None,
         reason: None,
@@ -133,6 +142,7 @@ fn absent(aws: &Aws, names: &Names, look: Look) -> Result<Status> {
         outputs: Vec::new(),
         code: None,
         permissions: None,
+        sandbox: None,
         drift: None,
         failed_events: None,
         records: Vec::new(),
@@ -146,25 +156,27 @@ async fn present(
     file: &StackFile,
     names: &Names,
     stack: Stack,
-    look: Look,
+    reads: StackReads,
     closely: bool,
 ) -> Result<Status> {
-    let resources = look.resources.clone().map_err(|e| e.into_error("look at the stack's resources"))?;
-    let function = look.code.clone().map_err(|e| e.into_error("look at the function"))?;
-    let observed = look.observed(names)?;
+    let resources = reads.resources.clone().map_err(|e| e.into_error("read the stack's resources"))?;
+    let function = reads.code.clone().map_err(|e| e.into_error("read the function"))?;
+    let observed = reads.observed(names)?;
     let place = observe::place(aws, names);
-    let (drift, depth, records, local, permissions) = tokio::join!(
+    let (drift, depth, records, local, permissions, sandbox) = tokio::join!(
         observe::drift(aws, stacks, &place, &observed, closely),
         depth(aws, names),
         newest(aws, names),
         local_code(file),
         permissions(aws, &file.spec, &resources),
+        sandbox::reported(aws, names),
     );
-    let drift = drift?;
+    let (drift, failed_events) = (drift?, depth?);
     Ok(Status {
         stack: names.stack.clone(),
         account: aws.account.clone(),
         region: aws.region.clone(),
+        health: health(Facts { stack: &names.stack, status: Some(stack.status), drift: Some(&drift), failed_events }),
         phase: stack.status.phase(),
         code_name: Some(stack.status.as_str()),
         reason: stack.reason,
@@ -176,34 +188,35 @@ async fn present(
             local: local.release,
         }),
         permissions: permissions?,
-        // Only of a stack that works.
+        sandbox,
+        // Only for a working stack.
         drift: (drift.depth != Depth::None).then_some(drift),
         resources,
         outputs: stack.outputs,
-        failed_events: depth?,
+        failed_events,
         records: records?,
         kept: Vec::new(),
     })
 }
 
 async fn depth(aws: &Aws, names: &Names) -> Result<Option<u64>> {
-    let doing = "look into the queue of failed events";
+    let doing = "read the queue of failed events";
     match Queue::find(aws, &names.queue).await.map_err(|e| e.into_error(doing))? {
         Some(queue) => Ok(Some(queue.depth().await.map_err(|e| e.into_error(doing))?)),
         None => Ok(None),
     }
 }
 
-/// The newest records; none where there is no table yet.
+/// The newest records; none without a table.
 async fn newest(aws: &Aws, names: &Names) -> Result<Vec<Row>> {
     let rows = records::newest(aws, &names.table, NEWEST, &clock::now()?).await;
     Ok(optional(rows).map_err(|e| e.into_error("read the newest records"))?.unwrap_or_default())
 }
 
-/// The hashes of the handlers that are at hand.
+/// The hashes of the local builds.
 #[derive(Debug, Default)]
 struct LocalCode {
-    /// What `up` would deploy: the workspace's last build, outside of it the handler inside this program.
+    /// The build that `up` would deploy: the workspace's last build; outside a workspace, the embedded handler.
     release: Option<String>,
     /// The last build of `up --watch`.
     development: Option<String>,
@@ -240,7 +253,7 @@ async fn permissions(aws: &Aws, spec: &StackSpec, resources: &[Resource]) -> Res
     let generated = &template["Resources"][&role.logical_id]["Properties"];
     let found = Roles::new(aws).policies(&role.physical_id).await;
     let Some((inline, attached)) = found.map_err(|e| e.into_error("read the role's permissions"))? else {
-        return Ok(Some(Permissions::Changed(format!("the role {} is gone", role.physical_id))));
+        return Ok(Some(Permissions::Changed(format!("the role {} was deleted", role.physical_id))));
     };
     Ok(Some(compare(generated, &context, &inline, &attached)))
 }
@@ -269,7 +282,7 @@ fn compare(generated: &Value, context: &Context, inline: &BTreeMap<String, Value
     for (name, document) in &wanted {
         match inline.get(name) {
             None => differences.push(format!("policy {name} is missing")),
-            Some(found) if found != document => differences.push(format!("policy {name} says something else")),
+            Some(found) if found != document => differences.push(format!("policy {name} differs")),
             Some(_) => {}
         }
     }
@@ -293,7 +306,7 @@ mod tests {
         let inline = |document: &Value| BTreeMap::from([("handler".to_owned(), document.clone())]);
         assert_eq!(compare(&generated, &context, &inline(&same), &[]), Permissions::AsGenerated);
         for (inline, attached, word) in [
-            (inline(&wider), vec![], "something else"),
+            (inline(&wider), vec![], "differs"),
             (BTreeMap::new(), vec![], "missing"),
             (inline(&same), vec!["arn:aws:iam::aws:policy/AdministratorAccess".to_owned()], "attached"),
         ] {

@@ -1,4 +1,4 @@
-//! Brings a stack up: observe, decide, show, ask, apply; again until the stack is as it should be.
+//! Deploys a stack: observe, decide, show, ask, apply; repeat until the stack is in the desired state.
 
 use std::path::PathBuf;
 
@@ -15,58 +15,58 @@ use provisioner_planner::consent;
 use provisioner_planner::consent::Allow;
 use provisioner_planner::drift::Drift;
 use provisioner_planner::plan::{DATA_LOSS, Plan, decide};
-use provisioner_planner::preview::{self, Preview, Saved};
+use provisioner_planner::preview::{self, Preview, SavedPlan};
+use provisioner_planner::state::{Desired, Observed};
 use provisioner_planner::step::Step;
-use provisioner_planner::world::{Desired, Observed};
 
-use crate::apply::{Applier, CONFLICT, Code, RunId, ensure_within_plan};
+use crate::apply::{Applier, CONFLICT, Code, QUEUE_NAME_RESERVED, RunId, ensure_within_plan};
 use crate::dialog::Dialog;
 use crate::event::deploy::DeployEvent;
-use crate::observe::{self, World};
+use crate::observe::{self, ObservedState};
 use crate::stack_file::StackFile;
 use crate::{clock, handler};
 
-/// Decisions after which something is wrong with the world, or with this program.
+/// The largest number of decisions of one deployment; more indicate a stack that does not settle.
 const MOST_DECISIONS: u32 = 12;
 
-/// Who agrees to what a run of `up` does.
+/// How the changes of a deployment are confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Consent {
-    /// Whoever sits at the terminal.
+    /// By the user, who is asked.
     Asked,
     /// `--yes`.
     Given,
-    /// Whoever began to watch, for new code and nothing else.
+    /// By `--watch`, only for new code.
     ForCode,
 }
 
-/// What was agreed to before anything was looked at.
+/// The options of a deployment.
 #[derive(Debug, Clone)]
 pub struct DeployOptions {
-    /// By whom.
+    /// How changes are confirmed.
     pub consent: Consent,
-    /// What `--allow` names.
+    /// The kinds of change that `--allow` names.
     pub allow: Vec<Allow>,
-    /// The plan to apply and nothing else, with its file.
-    pub saved: Option<(PathBuf, Saved)>,
-    /// Whether what was changed behind the tool's back is put back.
+    /// The saved plan to apply, with its file.
+    pub saved: Option<(PathBuf, SavedPlan)>,
+    /// Whether drift is reverted.
     pub revert: bool,
 }
 
-/// What a deployment came to.
+/// The result of a deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Done {
-    /// Everything was as it should be.
+    /// The stack was in the desired state already.
     NoChange,
     /// Something was changed.
     Changed,
 }
 
-/// A stack that is deployed once or again and again.
+/// A stack to deploy, once or repeatedly.
 pub struct DeployTarget<'a> {
     /// The connection.
     pub aws: &'a Aws,
-    /// What should be.
+    /// The stack file.
     pub file: &'a StackFile,
     /// The stack's template, as the document that CloudFormation is sent.
     pub template: serde_json::Value,
@@ -77,29 +77,29 @@ pub struct DeployTarget<'a> {
 }
 
 impl DeployTarget<'_> {
-    /// Brings the code of a working stack up to date, and changes nothing else.
+    /// Deploys new code to a working stack, and changes nothing else.
     pub async fn deploy_code(&self, package: &Package) -> Result<Done> {
         let options = DeployOptions { consent: Consent::ForCode, allow: Vec::new(), saved: None, revert: false };
-        let world = self.look(false).await?;
-        Box::pin(self.deploy(package, world, options)).await
+        let current = self.observe(false).await?;
+        Box::pin(self.deploy(package, current, options)).await
     }
 
-    async fn look(&self, closely: bool) -> Result<World> {
-        observe::world(self.aws, &self.names, closely).await
+    async fn observe(&self, closely: bool) -> Result<ObservedState> {
+        observe::observe_with_drift(self.aws, &self.names, closely).await
     }
 
-    /// Brings the stack to what should be: decides, shows, asks, applies, until nothing is left to do. `world` is what is
-    /// before anything is done.
-    pub async fn deploy(&self, package: &Package, world: World, options: DeployOptions) -> Result<Done> {
+    /// Deploys the stack: decides, shows, asks and applies until nothing is left to do. `current` is the observed state
+    /// before the deployment.
+    pub async fn deploy(&self, package: &Package, current: ObservedState, options: DeployOptions) -> Result<Done> {
         let spec = &self.file.spec;
         let place = observe::place(self.aws, &self.names);
         let desired = Desired::new(place, self.names.clone(), self.template.clone(), spec.tags.clone(), package.key());
         let code = Code { package, bucket: &self.names.artifacts, require_tls: spec.bucket.require_tls };
         let up = Deployment { target: self, stacks: Stacks::new(self.aws), options, desired: &desired, code };
-        Box::pin(up.until_done(world)).await
+        Box::pin(up.until_done(current)).await
     }
 
-    /// What to type for this stack.
+    /// The command line for this stack.
     pub fn command(&self, verb: &str) -> String {
         let name = &self.names.stack;
         if self.file.spec.name == DEFAULT_STACK {
@@ -109,12 +109,18 @@ impl DeployTarget<'_> {
         }
     }
 
-    /// Tells that the stack is up, and what to type next.
-    pub async fn tell_ready(&self) -> Result<()> {
+    /// Reports that the stack is deployed, with the next commands.
+    pub async fn report_ready(&self) -> Result<()> {
         let (name, stacks) = (&self.names.stack, Stacks::new(self.aws));
         let stack =
-            stacks.describe(name).await.map_err(|e| e.into_error(&format!("look at the stack {name}")))?.ok_or_else(
-                || Error::new(Exit::Deployment, "stack-gone", format!("the stack {name} was deleted meanwhile")),
+            stacks.describe(name).await.map_err(|e| e.into_error(&format!("read the stack {name}")))?.ok_or_else(
+                || {
+                    Error::new(
+                        Exit::Deployment,
+                        "stack-gone",
+                        format!("the stack {name} was deleted during the deployment"),
+                    )
+                },
             )?;
         self.dialog.event(DeployEvent::Ready {
             stack: name.clone(),
@@ -136,11 +142,12 @@ struct Deployment<'a> {
 
 impl Deployment<'_> {
     /// Decides and applies until nothing is left to do.
-    async fn until_done(&self, world: World) -> Result<Done> {
-        let World { mut observed, mut drift } = world;
-        // What was shown and agreed to. Consent to a plan that makes the whole stack covers the steps that this takes.
+    #[expect(clippy::too_many_lines, reason = "one loop over the decisions of a plan")]
+    async fn until_done(&self, current: ObservedState) -> Result<Done> {
+        let ObservedState { mut observed, mut drift } = current;
+        // The plan that was shown and agreed to. Consent to a plan that creates the stack covers all steps of the creation.
         let mut agreed: Option<Preview> = None;
-        let mut pushed = false;
+        let (mut pushed, mut waited) = (false, false);
         for round in 0..MOST_DECISIONS {
             let run = RunId(format!("{}-{round}", clock::run_id()));
             let applier = Applier::new(self.target.aws, self.target.dialog, run);
@@ -149,16 +156,17 @@ impl Deployment<'_> {
                 let shown = self.preview(&observed, &drift)?;
                 self.refuse_loss(&shown)?;
                 if shown.step == Step::None {
-                    return Ok(self.tell_no_change(&drift));
+                    self.refuse_broken(&shown)?;
+                    return Ok(self.report_no_change(&drift));
                 }
                 if !waits(&plan) {
                     self.show_and_ask(&shown).await?;
                     if shown.reverts_drift {
                         let reverted = Box::pin(self.revert_drift(&applier, &observed, &shown)).await;
-                        if let Some(done) = self.unless_overtaken(reverted)? {
+                        if let Some(done) = self.unless_conflict(reverted)? {
                             return Ok(done);
                         }
-                        World { observed, drift } = self.target.look(true).await?;
+                        ObservedState { observed, drift } = self.target.observe(true).await?;
                         continue;
                     }
                     agreed = Some(shown);
@@ -166,29 +174,29 @@ impl Deployment<'_> {
             }
             match &plan {
                 Plan::Propose(operation) => {
-                    let (proposed, handed) = tokio::join!(
+                    let (proposed, pushed_now) = tokio::join!(
                         applier.propose(self.desired, *operation),
-                        // CloudFormation takes seconds to make a change set; the function has the code by then.
+                        // CloudFormation takes seconds to create a change set; meanwhile the function gets the code.
                         Box::pin(self.push_if_only_code(&applier, &observed))
                     );
-                    match (handed, &proposed) {
-                        (Ok(handed), _) => pushed |= handed,
+                    match (pushed_now, &proposed) {
+                        (Ok(pushed_now), _) => pushed |= pushed_now,
                         (Err(error), Ok(set)) => {
                             return Err(error.with_followup_error(applier.discard_change_set(set).await));
                         }
                         (Err(error), Err(_)) => return Err(error),
                     }
-                    let Some(set) = self.unless_overtaken(proposed)? else {
-                        World { observed, drift } = self.target.look(self.options.revert).await?;
+                    let Some(set) = self.unless_conflict(proposed)? else {
+                        ObservedState { observed, drift } = self.target.observe(self.options.revert).await?;
                         agreed = None;
                         continue;
                     };
-                    observed.stack = self.look_at(&set).await?;
+                    observed.stack = self.describe_stack_of(&set).await?;
                     observed.change_set = Some(set);
-                    if moved(agreed.as_ref(), observed.stack.as_ref()) {
+                    if changed_since(agreed.as_ref(), observed.stack.as_ref()) {
                         self.discard_change_set(&applier, &observed).await?;
-                        self.tell_overtaken();
-                        World { observed, drift } = self.target.look(self.options.revert).await?;
+                        self.report_conflict();
+                        ObservedState { observed, drift } = self.target.observe(self.options.revert).await?;
                         agreed = None;
                     }
                     continue;
@@ -211,35 +219,52 @@ impl Deployment<'_> {
                     };
                     if let Err(error) = ensure_within_plan {
                         let error = error.with_followup_error(self.discard_change_set(&applier, &observed).await);
-                        return Err(self.with_code_told(error, &applier, pushed).await);
+                        return Err(self.with_code_report(error, &applier, pushed).await);
                     }
                 }
             }
+            let mut again = false;
             let outcome = match applier.apply(self.desired, &plan, self.code).await {
+                // The name is free by now: the next round deletes what was rolled back, and creates the stack.
+                Err(error) if error.code == QUEUE_NAME_RESERVED && !waited => {
+                    (waited, again) = (true, true);
+                    Ok(())
+                }
                 Err(error) if error.exit == Exit::Deployment && error.code != CONFLICT => {
-                    Err(self.with_code_told(error, &applier, pushed).await)
+                    Err(self.with_code_report(error, &applier, pushed).await)
                 }
                 outcome => outcome,
             };
-            let done = self.unless_overtaken(outcome)?;
-            if done.is_some() && matches!(plan, Plan::Execute { .. }) {
+            let done = self.unless_conflict(outcome)?;
+            if done.is_some() && matches!(plan, Plan::Execute { .. }) && !again {
                 return Ok(Done::Changed);
             }
             if done.is_none() {
                 agreed = None;
             }
-            World { observed, drift } = self.target.look(self.options.revert).await?;
+            ObservedState { observed, drift } = self.target.observe(self.options.revert).await?;
             observed.continued = matches!(plan, Plan::ContinueRollback { .. });
         }
         Err(Error::new(
             Exit::Deployment,
             "no-progress",
-            format!("the stack {} does not settle: it changes each time it is looked at", self.desired.names.stack),
+            format!("the stack {} does not settle: its state changes with every read", self.desired.names.stack),
         )
-        .hint("Is something else deploying it? Look with: provisioner status"))
+        .hint("Another deployment may be running. Check with: provisioner status"))
     }
 
-    fn tell_no_change(&self, drift: &Drift) -> Done {
+    /// An error if the stack is as its template says and yet does not work, because a part of it was deleted.
+    fn refuse_broken(&self, shown: &Preview) -> Result<()> {
+        let broken = shown.broken();
+        let Some(first) = broken.first() else { return Ok(()) };
+        let stack = self.desired.names.stack.clone();
+        self.target.dialog.event(DeployEvent::Drifted { stack: stack.clone(), drift: Box::new(shown.drift.clone()) });
+        let what: Vec<&str> = broken.iter().map(|problem| problem.what.as_str()).collect();
+        Err(Error::new(Exit::Unhealthy, "broken", format!("the stack {stack} is broken: {}", what.join("; ")))
+            .hint(first.fix.clone()))
+    }
+
+    fn report_no_change(&self, drift: &Drift) -> Done {
         let (dialog, stack) = (self.target.dialog, self.desired.names.stack.clone());
         dialog.event(DeployEvent::NoChange { stack: stack.clone() });
         if !drift.is_empty() {
@@ -248,34 +273,34 @@ impl Deployment<'_> {
         Done::NoChange
     }
 
-    /// What would be done, if it is still what a saved plan says.
+    /// The plan; an error if it differs from the saved plan.
     fn preview(&self, observed: &Observed, drift: &Drift) -> Result<Preview> {
         let code = handler::code(self.code.package);
         let now = preview::preview(self.desired, observed, code, drift.clone(), self.options.revert);
         if let Some((path, saved)) = &self.options.saved {
-            saved.still_true(path, &now)?;
+            saved.ensure_fresh(path, &now)?;
         }
         Ok(now)
     }
 
-    /// What loses files or records is shown and not asked about.
+    /// Shows a plan that loses files or records, and refuses it without asking.
     fn refuse_loss(&self, shown: &Preview) -> Result<()> {
         match &shown.blocked {
             Some(block) if shown.resources.iter().any(Change::loses_data) => {
                 self.target.dialog.event(DeployEvent::Planned { plan: Box::new(shown.clone()) });
                 Err(block.refusal())
             }
-            // The other cases have an error of their own.
+            // Other blocked plans are reported when they are applied.
             _ => Ok(()),
         }
     }
 
-    /// Puts back what was changed behind the tool's back, brings the stack up to date with it, and looks whether it
-    /// worked. CloudFormation's own way comes first; what that leaves is put back in two updates.
+    /// Reverts drift together with an update of the stack, and checks the result. CloudFormation's drift-aware change set
+    /// is tried first; remaining drift is reverted by two updates.
     async fn revert_drift(&self, applier: &Applier<'_>, observed: &Observed, shown: &Preview) -> Result<Done> {
         let name = self.desired.names.stack.clone();
         applier.revert_drift(self.desired, observed, &shown.resources, self.code).await?;
-        let World { observed: now, drift: mut left } = self.target.look(true).await?;
+        let ObservedState { observed: now, drift: mut left } = self.target.observe(true).await?;
         if !left.resources.is_empty() {
             applier.revert_in_two(self.desired, &now, &left, &shown.resources).await?;
         }
@@ -283,7 +308,7 @@ impl Deployment<'_> {
             applier.push(&self.desired.names.function, self.code, function).await?;
         }
         if !left.is_empty() {
-            left = self.target.look(true).await?.drift;
+            left = self.target.observe(true).await?.drift;
         }
         if left.is_empty() {
             self.target.dialog.event(DeployEvent::DriftReverted { stack: name });
@@ -293,29 +318,29 @@ impl Deployment<'_> {
         Err(Error::new(
             Exit::Deployment,
             "still-drifted",
-            format!("some of what was changed behind the tool's back in {name} could not be put back"),
+            format!("some of the drift of {name} could not be reverted"),
         )
-        .hint("What is listed above is left. Change it back by hand, or delete the resource and run the same command again."))
+        .hint("The drift listed above remains. Revert it manually, or delete the resource and run the same command again."))
     }
 
-    /// Nothing where somebody else's operation came between: then one looks again and decides anew.
-    fn unless_overtaken<T>(&self, result: Result<T>) -> Result<Option<T>> {
+    /// `None` after a conflict with another operation: the caller reads the state and decides again.
+    fn unless_conflict<T>(&self, result: Result<T>) -> Result<Option<T>> {
         match result {
             Ok(done) => Ok(Some(done)),
             Err(error) if error.code == CONFLICT => {
-                self.tell_overtaken();
+                self.report_conflict();
                 Ok(None)
             }
             Err(error) => Err(error),
         }
     }
 
-    fn tell_overtaken(&self) {
-        self.target.dialog.event(DeployEvent::Overtaken { stack: self.desired.names.stack.clone() });
+    fn report_conflict(&self) {
+        self.target.dialog.event(DeployEvent::Conflict { stack: self.desired.names.stack.clone() });
     }
 
-    /// Where nothing but the code of a working stack changes, the function takes that before the stack does. Returns
-    /// whether it did.
+    /// If only the code of a working stack changes, updates the function before the stack. Returns whether it was
+    /// updated.
     async fn push_if_only_code(&self, applier: &Applier<'_>, observed: &Observed) -> Result<bool> {
         let (Some(stack), Some(template)) = (&observed.stack, &observed.template) else { return Ok(false) };
         if !only_code_differs(self.desired, stack, template) {
@@ -329,28 +354,28 @@ impl Deployment<'_> {
         }
     }
 
-    /// The stack is as it should be. Whether the function is, too, only the function tells: the code of an earlier run may
-    /// have come to it, and the update of the stack not.
+    /// Compares the function's code when the stack is in the desired state: an earlier run can have updated the function
+    /// without the stack.
     async fn reconcile_code(&self, applier: &Applier<'_>, observed: &Observed, drift: &Drift) -> Result<Done> {
         match &observed.code {
             Some(from) if from.sha256 != self.code.package.sha256 => {
                 applier.push(&self.desired.names.function, self.code, from).await?;
                 Ok(Done::Changed)
             }
-            _ => Ok(self.tell_no_change(drift)),
+            _ => Ok(self.report_no_change(drift)),
         }
     }
 
-    /// The failure, after it was told what the function serves if its code was pushed.
-    async fn with_code_told(&self, error: Error, applier: &Applier<'_>, pushed: bool) -> Error {
+    /// Reports the code that the function serves, if it was pushed, and returns the error.
+    async fn with_code_report(&self, error: Error, applier: &Applier<'_>, pushed: bool) -> Error {
         if !pushed {
             return error;
         }
-        error.with_followup_error(applier.tell_code_after_failure(&self.desired.names.function, self.code).await)
+        error.with_followup_error(applier.report_code_after_failure(&self.desired.names.function, self.code).await)
     }
 
-    async fn look_at(&self, set: &ChangeSet) -> Result<Option<Stack>> {
-        self.stacks.describe(&set.stack).await.map_err(|e| e.into_error("look at the stack"))
+    async fn describe_stack_of(&self, set: &ChangeSet) -> Result<Option<Stack>> {
+        self.stacks.describe(&set.stack).await.map_err(|e| e.into_error("read the stack"))
     }
 
     async fn discard_change_set(&self, applier: &Applier<'_>, observed: &Observed) -> Result<()> {
@@ -377,14 +402,11 @@ impl Deployment<'_> {
         }
         let skipped: Vec<&str> = skip.iter().map(|(id, _)| id.as_str()).collect();
         let question = if skip.is_empty() {
-            format!("The rollback of the stack {name} got stuck. Continue it?")
+            format!("The rollback of the stack {name} failed. Continue it?")
         } else {
-            format!(
-                "The rollback of the stack {name} got stuck again. Continue it and leave {} as it is?",
-                skipped.join(", ")
-            )
+            format!("The rollback of the stack {name} failed again. Continue it and skip {}?", skipped.join(", "))
         };
-        // Leaving resources as they are is a decision that --yes does not make.
+        // Skipping resources needs separate confirmation: --yes does not cover it.
         if skip.is_empty() {
             return self.target.dialog.ask(&question, "--yes").await;
         }
@@ -399,19 +421,18 @@ fn not_only_code(stack: &str) -> Error {
     Error::new(
         Exit::Refused,
         "not-only-code",
-        format!("the stack {stack} differs in more than the code, so that nothing was deployed"),
+        format!("the stack {stack} differs in more than the code; nothing was deployed"),
     )
-    .hint(format!("Somebody else has changed it. See how, and deploy all of it: provisioner up -s {stack}"))
+    .hint(format!("It was changed by another deployment. Review and deploy all changes: provisioner up -s {stack}"))
 }
 
-/// Whether what would change can only be told after something else has ended.
+/// Whether the changes are known only after another operation has ended.
 fn waits(plan: &Plan) -> bool {
     matches!(plan, Plan::Attach { .. } | Plan::ContinueRollback { .. } | Plan::Blocked { .. })
 }
 
-/// Whether somebody has changed the stack since the update of it was shown, so that the change set is not what was agreed
-/// to.
-fn moved(agreed: Option<&Preview>, now: Option<&Stack>) -> bool {
+/// Whether the stack was changed since its update was shown, so that the change set was not agreed to.
+fn changed_since(agreed: Option<&Preview>, now: Option<&Stack>) -> bool {
     agreed.is_some_and(|shown| {
         shown.step == Step::Update && shown.basis.stack_changed != now.and_then(|stack| stack.changed.clone())
     })

@@ -1,5 +1,5 @@
-//! A canary is sent through the live pipeline, its record awaited, and both are
-//! removed again. `docs/verify.md` says what may be left, and what becomes of that.
+//! Sends a canary through the live pipeline, waits for its record, and removes both. `docs/verify.md` describes what can be
+//! left, and how it is removed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,15 +13,15 @@ use provisioner_aws::object::Object;
 use provisioner_aws::queue::Queue;
 use provisioner_aws::records::Records;
 use provisioner_aws::uploads::{Stored, Uploads, clock_ahead};
+use provisioner_model::call_error::{CallError, Kind};
 use provisioner_model::error::{Error, Exit, Result};
-use provisioner_model::fault::{Fault, Kind};
 use provisioner_model::log_lines::{Entry, Line};
 use provisioner_model::names::Names;
 use provisioner_model::query::{Pattern, Query};
 use provisioner_model::spec::StackSpec;
 use provisioner_planner::canary::{Canary, NAME, canary};
 use provisioner_planner::record_matching::id_of_version;
-use provisioner_planner::verify::{self as told, Cause, Findings, LogObservation, Moments};
+use provisioner_planner::verify::{self as diagnosis, Cause, Findings, LogObservation, Moments};
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -31,47 +31,55 @@ use crate::event::verify::{Verified, VerifyEvent};
 use crate::interrupt::{self, InterruptGuard};
 
 /// How long `up` waits for the canary's record.
-pub const PATIENCE: Duration = Duration::from_mins(2);
-/// The pauses between looks for the record.
+pub const RECORD_TIMEOUT: Duration = Duration::from_mins(2);
+/// The shortest and the longest delay between polls for the record.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
-/// After so long without a record, what is on its way is looked at: some faults make waiting pointless.
-const DOUBT: Duration = Duration::from_secs(3);
-/// How long the record is waited for once more, when nobody waits for it any more but it may be about to come.
-const GRACE: Duration = Duration::from_secs(3);
-/// How long Lambda keeps an event that it cannot deliver, and a day's reserve for retries by hand. Milliseconds.
-const LATE: i64 = 30 * 3_600_000;
-/// Records of late events that are removed at most, and failures that are looked through for them.
+/// The time without a record after which the configuration is checked: some errors make waiting useless.
+const DIAGNOSE_AFTER: Duration = Duration::from_secs(3);
+/// The extra time to wait for a record that can still arrive after an interruption or a timeout.
+const LATE_RECORD_GRACE: Duration = Duration::from_secs(3);
+/// How long the diagnosis may take after the timeout. It reads a few settings, the queue and the log.
+const DIAGNOSIS: Duration = Duration::from_secs(10);
+/// How long each step of the removal may take. A service that does not answer must not hold the command.
+const REMOVAL: Duration = Duration::from_secs(10);
+/// The maximum age of an asynchronous event, with a reserve of a day for manual retries. Milliseconds.
+const LATE_EVENT_WINDOW: i64 = 30 * 3_600_000;
+/// The largest number of records of late events that are removed, and of failures that are searched for them.
 const LATE_RECORDS: (usize, usize) = (100, 20_000);
-/// How long to wait for the handler's line in the log, once the record is there. CloudWatch shows lines after seconds.
-const LOG_PATIENCE: Duration = Duration::from_secs(10);
-/// So far back and ahead the log is read: the function's clock is another one. Milliseconds.
-const CLOCKS: i64 = 60_000;
-/// Records of one key: one is right, two are a fault, more need not be counted.
-const MANY: usize = 10;
+/// How long to wait for the handler's log line after the record. CloudWatch Logs delays lines by seconds.
+const LOG_TIMEOUT: Duration = Duration::from_secs(10);
+/// The tolerance when the log is read: the function's clock can differ. Milliseconds.
+const CLOCK_SKEW: i64 = 60_000;
+/// The largest number of records of one key that are counted; more than one is an error.
+const MAX_RECORDS: usize = 10;
 /// Milliseconds.
 const HOUR: i64 = 3_600_000;
-/// Messages of the queue that are looked through, in tens.
-const LOOKS: usize = 10;
+/// The largest number of batches of ten messages that are read from the queue.
+const MAX_QUEUE_READS: usize = 10;
 
-/// Sends a canary through the stack's pipeline, waits for its record so long, and removes both.
-pub async fn verify(aws: &Aws, spec: &StackSpec, patience: Duration, dialog: &dyn Dialog) -> Result<Verified> {
-    let verifying = Verifying::new(aws, spec, dialog, patience);
+/// Sends a canary through the stack's pipeline, waits up to `timeout` for its record, and removes both.
+pub async fn verify(aws: &Aws, spec: &StackSpec, timeout: Duration, dialog: &dyn Dialog) -> Result<Verified> {
+    let verifying = Verifying::new(aws, spec, dialog, timeout);
     let canary = canary(spec, &clock::run_id()).map_err(|no| {
         Error::new(Exit::Failure, "no-canary", format!("nothing can be sent through {}", spec.name))
             .source(no)
-            .hint("Send a file of your own and wait for its record: provisioner put FILE --wait")
+            .hint("Upload a file and wait for its record: provisioner put FILE --wait")
     })?;
-    let attention = interrupt::subscribe();
+    let interrupts = interrupt::subscribe();
     dialog.remark(&format!("sending {} through {}", canary.key, spec.name));
-    let sent = Box::pin(verifying.send(&canary, LOG_PATIENCE, attention)).await;
-    // What an earlier canary left by its late event; whether this can be removed says nothing of the pipeline.
-    if let Err(fault) = verifying.remove_late(&canary).await {
-        dialog.remark(&format!("could not look for records that late events of earlier canaries left: {fault}"));
+    let sent = Box::pin(verifying.send(&canary, LOG_TIMEOUT, interrupts)).await;
+    // Remove records that late events of earlier canaries left. A failure does not affect the result. An interruption ends
+    // the command here, as nothing of this canary is left to remove.
+    if !sent.as_ref().is_err_and(is_pointless_to_continue) {
+        let removed = tokio::time::timeout(REMOVAL, verifying.remove_late(&canary)).await;
+        if let Err(error) = removed.unwrap_or_else(|_| Err(no_answer(REMOVAL))) {
+            dialog.remark(&format!("could not look for records that late events of earlier canaries left: {error}"));
+        }
     }
     sent
 }
 
-/// What the last step of `up` does. Without a canary that the stack accepts, that is told and no failure.
+/// The last step of `up`. If the stack accepts no canary, the step is skipped with an event.
 pub async fn after_up(aws: &Aws, spec: &StackSpec, dialog: &dyn Dialog) -> Result<()> {
     let canary = match canary(spec, &clock::run_id()) {
         Ok(canary) => canary,
@@ -80,8 +88,8 @@ pub async fn after_up(aws: &Aws, spec: &StackSpec, dialog: &dyn Dialog) -> Resul
             return Ok(());
         }
     };
-    // The log is looked at once: nobody who deploys wants to wait for CloudWatch.
-    let verifying = Verifying::new(aws, spec, dialog, PATIENCE);
+    // The log is read only once, so that `up` does not wait for CloudWatch Logs.
+    let verifying = Verifying::new(aws, spec, dialog, RECORD_TIMEOUT);
     let verified = Box::pin(verifying.send(&canary, Duration::ZERO, interrupt::subscribe())).await?;
     dialog.event(VerifyEvent::Verified(verified));
     Ok(())
@@ -93,80 +101,84 @@ struct Verifying<'a> {
     names: Names,
     records: Records,
     dialog: &'a dyn Dialog,
-    patience: Duration,
-    /// Whether the canary's event may be on its way.
+    timeout: Duration,
+    /// Whether the canary's event can still arrive.
     expected: AtomicBool,
 }
 
-/// How waiting for the record ended.
+/// The result of waiting for the record.
 enum Awaited {
-    /// The record, and when it was seen.
+    /// The record, and when it was read.
     Record(Value, i64),
-    /// None came.
+    /// No record arrived.
     Nothing(Cause),
 }
 
 impl<'a> Verifying<'a> {
-    fn new(aws: &'a Aws, spec: &'a StackSpec, dialog: &'a dyn Dialog, patience: Duration) -> Self {
+    fn new(aws: &'a Aws, spec: &'a StackSpec, dialog: &'a dyn Dialog, timeout: Duration) -> Self {
         let names = Names::new(&spec.name, &aws.account, &aws.region);
         let records = Records::new(aws, &names.table);
-        Self { aws, stack: &spec.name, names, records, dialog, patience, expected: AtomicBool::new(false) }
+        Self { aws, stack: &spec.name, names, records, dialog, timeout, expected: AtomicBool::new(false) }
     }
 
     fn expect(&self, expected: bool) {
         self.expected.store(expected, Ordering::Relaxed);
     }
 
-    /// Sends the canary, waits for its record, and removes both, however it went.
-    async fn send(&self, canary: &Canary, log_patience: Duration, mut attention: InterruptGuard) -> Result<Verified> {
+    /// Sends the canary, waits for its record, and removes both, also after an error.
+    async fn send(&self, canary: &Canary, log_timeout: Duration, mut interrupts: InterruptGuard) -> Result<Verified> {
         let ended = tokio::select! {
-            ended = self.on_its_way(canary, log_patience) => ended,
-            () = attention.next() => {
-                self.wait_once_more(canary, &mut attention).await;
+            ended = self.send_and_wait(canary, log_timeout) => ended,
+            () = interrupts.next() => {
+                self.wait_once_more(canary, &mut interrupts).await;
                 Err(Error::new(Exit::Interrupted, "interrupted", format!("interrupted; {} is not verified", self.stack)))
             }
         };
-        let cleaned = self.clean_up(canary, &mut attention).await;
+        let cleaned = self.clean_up(canary, &mut interrupts).await;
         let mut verified = ended?;
         verified.cleaned = cleaned;
         if !cleaned {
             let message = format!("the pipeline of {} works, but its canary could not be removed", self.stack);
             return Err(Error::new(Exit::Leftovers, "canary-left", message)
-                .hint("What is left is told above. Remove it by hand once the cause is mended."));
+                .hint("What is left is listed above. Remove it manually after fixing the cause."));
         }
         Ok(verified)
     }
 
-    async fn on_its_way(&self, canary: &Canary, log_patience: Duration) -> Result<Verified> {
-        let ahead = clock_ahead(self.aws, &self.names.bucket).await.map_err(|fault| match fault.kind {
-            Kind::NotFound => Error::new(
-                Exit::Failure,
-                "no-bucket",
-                format!("the stack {} has no bucket {}", self.stack, self.names.bucket),
-            )
-            .hint(format!("Create the stack first: provisioner up -s {}", self.stack)),
-            _ => fault.into_error("look for the bucket"),
-        })?;
+    async fn send_and_wait(&self, canary: &Canary, log_timeout: Duration) -> Result<Verified> {
+        let began = Instant::now();
+        let ahead =
+            self.in_time(began, clock_ahead(self.aws, &self.names.bucket)).await.map_err(|error| match error.kind {
+                Kind::NotFound => Error::new(
+                    Exit::Failure,
+                    "no-bucket",
+                    format!("the stack {} has no bucket {}", self.stack, self.names.bucket),
+                )
+                .hint(format!("Create the stack first: provisioner up -s {}", self.stack)),
+                _ => error.into_error("look for the bucket"),
+            })?;
         let put = clock::now_millis();
         self.expect(true);
-        let stored = self.put(canary).await?;
+        let put_in_time = tokio::time::timeout(self.timeout.saturating_sub(began.elapsed()), self.put(canary)).await;
+        let stored = put_in_time.unwrap_or_else(|_| Err(no_answer(self.timeout).into_error("send the canary")))?;
         let moments = Moments { put, stored: clock::now_millis(), seen: 0 };
         let (record, seen) = match Box::pin(self.wait(canary, &stored, put + ahead)).await? {
             Awaited::Record(record, seen) => (record, seen),
-            Awaited::Nothing(cause) => return Err(self.failed("no record of it came", cause)),
+            Awaited::Nothing(cause) => return Err(self.failed("no record arrived", cause)),
         };
         self.judge(canary, &record)?;
         let moments = Moments { seen, ..moments };
-        let told = self.read_log(canary, put, log_patience).await;
-        let records = self.ids(canary, put + ahead).await.map_err(table_failed)?.len();
+        let log = self.read_log(canary, put, log_timeout).await;
+        let records = self.in_time(began, self.ids(canary, put + ahead)).await.map_err(table_failed)?.len();
         if records > 1 {
             let cause = Cause {
-                text: format!("the table holds {records} records of this one upload"),
-                hint: "Two handlers with different ways to name a record write into this table. Deploy one: provisioner up \
+                text: format!("the table contains {records} records of this upload"),
+                hint:
+                    "Two handlers that derive record ids differently write to this table. Deploy one: provisioner up \
                        -s {stack}"
-                    .to_owned(),
+                        .to_owned(),
             };
-            return Err(self.failed("it came twice", cause));
+            return Err(self.failed("it was recorded twice", cause));
         }
         Ok(Verified {
             stack: self.stack.to_owned(),
@@ -174,13 +186,24 @@ impl<'a> Verifying<'a> {
             file_type: canary.file_type.to_owned(),
             size: canary.content.len(),
             document_id: text(&record, "documentId").to_owned(),
-            legs: told::legs(moments, told),
+            legs: diagnosis::legs(moments, log),
             total_millis: u64::try_from(seen - put).unwrap_or_default(),
-            // An index may be behind the table, which has the record.
+            // The index is eventually consistent; the record was read from the table.
             records: records.max(1),
-            taken_up: (told.times > 0).then_some(told.times),
+            taken_up: (log.times > 0).then_some(log.times),
             cleaned: false,
         })
+    }
+
+    /// The result of a call, or an error once the time to wait for the record is over. A call that started in time has at
+    /// least a second.
+    async fn in_time<T>(
+        &self,
+        began: Instant,
+        call: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
+        let left = self.timeout.saturating_sub(began.elapsed()).max(Duration::from_secs(1));
+        tokio::time::timeout(left, call).await.unwrap_or_else(|_| Err(no_answer(self.timeout)))
     }
 
     async fn put(&self, canary: &Canary) -> Result<Stored> {
@@ -191,62 +214,71 @@ impl<'a> Verifying<'a> {
             .map_err(|not| Error::new(Exit::Failure, "not-uploaded", "failed to send the canary").source(not))
     }
 
-    /// Looks for the record until it is there, until waiting is of no use, or until patience ends.
+    /// Polls for the record until it arrives, until waiting is useless, or until the timeout.
     async fn wait(&self, canary: &Canary, stored: &Stored, since: i64) -> Result<Awaited> {
         let began = Instant::now();
-        let certain = self.certain_id(canary, stored);
+        let known = self.known_id(canary, stored);
         let mut pause = PAUSES.0;
-        let mut doubted = false;
+        let mut diagnosed = false;
         loop {
-            let ids = match &certain {
-                Some(id) => vec![id.clone()],
-                None => self.ids(canary, since).await.map_err(table_failed)?,
+            let look = async {
+                let ids = match &known {
+                    Some(id) => vec![id.clone()],
+                    None => self.ids(canary, since).await?,
+                };
+                if ids.is_empty() { Ok(Vec::new()) } else { self.records.documents(&ids).await }
             };
-            let found =
-                if ids.is_empty() { Vec::new() } else { self.records.documents(&ids).await.map_err(table_failed)? };
+            let found = self.in_time(began, look).await.map_err(table_failed)?;
             if let Some(record) = found.into_iter().next() {
                 self.expect(false);
                 return Ok(Awaited::Record(record, clock::now_millis()));
             }
-            if began.elapsed() >= self.patience {
-                let mut findings = Box::pin(self.findings(canary)).await;
-                self.look_for_reasons(canary, since, &mut findings).await;
-                self.tell_unseen(&findings);
-                return Ok(Awaited::Nothing(told::cause(&findings)));
+            if began.elapsed() >= self.timeout {
+                let mut findings = Findings::default();
+                let diagnosed = tokio::time::timeout(DIAGNOSIS, async {
+                    findings = Box::pin(self.findings(canary)).await;
+                    self.find_reasons(canary, since, &mut findings).await;
+                });
+                if diagnosed.await.is_err() {
+                    findings.unreadable.push(format!("more: {}", no_answer(DIAGNOSIS)));
+                }
+                self.report_unreadable(&findings);
+                return Ok(Awaited::Nothing(diagnosis::cause(&findings)));
             }
-            if !doubted && began.elapsed() >= DOUBT {
-                doubted = true;
+            if !diagnosed && began.elapsed() >= DIAGNOSE_AFTER {
+                diagnosed = true;
                 let findings = Box::pin(self.findings(canary)).await;
-                if let Some(cause) = told::certain_cause(&findings) {
-                    self.expect(told::may_come(&findings));
+                if let Some(cause) = diagnosis::certain_cause(&findings) {
+                    self.expect(diagnosis::event_possible(&findings));
                     return Ok(Awaited::Nothing(cause));
                 }
-                self.dialog.remark("no record yet; bucket, permission and function look right, so waiting goes on");
+                self.dialog
+                    .remark("no record yet; bucket, permission and function are configured correctly, still waiting");
             }
-            tokio::time::sleep(pause.min(self.patience.saturating_sub(began.elapsed()))).await;
+            tokio::time::sleep(pause.min(self.timeout.saturating_sub(began.elapsed()))).await;
             pause = (pause * 3 / 2).min(PAUSES.1);
         }
     }
 
-    /// The record's id, where the bucket keeps versions: it follows from the version.
-    fn certain_id(&self, canary: &Canary, stored: &Stored) -> Option<String> {
+    /// The record's id, which follows from the version in a bucket with versioning.
+    fn known_id(&self, canary: &Canary, stored: &Stored) -> Option<String> {
         id_of_version(&self.names.bucket, &canary.key, stored.version_id.as_deref())
     }
 
-    /// The ids of all records of the canary's key. Nobody else has this key.
-    async fn ids(&self, canary: &Canary, since: i64) -> Result<Vec<String>, Fault> {
-        let other = |message: String| Fault { kind: Kind::Other, code: None, message };
+    /// The ids of all records of the canary's key, which is unique to this run.
+    async fn ids(&self, canary: &Canary, since: i64) -> Result<Vec<String>, CallError> {
+        let other = |message: String| CallError { kind: Kind::Other, code: None, message };
         let now = clock::now().map_err(|e| other(e.message))?;
         let query = Query {
-            since: Timestamp::from_unix_millis(since - CLOCKS),
+            since: Timestamp::from_unix_millis(since - CLOCK_SKEW),
             object: Some((self.names.bucket.clone(), canary.key.clone())),
             ..Query::default()
         };
-        let page = self.records.page(&query, &now, MANY, usize::MAX).await?;
+        let page = self.records.page(&query, &now, MAX_RECORDS, usize::MAX).await?;
         Ok(page.rows.into_iter().map(|row| row.document_id).collect())
     }
 
-    /// Whether the record says what the canary is.
+    /// Checks status and type of the record.
     fn judge(&self, canary: &Canary, record: &Value) -> Result<()> {
         if text(record, "status") == Status::Success.as_str() && text(record, "fileType") == canary.file_type {
             return Ok(());
@@ -256,26 +288,26 @@ impl<'a> Verifying<'a> {
         } else {
             format!("{}: {}", text(record, "errorCode"), text(record, "errorMessage"))
         };
-        let hint =
-            "The function's settings may not be what the stack file says: provisioner plan -s {stack}".to_owned();
-        Err(self.failed("it was recorded, but not as what it is", Cause { text: is, hint }))
+        let hint = "The function's settings may differ from the stack file: provisioner plan -s {stack}".to_owned();
+        Err(self.failed("it was recorded incorrectly", Cause { text: is, hint }))
     }
 
-    /// What the log tells of the canary, as soon as it tells, or nothing. That the log cannot be read is no fault of the
+    /// The canary's processing according to the log, or nothing after the timeout. An unreadable log is not an error of the
     /// pipeline.
-    async fn read_log(&self, canary: &Canary, put: i64, patience: Duration) -> LogObservation {
+    async fn read_log(&self, canary: &Canary, put: i64, timeout: Duration) -> LogObservation {
         let began = Instant::now();
         let mut pause = PAUSES.0;
         loop {
-            match self.entries(put).await {
+            let read = tokio::time::timeout(LOG_TIMEOUT, self.entries(put)).await;
+            match read.unwrap_or_else(|_| Err(no_answer(LOG_TIMEOUT))) {
                 Ok(entries) => {
-                    let told = told::told(&entries, &canary.key);
-                    if told.times > 0 || began.elapsed() >= patience {
-                        return told;
+                    let log = diagnosis::observe_log(&entries, &canary.key);
+                    if log.times > 0 || began.elapsed() >= timeout {
+                        return log;
                     }
                 }
-                Err(fault) => {
-                    self.dialog.remark(&format!("the log cannot be read: {fault}"));
+                Err(error) => {
+                    self.dialog.remark(&format!("the log cannot be read: {error}"));
                     return LogObservation::default();
                 }
             }
@@ -284,14 +316,14 @@ impl<'a> Verifying<'a> {
         }
     }
 
-    async fn entries(&self, since: i64) -> Result<Vec<Entry>, Fault> {
+    async fn entries(&self, since: i64) -> Result<Vec<Entry>, CallError> {
         let mut entries = Vec::new();
         let group = Logs::new(self.aws, &self.names.log_group);
-        group.read(since - CLOCKS, clock::now_millis() + CLOCKS, |page| entries.extend(page)).await?;
+        group.read(since - CLOCK_SKEW, clock::now_millis() + CLOCK_SKEW, |page| entries.extend(page)).await?;
         Ok(entries)
     }
 
-    /// Looks at what the canary's way is made of.
+    /// Reads the configuration of the pipeline's parts.
     async fn findings(&self, canary: &Canary) -> Findings {
         let function = Function::new(self.aws, &self.names.function);
         let object = Object::new(self.aws, &self.names.bucket, &canary.key);
@@ -302,50 +334,50 @@ impl<'a> Verifying<'a> {
             function.concurrency()
         );
         let mut findings = Findings::default();
-        let mut unseen = Vec::new();
-        let mut note = |what: &str, fault: Fault| unseen.push(format!("{what}: {fault}"));
+        let mut unreadable = Vec::new();
+        let mut note = |what: &str, error: CallError| unreadable.push(format!("{what}: {error}"));
         match invokes {
             Ok(invokes) => findings.notified = Some(invokes),
-            Err(fault) => note("the bucket's notification", fault),
+            Err(error) => note("the bucket's notification", error),
         }
         match described {
             Ok(described) => findings.function = Some(described.map(|d| d.state)),
-            Err(fault) => note("the function", fault),
+            Err(error) => note("the function", error),
         }
         match policy {
-            Ok(policy) => findings.permitted = Some(policy.is_some_and(|policy| told::lets_s3_invoke(&policy))),
-            Err(fault) => note("the function's policy", fault),
+            Ok(policy) => findings.permitted = Some(policy.is_some_and(|policy| diagnosis::lets_s3_invoke(&policy))),
+            Err(error) => note("the function's policy", error),
         }
         match concurrency {
             Ok(concurrency) => findings.concurrency = Some(concurrency),
-            Err(fault) => note("the function's concurrency", fault),
+            Err(error) => note("the function's concurrency", error),
         }
-        findings.unseen = unseen;
+        findings.unreadable = unreadable;
         findings
     }
 
-    /// Looks at where a failed handler leaves its reasons.
-    async fn look_for_reasons(&self, canary: &Canary, since: i64, findings: &mut Findings) {
+    /// Reads the queue of failed events and the log, which contain the errors of a failed handler.
+    async fn find_reasons(&self, canary: &Canary, since: i64, findings: &mut Findings) {
         match self.queued(canary).await {
             Ok(queued) => findings.queued = queued,
-            Err(fault) => findings.unseen.push(format!("the queue of failed events: {fault}")),
+            Err(error) => findings.unreadable.push(format!("the queue of failed events: {error}")),
         }
         match self.entries(since).await {
             Ok(entries) => findings.lines = entries.iter().filter_map(|entry| suspicious(entry, &canary.key)).collect(),
-            Err(fault) => findings.unseen.push(format!("the log: {fault}")),
+            Err(error) => findings.unreadable.push(format!("the log: {error}")),
         }
     }
 
-    /// What the queue of failed events says of the canary. Its message is taken out: the file that it names is removed.
-    async fn queued(&self, canary: &Canary) -> Result<Option<String>, Fault> {
+    /// The canary's error in the queue of failed events. Its message is deleted, because the file is removed.
+    async fn queued(&self, canary: &Canary) -> Result<Option<String>, CallError> {
         let Some(queue) = Queue::find(self.aws, &self.names.queue).await? else { return Ok(None) };
-        for _ in 0..LOOKS {
+        for _ in 0..MAX_QUEUE_READS {
             let messages = queue.peek().await?;
             if messages.is_empty() {
                 return Ok(None);
             }
             for message in messages {
-                if let Some(failure) = told::failure_of(&message.body, &canary.key) {
+                if let Some(failure) = diagnosis::failure_of(&message.body, &canary.key) {
                     queue.delete(&message).await?;
                     return Ok(Some(failure));
                 }
@@ -354,17 +386,17 @@ impl<'a> Verifying<'a> {
         Ok(None)
     }
 
-    fn tell_unseen(&self, findings: &Findings) {
-        for unseen in &findings.unseen {
-            self.dialog.remark(&format!("could not look at {unseen}"));
+    fn report_unreadable(&self, findings: &Findings) {
+        for unreadable in &findings.unreadable {
+            self.dialog.remark(&format!("could not read {unreadable}"));
         }
     }
 
-    /// Waits a little for the record of an event that may be on its way, or until somebody is tired of that.
-    async fn wait_once_more(&self, canary: &Canary, attention: &mut InterruptGuard) {
-        let look = async {
+    /// Waits a short time for the record of an event that can still arrive, or until an interruption.
+    async fn wait_once_more(&self, canary: &Canary, interrupts: &mut InterruptGuard) {
+        let wait = async {
             let mut pause = PAUSES.0;
-            // That the table cannot be read is told when the record is removed.
+            // An unreadable table is reported when the record is removed.
             while self.ids(canary, clock::now_millis() - HOUR).await.is_ok_and(|ids| ids.is_empty()) {
                 tokio::time::sleep(pause).await;
                 pause = (pause * 3 / 2).min(PAUSES.1);
@@ -373,60 +405,60 @@ impl<'a> Verifying<'a> {
         };
         if self.expected.load(Ordering::Relaxed) {
             tokio::select! {
-                _ = tokio::time::timeout(GRACE, look) => {}
-                () = attention.next() => {}
+                _ = tokio::time::timeout(LATE_RECORD_GRACE, wait) => {}
+                () = interrupts.next() => {}
             }
         }
     }
 
-    /// Removes what events that came after their canary was gone have left: records that say so.
-    async fn remove_late(&self, canary: &Canary) -> Result<(), Fault> {
-        let now = clock::now().map_err(|e| Fault { kind: Kind::Other, code: None, message: e.message })?;
+    /// Removes records of events that arrived after their canary was deleted (`NOT_FOUND`).
+    async fn remove_late(&self, canary: &Canary) -> Result<(), CallError> {
+        let now = clock::now().map_err(|e| CallError { kind: Kind::Other, code: None, message: e.message })?;
         let query = Query {
             status: Some(Status::Failed),
             name: Some(Pattern::contained(NAME)),
-            since: Timestamp::from_unix_millis(clock::now_millis() - LATE),
+            since: Timestamp::from_unix_millis(clock::now_millis() - LATE_EVENT_WINDOW),
             ..Query::default()
         };
         let page = self.records.page(&query, &now, LATE_RECORDS.0, LATE_RECORDS.1).await?;
-        // Whatever this run is called, the key begins like those of all canaries of the stack.
-        let begins = canary.key.split_inclusive(NAME).next().unwrap_or(NAME);
+        // The keys of all canaries of the stack have this prefix.
+        let prefix = canary.key.split_inclusive(NAME).next().unwrap_or(NAME);
         for row in page.rows {
-            if row.error_code.as_deref() == Some(ErrorCode::NotFound.as_str()) && row.object_key.starts_with(begins) {
+            if row.error_code.as_deref() == Some(ErrorCode::NotFound.as_str()) && row.object_key.starts_with(prefix) {
                 self.records.delete(&row.document_id).await?;
             }
         }
         Ok(())
     }
 
-    /// Removes the object and its records. What cannot be removed, and what may still come, is told.
-    async fn clean_up(&self, canary: &Canary, attention: &mut InterruptGuard) -> bool {
-        let left = |what: String, fault: &Fault| {
-            self.dialog.event(VerifyEvent::Left { what, reason: fault.to_string() });
+    /// Removes the object and its records. Reports what could not be removed and what can still arrive.
+    async fn clean_up(&self, canary: &Canary, interrupts: &mut InterruptGuard) -> bool {
+        let left = |what: String, error: &CallError| {
+            self.dialog.event(VerifyEvent::Left { what, reason: error.to_string() });
             false
         };
         let object = Object::new(self.aws, &self.names.bucket, &canary.key);
-        let mut cleaned = match object.delete_versions().await {
+        let mut cleaned = match step(interrupts, object.delete_versions()).await {
             Ok(()) => true,
-            Err(fault) => left(format!("the object {} of {}", canary.key, self.names.bucket), &fault),
+            Err(error) => left(format!("the object {} of {}", canary.key, self.names.bucket), &error),
         };
-        // The handler may have read the object before it went.
-        self.wait_once_more(canary, attention).await;
+        // The handler can have read the object before the deletion.
+        self.wait_once_more(canary, interrupts).await;
         if self.expected.load(Ordering::Relaxed) {
             self.dialog.event(VerifyEvent::Expected { key: canary.key.clone(), stack: self.stack.to_owned() });
         }
-        let ids = match self.ids(canary, clock::now_millis() - HOUR).await {
+        let ids = match step(interrupts, self.ids(canary, clock::now_millis() - HOUR)).await {
             Ok(ids) => ids,
-            // Without the table there is no record either.
-            Err(fault) if fault.kind == Kind::NotFound => Vec::new(),
-            Err(fault) => {
-                cleaned = left(format!("records of {} in {}", canary.key, self.names.table), &fault);
+            // Without the table there is no record.
+            Err(error) if error.kind == Kind::NotFound => Vec::new(),
+            Err(error) => {
+                cleaned = left(format!("records of {} in {}", canary.key, self.names.table), &error);
                 Vec::new()
             }
         };
         for id in ids {
-            if let Err(fault) = self.records.delete(&id).await {
-                cleaned = left(format!("the record {id} in {}", self.names.table), &fault);
+            if let Err(error) = step(interrupts, self.records.delete(&id)).await {
+                cleaned = left(format!("the record {id} in {}", self.names.table), &error);
             }
         }
         cleaned
@@ -440,7 +472,7 @@ impl<'a> Verifying<'a> {
     }
 }
 
-/// The line of an entry that may say why the canary did not arrive.
+/// The line of an entry that can contain the reason of the failure.
 fn suspicious(entry: &Entry, key: &str) -> Option<String> {
     match entry.line() {
         Line::Handler(line) if line.level != "INFO" && entry.message.contains(key) => Some(line.message),
@@ -453,6 +485,26 @@ fn text<'a>(record: &'a Value, name: &str) -> &'a str {
     record[name].as_str().unwrap_or_default()
 }
 
-fn table_failed(fault: Fault) -> Error {
-    fault.into_error("read the table of records")
+/// A step of the removal, which a service without an answer and an interruption end.
+async fn step<T>(
+    interrupts: &mut InterruptGuard,
+    call: impl Future<Output = Result<T, CallError>>,
+) -> Result<T, CallError> {
+    tokio::select! {
+        done = tokio::time::timeout(REMOVAL, call) => done.unwrap_or_else(|_| Err(no_answer(REMOVAL))),
+        () = interrupts.next() => Err(CallError { kind: Kind::Other, code: None, message: "interrupted".to_owned() }),
+    }
+}
+
+fn no_answer(after: Duration) -> CallError {
+    CallError { kind: Kind::Unreachable, code: None, message: format!("no answer within {} s", after.as_secs()) }
+}
+
+/// Whether a failure was an interruption, or a service that cannot be reached.
+fn is_pointless_to_continue(error: &Error) -> bool {
+    error.exit == Exit::Interrupted || error.exit == Exit::Access
+}
+
+fn table_failed(error: CallError) -> Error {
+    error.into_error("read the table of records")
 }

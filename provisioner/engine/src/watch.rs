@@ -1,12 +1,12 @@
 //! `up --watch` after the first deployment: builds and pushes the handler whenever its sources are saved, and
 //! shows the function's log meanwhile.
 //!
-//! What is built is a development build (see [`provisioner_artifact::handler_build::Build`]), from the first deployment on, so that a
-//! save is served within seconds. It stays deployed when watching ends, which is told with the command that deploys the
-//! optimized build.
+//! Every build, including the one of the first deployment, is a development build (see
+//! [`provisioner_artifact::handler_build::Build`]), so that a change is deployed within seconds. It stays deployed when
+//! watching ends; the last event names the command that deploys the optimized build.
 //!
-//! The stack's update follows each push, so whenever nothing is on its way the function serves what the stack says. An
-//! interruption lets what is on its way come to its end.
+//! The stack's update follows each push, so the function matches the stack whenever no deployment is running. After an
+//! interruption, a running deployment is completed.
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
@@ -20,17 +20,17 @@ use provisioner_model::error::{Error, Exit, Result};
 use crate::dialog::Dialog;
 use crate::event::watch::WatchEvent;
 use crate::handler::{Built, package};
-use crate::logs::{PAUSE, Tail};
+use crate::logs::Tail;
 use crate::up::DeployTarget;
 use crate::{clock, interrupt};
 
-/// How often the sources are looked at. A save is over when two looks in a row see the same.
-const LOOK: Duration = Duration::from_millis(150);
+/// The interval between two snapshots of the sources. A save is complete when two snapshots in a row are equal.
+const POLL_INTERVAL: Duration = Duration::from_millis(150);
 
-/// Watches until interrupted. `handler` is an executable that somebody else builds; `deployed` is what is deployed now.
-pub async fn go_on(target: &DeployTarget<'_>, handler: Option<&Path>, deployed: Built) -> Result<()> {
+/// Watches until interrupted. `handler` is an executable that another process builds; `deployed` is the current build.
+pub async fn run(target: &DeployTarget<'_>, handler: Option<&Path>, deployed: Built) -> Result<()> {
     let group = Logs::new(target.aws, &target.names.log_group);
-    let tail = Tail::new(group, clock::now_millis());
+    let tail = Tail::new(&group, clock::now_millis());
     tokio::select! {
         ended = watch(target, handler, deployed) => ended,
         never = follow_log(tail, target.dialog) => match never {},
@@ -39,13 +39,14 @@ pub async fn go_on(target: &DeployTarget<'_>, handler: Option<&Path>, deployed: 
 
 async fn watch(target: &DeployTarget<'_>, handler: Option<&Path>, built: Built) -> Result<()> {
     let dialog = target.dialog;
-    let mut attention = interrupt::subscribe();
+    // A deployment that runs is completed: its own subscription gets no interruption.
+    let mut interrupts = interrupt::subscribe_exclusive();
     let (mut deployed, development) = (built.package.sha256, built.development);
-    let mut watched = Watched::begin(built.sources, &target.file.path);
+    let mut watched = Watched::start(built.sources, &target.file.path);
     dialog.event(WatchEvent::Watching { files: watched.seen.len() });
     loop {
         let change = tokio::select! {
-            () = attention.next() => break,
+            () = interrupts.next() => break,
             change = watched.next_change() => change,
         };
         let (files, saved) = match change {
@@ -57,17 +58,17 @@ async fn watch(target: &DeployTarget<'_>, handler: Option<&Path>, built: Built) 
         };
         dialog.event(WatchEvent::SourcesChanged { files });
         let built = tokio::select! {
-            () = attention.next() => break,
+            () = interrupts.next() => break,
             built = package(target.file, handler, Build::Development, dialog) => built,
         };
-        // A build that failed has no new list, and so the old one holds.
+        // A failed build has no new list of sources, so the old list stays.
         let package = match built {
             Ok(Built { package, sources, .. }) => {
-                watched.watch_instead(sources);
+                watched.replace_sources(sources);
                 package
             }
             Err(error) => {
-                tell(&error, dialog);
+                report_failure(&error, dialog);
                 continue;
             }
         };
@@ -76,14 +77,13 @@ async fn watch(target: &DeployTarget<'_>, handler: Option<&Path>, built: Built) 
             continue;
         }
         let mut deploying = std::pin::pin!(target.deploy_code(&package));
-        let mut ending = false;
-        let done = loop {
-            tokio::select! {
-                done = &mut deploying => break done,
-                () = attention.next(), if !ending => {
-                    ending = true;
-                    dialog.event(WatchEvent::Ending);
-                }
+        let (done, ending) = tokio::select! {
+            done = &mut deploying => (done, false),
+            () = interrupts.next() => {
+                dialog.event(WatchEvent::Ending);
+                // Another interruption belongs to the operation, which is left running in AWS.
+                interrupts.release();
+                (deploying.await, true)
             }
         };
         match done {
@@ -95,7 +95,7 @@ async fn watch(target: &DeployTarget<'_>, handler: Option<&Path>, built: Built) 
                 });
             }
             Err(error) if ending || error.exit == Exit::Interrupted => return Err(error),
-            Err(error) => tell(&error, dialog),
+            Err(error) => report_failure(&error, dialog),
         }
         if ending {
             break;
@@ -107,7 +107,7 @@ async fn watch(target: &DeployTarget<'_>, handler: Option<&Path>, built: Built) 
     Ok(())
 }
 
-fn tell(error: &Error, dialog: &dyn Dialog) {
+fn report_failure(error: &Error, dialog: &dyn Dialog) {
     dialog.event(WatchEvent::NotDeployed {
         message: error.message.clone(),
         causes: error.causes(),
@@ -115,7 +115,7 @@ fn tell(error: &Error, dialog: &dyn Dialog) {
     });
 }
 
-/// Shows the function's log for ever. Where it cannot be read, that is told once.
+/// Shows the function's log until cancelled. An unreadable log is reported once.
 async fn follow_log(mut tail: Tail, dialog: &dyn Dialog) -> Infallible {
     let mut readable = true;
     loop {
@@ -124,30 +124,30 @@ async fn follow_log(mut tail: Tail, dialog: &dyn Dialog) -> Infallible {
         });
         match read.await {
             Ok(()) => readable = true,
-            Err(fault) if readable => {
+            Err(error) if readable => {
                 readable = false;
-                dialog.event(WatchEvent::LogUnreadable { reason: fault.to_string() });
+                dialog.event(WatchEvent::LogUnreadable { reason: error.to_string() });
             }
             Err(_) => {}
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(tail.interval()).await;
     }
 }
 
-/// What has been saved.
+/// The files that were saved.
 enum Change {
     /// The stack file.
     StackFile,
     /// Sources of the handler.
     Sources {
-        /// Which.
+        /// The changed files.
         files: Vec<PathBuf>,
-        /// When the first of them was seen.
+        /// When the first change was detected.
         saved: Instant,
     },
 }
 
-/// The files that are watched, as they were when they were last acted on.
+/// The watched files, in the state of the last deployment.
 struct Watched {
     sources: Sources,
     seen: Snapshot,
@@ -156,34 +156,34 @@ struct Watched {
 }
 
 impl Watched {
-    fn begin(sources: Sources, stack_file: &Path) -> Self {
+    fn start(sources: Sources, stack_file: &Path) -> Self {
         let stack_file = Sources::of_file(stack_file);
-        Self { seen: sources.look(), sources, stack_file_seen: stack_file.look(), stack_file }
+        Self { seen: sources.snapshot(), sources, stack_file_seen: stack_file.snapshot(), stack_file }
     }
 
-    /// After a build other files may matter. What was saved during the build is still to be acted on.
-    fn watch_instead(&mut self, sources: Sources) {
-        self.seen = sources.look().or_as_in(&self.seen);
+    /// Replaces the watched files after a build. Files that were saved during the build still count as changed.
+    fn replace_sources(&mut self, sources: Sources) {
+        self.seen = sources.snapshot().or_as_in(&self.seen);
         self.sources = sources;
     }
 
-    /// Waits for a save, and until it is over.
+    /// Waits for a save to complete.
     async fn next_change(&mut self) -> Change {
         loop {
-            tokio::time::sleep(LOOK).await;
-            let stack_file = self.stack_file.look();
+            tokio::time::sleep(POLL_INTERVAL).await;
+            let stack_file = self.stack_file.snapshot();
             if stack_file != self.stack_file_seen {
                 self.stack_file_seen = stack_file;
                 return Change::StackFile;
             }
-            let mut now = self.sources.look();
+            let mut now = self.sources.snapshot();
             if now == self.seen {
                 continue;
             }
             let saved = Instant::now();
             loop {
-                tokio::time::sleep(LOOK).await;
-                let later = self.sources.look();
+                tokio::time::sleep(POLL_INTERVAL).await;
+                let later = self.sources.snapshot();
                 if later == now {
                     break;
                 }

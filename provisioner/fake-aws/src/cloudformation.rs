@@ -1,11 +1,11 @@
-//! CloudFormation in slow motion: stateful, and its time is virtual. A look at a stack's events lets some steps of the
-//! running operation happen, each a second after the one before; no clock runs and nothing sleeps.
+//! CloudFormation: stateful, with virtual time. Each read of a stack's events performs some steps of the running
+//! operation, one virtual second apart; no clock runs and nothing sleeps.
 //!
-//! Each behaviour names the page of AWS that documents it. API: `API_NAME.html` in the CloudFormation API Reference
-//! (<https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/>). Guide: a page of the CloudFormation User Guide
-//! (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/>).
+//! Each behaviour cites the AWS page that documents it. API: `API_NAME.html` in the CloudFormation API Reference
+//! (<https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/>). Guide: a page of the CloudFormation User
+//! Guide (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/>).
 //!
-//! The statuses are those of Guide, `view-stack-events.html`, "Stack status codes". A test may set any other text, too.
+//! The statuses are those of Guide, `view-stack-events.html`, "Stack status codes". A test may set any other text.
 
 mod change_sets;
 mod deletion;
@@ -30,7 +30,7 @@ use crate::http::Response;
 use crate::xml::{error, query_answer};
 use crate::{ACCOUNT, REGION};
 
-/// All stacks, deleted ones too, and what goes wrong.
+/// All stacks, including deleted ones, and the failures to inject.
 #[derive(Debug, Clone, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch that tests set")]
 pub struct CloudFormation {
@@ -40,46 +40,46 @@ pub struct CloudFormation {
     pub change_sets: BTreeMap<String, ChangeSet>,
     /// Resources whose creation or update fails once, with the reason.
     pub failing: BTreeMap<String, String>,
-    /// How many rollbacks get stuck, of whatever operation.
+    /// How many rollbacks fail, of any operation.
     pub stuck_rollbacks: u32,
-    /// Looks at a change set until it is made.
+    /// Reads of a change set until it is created.
     pub change_set_looks: u32,
-    /// What early validation finds in the next change set, which fails then.
+    /// The early-validation findings of the next change set, which then fails.
     pub validation_failures: Vec<ValidationFailure>,
     /// Resources whose deletion fails this often, with the reason.
     pub undeletable: BTreeMap<String, (u32, String)>,
-    /// One step a look instead of several, for tests that act in the middle.
+    /// One step for each read instead of several, for tests that act during an operation.
     pub slow: bool,
     /// Events in a page of API `DescribeStackEvents`; 0 means AWS's 100.
     pub page: usize,
-    /// What `ContinueUpdateRollback` was asked to skip, call by call.
+    /// The resources to skip of each `ContinueUpdateRollback` call.
     pub skipped: Vec<Vec<String>>,
     /// Templates of import change sets that were executed.
     pub imported: Vec<Value>,
     /// Out-of-band changes by logical id: properties; null for a resource that was deleted.
     pub changed: BTreeMap<String, Value>,
-    /// Whether those stay, whatever CloudFormation does.
+    /// Whether the out-of-band changes remain, whatever CloudFormation does.
     pub changed_for_good: bool,
-    /// A change that a change set lists beside what was asked for.
+    /// An additional change that a change set lists.
     pub surprise: Option<Change>,
-    /// Whether drift-aware change sets are known. Guide, `drift-aware-change-sets.html`.
+    /// Whether drift-aware change sets are supported. Guide, `drift-aware-change-sets.html`.
     pub reverts_drift: bool,
-    /// Whether somebody else updates the stack, to the same, right after the next change set was made.
+    /// Whether another process updates the stack to the same template right after the next change set is created.
     pub concurrent_update: bool,
-    /// Whether an update has events of every resource, also of those that it leaves alone, as the emulator does.
+    /// Whether an update has events of every resource, also of unchanged ones, as the emulator does.
     pub events_of_unchanged: bool,
-    /// What the updates that were started were to change, by logical id.
+    /// The changed resources of the started updates, by logical id.
     pub updated: Vec<Vec<String>>,
     serial: u32,
 }
 
 /// The parameters of a call.
 type Form = BTreeMap<String, String>;
-/// The result of a call as XML; a refusal is an answer, too.
+/// The result of a call as XML; an error is also a response.
 type Answered = Result<String, Response>;
 
 impl CloudFormation {
-    /// Puts a stack there that was made before the test starts, with the resources of a template.
+    /// Adds a stack that exists before the test starts, with the resources of a template.
     ///
     /// # Panics
     /// Never: the stack that was put is there.
@@ -151,7 +151,7 @@ impl CloudFormation {
     }
 }
 
-/// The refusal of what does not fit.
+/// The error for an invalid request.
 fn refused(message: &str) -> Response {
     error("cloudformation", 400, "ValidationError", message)
 }

@@ -19,7 +19,7 @@ use crate::xml;
 /// Bytes of items in a page (API, `Query` and `Scan`: 1 MB), by the length of their JSON.
 const PAGE_BYTES: usize = 1 << 20;
 
-/// All tables, and what DynamoDB is like.
+/// All tables, and DynamoDB's behaviour.
 #[derive(Debug, Clone, Default)]
 pub struct DynamoDb {
     /// The tables by name.
@@ -30,16 +30,17 @@ pub struct DynamoDb {
     pub unprocessed: usize,
 }
 
-/// A refusal is an answer, too.
+/// The result of a call; an error is also a response.
 type Answered = Result<Value, Response>;
 
 impl DynamoDb {
-    /// Makes a table with this partition key of type `S`, if there is none of this name.
+    /// Creates a table with this partition key of type `S`, if there is none of this name.
     pub fn create_table(&mut self, name: &str, partition_key: &str) -> &mut Table {
         self.tables.entry(name.to_owned()).or_insert_with(|| Table::simple(partition_key))
     }
 
-    /// Every item of a table, in whatever order; none of a table that does not exist. Synthetic items are left out.
+    /// Every item of a table, in no particular order; empty for a table that does not exist. Synthetic items are left
+    /// out.
     pub fn items(&self, table: &str) -> Vec<Value> {
         self.tables.get(table).map(|table| table.items().cloned().collect()).unwrap_or_default()
     }
@@ -68,6 +69,15 @@ impl DynamoDb {
             "DescribeTable" => self.table(name).map(|table| json!({ "Table": table.described(name) })),
             "UpdateTable" => self.table(name).map(|table| json!({ "TableDescription": table.update(name, body) })),
             "DeleteTable" => self.delete(name),
+            "DescribeContinuousBackups" => self.table(name).map(|table| {
+                let recovery =
+                    table.properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] == true;
+                let status = if recovery { "ENABLED" } else { "DISABLED" };
+                json!({ "ContinuousBackupsDescription": {
+                    "ContinuousBackupsStatus": "ENABLED",
+                    "PointInTimeRecoveryDescription": { "PointInTimeRecoveryStatus": status },
+                }})
+            }),
             "DescribeTimeToLive" => self.table(name).map(|table| {
                 let status = if table.time_to_live.is_some() { "ENABLED" } else { "DISABLED" };
                 json!({ "TimeToLiveDescription": { "TimeToLiveStatus": status, "AttributeName": table.time_to_live } })
@@ -117,7 +127,7 @@ impl DynamoDb {
     }
 }
 
-/// An error of DynamoDB; they all are 400.
+/// An error of DynamoDB; all have the status 400.
 fn refused(code: &str, message: &str) -> Response {
     let body = json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": message });
     xml::json(400, &body)

@@ -1,4 +1,4 @@
-//! Failures that a test orders: which calls they meet, and what happens to those.
+//! Injected failures: the calls that they match, and their effect.
 
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex};
@@ -8,10 +8,10 @@ use crate::http::{Body, Cut, Delivery, Ending, Request, Response};
 use crate::server::lock;
 use crate::xml;
 
-/// What happens to a call instead of, or to, its right answer.
+/// The effect on a call: an error instead of the response, or a changed response.
 #[derive(Debug, Clone)]
 pub enum Fault {
-    /// The service refuses the call with this error; nothing is carried out.
+    /// The service refuses the call with this error; nothing is executed.
     Error {
         /// The HTTP status.
         status: u16,
@@ -20,34 +20,34 @@ pub enum Fault {
         /// The service's message.
         message: String,
     },
-    /// This answer is given word by word; nothing is carried out.
+    /// This response is returned verbatim; nothing is executed.
     Answer(Response),
-    /// The connection ends without an answer; nothing is carried out.
+    /// The connection ends without an answer; nothing is executed.
     NoAnswer(Cut),
-    /// The call is carried out, and then the connection ends without an answer.
+    /// The call is executed, and then the connection ends without an answer.
     LostAnswer(Cut),
-    /// The call is carried out, and the connection ends after at most this many bytes of the answer's body. The head
-    /// promises the whole body.
+    /// The call is executed, and the connection ends after at most this many bytes of the answer's body. The head has
+    /// the length of the complete body.
     BrokenBody(u64, Cut),
-    /// The call is carried out, and the answer ends after at most this many bytes as if that were all: whole for HTTP,
-    /// and unreadable as XML or JSON.
+    /// The call is executed, and the response is truncated to at most this many bytes: complete for HTTP, and malformed
+    /// as XML or JSON.
     Truncated(u64),
-    /// The call is carried out, and the last byte of the answer's body is another one.
+    /// The call is executed, and the last byte of the response body is changed.
     Corrupted,
-    /// The call is carried out, and the answer's length is not sent beforehand (`Transfer-Encoding: chunked`).
+    /// The call is executed, and the answer's length is not sent beforehand (`Transfer-Encoding: chunked`).
     Chunked,
-    /// The call is carried out, and every occurrence of a text in the answer's body becomes another one: how a service
-    /// answers with a status that its client does not know.
+    /// The call is executed, and every occurrence of a text in the response body is replaced. Use it to return a status
+    /// that the client does not know.
     Rewritten {
-        /// The text that the answer has.
+        /// The text in the response.
         from: String,
-        /// What is sent for it.
+        /// The replacement.
         to: String,
     },
-    /// The call is carried out, and its answer is sent this much later, in real time. Use [`Fault::Held`] where the
-    /// test can say when.
+    /// The call is executed, and its response is sent this much later, in real time. Prefer [`Fault::Held`] if the test
+    /// can release the response.
     Delayed(Duration),
-    /// The call is carried out, and its answer is sent once the gate is open.
+    /// The call is executed, and its answer is sent once the gate is open.
     Held(Gate),
 }
 
@@ -57,12 +57,12 @@ impl Fault {
         Self::Error { status, code: code.into(), message: message.into() }
     }
 
-    /// Another text in the answer; see [`Fault::Rewritten`].
+    /// A replaced text in the response; see [`Fault::Rewritten`].
     pub fn rewritten(from: impl Into<String>, to: impl Into<String>) -> Self {
         Self::Rewritten { from: from.into(), to: to.into() }
     }
 
-    /// What is sent to a call of this service. Asks for the right answer where the call is carried out.
+    /// The response to a call of this service. `answer` executes the call, if the fault does.
     pub(crate) fn deliver(&self, service: &str, answer: impl FnOnce() -> Response) -> Delivery {
         let (mut ending, mut chunked) = (Ending::Whole, false);
         let response = match self {
@@ -97,7 +97,7 @@ impl Fault {
         Delivery { response, ending, chunked }
     }
 
-    /// Waits as long as the answer has to; without the state's lock.
+    /// Waits as long as the fault delays the response; called without the state's lock.
     pub(crate) fn wait(&self) {
         match self {
             Self::Delayed(time) => std::thread::sleep(*time),
@@ -121,7 +121,7 @@ impl From<(u16, &str, &str)> for Fault {
     }
 }
 
-/// What answers of [`Fault::Held`] wait for. Opens once and for all, also when its [`Fake`](crate::Fake) is dropped.
+/// Holds back the responses of [`Fault::Held`]. Once open it stays open; dropping its [`Fake`](crate::Fake) opens it.
 #[derive(Debug, Clone, Default)]
 pub struct Gate(Arc<(Mutex<bool>, Condvar)>);
 
@@ -131,7 +131,7 @@ impl Gate {
         Self::default()
     }
 
-    /// Lets every answer pass that waits or will wait.
+    /// Releases all current and future responses.
     pub fn open(&self) {
         *lock(&self.0.0) = true;
         self.0.1.notify_all();
@@ -149,7 +149,7 @@ impl Gate {
 
 type Condition = dyn Fn(&Request) -> bool + Send + Sync;
 
-/// Which calls a fault meets: by name, by content, and how many of them.
+/// The calls that a fault applies to: by name, by content, and how many of them.
 pub struct Rule {
     call: String,
     condition: Box<Condition>,
@@ -159,7 +159,7 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Meets the next call of this name, such as `s3:GetObject`; `s3:*` and `*` match any.
+    /// Matches the next call of this name, such as `s3:GetObject`; `s3:*` and `*` match any.
     pub fn on(call: impl Into<String>, fault: impl Into<Fault>) -> Self {
         Self { call: call.into(), condition: Box::new(|_| true), after: 0, times: 1, fault: fault.into() }
     }
@@ -171,27 +171,27 @@ impl Rule {
         self
     }
 
-    /// Meets this many calls instead of one.
+    /// Matches this many calls instead of one.
     #[must_use]
     pub fn times(mut self, calls: usize) -> Self {
         self.times = calls;
         self
     }
 
-    /// Meets every such call from then on.
+    /// Matches every such call from then on.
     #[must_use]
     pub fn always(self) -> Self {
         self.times(usize::MAX)
     }
 
-    /// Meets only requests for which this holds, such as those of one key.
+    /// Matches only requests that satisfy this condition, such as those of one key.
     #[must_use]
     pub fn when(mut self, condition: impl Fn(&Request) -> bool + Send + Sync + 'static) -> Self {
         self.condition = Box::new(condition);
         self
     }
 
-    /// The fault, if this call is one to meet; counts the call.
+    /// The fault, if the rule matches this call; counts the call.
     pub(crate) fn meet(&mut self, call: &str, request: &Request) -> Option<Fault> {
         if self.times == 0 || !names(&self.call, call) || !(self.condition)(request) {
             return None;
@@ -220,7 +220,7 @@ impl fmt::Debug for Rule {
     }
 }
 
-/// Whether a pattern names a call: the whole name, or its beginning before a `*`.
+/// Whether a pattern matches a call: the complete name, or a prefix before a `*`.
 pub(crate) fn names(pattern: &str, call: &str) -> bool {
     pattern.strip_suffix('*').map_or(pattern == call, |start| call.starts_with(start))
 }

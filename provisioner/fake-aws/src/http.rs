@@ -1,4 +1,4 @@
-//! HTTP/1.1 as the services speak it: requests that are read to their end, and answers that can break off.
+//! HTTP/1.1: complete requests, and responses that can be cut off.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write};
@@ -14,7 +14,7 @@ const MAX_HEADERS: usize = 64;
 /// Bodies up to this size go out in one write with their head, as a real server sends them. Bytes.
 const ONE_WRITE: u64 = 64 << 10;
 
-/// A request, read to its end.
+/// A complete request.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
     /// `GET` and so on.
@@ -35,7 +35,7 @@ impl Request {
         self.headers.get(name).map(String::as_str)
     }
 
-    /// The body as JSON; null if it is none.
+    /// The body as JSON; null if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
@@ -67,12 +67,12 @@ impl Request {
 pub enum Body {
     /// These bytes.
     Bytes(Arc<Vec<u8>>),
-    /// These bytes over and over, up to this many bytes in all: large content that needs no memory.
+    /// These bytes repeated, up to this many bytes in total: large content that needs no memory.
     Repeat(Arc<Vec<u8>>, u64),
 }
 
 impl Body {
-    /// Bytes in all.
+    /// The number of bytes.
     pub fn len(&self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
@@ -120,14 +120,14 @@ impl<T: Into<Vec<u8>>> From<T> for Body {
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// Headers beside the length.
+    /// Headers except the length.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Body,
 }
 
 impl Response {
-    /// An answer without headers of its own.
+    /// A response without additional headers.
     pub fn new(status: u16, body: impl Into<Body>) -> Self {
         Self { status, headers: Vec::new(), body: body.into() }
     }
@@ -140,10 +140,10 @@ impl Response {
     }
 }
 
-/// How a connection ends instead of carrying the rest of an answer.
+/// How a connection ends instead of carrying the rest of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
-    /// It is closed in good order (FIN).
+    /// It is closed (FIN).
     Close,
     /// It is reset (RST).
     Reset,
@@ -158,7 +158,7 @@ pub(crate) enum Ending {
     Whole,
     /// Not a byte is sent.
     Before(Cut),
-    /// The head and at most this many bytes of the body are sent. The head promises the whole body.
+    /// The head and at most this many bytes of the body are sent. The head has the length of the complete body.
     Within(u64, Cut),
 }
 
@@ -233,7 +233,7 @@ pub(crate) fn read_chunks(reader: &mut impl io::BufRead) -> io::Result<Vec<u8>> 
     }
 }
 
-/// Sends an answer as ordered. Returns whether the connection can carry another one.
+/// Sends a response as the delivery specifies. Returns whether the connection can be reused.
 pub(crate) fn send(
     delivery: &Delivery,
     is_head: bool,

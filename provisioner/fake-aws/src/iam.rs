@@ -1,4 +1,4 @@
-//! IAM: the roles of the stacks that are deployed, read-only, under whatever name they are asked for.
+//! IAM: the roles of the deployed stacks, read-only. The role name of a request is ignored.
 
 use std::collections::BTreeMap;
 

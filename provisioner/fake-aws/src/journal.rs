@@ -1,4 +1,4 @@
-//! The calls that were made, and the way of each from its arrival to what is sent back.
+//! The recorded calls, and the handling of each from request to response.
 
 use std::collections::BTreeMap;
 
@@ -25,14 +25,14 @@ pub struct Call {
     pub request: Request,
 }
 
-/// All that a [`Fake`](crate::Fake) knows.
+/// The complete state of a [`Fake`](crate::Fake).
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     pub(crate) state: State,
     pub(crate) calls: Vec<Call>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) lags: Vec<Lag>,
-    /// Names of calls that nobody could answer.
+    /// Names of calls that are not modelled.
     pub(crate) unmodelled: Vec<String>,
 }
 
@@ -41,7 +41,7 @@ impl Journal {
         self.calls.iter().filter(|call| names(name, &call.name)).count()
     }
 
-    /// Records a call and says what is sent back, and what that has to wait for.
+    /// Records a call and returns the response, and the fault that delays it.
     pub(crate) fn deliver(&mut self, request: Request) -> (Delivery, Option<Fault>) {
         let service = route::service(&request);
         let action = route::action(service, &request);
@@ -72,7 +72,7 @@ impl Journal {
         } else {
             self.lags.iter_mut().for_each(|lag| lag.remember(&self.state));
         }
-        // A stale read, too, has its effect on the present state: an operation proceeds by being looked at.
+        // A stale read also affects the current state: an operation proceeds with each read.
         let Some(present) = self.state.answer(service, action, request) else {
             self.unmodelled.push(name.to_owned());
             return xml::error(service, 501, "NotModelled", &format!("the fake does not model {name}"));

@@ -1,9 +1,9 @@
 //! Eventual consistency: reads that do not see a change at once.
 //!
-//! While a [`Lag`] is in force, the state before each change is kept, and the reads that the lag names are answered from
-//! it until the change is due: a copy of everything but synthetic objects and the bytes of contents, so lags are for small
-//! states. Writes always meet the real state. What a test changes itself, through
-//! [`Fake::state`](crate::Fake::state), is seen at once: it represents what happened long ago.
+//! While a [`Lag`] is in force, the state before each change is kept, and the reads that the lag names are answered
+//! from it until the change is due: a copy of everything but synthetic objects and the bytes of contents, so lags are
+//! for small states. Writes always use the current state. Changes that a test makes through
+//! [`Fake::state`](crate::Fake::state) are visible at once: they represent old changes.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub enum Visible {
 pub(crate) struct Lag {
     reads: String,
     visible: Visible,
-    /// What was before the changes that are not visible yet; the oldest first.
+    /// The states before the changes that are not visible yet; the oldest first.
     past: VecDeque<Past>,
 }
 
@@ -49,7 +49,7 @@ impl Lag {
         self.past.push_back(Past { state: Box::new(state.clone()), due });
     }
 
-    /// The state that this read sees, if that is not the present one; counts the read.
+    /// The state that this read sees, if it is not the current one; counts the read.
     pub(crate) fn seen_by(&mut self, call: &str, clock: Duration) -> Option<&mut State> {
         if !names(&self.reads, call) {
             return None;

@@ -1,4 +1,4 @@
-//! Lambda, as far as a deployment and a redrive see it: one function for each stack, whose code CloudFormation or a
+//! The parts of Lambda that a deployment and a redrive use: one function for each stack, whose code CloudFormation or a
 //! caller changes, and which records what it is invoked with.
 //!
 //! The function is the stack's resource `Handler`, its name `STACK-handler`, and its zip the one that the stack's parameter
@@ -21,17 +21,17 @@ use crate::{ACCOUNT, REGION};
 pub struct Lambda {
     /// The functions by name. They follow their stacks at each call of Lambda.
     pub functions: BTreeMap<String, Function>,
-    /// A rollback does not come to the function, because the update had not.
+    /// A rollback does not change the function, because the update had not.
     pub rollbacks_spare_code: bool,
-    /// After how many looks a change of code is in force.
+    /// The number of reads after which a code change is effective.
     pub looks_until_served: u32,
-    /// The key of a zip that somebody else gives a function just before the next change of its code.
+    /// The key of a zip that another process deploys to a function just before its next code change.
     pub concurrent_key: Option<&'static str>,
     /// The reason for which changes of code fail once they have started.
     pub broken: Option<&'static str>,
-    /// What functions were invoked with, oldest first.
+    /// The invocations, oldest first.
     pub invocations: Vec<Invocation>,
-    /// What a synchronous invocation answers.
+    /// The response of a synchronous invocation.
     pub answer: Value,
 }
 
@@ -53,11 +53,11 @@ pub struct Function {
     pub key: String,
     /// Counts the changes of its code.
     pub revision: u32,
-    /// Looks until the last change is in force.
+    /// Reads until the last change is effective.
     pending: u32,
-    /// The key before it.
+    /// The previous key.
     before: String,
-    /// Events of the stack that have come to the function.
+    /// Events of the stack that have been applied to the function.
     events: usize,
 }
 
@@ -93,7 +93,7 @@ impl Lambda {
                 self.invocations.push(Invocation { function: name, kind, payload: request.json() });
                 if is_event { Response::new(202, "") } else { json(200, &self.answer) }
             }
-            // What only the template says of a function is answered from there, by its physical id.
+            // Properties that only the template has are read from there, by physical id.
             "GetPolicy" => {
                 error("lambda", 404, "ResourceNotFoundException", "The resource you requested does not exist.")
             }
@@ -102,7 +102,7 @@ impl Lambda {
         })
     }
 
-    /// What CloudFormation did to the functions since the last look.
+    /// Applies CloudFormation's changes to the functions since the last read.
     fn follow(&mut self, stacks: &CloudFormation) {
         let has_one = |stack: &&Stack| {
             let status = stack.resources.get("Handler").map(|handler| handler.status.as_str());
@@ -127,7 +127,7 @@ impl Lambda {
 }
 
 impl Function {
-    /// How far its last change is, and why not further. Each look is a step.
+    /// The status and reason of the last change. Each read is a step.
     fn look(&mut self, broken: Option<&'static str>) -> (&'static str, &'static str) {
         let is_running = self.pending > 0;
         self.pending = self.pending.saturating_sub(1);

@@ -1,15 +1,15 @@
-//! The AWS services that this project calls, on 127.0.0.1, for tests: one server, one state, and failures on order.
+//! The AWS services that this project calls, on 127.0.0.1, for tests: one server, one state, and injected failures.
 //!
-//! An emulator shows what happens when all goes well, at once. This fake shows the rest: operations in slow motion,
-//! failures of every kind, changes that become visible late, connections that break, and statuses that nobody knows.
-//! It is a model for tests, not an emulator: it verifies no signature, and it runs no code.
+//! An emulator models successful, immediate operations. This fake models the rest: operations that take many steps,
+//! failures of every kind, eventually consistent reads, broken connections, and unknown statuses. It is a model for
+//! tests, not an emulator: it does not verify signatures, and it runs no code.
 //!
 //! ```
 //! use fake_aws::{Cut, Fake, Fault, Rule};
 //!
 //! let fake = Fake::start();
 //! fake.state().s3.put("uploads", "a.txt", "content");
-//! // The first two reads are throttled, and the third one breaks off after three bytes.
+//! // The first two reads are throttled, and the third one is reset after three bytes.
 //! fake.inject(Rule::on("s3:GetObject", Fault::error(503, "SlowDown", "Please reduce your request rate.")).times(2));
 //! fake.inject(Rule::on("s3:GetObject", Fault::BrokenBody(3, Cut::Reset)));
 //! // … the program under test runs with `AWS_ENDPOINT_URL` set to `fake.url()` …
@@ -21,7 +21,7 @@
 //! | --- | --- | --- |
 //! | S3 | objects, versions and delete markers, ranges, conditions, checksums (CRC-32), multipart uploads, listings with pages, `DeleteObjects`, bucket configurations as they were put, `x-amz-expected-bucket-owner`, 403 for a missing key without `s3:ListBucket`, the header that a bucket namespace demands; millions of synthetic objects | policies and ACLs are kept, not enforced; no notifications; an `ETag` is a serial number, no hash |
 //! | DynamoDB | tables, indexes, `PutItem`, `GetItem`, `DeleteItem`, conditions, `Query`, `Scan` with filters, pages and segments, batches, `UpdateTable`, time to live (kept, nothing expires); millions of synthetic items | `UpdateItem`, transactions, streams, capacity |
-//! | CloudFormation | stacks through every status, change sets, imports, rollbacks that get stuck, drift, `DescribeEvents` of failures, `DeploymentConfig` (kept) | templates are not validated; of the resources, only buckets, tables and queues come into being |
+//! | CloudFormation | stacks through every status, change sets, imports, rollbacks that fail, drift, `DescribeEvents` of failures, `DeploymentConfig` (kept) | templates are not validated; of the resources, only buckets, tables and queues are created |
 //! | Lambda | one function a stack, whose code changes with a delay; `Invoke` records the payload | code does not run |
 //! | SQS | messages, visibility time-outs by the logical clock, batches | redrive policies, FIFO, waiting (`WaitTimeSeconds` answers at once) |
 //! | CloudWatch Logs | log groups, `FilterLogEvents` with pages | filter patterns other than plain terms |
@@ -30,19 +30,19 @@
 //! A call that is not modelled gets `501 NotModelled`, and dropping the [`Fake`] fails the test with its name.
 //!
 //! # Resources of a stack
-//! The physical id of a resource is `physical-` and its logical id. Who reads a resource by it gets what the deployed
-//! template says, with the changes that a test has made out of band (`cloudformation.changed`). Buckets, tables and
-//! queues exist besides under the names that the template gives them, with their content.
+//! The physical id of a resource is `physical-` and its logical id. A read by this id returns the properties of the
+//! deployed template, with the changes that a test has made out of band (`cloudformation.changed`). Buckets, tables and
+//! queues also exist under the names in the template, with their content.
 //!
-//! # How to script a fault
+//! # Fault injection
 //! [`Fake::inject`] takes a [`Rule`]: the call's name (`service:Action`, `s3:*`, `*`), optionally a condition on the
-//! request, how many calls pass first, how many are met, and the [`Fault`]. Of several rules for one call the first that is due
-//! is used up first; `after` counts calls that no earlier rule has met.
+//! request, how many calls pass first, how many match, and the [`Fault`]. If several rules match a call, the first one
+//! applies until it is used up; `after` counts calls that no earlier rule has matched.
 //!
 //! # Time and consistency
-//! Nothing sleeps, except for [`Fault::Delayed`]. Time is logical: [`Fake::advance`] moves it. CloudFormation moves on
-//! with each look at a stack's events. [`Fake::lag`] makes reads eventually consistent: a change becomes visible after a
-//! number of reads or after some logical time.
+//! Nothing sleeps, except for [`Fault::Delayed`]. Time is logical: [`Fake::advance`] moves it. CloudFormation proceeds
+//! with each read of a stack's events. [`Fake::lag`] makes reads eventually consistent: a change becomes visible after
+//! a number of reads or after some logical time.
 
 pub mod cloudformation;
 pub mod dynamodb;
@@ -74,14 +74,14 @@ pub use lag::Visible;
 use server::{Server, lock};
 pub use state::State;
 
-/// The account of the caller and of everything here.
+/// The account of the caller and of all resources.
 pub const ACCOUNT: &str = "123456789012";
-/// The region of everything here.
+/// The region of all resources.
 pub const REGION: &str = "eu-central-1";
 /// The access key of every role that is assumed.
 pub const ROLE_KEY: &str = "ASIAROLE";
 
-/// How long [`Fake::wait_for`] waits. Generous: it ends a test that would never end.
+/// The timeout of [`Fake::wait_for`]. It is generous: it only stops a test that hangs.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The services on a free port. Dropping it stops them, also when the test fails.
@@ -90,7 +90,7 @@ pub struct Fake {
     shared: Arc<Shared>,
 }
 
-/// What the server's threads and the test share.
+/// The state shared by the server's threads and the test.
 #[derive(Default)]
 struct Shared {
     journal: Mutex<Journal>,
@@ -99,7 +99,7 @@ struct Shared {
 }
 
 impl Fake {
-    /// Starts the services, with nothing in them.
+    /// Starts the services without resources.
     ///
     /// # Panics
     /// When no port of 127.0.0.1 is free.
@@ -123,23 +123,23 @@ impl Fake {
         format!("http://{}", self.server.address())
     }
 
-    /// What the services hold, to look at and to change. No call is answered while the guard lives.
+    /// The state of the services, to read and to change. No call is answered while the guard exists.
     pub fn state(&self) -> StateGuard<'_> {
         StateGuard(lock(&self.shared.journal))
     }
 
-    /// Orders a failure.
+    /// Injects a failure.
     pub fn inject(&self, rule: Rule) {
         lock(&self.shared.journal).rules.push(rule);
     }
 
-    /// Orders that a call fails `times` times, after `after` of them have passed: [`Fake::inject`] in short.
+    /// Makes a call fail `times` times, after `after` of them have passed: a short form of [`Fake::inject`].
     pub fn fail(&self, call: &str, (after, times): (usize, usize), fault: impl Into<Fault>) {
         self.inject(Rule::on(call, fault).after(after).times(times));
     }
 
-    /// Makes reads eventually consistent from now on: `reads` names calls as a [`Rule`] does, and those among them that
-    /// look (`Get…`, `List…`, `Describe…`, `Head…`, `Query`, `Scan`, …) see a change only when it is due.
+    /// Makes reads eventually consistent from now on: `reads` matches calls as a [`Rule`] does. The reads among them
+    /// (`Get…`, `List…`, `Describe…`, `Head…`, `Query`, `Scan`, …) see a change only when it becomes visible.
     pub fn lag(&self, reads: &str, visible: Visible) {
         lock(&self.shared.journal).lags.push(lag::Lag::new(reads, visible));
     }
@@ -165,12 +165,12 @@ impl Fake {
         journal.calls.iter().filter(|call| fault::names(name, &call.name)).cloned().collect()
     }
 
-    /// How often a call was made.
+    /// The number of calls of this name.
     pub fn count(&self, name: &str) -> usize {
         lock(&self.shared.journal).count(name)
     }
 
-    /// Forgets the calls so far.
+    /// Clears the recorded calls.
     pub fn forget_calls(&self) {
         lock(&self.shared.journal).calls.clear();
     }

@@ -17,16 +17,16 @@ const PAGE: usize = 10_000;
 pub struct Logs {
     /// The groups by name, besides those of deployed stacks.
     pub groups: BTreeMap<String, Group>,
-    /// The most events in a page; 0 means the service's 10,000.
+    /// The maximum number of events in a page; 0 means the service's 10,000.
     pub page: usize,
 }
 
 /// A log group.
 #[derive(Debug, Clone, Default)]
 pub struct Group {
-    /// How long events are kept, days; `None` means for ever.
+    /// The retention in days; `None` means unlimited.
     pub retention_days: Option<u32>,
-    /// What was logged, in whatever order.
+    /// The log events, in no particular order.
     pub events: Vec<Event>,
 }
 
@@ -42,7 +42,7 @@ pub struct Event {
 }
 
 impl Logs {
-    /// Logs a line in a group, which is made if it is missing.
+    /// Logs a line in a group, which is created if it is missing.
     pub fn log(&mut self, group: &str, time: i64, stream: &str, message: &str) {
         let event = Event { time, stream: stream.to_owned(), message: message.to_owned() };
         self.groups.entry(group.to_owned()).or_default().events.push(event);
@@ -71,7 +71,7 @@ impl Logs {
         };
         let (from, to) = (body["startTime"].as_i64().unwrap_or(0), body["endTime"].as_i64().unwrap_or(i64::MAX));
         let pattern = body["filterPattern"].as_str().unwrap_or_default();
-        // API, `FilterLogEvents`: plain terms have to occur all.
+        // API, `FilterLogEvents`: all plain terms must occur.
         let mut found: Vec<(usize, &Event)> = group.events.iter().enumerate().collect();
         found.retain(|(_, event)| {
             (from..=to).contains(&event.time)

@@ -1,11 +1,11 @@
-//! Which service and which of its actions a request is for.
+//! The service and action of a request.
 
 use crate::http::Request;
 
 /// The services that are modelled, as a signature's scope names them.
 const SERVICES: [&str; 8] = ["sts", "cloudformation", "s3", "dynamodb", "logs", "lambda", "sqs", "iam"];
 
-/// Actions of a bucket by their subresource: the query's word, the noun of the API's names.
+/// Actions of a bucket by their subresource: the query parameter, and the noun in the names of the API.
 pub(crate) const BUCKET_SUBRESOURCES: [(&str, &str); 14] = [
     ("notification", "BucketNotificationConfiguration"),
     ("versioning", "BucketVersioning"),
@@ -111,7 +111,7 @@ fn s3_action(request: &Request) -> String {
     .to_owned()
 }
 
-/// Whether a call only looks. `DescribeStackEvents` is none here: it lets the fake's time pass.
+/// Whether a call only reads. `DescribeStackEvents` does not count: it advances the fake's virtual time.
 pub(crate) fn is_read(action: &str) -> bool {
     const READS: [&str; 9] = ["Get", "List", "Head", "Describe", "Query", "Scan", "BatchGet", "Filter", "Detect"];
     action != "DescribeStackEvents" && READS.iter().any(|read| action.starts_with(read))

@@ -25,26 +25,26 @@ const PAGE: usize = 1_000;
 /// The region that needs no `LocationConstraint`.
 const DEFAULT_REGION: &str = "us-east-1";
 
-/// All buckets, and what S3 is like.
+/// All buckets, and S3's behaviour.
 #[derive(Debug, Clone, Default)]
 pub struct S3 {
     /// The buckets by name.
     pub buckets: BTreeMap<String, Bucket>,
-    /// Whether the caller lacks `s3:ListBucket`. A missing key is 403 then, not 404 (API, `GetObject`).
+    /// Whether the caller lacks `s3:ListBucket`. A missing key is then 403, not 404 (API, `GetObject`).
     pub lists_denied: bool,
-    /// Whether a bucket whose name ends in the suffix of an account's regional namespace (`-ACCOUNT-REGION-an`) is made
-    /// only with the header that says so; else `MissingNamespaceHeader`.
+    /// Whether a bucket whose name ends in the suffix of an account's regional namespace (`-ACCOUNT-REGION-an`)
+    /// requires the namespace header; without it the error is `MissingNamespaceHeader`.
     pub demands_namespace_header: bool,
-    /// Objects that S3 is too busy to delete: `DeleteObjects` answers 200 and names them one by one.
+    /// The number of objects that `DeleteObjects` does not delete: it returns 200 and lists them as `SlowDown` errors.
     pub busy_deletes: usize,
-    /// Somebody puts an object into a bucket after each `DeleteObjects`, until a bucket policy denies `s3:PutObject`.
+    /// An object is uploaded to this bucket after each `DeleteObjects`, until a bucket policy denies `s3:PutObject`.
     pub writer: bool,
-    /// The most keys in a page of a listing; 0 means S3's 1,000.
+    /// The maximum number of keys in a page of a listing; 0 means S3's 1,000.
     pub page: usize,
     serial: u64,
 }
 
-/// What a request is about.
+/// The target of a request.
 struct Target<'a> {
     request: &'a Request,
     bucket: String,
@@ -53,16 +53,16 @@ struct Target<'a> {
     now: Now,
 }
 
-/// A refusal is an answer, too.
+/// The result of a call; an error is also a response.
 type Answered = Result<Response, Response>;
 
 impl S3 {
-    /// Makes a bucket, if there is none of this name.
+    /// Creates a bucket if none has this name.
     pub fn create_bucket(&mut self, name: &str) -> &mut Bucket {
         self.buckets.entry(name.to_owned()).or_default()
     }
 
-    /// Puts an object, in a bucket that is made if it is missing. Returns the `ETag`, without quotes.
+    /// Puts an object. Creates the bucket if it is missing. Returns the `ETag`, without quotes.
     pub fn put(&mut self, bucket: &str, key: &str, body: impl Into<Body>) -> String {
         self.put_encoded(bucket, key, body, None)
     }
@@ -166,7 +166,7 @@ impl S3 {
         })
     }
 
-    /// The bucket of a request, if it exists and belongs to whom the request expects.
+    /// The bucket of a request, if it exists and its owner is the expected one.
     fn bucket_of(&mut self, target: &Target<'_>) -> Result<&mut Bucket, Response> {
         let missing = || error("s3", 404, "NoSuchBucket", "The specified bucket does not exist");
         let bucket = self.buckets.get_mut(&target.bucket).ok_or_else(missing)?;
@@ -211,7 +211,7 @@ impl S3 {
         Ok(Response::new(204, ""))
     }
 
-    /// `PutObject` and what ends in the same: a new current version.
+    /// `PutObject`, `CopyObject` and `CompleteMultipartUpload`: each creates a new current version.
     fn write(&mut self, action: &str, target: &Target<'_>) -> Answered {
         let key = target.key.as_str();
         self.bucket_of(target)?.check_write(target.request, key)?;
@@ -335,7 +335,7 @@ impl S3 {
     }
 }
 
-/// The content that a request carries. Its body may be in chunks of S3's own kind (API, "Signature calculations: transfer
+/// The content of a request. Its body may be in S3's own chunked encoding (API, "Signature calculations: transfer
 /// payload in multiple chunks").
 fn content(request: &Request) -> Vec<u8> {
     let is_streamed = request.header("x-amz-content-sha256").is_some_and(|hash| hash.starts_with("STREAMING-"));

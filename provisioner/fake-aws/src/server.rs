@@ -1,5 +1,5 @@
-//! A server on a free port of 127.0.0.1: a thread a connection, keep-alive. It stops when it is dropped, and with it
-//! every connection, also one that stalls.
+//! A server on a free port of 127.0.0.1: a thread a connection, keep-alive. Dropping it closes every connection,
+//! including stalled ones.
 
 use std::collections::HashMap;
 use std::io::{self, BufReader};
@@ -44,7 +44,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.connections.stopping.store(true, Ordering::SeqCst);
-        // The acceptor waits for a connection; this is its last one.
+        // The acceptor blocks until a connection arrives; this one wakes it.
         drop(TcpStream::connect(self.address));
         if let Some(acceptor) = self.acceptor.take() {
             drop(acceptor.join());
@@ -66,7 +66,7 @@ fn accept(listener: &TcpListener, connections: &Arc<Connections>, handler: &Arc<
         }
         let (connections, handler) = (Arc::clone(connections), Arc::clone(handler));
         std::thread::spawn(move || {
-            // The client or the server ends a connection; either is expected.
+            // Client and server may both close a connection, so errors are expected.
             drop(serve(stream, &*handler));
             // The last copy of the socket: a reset happens when it is dropped.
             lock(&connections.open).remove(&number);
@@ -87,7 +87,7 @@ fn serve(mut stream: TcpStream, handler: &Handler) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes a lock, also after a thread that held it has panicked: the test that failed has already said why.
+/// Takes a lock, also after a thread that held it has panicked: the failed test has already reported the reason.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

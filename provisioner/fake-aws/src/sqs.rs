@@ -1,4 +1,4 @@
-//! SQS: standard queues. Visibility time-outs pass by the logical clock; nobody waits for messages.
+//! SQS: standard queues. Visibility timeouts use the logical clock; `ReceiveMessage` does not wait.
 //!
 //! API: "Amazon SQS API Reference".
 
@@ -11,7 +11,7 @@ use crate::http::Response;
 use crate::state::Now;
 use crate::{ACCOUNT, REGION, xml};
 
-/// Hidden this long after it was received, where neither queue nor call say so (API, `CreateQueue`). Seconds.
+/// The default visibility timeout in seconds (API, `CreateQueue`).
 const VISIBILITY_TIMEOUT: u64 = 30;
 
 /// All queues.
@@ -27,7 +27,7 @@ pub struct Sqs {
 pub struct Queue {
     /// Its attributes as they were set, such as `VisibilityTimeout`.
     pub attributes: BTreeMap<String, String>,
-    /// What was sent and not deleted, oldest first.
+    /// The messages that are not deleted, oldest first.
     pub messages: Vec<Message>,
 }
 
@@ -40,22 +40,22 @@ pub struct Message {
     pub body: String,
     /// When it was sent, by the logical clock.
     pub sent: Duration,
-    /// Nobody receives it before this time of the logical clock.
+    /// It is hidden until this time of the logical clock.
     pub visible_at: Duration,
     /// How often it was received.
     pub received: u32,
-    /// Whether it was sent with a delay that has not passed yet, which counts apart.
+    /// Whether its delivery delay has not passed yet; delayed messages are counted separately.
     delayed: bool,
 }
 
 impl Message {
-    /// What deletes the message: valid until it is received again.
+    /// The receipt handle, which is valid until the message is received again.
     fn receipt(&self) -> String {
         format!("{}#{}", self.id, self.received)
     }
 }
 
-/// A refusal is an answer, too.
+/// The result of a call; an error is also a response.
 type Answered = Result<Value, Response>;
 
 impl Sqs {
@@ -64,7 +64,7 @@ impl Sqs {
         format!("https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}")
     }
 
-    /// Sends a message to a queue, which is made if it is missing. Returns the message's id.
+    /// Sends a message to a queue, which is created if it is missing. Returns the message's id.
     pub fn send(&mut self, queue: &str, body: &str) -> String {
         self.push(queue, body, Now::default(), Duration::ZERO)
     }
@@ -141,7 +141,7 @@ impl Sqs {
     }
 }
 
-/// What SQS says of a queue that does not exist.
+/// The error for a queue that does not exist.
 pub(crate) fn missing_queue() -> Response {
     xml::error("sqs", 400, "AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.")
 }
@@ -217,7 +217,7 @@ fn receipt(body: &Value) -> Result<String, Response> {
     receipt.map(ToOwned::to_owned).ok_or_else(invalid)
 }
 
-/// Does the same for each entry of a batch.
+/// Applies a call to each entry of a batch.
 fn batch(body: &Value, mut one: impl FnMut(&Value) -> Answered) -> Value {
     let (mut successful, mut failed) = (Vec::new(), Vec::new());
     for entry in body["Entries"].as_array().into_iter().flatten() {

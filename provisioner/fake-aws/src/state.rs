@@ -1,4 +1,4 @@
-//! What all services hold, and who answers a call.
+//! The state of all services, and the dispatch of calls.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use crate::s3::S3;
 use crate::sqs::Sqs;
 use crate::{iam, sts};
 
-/// When the logical clock starts.
+/// The start time of the logical clock.
 const START: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
 
-/// What all services hold. Tests look at it and change it through [`Fake::state`](crate::Fake::state).
+/// The state of all services. Tests read and change it through [`Fake::state`](crate::Fake::state).
 #[derive(Debug, Clone, Default)]
 pub struct State {
     /// The logical time since 2026-11-22T12:00:00Z. It moves only when a test moves it.
@@ -62,7 +62,7 @@ impl State {
     }
 }
 
-/// A moment of the logical clock.
+/// A time of the logical clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct Now(pub(crate) Duration);
 
@@ -71,12 +71,12 @@ impl Now {
         START + self.0
     }
 
-    /// As XML and JSON have it.
+    /// The format of XML and JSON.
     pub(crate) fn rfc3339(self) -> String {
         self.date_time().format(&Rfc3339).unwrap_or_default()
     }
 
-    /// As HTTP headers have it.
+    /// The format of HTTP headers.
     pub(crate) fn http_date(self) -> String {
         self.date_time().format(&Rfc2822).unwrap_or_default().replace("+0000", "GMT")
     }

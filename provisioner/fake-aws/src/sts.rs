@@ -1,4 +1,4 @@
-//! STS: everybody is the same user, and every role can be assumed.
+//! STS: every caller is the same user, and every role can be assumed.
 
 use crate::http::Response;
 use crate::xml::{node, query_answer, text};

@@ -1,20 +1,19 @@
-//! Objects and items that are made when somebody looks: a million of them need as much memory as what was deleted of
-//! them, a bit each.
+//! Objects and items that are generated when they are read. They need one bit of memory for each deleted one.
 
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Says the number of a thing, or of what identifies it.
+/// Returns the number of a thing by its identifier.
 type Locate<T> = dyn Fn(&T) -> Option<u64> + Send + Sync;
 
-/// Numbered things that a function makes.
+/// Numbered things that a function generates.
 #[derive(Clone)]
 pub(crate) struct Synthetic<T> {
     count: u64,
     make: Arc<dyn Fn(u64) -> T + Send + Sync>,
     locate: Option<Arc<Locate<T>>>,
-    /// A bit for each that is gone; as many words as the highest of them needs.
+    /// One bit for each deleted thing; as many words as the highest deleted number needs.
     gone: Vec<u64>,
     left: u64,
 }
@@ -24,13 +23,13 @@ impl<T> Synthetic<T> {
         Self { count, make: Arc::new(make), locate: None, gone: Vec::new(), left: count }
     }
 
-    /// The same, with a way to find a thing's number by what identifies it.
+    /// The same, with a function that finds a thing's number by its identifier.
     pub(crate) fn located_by(mut self, locate: impl Fn(&T) -> Option<u64> + Send + Sync + 'static) -> Self {
         self.locate = Some(Arc::new(locate));
         self
     }
 
-    /// The number and thing that this identifies, if it is not gone.
+    /// The number and thing with this identifier, if it is not deleted.
     pub(crate) fn find(&self, wanted: &T, is_same: impl Fn(&T) -> bool) -> Option<(u64, T)> {
         let number = self.locate.as_ref()?(wanted)?;
         self.get(number).filter(is_same).map(|thing| (number, thing))
@@ -40,23 +39,22 @@ impl<T> Synthetic<T> {
         self.count
     }
 
-    /// How many are not gone.
+    /// The number of things that are not deleted.
     pub(crate) fn left(&self) -> u64 {
         self.left
     }
 
-    /// The one of this number; `None` if it is gone or never was.
+    /// The thing with this number; `None` if it is deleted or out of range.
     pub(crate) fn get(&self, number: u64) -> Option<T> {
         (number < self.count && !self.is_gone(number)).then(|| (self.make)(number))
     }
 
-    /// Those of these numbers that are not gone, with their numbers.
+    /// The things in this range of numbers that are not deleted, with their numbers.
     pub(crate) fn range(&self, numbers: Range<u64>) -> impl Iterator<Item = (u64, T)> + '_ {
         (numbers.start..numbers.end.min(self.count)).filter_map(|number| Some((number, self.get(number)?)))
     }
 
-    /// The lowest number, whether gone or not, whose thing does not come before the one that is looked for; for things
-    /// that are in order.
+    /// The lowest number, deleted or not, whose thing is not less than the one searched for. Requires ascending things.
     pub(crate) fn position(&self, is_before: impl Fn(&T) -> bool) -> u64 {
         let (mut low, mut high) = (0, self.count);
         while low < high {
@@ -70,7 +68,7 @@ impl<T> Synthetic<T> {
         low
     }
 
-    /// Takes one away.
+    /// Deletes a thing.
     pub(crate) fn remove(&mut self, number: u64) {
         if number >= self.count || self.is_gone(number) {
             return;

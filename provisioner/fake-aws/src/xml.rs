@@ -11,17 +11,17 @@ pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('\r', "&#13;")
 }
 
-/// An element with text in it.
+/// An element with text content.
 pub(crate) fn text(name: &str, value: impl Display) -> String {
     node(name, &escape(&value.to_string()))
 }
 
-/// An element with text in it, or nothing.
+/// An element with text content, or nothing.
 pub(crate) fn optional(name: &str, value: Option<impl Display>) -> String {
     value.map(|value| text(name, value)).unwrap_or_default()
 }
 
-/// An element with elements in it.
+/// An element with child elements.
 pub(crate) fn node(name: &str, inner: &str) -> String {
     format!("<{name}>{inner}</{name}>")
 }
@@ -63,8 +63,8 @@ pub(crate) fn error(service: &str, status: u16, code: &str, message: &str) -> Re
     }
 }
 
-/// The leaf elements of a document in order: the path of names below the root, joined by `/`, and the text. What follows
-/// a mistake in the document is left out.
+/// The leaf elements of a document in order: the path of names below the root, joined by `/`, and the text. Anything
+/// after a syntax error is left out.
 pub(crate) fn leaves(document: &[u8]) -> Vec<(String, String)> {
     let document = String::from_utf8_lossy(document);
     let mut reader = quick_xml::Reader::from_str(&document);

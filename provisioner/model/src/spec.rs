@@ -2,11 +2,11 @@
 //!
 //! The text must be one YAML document (`document`). Its keys and values must have the shape of the types below (`shape`,
 //! which walks the JSON Schema that these types give), and what has the shape must make sense (`rules`): whatever is
-//! wrong of either kind is told in one list. Each fault says where it stands (`lines`), what is wrong, and what would be
+//! wrong of either kind is reported in one list. Each problem has its place (`lines`), what is wrong, and what would be
 //! right.
 
+mod diagnostics;
 mod document;
-mod faults;
 mod limits;
 mod lines;
 mod rules;
@@ -22,37 +22,45 @@ use crate::units::{Seconds, Size};
 
 pub use document::{architecture, name_in, parse};
 pub use limits::{child_limits, ephemeral_storage};
-pub use rules::{LOG_PERIODS, PARENT_MEMORY, role_arn};
+pub use rules::{LOG_PERIODS, PARENT_MEMORY, is_region, key_region, role_arn};
 pub use schema::json_schema;
 
 /// One deployment of the pipeline, as its stack file describes it.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct StackSpec {
-    /// The stack's name: lower-case letters, digits and single hyphens, beginning with a letter, at most 24 characters.
-    /// Everything in AWS is named after it; to change it is to make another stack.
+    /// The stack's name: lower-case letters, digits and single hyphens, starting with a letter, at most 24 characters.
+    /// Everything in AWS is named after it; another name is another stack.
     #[schemars(length(min = 1, max = 24), regex(pattern = "^[a-z][a-z0-9]*(-[a-z0-9]+)*$"), extend("examples" = ["dev"]))]
     pub name: String,
-    /// The region; without it the environment's or the profile's is used.
+    /// The Region; if absent, that of the environment or the profile is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = "^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$"), extend("examples" = ["eu-central-1"]))]
     pub region: Option<String>,
-    /// The only account that this stack may be deployed to, 12 digits in quotes; without it any.
+    /// The only account that this stack may be deployed to, 12 digits in quotes; if absent, any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = "^[0-9]{12}$"), extend("examples" = ["123456789012"]))]
     pub account: Option<String>,
-    /// The role that CloudFormation takes to make the stack's resources; without it, it makes them with the rights of
-    /// whoever runs the provisioner.
+    /// The role that CloudFormation assumes to create the stack's resources; without it, CloudFormation creates them with
+    /// the permissions of the caller.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(
         regex(pattern = "^arn:aws[a-z-]*:iam::[0-9]{12}:role/[!-~]+$"),
         extend("examples" = ["arn:aws:iam::123456789012:role/deploys-file-pipelines"])
     )]
     pub cloudformation_role: Option<String>,
+    /// The ARN of the KMS key that bucket, table, queue and logs are encrypted with; without it, AWS's own keys are used,
+    /// which cost nothing. The key's policy must allow what `synth --permissions=key` prints.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        regex(pattern = "^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$"),
+        extend("examples" = ["arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"])
+    )]
+    pub kms_key: Option<String>,
     /// Deploys to a local emulator instead of AWS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub emulator: Option<Emulator>,
-    /// What becomes of files and records when the stack is deleted.
+    /// What happens to files and records when the stack is deleted.
     pub data: DataPolicy,
     /// The bucket that files are dropped into.
     #[serde(default)]
@@ -83,13 +91,13 @@ pub struct Emulator {
     pub port: u16,
 }
 
-/// What becomes of files and records when the stack is deleted.
+/// What happens to files and records when the stack is deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DataPolicy {
-    /// Bucket and table stay, and the next `up` takes them back.
+    /// Bucket and table are retained, and the next `up` imports them.
     Keep,
-    /// Bucket and table go with the stack.
+    /// Bucket and table are deleted with the stack.
     Delete,
 }
 
@@ -97,22 +105,22 @@ pub enum DataPolicy {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct Bucket {
-    /// Refuse requests to bucket and queue that do not use TLS. Only a local emulator has reason to say no.
+    /// Refuse requests to bucket and queue that do not use TLS. Only a local emulator needs `false`.
     pub require_tls: bool,
     /// Keep overwritten and deleted versions of files.
     pub versioning: bool,
     /// How long overwritten and deleted versions are kept, in whole days.
     #[schemars(extend("examples" = ["30d"]))]
     pub keep_old_versions: Seconds,
-    /// Delete files this long after their upload, in whole days; without it they stay.
+    /// Delete files this long after their upload, in whole days; if absent, they stay.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("examples" = ["365d"]))]
     pub expire_files: Option<Seconds>,
-    /// Only objects whose key begins so are processed.
+    /// Only objects whose key starts with this are processed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1024), extend("examples" = ["incoming/"]))]
     pub prefix: Option<String>,
-    /// Only objects whose key ends so are processed.
+    /// Only objects whose key ends with this are processed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1024), extend("examples" = [".pdf"]))]
     pub suffix: Option<String>,
@@ -135,24 +143,24 @@ impl Default for Bucket {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct Table {
-    /// How capacity is paid for.
+    /// The billing mode.
     pub billing: Billing,
-    /// Continuous backups of the last 35 days (costs by size).
+    /// Continuous backups of the last 35 days (billed by size).
     pub point_in_time_recovery: bool,
 }
 
-/// How capacity is paid for.
+/// The billing mode of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Billing {
     /// Within the 25 read and 25 write units that are always free, for the table and its indexes together.
     #[default]
     FreeTier,
-    /// By request, without a limit that one has to plan.
+    /// Billed by request, without a capacity to plan.
     OnDemand,
 }
 
-/// Types that are read as they stream, or by their two ends where they are larger than the temporary storage.
+/// Types that are read as a stream, or by head and tail if they are larger than the temporary storage.
 const NEVER_WHOLE: [&str; 4] = ["text/", "image/", "audio/", "video/"];
 
 /// Which files are accepted.
@@ -160,9 +168,9 @@ const NEVER_WHOLE: [&str; 4] = ["text/", "image/", "audio/", "video/"];
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct Files {
     /// Larger files are recorded as FAILED, unread. Beyond 384 MiB the function's temporary storage grows with it, unless
-    /// only text, images, sound and films are accepted, of which the two ends are enough.
+    /// only text, images, audio and video are accepted, of which the two ends are enough.
     pub max_size: Size,
-    /// The media types that are accepted, judged by content: `type/subtype`, `type/*` or `*/*`.
+    /// The media types that are accepted, detected from the content: `type/subtype`, `type/*` or `*/*`.
     #[schemars(
         with = "Vec<String>",
         length(min = 1),
@@ -173,7 +181,7 @@ pub struct Files {
 }
 
 impl Files {
-    /// The first of the accepted types of which a file may have to be there as a whole to be read, like a PDF.
+    /// The first accepted type whose files must be stored as a whole to be read, like PDF.
     pub fn kept_whole(&self) -> Option<&str> {
         self.allowed_types.iter().find(|pattern| !NEVER_WHOLE.iter().any(|top| pattern.starts_with(top)))
     }
@@ -189,27 +197,27 @@ impl Default for Files {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct Handler {
-    /// Memory of the function, 128 MiB to 10,240 MiB. Processor time grows with it.
+    /// Memory of the function, 128 MiB to 10,240 MiB. CPU time is proportional to it.
     pub memory: Size,
     /// Time for one file, 3 s to 15 minutes.
     pub timeout: Seconds,
     /// The processor that the handler is built for.
     pub architecture: Architecture,
-    /// How many files are processed at once at most; without it the account's limit.
+    /// The largest number of files that are processed concurrently; without it the account's limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub max_concurrency: Option<u32>,
     /// How long logs are kept: one of the periods that CloudWatch Logs offers (1d, 3d, 5d, 7d, 14d, 30d, …).
     #[schemars(extend("examples" = ["14d"]))]
     pub keep_logs: Seconds,
-    /// Memory that reading one file may take, in a process of its own. The function's memory holds it and 32 MiB more.
+    /// Memory that reading one file may take, in a separate process. The function's memory holds it and 32 MiB more.
     pub child_memory: Size,
-    /// Processor time that reading one small file may take, at most three quarters of the timeout; a larger file has a
+    /// CPU time limit for reading one small file, at most three quarters of the timeout; a larger file has a
     /// second more for each MiB, up to those three quarters. Seconds of a whole processor, which a function has at
     /// 1,769 MiB.
     pub child_cpu: Seconds,
-    /// Also count metrics by file type and by error code. Each that occurs is a custom metric on the bill, of which the
-    /// first ten are free; without it there are five.
+    /// Also publish metrics by file type and by error code. Each is billed as a custom metric, of which the first ten are
+    /// free; without it there are five.
     pub detailed_metrics: bool,
 }
 
@@ -244,7 +252,7 @@ pub enum Architecture {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct Alarm {
-    /// The ARN of an SNS topic that is told; without it the alarm only shows in the console and in `status`.
+    /// The ARN of an SNS topic that is notified; if absent, the alarm is only visible in the console and in `status`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(
         regex(pattern = "^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}(\\.fifo)?$"),
@@ -253,5 +261,5 @@ pub struct Alarm {
     pub topic: Option<String>,
 }
 
-/// The stack that is meant when none is named.
+/// The default stack.
 pub const DEFAULT_STACK: &str = "dev";

@@ -1,6 +1,6 @@
 //! Every status of CloudFormation and what it means: for a stack, for a change set, for a resource.
 //!
-//! The only place that tells statuses apart, and the only one that reads a reason's words. Pure; a test a row. The
+//! The only place that distinguishes statuses; [`crate::advice`] reads the reasons. Pure; a test a row. The
 //! statuses and their meanings are those of the CloudFormation user guide, "Stack status codes".
 
 use schemars::JsonSchema;
@@ -35,27 +35,28 @@ impl Operation {
     }
 }
 
-/// What one can do with a stack in some status.
+/// What can be done with a stack in a status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// There is no stack.
     Absent,
-    /// A change set waits that was never executed; nothing was ever made.
+    /// A change set was created and not executed; there are no resources.
     Review,
     /// An operation runs.
     Running,
     /// It works and can be updated.
     Ready,
-    /// Its creation failed. It holds nothing of use and can only be deleted.
-    NeverMade,
+    /// Its creation failed. It has no usable resources and can only be deleted.
+    #[serde(rename = "never-made")]
+    CreateFailed,
     /// The rollback of an update failed; it must be continued first.
     RollbackStuck,
     /// Its deletion failed.
     DeleteStuck,
     /// An import was rolled back. What the stack held before it works; a stack that was made for it holds nothing.
     ImportUndone,
-    /// The rollback of an import failed; only a person can tell what to do.
+    /// The rollback of an import failed; the user must decide.
     ImportStuck,
 }
 
@@ -72,7 +73,7 @@ macro_rules! stack_statuses {
             /// All of them.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// Reads CloudFormation's name; `None` for one that this program does not know.
+            /// Reads CloudFormation's name; `None` for an unknown one.
             pub fn parse(text: &str) -> Option<Self> {
                 match text { $($text => Some(Self::$variant),)+ _ => None }
             }
@@ -106,10 +107,10 @@ stack_statuses! {
     ReviewInProgress = "REVIEW_IN_PROGRESS" => Review, None, false;
     CreateInProgress = "CREATE_IN_PROGRESS" => Running, Some(Create), false;
     CreateComplete = "CREATE_COMPLETE" => Ready, Some(Create), true;
-    CreateFailed = "CREATE_FAILED" => NeverMade, Some(Create), false;
+    CreateFailed = "CREATE_FAILED" => CreateFailed, Some(Create), false;
     RollbackInProgress = "ROLLBACK_IN_PROGRESS" => Running, Some(Create), false;
-    RollbackComplete = "ROLLBACK_COMPLETE" => NeverMade, Some(Create), false;
-    RollbackFailed = "ROLLBACK_FAILED" => NeverMade, Some(Create), false;
+    RollbackComplete = "ROLLBACK_COMPLETE" => CreateFailed, Some(Create), false;
+    RollbackFailed = "ROLLBACK_FAILED" => CreateFailed, Some(Create), false;
     UpdateInProgress = "UPDATE_IN_PROGRESS" => Running, Some(Update), false;
     UpdateCompleteCleanupInProgress = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS" => Running, Some(Update), false;
     UpdateComplete = "UPDATE_COMPLETE" => Ready, Some(Update), true;
@@ -130,7 +131,7 @@ stack_statuses! {
 }
 
 impl StackStatus {
-    /// Whether an operation has just begun, or a change set is waited for.
+    /// Whether an operation has just started, or a change set is pending.
     pub fn is_beginning(self) -> bool {
         matches!(
             self,
@@ -162,7 +163,7 @@ impl StackStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Progress {
-    /// Work on it goes on.
+    /// In progress.
     Running,
     /// Work on it ended well.
     Done,
@@ -185,7 +186,7 @@ enum Work {
     Import,
     /// What was done to it is taken back.
     RollBack,
-    /// Something that this program does not know.
+    /// An unknown operation.
     Other,
 }
 
@@ -204,8 +205,8 @@ impl Work {
 
 /// A resource's status: what is done to it, and how far that is. As text, it is CloudFormation's name.
 ///
-/// There are dozens of names, and CloudFormation adds to them; they are regular, so that the beginning says what is done
-/// and the ending how far it is.
+/// There are dozens of names, and CloudFormation adds to them; they are regular: the prefix is the
+/// operation and the suffix its progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResourceStatus {
     name: String,
@@ -283,11 +284,6 @@ impl std::fmt::Display for ResourceStatus {
     }
 }
 
-/// Whether a failed resource only suffers from another one's failure. Words of CloudFormation, which has no code for it.
-pub fn is_consequence(reason: &str) -> bool {
-    reason.contains("cancelled") || reason.contains("canceled")
-}
-
 /// What became of a change set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChangeSetState {
@@ -302,7 +298,7 @@ pub enum ChangeSetState {
 }
 
 /// What became of a change set, by its status, execution status and reason. That nothing changes has no status of its
-/// own: CloudFormation says FAILED and these words.
+/// own: CloudFormation reports FAILED with these messages.
 pub fn change_set_state(status: &str, execution: &str, reason: &str) -> ChangeSetState {
     match (status, execution) {
         ("CREATE_PENDING" | "CREATE_IN_PROGRESS", _) => ChangeSetState::Pending,
@@ -317,136 +313,23 @@ pub fn change_set_state(status: &str, execution: &str, reason: &str) -> ChangeSe
     }
 }
 
-/// What to do about the first cause of a failure, where its words are known. The services have codes, but CloudFormation
-/// passes on their words. The first row counts that has a sign in the reason, so the special stands before the general.
-pub fn advice(reason: &str) -> Option<&'static str> {
-    ADVICE.iter().find(|(signs, _)| signs.iter().any(|sign| reason.contains(sign))).map(|(_, advice)| *advice)
-}
-
-/// Signs in a reason, and what to do.
-const ADVICE: &[(&[&str], &str)] = &[
-    (
-        &["explicit deny in a service control policy", "explicit deny in a permissions boundary"],
-        "The organisation forbids this to the account or the caller. Ask whoever runs it; no policy of your own helps.",
-    ),
-    (
-        &["cannot be assumed by Lambda", "execution role does not have permissions to call"],
-        "A new role takes some seconds to be known everywhere. Run the same command again.",
-    ),
-    (
-        &["iam:PassRole"],
-        "The caller may not hand the handler's role to Lambda. policies/provisioner.json has the statement with \
-         iam:PassRole that deploying needs.",
-    ),
-    (
-        &["KMS", "kms:"],
-        "A key of KMS may not be used, or is disabled or deleted. Look at the key that the reason names, and at its policy.",
-    ),
-    (
-        &["is not authorized to perform", "not authorized", "AccessDenied", "Access Denied", "Access denied"],
-        "The caller lacks a permission. policies/provisioner.json lists what deploying needs.",
-    ),
-    (
-        &["bucket name is not available", "BucketAlreadyExists", "bucket namespace is shared"],
-        "Somebody else in the world has a bucket of this name. Give the stack another `name:` in its stack file.",
-    ),
-    (
-        &["OperationAborted", "conflicting conditional operation"],
-        "S3 is still busy with a bucket of this name, for example with its deletion. Run the same command again in some \
-         minutes.",
-    ),
-    (
-        &["wait 60 seconds after deleting a queue", "QueueDeletedRecently"],
-        "SQS gives the name of a deleted queue free after a minute. Run the same command again then.",
-    ),
-    (
-        &["AWS::Logs::LogGroup", "specified log group already exists"],
-        "A log group of this name is there, outside the stack. If its lines are not needed: aws logs delete-log-group \
-         --log-group-name NAME",
-    ),
-    (
-        &["Table already exists", "AWS::DynamoDB::Table' with identifier"],
-        "A table of this name is there, outside the stack, and came after this command looked. Run the same command again: \
-         it takes the table in.",
-    ),
-    (
-        &["already exists"],
-        "Something of this name was made outside the stack. Delete it, or give the stack another name.",
-    ),
-    (
-        &["UnreservedConcurrentExecution"],
-        "The account's limit of concurrent executions leaves no room. Lower or remove handler.maxConcurrency in the \
-         stack file.",
-    ),
-    (
-        &["more buckets than allowed", "TooManyBuckets"],
-        "The account has as many buckets as it may have. Delete one, or raise the quota in Service Quotas.",
-    ),
-    (
-        &["Code storage limit exceeded", "CodeStorageExceeded"],
-        "The region's space for code of functions is full. Delete versions of functions that nobody uses.",
-    ),
-    (
-        &["Subscriber limit exceeded", "Cannot exceed quota", "LimitExceeded", "limit exceeded", "Limit of", "quota"],
-        "A quota of the account is reached; the reason names it. Free something, or raise it in Service Quotas.",
-    ),
-    (
-        &["ExpiredToken", "security token included in the request is expired"],
-        "Renew the credentials and run the same command again.",
-    ),
-    (
-        &["Rate exceeded", "Throttling", "TooManyRequests", "SlowDown", "reduce your request rate"],
-        "The service was too busy. Run the same command again in a minute.",
-    ),
-    (
-        &["PermanentRedirect"],
-        "The artifact bucket is in another region than the stack. Run the same command again with the right --region.",
-    ),
-    (
-        &["NoSuchKey", "S3 Error Code", "artifact bucket"],
-        "The handler's zip is not where it was uploaded to. Run the same command again: it uploads what is missing.",
-    ),
-    (
-        &["Unzipped size must be smaller"],
-        "The handler is larger than Lambda takes. Build it with `--profile lambda`, which strips it.",
-    ),
-    (&["not empty"], "Something wrote into the bucket while it was emptied. Run the same command again."),
-    (
-        &["protected against deletion", "deletion protection"],
-        "The table is protected from deletion. `provisioner down --delete-data` lifts the protection after asking.",
-    ),
-    (
-        &["Unable to validate the following destination configurations"],
-        "S3 could not invoke the function yet, because the permission to is too new. Run the same command again.",
-    ),
-    (
-        &[
-            "InternalFailure",
-            "Internal Failure",
-            "ServiceInternalError",
-            "NotStabilized",
-            "did not stabilize",
-            "ServiceUnavailable",
-        ],
-        "A service had a fault of its own. Run the same command again.",
-    ),
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_stack_status_has_its_phase() {
-        use Phase::{Absent, DeleteStuck, ImportStuck, ImportUndone, NeverMade, Ready, Review, RollbackStuck, Running};
+        use Phase::{
+            Absent, CreateFailed, DeleteStuck, ImportStuck, ImportUndone, Ready, Review, RollbackStuck, Running,
+        };
         let rows = [
             ("REVIEW_IN_PROGRESS", Review),
             ("CREATE_IN_PROGRESS", Running),
             ("CREATE_COMPLETE", Ready),
-            ("CREATE_FAILED", NeverMade),
+            ("CREATE_FAILED", CreateFailed),
             ("ROLLBACK_IN_PROGRESS", Running),
-            ("ROLLBACK_COMPLETE", NeverMade),
-            ("ROLLBACK_FAILED", NeverMade),
+            ("ROLLBACK_COMPLETE", CreateFailed),
+            ("ROLLBACK_FAILED", CreateFailed),
             ("UPDATE_IN_PROGRESS", Running),
             ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", Running),
             ("UPDATE_COMPLETE", Ready),
@@ -558,91 +441,5 @@ mod tests {
             "IMPORT_ROLLBACK_FAILED",
         ];
         assert_eq!(are(ResourceStatus::is_undone_import), undone);
-        assert!(is_consequence("Resource creation cancelled"));
-        assert!(!is_consequence("Bucket already exists"));
-    }
-
-    #[test]
-    fn known_causes_have_advice() {
-        // The services' own words, as CloudFormation passes them on.
-        let rows: &[(&str, &str)] = &[
-            (
-                "User: arn:aws:iam::1:user/u is not authorized to perform: s3:CreateBucket with an explicit deny in a \
-                 service control policy",
-                "organisation",
-            ),
-            ("The role defined for the function cannot be assumed by Lambda.", "some seconds"),
-            ("The provided execution role does not have permissions to call SendMessage on SQS", "some seconds"),
-            (
-                "User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: iam:PassRole on resource: \
-                 arn:aws:iam::1:role/shop-handler because no identity-based policy allows the iam:PassRole action",
-                "hand the handler's role to Lambda",
-            ),
-            ("Lambda was unable to decrypt the environment variables because KMS access was denied.", "key of KMS"),
-            ("The ciphertext refers to a customer master key … (kms:Decrypt), KMSDisabledException", "key of KMS"),
-            ("User: arn:… is not authorized to perform: iam:CreateRole", "lacks a permission"),
-            (
-                "The requested bucket name is not available. The bucket namespace is shared by all users of the system. \
-                 Please select a different name and try again. (Service: S3, Status Code: 409)",
-                "Somebody else in the world",
-            ),
-            (
-                "A conflicting conditional operation is currently in progress against this resource. Please try again. \
-                 (Service: S3, Status Code: 409)",
-                "some minutes",
-            ),
-            (
-                "You must wait 60 seconds after deleting a queue before you can create another with the same name.",
-                "after a minute",
-            ),
-            (
-                "Resource of type 'AWS::Logs::LogGroup' with identifier '{\"/properties/LogGroupName\":\"shop-handler\"}' \
-                 already exists.",
-                "delete-log-group",
-            ),
-            (
-                "Resource of type 'AWS::DynamoDB::Table' with identifier 'shop-records' already exists.",
-                "takes the table in",
-            ),
-            ("Table already exists: shop-records", "takes the table in"),
-            ("Role with name shop-handler already exists.", "another name"),
-            (
-                "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution \
-                 below its minimum value of [10].",
-                "handler.maxConcurrency",
-            ),
-            ("You have attempted to create more buckets than allowed", "Delete one"),
-            ("Code storage limit exceeded. (Service: Lambda, Status Code: 400)", "Delete versions"),
-            ("Cannot exceed quota for RolesPerAccount: 1000", "Service Quotas"),
-            ("Subscriber limit exceeded: There is a limit of 2500 tables per subscriber", "Service Quotas"),
-            ("The security token included in the request is expired", "Renew"),
-            ("Rate exceeded (Service: Lambda, Status Code: 429)", "in a minute"),
-            (
-                "Error occurred while GetObject. S3 Error Code: PermanentRedirect. S3 Error Message: The bucket is in this \
-                 region: us-east-1.",
-                "another region",
-            ),
-            (
-                "Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not \
-                 exist.",
-                "uploads what is missing",
-            ),
-            ("Unzipped size must be smaller than 262144000 bytes", "strips it"),
-            ("The bucket you tried to delete is not empty (Service: S3, Status Code: 409)", "wrote into the bucket"),
-            (
-                "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.",
-                "--delete-data",
-            ),
-            ("Unable to validate the following destination configurations (Service: S3, Status Code: 400)", "too new"),
-            ("Resource handler returned message: \"null\" (HandlerErrorCode: NotStabilized)", "fault of its own"),
-        ];
-        for (reason, words) in rows {
-            assert!(advice(reason).is_some_and(|a| a.contains(words)), "{reason}: {:?}", advice(reason));
-        }
-        for (signs, row) in ADVICE {
-            let tested = rows.iter().any(|(reason, _)| advice(reason) == Some(row));
-            assert!(tested, "no reason is tested that has the signs {signs:?}");
-        }
-        assert_eq!(advice("Something that nobody has seen"), None);
     }
 }

@@ -1,22 +1,22 @@
-//! The canary: a small file that a stack accepts, by which one sees that its pipeline works. Pure.
+//! The canary: a small file that a stack accepts, sent to verify that its pipeline works. Pure.
 //!
-//! What is sent follows from the stack file: the key meets the notification's prefix and suffix, the content is of a
-//! type that is allowed, and not larger than what is. Where no file here meets all of that, there is no canary, and
-//! [`NoCanary`] says why.
+//! The file follows from the stack file: its key matches the notification's prefix and suffix, its content is of an
+//! allowed type and not larger than `files.maxSize`. If no sample meets all of these conditions, there is no canary, and
+//! [`NoCanary`] gives the reason.
 
 use provisioner_model::spec::StackSpec;
 
-/// What every canary's name begins with. What is found under such a key was left by a run that was killed.
+/// The prefix of every canary's name. An object under such a key was left by a run that was killed.
 pub const NAME: &str = "provisioner-verify-";
 /// Amazon S3 user guide, "Naming Amazon S3 objects". Bytes.
 const LONGEST_KEY: usize = 1_024;
 
-/// A file to send, and what its record must say.
+/// A file to send, and the media type that its record must have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Canary {
     /// The object's key.
     pub key: String,
-    /// The media type that it is stored with, which is also what its content is.
+    /// The media type: that of the upload, and the one that the handler must detect from the content.
     pub file_type: &'static str,
     /// The content.
     pub content: Vec<u8>,
@@ -25,18 +25,18 @@ pub struct Canary {
 /// Why a stack has no canary.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoCanary {
-    /// No file here is of an allowed type.
-    #[error("no small file of an allowed type is at hand ({0})")]
+    /// No sample is of an allowed type.
+    #[error("there is no sample file of an allowed type ({0})")]
     Types(String),
-    /// The keys must end with an extension that no file here has.
-    #[error("no small file is at hand whose name may end with {0:?}")]
+    /// The keys must end with an extension that no sample has.
+    #[error("there is no sample file whose name can end with {0:?}")]
     Suffix(String),
-    /// Every file of an allowed type is too large.
-    #[error("the smallest file at hand has {least} bytes, and the stack accepts {most}")]
+    /// Every sample of an allowed type is too large.
+    #[error("the smallest sample file has {least} bytes, and the stack accepts {most}")]
     Size {
-        /// The smallest file.
+        /// The size of the smallest sample, bytes.
         least: usize,
-        /// What is accepted.
+        /// The largest accepted size, bytes.
         most: u64,
     },
     /// Prefix and suffix leave no room for a name.
@@ -47,7 +47,7 @@ pub enum NoCanary {
 /// A file that can be sent: extension, media type by content, content.
 type Sample = (&'static str, &'static str, fn() -> Vec<u8>);
 
-/// In the order in which they are chosen: text says most of the pipeline, and costs least.
+/// In order of preference: a text file exercises most of the pipeline and costs least.
 const SAMPLES: [Sample; 9] = [
     ("txt", "text/plain", || b"a canary of words\n".to_vec()),
     ("csv", "text/csv", || b"canary,of\nwords,2\n".to_vec()),
@@ -73,7 +73,7 @@ const GIF: [u8; 43] = [
     0, b',', 0, 0, 0, 0, 1, 0, 1, 0, 0, 2, 2, b'D', 1, 0, b';',
 ];
 
-/// One page with one line, and a table of offsets that is right.
+/// One page with one line, and a valid cross-reference table.
 fn pdf() -> Vec<u8> {
     const TEXT: &str = "BT /F1 12 Tf 20 50 Td (a canary of words) Tj ET";
     let objects = [
@@ -98,7 +98,7 @@ fn pdf() -> Vec<u8> {
     file.into_bytes()
 }
 
-/// A hundredth of a second of silence: one channel, 8,000 samples a second, 8 bits each.
+/// A hundredth of a second of silent audio: one channel, 8,000 samples a second, 8 bits each.
 fn wav() -> Vec<u8> {
     const SAMPLES: u32 = 80;
     let mut file = b"RIFF".to_vec();
@@ -118,7 +118,7 @@ fn wav() -> Vec<u8> {
 /// The canary of a stack, named after this run.
 pub fn canary(spec: &StackSpec, run: &str) -> Result<Canary, NoCanary> {
     let suffix = spec.bucket.suffix.as_deref().unwrap_or_default();
-    // What the suffix says the file is. The handler refuses a name that promises another type.
+    // The type that the suffix implies: the handler rejects a file whose extension does not match its content.
     let name = suffix.rsplit('/').next().unwrap_or_default();
     let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
     let named: Vec<&Sample> =
@@ -139,7 +139,7 @@ pub fn canary(spec: &StackSpec, run: &str) -> Result<Canary, NoCanary> {
             continue;
         }
         let prefix = spec.bucket.prefix.as_deref().unwrap_or_default();
-        // With a suffix, that is the extension; without one, the type's own.
+        // The suffix, if there is one; otherwise the extension of the type.
         let end = if suffix.is_empty() { format!(".{own}") } else { suffix.to_owned() };
         let key = format!("{prefix}{NAME}{run}{end}");
         if key.len() > LONGEST_KEY {
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_canary_is_one_that_the_stack_accepts() {
+    fn the_canary_is_accepted_by_the_stack() {
         let rows = [
             ("", "provisioner-verify-7.txt", "text/plain"),
             ("bucket: { prefix: in/, suffix: .PDF }", "in/provisioner-verify-7.PDF", "application/pdf"),
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stack_that_accepts_none_says_why() {
+    fn a_stack_that_accepts_no_sample_gives_the_reason() {
         let prefix = "p".repeat(1_010);
         let rows = [
             ("files: { allowedTypes: [video/mp4] }".to_owned(), NoCanary::Types("video/mp4".into())),

@@ -1,16 +1,16 @@
-//! Whether only the handler's code differs from what is deployed. Pure.
+//! Decides whether only the handler's code differs from the deployed stack. Pure.
 
 use provisioner_model::stack::Stack;
 use provisioner_model::status::Phase;
 use provisioner_model::template::ARTIFACT_KEY;
 use serde_json::Value;
 
-use crate::world::Desired;
+use crate::state::Desired;
 
-/// Whether a stack that works differs from what should be in nothing but the key of the handler's zip. `template` is the
-/// one that is deployed.
+/// Whether a working stack differs from the desired state only in the key of the handler's zip. `template` is the
+/// deployed template.
 ///
-/// Change sets do not tell: CloudFormation lists everything that refers to the function along with it.
+/// A change set does not answer this: CloudFormation also lists every resource that refers to the function.
 pub fn only_code_differs(desired: &Desired, stack: &Stack, template: &Value) -> bool {
     let is_other = |(name, _): &(&String, &String)| *name != ARTIFACT_KEY;
     let (wanted, deployed) = (desired.parameters.iter().filter(is_other), stack.parameters.iter().filter(is_other));
@@ -31,7 +31,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::world::Place;
+    use crate::state::Place;
 
     fn parameters(bucket: &str, key: &str) -> BTreeMap<String, String> {
         [(ARTIFACT_BUCKET, bucket), (ARTIFACT_KEY, key)].map(|(k, v)| (k.to_owned(), v.to_owned())).into()
@@ -50,7 +50,7 @@ mod tests {
             ("another bucket too", complete, parameters("c", "1"), &template, false),
             ("one parameter more", complete, [("X".to_owned(), "1".to_owned())].into(), &template, false),
             ("a busy stack", StackStatus::UpdateInProgress, parameters("b", "1"), &template, false),
-            ("nothing was ever made", StackStatus::RollbackComplete, parameters("b", "1"), &template, false),
+            ("failed creation", StackStatus::RollbackComplete, parameters("b", "1"), &template, false),
         ];
         let desired = Desired {
             place: Place { partition: "aws".into(), account: "1".into(), region: "r".into(), stack: "s".into() },

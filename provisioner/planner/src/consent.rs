@@ -1,15 +1,15 @@
-//! What needs a yes of its own: kinds of change that `--yes` alone does not cover. Pure.
+//! Kinds of change that need separate confirmation: `--yes` alone does not cover them. Pure.
 
 use std::collections::BTreeMap;
 
 use provisioner_model::error::{Error, Exit, Result};
 use serde::Serialize;
 
-/// What a kind of change wants to hear a yes of its own for.
+/// A kind of change that needs separate confirmation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Allow {
-    /// Somebody may do more than before.
+    /// A principal gains permissions.
     Broaden,
     /// A resource is replaced by a new one.
     Replace,
@@ -28,12 +28,12 @@ impl Allow {
     }
 }
 
-/// A thing that needs consent of its own, also under `--yes`.
+/// A change that needs separate confirmation, also under `--yes`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Consent {
     /// What has to be allowed.
     pub allow: Allow,
-    /// For what, in a sentence without a full stop.
+    /// The change, as a sentence without a full stop.
     pub what: String,
 }
 
@@ -42,7 +42,7 @@ pub fn missing(wanted: &[Consent], given: &[Allow]) -> Vec<Consent> {
     wanted.iter().filter(|consent| !given.contains(&consent.allow)).cloned().collect()
 }
 
-/// Refuses when something is missing, naming each thing and the flag.
+/// Fails if a consent is missing; the error lists each change and the flag that allows it.
 pub fn refuse(missing: &[Consent]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
@@ -51,17 +51,17 @@ pub fn refuse(missing: &[Consent]) -> Result<()> {
     Err(Error::new(
         Exit::Refused,
         "consent-missing",
-        format!("these changes need consent of their own; nothing was changed:\n  {}", things.join("\n  ")),
+        format!("these changes need separate confirmation; nothing was changed:\n  {}", things.join("\n  ")),
     )
-    .hint(format!("If that is wanted, add: --allow {}", names(missing))))
+    .hint(format!("To allow them, add: --allow {}", names(missing))))
 }
 
-/// The flags that stand for a yes to all of it, off a terminal.
+/// The flags that confirm all changes without a terminal.
 pub fn flags(missing: &[Consent]) -> String {
     if missing.is_empty() { "--yes".to_owned() } else { format!("--yes --allow {}", names(missing)) }
 }
 
-/// The question to ask, which names what it is about.
+/// The question to ask, with the number of changes of each kind.
 pub fn question(stack: &str, missing: &[Consent]) -> String {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for consent in missing {
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_has_its_own_yes() {
+    fn each_kind_is_confirmed_separately() {
         assert_eq!(missing(&consents(), &[]).len(), 3);
         assert_eq!(missing(&consents(), &[Allow::Broaden]).len(), 1);
         assert_eq!(missing(&consents(), &[Allow::Replace]).len(), 3);
@@ -111,11 +111,11 @@ mod tests {
         let error = refuse(&consents()).unwrap_err();
         assert_eq!(error.exit, Exit::Refused);
         assert!(error.message.ends_with("delete: d\n  broaden: b\n  broaden: c"), "{}", error.message);
-        assert_eq!(error.hint.as_deref(), Some("If that is wanted, add: --allow broaden,delete"));
+        assert_eq!(error.hint.as_deref(), Some("To allow them, add: --allow broaden,delete"));
     }
 
     #[test]
-    fn the_question_says_what_it_is_about() {
+    fn the_question_counts_the_kinds_of_change() {
         assert_eq!(question("s", &[]), "Apply these changes to the stack s?");
         assert_eq!(
             question("s", &consents()),

@@ -1,5 +1,4 @@
-//! From what stands to what `down` does: pure, and data throughout. Every state that a stack can be in has its row in
-//! [`decide_down`].
+//! Plans `down` from the observed state. Pure: data in, data out. [`decide_down`] has a branch for every state of a stack.
 
 use std::collections::BTreeSet;
 
@@ -11,14 +10,14 @@ use serde::Serialize;
 
 use crate::plan::undeleted;
 
-/// What `down` finds.
+/// The state that `down` observes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DownState {
     /// The stack, if there is one.
     pub stack: Option<Stack>,
     /// Its resources.
     pub resources: Vec<Resource>,
-    /// The types of resource that the deployed template keeps when the stack goes.
+    /// The types of resource that the deployed template retains when the stack is deleted.
     pub retained: BTreeSet<String>,
     /// The upload bucket.
     pub bucket: Presence,
@@ -26,87 +25,88 @@ pub struct DownState {
     pub table: Option<DeletionProtection>,
 }
 
-/// Whether something can be deleted.
+/// Whether a table is protected from deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeletionProtection {
-    /// It can.
+    /// It can be deleted.
     Off,
     /// It is protected from deletion.
     On,
 }
 
-/// One step of taking a stack down.
+/// One step of deleting a stack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "camelCase", tag = "step")]
 pub enum DownStep {
-    /// Take away the bucket's notification.
-    SilenceBucket,
+    /// Remove the bucket's notification configuration.
+    RemoveNotification,
     /// Delete every object of the bucket.
     EmptyBucket,
-    /// Take away the table's protection from deletion.
+    /// Disable the table's deletion protection.
     UnprotectTable,
     /// Delete the stack.
     DeleteStack {
         /// Its ARN.
         stack: String,
-        /// Resources that are left outside, by logical id.
+        /// Logical ids of resources that are retained outside the stack.
         retain: Vec<String>,
     },
-    /// Delete the bucket, if it is still there.
+    /// Delete the bucket, if it still exists.
     DeleteBucket,
-    /// Delete the table, if it is still there.
+    /// Delete the table, if it still exists.
     DeleteTable,
     /// Delete the handler's zips that no other stack uses, and the artifact bucket after the last one.
     DeleteArtifacts,
 }
 
-/// How a stack is taken down.
+/// How a stack is deleted.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DownPlan {
-    /// There is nothing.
+    /// Neither a stack nor data exists.
     Nothing,
-    /// There is only data that is kept.
+    /// Only data that is kept exists.
     OnlyKeptData,
-    /// Another operation runs: show it to its end, then decide again.
+    /// Another operation runs: follow it to its end, then decide again.
     Attach {
         /// The stack's ARN.
         stack: String,
         /// The operation.
         operation: Operation,
     },
-    /// Do this.
+    /// Execute these steps.
     Proceed {
-        /// Whether files and records go too.
+        /// Whether files and records are deleted too.
         delete_data: bool,
         /// The steps, in order.
         steps: Vec<DownStep>,
     },
-    /// Nothing can be done without a person's decision.
+    /// The user must decide first.
     Blocked {
-        /// A stable name of the case.
+        /// A stable code.
         code: &'static str,
         /// Why.
         reason: String,
-        /// How to go on.
+        /// How to proceed.
         hint: String,
     },
 }
 
-/// Whether a stack in this phase can hold files and records that only the deployed template keeps from going with it.
-/// What was never made holds none, and the deletion of a stack whose deletion failed is told what to leave.
+/// Whether a stack in this phase can contain files and records that only the deletion policies of the deployed template
+/// retain. A stack whose creation failed has none, and the deletion of a stack in `DELETE_FAILED` names the resources to
+/// retain.
 pub fn keeps_by_template(phase: Phase) -> bool {
     matches!(phase, Phase::Ready | Phase::RollbackStuck | Phase::ImportUndone | Phase::ImportStuck)
 }
 
-/// Decides how to take a stack down.
-pub fn decide_down(name: &str, policy: DataPolicy, delete_data: bool, standing: &DownState) -> DownPlan {
+/// Decides how to delete a stack.
+pub fn decide_down(name: &str, policy: DataPolicy, delete_data: bool, state: &DownState) -> DownPlan {
     let delete_data = delete_data || policy == DataPolicy::Delete;
-    let bucket = standing.bucket == Presence::Ours;
-    let Some(stack) = standing.stack.as_ref().filter(|s| s.status.phase() != Phase::Absent) else {
-        return match (bucket || standing.table.is_some(), delete_data) {
+    let bucket = state.bucket == Presence::Ours;
+    let Some(stack) = state.stack.as_ref().filter(|s| s.status.phase() != Phase::Absent) else {
+        return match (bucket || state.table.is_some(), delete_data) {
             (false, _) => DownPlan::Nothing,
             (true, false) => DownPlan::OnlyKeptData,
-            (true, true) => DownPlan::Proceed { delete_data, steps: data_steps(standing, bucket, Vec::new()) },
+            (true, true) => DownPlan::Proceed { delete_data, steps: data_steps(state, bucket, Vec::new()) },
         };
     };
     let phase = stack.status.phase();
@@ -121,57 +121,56 @@ pub fn decide_down(name: &str, policy: DataPolicy, delete_data: bool, standing: 
             code: "termination-protection",
             reason: format!("the stack {name} is protected from termination"),
             hint: format!(
-                "If it may really go: aws cloudformation update-termination-protection \
+                "To allow the deletion: aws cloudformation update-termination-protection \
                  --no-enable-termination-protection --stack-name {name}"
             ),
         };
     }
     let owns = |kind: &str| {
-        standing.resources.iter().any(|r| r.kind == kind && !r.physical_id.is_empty() && !r.status.is_deleted())
+        state.resources.iter().any(|r| r.kind == kind && !r.physical_id.is_empty() && !r.status.is_deleted())
     };
-    let goes_along = |kind: &str, there: bool| there && owns(kind) && !standing.retained.contains(kind);
-    let at_risk =
-        goes_along(resource_type::BUCKET, bucket) || goes_along(resource_type::TABLE, standing.table.is_some());
+    let goes_along = |kind: &str, there: bool| there && owns(kind) && !state.retained.contains(kind);
+    let at_risk = goes_along(resource_type::BUCKET, bucket) || goes_along(resource_type::TABLE, state.table.is_some());
     if !delete_data && at_risk && keeps_by_template(phase) {
         return DownPlan::Blocked {
             code: "policy-not-deployed",
             reason: format!(
-                "the stack file says that data is kept, but {name} was deployed with data that goes with the stack"
+                "the stack file keeps data, but the deployed template of {name} deletes data with the stack"
             ),
             hint: if phase == Phase::ImportStuck {
-                format!("Bring them to safety, then: provisioner down -s {name} --delete-data")
+                format!("Back up files and records, then: provisioner down -s {name} --delete-data")
             } else {
                 format!("First deploy the stack file as it is now: provisioner up -s {name}")
             },
         };
     }
-    // A stack that could not be deleted before keeps what the data policy keeps, and what cannot go.
-    let retain = if phase == Phase::DeleteStuck && !delete_data { undeleted(&standing.resources) } else { Vec::new() };
+    // After DELETE_FAILED, retain what the data policy keeps and what could not be deleted.
+    let retain = if phase == Phase::DeleteStuck && !delete_data { undeleted(&state.resources) } else { Vec::new() };
     let delete = DownStep::DeleteStack { stack: stack.arn.clone(), retain };
     let steps = if delete_data {
-        data_steps(standing, bucket, vec![delete])
+        data_steps(state, bucket, vec![delete])
     } else {
         let mut steps = vec![delete];
-        steps.extend(bucket.then_some(DownStep::SilenceBucket));
+        steps.extend(bucket.then_some(DownStep::RemoveNotification));
         steps.push(DownStep::DeleteArtifacts);
         steps
     };
     DownPlan::Proceed { delete_data, steps }
 }
 
-fn data_steps(standing: &DownState, bucket: bool, delete: Vec<DownStep>) -> Vec<DownStep> {
+fn data_steps(state: &DownState, bucket: bool, delete: Vec<DownStep>) -> Vec<DownStep> {
     let mut steps = Vec::new();
     if bucket {
-        steps.extend([DownStep::SilenceBucket, DownStep::EmptyBucket]);
+        steps.extend([DownStep::RemoveNotification, DownStep::EmptyBucket]);
     }
-    if standing.table == Some(DeletionProtection::On) {
+    if state.table == Some(DeletionProtection::On) {
         steps.push(DownStep::UnprotectTable);
     }
     steps.extend(delete);
     if bucket {
         steps.push(DownStep::DeleteBucket);
     }
-    if standing.table.is_some() {
+    if state.table.is_some() {
         steps.push(DownStep::DeleteTable);
     }
     steps.push(DownStep::DeleteArtifacts);
@@ -185,7 +184,7 @@ mod tests {
     use super::*;
     use crate::samples::{resource, stack};
 
-    fn standing(status: Option<StackStatus>) -> DownState {
+    fn state_of(status: Option<StackStatus>) -> DownState {
         DownState {
             stack: status.map(stack),
             resources: vec![
@@ -210,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn down_in_every_situation() {
+    fn down_in_every_state() {
         use DataPolicy::{Delete, Keep};
         let up = Some(StackStatus::CreateComplete);
         let kept = |mut s: DownState| {
@@ -228,45 +227,41 @@ mod tests {
             }
             s
         };
-        for (policy, flag, standing, expected) in [
-            (Delete, false, standing(up), "delete-all"),
-            (Keep, false, kept(standing(up)), "delete-stack"),
-            (Keep, true, kept(standing(up)), "delete-all"),
-            (Keep, false, standing(up), "policy-not-deployed"),
-            (Keep, false, standing(Some(StackStatus::UpdateRollbackFailed)), "policy-not-deployed"),
-            (Keep, false, kept(standing(Some(StackStatus::UpdateRollbackFailed))), "delete-stack"),
-            (Keep, false, standing(Some(StackStatus::ImportRollbackComplete)), "policy-not-deployed"),
-            (Keep, false, standing(Some(StackStatus::ImportRollbackFailed)), "policy-not-deployed"),
-            (Keep, false, kept(standing(Some(StackStatus::ImportRollbackFailed))), "delete-stack"),
-            (Keep, true, standing(Some(StackStatus::ImportRollbackFailed)), "delete-all"),
-            (Keep, false, standing(Some(StackStatus::RollbackComplete)), "delete-stack"),
-            (Keep, false, standing(Some(StackStatus::DeleteFailed)), "delete-stack"),
-            (Keep, false, bare(standing(up)), "delete-stack"),
-            (Delete, false, protected(standing(up)), "termination-protection"),
-            (Delete, false, standing(Some(StackStatus::DeleteInProgress)), "attach"),
-            (Delete, false, standing(Some(StackStatus::RollbackComplete)), "delete-all"),
-            (Delete, false, bare(standing(None)), "nothing"),
-            (Keep, false, standing(None), "only-kept-data"),
-            (Keep, true, standing(None), "delete-all"),
-            (Delete, false, standing(None), "delete-all"),
+        for (policy, flag, state, expected) in [
+            (Delete, false, state_of(up), "delete-all"),
+            (Keep, false, kept(state_of(up)), "delete-stack"),
+            (Keep, true, kept(state_of(up)), "delete-all"),
+            (Keep, false, state_of(up), "policy-not-deployed"),
+            (Keep, false, state_of(Some(StackStatus::UpdateRollbackFailed)), "policy-not-deployed"),
+            (Keep, false, kept(state_of(Some(StackStatus::UpdateRollbackFailed))), "delete-stack"),
+            (Keep, false, state_of(Some(StackStatus::ImportRollbackComplete)), "policy-not-deployed"),
+            (Keep, false, state_of(Some(StackStatus::ImportRollbackFailed)), "policy-not-deployed"),
+            (Keep, false, kept(state_of(Some(StackStatus::ImportRollbackFailed))), "delete-stack"),
+            (Keep, true, state_of(Some(StackStatus::ImportRollbackFailed)), "delete-all"),
+            (Keep, false, state_of(Some(StackStatus::RollbackComplete)), "delete-stack"),
+            (Keep, false, state_of(Some(StackStatus::DeleteFailed)), "delete-stack"),
+            (Keep, false, bare(state_of(up)), "delete-stack"),
+            (Delete, false, protected(state_of(up)), "termination-protection"),
+            (Delete, false, state_of(Some(StackStatus::DeleteInProgress)), "attach"),
+            (Delete, false, state_of(Some(StackStatus::RollbackComplete)), "delete-all"),
+            (Delete, false, bare(state_of(None)), "nothing"),
+            (Keep, false, state_of(None), "only-kept-data"),
+            (Keep, true, state_of(None), "delete-all"),
+            (Delete, false, state_of(None), "delete-all"),
         ] {
-            assert_eq!(
-                down_name(&decide_down("s", policy, flag, &standing)),
-                expected,
-                "{policy:?} {flag} {standing:?}"
-            );
+            assert_eq!(down_name(&decide_down("s", policy, flag, &state)), expected, "{policy:?} {flag} {state:?}");
         }
     }
 
     #[test]
-    fn data_goes_in_an_order_that_cannot_fail_on_itself() {
-        let mut standing = standing(Some(StackStatus::CreateComplete));
-        standing.table = Some(DeletionProtection::On);
-        let DownPlan::Proceed { steps, .. } = decide_down("s", DataPolicy::Keep, true, &standing) else { panic!() };
+    fn data_is_deleted_in_an_order_without_conflicts() {
+        let mut state = state_of(Some(StackStatus::CreateComplete));
+        state.table = Some(DeletionProtection::On);
+        let DownPlan::Proceed { steps, .. } = decide_down("s", DataPolicy::Keep, true, &state) else { panic!() };
         assert_eq!(
             steps,
             [
-                DownStep::SilenceBucket,
+                DownStep::RemoveNotification,
                 DownStep::EmptyBucket,
                 DownStep::UnprotectTable,
                 DownStep::DeleteStack { stack: "arn".into(), retain: vec![] },

@@ -1,10 +1,10 @@
-//! What was changed behind the tool's back: what is deployed according to CloudFormation against what the services
-//! themselves say. Pure; `provisioner_aws::live` and CloudFormation's own detection read.
+//! Drift: the differences between the deployed template and the live resources, which were changed out of band. Pure;
+//! `provisioner_aws::live` and CloudFormation's drift detection read the resources.
 //!
-//! Two depths. The quick look reads the resources that matter most (the function with its code and who may invoke it, its
-//! role, whom the bucket tells of new files, the policies of bucket and queue, queue, table, log group) straight from
-//! their services, in the time of one call. The full look adds what CloudFormation's drift detection says of every type
-//! that it supports, which takes up to a minute.
+//! There are two depths. The quick check reads the most important resources (the function with its code and its policy,
+//! its role, the bucket's notification, the policies of bucket and queue, queue, table, log group) from their services,
+//! in the time of one call. The full check adds the results of CloudFormation's drift detection for every type that it
+//! supports, which takes up to a minute.
 
 use std::collections::BTreeMap;
 
@@ -15,39 +15,39 @@ use provisioner_model::resolve::Context;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::permissions::{self, Shift};
+use crate::permissions::{self, PermissionChange};
 
-/// How closely was looked.
+/// The depth of a drift check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Depth {
-    /// Not at all: there is no stack that works.
+    /// Not checked: there is no working stack.
     #[default]
     None,
-    /// At the resources that matter most.
+    /// The most important resources.
     Quick,
-    /// Also at all that CloudFormation's drift detection supports.
+    /// Also every resource that CloudFormation's drift detection supports.
     Full,
 }
 
-/// All that was changed behind the tool's back.
+/// All changes that were made out of band.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Drift {
-    /// How closely was looked.
+    /// The depth of a drift check.
     pub depth: Depth,
     /// Resources that differ.
     pub resources: Vec<Drifted>,
     /// The function's code, if it is not what was deployed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<CodeDrift>,
-    /// Who may do what more or less because of it.
-    pub permissions: Vec<Shift>,
-    /// What could not be looked at, and why.
+    /// Permissions that principals gained or lost by it.
+    pub permissions: Vec<PermissionChange>,
+    /// Resources that could not be read, with the reason.
     pub unchecked: Vec<Unchecked>,
 }
 
-/// Code that somebody put there past the stack.
+/// Code that was deployed to the function out of band.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CodeDrift {
@@ -57,7 +57,7 @@ pub struct CodeDrift {
     pub actual: String,
 }
 
-/// Something that could not be looked at.
+/// A resource that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Unchecked {
@@ -68,8 +68,8 @@ pub struct Unchecked {
 }
 
 impl Drift {
-    /// Compares a deployed template with what the services say, by logical id. Only properties that the template sets
-    /// count, as in CloudFormation's own detection, and lists of policies that should be empty.
+    /// Compares a deployed template with the live state of its resources, by logical id. As in CloudFormation's drift
+    /// detection, only properties that the template sets are compared; a list of policies counts as set to empty.
     pub fn of(template: &Value, context: &Context, readings: BTreeMap<String, LiveState>) -> Self {
         let mut drift = Self { depth: Depth::Quick, ..Self::default() };
         for (logical_id, reading) in readings {
@@ -96,12 +96,12 @@ impl Drift {
                 }
             }
         }
-        drift.tell_permissions(template, context);
+        drift.update_permissions(template, context);
         drift
     }
 
-    /// Adds what CloudFormation's detection found, where nothing was found yet.
-    pub fn and_detected(&mut self, detected: Vec<Drifted>, template: &Value, context: &Context) {
+    /// Adds the results of CloudFormation's drift detection for properties that have no difference yet.
+    pub fn merge_detected(&mut self, detected: Vec<Drifted>, template: &Value, context: &Context) {
         self.depth = Depth::Full;
         for drifted in detected {
             match self.resources.iter_mut().find(|known| known.logical_id == drifted.logical_id) {
@@ -118,15 +118,15 @@ impl Drift {
             }
         }
         self.resources.sort_by(|a, b| a.logical_id.cmp(&b.logical_id));
-        self.tell_permissions(template, context);
+        self.update_permissions(template, context);
     }
 
-    /// Whether anything was changed.
+    /// Whether nothing was changed.
     pub fn is_empty(&self) -> bool {
         self.resources.is_empty() && self.code.is_none()
     }
 
-    /// The template as it would have to be for nothing to have drifted.
+    /// The template that describes the live state, so that nothing drifts from it.
     #[must_use]
     pub fn overlay(&self, mut template: Value) -> Value {
         for drifted in &self.resources {
@@ -151,15 +151,15 @@ impl Drift {
         template
     }
 
-    fn tell_permissions(&mut self, template: &Value, context: &Context) {
+    fn update_permissions(&mut self, template: &Value, context: &Context) {
         let deployed = context.plain(template);
         self.permissions = permissions::compare(&deployed, &self.overlay(deployed.clone()));
     }
 }
 
-/// Notes where a property of a resource is not what was deployed.
+/// Adds the differences of one property to a drifted resource.
 fn compare_property(drifted: &mut Drifted, name: &str, expected: Option<&Value>, actual: Value, context: &Context) {
-    // What cannot be resolved cannot be compared.
+    // A property with an unresolved reference cannot be compared.
     let Ok(expected) = context.resolve(expected.unwrap_or(&Value::Null)) else { return };
     let differences = differences(name, &expected, &actual);
     if !differences.is_empty() {
@@ -168,7 +168,7 @@ fn compare_property(drifted: &mut Drifted, name: &str, expected: Option<&Value>,
     }
 }
 
-/// Where a property differs; policies are compared by their meaning.
+/// The differences of a property; policies are compared by their meaning.
 pub fn differences(name: &str, deployed: &Value, actual: &Value) -> Vec<Difference> {
     let empty = |v: &Value| v.is_null() || v.as_array().is_some_and(Vec::is_empty);
     if empty(deployed) && empty(actual) {
@@ -185,7 +185,7 @@ pub fn differences(name: &str, deployed: &Value, actual: &Value) -> Vec<Differen
         .collect()
 }
 
-/// Nothing can wait for what is gone.
+/// Removes a deleted resource from `DependsOn`.
 fn forget_dependency(resource: &mut Value, logical_id: &str) {
     let Some(resource) = resource.as_object_mut() else { return };
     let left: Vec<Value> = match resource.get("DependsOn") {
@@ -234,9 +234,9 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_deployed_and_can_be_compared_counts() {
+    fn only_deployed_and_resolvable_properties_are_compared() {
         let same =
-            json!({"MemorySize": 256, "Role": "somebody else", "Environment": {"Variables": {"B": "2", "A": "1"}}});
+            json!({"MemorySize": 256, "Role": "another role", "Environment": {"Variables": {"B": "2", "A": "1"}}});
         assert!(read("F", same).is_empty());
         let drift = read("F", json!({"MemorySize": 512, "Environment": {"Variables": {"A": "1", "C": "3"}}}));
         let paths: Vec<&str> = drift.resources[0].properties.iter().map(|p| p.property.as_str()).collect();
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_gone_and_what_could_not_be_read() {
+    fn deleted_and_unreadable_resources() {
         let readings = BTreeMap::from([
             ("F".to_owned(), LiveState::Gone),
             ("R".to_owned(), LiveState::Unreadable("denied".into())),
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_detection_adds_what_the_quick_look_did_not_see() {
+    fn drift_detection_adds_what_the_quick_check_does_not_read() {
         let mut drift = read("F", json!({"MemorySize": 512}));
         let detected = |id: &str, properties: &[&str]| Drifted {
             logical_id: id.into(),
@@ -298,18 +298,18 @@ mod tests {
                 .collect(),
             actual: properties.iter().map(|p| (top_of(p).to_owned(), json!(1))).collect(),
         };
-        drift.and_detected(
+        drift.merge_detected(
             vec![detected("F", &["MemorySize", "Timeout"]), detected("B", &["X"])],
             &template(),
             &context(),
         );
         assert_eq!(drift.depth, Depth::Full);
-        let told: Vec<(&str, Vec<&str>)> = drift
+        let found: Vec<(&str, Vec<&str>)> = drift
             .resources
             .iter()
             .map(|d| (d.logical_id.as_str(), d.properties.iter().map(|p| p.property.as_str()).collect()))
             .collect();
-        assert_eq!(told, [("B", vec!["X"]), ("F", vec!["MemorySize", "Timeout"])]);
-        assert_eq!(drift.resources[1].actual["MemorySize"], 512, "what the service itself says goes first");
+        assert_eq!(found, [("B", vec!["X"]), ("F", vec!["MemorySize", "Timeout"])]);
+        assert_eq!(drift.resources[1].actual["MemorySize"], 512, "the value read from the service has precedence");
     }
 }

@@ -1,4 +1,4 @@
-//! What changes mean for data and time: what is deleted by them, what a reader should know, what takes long. Pure tables.
+//! Effects of changes on data and time: data that is deleted, warnings, slow steps. Pure tables.
 
 use provisioner_model::change::{Action, Change, Detail};
 use provisioner_model::resource_type::{BUCKET, TABLE};
@@ -12,29 +12,29 @@ const LOG_GROUP: &str = "AWS::Logs::LogGroup";
 const QUEUE: &str = "AWS::SQS::Queue";
 const ROLE: &str = "AWS::IAM::Role";
 
-/// Something that a reader should know before saying yes.
+/// Something that the user should know before confirming.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Warning {
     /// The resource.
     pub logical_id: String,
-    /// What to know, in a sentence without a full stop.
+    /// The warning, as a sentence without a full stop.
     pub text: String,
 }
 
-/// Something that takes longer than seconds.
+/// A step that takes longer than a few seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SlowStep {
     /// The resource.
     pub logical_id: String,
-    /// What, and how long.
+    /// The step and its duration.
     pub text: String,
-    /// Where this is known from.
+    /// The source of the duration.
     pub source: String,
 }
 
-/// What needs consent because it replaces or deletes.
+/// Changes that need consent because they replace or delete something.
 pub fn consents(changes: &[Change]) -> Vec<Consent> {
     let mut found = Vec::new();
     let mut need = |allow, what: String| found.push(Consent { allow, what });
@@ -42,7 +42,7 @@ pub fn consents(changes: &[Change]) -> Vec<Consent> {
         let named = format!("{} ({})", change.logical_id, change.kind);
         let rest = if change.retained { "stays outside the stack" } else { "is deleted" };
         match change.action {
-            // What loses data is refused, whatever is allowed.
+            // A change that loses data is refused, whatever `--allow` names.
             _ if change.loses_data() => {}
             Action::Remove => need(Allow::Delete, format!("{named} leaves the stack and {rest}")),
             _ if change.is_replaced() => {
@@ -61,10 +61,10 @@ pub fn consents(changes: &[Change]) -> Vec<Consent> {
     found
 }
 
-/// What a property's change deletes that is there now.
+/// The existing data that a change of a property deletes.
 fn deletes(kind: &str, detail: &Detail) -> Option<String> {
     let number = |value: &Option<Value>| value.as_ref().and_then(Value::as_u64);
-    // Without a limit things are kept for ever.
+    // No value means no limit: data is kept forever.
     let shortened = || {
         let after = number(&detail.after)?;
         number(&detail.before).is_none_or(|before| after < before).then_some(after)
@@ -77,7 +77,7 @@ fn deletes(kind: &str, detail: &Detail) -> Option<String> {
             .map(|seconds| format!("failed events that have waited longer than {} days are deleted", seconds / 86_400)),
         (TABLE, "PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled") => (detail.after == Some(false.into()))
             .then(|| "the table's backups of the last 35 days are deleted".to_owned()),
-        // A template's rules have names, those of drift have numbers, and either may come whole.
+        // Paths name a rule by its id (template) or by its number (drift), or the whole configuration is new.
         (BUCKET, path)
             if path.starts_with("LifecycleConfiguration") && days_to_live(path, detail.after.as_ref()).is_some() =>
         {
@@ -93,7 +93,7 @@ fn deletes(kind: &str, detail: &Detail) -> Option<String> {
     }
 }
 
-/// After how many days the first files expire by what stands at this place of a bucket's lifecycle.
+/// The lowest number of days after which files expire, in the value at this path of a bucket's lifecycle.
 fn days_to_live(path: &str, value: Option<&Value>) -> Option<u64> {
     const KEY: &str = "ExpirationInDays";
     let value = value?;
@@ -107,7 +107,7 @@ fn days_to_live(path: &str, value: Option<&Value>) -> Option<u64> {
     }
 }
 
-/// What to know before saying yes.
+/// Warnings to show before the user confirms.
 pub fn warnings(changes: &[Change]) -> Vec<Warning> {
     let mut found = Vec::new();
     for change in changes {
@@ -116,9 +116,9 @@ pub fn warnings(changes: &[Change]) -> Vec<Warning> {
         let goes = change.action == Action::Remove || change.is_replaced();
         match change.kind.as_str() {
             QUEUE if goes && !change.retained => {
-                warn("failed events that still wait in the old queue are lost with it");
+                warn("failed events that are still in the old queue are lost");
             }
-            LOG_GROUP if goes && !change.retained => warn("the log lines written so far are lost with it"),
+            LOG_GROUP if goes && !change.retained => warn("the existing log lines are lost"),
             _ => {}
         }
         if !matches!(change.action, Action::Modify(_)) {
@@ -126,7 +126,7 @@ pub fn warnings(changes: &[Change]) -> Vec<Warning> {
         }
         let indexes = |d: &&Detail| d.property.starts_with("GlobalSecondaryIndexes[") && d.property.ends_with(']');
         if change.kind == TABLE && change.details.iter().filter(indexes).count() > 1 {
-            warn("CloudFormation makes or deletes only one index of a table in one update; this one may be refused");
+            warn("CloudFormation creates or deletes only one index of a table in one update; this update may fail");
         }
         for detail in &change.details {
             if let Some(text) = warning(&change.kind, detail) {
@@ -156,13 +156,13 @@ fn warning(kind: &str, detail: &Detail) -> Option<&'static str> {
             Some("overwritten and deleted files are no longer kept")
         }
         (TABLE, "BillingMode") if after.is_some_and(|v| v == "PROVISIONED") => {
-            Some("what goes beyond the provisioned units is throttled from now on")
+            Some("requests beyond the provisioned units are throttled from now on")
         }
         _ => None,
     }
 }
 
-/// What takes longer than seconds on AWS, and where that is known from.
+/// Steps that take longer than a few seconds on AWS, with the source of the duration.
 pub fn slow(step: Step, changes: &[Change]) -> Vec<SlowStep> {
     let mut found = Vec::new();
     for change in changes {
@@ -173,27 +173,27 @@ pub fn slow(step: Step, changes: &[Change]) -> Vec<SlowStep> {
         let gone = change.action == Action::Remove || change.is_replaced();
         let row = match (change.kind.as_str(), change.action) {
             (TABLE, Action::Modify(_)) if new_index => Some((
-                "a new index is filled from the table: minutes to hours, by its size; the table stays in use",
+                "a new index is backfilled from the table: minutes to hours, depending on its size; the table stays available",
                 "DynamoDB developer guide, \"Managing Global Secondary Indexes\"",
             )),
             (TABLE, Action::Modify(_)) if property("BillingMode") => Some((
-                "another way of billing takes several minutes; the table stays in use",
+                "a change of the billing mode takes several minutes; the table stays available",
                 "DynamoDB developer guide, \"Considerations when switching capacity modes\"",
             )),
             (TABLE, Action::Add) => Some((
-                "a table with its indexes is made in the background: usually within a minute",
-                "no published figure; DynamoDB API reference, CreateTable, says only that it is asynchronous",
+                "a table with its indexes is created asynchronously, usually within a minute",
+                "no published figure; DynamoDB API reference, CreateTable: the operation is asynchronous",
             )),
             (QUEUE, _) if gone => Some((
-                "deleting a queue takes up to a minute, and its name is free only after that",
+                "deleting a queue takes up to a minute, and its name can be reused only after that",
                 "SQS API reference, DeleteQueue",
             )),
             (BUCKET, _) if gone => Some((
-                "the name of a deleted bucket may stay taken for a while",
+                "the name of a deleted bucket may not be available for a while",
                 "S3 user guide, \"Deleting a general purpose bucket\"",
             )),
             (ROLE, Action::Add) => Some((
-                "a new role is known everywhere only after some seconds, for which CloudFormation waits",
+                "a new role takes some seconds to propagate, and CloudFormation waits for that",
                 "IAM user guide, \"Changes that I make are not always immediately visible\"",
             )),
             _ => None,
@@ -207,9 +207,9 @@ pub fn slow(step: Step, changes: &[Change]) -> Vec<SlowStep> {
     if matches!(step, Step::Create | Step::Adopt | Step::Recreate | Step::EndDeletion) {
         found.push(SlowStep {
             logical_id: String::new(),
-            text: "all in all one to three minutes: role, function, permission and bucket wait for each other"
+            text: "one to three minutes in total: role, function, permission and bucket depend on each other"
                 .to_owned(),
-            source: "reckoned from that chain, not measured".to_owned(),
+            source: "estimated from that chain, not measured".to_owned(),
         });
     }
     found
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_consent() {
+    fn changes_that_need_consent() {
         let replaced = Action::Modify(Replacement::Certain);
         let rules = "LifecycleConfiguration.Rules";
         let rows = [
@@ -276,7 +276,7 @@ mod tests {
                 Some((Allow::Delete, "files older than 30 days")),
             ),
             (modified(BUCKET, &format!("{rules}[expire-files]"), json!({"ExpirationInDays": 30}), Value::Null), None),
-            // As CloudFormation's drift writes it, and where all of it is new.
+            // The path format of CloudFormation's drift detection, and a configuration that is new as a whole.
             (
                 modified(BUCKET, &format!("{rules}.0.ExpirationInDays"), json!(30), json!(10)),
                 Some((Allow::Delete, "files older than 10 days")),
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn what_to_know() {
+    fn warnings_of_changes() {
         let rows = [
             (
                 modified(BUCKET, "DeletionPolicy", json!("RetainExceptOnCreate"), json!("Delete")),
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_long() {
+    fn slow_steps() {
         let index = modified(TABLE, "GlobalSecondaryIndexes[a]", Value::Null, json!({}));
         let units = modified(TABLE, "GlobalSecondaryIndexes[a].ProvisionedThroughput.X", json!(1), json!(2));
         let billing = modified(TABLE, "BillingMode", json!("PROVISIONED"), json!("PAY_PER_REQUEST"));
@@ -357,7 +357,7 @@ mod tests {
             (units, None),
             (billing, Some("several minutes")),
             (resource(QUEUE, Action::Modify(Replacement::Certain), false), Some("up to a minute")),
-            (resource(BUCKET, Action::Remove, false), Some("may stay taken")),
+            (resource(BUCKET, Action::Remove, false), Some("may not be available")),
             (resource(ROLE, Action::Add, false), Some("some seconds")),
             (resource(TABLE, Action::Add, false), Some("within a minute")),
             (resource("AWS::Lambda::Function", Action::Add, false), None),

@@ -1,5 +1,5 @@
-//! Decides what is done with a stack and tells it beforehand: what should be and what is go in, data comes out. Pure: no
-//! SDK, no clock, no environment, no files.
+//! Plans the deployment of a stack from the desired and the observed state, and describes the plan before it is applied.
+//! Pure: no SDK, no clock, no environment, no files.
 
 pub mod canary;
 pub mod code;
@@ -7,12 +7,13 @@ pub mod consent;
 pub mod down;
 pub mod drift;
 pub mod effects;
+pub mod health;
 pub mod permissions;
 pub mod plan;
 pub mod preview;
 pub mod record_matching;
 #[cfg(test)]
 mod samples;
+pub mod state;
 pub mod step;
 pub mod verify;
-pub mod world;

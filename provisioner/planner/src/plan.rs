@@ -1,27 +1,28 @@
-//! From what should be and what is to what is done: pure, and data throughout.
+//! Plans `up` from the desired and the observed state. Pure: data in, data out.
 //!
-//! `up` observes, decides, shows ([`crate::preview`]), asks, applies, and starts over until the plan is
-//! [`Plan::NoChange`] or the change set has been executed. Every state that a stack can be in has its row in [`decide`];
-//! applying a plan makes no choices.
+//! `up` observes, decides, shows the plan ([`crate::preview`]), asks, applies, and repeats until the plan is
+//! [`Plan::NoChange`] or the change set has been executed. [`decide`] has a branch for every state of a stack; applying a
+//! plan makes no decisions.
 
 use provisioner_model::change::Change;
 use provisioner_model::stack::{ImportCandidate, Presence, Resource};
-use provisioner_model::status::{self, ChangeSetState, Operation, Phase, StackStatus};
-use provisioner_model::{diff, resource_type};
+use provisioner_model::status::{ChangeSetState, Operation, Phase, StackStatus};
+use provisioner_model::template::id;
+use provisioner_model::{advice, diff, resource_type};
 use serde_json::{Value, json};
 
-use crate::world::{Desired, Observed};
+use crate::state::{Desired, Observed};
 
-/// What is done next.
+/// The next action.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Plan {
-    /// Only a change set can tell: have one made and decide again.
+    /// The changes are not known yet: create a change set and decide again.
     Propose(Operation),
-    /// Everything is as it should be.
+    /// The stack is in the desired state.
     NoChange,
     /// Execute this change set.
     Execute {
-        /// What for.
+        /// The operation.
         operation: Operation,
         /// The change set's ARN.
         change_set: String,
@@ -30,77 +31,76 @@ pub enum Plan {
         /// What it changes.
         changes: Vec<Change>,
     },
-    /// Delete a stack of which nothing was ever made, then create it.
+    /// Delete a stack whose creation failed, then create it.
     Recreate {
         /// The stack's ARN.
         stack: String,
         /// Its status.
         status: StackStatus,
-        /// What the creation will make.
+        /// The resources that the creation adds.
         changes: Vec<Change>,
     },
-    /// End a deletion that failed, leaving these resources outside the stack, then create it around them.
+    /// Repeat a failed deletion, retaining these resources outside the stack, then create the stack and import them.
     RetryDelete {
         /// The stack's ARN.
         stack: String,
-        /// Logical ids of what could not be deleted, or holds data.
+        /// Logical ids of resources that could not be deleted or contain data.
         keep: Vec<String>,
-        /// What the creation will make, roughly: what can be adopted is known after the deletion.
+        /// The approximate changes: which resources can be imported is known only after the deletion.
         changes: Vec<Change>,
     },
-    /// Take a bucket or table that exists into a new stack, then update the stack to the full template.
+    /// Import an existing bucket or table into a new stack, then update the stack to the full template.
     Adopt {
-        /// What is taken in.
+        /// The resources to import.
         kept: Vec<ImportCandidate>,
-        /// A template that describes exactly that, as it is.
+        /// A template that describes only these resources, in their current state.
         template: Value,
-        /// What adoption and update do together.
+        /// The changes of import and update together.
         changes: Vec<Change>,
     },
-    /// Another operation runs: show it to its end, then decide again.
+    /// Another operation runs: follow it to its end, then decide again.
     Attach {
         /// The stack's ARN.
         stack: String,
         /// The operation.
         operation: Operation,
     },
-    /// Continue a rollback that got stuck, then decide again.
+    /// Continue a failed rollback, then decide again.
     ContinueRollback {
         /// The stack's ARN.
         stack: String,
-        /// What is left as it is, with the reason for which it could not be rolled back.
+        /// Resources to skip, with the reason why they could not be rolled back.
         skip: Vec<(String, String)>,
     },
-    /// Nothing can be done without a person's decision.
+    /// The user must decide first.
     Blocked {
-        /// A stable name of the case.
+        /// A stable code.
         code: &'static str,
         /// Why.
         reason: String,
-        /// How to go on.
+        /// How to proceed.
         hint: String,
     },
 }
 
-/// The name of the case that files or records would be lost.
+/// The code of a plan that would lose files or records.
 pub const DATA_LOSS: &str = "data-loss";
 
-/// How the loss of files or records is told: a stable name of the case, why, and how to go on.
+/// Describes a loss of files or records: a stable code, the reason, and how to proceed.
 pub fn data_loss(lost: &[&str]) -> (&'static str, String, String) {
     (
         DATA_LOSS,
-        format!("this would replace or remove {}, and with it files or records", lost.join(" and ")),
-        "Take back the change of name or keys, or deploy it as a second stack with another `name:` and move the data."
-            .into(),
+        format!("this would replace or remove {}, which contains files or records", lost.join(" and ")),
+        "Revert the change of name or keys, or deploy a second stack with another `name:` and move the data.".into(),
     )
 }
 
 /// Whether [`decide`] needs the stack's resources.
-pub fn wants_resources(phase: Phase) -> bool {
+pub fn needs_resources(phase: Phase) -> bool {
     matches!(phase, Phase::RollbackStuck | Phase::DeleteStuck | Phase::ImportUndone)
 }
 
-/// Decides what to do next.
+/// Decides the next action.
 pub fn decide(desired: &Desired, observed: &Observed) -> Plan {
     let Some(stack) = &observed.stack else { return create(desired, observed) };
     let arn = stack.arn.clone();
@@ -109,16 +109,16 @@ pub fn decide(desired: &Desired, observed: &Observed) -> Plan {
         Phase::Ready if observed.change_set.is_none() && observed.is_as(desired) => Plan::NoChange,
         Phase::Ready => with_change_set(Operation::Update, observed),
         Phase::Running => Plan::Attach { stack: arn, operation: stack.status.operation().unwrap_or(Operation::Update) },
-        // Nothing was ever made. A change set that an earlier run or somebody else left there is not in the way of
-        // another one, and whoever looks at it may go on looking. An import wants a stack of its own.
-        Phase::Review if observed.change_set.is_some() || kept(desired, observed).is_empty() => {
+        // The stack has no resources yet. A change set of an earlier run or of another user does not prevent a new one and
+        // is left for its owner. An import change set requires that no stack exists.
+        Phase::Review if observed.change_set.is_some() || import_candidates(desired, observed).is_empty() => {
             create(desired, observed)
         }
         Phase::ImportUndone if observed.resources.iter().any(is_held) => with_change_set(Operation::Update, observed),
-        Phase::Review | Phase::NeverMade | Phase::ImportUndone => Plan::Recreate {
+        Phase::Review | Phase::CreateFailed | Phase::ImportUndone => Plan::Recreate {
             stack: arn,
             status: stack.status,
-            changes: diff::all_new(&desired.template, &kept(desired, observed)),
+            changes: diff::all_new(&desired.template, &import_candidates(desired, observed)),
         },
         Phase::RollbackStuck => Plan::ContinueRollback {
             stack: arn,
@@ -127,15 +127,15 @@ pub fn decide(desired: &Desired, observed: &Observed) -> Plan {
         Phase::DeleteStuck => Plan::RetryDelete {
             stack: arn,
             keep: undeleted(&observed.resources),
-            changes: diff::all_new(&desired.template, &kept(desired, observed)),
+            changes: diff::all_new(&desired.template, &import_candidates(desired, observed)),
         },
         Phase::ImportStuck => Plan::Blocked {
             code: "import-stuck",
             reason: format!("an import into the stack {} failed, and so did its rollback", stack.name),
             hint: format!(
-                "Look at the stack's events and mend what they name. Then let `data: keep` stand in the stack file and run \
-                 `provisioner down -s {0}`, which leaves files and records, and `provisioner up -s {0}`, which takes them \
-                 back.",
+                "Check the stack's events and fix the errors. Then set `data: keep` in the stack file and run \
+                 `provisioner down -s {0}`, which retains files and records, and `provisioner up -s {0}`, which imports \
+                 them again.",
                 stack.name
             ),
         },
@@ -146,14 +146,14 @@ fn create(desired: &Desired, observed: &Observed) -> Plan {
     if observed.bucket == Presence::Foreign {
         return Plan::Blocked {
             code: "bucket-taken",
-            reason: format!("the bucket {} exists, and may not be looked at", desired.names.bucket),
-            hint: "If an earlier `down` kept it: the caller lacks a permission; policies/provisioner.json has what deploying \
-                   needs. If it is somebody else's, as bucket names are shared by everybody: give the stack another \
-                   `name:` in its stack file."
+            reason: format!("the bucket {} exists, and access to it is denied", desired.names.bucket),
+            hint: "If an earlier `down` kept it: the caller lacks a permission; `synth --permissions` prints what deploying \
+                   needs. If it belongs to another account (bucket names are global): give the stack another `name:` in \
+                   its stack file."
                 .into(),
         };
     }
-    let kept = kept(desired, observed);
+    let kept = import_candidates(desired, observed);
     if kept.is_empty() {
         return with_change_set(Operation::Create, observed);
     }
@@ -172,7 +172,7 @@ fn with_change_set(operation: Operation, observed: &Observed) -> Plan {
         ChangeSetState::Failed(reason) => Plan::Blocked {
             code: "change-set-failed",
             reason: format!("CloudFormation refuses the change: {reason}"),
-            hint: provisioner_model::status::advice(reason).unwrap_or("The reason names what to mend.").to_owned(),
+            hint: provisioner_model::advice::advice(reason).unwrap_or("The reason names what to fix.").to_owned(),
         },
         ChangeSetState::Ready => {
             let lost: Vec<&str> =
@@ -191,8 +191,8 @@ fn with_change_set(operation: Operation, observed: &Observed) -> Plan {
     }
 }
 
-/// What holds data and exists outside any stack.
-fn kept(desired: &Desired, observed: &Observed) -> Vec<ImportCandidate> {
+/// Bucket and table that exist outside any stack.
+fn import_candidates(desired: &Desired, observed: &Observed) -> Vec<ImportCandidate> {
     let bucket =
         (observed.bucket == Presence::Ours).then_some((resource_type::BUCKET, "BucketName", &desired.names.bucket));
     let table = observed.table.as_ref().map(|_| (resource_type::TABLE, "TableName", &desired.names.table));
@@ -210,13 +210,13 @@ fn kept(desired: &Desired, observed: &Observed) -> Vec<ImportCandidate> {
         .collect()
 }
 
-/// Describes what is there as it is, so that the update that follows finds every difference. Retained whatever the
-/// stack file says: should the update fail, nothing may be lost.
+/// Describes the resources in their current state, so that the following update finds every difference. They are
+/// retained whatever the data policy is: a failed update must not lose data.
 fn import_template(desired: &Desired, observed: &Observed, kept: &[ImportCandidate]) -> Value {
     let mut resources = serde_json::Map::new();
     for kept in kept {
         let properties = match (&observed.table, kept.kind.as_str()) {
-            (Some(table), resource_type::TABLE) => table.clone(),
+            (Some(table), resource_type::TABLE) => with_chosen_key(table, desired),
             _ => json!({ &kept.identifier: kept.name }),
         };
         resources.insert(
@@ -236,21 +236,39 @@ fn import_template(desired: &Desired, observed: &Observed, kept: &[ImportCandida
     })
 }
 
+/// The table's properties, naming its KMS key only if that is the stack file's. Another one is the account's key for
+/// `DynamoDB`, which a template does not name, or one that the next update replaces.
+fn with_chosen_key(table: &Value, desired: &Desired) -> Value {
+    let wanted = &desired.template["Resources"][id::TABLE]["Properties"]["SSESpecification"];
+    let mut table = table.clone();
+    if let Some(encryption) = table["SSESpecification"].as_object_mut() {
+        match encryption.get("KMSMasterKeyId") {
+            Some(key) if *key == wanted["KMSMasterKeyId"] => {
+                encryption.insert("SSEType".to_owned(), json!("KMS"));
+            }
+            _ => {
+                encryption.remove("KMSMasterKeyId");
+            }
+        }
+    }
+    table
+}
+
 fn failed(resources: &[Resource]) -> Vec<(String, String)> {
     resources
         .iter()
-        // ContinueUpdateRollback takes only what failed in the rollback, not what was cancelled because of it.
-        .filter(|r| r.status.is_failed_update() && !r.reason.as_deref().is_some_and(status::is_consequence))
+        // ContinueUpdateRollback accepts only resources that failed in the rollback, not those that were cancelled.
+        .filter(|r| r.status.is_failed_update() && !r.reason.as_deref().is_some_and(advice::is_consequence))
         .map(|r| (r.logical_id.clone(), r.reason.clone().unwrap_or_default()))
         .collect()
 }
 
-/// Whether a stack whose import was rolled back holds the resource: what was not taken in after all, it does not.
+/// Whether a stack whose import was rolled back still contains the resource.
 fn is_held(resource: &Resource) -> bool {
     !(resource.status.is_undone_import() || resource.physical_id.is_empty() || resource.status.is_deleted())
 }
 
-/// What a deletion that failed left, and what holds data.
+/// Resources that a failed deletion left, and resources that contain data.
 pub(crate) fn undeleted(resources: &[Resource]) -> Vec<String> {
     resources
         .iter()
@@ -272,7 +290,7 @@ mod tests {
 
     use super::*;
     use crate::samples::{resource, stack};
-    use crate::world::Place;
+    use crate::state::Place;
 
     fn desired() -> Desired {
         Desired {
@@ -326,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn every_state_of_a_stack_has_a_way_on() {
+    fn every_state_of_a_stack_has_a_plan() {
         for status in StackStatus::ALL {
             let expected = match status.as_str() {
                 "DELETE_COMPLETE" | "REVIEW_IN_PROGRESS" => "propose-create",
@@ -343,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn an_import_that_was_rolled_back_leaves_a_stack_that_works_or_holds_nothing() {
+    fn a_rolled_back_import_leaves_a_working_or_an_empty_stack() {
         for (status, expected) in [
             ("CREATE_COMPLETE", "propose-update"),
             ("UPDATE_COMPLETE", "propose-update"),
@@ -384,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stack_that_is_as_it_should_be_needs_no_change_set() {
+    fn a_stack_in_the_desired_state_needs_no_change_set() {
         let mut observed = observed(Some(StackStatus::CreateComplete));
         observed.template = Some(desired().template);
         assert_eq!(name(&decide(&desired(), &observed)), "no-change");
@@ -399,7 +417,7 @@ mod tests {
             change(&mut desired);
             assert_eq!(name(&decide(&desired, &observed)), "propose-update", "{desired:?}");
         }
-        // The same text with other parameters is another stack.
+        // The same template with other parameters has changes.
         let mut desired = desired();
         desired.template["Resources"]["Handler"]["Properties"] = json!({ "Key": { "Ref": "Key" } });
         observed.template = Some(desired.template.clone());
@@ -409,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn kept_data_is_adopted_as_it_is() {
+    fn kept_data_is_imported_in_its_current_state() {
         let mut observed = observed(None);
         observed.bucket = Presence::Ours;
         observed.table = Some(json!({ "TableName": "s-records", "BillingMode": "PROVISIONED" }));
@@ -428,7 +446,34 @@ mod tests {
     }
 
     #[test]
-    fn a_stuck_rollback_is_continued_whole_before_anything_is_skipped() {
+    fn an_imported_table_names_its_key_only_if_the_stack_file_does() {
+        let deployed = |key: Value| json!({ "TableName": "s-records", "SSESpecification": key });
+        for (now, wanted, imported) in [
+            (json!({"SSEEnabled": false}), json!({"SSEEnabled": true}), json!({"SSEEnabled": false})),
+            (
+                json!({"SSEEnabled": true, "KMSMasterKeyId": "k"}),
+                json!({"SSEEnabled": true}),
+                json!({"SSEEnabled": true}),
+            ),
+            (
+                json!({"SSEEnabled": true, "KMSMasterKeyId": "k"}),
+                json!({"SSEEnabled": true, "SSEType": "KMS", "KMSMasterKeyId": "k"}),
+                json!({"SSEEnabled": true, "SSEType": "KMS", "KMSMasterKeyId": "k"}),
+            ),
+            (
+                json!({"SSEEnabled": true, "KMSMasterKeyId": "other"}),
+                json!({"SSEEnabled": true, "SSEType": "KMS", "KMSMasterKeyId": "k"}),
+                json!({"SSEEnabled": true}),
+            ),
+        ] {
+            let mut desired = desired();
+            desired.template["Resources"][id::TABLE]["Properties"] = deployed(wanted);
+            assert_eq!(with_chosen_key(&deployed(now), &desired), deployed(imported));
+        }
+    }
+
+    #[test]
+    fn a_failed_rollback_is_continued_without_skipping_first() {
         let mut observed = observed(Some(StackStatus::UpdateRollbackFailed));
         observed.resources = vec![
             resource("Handler", "AWS::Lambda::Function", "UPDATE_FAILED"),
@@ -442,7 +487,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stuck_deletion_keeps_what_holds_data() {
+    fn a_failed_deletion_retains_data() {
         let mut observed = observed(Some(StackStatus::DeleteFailed));
         observed.resources = vec![
             resource("Bucket", resource_type::BUCKET, "DELETE_FAILED"),

@@ -1,8 +1,9 @@
-//! What `plan` tells and `up` shows before it asks: one document, made by a pure function of what should be and what is.
+//! The plan document that `plan` prints and `up` shows before it asks: a pure function of the desired and the observed
+//! state.
 //!
-//! The document says what changes, who gains or loses which permission, what it costs in data and time, which consents
-//! it needs, and in [`Preconditions`] on what world it stands. `up --plan` applies it only to the same world. `docs/plan.md`
-//! describes it for programs.
+//! The document lists the changes, the permissions that principals gain or lose, the effects on data and time, the
+//! required consents, and in [`Preconditions`] the state that it was made for. `up --plan` applies it only to the same
+//! state. `docs/plan.md` describes the format.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,15 +22,16 @@ use serde_json::Value;
 use crate::consent::{Allow, Consent};
 use crate::drift::Drift;
 use crate::effects::{self, SlowStep, Warning};
-use crate::permissions::{self, Shift};
+use crate::health::{Facts, Problem, health};
+use crate::permissions::{self, PermissionChange};
 use crate::plan::{Plan, decide};
+use crate::state::{Desired, Observed};
 use crate::step::{Blocker, Step, step};
-use crate::world::{Desired, Observed};
 
-/// The version of the document. It grows when a reader of the old one would misread the new one.
+/// The version of the format. It is raised by every incompatible change.
 pub const VERSION: u32 = 1;
 
-/// The world that a plan was made for.
+/// The state that a plan was made for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Preconditions {
@@ -43,33 +45,33 @@ pub struct Preconditions {
     /// Its status.
     #[serde(default)]
     pub stack_status: Option<String>,
-    /// When it was last changed, as CloudFormation tells.
+    /// When it was last changed, as CloudFormation reports it.
     #[serde(default)]
     pub stack_changed: Option<String>,
-    /// The SHA-256 of the template that is deployed.
+    /// The SHA-256 of the deployed template.
     #[serde(default)]
     pub deployed_template: Option<String>,
-    /// The SHA-256 of the template that would be.
+    /// The SHA-256 of the desired template.
     pub template: String,
-    /// The SHA-256 of parameters and tags that would be.
+    /// The SHA-256 of the desired parameters and tags.
     pub settings: String,
     /// The SHA-256 of the handler's zip.
     pub code: String,
-    /// The SHA-256 of what was changed behind the tool's back, where that is put back.
+    /// The SHA-256 of the drift, if it is reverted.
     #[serde(default)]
     pub drift: Option<String>,
-    /// Bucket and table that would be taken back.
+    /// Bucket and table that would be imported.
     #[serde(default)]
     pub kept: Vec<String>,
 }
 
-/// What `up` would do.
+/// The plan of `up`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Preview {
     /// The version of this document.
     pub version: u32,
-    /// The version of the tool that made it.
+    /// The version of the program that made it.
     pub tool: String,
     /// The stack.
     pub stack: String,
@@ -77,14 +79,14 @@ pub struct Preview {
     pub account: String,
     /// The region.
     pub region: String,
-    /// What would be done first.
+    /// The first step.
     pub step: Step,
     /// Whether anything would change.
     pub changes: bool,
-    /// Why nothing can be done, where that is so.
+    /// Why the plan cannot be applied; absent if it can.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blocked: Option<Blocker>,
-    /// Resource by resource.
+    /// The changes, one for each resource.
     pub resources: Vec<Change>,
     /// Outputs of the stack that change.
     pub outputs: Vec<Detail>,
@@ -93,19 +95,19 @@ pub struct Preview {
     /// The handler's code, if it changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<CodeChange>,
-    /// Who gains or loses which permission.
-    pub permissions: Vec<Shift>,
-    /// What to know before saying yes.
+    /// The permissions that principals gain or lose.
+    pub permissions: Vec<PermissionChange>,
+    /// Warnings to show before the user confirms.
     pub warnings: Vec<Warning>,
-    /// What needs consent of its own.
+    /// Changes that need separate confirmation.
     pub consents: Vec<Consent>,
-    /// What takes longer than seconds.
+    /// Steps that take longer than a few seconds.
     pub slow: Vec<SlowStep>,
-    /// What was changed behind the tool's back.
+    /// What was changed out of band.
     pub drift: Drift,
-    /// Whether that would be put back.
+    /// Whether the drift would be reverted.
     pub reverts_drift: bool,
-    /// The world that this is true for.
+    /// The state that the plan was made for.
     pub basis: Preconditions,
 }
 
@@ -113,19 +115,19 @@ pub struct Preview {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CodeChange {
-    /// The SHA-256 of the zip that is deployed.
+    /// The SHA-256 of the deployed zip.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
     /// The size of that zip, bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from_size: Option<u64>,
-    /// The SHA-256 of the zip that would be.
+    /// The SHA-256 of the new zip.
     pub to: String,
     /// The size of that zip, bytes.
     pub to_size: u64,
 }
 
-/// The handler's code that would be.
+/// The handler's code to deploy.
 #[derive(Debug, Clone, Copy)]
 pub struct Code<'a> {
     /// The SHA-256 of the zip.
@@ -134,12 +136,12 @@ pub struct Code<'a> {
     pub size: u64,
 }
 
-/// Makes the document.
+/// Creates the plan document.
 pub fn preview(desired: &Desired, observed: &Observed, code: Code<'_>, drift: Drift, revert: bool) -> Preview {
     let reverts_drift = revert && !drift.is_empty();
     let plan = decide(desired, observed);
     let (mut step, mut blocked) = step(&plan);
-    // Whether there is something before that what is shown is a difference to.
+    // Whether the plan updates an existing stack, so that changes are differences to its template.
     let updates = matches!(plan, Plan::Propose(Operation::Update) | Plan::NoChange);
     let (before, after) = (observed.plain(&desired.place), desired.plain());
     let mut resources = match &plan {
@@ -153,7 +155,7 @@ pub fn preview(desired: &Desired, observed: &Observed, code: Code<'_>, drift: Dr
         _ => Vec::new(),
     };
     if updates && reverts_drift {
-        put_back(&mut resources, &drift, &after);
+        add_drift_reverts(&mut resources, &drift, &after);
         step = Step::Update;
     }
     for change in resources.iter_mut().filter(|c| c.physical_id.is_none()) {
@@ -174,16 +176,17 @@ pub fn preview(desired: &Desired, observed: &Observed, code: Code<'_>, drift: Dr
     let permissions = if matches!(step, Step::None | Step::Wait | Step::ContinueRollback) {
         Vec::new()
     } else {
-        shifts(desired, observed, updates, reverts_drift.then_some(&drift))
+        permission_changes(desired, observed, updates, reverts_drift.then_some(&drift))
     };
-    // The stack may be as it should be and the function not: the code of an earlier run, or of somebody else.
+    // The stack can be in the desired state although the function is not: its code is from an earlier run or was deployed
+    // out of band.
     let code_change = code_change(step, observed.code.as_ref().filter(|_| updates), code);
     if step == Step::None && code_change.is_some() {
         step = Step::Update;
     }
     let mut consents = Vec::new();
     if updates {
-        // What an import has only begun is completed: that needs no more consent than a creation does.
+        // The update completes an import, which needs no more consent than a creation.
         let completes = before.as_ref().is_some_and(|before| is_only_imported(observed, before));
         let broadening = permissions.iter().filter(|shift| shift.broadens && !completes);
         consents.extend(broadening.map(|s| Consent { allow: Allow::Broaden, what: s.sentence.clone() }));
@@ -200,7 +203,7 @@ pub fn preview(desired: &Desired, observed: &Observed, code: Code<'_>, drift: Dr
         blocked,
         warnings: effects::warnings(&resources),
         slow: effects::slow(step, &resources),
-        basis: basis(desired, observed, code, reverts_drift.then_some(&drift), &plan),
+        basis: preconditions(desired, observed, code, reverts_drift.then_some(&drift), &plan),
         code: code_change,
         resources,
         outputs,
@@ -212,7 +215,20 @@ pub fn preview(desired: &Desired, observed: &Observed, code: Code<'_>, drift: Dr
     }
 }
 
-/// Whether the stack holds nothing yet but a bucket or table that was taken in.
+impl Preview {
+    /// Why files do not get their records although the plan changes nothing: a stack without its table, for example, is
+    /// as its template says, and still not up to date.
+    pub fn broken(&self) -> Vec<Problem> {
+        if self.step != Step::None {
+            return Vec::new();
+        }
+        let status = self.basis.stack_status.as_deref().and_then(StackStatus::parse);
+        let facts = Facts { stack: &self.stack, status, drift: Some(&self.drift), failed_events: None };
+        health(facts).problems.into_iter().filter(|problem| problem.breaks).collect()
+    }
+}
+
+/// Whether the stack contains only an imported bucket or table.
 fn is_only_imported(observed: &Observed, before: &Value) -> bool {
     let imported = observed.stack.as_ref().is_some_and(|stack| stack.status == StackStatus::ImportComplete);
     let mut resources = before["Resources"].as_object().into_iter().flatten();
@@ -220,8 +236,8 @@ fn is_only_imported(observed: &Observed, before: &Value) -> bool {
         && resources.all(|(_, r)| [resource_type::BUCKET, resource_type::TABLE].iter().any(|kind| r["Type"] == *kind))
 }
 
-/// Adds what putting back drift changes: from what there is to what should be.
-fn put_back(changes: &mut Vec<Change>, drift: &Drift, after: &Value) {
+/// Adds the changes that revert drift: from the live to the desired values.
+fn add_drift_reverts(changes: &mut Vec<Change>, drift: &Drift, after: &Value) {
     for drifted in &drift.resources {
         let resource = &after["Resources"][&drifted.logical_id];
         if resource.is_null() {
@@ -258,8 +274,13 @@ fn put_back(changes: &mut Vec<Change>, drift: &Drift, after: &Value) {
     changes.sort_by(|a, b| a.logical_id.cmp(&b.logical_id));
 }
 
-/// Who gains or loses what. What a resource is called in its service is filled in where it exists.
-fn shifts(desired: &Desired, observed: &Observed, updates: bool, reverted: Option<&Drift>) -> Vec<Shift> {
+/// The changes of permissions. Physical ids are filled in for resources that exist.
+fn permission_changes(
+    desired: &Desired,
+    observed: &Observed,
+    updates: bool,
+    reverted: Option<&Drift>,
+) -> Vec<PermissionChange> {
     let known = observed.context(&desired.place);
     let before = match observed.template.as_ref().filter(|_| updates).map(|template| known.plain(template)) {
         Some(before) => reverted.map_or_else(|| before.clone(), |drift| drift.overlay(before.clone())),
@@ -274,7 +295,7 @@ fn shifts(desired: &Desired, observed: &Observed, updates: bool, reverted: Optio
 fn code_change(step: Step, deployed: Option<&Deployed>, code: Code<'_>) -> Option<CodeChange> {
     let differs = match step {
         Step::Wait | Step::ContinueRollback => false,
-        // A function that is gone is no matter of its code.
+        // A deleted function is reported as drift, not as a change of code.
         Step::None => deployed.is_some_and(|d| d.sha256 != code.sha256),
         _ => deployed.is_none_or(|d| d.sha256 != code.sha256),
     };
@@ -303,7 +324,13 @@ fn tags_of(tags: &BTreeMap<String, String>) -> Value {
     tags.iter().map(|(key, value)| (key.clone(), Value::String(value.clone()))).collect()
 }
 
-fn basis(desired: &Desired, observed: &Observed, code: Code<'_>, drift: Option<&Drift>, plan: &Plan) -> Preconditions {
+fn preconditions(
+    desired: &Desired,
+    observed: &Observed,
+    code: Code<'_>,
+    drift: Option<&Drift>,
+    plan: &Plan,
+) -> Preconditions {
     let stack = observed.stack.as_ref();
     Preconditions {
         account: desired.place.account.clone(),
@@ -327,10 +354,10 @@ fn hash(text: &str) -> String {
     sha256(text.as_bytes())
 }
 
-/// What is different from the world that a plan was made for, each in a sentence.
+/// The differences between the state that a plan was made for and the current one, one sentence each.
 pub fn stale_reasons(then: &Preconditions, now: &Preconditions) -> Vec<String> {
-    let told_short = |text: &Option<String>| text.as_deref().map_or("none", short).to_owned();
-    let told = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
+    let short_or_none = |text: &Option<String>| text.as_deref().map_or("none", short).to_owned();
+    let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
     let same_stack = then.stack_arn == now.stack_arn;
     let rows = [
         (then.account != now.account, format!("the account was {} and is {}", then.account, now.account)),
@@ -340,45 +367,42 @@ pub fn stale_reasons(then: &Preconditions, now: &Preconditions) -> Vec<String> {
             match (&then.stack_arn, &now.stack_arn) {
                 (None, Some(_)) => "there was no stack, and now there is one".to_owned(),
                 (Some(_), None) => "there was a stack, and now there is none".to_owned(),
-                _ => format!("the stack was {} and is {}", told(&then.stack_arn), told(&now.stack_arn)),
+                _ => format!("the stack was {} and is {}", or_none(&then.stack_arn), or_none(&now.stack_arn)),
             },
         ),
         (
             same_stack && then.stack_status != now.stack_status,
-            format!("the stack was in {} and is in {}", told(&then.stack_status), told(&now.stack_status)),
+            format!("the stack was in {} and is in {}", or_none(&then.stack_status), or_none(&now.stack_status)),
         ),
         (
             same_stack && then.stack_changed != now.stack_changed,
-            format!("the stack was changed at {}", told(&now.stack_changed)),
+            format!("the stack was changed at {}", or_none(&now.stack_changed)),
         ),
         (
             same_stack && then.deployed_template != now.deployed_template,
             format!(
                 "another template is deployed ({} instead of {})",
-                told_short(&now.deployed_template),
-                told_short(&then.deployed_template)
+                short_or_none(&now.deployed_template),
+                short_or_none(&then.deployed_template)
             ),
         ),
         (
             then.template != now.template,
-            "the stack file, or this version of the tool, gives another template".to_owned(),
+            "the stack file, or this version of provisioner, gives another template".to_owned(),
         ),
-        (
-            then.settings != now.settings && then.code == now.code,
-            "parameters or tags of the stack would be others".to_owned(),
-        ),
+        (then.settings != now.settings && then.code == now.code, "parameters or tags of the stack differ".to_owned()),
         (then.code != now.code, format!("the handler is {} instead of {}", short(&now.code), short(&then.code))),
-        (then.drift != now.drift, "what was changed behind the tool's back is something else now".to_owned()),
+        (then.drift != now.drift, "the drift of the stack has changed".to_owned()),
         (
             then.kept != now.kept,
-            format!("what would be taken back was [{}] and is [{}]", then.kept.join(", "), now.kept.join(", ")),
+            format!("the resources to import were [{}] and are [{}]", then.kept.join(", "), now.kept.join(", ")),
         ),
     ];
-    rows.into_iter().filter(|(moved, _)| *moved).map(|(_, text)| text).collect()
+    rows.into_iter().filter(|(differs, _)| *differs).map(|(_, text)| text).collect()
 }
 
-/// What a change set would do beyond what was shown, each in a sentence. CloudFormation lists more than changes: what
-/// only refers to something that changes is in its list too, as a possible modification, and that is no surprise.
+/// The changes of a change set that were not shown, one sentence each. A change set also lists resources that only refer
+/// to a changed resource, as a possible modification; these are not reported.
 pub fn unplanned_changes(shown: &[Change], proposed: &[Change]) -> Vec<String> {
     let replaces = |c: &Change| c.is_replaced();
     proposed
@@ -389,7 +413,7 @@ pub fn unplanned_changes(shown: &[Change], proposed: &[Change]) -> Vec<String> {
                 Action::Add if known.is_none_or(|k| k.action != Action::Add) => "add",
                 Action::Import if known.is_none_or(|k| k.action != Action::Import) => "adopt",
                 Action::Remove if known.is_none_or(|k| k.action != Action::Remove) => "remove",
-                // What was deleted behind the tool's back and is made again may be called a replacement.
+                // CloudFormation can report the new creation of a resource that was deleted out of band as a replacement.
                 Action::Modify(_)
                     if replaces(change) && !known.is_some_and(|k| replaces(k) || k.action == Action::Add) =>
                 {
@@ -402,44 +426,44 @@ pub fn unplanned_changes(shown: &[Change], proposed: &[Change]) -> Vec<String> {
         .collect()
 }
 
-/// A plan that was written to a file, as far as applying it needs it.
+/// The parts of a saved plan that are needed to apply it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Saved {
+pub struct SavedPlan {
     /// The version of the document.
     pub version: u32,
     /// The stack.
     pub stack: String,
-    /// Whether drift would be put back.
+    /// Whether drift would be reverted.
     #[serde(default)]
     pub reverts_drift: bool,
-    /// The world that it was made for.
+    /// The state that it was made for.
     pub basis: Preconditions,
 }
 
-impl Saved {
+impl SavedPlan {
     /// Reads a plan that `plan --out` wrote; the path is for messages.
     pub fn parse(text: &str, path: &Path) -> Result<Self> {
         let wrong = |message: String| {
-            Error::new(Exit::Invalid, "plan-file", message).hint("Make a new one with: provisioner plan --out FILE")
+            Error::new(Exit::Invalid, "plan-file", message).hint("Create a new plan with: provisioner plan --out FILE")
         };
-        // The version first: of another one, the rest may not be readable.
+        // Check the version first: the fields of another version may not be readable.
         let version = serde_json::from_str::<serde_json::Value>(text)
             .ok()
             .and_then(|document| document["version"].as_u64())
-            .ok_or_else(|| wrong(format!("{} is no plan", path.display())))?;
+            .ok_or_else(|| wrong(format!("{} is not a plan", path.display())))?;
         if version != u64::from(VERSION) {
             return Err(wrong(format!(
-                "{} is a plan of version {version}, and this tool reads version {}",
+                "{} is a plan of version {version}, and this program reads version {}",
                 path.display(),
                 VERSION
             )));
         }
-        serde_json::from_str(text).map_err(|e| wrong(format!("{} is not a whole plan", path.display())).source(e))
+        serde_json::from_str(text).map_err(|e| wrong(format!("{} is an incomplete plan", path.display())).source(e))
     }
 
-    /// Refuses a plan whose world has moved.
-    pub fn still_true(&self, path: &Path, now: &Preview) -> Result<()> {
+    /// Fails if the state has changed since the plan was made.
+    pub fn ensure_fresh(&self, path: &Path, now: &Preview) -> Result<()> {
         let mut different = stale_reasons(&self.basis, &now.basis);
         if self.stack != now.stack {
             different.insert(0, format!("it is for the stack {}, and this is {}", self.stack, now.stack));
@@ -450,14 +474,10 @@ impl Saved {
         Err(Error::new(
             Exit::Refused,
             "plan-stale",
-            format!(
-                "the plan {} is no longer true; nothing was changed:\n  {}",
-                path.display(),
-                different.join("\n  ")
-            ),
+            format!("the plan {} is out of date; nothing was changed:\n  {}", path.display(), different.join("\n  ")),
         )
         .hint(format!(
-            "Make a new one and look at it: provisioner plan --out {} -s {}",
+            "Create a new plan and review it: provisioner plan --out {} -s {}",
             path.display(),
             now.stack
         )))
@@ -484,13 +504,13 @@ mod tests {
         }
     }
 
-    type Moves = fn(&mut Preconditions);
+    type Edit = fn(&mut Preconditions);
 
     #[test]
-    fn whatever_moves_is_named() {
+    fn every_difference_is_named() {
         assert_eq!(stale_reasons(&basis(), &basis()), Vec::<String>::new());
         let some = |text: &str| Some(text.to_owned());
-        let rows: [(Moves, &str); 11] = [
+        let rows: [(Edit, &str); 11] = [
             (|b| b.account = "2".into(), "account was 1 and is 2"),
             (|b| b.region = "q".into(), "region was r and is q"),
             (|b| b.stack_arn = None, "now there is none"),
@@ -501,13 +521,13 @@ mod tests {
             (|b| b.template = "v".into(), "gives another template"),
             (|b| b.settings = "v".into(), "parameters or tags"),
             (|b| b.code = "d".into(), "the handler is d instead of c"),
-            (|b| b.kept = vec!["bucket".into()], "was [] and is [bucket]"),
+            (|b| b.kept = vec!["bucket".into()], "were [] and are [bucket]"),
         ];
         for (change, part) in rows {
             let mut now = basis();
             change(&mut now);
-            let told = stale_reasons(&basis(), &now);
-            assert!(told.len() == 1 && told[0].contains(part), "{part}: {told:?}");
+            let reasons = stale_reasons(&basis(), &now);
+            assert!(reasons.len() == 1 && reasons[0].contains(part), "{part}: {reasons:?}");
         }
         let mut drifted = basis();
         drifted.drift = some("d");
@@ -518,7 +538,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_set_may_not_do_more_than_was_shown() {
+    fn changes_that_were_not_shown_are_reported() {
         let change = |id: &str, action| Change {
             logical_id: id.into(),
             physical_id: None,
@@ -530,7 +550,7 @@ mod tests {
         let (add, remove) = (Action::Add, Action::Remove);
         let (changed, replaced) = (Action::Modify(Replacement::None), Action::Modify(Replacement::Certain));
         let maybe = Action::Modify(Replacement::Possible);
-        for (shown, proposed, told) in [
+        for (shown, proposed, reasons) in [
             (vec![change("A", add)], vec![change("A", add)], None),
             (vec![], vec![change("A", add)], Some("add A (T)")),
             (vec![], vec![change("A", Action::Import)], Some("adopt A (T)")),
@@ -543,7 +563,7 @@ mod tests {
         ] {
             assert_eq!(
                 unplanned_changes(&shown, &proposed).first().map(String::as_str),
-                told,
+                reasons,
                 "{shown:?} {proposed:?}"
             );
         }

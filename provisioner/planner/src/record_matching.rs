@@ -1,10 +1,10 @@
-//! Which record belongs to which upload. Pure.
+//! Matches records to uploads. Pure.
 //!
-//! The answer to a `PutObject` names the object's version where the bucket keeps versions, and then the record's id
-//! follows from it. Elsewhere the id follows from a sequencer that only the event tells, so the record is recognised by
-//! its key, its `ETag` and its time: not before the upload began, by S3's clock, and not among the records that were
-//! there already. What remains are two uploads of the same bytes under the same key within [`SLACK_MILLIS`], the first
-//! of which has no record yet: either record may be taken for the other's, and both say the same of the content.
+//! In a bucket with versioning, the response to `PutObject` contains the object's version, and the record's id follows
+//! from it. Without versioning, the id follows from a sequencer that only the event contains, so a record is matched by
+//! key, `ETag` and time: not before the start of the upload by S3's clock, and not among the records that existed before.
+//! One ambiguity remains: of two uploads of the same bytes under the same key within [`SLACK_MILLIS`], the records can be
+//! swapped; both have the same content.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -12,10 +12,12 @@ use handler_contract::{Timestamp, Upload};
 use provisioner_model::query::Row;
 use serde_json::Value;
 
-/// How far S3's own clocks may be apart, with the second to which an HTTP date is exact.
+/// The tolerance of times, in milliseconds: the skew between S3's clocks, and the resolution of one second of an HTTP
+/// date.
 pub const SLACK_MILLIS: i64 = 2_000;
 
-/// Up to so many keys are looked up one by one (8 partitions each); for more, all newest records are read (32).
+/// Up to this number of keys, each key is queried (8 partitions each); for more keys, all newest records are read (32
+/// partitions).
 const FEW_KEYS: usize = 4;
 
 /// An upload whose record is awaited.
@@ -27,36 +29,36 @@ pub struct Awaited<T> {
     pub e_tag: Option<String>,
     /// Its version.
     pub version_id: Option<String>,
-    /// When the upload began, by S3's clock, in milliseconds since the Unix epoch.
+    /// When the upload started, by S3's clock, in milliseconds since the Unix epoch.
     pub began: i64,
-    /// Whatever the caller wants back.
+    /// Data of the caller, returned with the match.
     pub with: T,
 }
 
-/// Where records of the awaited uploads may be found.
+/// The query that finds the records of the awaited uploads.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Look {
-    /// The uploads of these keys since this time.
-    AtKeys(Vec<String>, Timestamp),
+pub enum Lookup {
+    /// Records of these keys since this time.
+    ByKeys(Vec<String>, Timestamp),
     /// All records since this time.
-    AtNewest(Timestamp),
+    Newest(Timestamp),
 }
 
 /// The uploads whose records are awaited, and the records that have been seen.
 #[derive(Debug)]
-pub struct Arrivals<T> {
+pub struct RecordMatcher<T> {
     bucket: String,
     keys: BTreeSet<String>,
-    /// Each with the id of its record, where that follows from the upload.
+    /// Each with the id of its record, if that follows from the upload.
     awaited: Vec<(Awaited<T>, Option<String>)>,
-    /// Ids that need not be looked at again: there before, or read already.
+    /// Ids that are skipped: they existed before or were read already.
     known: HashSet<String>,
-    /// Records that belong to none of the awaited uploads so far, by key.
+    /// Records that match no awaited upload yet, by key.
     unclaimed: BTreeMap<String, Vec<Value>>,
 }
 
-impl<T> Arrivals<T> {
-    /// For uploads of these keys. The rows are the records that were there before.
+impl<T> RecordMatcher<T> {
+    /// A matcher for uploads of these keys. `before` are the records that existed already.
     pub fn new(bucket: &str, keys: BTreeSet<String>, before: &[Row]) -> Self {
         let known = before.iter().filter(|row| keys.contains(&row.object_key)).map(|row| row.document_id.clone());
         Self {
@@ -74,35 +76,35 @@ impl<T> Arrivals<T> {
         self.awaited.push((upload, id));
     }
 
-    /// How many records are awaited.
+    /// The number of awaited records.
     pub fn len(&self) -> usize {
         self.awaited.len()
     }
 
-    /// Whether none is.
+    /// Whether no record is awaited.
     pub fn is_empty(&self) -> bool {
         self.awaited.is_empty()
     }
 
-    /// The ids of records that follow from what is known of their uploads.
+    /// The ids of records that follow from their uploads.
     pub fn known_ids(&self) -> Vec<String> {
         self.awaited.iter().filter_map(|(_, id)| id.clone()).collect()
     }
 
-    /// Where to look for the others; `None` when there are none.
-    pub fn look(&self) -> Option<Look> {
+    /// The query for the other records; `None` if all ids are known.
+    pub fn lookup(&self) -> Option<Lookup> {
         let uncertain = || self.awaited.iter().filter(|(_, id)| id.is_none()).map(|(upload, _)| upload);
         let since =
             uncertain().map(|upload| upload.began - SLACK_MILLIS).min().and_then(Timestamp::from_unix_millis)?;
         let keys: BTreeSet<&String> = uncertain().map(|upload| &upload.key).collect();
         if keys.len() <= FEW_KEYS {
-            Some(Look::AtKeys(keys.into_iter().cloned().collect(), since))
+            Some(Lookup::ByKeys(keys.into_iter().cloned().collect(), since))
         } else {
-            Some(Look::AtNewest(since))
+            Some(Lookup::Newest(since))
         }
     }
 
-    /// The ids among these rows whose records are worth reading.
+    /// The ids of rows that can match an awaited upload.
     pub fn candidates(&self, rows: &[Row]) -> Vec<String> {
         rows.iter()
             .filter(|row| self.keys.contains(&row.object_key) && !self.known.contains(&row.document_id))
@@ -110,7 +112,7 @@ impl<T> Arrivals<T> {
             .collect()
     }
 
-    /// Takes records that were read, and gives those that belong to awaited uploads, with their uploads.
+    /// Adds records that were read, and returns those that match awaited uploads, with their uploads.
     pub fn match_records(&mut self, records: Vec<Value>) -> Vec<(Awaited<T>, Value)> {
         for record in records {
             if self.known.insert(text(&record, "documentId").to_owned()) {
@@ -134,7 +136,7 @@ impl<T> Arrivals<T> {
         matched
     }
 
-    /// Gives up on uploads of which this is true.
+    /// Stops awaiting the uploads for which `overdue` is true, and returns them.
     pub fn give_up(&mut self, overdue: impl Fn(&T) -> bool) -> Vec<Awaited<T>> {
         let awaited = std::mem::take(&mut self.awaited);
         let (late, left): (Vec<_>, Vec<_>) = awaited.into_iter().partition(|(upload, _)| overdue(&upload.with));
@@ -143,12 +145,12 @@ impl<T> Arrivals<T> {
     }
 }
 
-/// The version, where it identifies: a bucket whose versioning is suspended calls all of them "null".
+/// The version, if it identifies the upload: with suspended versioning, every version id is "null".
 fn identifying(version_id: Option<&str>) -> Option<&str> {
     version_id.filter(|version| !version.is_empty() && *version != "null")
 }
 
-/// The id of the record of an object's version, which nothing else goes into; `None` where the bucket keeps none.
+/// The id of the record of an object's version; `None` without versioning.
 pub fn id_of_version(bucket: &str, key: &str, version_id: Option<&str>) -> Option<String> {
     let upload = Upload {
         bucket: bucket.to_owned(),
@@ -203,14 +205,14 @@ mod tests {
         Awaited { key: key.into(), e_tag: Some(e_tag.into()), version_id, began: T, with: 7 }
     }
 
-    fn arrivals(keys: &[&str], before: &[Row]) -> Arrivals<u32> {
-        Arrivals::new("b", keys.iter().map(|&key| key.to_owned()).collect(), before)
+    fn matcher(keys: &[&str], before: &[Row]) -> RecordMatcher<u32> {
+        RecordMatcher::new("b", keys.iter().map(|&key| key.to_owned()).collect(), before)
     }
 
     #[test]
-    fn the_same_bytes_again_are_not_the_record_that_was_there() {
+    fn a_repeated_upload_does_not_match_the_existing_record() {
         let before = [row("old", "a", T - 500)];
-        let mut a = arrivals(&["a"], &before);
+        let mut a = matcher(&["a"], &before);
         a.expect(awaited("a", "e", None));
         assert_eq!(a.candidates(&before), Vec::<String>::new());
         assert_eq!(a.candidates(&[row("new", "a", T), before[0].clone(), row("x", "other", T)]), ["new"]);
@@ -221,7 +223,7 @@ mod tests {
 
     #[test]
     fn neither_other_bytes_nor_an_older_upload_match() {
-        let mut a = arrivals(&["a"], &[]);
+        let mut a = matcher(&["a"], &[]);
         a.expect(awaited("a", "e", None));
         let others =
             vec![record("1", "a", "other", T), record("2", "a", "e", T - SLACK_MILLIS - 1), record("3", "b", "e", T)];
@@ -230,18 +232,18 @@ mod tests {
     }
 
     #[test]
-    fn a_record_may_come_before_its_upload_is_known_to_be_done() {
-        let mut a = arrivals(&["a"], &[]);
+    fn a_record_can_arrive_before_the_upload_returns() {
+        let mut a = matcher(&["a"], &[]);
         assert!(a.match_records(vec![record("1", "a", "e", T)]).is_empty());
         a.expect(awaited("a", "e", None));
         assert_eq!(a.match_records(Vec::new()).len(), 1);
     }
 
     #[test]
-    fn with_a_version_the_id_is_certain_and_only_the_version_counts() {
-        let mut a = arrivals(&["a"], &[]);
+    fn with_versioning_the_id_is_known_and_only_the_version_matches() {
+        let mut a = matcher(&["a"], &[]);
         a.expect(awaited("a", "e", Some("v-2")));
-        assert_eq!(a.look(), None);
+        assert_eq!(a.lookup(), None);
         let upload = Upload {
             bucket: "b".into(),
             key: "a".into(),
@@ -256,21 +258,21 @@ mod tests {
         assert_eq!(a.match_records(vec![record("2", "a", "e", T)]).len(), 1);
         // Suspended versioning: "null" identifies nothing.
         a.expect(awaited("a", "e", Some("null")));
-        assert_eq!((a.known_ids().len(), a.look().is_some()), (0, true));
+        assert_eq!((a.known_ids().len(), a.lookup().is_some()), (0, true));
     }
 
     #[test]
-    fn few_keys_are_looked_up_one_by_one() {
+    fn few_keys_are_queried_one_by_one() {
         let keys = ["a", "b", "c", "d", "e"];
-        let mut a = arrivals(&keys, &[]);
+        let mut a = matcher(&keys, &[]);
         for key in &keys[..4] {
             a.expect(awaited(key, "e", None));
         }
         let since = at(T - SLACK_MILLIS);
         let four = keys[..4].iter().map(|&key| key.to_owned()).collect();
-        assert_eq!(a.look(), Some(Look::AtKeys(four, since.clone())));
+        assert_eq!(a.lookup(), Some(Lookup::ByKeys(four, since.clone())));
         a.expect(awaited("e", "e", None));
-        assert_eq!(a.look(), Some(Look::AtNewest(since)));
+        assert_eq!(a.lookup(), Some(Lookup::Newest(since)));
         assert_eq!(a.give_up(|&with| with == 7).len(), 5);
         assert!(a.is_empty());
     }

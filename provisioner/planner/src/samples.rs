@@ -1,4 +1,4 @@
-//! Stacks to test decisions with.
+//! Test data: stacks and resources.
 
 use std::collections::BTreeMap;
 

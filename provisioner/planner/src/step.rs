@@ -1,4 +1,4 @@
-//! What a plan does first, in one word, and why it does nothing where it does not.
+//! The first step of a plan, and the reason if it is blocked.
 
 use provisioner_model::error::{Error, Exit};
 use provisioner_model::status::Operation;
@@ -6,49 +6,49 @@ use serde::Serialize;
 
 use crate::plan::Plan;
 
-/// What `up` would do first.
+/// The first step of `up`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
-    /// Nothing.
+    /// No change.
     None,
-    /// Make the stack.
+    /// Create the stack.
     Create,
-    /// Change the stack.
+    /// Update the stack.
     Update,
-    /// Take a bucket or table that an earlier `down` kept into a new stack, and bring that up to date.
+    /// Import a bucket or table that an earlier `down` kept into a new stack, then update the stack.
     Adopt,
-    /// Delete a stack of which nothing was ever made, and make it anew.
+    /// Delete a stack whose creation failed, then create it.
     Recreate,
-    /// End a deletion that failed, and make the stack anew around what stays.
+    /// Repeat a failed deletion, then create the stack and import what was retained.
     EndDeletion,
-    /// Continue a rollback that got stuck; what changes after it is not known yet.
+    /// Continue a failed rollback; the changes after it are not known yet.
     ContinueRollback,
-    /// Show another operation to its end; what changes after it is not known yet.
+    /// Follow another operation to its end; the changes after it are not known yet.
     Wait,
-    /// Nothing, until a person has decided.
+    /// The user must decide first.
     Blocked,
 }
 
-/// Why nothing can be done without a person's decision.
+/// Why a plan is blocked until the user decides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Blocker {
-    /// A stable name of the case.
+    /// A stable code.
     pub code: String,
     /// Why.
     pub reason: String,
-    /// How to go on.
+    /// How to proceed.
     pub hint: String,
 }
 
 impl Blocker {
-    /// The error of a plan that cannot be applied as it is.
+    /// The error of a blocked plan.
     pub fn refusal(&self) -> Error {
         Error::new(Exit::Refused, "blocked", format!("{} ({})", self.reason, self.code)).hint(self.hint.clone())
     }
 }
 
-/// The step of a plan, and what is in its way.
+/// The first step of a plan, and what blocks it.
 pub fn step(plan: &Plan) -> (Step, Option<Blocker>) {
     let step = match plan {
         Plan::NoChange => Step::None,
@@ -60,8 +60,8 @@ pub fn step(plan: &Plan) -> (Step, Option<Blocker>) {
         Plan::Attach { .. } => Step::Wait,
         Plan::ContinueRollback { .. } => Step::ContinueRollback,
         Plan::Blocked { code, reason, hint } => {
-            let block = Blocker { code: (*code).to_owned(), reason: reason.clone(), hint: hint.clone() };
-            return (Step::Blocked, Some(block));
+            let blocker = Blocker { code: (*code).to_owned(), reason: reason.clone(), hint: hint.clone() };
+            return (Step::Blocked, Some(blocker));
         }
     };
     (step, None)

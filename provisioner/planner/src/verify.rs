@@ -1,34 +1,33 @@
-//! What a canary's way through the pipeline tells: how long each leg took, and where it ended if it did not arrive.
-//! Pure.
+//! Evaluates a canary: the duration of each stage of the pipeline, or the cause if no record arrived. Pure.
 
 use provisioner_model::log_lines::Entry;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-/// Moments of a canary that came through. Milliseconds since the Unix epoch, by this machine's clock.
+/// Timestamps of a canary whose record arrived. Milliseconds since the Unix epoch, by this machine's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moments {
-    /// The upload began.
+    /// The start of the upload.
     pub put: i64,
-    /// S3 had answered.
+    /// S3's response.
     pub stored: i64,
     /// The record was read.
     pub seen: i64,
 }
 
-/// What the handler's log tells of the canary, by the function's clock.
+/// What the handler's log contains about the canary, by the function's clock.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LogObservation {
-    /// When the handler took the file up for the first time, and when it had done with it.
+    /// The start and the end of the first processing of the file.
     pub handled: Option<(i64, i64)>,
-    /// How often it took it up.
+    /// How often the handler processed the file.
     pub times: usize,
 }
 
-/// What the log's entries tell of this key.
-pub fn told(entries: &[Entry], key: &str) -> LogObservation {
-    let mut told = LogObservation::default();
+/// Extracts the processing of this key from log entries.
+pub fn observe_log(entries: &[Entry], key: &str) -> LogObservation {
+    let mut log = LogObservation::default();
     for entry in entries {
         let Ok(line) = serde_json::from_str::<Value>(&entry.message) else { continue };
         let (Some(duration), true) = (line["durationMs"].as_i64(), line["key"] == key) else { continue };
@@ -37,75 +36,75 @@ pub fn told(entries: &[Entry], key: &str) -> LogObservation {
         }
         let ended = line["timestamp"].as_str().and_then(|t| handler_contract::Timestamp::parse(t).ok());
         let ended = ended.map_or(entry.time, |time| time.unix_millis());
-        told.times += 1;
-        if told.handled.is_none_or(|(_, before)| ended < before) {
-            told.handled = Some((ended - duration, ended));
+        log.times += 1;
+        if log.handled.is_none_or(|(_, before)| ended < before) {
+            log.handled = Some((ended - duration, ended));
         }
     }
-    told
+    log
 }
 
-/// A part of the canary's way.
+/// A stage of the canary's way through the pipeline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Leg {
-    /// Its name: `put`, `event`, `handler`, `record`; or `event+handler+record` where the log does not tell them apart.
+    /// Its name: `put`, `event`, `handler`, `record`; or `event+handler+record` if the log does not separate them.
     pub leg: &'static str,
-    /// What happens on it.
+    /// A description of the stage.
     pub what: &'static str,
-    /// How long it took.
+    /// The duration, milliseconds.
     pub millis: u64,
 }
 
-/// The parts of the way. Where the log says nothing yet, or its clock is so far from this one that times would run
-/// backwards, the parts that only it tells apart are one.
-pub fn legs(moments: Moments, told: LogObservation) -> Vec<Leg> {
+/// The stages. If the log has no entry yet, or its clock differs so much that a duration would be negative, the stages
+/// that only the log separates are combined.
+pub fn legs(moments: Moments, log: LogObservation) -> Vec<Leg> {
     let leg = |leg, what, from: i64, to: i64| Leg { leg, what, millis: u64::try_from(to - from).unwrap_or_default() };
-    let put = leg("put", "the upload, until S3 had it", moments.put, moments.stored);
-    match told.handled {
-        // The handler may begin before S3's answer has come back here.
+    let put = leg("put", "the upload, until S3's response", moments.put, moments.stored);
+    match log.handled {
+        // The handler can start before S3's response arrives here.
         Some((began, ended)) if began >= moments.put && ended <= moments.seen => vec![
             put,
-            leg("event", "S3's event, until the handler began", moments.stored, began),
+            leg("event", "S3's event, until the handler started", moments.stored, began),
             leg("handler", "reading the file and writing the record", began, ended),
-            leg("record", "until the record was seen here", ended, moments.seen),
+            leg("record", "until the record was read", ended, moments.seen),
         ],
-        _ => vec![put, leg("event+handler+record", "until the record was seen here", moments.stored, moments.seen)],
+        _ => vec![put, leg("event+handler+record", "until the record was read", moments.stored, moments.seen)],
     }
 }
 
-/// What was found where a canary's way may end. `None` where one could not look.
+/// The state of the pipeline's parts when no record arrived. `None` if a part could not be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Findings {
-    /// Whether the bucket tells the function of new objects with such a key.
+    /// Whether the bucket notifies the function of new objects with such a key.
     pub notified: Option<bool>,
     /// Whether S3 may invoke the function.
     pub permitted: Option<bool>,
-    /// The function's state (`Active`, …), or that there is none.
+    /// The function's state (`Active`, …); `Some(None)` if there is no function.
     pub function: Option<Option<String>>,
-    /// How many invocations may run at the same time, where that is limited.
+    /// The function's reserved concurrency; `Some(None)` if it has none.
     pub concurrency: Option<Option<u32>>,
-    /// What the queue of failed events says of the canary.
+    /// The error of the canary's event in the queue of failed events.
     pub queued: Option<String>,
-    /// Lines of the log that may be about the canary: warnings, errors, and what is not the handler's.
+    /// Log lines that can concern the canary: warnings, errors, and lines that the handler did not write.
     pub lines: Vec<String>,
-    /// What could not be looked at, and why.
-    pub unseen: Vec<String>,
+    /// Parts that could not be read, with the reason.
+    pub unreadable: Vec<String>,
 }
 
 /// Why a canary did not arrive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cause {
-    /// In words.
+    /// The cause, in words.
     pub text: String,
-    /// How to mend it; `{stack}` stands for the stack.
+    /// How to fix it; `{stack}` is replaced by the stack's name.
     pub hint: String,
 }
 
-/// How to put back what somebody changed.
-const DRIFT: &str = "Somebody has changed it behind the stack's back. See what differs with `provisioner plan -s {stack}`, \
-                     put it back with `provisioner up -s {stack} --revert-drift`.";
+/// The hint for a resource that was changed out of band.
+const DRIFT: &str = "It was changed outside CloudFormation. Show the drift with `provisioner plan -s {stack}`, \
+                     revert it with `provisioner up -s {stack} --revert-drift`.";
 
-/// What is certainly wrong, so that waiting longer is of no use.
+/// A cause that is certain, so that waiting longer cannot help.
 pub fn certain_cause(findings: &Findings) -> Option<Cause> {
     let cause = |text: &str, hint: &str| Some(Cause { text: text.to_owned(), hint: hint.to_owned() });
     if findings.function == Some(None) {
@@ -113,12 +112,12 @@ pub fn certain_cause(findings: &Findings) -> Option<Cause> {
     }
     if findings.notified == Some(false) {
         return cause(
-            "the bucket does not tell the function of new files: its notification is missing or another one",
+            "the bucket does not notify the function of new files: its notification is missing or differs",
             DRIFT,
         );
     }
     if findings.permitted == Some(false) {
-        return cause("the function's policy does not let the bucket invoke it", DRIFT);
+        return cause("the function's policy does not allow the bucket to invoke it", DRIFT);
     }
     if findings.concurrency == Some(Some(0)) {
         return cause("the function's reserved concurrency is 0, so that nothing can invoke it", DRIFT);
@@ -126,18 +125,18 @@ pub fn certain_cause(findings: &Findings) -> Option<Cause> {
     None
 }
 
-/// Whether the canary's event may come later, as far as one knows. S3 sends none where the bucket tells nobody, may not
-/// invoke, or would invoke what does not exist; Lambda keeps one that it may not run yet.
-pub fn may_come(findings: &Findings) -> bool {
+/// Whether the canary's event can still arrive. S3 sends no event if the bucket has no notification, lacks the permission
+/// to invoke, or the function does not exist; Lambda keeps an event that it cannot run yet.
+pub fn event_possible(findings: &Findings) -> bool {
     findings.notified != Some(false) && findings.permitted != Some(false) && findings.function != Some(None)
 }
 
-/// The likeliest cause of all that was found.
+/// The most likely cause.
 pub fn cause(findings: &Findings) -> Cause {
     if let Some(certain) = certain_cause(findings) {
         return certain;
     }
-    let logs = "Look at the function's log: provisioner logs -s {stack}";
+    let logs = "See the function's log: provisioner logs -s {stack}";
     if let Some(queued) = &findings.queued {
         return Cause {
             text: format!(
@@ -147,7 +146,7 @@ pub fn cause(findings: &Findings) -> Cause {
         };
     }
     if let Some(line) = findings.lines.first() {
-        return Cause { text: format!("the handler failed; its log says: {line}"), hint: logs.to_owned() };
+        return Cause { text: format!("the handler failed; from its log: {line}"), hint: logs.to_owned() };
     }
     match &findings.function {
         Some(Some(state)) if state != "Active" => Cause {
@@ -155,13 +154,13 @@ pub fn cause(findings: &Findings) -> Cause {
             hint: "Try again in a minute: provisioner verify -s {stack}".to_owned(),
         },
         _ => Cause {
-            text: "bucket, permission and function look right, and neither the log nor the queue of failed events says why".to_owned(),
+            text: "bucket, permission and function are configured correctly, and neither the log nor the queue of failed events contains a reason".to_owned(),
             hint: "S3's events can take a minute. Try again: provisioner verify -s {stack}".to_owned(),
         },
     }
 }
 
-/// Whether a function's policy, as Lambda prints it, lets S3 invoke it.
+/// Whether a function's policy, as Lambda returns it, allows S3 to invoke the function.
 pub fn lets_s3_invoke(policy: &str) -> bool {
     let policy: Value = serde_json::from_str(policy).unwrap_or_default();
     policy["Statement"].as_array().into_iter().flatten().any(|statement| {
@@ -171,19 +170,19 @@ pub fn lets_s3_invoke(policy: &str) -> bool {
     })
 }
 
-/// What Lambda's record of a failed event says, if the event is about this key. Lambda developer guide, "Capturing records
-/// of asynchronous invocations".
+/// The error in Lambda's record of a failed event, if the event concerns this key. Lambda developer guide, "Capturing
+/// records of asynchronous invocations".
 pub fn failure_of(body: &str, key: &str) -> Option<String> {
     let record: Value = serde_json::from_str(body).ok()?;
     let encoded = &record["requestPayload"]["Records"][0]["s3"]["object"]["key"];
-    // The characters of a canary's name stand for themselves; its prefix may be encoded.
+    // The characters of a canary's name are not URL-encoded; those of its prefix can be.
     let name = |key: &str| key.rsplit_once(crate::canary::NAME).map(|(_, rest)| rest.to_owned());
     if name(encoded.as_str()?) != name(key) {
         return None;
     }
-    let said = record["responsePayload"]["errorMessage"].as_str().unwrap_or_default();
+    let message = record["responsePayload"]["errorMessage"].as_str().unwrap_or_default();
     let condition = record["requestContext"]["condition"].as_str().unwrap_or("no reason given");
-    Some(if said.is_empty() { condition.to_owned() } else { said.to_owned() })
+    Some(if message.is_empty() { condition.to_owned() } else { message.to_owned() })
 }
 
 #[cfg(test)]
@@ -202,38 +201,38 @@ mod tests {
     }
 
     #[test]
-    fn the_log_tells_when_the_handler_took_the_file_up() {
+    fn the_log_contains_the_start_of_the_processing() {
         let entries = [
             line("other", T, 1, "stored"),
             line("k", T + 90, 3, "duplicate"),
             line("k", T + 50, 20, "stored"),
             Entry { time: T, message: "START RequestId: k".into(), stream: "s".into(), id: None },
         ];
-        assert_eq!(told(&entries, "k"), LogObservation { handled: Some((T + 30, T + 50)), times: 2 });
-        assert_eq!(told(&entries[..1], "k"), LogObservation::default());
+        assert_eq!(observe_log(&entries, "k"), LogObservation { handled: Some((T + 30, T + 50)), times: 2 });
+        assert_eq!(observe_log(&entries[..1], "k"), LogObservation::default());
     }
 
     #[test]
-    fn each_leg_has_its_time() {
+    fn each_stage_has_its_duration() {
         let moments = Moments { put: T, stored: T + 10, seen: T + 100 };
         let at = |handled| LogObservation { handled, times: 1 };
         let rows = [
             (at(Some((T + 30, T + 50))), vec![("put", 10), ("event", 20), ("handler", 20), ("record", 50)]),
-            // The handler was faster than S3's answer.
+            // The handler was faster than S3's response.
             (at(Some((T + 8, T + 50))), vec![("put", 10), ("event", 0), ("handler", 42), ("record", 50)]),
             (at(None), vec![("put", 10), ("event+handler+record", 90)]),
-            // Another clock.
+            // The clocks differ.
             (at(Some((T - 1, T + 50))), vec![("put", 10), ("event+handler+record", 90)]),
             (at(Some((T + 30, T + 101))), vec![("put", 10), ("event+handler+record", 90)]),
         ];
-        for (told, expected) in rows {
-            let legs: Vec<_> = legs(moments, told).into_iter().map(|leg| (leg.leg, leg.millis)).collect();
-            assert_eq!(legs, expected, "{told:?}");
+        for (log, expected) in rows {
+            let legs: Vec<_> = legs(moments, log).into_iter().map(|leg| (leg.leg, leg.millis)).collect();
+            assert_eq!(legs, expected, "{log:?}");
         }
     }
 
     #[test]
-    fn the_cause_is_the_first_thing_on_the_way_that_is_wrong() {
+    fn the_cause_is_the_first_wrong_part_of_the_pipeline() {
         let fine = Findings {
             notified: Some(true),
             permitted: Some(true),
@@ -243,20 +242,20 @@ mod tests {
         };
         let rows = [
             (Findings { function: Some(None), notified: Some(false), ..fine.clone() }, true, "does not exist"),
-            (Findings { notified: Some(false), queued: Some("x".into()), ..fine.clone() }, true, "does not tell"),
-            (Findings { permitted: Some(false), ..fine.clone() }, true, "policy does not let"),
+            (Findings { notified: Some(false), queued: Some("x".into()), ..fine.clone() }, true, "does not notify"),
+            (Findings { permitted: Some(false), ..fine.clone() }, true, "policy does not allow"),
             (Findings { concurrency: Some(Some(0)), ..fine.clone() }, true, "concurrency is 0"),
-            (Findings { concurrency: Some(Some(1)), ..fine.clone() }, false, "look right"),
+            (Findings { concurrency: Some(Some(1)), ..fine.clone() }, false, "configured correctly"),
             (
                 Findings { queued: Some("no disk".into()), lines: vec!["l".into()], ..fine.clone() },
                 false,
                 "every attempt, and the event went to the queue of failed events: no disk",
             ),
-            (Findings { lines: vec!["denied".into(), "l".into()], ..fine.clone() }, false, "log says: denied"),
+            (Findings { lines: vec!["denied".into(), "l".into()], ..fine.clone() }, false, "from its log: denied"),
             (Findings { function: Some(Some("Pending".into())), ..fine.clone() }, false, "state is Pending"),
-            (fine, false, "look right"),
-            // Nothing could be looked at.
-            (Findings::default(), false, "look right"),
+            (fine, false, "configured correctly"),
+            // Nothing could be read.
+            (Findings::default(), false, "configured correctly"),
         ];
         for (findings, is_certain, words) in rows {
             let cause = cause(&findings);
@@ -266,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_that_was_never_sent_never_comes() {
+    fn an_event_that_was_not_sent_is_not_expected() {
         let rows = [
             (Findings::default(), true),
             (Findings { notified: Some(true), function: Some(Some("Active".into())), ..Findings::default() }, true),
@@ -276,12 +275,12 @@ mod tests {
             (Findings { function: Some(None), ..Findings::default() }, false),
         ];
         for (findings, expected) in rows {
-            assert_eq!(may_come(&findings), expected, "{findings:?}");
+            assert_eq!(event_possible(&findings), expected, "{findings:?}");
         }
     }
 
     #[test]
-    fn who_may_invoke() {
+    fn policies_that_allow_s3_to_invoke() {
         let policy = |principal: &str, effect: &str| {
             json!({"Statement": [{"Effect": effect, "Principal": {"Service": principal}, "Action": "lambda:InvokeFunction"}]})
                 .to_string()
@@ -293,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn the_queue_says_why() {
+    fn the_error_of_a_failed_event() {
         let body = |key: &str| {
             json!({
                 "requestContext": {"condition": "RetriesExhausted"},

@@ -1,4 +1,4 @@
-//! `provisioner bundle`: this program again, with a handler inside.
+//! `provisioner bundle`: writes a copy of this program with embedded handlers.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use provisioner_model::error::{Error, Exit, Result, io};
 use crate::cli::Bundle;
 use crate::report::Report;
 
-/// Checks and packs the handlers and writes the program. It appears whole or not at all.
+/// Checks and zips the handlers and writes the program. The file is renamed into place only when it is complete.
 pub async fn run(args: &Bundle, report: &Report) -> Result<()> {
     let mut paths: Vec<PathBuf> = args.handlers.iter().map(|path| handler_build::handler_path(path)).collect();
     for architecture in &args.architectures {
@@ -45,7 +45,7 @@ pub async fn run(args: &Bundle, report: &Report) -> Result<()> {
     Ok(())
 }
 
-/// Everybody may run the program, its owner may change it.
+/// Sets mode 0755.
 fn executable(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))

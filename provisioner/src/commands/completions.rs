@@ -1,11 +1,11 @@
-//! `provisioner completions`: the shell's side of this command line.
+//! `provisioner completions`: the shell completion script.
 
 use provisioner_model::error::Result;
 
 use crate::cli::{Completions, command};
 use crate::report::Report;
 
-/// Prints the shell's script on standard output.
+/// Prints the script on standard output.
 pub fn run(args: &Completions, report: &Report) -> Result<()> {
     let mut command = command();
     let name = command.get_name().to_owned();

@@ -1,4 +1,4 @@
-//! `provisioner init`: the stack files that a project begins with.
+//! `provisioner init`: writes the starter stack files of a project.
 
 use std::path::{Path, PathBuf};
 
@@ -9,43 +9,46 @@ use serde::Serialize;
 
 use crate::report::Report;
 
-/// The stack files of the workspace, as this program was built with them.
+/// The workspace's stack files, embedded at build time.
 const STARTERS: [(&str, &str); 3] = [
     ("dev.yaml", include_str!("../../../stacks/dev.yaml")),
     ("local.yaml", include_str!("../../../stacks/local.yaml")),
     ("prod.yaml", include_str!("../../../stacks/prod.yaml")),
 ];
-/// What their first line names.
+/// The schema file that the first line of each stack file refers to.
 const SCHEMA: &str = "stack.schema.json";
 
-/// What became of each file.
+/// The files that were written, and those that already existed.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 struct Outcome {
     written: Vec<PathBuf>,
     kept: Vec<PathBuf>,
 }
 
-/// Writes what is not there yet; a file that is there stays as it is.
+/// Writes the files that are missing. An existing file is not changed.
 pub fn run(report: &Report) -> Result<()> {
     let here = std::env::current_dir().map_err(|e| io("find", Path::new("."), e))?;
     let outcome = write(&here)?;
     report.data(&outcome, || {
         let rows = outcome.written.iter().map(|path| format!("wrote {}", path.display()));
-        let kept = outcome.kept.iter().map(|path| format!("kept {}, which is there", path.display()));
+        let kept = outcome.kept.iter().map(|path| format!("kept {}, which exists", path.display()));
         rows.chain(kept).collect::<Vec<_>>().join("\n")
     });
     report.narrate(
-        "Next: provisioner up -s local   on this machine, without an account\n      \
-         provisioner up            on AWS, after a look into stacks/dev.yaml",
+        "Next: provisioner up -s local   on this machine, without an AWS account\n      \
+         provisioner up            on AWS, after a review of stacks/dev.yaml",
     );
     Ok(())
 }
 
 fn write(here: &Path) -> Result<Outcome> {
     if let Some(root) = stack_file::root(here).filter(|root| !root.as_os_str().is_empty()) {
-        let message = format!("{} stands above, and commands run here mean its stacks", root.join("stacks").display());
+        let message = format!(
+            "{} exists in a parent folder, and commands run here use its stacks",
+            root.join("stacks").display()
+        );
         return Err(Error::new(Exit::Usage, "project-above", message)
-            .hint("Change to that folder. Or, to begin another project here: mkdir stacks && provisioner init"));
+            .hint("Change to that folder. Or, to start another project here: mkdir stacks && provisioner init"));
     }
     let folder = Path::new("stacks");
     std::fs::create_dir_all(here.join(folder)).map_err(|e| io("create", folder, e))?;
@@ -69,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn starters_are_stack_files_and_nothing_of_the_users_is_overwritten() {
+    fn starter_files_are_valid_and_existing_files_are_not_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("stacks")).unwrap();
         std::fs::write(folder.path().join("stacks/dev.yaml"), "mine").unwrap();
@@ -85,13 +88,13 @@ mod tests {
     }
 
     #[test]
-    fn a_project_above_is_not_shadowed_by_accident() {
+    fn init_below_a_project_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let below = folder.path().join("deep/er");
         std::fs::create_dir_all(&below).unwrap();
         std::fs::create_dir(folder.path().join("stacks")).unwrap();
         let error = write(&below).unwrap_err();
-        assert_eq!(error.message, "../../stacks stands above, and commands run here mean its stacks");
+        assert_eq!(error.message, "../../stacks exists in a parent folder, and commands run here use its stacks");
         std::fs::create_dir(below.join("stacks")).unwrap();
         assert_eq!(write(&below).unwrap().written.len(), 4);
     }

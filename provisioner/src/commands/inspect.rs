@@ -1,9 +1,10 @@
-//! `provisioner inspect`: the record that the handler would write of a local file. No cloud, no credentials.
+//! `provisioner inspect`: the record that the handler would write for a local file. It needs neither AWS nor
+//! credentials.
 //!
-//! The file goes through the same extractor, in a child process with the same limits, as in the function. What does
-//! not follow from the content has no truth here: the bucket is `local`, the key is the file's name, the upload's time
-//! is the file's last change, and there is neither version nor `ETag` nor sequencer, so that `documentId` and the
-//! shards differ from an upload's.
+//! The file is read by the same extractor as in the function, in a child process with the same limits. Attributes that
+//! are not derived from the content are placeholders: the bucket is `local`, the key is the file name, and the upload
+//! time is the modification time. Version, `ETag` and sequencer are absent. `documentId` and the shards therefore
+//! differ from those of an uploaded file.
 
 use std::path::Path;
 
@@ -20,12 +21,12 @@ use tokio::io::AsyncReadExt as _;
 use crate::cli::{Global, Inspect};
 use crate::report::{Report, files};
 
-/// The stand-in for the bucket.
+/// The placeholder for the bucket name.
 const BUCKET: &str = "local";
-/// Bytes that are passed to the child at a time.
+/// The size in bytes of one read, and of one write to the child.
 const CHUNK: usize = 256 << 10;
 
-/// Reads every file and prints its record. With `--json` that is one array of records.
+/// Reads every file and prints its record. With `--json` the output is one array of records.
 pub async fn run(global: &Global, args: &Inspect, report: &Report) -> Result<()> {
     let spec = StackFile::load_anywhere(&global.stack)?;
     let extractor = Extractor::new(child_limits(&spec), spec.files.allowed_types.clone())
@@ -40,7 +41,7 @@ pub async fn run(global: &Global, args: &Inspect, report: &Report) -> Result<()>
         if report.is_json() {
             records.push(record);
         } else {
-            report.text(&files::inspected(&path.display().to_string(), &record, report.style));
+            report.text(&files::inspected(&path.display().to_string(), &record, report.data_style));
         }
     }
     if report.is_json() {

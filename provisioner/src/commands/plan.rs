@@ -1,55 +1,60 @@
-//! `provisioner plan`: what `up` would do, without doing any of it.
+//! `provisioner plan`: shows what `up` would do, without changing anything.
 
 use std::path::Path;
 
 use provisioner_artifact::handler_build::Build;
 use provisioner_engine::dialog::Dialog;
-use provisioner_engine::observe::{self, World};
-use provisioner_engine::stack_file::StackFile;
+use provisioner_engine::observe::{self, ObservedState};
 use provisioner_engine::{connection, handler};
 use provisioner_model::error::{Error, Exit, Result, io};
 use provisioner_model::names::Names;
 use provisioner_planner::preview::{self, Preview};
-use provisioner_planner::world::Desired;
+use provisioner_planner::state::Desired;
 
 use crate::cli::{Global, Plan as Arguments, PlanFormat};
 use crate::commands;
+use crate::invocation::quoted;
 use crate::report::{Report, markdown, plan as human};
 
-/// Runs the command. Returns the code that tells changes from none.
+/// Runs the command. Returns [`Exit::Changes`] if the plan has changes, and [`Exit::Unhealthy`] if it
+/// has none although the stack is broken.
 pub async fn run(global: &Global, args: &Arguments, report: &Report) -> Result<Option<Exit>> {
-    let file = StackFile::load(&global.stack)?;
+    let file = super::stack_file(global, report)?;
+    let format = commands::format(report, args.format, PlanFormat::Json)?;
+    report.set_handler(args.handler.as_deref());
     let template = commands::linted(&file.path, &file.spec, report)?.document();
     let aws = connection::connect(&global.connection(), &file.spec).await?;
     let names = Names::new(&file.spec.name, &aws.account, &aws.region);
-    // With --json the document is all there is on standard output.
+    // With --json, standard output contains only the document.
     let silent = Report::silent();
     let narrator: &dyn Dialog = if report.is_json() { &silent } else { report };
     let (built, world) = tokio::join!(
         handler::package(&file, args.handler.as_deref(), Build::of(&file.spec, false), narrator),
-        observe::world(&aws, &names, args.drift)
+        observe::observe_with_drift(&aws, &names, args.drift)
     );
-    let (package, World { observed, drift }) = (built?.package, world?);
+    let (package, ObservedState { observed, drift }) = (built?.package, world?);
     let place = observe::place(&aws, &names);
     let desired = Desired::new(place, names, template, file.spec.tags.clone(), package.key());
     let preview = preview::preview(&desired, &observed, handler::code(&package), drift, args.revert_drift);
     if let Some(path) = &args.out {
         write(path, &preview)?;
     }
-    match args.format {
-        PlanFormat::Text => report.data(&preview, || human::text(&preview, report.style)),
+    match format.unwrap_or(PlanFormat::Text) {
+        PlanFormat::Text => report.data(&preview, || report.completed(&human::text(&preview, report.data_style))),
         PlanFormat::Json => report.document(&preview),
-        PlanFormat::Markdown => report.text(&markdown::plan(&preview)),
+        PlanFormat::Markdown => report.text(&report.completed(&markdown::plan(&preview))),
     }
     if let Some(path) = &args.out {
         report.narrate(&format!(
-            "The plan is in {}. Apply exactly it with: provisioner up --plan {0} -s {}",
+            "The plan is in {}. Apply exactly this plan with: provisioner up --plan {} -s {}",
             path.display(),
+            quoted(&path.display().to_string()),
             preview.stack
         ));
     }
     match &preview.blocked {
         Some(block) => Err(block.refusal().already_reported()),
+        None if !preview.broken().is_empty() => Ok(Some(Exit::Unhealthy)),
         None => Ok(preview.changes.then_some(Exit::Changes)),
     }
 }

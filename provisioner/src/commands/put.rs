@@ -1,26 +1,25 @@
-//! `provisioner put`: uploads files and, where asked to, waits for their records.
+//! `provisioner put`: uploads files and, with `--wait`, waits for their records.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use provisioner_engine::connection;
-use provisioner_engine::put::{Order, Target, tell_unprocessed};
-use provisioner_engine::stack_file::StackFile;
-use provisioner_engine::upload_list::{Upload, gather};
+use provisioner_engine::put::{PutOptions, Target, report_unprocessed};
+use provisioner_engine::upload_list::{Upload, collect_uploads};
 use provisioner_model::error::Result;
 
 use crate::cli::{Global, Put};
 use crate::report::Report;
 use crate::report::files::Uploading;
 
-/// Uploads all files, or none when something is wrong with one of them.
+/// Uploads all files. If one of them cannot be read, none is uploaded.
 pub async fn run(global: &Global, args: &Put, report: &Report) -> Result<()> {
-    let spec = StackFile::load(&global.stack)?.spec;
-    let uploads = gather(&args.files, &args.prefix, args.key.as_deref())?;
-    tell_unprocessed(&spec, &uploads, args.wait, report)?;
+    let spec = super::stack_file(global, report)?.spec;
+    let uploads = collect_uploads(&args.files, &args.prefix, args.key.as_deref())?;
+    report_unprocessed(&spec, &uploads, args.wait, report)?;
     let aws = connection::connect(&global.connection(), &spec).await?;
     let target = Target::find(&aws, &spec, &global.stack).await?;
-    let order = Order { wait: args.wait, timeout: Duration::from_secs(args.timeout.0), parallel: args.parallel };
+    let order = PutOptions { wait: args.wait, timeout: Duration::from_secs(args.timeout.0), parallel: args.parallel };
     let bar = Uploading::new(&report.live, uploads.len(), uploads.iter().map(Upload::size).sum());
     target.put(uploads, order, Arc::new(bar), report).await
 }

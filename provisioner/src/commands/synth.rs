@@ -1,46 +1,106 @@
-//! `provisioner synth`: templates and what else is generated, printed, written or compared.
+//! `provisioner synth`: prints, writes or compares templates and other generated files.
 
 use std::path::{Path, PathBuf};
 
 use provisioner_engine::stack_file::{self, StackFile};
 use provisioner_model::error::{Error, Exit, Result, io};
-use provisioner_model::spec;
-use provisioner_model::template::policy;
+use provisioner_model::spec::{self, StackSpec};
+use provisioner_model::template::policy::{self, Document};
 
-use crate::cli::{Global, Synth};
+use crate::cli::{Global, PolicyOf, Synth};
 use crate::docs;
 use crate::report::Report;
 
-/// Prints the stack's template, or its deployer's permissions; or writes or compares everything that is generated.
+/// Prints the stack's template or an IAM policy for it, or writes or compares all generated files.
 pub fn run(global: &Global, args: &Synth, report: &Report) -> Result<()> {
     if args.write || args.check {
         let here = std::env::current_dir().map_err(|e| io("find", Path::new("."), e))?;
         let root = stack_file::root(&here).ok_or_else(|| {
-            Error::new(Exit::Invalid, "no-stack", format!("no folder stacks/ stands in {} or above it", here.display()))
+            Error::new(Exit::Invalid, "no-stack", format!("no folder stacks/ in {} or its parents", here.display()))
                 .hint("Change to the project's folder.")
         })?;
         let generated = generate(&root, report)?;
         return if args.write { write(&generated, report) } else { check(&generated, report) };
     }
-    let StackFile { path, spec } = StackFile::load(&global.stack)?;
-    if args.permissions {
-        let region = global.region.as_deref().or(spec.region.as_deref());
-        let mut permissions = policy::provisioner().for_caller(&spec.name, spec.account.as_deref(), region);
-        if let Some(role) = global.cloudformation_role_arn.as_deref().or(spec.cloudformation_role.as_deref()) {
-            permissions.let_pass(role);
-        }
-        report.text(&permissions.to_json());
-        return Ok(());
+    let StackFile { path, spec } = super::stack_file(global, report)?;
+    if let Some(whose) = args.permissions {
+        return permissions(global, &spec, whose, report);
     }
     let template = super::linted(&path, &spec, report)?;
     report.text(&if report.is_json() { template.to_json() } else { template.to_yaml() });
     Ok(())
 }
 
-/// Everything that is generated, and what no longer is.
+/// Prints a policy for the stack, and on standard error what else is needed.
+fn permissions(global: &Global, spec: &StackSpec, whose: PolicyOf, report: &Report) -> Result<()> {
+    let key = spec.kms_key.as_deref();
+    let region = global.region.as_deref().or(spec.region.as_deref()).or(key.and_then(spec::key_region));
+    let role = global.cloudformation_role_arn.as_deref().or(spec.cloudformation_role.as_deref());
+    let for_stack = |policy: Document| policy.for_stack(&spec.name, spec.account.as_deref(), region);
+    // With what it needs besides where the stack has a key.
+    let filled = |policy: Document, with_key: Document| {
+        for_stack(match key {
+            Some(key) => policy.and(with_key.with_key(key)),
+            None => policy,
+        })
+    };
+    let (policy, use_it) = match (whose, role) {
+        (PolicyOf::Caller, None) => (
+            filled(policy::caller(), policy::caller_key()),
+            "Attach it to whoever runs provisioner, and beside it the policy of --permissions=cloudformation: \
+             CloudFormation makes the resources in the caller's name."
+                .to_owned(),
+        ),
+        (PolicyOf::Caller, Some(role)) => {
+            let mut policy = filled(policy::caller(), policy::caller_key());
+            policy.let_pass(role);
+            let use_it = format!(
+                "Attach it to whoever runs provisioner. {role} needs the policy of --permissions=cloudformation."
+            );
+            (policy, use_it)
+        }
+        (PolicyOf::Cloudformation, None) => (
+            filled(policy::cloudformation(), policy::cloudformation_key()),
+            "Attach it to whoever runs provisioner, beside the policy of --permissions=caller.".to_owned(),
+        ),
+        (PolicyOf::Cloudformation, Some(role)) => (
+            filled(policy::cloudformation(), policy::cloudformation_key()),
+            format!("Attach it to {role}, which CloudFormation assumes."),
+        ),
+        (PolicyOf::Key, _) => {
+            let Some(key) = key else {
+                return Err(Error::new(Exit::Invalid, "no-key", "the stack file names no `kmsKey`")
+                    .hint("Without one, AWS's own keys are used, which need no policy."));
+            };
+            let Some(account) = &spec.account else {
+                return Err(Error::new(Exit::Invalid, "no-account", "the stack file names no `account`").hint(
+                    "The policy of a key names the account that may use it. Write `account:` into the stack file.",
+                ));
+            };
+            let policy = policy::key().for_stack(&spec.name, Some(account), region);
+            report.text(&policy.to_json());
+            report.narrate(&format!("The owner of {key} adds these statements to the key's policy."));
+            return Ok(());
+        }
+    };
+    let length = policy.length();
+    if length > policy::MAX_MANAGED_POLICY {
+        return Err(Error::new(
+            Exit::Invalid,
+            "policy-size",
+            format!("the policy has {length} characters, and IAM takes {}", policy::MAX_MANAGED_POLICY),
+        )
+        .hint("Choose a shorter name for the stack: it is part of every resource's name."));
+    }
+    report.text(&policy.to_json());
+    report.narrate(&format!("{length} of {} characters. {use_it}", policy::MAX_MANAGED_POLICY));
+    Ok(())
+}
+
+/// All generated files, and the obsolete ones.
 struct Generated {
     files: Vec<(PathBuf, String)>,
-    /// Templates of stacks that are gone.
+    /// Templates whose stack file no longer exists.
     orphans: Vec<PathBuf>,
 }
 
@@ -59,10 +119,11 @@ fn generate(root: &Path, report: &Report) -> Result<Generated> {
         );
         files.push((rendered.join(name), note + &template.to_yaml()));
     }
-    // A project of stack files alone has no use for pages about the handler; the workspace that builds it has.
+    // The pages describe the handler, so a project with only stack files does not get them.
     let pages = root.join("docs");
     if root.join("handler/contract").is_dir() {
         files.push((pages.join("record.md"), docs::record()));
+        files.push((pages.join("stack-file.md"), docs::stack_file()));
         files.push((pages.join("error-codes.md"), docs::error_codes()));
         files.push((pages.join("lint.md"), docs::lint()));
         files.push((pages.join("events.md"), docs::events()));
@@ -89,7 +150,7 @@ fn yaml_files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The file's text; `None` if there is no such file.
+/// The file's text; `None` if the file does not exist.
 fn current(path: &Path) -> Result<Option<String>> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
@@ -113,7 +174,7 @@ fn write(generated: &Generated, report: &Report) -> Result<()> {
     }
     for path in &generated.orphans {
         std::fs::remove_file(path).map_err(|e| io("remove", path, e))?;
-        report.narrate(&format!("removed {}, whose stack is gone", path.display()));
+        report.narrate(&format!("removed {}: its stack file no longer exists", path.display()));
     }
     if report.is_json() {
         report.document(&serde_json::json!({ "written": written, "removed": generated.orphans }));

@@ -1,15 +1,14 @@
-//! `provisioner up`: brings the stack up, verifies it, and with `--watch` goes on.
+//! `provisioner up`: deploys the stack, verifies it, and with `--watch` keeps deploying changes.
 
 use std::path::Path;
 
 use provisioner_artifact::handler_build::Build;
 use provisioner_engine::observe;
-use provisioner_engine::stack_file::StackFile;
 use provisioner_engine::up::{Consent, DeployOptions, DeployTarget, Done};
 use provisioner_engine::{connection, handler, verify, watch};
 use provisioner_model::error::{Error, Exit, Result, io};
 use provisioner_model::names::Names;
-use provisioner_planner::preview::Saved;
+use provisioner_planner::preview::SavedPlan;
 
 use crate::cli::{Global, Up};
 use crate::commands;
@@ -17,7 +16,8 @@ use crate::report::Report;
 
 /// Runs the command.
 pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
-    let file = StackFile::load(&global.stack)?;
+    let file = super::stack_file(global, report)?;
+    report.set_handler(args.handler.as_deref());
     let spec = &file.spec;
     let saved = match &args.plan {
         Some(path) => Some((path.clone(), saved_plan(path)?)),
@@ -31,36 +31,39 @@ pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
         saved,
         revert,
     };
-    // The build takes longest, and looking does not depend on it.
-    let looking = async {
-        // Another address than the emulator's own is somebody else's to start.
-        if let (Some(emulator), None) = (&spec.emulator, &global.endpoint_url) {
-            provisioner_emulator::ensure_running(emulator.port, report).await?;
+    // The build takes longest and does not depend on AWS, so both run concurrently.
+    let observation = async {
+        // At another endpoint the user runs the service; only the stack's own emulator is started.
+        let own_emulator = connection::own_emulator(&global.connection(), spec);
+        if let Some(port) = own_emulator {
+            provisioner_emulator::ensure_running(port, report).await?;
         }
+        let lock = commands::deployment_lock(own_emulator, &spec.name, report).await;
         let aws = connection::connect(&global.connection(), spec).await?;
         let names = Names::new(&spec.name, &aws.account, &aws.region);
-        let world = observe::world(&aws, &names, revert).await?;
-        Ok((aws, names, world))
+        let world = observe::observe_with_drift(&aws, &names, revert).await?;
+        Ok((aws, names, world, lock))
     };
     let kind = Build::of(spec, args.watch);
-    let (built, (aws, names, world)) =
-        tokio::try_join!(handler::package(&file, args.handler.as_deref(), kind, report), looking)?;
+    let (built, (aws, names, world, lock)) =
+        tokio::try_join!(handler::package(&file, args.handler.as_deref(), kind, report), observation)?;
     let target = DeployTarget { aws: &aws, file: &file, template, names, dialog: report };
     if args.watch && built.sources.is_empty() {
-        return Err(Error::new(Exit::Usage, "nothing-to-watch", "the handler inside this program never changes")
-            .hint("--watch is for the folder that holds the handler's sources, or for a file: --handler PATH."));
+        return Err(Error::new(Exit::Usage, "nothing-to-watch", "the embedded handler never changes")
+            .hint("--watch requires the handler's sources, or a file: --handler PATH."));
     }
     let done = Box::pin(target.deploy(&built.package, world, options)).await?;
     let verified = match done {
         Done::Changed if !args.no_verify => Box::pin(verify::after_up(&aws, spec, report)).await,
         _ => Ok(()),
     };
-    target.tell_ready().await?;
+    drop(lock);
+    target.report_ready().await?;
     verified?;
-    if args.watch { Box::pin(watch::go_on(&target, args.handler.as_deref(), built)).await } else { Ok(()) }
+    if args.watch { Box::pin(watch::run(&target, args.handler.as_deref(), built)).await } else { Ok(()) }
 }
 
-fn saved_plan(path: &Path) -> Result<Saved> {
+fn saved_plan(path: &Path) -> Result<SavedPlan> {
     let text = std::fs::read_to_string(path).map_err(|e| io("read the plan", path, e))?;
-    Saved::parse(&text, path)
+    SavedPlan::parse(&text, path)
 }

@@ -1,4 +1,4 @@
-//! How events of `event::deploy` are told to people.
+//! Human-readable lines for the events of `event::deploy`.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,19 +16,19 @@ use super::live::{LineId, Live, Place};
 use super::meter::{bar, clock};
 use super::table::{cut, table};
 
-/// Columns of a terminal below which a finished resource is told without columns and clock.
+/// Columns of a terminal below which a finished resource is shown without columns and clock.
 const ROOM_FOR_COLUMNS: usize = 60;
-/// Columns of a terminal below which a live line has no room for the verb and the name in the template.
+/// Columns of a terminal below which a live line has no room for the verb and the logical ID.
 const ROOM_FOR_VERBS: usize = 36;
 
-/// The line for an event; `None` where a live line tells it.
+/// The line for an event; `None` if a live line shows it.
 pub fn line(event: &DeployEvent, style: Style) -> Option<String> {
     Some(match event {
-        DeployEvent::Building => style.dim("building the handler (cargo decides whether there is something to do)"),
+        DeployEvent::Building => style.dim("building the handler (a no-op if cargo finds it up to date)"),
         DeployEvent::Packaged { sha256, zipped, unzipped, embedded, development } => format!(
             "handler {}{}{}: {}, zipped {}",
             style.strong(short(sha256)),
-            if *embedded { " from inside this program" } else { "" },
+            if *embedded { " embedded in this program" } else { "" },
             if *development { ", a development build (stacks on AWS get the optimized one)" } else { "" },
             Size(*unzipped).rounded(),
             Size(*zipped).rounded()
@@ -36,25 +36,29 @@ pub fn line(event: &DeployEvent, style: Style) -> Option<String> {
         DeployEvent::Planned { plan } => super::plan::text(plan, style),
         DeployEvent::Drifted { stack, drift } => super::plan::drifted(stack, drift, style),
         DeployEvent::RevertingInTwo { stack } => format!(
-            "CloudFormation does not put everything back by itself: the template of {stack} first takes over what there is, then says again what should be"
+            "CloudFormation cannot revert all of this drift in one update: {stack} is updated twice, first to the actual values, then to the template's"
         ),
         DeployEvent::DriftReverted { stack } => format!("{} {stack} is as it was deployed", style.good("✓")),
         DeployEvent::NoChange { stack } => format!("{} {stack} is up to date; nothing to change", style.good("✓")),
-        DeployEvent::Recreating { stack, status } => format!(
-            "{} {stack} is in {status}: nothing of it was ever in use. It is deleted and made anew.",
+        DeployEvent::WaitingForQueueName { stack, seconds } => format!(
+            "{} a queue of {stack} was deleted within the last minute, and SQS keeps its name reserved; the creation is \
+             repeated in {seconds:.0} s",
             style.warn("!")
         ),
-        DeployEvent::EndingDeletion { stack, keeping } => format!(
-            "{} the last deletion of {stack} failed. It is ended now; {} stays and is taken back.",
+        DeployEvent::Recreating { stack, status } => {
+            format!("{} {stack} is in {status}: it never completed. It is deleted and created again.", style.warn("!"))
+        }
+        DeployEvent::RetryingDeletion { stack, keeping } => format!(
+            "{} the last deletion of {stack} failed. It is completed now; {} is retained and imported.",
             style.warn("!"),
             if keeping.is_empty() { "nothing".to_owned() } else { keeping.join(", ") }
         ),
         DeployEvent::Adopting { resources } => format!(
-            "taking back {}",
+            "importing {}",
             resources.iter().map(|r| format!("{} {}", words(&r.kind), r.name)).collect::<Vec<_>>().join(" and ")
         ),
         DeployEvent::Attached { stack, operation } => {
-            format!("the {} of {stack} runs already; showing it first", operation.noun())
+            format!("the {} of {stack} is already running; following it first", operation.noun())
         }
         DeployEvent::ContinuingRollback { stack, skipping } => {
             let skipping: Vec<&str> = skipping.iter().map(|(id, _)| id.as_str()).collect();
@@ -62,7 +66,7 @@ pub fn line(event: &DeployEvent, style: Style) -> Option<String> {
                 if skipping.is_empty() { String::new() } else { format!(", leaving {} as it is", skipping.join(", ")) };
             format!("continuing the rollback of {stack}{except}")
         }
-        DeployEvent::ArtifactBucketCreated { bucket } => format!("made the artifact bucket {bucket}"),
+        DeployEvent::ArtifactBucketCreated { bucket } => format!("created the artifact bucket {bucket}"),
         DeployEvent::Uploaded { bucket, key, size } => {
             format!("uploaded the handler ({}) to s3://{bucket}/{key}", Size(*size).rounded())
         }
@@ -70,10 +74,12 @@ pub fn line(event: &DeployEvent, style: Style) -> Option<String> {
     })
 }
 
-/// The lines of an operation that runs.
+/// The lines of a running operation.
 fn during(event: &DeployEvent, style: Style) -> Option<String> {
     Some(match event {
-        DeployEvent::Started { stack, operation, .. } => format!("{} of {stack} begins", capitalised(operation.noun())),
+        DeployEvent::Started { stack, operation, .. } => {
+            format!("{} of {stack} started", capitalised(operation.noun()))
+        }
         DeployEvent::Resource { logical_id, kind, status, progress, time, reason } => {
             return resource(logical_id, kind, status, *progress, time, reason.as_deref(), style);
         }
@@ -85,12 +91,15 @@ fn during(event: &DeployEvent, style: Style) -> Option<String> {
             text.push_str(&format!("\n  {} {reason}", style.dim("CloudFormation:")));
             text
         }
-        DeployEvent::Disturbed { reason } => {
-            format!("{} CloudFormation does not answer; it goes on, and so does this: {reason}", style.warn("!"))
+        DeployEvent::ConnectionLost { reason } => {
+            format!(
+                "{} CloudFormation is not reachable; the operation continues there, and polling continues here: {reason}",
+                style.warn("!")
+            )
         }
-        DeployEvent::Undisturbed => "CloudFormation answers again".to_owned(),
-        DeployEvent::Overtaken { stack } => {
-            format!("{} somebody else changes {stack} at the same time; looking again", style.warn("!"))
+        DeployEvent::ConnectionRestored => "CloudFormation is reachable again".to_owned(),
+        DeployEvent::Conflict { stack } => {
+            format!("{} another process changed {stack} at the same time; planning again", style.warn("!"))
         }
         DeployEvent::RollingBack { stack, reason, .. } => {
             let reason = reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
@@ -101,32 +110,35 @@ fn during(event: &DeployEvent, style: Style) -> Option<String> {
             format!("{mark} {} of {stack} ended: {status}", operation.noun())
         }
         DeployEvent::Interrupted { operation, back, second } => {
-            let mut text =
-                format!("{} leaving; the {} goes on in AWS. Come back with: {back}", style.warn("!"), operation.noun());
+            let mut text = format!(
+                "{} detaching; the {} continues in AWS. To follow it again: {back}",
+                style.warn("!"),
+                operation.noun()
+            );
             if let Some(second) = second {
-                text.push_str(&format!("\n  Ctrl-C again within 3 seconds offers to cancel it: that {second}."));
+                text.push_str(&format!("\n  Ctrl-C again within 3 seconds asks whether to cancel it: that {second}."));
             }
             text
         }
         DeployEvent::Cancelling { operation } => format!("cancelling the {}", operation.noun()),
         DeployEvent::CodePushed { function, sha256, seconds } => {
             format!(
-                "{} {function} serves the new code {} after {seconds:.1} s; the stack follows",
+                "{} {function} runs the new code {} after {seconds:.1} s; the stack update follows",
                 style.good("✓"),
                 style.strong(short(sha256))
             )
         }
         DeployEvent::PushSkipped { function, reason } => {
             format!(
-                "{} {function} could not be given the new code beforehand, so the stack's update does it: {reason}",
+                "{} the code of {function} could not be updated directly, so the stack update does it: {reason}",
                 style.warn("!")
             )
         }
         DeployEvent::CodeAfterFailure { function, sha256, new: false } => {
-            format!("{function} is back at the code before: {}", style.strong(short(sha256)))
+            format!("{function} is back at the previous code: {}", style.strong(short(sha256)))
         }
         DeployEvent::CodeAfterFailure { function, sha256, new: true } => format!(
-            "{} {function} still serves the new code {}, and the stack says the one before",
+            "{} {function} still runs the new code {}, but the stack has the previous code",
             style.warn("!"),
             style.strong(short(sha256))
         ),
@@ -134,7 +146,7 @@ fn during(event: &DeployEvent, style: Style) -> Option<String> {
     })
 }
 
-/// The lines of the end, and of what is taken down.
+/// The lines of the end of an operation, and of deletions.
 fn after(event: &DeployEvent, style: Style) -> Option<String> {
     Some(match event {
         DeployEvent::Ready { next, .. } => {
@@ -162,15 +174,15 @@ fn after(event: &DeployEvent, style: Style) -> Option<String> {
         }
         DeployEvent::Deleted { what, name } => format!("deleted the {what} {name}"),
         DeployEvent::NothingToDelete { stack, kept } if kept.is_empty() => {
-            format!("there is nothing of {stack} to delete")
+            format!("there is nothing to delete for {stack}")
         }
         DeployEvent::NothingToDelete { stack, kept } => format!(
-            "there is no stack {stack}. Its data is kept:\n  {}\nTo delete that too: provisioner down -s {stack} --delete-data",
+            "the stack {stack} does not exist. Its data is retained:\n  {}\nTo delete it too: provisioner down -s {stack} --delete-data",
             kept.join("\n  ")
         ),
         DeployEvent::Gone { stack, checked, kept } => {
             let mut text =
-                format!("{} {stack} is gone. Looked for and not found: {}", style.good("✓"), checked.join(", "));
+                format!("{} {stack} is deleted. Verified as absent: {}", style.good("✓"), checked.join(", "));
             if !kept.is_empty() {
                 text.push_str(&format!("\n  kept: {}", kept.join(", ")));
             }
@@ -179,7 +191,7 @@ fn after(event: &DeployEvent, style: Style) -> Option<String> {
         DeployEvent::Redriven { sent, unreadable } => {
             let mut text = format!("{} {sent} failed event(s) sent to the handler again", style.good("✓"));
             if *unreadable > 0 {
-                text.push_str(&format!("; {unreadable} message(s) hold no event and stay in the queue"));
+                text.push_str(&format!("; {unreadable} message(s) contain no event and stay in the queue"));
             }
             text
         }
@@ -202,14 +214,14 @@ fn resource(
     style: Style,
 ) -> Option<String> {
     let (doing, done) = status.verb();
-    // Beside live lines the day is known; in a log it is not.
+    // On a terminal the time of day is enough; a log also needs the date.
     let clock = if style.live { time.get(11..19).unwrap_or(time).to_owned() } else { to_the_second(time) };
     let what = format!("{:<22} {logical_id}", words(kind));
     let finished = |verb: &str| {
         if !style.live {
             return format!("{clock} {} {what}", style.good(&format!("{verb:<11}")));
         }
-        // What stays on the screen does not wrap either: where there is little room, the words that matter come first.
+        // Finished lines must not wrap either: on a narrow terminal the most important words come first.
         if style.width < ROOM_FOR_COLUMNS {
             return cut(&format!("{verb} {} {logical_id}", words(kind)), style.width);
         }
@@ -221,7 +233,7 @@ fn resource(
         status::Progress::Running => format!("{clock} {doing:<11} {what}"),
         status::Progress::Done => finished(done),
         status::Progress::Kept => finished("kept"),
-        // A failure's reason is told whole.
+        // The reason of a failure is never truncated.
         status::Progress::Failed => {
             let reason = reason.unwrap_or("no reason given");
             format!("{clock} {} {what}: {reason}", style.bad(&format!("{:<11}", "failed")))
@@ -230,7 +242,7 @@ fn resource(
     Some(line.trim_end().to_owned())
 }
 
-/// A moment without fractions of a second.
+/// A time without fractions of a second.
 fn to_the_second(time: &str) -> String {
     match time.get(..19) {
         Some(head) if time.ends_with('Z') => format!("{head}Z"),
@@ -238,7 +250,8 @@ fn to_the_second(time: &str) -> String {
     }
 }
 
-/// Whether the line of an event begins with the moment in a log. Those of resources bring the service's own.
+/// Whether the line of an event is prefixed with the current time in a log. Lines of resources have CloudFormation's
+/// time.
 pub fn is_dated(event: &DeployEvent) -> bool {
     !matches!(
         event,
@@ -251,24 +264,24 @@ pub fn is_dated(event: &DeployEvent) -> bool {
     )
 }
 
-/// The outputs as data for people.
+/// The outputs as a table.
 pub fn outputs(outputs: &[Output], style: Style) -> String {
     let rows: Vec<Vec<String>> = outputs.iter().map(|o| vec![o.key.clone(), o.value.clone()]).collect();
     table(&["OUTPUT", "VALUE"], &rows, Style { width: usize::MAX, ..style })
 }
 
-/// The live lines of an operation: one a resource that is worked on, each with its own clock, and one for the whole.
+/// The live lines of an operation: one for each resource in progress, with its own clock, and one for the total.
 #[derive(Debug, Default)]
 pub struct Progress {
     lines: HashMap<String, (LineId, Instant)>,
-    whole: Option<(LineId, Arc<Mutex<Whole>>)>,
-    /// Off a terminal, the number of deletions from which on the next line about emptying is printed.
-    next_told: u64,
+    total: Option<(LineId, Arc<Mutex<Total>>)>,
+    /// Without a terminal, the number of deletions at which the next line about emptying is printed.
+    next_printed: u64,
 }
 
-/// How far an operation is as a whole.
+/// The total progress of an operation.
 #[derive(Debug)]
-struct Whole {
+struct Total {
     since: Instant,
     title: String,
     /// Resources that are finished, each counted once.
@@ -277,7 +290,7 @@ struct Whole {
     of: Option<u64>,
 }
 
-impl Whole {
+impl Total {
     fn new(title: String, of: Option<u64>) -> Self {
         Self { since: Instant::now(), title, done: BTreeSet::new(), counted: 0, of }
     }
@@ -288,28 +301,28 @@ impl Whole {
             Some(of) if of >= done => {
                 format!("{}{}{}/{} {}", clock(elapsed), bar(done, of, width), grouped(done), grouped(of), self.title)
             }
-            // More than was expected: a bar would not be honest.
+            // More resources than expected: the total for a bar is unknown.
             _ => format!("{}{} done, {}", clock(elapsed), grouped(done), self.title),
         }
     }
 }
 
 impl Progress {
-    /// Brings the live lines up to date. Returns whether the event is also worth a line of its own.
+    /// Updates the live lines. Returns whether the event's line is printed too.
     pub fn show(&mut self, event: &DeployEvent, live: &Live) -> bool {
         match event {
             DeployEvent::Attached { stack, operation } => {
-                self.begin(live, Whole::new(format!("{} of {stack}", operation.noun()), None));
+                self.start(live, Total::new(format!("{} of {stack}", operation.noun()), None));
             }
             DeployEvent::Started { operation, resources, stack } => {
                 let of = resources.map(|n| n as u64);
-                self.begin(live, Whole::new(format!("{} of {stack}", operation.noun()), of));
+                self.start(live, Total::new(format!("{} of {stack}", operation.noun()), of));
             }
             DeployEvent::RollingBack { .. } => {
-                self.change(|whole| {
-                    whole.title = format!("rolling back: {}", whole.title);
-                    whole.done.clear();
-                    whole.of = None;
+                self.change(|total| {
+                    total.title = format!("rolling back: {}", total.title);
+                    total.done.clear();
+                    total.of = None;
                 });
             }
             DeployEvent::Resource { logical_id, kind, status, progress, .. } => match progress {
@@ -318,27 +331,27 @@ impl Progress {
                     if let Some((line, _)) = self.lines.remove(logical_id) {
                         live.remove(line);
                     }
-                    self.change(|whole| {
-                        whole.done.insert(logical_id.clone());
+                    self.change(|total| {
+                        total.done.insert(logical_id.clone());
                     });
                 }
             },
             DeployEvent::Emptying { bucket, deleted, of } => {
-                if self.whole.is_none() {
-                    self.begin(live, Whole::new(format!("emptying {bucket}"), *of));
+                if self.total.is_none() {
+                    self.start(live, Total::new(format!("emptying {bucket}"), *of));
                 }
-                self.change(|whole| whole.counted = *deleted);
+                self.change(|total| total.counted = *deleted);
                 // A line at 1,000, 2,000, 4,000, …: few enough for a log, whatever the bucket holds.
-                let tell = *deleted >= self.next_told;
-                if tell {
-                    self.next_told = deleted.saturating_mul(2);
+                let print = *deleted >= self.next_printed;
+                if print {
+                    self.next_printed = deleted.saturating_mul(2);
                 }
-                return tell;
+                return print;
             }
             DeployEvent::Emptied { .. } | DeployEvent::Finished { .. } | DeployEvent::Interrupted { .. } => {
                 self.lines.clear();
-                self.whole = None;
-                self.next_told = 0;
+                self.total = None;
+                self.next_printed = 0;
                 live.clear();
             }
             _ => {}
@@ -346,25 +359,25 @@ impl Progress {
         true
     }
 
-    fn begin(&mut self, live: &Live, whole: Whole) {
+    fn start(&mut self, live: &Live, total: Total) {
         live.clear();
         self.lines.clear();
-        let whole = Arc::new(Mutex::new(whole));
-        let shown = Arc::clone(&whole);
-        let id = live.add(Place::Whole, move |width| {
-            let whole = shown.lock().unwrap_or_else(PoisonError::into_inner);
-            whole.line(whole.since.elapsed(), width)
+        let total = Arc::new(Mutex::new(total));
+        let shown = Arc::clone(&total);
+        let id = live.add(Place::Total, move |width| {
+            let total = shown.lock().unwrap_or_else(PoisonError::into_inner);
+            total.line(total.since.elapsed(), width)
         });
-        self.whole = Some((id, whole));
+        self.total = Some((id, total));
     }
 
-    fn change(&self, change: impl FnOnce(&mut Whole)) {
-        if let Some((_, whole)) = &self.whole {
-            change(&mut whole.lock().unwrap_or_else(PoisonError::into_inner));
+    fn change(&self, change: impl FnOnce(&mut Total)) {
+        if let Some((_, total)) = &self.total {
+            change(&mut total.lock().unwrap_or_else(PoisonError::into_inner));
         }
     }
 
-    /// A resource is worked on: its clock starts, or goes on with another verb.
+    /// Shows a resource in progress: starts its clock, or changes its verb.
     fn work(&mut self, live: &Live, logical_id: &str, kind: &str, status: &ResourceStatus) {
         let (doing, _) = status.verb();
         let (what, text) = (words(kind).to_owned(), format!("{doing} {} {logical_id}", words(kind)));
@@ -389,8 +402,8 @@ mod tests {
 
     fn seen(event: &DeployEvent, progress: &mut Progress) -> String {
         progress.show(event, &Live::hidden());
-        let (_, whole) = progress.whole.as_ref().unwrap();
-        whole.lock().unwrap().line(Duration::from_secs(65), 60)
+        let (_, total) = progress.total.as_ref().unwrap();
+        total.lock().unwrap().line(Duration::from_secs(65), 60)
     }
 
     fn resource(id: &str, status: &str) -> DeployEvent {
@@ -405,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn the_overall_bar_is_honest() {
+    fn the_overall_bar_counts_each_resource_once() {
         let mut progress = Progress::default();
         let started = DeployEvent::Started { stack: "shop".into(), operation: Operation::Create, resources: Some(2) };
         assert_eq!(seen(&started, &mut progress), " 1m05s [---------------] 0/2 creation of shop");
@@ -414,7 +427,7 @@ mod tests {
             seen(&resource("A", "CREATE_COMPLETE"), &mut progress),
             " 1m05s [#######--------] 1/2 creation of shop"
         );
-        // The same resource again counts once, and what nobody expected ends the bar, not the truth.
+        // A resource counts once; an unexpected resource replaces the bar with a count.
         assert!(seen(&resource("A", "UPDATE_COMPLETE"), &mut progress).contains("1/2"));
         seen(&resource("B", "CREATE_COMPLETE"), &mut progress);
         assert_eq!(seen(&resource("C", "CREATE_COMPLETE"), &mut progress), " 1m05s 3 done, creation of shop");
@@ -423,15 +436,15 @@ mod tests {
     }
 
     #[test]
-    fn emptying_tells_few_lines_off_a_terminal() {
+    fn emptying_prints_few_lines_without_a_terminal() {
         let mut progress = Progress::default();
-        let told = (1..=1_000)
+        let printed = (1..=1_000)
             .filter(|n| {
                 let event = DeployEvent::Emptying { bucket: "b".into(), deleted: n * 1_000, of: None };
                 progress.show(&event, &Live::hidden())
             })
             .count();
-        assert_eq!(told, 10, "at 1,000, 2,000, 4,000, … of a million");
+        assert_eq!(printed, 10, "at 1,000, 2,000, 4,000, … of a million");
     }
 
     #[test]

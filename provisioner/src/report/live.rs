@@ -1,8 +1,8 @@
-//! Lines beneath the narration that are redrawn in place, on a terminal.
+//! Progress lines below the messages, redrawn in place on a terminal.
 //!
-//! Drawn by hand: what is on the screen is erased by the width that the terminal has now, so that one which was made
-//! narrower meanwhile, and so broke the lines anew, keeps no fragments of them. A line never reaches the last column, so
-//! it never wraps by itself.
+//! Lines are erased according to the terminal's current width, so that a terminal that was made narrower, and therefore
+//! wrapped the lines, keeps no fragments of them. A line never reaches the last column, so it never wraps when it is
+//! drawn.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -12,28 +12,28 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::table::{clean, cut};
 
-/// How often clocks go on.
+/// The interval between redraws.
 const TICK: Duration = Duration::from_millis(200);
-/// The size of a terminal that does not tell it.
+/// The assumed size of a terminal that does not report it.
 const USUAL: (usize, usize) = (80, 24);
 
-/// Writes a line for so many columns; asked again whenever the screen is drawn.
+/// Returns a line for a width in columns; called at each redraw.
 type Draw = Box<dyn Fn(usize) -> String + Send>;
 
-/// Where a line stands: work above, the whole below it.
+/// The position of a line: parts above, the total below.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
-    /// One of several.
+    /// One of several parts.
     Part,
-    /// The last line.
-    Whole,
+    /// The total, on the last line.
+    Total,
 }
 
-/// A line that is shown, until it is removed.
+/// Identifies a line from [`Live::add`] to [`Live::remove`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LineId(u64);
 
-/// The live lines of a terminal; where there must not be any, nothing is ever drawn.
+/// The live lines of a terminal; a hidden instance draws nothing.
 #[derive(Clone)]
 pub struct Live(Option<Arc<Shared>>);
 
@@ -46,7 +46,7 @@ struct Shared {
 struct Screen {
     lines: Vec<(Place, LineId, Draw)>,
     next: u64,
-    /// What stands on the terminal now.
+    /// The lines that are on the terminal now.
     drawn: Vec<String>,
     ticking: bool,
 }
@@ -68,12 +68,12 @@ impl Live {
         Self(None)
     }
 
-    /// Columns of the terminal; `None` where nothing is drawn.
+    /// Columns of the terminal; `None` if hidden.
     pub fn width(&self) -> Option<usize> {
         self.0.as_ref().map(|_| size().0)
     }
 
-    /// Shows a line.
+    /// Adds a line.
     pub fn add(&self, place: Place, draw: impl Fn(usize) -> String + Send + 'static) -> LineId {
         let Some(shared) = &self.0 else { return LineId(0) };
         let mut screen = shared.lock();
@@ -89,7 +89,7 @@ impl Live {
         id
     }
 
-    /// Says how a line is written from now on.
+    /// Replaces the function that draws a line.
     pub fn set(&self, id: LineId, draw: impl Fn(usize) -> String + Send + 'static) {
         let Some(shared) = &self.0 else { return };
         let mut screen = shared.lock();
@@ -99,7 +99,7 @@ impl Live {
         screen.redraw();
     }
 
-    /// Takes a line away.
+    /// Removes a line.
     pub fn remove(&self, id: LineId) {
         let Some(shared) = &self.0 else { return };
         let mut screen = shared.lock();
@@ -107,7 +107,7 @@ impl Live {
         screen.redraw();
     }
 
-    /// Takes all lines away.
+    /// Removes all lines.
     pub fn clear(&self) {
         let Some(shared) = &self.0 else { return };
         let mut screen = shared.lock();
@@ -115,7 +115,7 @@ impl Live {
         screen.redraw();
     }
 
-    /// Does something that prints, above the live lines.
+    /// Erases the live lines, calls `print`, and draws the lines again below its output.
     pub fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
         let Some(shared) = &self.0 else { return print() };
         let mut screen = shared.lock();
@@ -138,7 +138,7 @@ impl Drop for Shared {
     }
 }
 
-/// Lets the clocks go on, until nobody holds the lines any more.
+/// Redraws at each tick until all [`Live`] handles are dropped.
 fn tick(shared: Weak<Shared>) {
     std::thread::spawn(move || {
         while let Some(shared) = shared.upgrade() {
@@ -175,7 +175,7 @@ impl Screen {
     }
 }
 
-/// A terminal that went away is noticed where data or narration is written.
+/// Errors are ignored: a closed terminal is noticed when data or messages are written.
 fn write(text: &str) {
     if !text.is_empty() {
         let mut err = std::io::stderr().lock();
@@ -190,8 +190,8 @@ fn size() -> (usize, usize) {
     size.map_or(USUAL, |(width, height)| (usize::from(width.0).max(2), usize::from(height.0).max(2)))
 }
 
-/// The lines as they fit: none wraps, and all together leave room for the cursor. Where there are too many, the last
-/// ones matter: the whole is among them.
+/// Fits the lines to the terminal: none wraps, and one row is left for the cursor. If there are too many, the last ones
+/// are kept, because the total is among them.
 fn fitted(mut lines: Vec<String>, width: usize, height: usize) -> Vec<String> {
     let room = height.saturating_sub(1).max(1);
     let hidden = lines.len().saturating_sub(room);
@@ -202,8 +202,8 @@ fn fitted(mut lines: Vec<String>, width: usize, height: usize) -> Vec<String> {
     lines.into_iter().map(|line| cut(&clean(&line), width.saturating_sub(1))).collect()
 }
 
-/// What takes drawn lines away again: up to the first of them, and everything from there on. A terminal that became
-/// narrower has broken them into more rows.
+/// The escape sequence that erases drawn lines: cursor up to the first line, then erase to the end of the screen. A
+/// terminal that became narrower has wrapped them into more rows.
 fn erasing(drawn: &[String], width: usize) -> String {
     let rows: usize = drawn.iter().map(|line| line.width().max(1).div_ceil(width.max(1))).sum();
     if rows == 0 { String::new() } else { format!("\r\u{1b}[{rows}A\u{1b}[J") }
@@ -228,11 +228,11 @@ mod tests {
         assert_eq!(fitted.len(), 4);
         assert!(fitted.iter().all(|line| line.width() <= 19), "{fitted:?}");
         assert_eq!(fitted[0], "  … and 6 more");
-        assert!(fitted[3].starts_with('8'), "the last line is the whole");
+        assert!(fitted[3].starts_with('8'), "the last line is the total");
     }
 
     #[test]
-    fn what_is_hidden_draws_nothing_and_still_prints() {
+    fn hidden_lines_are_not_drawn_and_messages_are_printed() {
         let live = Live::hidden();
         let id = live.add(Place::Part, |_| panic!("drawn"));
         live.set(id, |_| panic!("drawn"));

@@ -1,4 +1,4 @@
-//! A plan in GitHub-flavoured Markdown, for pull requests. The same plan gives the same text.
+//! A plan in GitHub-flavoured Markdown, for pull requests. The output is deterministic.
 
 use provisioner_model::change::{Action, Change};
 use provisioner_model::resource_type::FUNCTION;
@@ -6,18 +6,25 @@ use provisioner_model::resource_type::words;
 use provisioner_planner::drift::Drift;
 use provisioner_planner::preview::Preview;
 
-use super::plan::{code, looked, sides, step, telling, value, verb};
+use super::plan::{code, looked, sides, telling, title, value, verb};
 use super::table::clean;
 
-/// The whole text.
+/// The complete Markdown text.
 pub fn plan(plan: &Preview) -> String {
-    let mut text = format!("### Plan for `{}`: {}\n\n", plan.stack, step(plan.step));
+    let mut text = format!("### Plan for `{}`: {}\n\n", plan.stack, title(plan));
     text.push_str(&format!("Account `{}`, region `{}`{}\n", plan.account, plan.region, counts(&plan.resources)));
     if let Some(block) = &plan.blocked {
         text.push_str(&format!("\n> [!CAUTION]\n> {}\n>\n> {}\n", escape(&block.reason), escape(&block.hint)));
     }
+    let broken = plan.broken();
+    if !broken.is_empty() {
+        text.push_str("\n> [!CAUTION]\n");
+        for problem in broken {
+            text.push_str(&format!("> {} {}\n", escape(&problem.what), escape(&problem.fix)));
+        }
+    }
     if !plan.consents.is_empty() {
-        text.push_str("\n> [!WARNING]\n> These need a yes of their own:\n>\n");
+        text.push_str("\n> [!WARNING]\n> These need separate confirmation:\n>\n");
         for consent in &plan.consents {
             text.push_str(&format!("> - `--allow {}`: {}\n", consent.allow.name(), escape(&consent.what)));
         }
@@ -32,16 +39,16 @@ pub fn plan(plan: &Preview) -> String {
         &mut text,
     );
     let warnings = plan.warnings.iter().map(|w| format!("- `{}`: {}", w.logical_id, escape(&w.text)));
-    details("To know before", true, warnings, &mut text);
+    details("Warnings", true, warnings, &mut text);
     let slow = plan.slow.iter().map(|s| {
         let what = if s.logical_id.is_empty() { String::new() } else { format!("`{}`: ", s.logical_id) };
         format!("- {what}{} _({})_", escape(&s.text), escape(&s.source))
     });
-    details("What takes long on AWS", false, slow, &mut text);
+    details("Slow on AWS", false, slow, &mut text);
     drift(&plan.drift, plan.reverts_drift, &mut text);
     let basis = &plan.basis;
     text.push_str(&format!(
-        "\n<sub>Template `{}`, handler `{}`. Apply exactly this with `provisioner up --plan FILE`.</sub>\n",
+        "\n<sub>Template `{}`, handler `{}`. Apply exactly this plan with `provisioner up --plan FILE`.</sub>\n",
         provisioner_model::hash::short(&basis.template),
         provisioner_model::hash::short(&basis.code)
     ));
@@ -49,7 +56,7 @@ pub fn plan(plan: &Preview) -> String {
 }
 
 fn counts(changes: &[Change]) -> String {
-    let mut told = String::new();
+    let mut shown = String::new();
     for (verb_of, words) in [
         ("add", "to add"),
         ("adopt", "to adopt"),
@@ -59,10 +66,10 @@ fn counts(changes: &[Change]) -> String {
     ] {
         let n = changes.iter().filter(|change| verb(change).1 == verb_of).count();
         if n > 0 {
-            told.push_str(&format!("{} {n} {words}", if told.is_empty() { ":" } else { "," }));
+            shown.push_str(&format!("{} {n} {words}", if shown.is_empty() { ":" } else { "," }));
         }
     }
-    told
+    shown
 }
 
 fn resources(plan: &Preview, text: &mut String) {
@@ -73,7 +80,7 @@ fn resources(plan: &Preview, text: &mut String) {
             if change.action == Action::Remove || change.is_replaced() { format!("**{verb}**") } else { verb.into() };
         let name = format!("| {mark} {verb} | {} | `{}` |", words(&change.kind), change.logical_id);
         let adds = matches!(change.action, Action::Add | Action::Import);
-        let mut told: Vec<String> = if adds {
+        let mut shown: Vec<String> = if adds {
             Vec::new()
         } else {
             telling(change, plan.code.is_some())
@@ -87,8 +94,8 @@ fn resources(plan: &Preview, text: &mut String) {
                 })
                 .collect()
         };
-        told.extend(plan.code.iter().filter(|_| change.kind == FUNCTION).map(|c| format!("code: {}", code(c))));
-        rows.push(format!("{name} {} |", told.join("<br>")));
+        shown.extend(plan.code.iter().filter(|_| change.kind == FUNCTION).map(|c| format!("code: {}", code(c))));
+        rows.push(format!("{name} {} |", shown.join("<br>")));
     }
     if let Some(change) = plan.code.as_ref().filter(|_| !plan.resources.iter().any(|c| c.kind == FUNCTION)) {
         rows.push(format!("| ~ change | handler's code | | {} |", code(change)));
@@ -110,11 +117,11 @@ fn drift(drift: &Drift, reverted: bool, text: &mut String) {
     for resource in &drift.resources {
         let name = format!("{} `{}`", words(&resource.kind), resource.logical_id);
         if resource.deleted {
-            rows.push(format!("- {name}: gone"));
+            rows.push(format!("- {name}: deleted"));
         }
         for p in &resource.properties {
             let sides = if p.property.ends_with("PolicyDocument") {
-                "another policy".to_owned()
+                "policy changed".to_owned()
             } else {
                 format!("{} → {}", value(p.deployed.as_ref()), value(p.actual.as_ref()))
             };
@@ -126,16 +133,14 @@ fn drift(drift: &Drift, reverted: bool, text: &mut String) {
         rows.push(format!("- handler's code: `{from}` → `{to}`"));
     }
     rows.extend(drift.permissions.iter().map(|shift| format!("- {}", escape(&shift.sentence))));
-    rows.extend(
-        drift.unchecked.iter().map(|u| format!("- `{}` was not looked at: {}", u.logical_id, escape(&u.reason))),
-    );
+    rows.extend(drift.unchecked.iter().map(|u| format!("- `{}` was not checked: {}", u.logical_id, escape(&u.reason))));
     if !rows.is_empty() && reverted {
-        rows.push("\nThis is put back.".to_owned());
+        rows.push("\nThis drift is reverted.".to_owned());
     }
-    details(&format!("Changed behind the tool's back, {}", looked(drift.depth)), true, rows.into_iter(), text);
+    details(&format!("Drift, {}", looked(drift.depth)), true, rows.into_iter(), text);
 }
 
-/// A part that opens and closes; none without rows.
+/// A collapsible `<details>` section; nothing if there are no rows.
 fn details(title: &str, open: bool, rows: impl Iterator<Item = String>, text: &mut String) {
     let rows: Vec<String> = rows.collect();
     if rows.is_empty() {
@@ -149,7 +154,7 @@ fn details(title: &str, open: bool, rows: impl Iterator<Item = String>, text: &m
     ));
 }
 
-/// Text in which nothing is markup.
+/// Escapes Markdown and HTML markup.
 fn escape(text: &str) -> String {
     let mut escaped = String::new();
     for c in clean(text).chars() {
@@ -161,7 +166,7 @@ fn escape(text: &str) -> String {
     escaped
 }
 
-/// The same for a cell of a table, in which a bar would end the cell; code in it needs no other escape.
+/// Escapes the text of a code span in a table cell: only `|` would end the cell.
 fn cell(text: &str) -> String {
     clean(text).replace('|', "\\|")
 }
@@ -171,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_name_holds_is_no_markup() {
+    fn markup_in_names_is_escaped() {
         assert_eq!(escape("a|b_*`<x>\u{1b}"), "a\\|b\\_\\*\\`\\<x\\>\u{fffd}");
         assert_eq!(cell("a|b"), "a\\|b");
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Columns of a line below which there is no room for a bar.
 const ROOM_FOR_A_BAR: usize = 48;
 
-/// How long something takes so far, at the beginning of a line: `   7s `, ` 1m05s `.
+/// The elapsed time at the start of a line: `   7s `, ` 1m05s `.
 pub fn clock(elapsed: Duration) -> String {
     let seconds = elapsed.as_secs();
     let text = match seconds {
@@ -16,7 +16,7 @@ pub fn clock(elapsed: Duration) -> String {
     format!("{text:>6} ")
 }
 
-/// A bar with a space behind it, where the line is wide enough for one; never fuller than the truth.
+/// A bar and a trailing space, if the line is wide enough. The filled part is rounded down.
 pub fn bar(done: u64, of: u64, width: usize) -> String {
     if width < ROOM_FOR_A_BAR || of == 0 {
         return String::new();
@@ -40,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn bars_tell_the_truth() {
+    fn bars_are_rounded_down() {
         assert_eq!(bar(0, 4, 80), format!("[{}] ", "-".repeat(20)));
         assert_eq!(bar(1, 4, 80), format!("[{}{}] ", "#".repeat(5), "-".repeat(15)));
         assert!(bar(9_999, 10_000, 80).contains('-'), "full only at the end");

@@ -1,4 +1,4 @@
-//! How a plan looks to people.
+//! Human-readable text for a plan.
 
 use provisioner_model::change::{Action, Change, Detail, Replacement};
 use provisioner_model::hash::short;
@@ -6,7 +6,7 @@ use provisioner_model::resource_type::FUNCTION;
 use provisioner_model::resource_type::words;
 use provisioner_model::units::Size;
 use provisioner_planner::drift::{Depth, Drift};
-use provisioner_planner::permissions::Shift;
+use provisioner_planner::permissions::PermissionChange;
 use provisioner_planner::preview::CodeChange;
 use provisioner_planner::preview::Preview;
 use provisioner_planner::step::Step;
@@ -15,22 +15,27 @@ use serde_json::Value;
 use super::Style;
 use super::table::{clean, cut};
 
-/// The width of a value; longer ones are cut, and stand whole in the JSON form.
+/// The width of a value in columns; longer values are truncated here and complete in the JSON output.
 const VALUE: usize = 72;
 
-/// What a plan does first, in words.
-pub fn step(step: Step) -> &'static str {
+/// The first step of a plan, in words.
+fn step(step: Step) -> &'static str {
     match step {
         Step::None => "nothing to change",
-        Step::Create => "make the stack",
-        Step::Update => "change the stack",
-        Step::Adopt => "take back what is kept, and make the rest",
-        Step::Recreate => "delete the stack, of which nothing was ever in use, and make it anew",
-        Step::EndDeletion => "end the deletion that failed, and make the stack anew around what stays",
-        Step::ContinueRollback => "continue the rollback that got stuck; what changes after it is not known yet",
-        Step::Wait => "show the operation that runs to its end; what changes after it is not known yet",
-        Step::Blocked => "nothing, until somebody has decided",
+        Step::Create => "create the stack",
+        Step::Update => "update the stack",
+        Step::Adopt => "import the retained resources, and create the rest",
+        Step::Recreate => "delete the stack, which never completed, and create it again",
+        Step::EndDeletion => "complete the failed deletion, and create the stack again around the retained resources",
+        Step::ContinueRollback => "continue the failed rollback; the changes after it are not known yet",
+        Step::Wait => "wait for the running operation; the changes after it are not known yet",
+        Step::Blocked => "blocked until you resolve the problem",
     }
+}
+
+/// What a plan does, in words. A broken stack is never up to date.
+pub fn title(plan: &Preview) -> &'static str {
+    if plan.broken().is_empty() { step(plan.step) } else { "the stack is broken, and its template is unchanged" }
 }
 
 /// The mark and the verb of a change.
@@ -38,14 +43,14 @@ pub fn verb(change: &Change) -> (&'static str, &'static str) {
     match change.action {
         Action::Add => ("+", "add"),
         Action::Import => ("+", "adopt"),
-        // CloudFormation is careful; what is replaced, this program knows.
+        // CloudFormation reports a conditional replacement as possible; this program knows which changes replace.
         Action::Modify(Replacement::None | Replacement::Possible) => ("~", "change"),
         Action::Modify(Replacement::Certain) => ("±", "replace"),
         Action::Remove => ("-", "remove"),
     }
 }
 
-/// The properties worth a line: where the code comes from is told as code, and policies in sentences.
+/// The properties to list. The code's location is left out, because the code change has its own line.
 pub fn telling(change: &Change, has_code: bool) -> impl Iterator<Item = &Detail> {
     let code = has_code && change.kind == FUNCTION;
     change.details.iter().filter(move |d| !(code && d.property.starts_with("Code.")))
@@ -59,10 +64,10 @@ pub fn value(value: Option<&Value>) -> String {
     }
 }
 
-/// A property's two sides.
+/// A property's values before and after.
 pub fn sides(detail: &Detail) -> String {
     if detail.before.is_some() && detail.before == detail.after {
-        return "refers to what is replaced".to_owned();
+        return "refers to a replaced resource".to_owned();
     }
     if detail.property.ends_with("PolicyDocument") {
         return "see permissions".to_owned();
@@ -79,11 +84,14 @@ pub fn code(code: &CodeChange) -> String {
     format!("{from}{} ({})", short(&code.to), Size(code.to_size).rounded())
 }
 
-/// A plan, resource by resource: human words first, then the name in the template and the type.
+/// A plan, resource by resource: description, logical ID, type.
 pub fn text(plan: &Preview, style: Style) -> String {
     let Preview { stack, account, region, .. } = plan;
-    let mut lines =
-        vec![style.strong(&format!("Plan for {stack} in account {account}, {region}: {}", step(plan.step)))];
+    let mut lines = vec![style.strong(&format!("Plan for {stack} in account {account}, {region}: {}", title(plan)))];
+    for problem in plan.broken() {
+        lines.push(format!("  {} {}", style.bad("✗"), clean(&problem.what)));
+        lines.push(format!("    {} {}", style.warn("→"), problem.fix));
+    }
     if let Some(block) = &plan.blocked {
         lines.push(format!("  {} {}", style.bad("✗"), block.reason));
         lines.push(format!("    {} {}", style.warn("→"), block.hint));
@@ -102,7 +110,7 @@ pub fn text(plan: &Preview, style: Style) -> String {
     section("Permissions", &permissions(&plan.permissions, style), style, &mut lines);
     let warnings: Vec<String> =
         plan.warnings.iter().map(|w| format!("{} {}: {}", style.warn("!"), w.logical_id, w.text)).collect();
-    section("To know before", &warnings, style, &mut lines);
+    section("Warnings", &warnings, style, &mut lines);
     let slow: Vec<String> = plan
         .slow
         .iter()
@@ -111,11 +119,11 @@ pub fn text(plan: &Preview, style: Style) -> String {
             format!("{what}{} {}", s.text, style.dim(&format!("({})", s.source)))
         })
         .collect();
-    section("What takes long on AWS", &slow, style, &mut lines);
+    section("Slow on AWS", &slow, style, &mut lines);
     if !plan.drift.is_empty() || !plan.drift.unchecked.is_empty() {
         if plan.reverts_drift {
             lines.push(differences(stack, &plan.drift, style));
-            lines.push("    this is put back".to_owned());
+            lines.push("    this drift is reverted".to_owned());
         } else {
             lines.push(drifted(stack, &plan.drift, style));
         }
@@ -125,7 +133,7 @@ pub fn text(plan: &Preview, style: Style) -> String {
         .iter()
         .map(|c| format!("{} {}", style.warn(&format!("--allow {:<8}", c.allow.name())), c.what))
         .collect();
-    section("Needs a yes of its own", &consents, style, &mut lines);
+    section("Needs separate confirmation", &consents, style, &mut lines);
     lines.join("\n")
 }
 
@@ -158,7 +166,7 @@ fn resource(change: &Change, changed: Option<&CodeChange>, style: Style, lines: 
     }
 }
 
-fn permissions(shifts: &[Shift], style: Style) -> Vec<String> {
+fn permissions(shifts: &[PermissionChange], style: Style) -> Vec<String> {
     shifts
         .iter()
         .map(|shift| {
@@ -168,29 +176,28 @@ fn permissions(shifts: &[Shift], style: Style) -> Vec<String> {
         .collect()
 }
 
-/// What was changed behind the tool's back, property by property, and how it is put back.
+/// The drift, property by property, with the command that reverts it.
 pub fn drifted(stack: &str, drift: &Drift, style: Style) -> String {
     let mut text = differences(stack, drift, style);
     if !drift.is_empty() {
         let arrow = style.warn("→");
-        text.push_str(&format!("\n    {arrow} Put it back with: provisioner up --revert-drift -s {stack}"));
+        text.push_str(&format!("\n    {arrow} Revert it with: provisioner up --revert-drift -s {stack}"));
     }
     text
 }
 
 fn differences(stack: &str, drift: &Drift, style: Style) -> String {
-    let mut lines =
-        vec![style.strong(&format!("  Changed behind the tool's back in {stack}, {}", looked(drift.depth)))];
+    let mut lines = vec![style.strong(&format!("  Drift in {stack}, {}", looked(drift.depth)))];
     for resource in &drift.resources {
         let name = format!("{} {}", words(&resource.kind), resource.logical_id);
         if resource.deleted {
-            lines.push(format!("    {} {name}: gone", style.bad("✗")));
+            lines.push(format!("    {} {name}: deleted", style.bad("✗")));
             continue;
         }
         lines.push(format!("    {} {name}", style.warn("!")));
         for property in &resource.properties {
             let sides = if property.property.ends_with("PolicyDocument") {
-                "another policy".to_owned()
+                "policy changed".to_owned()
             } else {
                 format!("{} → {}", value(property.deployed.as_ref()), value(property.actual.as_ref()))
             };
@@ -204,7 +211,7 @@ fn differences(stack: &str, drift: &Drift, style: Style) -> String {
     lines.extend(permissions(&drift.permissions, style).iter().map(|row| format!("        {row}")));
     for unchecked in &drift.unchecked {
         lines.push(format!(
-            "    {} {}: not looked at: {}",
+            "    {} {}: not checked: {}",
             style.dim("?"),
             unchecked.logical_id,
             clean(&unchecked.reason)
@@ -213,11 +220,11 @@ fn differences(stack: &str, drift: &Drift, style: Style) -> String {
     lines.join("\n")
 }
 
-/// How closely was looked, in words.
+/// The depth of the drift check, in words.
 pub fn looked(depth: Depth) -> &'static str {
     match depth {
-        Depth::None => "nothing was looked at",
-        Depth::Quick => "by a quick look (all of it: --drift)",
-        Depth::Full => "by CloudFormation's detection too",
+        Depth::None => "not checked",
+        Depth::Quick => "from the quick check (for full detection: --drift)",
+        Depth::Full => "including CloudFormation's drift detection",
     }
 }

@@ -1,13 +1,13 @@
-//! Colours, live lines and widths: what narration may use.
+//! Colours, live lines and widths of messages.
 
-/// How narration looks.
+/// Colours and width of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style {
     /// Colours may be used.
     pub colour: bool,
     /// Live lines may be drawn.
     pub live: bool,
-    /// Columns of the terminal that data is printed on; off a terminal nothing is cut.
+    /// Columns of the terminal that data is printed on; without a terminal nothing is truncated.
     pub width: usize,
 }
 
@@ -23,14 +23,14 @@ macro_rules! paint {
 }
 
 paint! {
-    /// For what succeeded or is added.
+    /// Success, additions.
     good => "32",
-    /// For what failed or is deleted.
+    /// Failures, deletions.
     bad => "31",
-    /// For what wants attention or is changed.
+    /// Warnings, changes.
     warn => "33",
-    /// For what one may skip.
+    /// Secondary text.
     dim => "2",
-    /// For headings and names.
+    /// Headings, names.
     strong => "1",
 }

@@ -1,22 +1,28 @@
-//! Aligned columns for people, and text that cannot harm a terminal.
+//! Aligned columns, and text without terminal control characters.
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::Style;
 
-/// Replaces what would steer a terminal or turn the direction of writing, whatever a file's name contains.
+/// Replaces control characters and bidirectional formatting characters, which a file name may contain.
 pub fn clean(text: &str) -> String {
-    let harmless = |c: char| {
+    let printable = |c: char| {
         // Unicode TR 9 (explicit directional formatting) and TR 36 (line and paragraph separators).
-        let steers = matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if c.is_control() || steers { '\u{fffd}' } else { c }
+        let formatting = matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if c.is_control() || formatting { '\u{fffd}' } else { c }
     };
-    text.chars().map(harmless).collect()
+    text.chars().map(printable).collect()
 }
 
-/// Lays out rows under a header, two spaces between columns. The last column is cut where the line would be wider than
-/// the terminal. Cells are cleaned.
+/// Lays out rows under a header, with two spaces between columns. A line wider than the terminal is truncated. Control
+/// characters in cells are replaced.
 pub fn table(header: &[&str], rows: &[Vec<String>], style: Style) -> String {
+    painted(header, rows, style, |_, cell| cell.to_owned())
+}
+
+/// The same, with the cells of rows coloured by `paint`, which gets a column's number and its padded cell. A truncated
+/// line has no colours.
+pub fn painted(header: &[&str], rows: &[Vec<String>], style: Style, paint: impl Fn(usize, &str) -> String) -> String {
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| clean(cell)).collect()).collect();
     let mut widths: Vec<usize> = header.iter().map(|h| h.width()).collect();
     for row in &rows {
@@ -24,26 +30,25 @@ pub fn table(header: &[&str], rows: &[Vec<String>], style: Style) -> String {
             *width = (*width).max(cell.width());
         }
     }
-    let lay = |cells: &[String]| {
-        let mut line = String::new();
+    let lay = |cells: &[String], paint: &dyn Fn(usize, &str) -> String| {
+        let (mut line, mut plain) = (String::new(), String::new());
         for (n, (cell, width)) in cells.iter().zip(&widths).enumerate() {
-            if n > 0 {
-                line.push_str("  ");
-            }
-            line.push_str(cell);
-            if n + 1 < cells.len() {
-                line.extend(std::iter::repeat_n(' ', width - cell.width()));
-            }
+            let gap = if n > 0 { "  " } else { "" };
+            let blanks = if n + 1 < cells.len() { width - cell.width() } else { 0 };
+            let cell = format!("{cell}{}", " ".repeat(blanks));
+            plain.push_str(&format!("{gap}{cell}"));
+            line.push_str(&format!("{gap}{}", paint(n, &cell)));
         }
-        cut(line.trim_end(), style.width)
+        let plain = plain.trim_end();
+        if plain.width() > style.width { cut(plain, style.width) } else { line.trim_end().to_owned() }
     };
     let header: Vec<String> = header.iter().map(|&h| h.to_owned()).collect();
-    let mut lines = vec![style.strong(&lay(&header))];
-    lines.extend(rows.iter().map(|row| lay(row)));
+    let mut lines = vec![style.strong(&lay(&header, &|_, cell| cell.to_owned()))];
+    lines.extend(rows.iter().map(|row| lay(row, &paint)));
     lines.join("\n")
 }
 
-/// Shortens a text to so many columns, with an ellipsis where something was left out.
+/// Truncates a text to `width` columns; an ellipsis marks the truncation.
 pub fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
@@ -58,6 +63,30 @@ pub fn cut(text: &str, width: usize) -> String {
     let mut cut: String = text.chars().take_while(fits).collect();
     cut.push('…');
     cut
+}
+
+/// Truncates a text to `width` columns in its middle: of a path, the first folder and the end of the name are kept.
+pub fn cut_middle(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    // The ellipsis has one column. The end tells more than the beginning.
+    let head = width.saturating_sub(1) / 3;
+    let mut tail = String::new();
+    let mut left = width.saturating_sub(1 + head);
+    for c in text.chars().rev() {
+        let wide = c.width().unwrap_or(0);
+        if wide > left {
+            break;
+        }
+        left -= wide;
+        tail.insert(0, c);
+    }
+    let mut head: String = cut(text, head + 1);
+    if !head.ends_with('…') {
+        head.push('…');
+    }
+    head + &tail
 }
 
 #[cfg(test)]
@@ -79,7 +108,21 @@ mod tests {
     }
 
     #[test]
-    fn the_direction_of_writing_cannot_be_turned() {
+    fn a_path_is_cut_in_its_middle() {
+        for (text, width, expected) in [
+            ("in/report.pdf", 20, "in/report.pdf"),
+            ("incoming/2026/11/report.pdf", 16, "incom…report.pdf"),
+            ("报告报告报告报告.pdf", 12, "报…报告.pdf"),
+            ("abc", 1, "…"),
+        ] {
+            let cut = cut_middle(text, width);
+            assert!(cut.width() <= width, "{cut}");
+            assert_eq!(cut, expected);
+        }
+    }
+
+    #[test]
+    fn bidirectional_formatting_characters_are_replaced() {
         assert_eq!(clean("a\u{202e}fdp.exe\u{2028}b\tc"), "a\u{fffd}fdp.exe\u{fffd}b\u{fffd}c");
         assert_eq!(clean("naïve 报告 🙂"), "naïve 报告 🙂");
     }

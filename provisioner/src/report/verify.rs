@@ -1,4 +1,4 @@
-//! How events of `event::verify` are told to people.
+//! Human-readable lines for the events of `event::verify`.
 
 use provisioner_engine::event::verify::{Verified, VerifyEvent};
 
@@ -11,7 +11,7 @@ pub fn line(event: &VerifyEvent, style: Style) -> String {
         VerifyEvent::Verified(verified) => {
             let legs: Vec<String> = verified.legs.iter().map(|leg| format!("{} {} ms", leg.leg, leg.millis)).collect();
             format!(
-                "{} verified: a {} came through in {} ms ({})",
+                "{} verified: a {} was processed in {} ms ({})",
                 style.good("✓"),
                 verified.file_type,
                 verified.total_millis,
@@ -20,8 +20,8 @@ pub fn line(event: &VerifyEvent, style: Style) -> String {
         }
         VerifyEvent::Skipped { reason } => format!("{} not verified: {}", style.warn("!"), clean(reason)),
         VerifyEvent::Expected { key, stack } => format!(
-            "{} the event of {} may still come. Its record is FAILED then (NOT_FOUND), and goes with the next: provisioner \
-             verify -s {stack}",
+            "{} the event of {} may still arrive. Its record is then FAILED (NOT_FOUND), and is deleted by the next: \
+             provisioner verify -s {stack}",
             style.warn("!"),
             clean(key)
         ),
@@ -31,18 +31,20 @@ pub fn line(event: &VerifyEvent, style: Style) -> String {
     }
 }
 
-/// A canary that came through, as a table of its legs.
+/// The durations of the stages of a successful verification, as a table.
 pub fn verified(verified: &Verified, style: Style) -> String {
     let mut rows: Vec<Vec<String>> =
         verified.legs.iter().map(|leg| vec![leg.leg.to_owned(), leg.millis.to_string(), leg.what.to_owned()]).collect();
     rows.push(vec![
         "total".to_owned(),
         verified.total_millis.to_string(),
-        "one record, and nothing left behind".into(),
+        "one record; file and record deleted".into(),
     ]);
     let mut text = table(&["LEG", "MILLISECONDS", "WHAT"], &rows, style);
     if let Some(times) = verified.taken_up.filter(|times| *times > 1) {
-        text.push_str(&format!("\nThe event came {times} times, as S3's may; the record stayed one."));
+        text.push_str(&format!(
+            "\nS3 delivered the event {times} times (at-least-once delivery); there is one record."
+        ));
     }
     text
 }
@@ -54,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_legs_are_a_table() {
+    fn stages_are_shown_as_a_table() {
         let leg = |leg, millis| Leg { leg, what: "x", millis };
         let canary = Verified {
             stack: "s".into(),
@@ -71,10 +73,13 @@ mod tests {
         let style = Style { colour: false, live: false, width: 100 };
         let text = verified(&canary, style);
         assert_eq!(text.lines().count(), 5, "{text}");
-        assert!(text.contains("event") && text.contains("41") && text.contains("came 2 times"), "{text}");
+        assert!(
+            text.contains("event") && text.contains("41") && text.contains("delivered the event 2 times"),
+            "{text}"
+        );
         assert_eq!(
             line(&VerifyEvent::Verified(canary), style),
-            "✓ verified: a text/plain came through in 50 ms (put 9 ms, event 41 ms)"
+            "✓ verified: a text/plain was processed in 50 ms (put 9 ms, event 41 ms)"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! How events of `event::watch` are told to people.
+//! Human-readable lines for the events of `event::watch`.
 
 use provisioner_engine::event::watch::WatchEvent;
 use provisioner_model::hash::short;
@@ -9,7 +9,7 @@ use super::table::clean;
 /// The line for an event; `None` for a line of the log, which is data.
 pub fn line(event: &WatchEvent, style: Style) -> Option<String> {
     Some(match event {
-        WatchEvent::Watching { files } => format!("watching {files} files; save one to deploy it, Ctrl-C to end"),
+        WatchEvent::Watching { files } => format!("watching {files} files; save one to deploy it, Ctrl-C to stop"),
         WatchEvent::SourcesChanged { files } => {
             let first = files.first().and_then(|file| file.file_name()).unwrap_or_default().to_string_lossy();
             let more = if files.len() > 1 { format!(" and {} more", files.len() - 1) } else { String::new() };
@@ -27,25 +27,25 @@ pub fn line(event: &WatchEvent, style: Style) -> Option<String> {
         }
         WatchEvent::SameCode => style.dim("the handler is the same as before"),
         WatchEvent::Deployed { sha256, seconds } => format!(
-            "{} {} is deployed, function and stack, {seconds:.1} s after the save",
+            "{} {} is deployed to the function and the stack, {seconds:.1} s after the save",
             style.good("✓"),
             style.strong(short(sha256))
         ),
         WatchEvent::StackFileChanged { file } => format!(
-            "{} {} changed. Watching deploys code only: run up again for the rest",
+            "{} {} changed. --watch deploys code only; run up again to deploy this change",
             style.warn("!"),
             file.display()
         ),
         WatchEvent::LogUnreadable { reason } => format!("{} the log cannot be read: {reason}", style.warn("!")),
         WatchEvent::Log { .. } => return None,
         WatchEvent::Ending => {
-            format!("{} ending, once what is on its way is in the stack. Ctrl-C again leaves it", style.warn("!"))
+            format!("{} stopping once the running deployment is complete. Ctrl-C again stops at once", style.warn("!"))
         }
         WatchEvent::WatchEnded { release: None } => {
-            "watching has ended; the function serves what the stack says".to_owned()
+            "watching has stopped; the function runs the code of the stack".to_owned()
         }
         WatchEvent::WatchEnded { release: Some(command) } => format!(
-            "watching has ended. {} The function serves a development build, slower with large files.\n  {} deploy the \
+            "watching has stopped. {} The function runs a development build, which is slower with large files.\n  {} deploy the \
              optimized build with: {command}",
             style.warn("!"),
             style.warn("→")

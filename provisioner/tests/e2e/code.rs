@@ -1,4 +1,4 @@
-//! New code for a function that is there: pushed first, and the stack follows.
+//! Code updates of a deployed function: the function first, then the stack.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -9,24 +9,24 @@ use serde_json::Value;
 use crate::rig::Rig;
 use crate::rig::handler;
 
-/// A handler of a test's own, to be changed at will.
+/// A copy of the handler that the test may change.
 fn own_handler(rig: &Rig) -> PathBuf {
     let path = rig.folder().join("bootstrap");
     std::fs::copy(handler(), &path).unwrap();
     path
 }
 
-/// Gives the executable another hash. What stands behind its end is not loaded.
-fn save_anew(path: &Path) {
+/// Changes the executable's hash by appending bytes, which are not loaded.
+fn change_and_save(path: &Path) {
     let beside = path.with_extension("new");
     std::fs::copy(path, &beside).unwrap();
     std::fs::OpenOptions::new().append(true).open(&beside).unwrap().write_all(b"\0").unwrap();
-    // In one step, as a linker and an editor do it.
+    // Atomically, by a rename, as linkers and editors do.
     std::fs::rename(beside, path).unwrap();
 }
 
-/// The events of these names, in their order.
-fn told(lines: &str, names: &[&str]) -> Vec<String> {
+/// The events of these names, in order.
+fn events(lines: &str, names: &[&str]) -> Vec<String> {
     lines
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
@@ -35,7 +35,7 @@ fn told(lines: &str, names: &[&str]) -> Vec<String> {
         .collect()
 }
 
-/// Whether the function serves what was built, and the stack says so too.
+/// Asserts that the function runs the built code, and that the stack refers to it.
 fn assert_settled(rig: &Rig, file: &str) {
     rig.run(&["plan", "--handler", file]).expect(0);
     let text = rig.file("a.txt", "one two three");
@@ -43,18 +43,18 @@ fn assert_settled(rig: &Rig, file: &str) {
 }
 
 #[test]
-fn new_code_is_served_before_the_stack_says_so() {
+fn new_code_runs_before_the_stack_is_updated() {
     let rig = Rig::new(&[]);
     let path = own_handler(&rig);
     let file = path.to_str().unwrap();
     let up = ["up", "--yes", "--json", "--no-verify", "--handler", file];
     let names = ["code-pushed", "started", "ready", "no-change"];
-    assert_eq!(told(&rig.run(&up).expect(0).out, &names), ["started", "ready"]);
-    save_anew(&path);
+    assert_eq!(events(&rig.run(&up).expect(0).out, &names), ["started", "ready"]);
+    change_and_save(&path);
     rig.run(&["plan", "--handler", file]).expect(10);
-    assert_eq!(told(&rig.run(&up).expect(0).out, &names), ["code-pushed", "started", "ready"]);
+    assert_eq!(events(&rig.run(&up).expect(0).out, &names), ["code-pushed", "started", "ready"]);
     assert_settled(&rig, file);
-    assert_eq!(told(&rig.run(&up).expect(0).out, &names), ["no-change", "ready"]);
+    assert_eq!(events(&rig.run(&up).expect(0).out, &names), ["no-change", "ready"]);
 }
 
 /// A run of `up --watch --json`, killed with the test.
@@ -66,7 +66,7 @@ impl Watch {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let until = move |name: &str| loop {
-            let line = lines.next().unwrap_or_else(|| panic!("it ended before {name}")).unwrap();
+            let line = lines.next().unwrap_or_else(|| panic!("it exited before {name}")).unwrap();
             let event: Value = serde_json::from_str(&line).unwrap_or_default();
             if event["event"] == name {
                 return event;
@@ -78,7 +78,7 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have exited.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -92,7 +92,7 @@ fn each_save_is_deployed_while_watching() {
     let (mut watch, mut until) = Watch::start(&rig, file);
     until("watching");
     for _ in 0..2 {
-        save_anew(&path);
+        change_and_save(&path);
         let pushed = until("code-pushed");
         assert_eq!(until("deployed")["sha256"], pushed["sha256"]);
     }

@@ -1,31 +1,30 @@
-//! What dies in the middle is put right by the next run or by a retry.
+//! Crashes are recovered by the next run or by a retry.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
 use crate::rig::{Rig, kill, wait_until};
 
-/// The processes of this rig's handler that wait for work or do it; extraction children are not among them.
+/// The processes of this rig's handler that wait for work or do it; extraction children are not among them. They are
+/// known by the folder that the emulator unpacks code into: nobody but root may read a handler's environment.
 pub(crate) fn handlers(rig: &Rig) -> Vec<i32> {
-    let endpoint = format!("AWS_ENDPOINT_URL=http://127.0.0.1:{}", rig.port());
+    let code = format!("/ministack-provided-code-{}/", rig.port());
     let numbers =
         std::fs::read_dir("/proc").expect("/proc").filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     numbers
         .filter(|pid: &i32| {
-            let read = |name: &str| std::fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
-            let is_ours = read("environ").split(|&b| b == 0).any(|var| var == endpoint.as_bytes());
-            let arguments = read("cmdline");
-            let mut arguments = arguments.split(|&b| b == 0).filter(|a| !a.is_empty());
-            let is_handler = arguments.next().is_some_and(|program| program.ends_with(b"bootstrap"));
-            is_ours && is_handler && arguments.next().is_none()
+            let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            let mut arguments = arguments.split(|&b| b == 0).filter(|a| !a.is_empty()).map(String::from_utf8_lossy);
+            let is_handler = arguments.next().is_some_and(|path| path.contains(&code) && path.ends_with("/bootstrap"));
+            is_handler && arguments.next().is_none()
         })
         .collect()
 }
 
-/// The most memory that a process ever had resident, in KiB.
+/// The peak resident memory of a process, in KiB.
 pub(crate) fn peak_memory(pid: i32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the process lives");
-    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).expect("Linux tells it");
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the process is running");
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).expect("the status has VmHWM");
     line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
 
@@ -35,7 +34,7 @@ fn works(rig: &Rig, name: &str) {
 }
 
 #[test]
-fn up_puts_right_what_a_killed_emulator_left() {
+fn up_recovers_from_a_killed_emulator() {
     let rig = Rig::up(&[]);
     works(&rig, "before.txt");
     rig.kill_emulator();
@@ -45,7 +44,7 @@ fn up_puts_right_what_a_killed_emulator_left() {
 }
 
 #[test]
-fn a_stopped_emulator_comes_back_with_everything() {
+fn a_restarted_emulator_has_all_its_state() {
     let rig = Rig::up(&[]);
     works(&rig, "before.txt");
     rig.run(&["local", "stop"]).expect(0);
@@ -55,17 +54,17 @@ fn a_stopped_emulator_comes_back_with_everything() {
 }
 
 #[test]
-fn up_puts_right_what_a_killed_up_left() {
-    // Killed right after it told each of these.
+fn up_recovers_from_a_killed_up() {
+    // Killed right after each of these events.
     for moment in ["packaged", "planned", "uploaded", "started", "resource"] {
         let rig = Rig::new(&[]);
         let mut up =
             rig.command(&["up", "--yes", "--json"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let told = BufReader::new(up.stdout.take().unwrap())
+        let printed = BufReader::new(up.stdout.take().unwrap())
             .lines()
             .map_while(Result::ok)
             .any(|line| line.contains(&format!("\"{moment}\"")));
-        assert!(told, "up never told of {moment}");
+        assert!(printed, "up did not print {moment}");
         up.kill().unwrap();
         up.wait().unwrap();
 
@@ -81,7 +80,7 @@ fn a_killed_handler_s_file_is_recorded_by_the_retry() {
     let before = handlers(&rig);
     let big = rig.file("big.txt", "word ".repeat(60 << 20));
     rig.run(&["put", &big]).expect(0);
-    // The handler that reads a file has a child.
+    // A handler that reads a file has a child process.
     let mut busy = None;
     wait_until("a handler reads the file", || {
         busy = handlers(&rig).into_iter().find(|pid| {
@@ -90,7 +89,7 @@ fn a_killed_handler_s_file_is_recorded_by_the_retry() {
         });
         busy.is_some()
     });
-    let pid = busy.unwrap_or_else(|| panic!("none of {before:?}"));
+    let pid = busy.unwrap_or_else(|| panic!("none of {before:?} is busy"));
     kill(pid);
     wait_until("the retry has recorded the file", || rig.records().len() == 2);
     let record = rig.records().into_iter().find(|r| r["fileName"] == "big.txt").unwrap();

@@ -1,11 +1,11 @@
-//! The one file that is handed out: no workspace, no cargo, nothing on the PATH.
+//! The released single file: no workspace, no cargo, an empty PATH.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::rig::{Run, free_port, handler, root};
 
-/// A folder with nothing but the program, on a machine with nothing but the emulator.
+/// A folder with only the program, on a machine with only the emulator.
 struct Elsewhere {
     folder: tempfile::TempDir,
 }
@@ -66,9 +66,9 @@ fn one_file_deploys_from_an_empty_folder_without_cargo() {
     let hash = version.lines().find_map(|line| line.split_whitespace().find(|word| word.len() >= 64)).unwrap();
     let hash = hash.trim_end_matches(',').to_owned();
 
-    // What is missing is told with what to do, here and in an empty folder.
+    // Missing files are reported with a hint, here and in an empty folder.
     let lost = elsewhere.run(&["up", "-s", "local", "--yes"]).expect(3);
-    assert!(lost.err.contains("To begin a project here: provisioner init"), "{}", lost.err);
+    assert!(lost.err.contains("To create a project here: provisioner init"), "{}", lost.err);
     elsewhere.run(&["init"]).expect(0);
     let file = elsewhere.project().join("stacks/local.yaml");
     let text = std::fs::read_to_string(&file).unwrap();
@@ -76,7 +76,7 @@ fn one_file_deploys_from_an_empty_folder_without_cargo() {
     std::fs::write(&file, text.replace("port: 4566", &format!("port: {}", free_port()))).unwrap();
 
     let up = elsewhere.run(&["up", "-s", "local", "--yes"]).expect(0);
-    assert!(up.err.contains(&format!("handler {} from inside this program", &hash[..12])), "{}", up.err);
+    assert!(up.err.contains(&format!("handler {} embedded in this program", &hash[..12])), "{}", up.err);
     let sample = root().join("samples/sample.pdf");
     let put = elsewhere.run(&["put", "-s", "local", "--wait", sample.to_str().unwrap()]).expect(0);
     assert!(put.out.contains("446 words"), "{}", put.out);

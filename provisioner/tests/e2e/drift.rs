@@ -1,5 +1,4 @@
-//! A world that moves: what was changed behind the tool's back is told and put back, and a saved plan is applied to the
-//! world that it was made for only.
+//! Drift is reported and reverted, and a saved plan is applied only to the state that it was made for.
 
 use serde_json::{Value, json};
 
@@ -26,9 +25,9 @@ impl Rig {
         })
     }
 
-    /// Changes memory and a variable of the function, what its role may do, how long its logs are kept, and whom the
-    /// bucket tells of new files.
-    fn change_behind_the_tools_back(&self) {
+    /// Changes the function's memory and a variable, its role's permissions, the log retention, and the bucket's
+    /// notifications and public access block.
+    fn change_out_of_band(&self) {
         self.ask(async |sdk| {
             let lambda = aws_sdk_lambda::Client::new(&sdk);
             lambda.update_function_configuration().function_name(FUNCTION).memory_size(1_024).send().await.unwrap();
@@ -42,15 +41,17 @@ impl Rig {
             let logs = aws_sdk_cloudwatchlogs::Client::new(&sdk);
             logs.delete_retention_policy().log_group_name(LOG_GROUP).send().await.unwrap();
             let s3 = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(true).build();
-            let nobody = aws_sdk_s3::types::NotificationConfiguration::builder().build();
-            let put = aws_sdk_s3::Client::from_conf(s3).put_bucket_notification_configuration().bucket(BUCKET);
-            put.notification_configuration(nobody).send().await.unwrap();
+            let none = aws_sdk_s3::types::NotificationConfiguration::builder().build();
+            let s3 = aws_sdk_s3::Client::from_conf(s3);
+            let put = s3.put_bucket_notification_configuration().bucket(BUCKET);
+            put.notification_configuration(none).send().await.unwrap();
+            s3.delete_public_access_block().bucket(BUCKET).send().await.unwrap();
         });
     }
 }
 
-/// What a document tells of drift: resource, property, as deployed, as it is.
-fn told(drift: &Value) -> Vec<(String, String, Value, Value)> {
+/// The drift of a document: resource, property, deployed value, actual value.
+fn drift_rows(drift: &Value) -> Vec<(String, String, Value, Value)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let resources = drift["resources"].as_array().unwrap();
     let properties = |r: &Value| r["properties"].as_array().unwrap().clone();
@@ -68,13 +69,13 @@ fn events(run: &Run, name: &str) -> Vec<Value> {
 }
 
 #[test]
-fn what_was_changed_behind_the_tools_back_is_told_and_put_back() {
+fn drift_is_reported_and_reverted() {
     let rig = Rig::up(&[]);
     let file = rig.file("a.txt", "one two three");
     rig.run(&["put", &file, "--wait"]).expect(0);
     let records = rig.records();
     let as_deployed = rig.function();
-    rig.change_behind_the_tools_back();
+    rig.change_out_of_band();
 
     let status = rig.run(&["status"]).expect(0).out;
     for line in
@@ -82,35 +83,34 @@ fn what_was_changed_behind_the_tools_back_is_told_and_put_back() {
     {
         assert!(status.contains(line), "{line}: {status}");
     }
-    // By itself `up` leaves it as it is, and so does the plan.
+    // Without --revert-drift, `up` and `plan` leave drift unchanged.
     let plan = rig.run(&["plan"]).expect(0).out;
-    for line in [
-        "nothing to change",
-        "Changed behind the tool's back in local",
-        "MemorySize  512 → 1024",
-        "role HandlerRole gains s3:* on *",
-    ] {
+    for line in ["nothing to change", "Drift in local", "MemorySize  512 → 1024", "role HandlerRole gains s3:* on *"]
+    {
         assert!(plan.contains(line), "{line}: {plan}");
     }
     let plan = rig.run(&["plan", "--revert-drift", "--drift", "--json"]).expect(10).json();
-    let drift = told(&plan["drift"]);
-    let tell = |id: &str, property: &str, deployed: Value, actual: Value| {
+    let drift = drift_rows(&plan["drift"]);
+    let expect = |id: &str, property: &str, deployed: Value, actual: Value| {
         let row = (id.to_owned(), property.to_owned(), deployed, actual);
         assert!(drift.contains(&row), "{row:?} is not among {drift:#?}");
     };
-    tell("Handler", "MemorySize", json!(512), json!(1024));
-    tell("HandlerLogs", "RetentionInDays", json!(1), Value::Null);
+    expect("Handler", "MemorySize", json!(512), json!(1024));
+    expect("HandlerLogs", "RetentionInDays", json!(1), Value::Null);
+    let blocked = ["BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"];
+    let blocked = blocked.map(|name| (name, true)).into_iter().collect::<std::collections::BTreeMap<_, _>>();
+    expect("Bucket", "PublicAccessBlockConfiguration", json!(blocked), Value::Null);
     let resources = plan["resources"].as_array().unwrap();
     let drifted = ["Bucket", "Handler", "HandlerLogs", "HandlerRole"];
     assert_eq!(resources.iter().map(|r| r["logicalId"].as_str().unwrap()).collect::<Vec<_>>(), drifted);
     assert_eq!(plan["drift"]["resources"].as_array().unwrap().len(), drifted.len(), "{plan:#}");
 
-    // Logs that were to be kept for ever are deleted after a day again: that wants its own yes.
+    // The log retention is shortened from unlimited to one day, which needs separate confirmation.
     let refused = rig.run(&["up", "--yes", "--revert-drift"]).expect(5);
     assert!(refused.err.contains("--allow delete"), "{}", refused.err);
     let up = rig.run(&["up", "--yes", "--revert-drift", "--allow", "delete", "--json"]).expect(0);
     assert_eq!(events(&up, "drift-reverted").len(), 1, "{}", up.out);
-    // What refers to the function is in its change sets too; the rest stays as it is.
+    // Resources that refer to the function are in its change sets too; the others are unchanged.
     let refers = ["HandlerPermission", "HandlerRetries"];
     for event in events(&up, "resource") {
         let id = event["logicalId"].as_str().unwrap();
@@ -143,7 +143,7 @@ fn a_saved_plan_is_applied_exactly_or_not_at_all() {
 
     rig.change("handler.memory", "384 MiB");
     plan(10);
-    // Somebody else deploys something.
+    // Another process deploys a change.
     rig.change("handler.memory", "512 MiB");
     rig.change("handler.timeout", "90s");
     rig.run(&["up", "--yes"]).expect(0);
@@ -152,7 +152,7 @@ fn a_saved_plan_is_applied_exactly_or_not_at_all() {
     assert!(refused.err.contains("another template is deployed"), "{}", refused.err);
     assert_eq!(rig.function(), (Some(512), Some(90)));
 
-    // The file says more than the plan.
+    // The stack file has more changes than the plan.
     plan(10);
     rig.change("handler.memory", "640 MiB");
     let refused = apply(&[]).expect(5);
@@ -162,10 +162,10 @@ fn a_saved_plan_is_applied_exactly_or_not_at_all() {
     apply(&[]).expect(0);
     assert_eq!(rig.function(), (Some(384), Some(90)));
     rig.run(&["plan"]).expect(0);
-    // It was for the world before it.
+    // The plan was made for the previous state.
     apply(&[]).expect(5);
 
-    // What deletes wants its own yes, which no plan holds.
+    // Deletions need separate confirmation, which a plan does not contain.
     rig.change("handler.keepLogs", "1d");
     plan(10);
     let refused = apply(&[]).expect(5);

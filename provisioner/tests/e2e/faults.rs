@@ -1,5 +1,5 @@
-//! Faults between the handler and AWS: slow, throttled, reset, truncated and corrupted answers. Whatever happens, each
-//! file ends in one right record or in the queue, from which `redrive` brings it back.
+//! Faults between the handler and AWS: slow, throttled, reset, truncated and corrupted answers. In every case, each
+//! file results in one correct record or in a queue message that `redrive` sends again.
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::program::Program;
 use crate::rig::{Rig, free_port, wait_until};
 
-/// A request without a body's length to care for: HTTP/1.0, so that the answer ends with the connection.
+/// A request in HTTP/1.0, so that the response ends with the connection and needs no length.
 fn http(port: u16, method: &str, path: &str, body: &str) -> Option<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     let head =
@@ -43,7 +43,7 @@ impl Faulty {
             &[
                 ("HOME", home),
                 ("TMPDIR", folder.join("tmp").to_str().unwrap()),
-                // The proxy rewrites Host, so signatures cannot be enforced here.
+                // The proxy rewrites Host, so signatures are not verified here.
                 ("AUTH", "false"),
                 ("GATEWAY_PORT", &port.to_string()),
                 ("BIND_HOST", "127.0.0.1"),
@@ -68,7 +68,7 @@ impl Faulty {
         http(self.proxy_port, "POST", "/_microburst/rules", &rules.to_string()).expect("the proxy takes the rules");
     }
 
-    /// How many faults were injected.
+    /// The number of injected faults.
     fn fired(&self) -> usize {
         let answer = http(self.proxy_port, "GET", "/_microburst/fired?limit=100000", "").expect("the proxy answers");
         let body = answer.split_once("\r\n\r\n").expect("a body").1;
@@ -79,7 +79,7 @@ impl Faulty {
         }
     }
 
-    /// Puts files under these rules and checks that each ends in one right record, straight or through the queue.
+    /// Uploads files under these rules and asserts that each has one correct record, directly or after a redrive.
     fn nothing_is_lost_under(&self, prefix: &str, rules: &Value) {
         let before = self.rig.records().len();
         self.rules(rules);
@@ -96,7 +96,7 @@ impl Faulty {
         wait_until("every file has a record or a place in the queue", || {
             (self.rig.records().len() - before) as u64 + queued() >= words.len() as u64
         });
-        assert!(self.fired() > 0, "no fault was injected: the test shows nothing");
+        assert!(self.fired() > 0, "no fault was injected: the test proves nothing");
 
         self.rules(&json!([]));
         if queued() > 0 {
@@ -115,7 +115,7 @@ impl Faulty {
 }
 
 #[test]
-fn each_kind_of_fault_leaves_every_file_with_one_right_record() {
+fn each_kind_of_fault_leaves_every_file_with_one_correct_record() {
     let faulty = Faulty::up();
     let s3 = |fault: Value| {
         let mut rule = json!({"service": "s3", "operation": "GetObject", "probability": 0.5});

@@ -28,7 +28,7 @@ impl Drop for Program {
     fn drop(&mut self) {
         let pid = i32::try_from(self.0.id()).ok().and_then(rustix::process::Pid::from_raw);
         if let Some(pid) = pid {
-            // A normal end first, so that it takes its own children along.
+            // SIGTERM first, so that it stops its own children.
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
         }
         for _ in 0..100 {

@@ -1,11 +1,11 @@
-//! An emulator of its own for one test: own port, own folder, stopped when the test ends, however it ends.
+//! A separate emulator for each test: own port, own folder, stopped when the test ends, also when it fails.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
 
-use provisioner_artifact::handler_build::is_told_by_cargo;
+use provisioner_artifact::handler_build::is_set_by_cargo;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -18,7 +18,7 @@ pub(crate) struct Rig {
     env: Vec<(String, String)>,
 }
 
-/// What a run of the provisioner printed, and its exit code.
+/// The output and exit code of a run of the provisioner.
 pub(crate) struct Run {
     pub(crate) code: i32,
     pub(crate) out: String,
@@ -26,7 +26,7 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// The run, if it ended with this code; else the test ends with what was printed.
+    /// Returns the run if it exited with this code; else panics with the output.
     #[track_caller]
     pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, code, "\n--- stdout\n{}\n--- stderr\n{}", self.out, self.err);
@@ -45,11 +45,11 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is inside the workspace")
 }
 
-/// The handler as it is built for Lambda; cargo builds it once, where it is not built yet.
+/// The handler as built for Lambda; cargo builds it if it is missing.
 pub(crate) fn handler() -> &'static Path {
     static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        for (name, _) in std::env::vars().filter(|(name, _)| is_told_by_cargo(name)) {
+        for (name, _) in std::env::vars().filter(|(name, _)| is_set_by_cargo(name)) {
             cargo.env_remove(name);
         }
         let build = ["build", "--locked", "--quiet", "--profile", "lambda", "-p", "handler", "--bin", "bootstrap"];
@@ -61,7 +61,7 @@ pub(crate) fn handler() -> &'static Path {
 }
 
 impl Rig {
-    /// A stack file like `stacks/local.yaml`, with a port that is free and these settings more.
+    /// A stack file like `stacks/local.yaml`, with a free port and these additional settings.
     pub(crate) fn new(settings: &[(&str, &str)]) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let port = free_port();
@@ -119,12 +119,12 @@ impl Rig {
         self.folder.path().join("stack.yaml")
     }
 
-    /// Adds an environment variable for the runs that follow.
+    /// Sets an environment variable for the following runs.
     pub(crate) fn set(&mut self, name: &str, value: impl Into<String>) {
         self.env.push((name.to_owned(), value.into()));
     }
 
-    /// The provisioner with this stack, ready to be started. It deploys the handler as it is built for Lambda, not the
+    /// The provisioner with this stack, ready to be started. It deploys the handler as built for Lambda, not the
     /// development build that an emulator stack gets by default.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_provisioner"));
@@ -142,7 +142,7 @@ impl Rig {
         command
     }
 
-    /// Runs the provisioner to its end.
+    /// Runs the provisioner until it exits.
     pub(crate) fn run(&self, args: &[&str]) -> Run {
         let Output { status, stdout, stderr } = self.command(args).output().expect("the provisioner starts");
         Run {
@@ -162,7 +162,7 @@ impl Rig {
         records
     }
 
-    /// Asks the emulator without the program under test.
+    /// Calls the emulator without the program under test.
     pub(crate) fn ask<T>(&self, question: impl AsyncFnOnce(aws_config::SdkConfig) -> T) -> T {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
@@ -197,7 +197,7 @@ impl Rig {
         path.to_str().expect("UTF-8").to_owned()
     }
 
-    /// Kills the emulator without a warning, as a power cut would.
+    /// Kills the emulator with SIGKILL, as a power cut would.
     pub(crate) fn kill_emulator(&self) {
         let status = self.run(&["local", "status", "--json"]).expect(0).json();
         let pid = i32::try_from(status["pid"].as_i64().expect("a pid")).expect("a pid");
@@ -227,11 +227,11 @@ fn set(spec: &mut serde_yaml::Value, path: &str, value: &str) {
 /// Sends SIGKILL.
 pub(crate) fn kill(pid: i32) {
     let pid = rustix::process::Pid::from_raw(pid).expect("a pid");
-    // It may have ended by itself meanwhile.
+    // It may have exited.
     let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
 }
 
-/// Waits for a condition; after a minute it is taken for lost.
+/// Waits for a condition; panics after a minute.
 pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     for _ in 0..600 {
         if condition() {
@@ -239,10 +239,10 @@ pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
         }
         std::thread::park_timeout(std::time::Duration::from_millis(100));
     }
-    panic!("waited a minute in vain until {what}");
+    panic!("timed out after a minute: {what}");
 }
 
-/// A port of 127.0.0.1 that nobody listens on at this moment.
+/// A free port of 127.0.0.1.
 pub(crate) fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).and_then(|l| l.local_addr()).expect("a free port").port()
 }

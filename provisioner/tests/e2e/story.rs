@@ -1,4 +1,4 @@
-//! What a user does, from nothing to nothing.
+//! A user's workflow, from deployment to deletion.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::rig::{Rig, root, wait_until};
 
-/// The samples and what each must come to: the table of `samples/README.md`, a map from its header to its cells.
+/// The samples and their expected records: the table of `samples/README.md`, as maps from column to cell.
 fn samples() -> BTreeMap<String, BTreeMap<String, String>> {
     let text = std::fs::read_to_string(root().join("samples/README.md")).expect("samples/README.md");
     let mut rows = text
@@ -23,7 +23,7 @@ fn samples() -> BTreeMap<String, BTreeMap<String, String>> {
 }
 
 #[test]
-fn from_nothing_to_records_and_back_to_nothing() {
+fn deploy_process_files_and_delete() {
     let rig = Rig::new(&[]);
 
     let first = rig.run(&["up", "--yes", "--json"]).expect(0);
@@ -45,7 +45,7 @@ fn from_nothing_to_records_and_back_to_nothing() {
         }
     }
 
-    // The user's words, in a structured line.
+    // The message of the requirements, in a structured log line.
     let logs = rig.run(&["logs", "--json", "--limit", "1000"]).expect(0).out;
     let line = logs
         .lines()
@@ -62,7 +62,7 @@ fn from_nothing_to_records_and_back_to_nothing() {
     let pdfs = rig.run(&["records", "--type", "application/pdf", "--name", "sample*", "--format", "csv"]).expect(0).out;
     assert_eq!(pdfs.lines().count(), 2, "{pdfs}");
 
-    // No change: nothing is uploaded, nothing is left behind.
+    // No change: nothing is uploaded, and no change set remains.
     let second = rig.run(&["up", "--yes", "--json"]).expect(0);
     assert!(first.out.contains("\"uploaded\""), "{}", first.out);
     assert!(!second.out.contains("\"uploaded\""), "{}", second.out);
@@ -103,7 +103,7 @@ fn five_hundred_files_at_once_give_five_hundred_records() {
 }
 
 #[test]
-fn a_gibibyte_of_text_goes_through_with_flat_memory() {
+fn a_gibibyte_of_text_is_processed_in_constant_memory() {
     let rig = Rig::up(&[("files.maxSize", "2 GiB"), ("handler.timeout", "5m")]);
     let line = "the quick brown fox jumps over the lazy dog 0123456\n";
     let lines = (1_u64 << 30).div_ceil(line.len() as u64);
@@ -122,11 +122,11 @@ fn a_gibibyte_of_text_goes_through_with_flat_memory() {
     assert_eq!(record["wordCount"], lines * 10);
     assert_eq!(record["lineCount"], lines);
 
-    // Linux remembers the most memory that the handler ever had: far below the file's size.
+    // The handler's peak memory (VmHWM) is far below the file's size.
     #[cfg(target_os = "linux")]
     {
         let peaks = crate::crash::handlers(&rig).into_iter().map(crate::crash::peak_memory).collect::<Vec<_>>();
-        assert!(!peaks.is_empty(), "the handler that did it is kept warm");
+        assert!(!peaks.is_empty(), "no warm handler process");
         assert!(peaks.iter().all(|&kib| kib < 32 << 10), "peak memory in KiB: {peaks:?}");
     }
 }
@@ -163,7 +163,7 @@ fn an_object_with_a_content_encoding_is_read_as_what_it_decodes_to() {
 }
 
 #[test]
-fn keys_of_every_kind_arrive_as_they_were_given() {
+fn keys_of_every_kind_are_recorded_unchanged() {
     let rig = Rig::up(&[]);
     let keys = ["a b+c%20d.txt", "ünï/çødé 漢字.txt", "q?x=1&y=2#z.txt", "deep/er/and/deep.er/\"quoted\".txt"];
     for (n, key) in keys.iter().enumerate() {

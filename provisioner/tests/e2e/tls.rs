@@ -1,4 +1,5 @@
-//! Everything over TLS, as on AWS: a bucket that refuses plain HTTP, and certificates that are checked at both ends.
+//! Everything over TLS, as on AWS: a bucket that refuses plain HTTP, and certificates that provisioner and handler
+//! verify.
 
 use std::net::TcpStream;
 
@@ -7,7 +8,7 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use crate::program::Program;
 use crate::rig::{Rig, free_port, wait_until};
 
-/// An emulator that speaks only TLS, with a certificate of an authority that no system knows.
+/// An emulator that only accepts TLS, with a certificate of a private certificate authority.
 struct Tls {
     rig: Rig,
     _emulator: Program,
@@ -46,7 +47,7 @@ impl Tls {
                 ("USE_SSL", "1"),
                 ("MINISTACK_SSL_CERT", &certificate),
                 ("MINISTACK_SSL_KEY", &key),
-                // The handler inherits these: it trusts the authority because it is told to, and nobody else.
+                // The handler inherits these: it trusts this certificate authority only.
                 ("SSL_CERT_FILE", &authority),
                 ("AWS_CA_BUNDLE", &authority),
             ],
@@ -59,7 +60,7 @@ impl Tls {
 }
 
 #[test]
-fn a_bucket_that_requires_tls_takes_files_over_tls() {
+fn a_bucket_that_requires_tls_accepts_files_over_tls() {
     let Tls { mut rig, _emulator } = Tls::start();
     rig.change("bucket.requireTls", "true");
 
@@ -68,13 +69,13 @@ fn a_bucket_that_requires_tls_takes_files_over_tls() {
     rig.run(&["put", &file, "--wait"]).expect(0);
     assert_eq!(rig.records()[0]["wordCount"], 3);
 
-    // The same address with an authority that did not sign for it is nobody to talk to.
-    rig.set("SSL_CERT_FILE", rig.file("other.pem", authority_of_somebody_else()));
+    // A server certificate of another certificate authority is refused.
+    rig.set("SSL_CERT_FILE", rig.file("other.pem", other_certificate_authority()));
     let refused = rig.run(&["status"]).expect(4);
     assert!(refused.err.to_lowercase().contains("certificate"), "{}", refused.err);
 }
 
-fn authority_of_somebody_else() -> String {
+fn other_certificate_authority() -> String {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.self_signed(&KeyPair::generate().unwrap()).unwrap().pem()

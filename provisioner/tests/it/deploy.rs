@@ -1,4 +1,4 @@
-//! `up` and `down` against the fake: what goes wrong at AWS, and how one comes out of it.
+//! `up` and `down` against the fake: failures of AWS services, and recovery from them.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -8,10 +8,10 @@ use handler_contract::table::PARTITION_KEY;
 use serde_json::json;
 
 use crate::terminal::Terminal;
-use crate::world::{Ran, smallest_handler};
+use crate::world::{Ran, recording, smallest_handler};
 
 pub(crate) const STACK: &str = "shop";
-/// The content of a file.
+/// The content of an uploaded file.
 pub(crate) const TEN_BYTES: &str = "0123456789";
 
 /// A folder with a stack file and a handler, and the fake.
@@ -28,12 +28,12 @@ impl Site {
     pub(crate) fn with(data: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let site = Self { folder, fake: Fake::start() };
-        site.says_of_data(data);
+        site.set_data(data);
         site.build_handler(1);
         site
     }
 
-    /// Writes a handler of its own kind.
+    /// Writes a handler whose code differs by `version`.
     pub(crate) fn build_handler(&self, version: u8) {
         std::fs::write(self.handler(), smallest_handler(version)).unwrap();
     }
@@ -46,13 +46,15 @@ impl Site {
         let mut command = Command::new(env!("CARGO_BIN_EXE_provisioner"));
         command
             .args(arguments)
-            .args(["-s", "shop.yaml", "--endpoint-url", &self.fake.url()])
+            .args(["-s", "shop.yaml"])
             .current_dir(self.folder.path())
             .env_clear()
+            .envs(recording())
             .env("HOME", self.folder.path())
+            .env("AWS_ENDPOINT_URL", self.fake.url())
             .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
             .env("AWS_SECRET_ACCESS_KEY", "secret")
-            // The fake has no pipeline for a canary.
+            // The fake runs no pipeline, so verification cannot succeed.
             .env("PROVISIONER_NO_VERIFY", "true")
             .stdin(Stdio::null());
         command
@@ -76,15 +78,15 @@ impl Site {
         self.fake.state().cloudformation.live(STACK).map(|s| s.status.clone())
     }
 
-    /// The same, on a terminal.
+    /// Runs the program on a pseudo-terminal.
     pub(crate) fn on_terminal(&self, arguments: &[&str], columns: u16) -> Terminal {
         let mut command = self.command(arguments);
         command.env("TERM", "xterm-256color");
         Terminal::start(command, columns)
     }
 
-    /// Writes another stack file.
-    pub(crate) fn says_of_data(&self, data: &str) {
+    /// Writes a stack file with this `data` setting.
+    pub(crate) fn set_data(&self, data: &str) {
         let file = format!("name: {STACK}\nregion: {REGION}\ndata: {data}\n");
         std::fs::write(self.folder.path().join("shop.yaml"), file).unwrap();
     }
@@ -105,8 +107,8 @@ impl Site {
         site
     }
 
-    /// The same, where the handler's update fails and so many rollbacks get stuck.
-    pub(crate) fn with_code_that_gets_stuck(rollbacks: u32) -> Self {
+    /// The same, but the handler's update fails, and N rollbacks fail.
+    pub(crate) fn with_failing_rollbacks(rollbacks: u32) -> Self {
         let site = Self::with_new_code();
         {
             let mut state = site.fake.state();
@@ -116,8 +118,8 @@ impl Site {
         site
     }
 
-    /// Whether uploads into the bucket were denied to everybody.
-    fn shuts_writers_out(&self) -> bool {
+    /// Whether a bucket policy denied uploads to everyone.
+    fn denied_uploads(&self) -> bool {
         let policies = self.fake.calls_of("s3:PutBucketPolicy");
         policies.iter().any(|call| {
             let policy = String::from_utf8_lossy(&call.request.body);
@@ -125,7 +127,7 @@ impl Site {
         })
     }
 
-    /// Makes the stack as `up` would have left it.
+    /// Creates the stack in the fake as `up` would have deployed it.
     pub(crate) fn deployed(&self) {
         let ran = self.up();
         ran.ended(0);
@@ -140,7 +142,7 @@ impl Ran {
         self
     }
 
-    /// Everything that was printed holds this.
+    /// Asserts that the output contains this text.
     #[track_caller]
     pub(crate) fn says(&self, text: &str) -> &Self {
         assert!(self.err.contains(text) || self.out.contains(text), "{text:?} is missing in {self:#?}");
@@ -149,15 +151,15 @@ impl Ran {
 }
 
 #[test]
-fn the_second_up_finds_nothing_to_do() {
+fn a_second_up_reports_no_change() {
     let site = Site::new();
-    site.up().ended(0).says("made the artifact bucket").says("uploaded the handler").says("CREATE_COMPLETE");
+    site.up().ended(0).says("created the artifact bucket").says("uploaded the handler").says("CREATE_COMPLETE");
     assert_eq!(site.status().as_deref(), Some("CREATE_COMPLETE"));
     site.fake.forget_calls();
     site.up().ended(0).says("nothing to change");
     assert_eq!(site.fake.count("s3:PutObject"), 0);
     assert_eq!(site.fake.count("cloudformation:ExecuteChangeSet"), 0);
-    assert!(site.fake.state().cloudformation.change_sets.is_empty(), "the empty change set is left behind");
+    assert!(site.fake.state().cloudformation.change_sets.is_empty(), "the empty change set was not deleted");
 }
 
 #[test]
@@ -168,7 +170,7 @@ fn new_code_is_an_update() {
 }
 
 #[test]
-fn without_consent_nothing_is_made() {
+fn without_consent_nothing_is_created() {
     let writes = |site: &Site| {
         let is_read = |call: &str| {
             call.split_once(':').is_some_and(|(_, action)| {
@@ -189,7 +191,7 @@ fn without_consent_nothing_is_made() {
 }
 
 #[test]
-fn a_failed_creation_names_its_cause_at_once_and_is_made_anew() {
+fn a_failed_creation_reports_its_cause_at_once_and_is_recreated() {
     let site = Site::new();
     let reason = "shop-failed-events already exists";
     site.fake.state().cloudformation.failing.insert("FailedEvents".into(), reason.into());
@@ -197,11 +199,11 @@ fn a_failed_creation_names_its_cause_at_once_and_is_made_anew() {
     failed.ended(6).says(reason).says("give the stack another name").says("ROLLBACK_COMPLETE");
     let cause = failed.err.find("failed first").unwrap();
     let end = failed.err.find("ended: ROLLBACK_COMPLETE").unwrap();
-    assert!(cause < end, "the cause is told only at the end");
+    assert!(cause < end, "the cause is reported only at the end");
     assert_eq!(failed.err.matches("failed first").count(), 1, "{failed:#?}");
     assert_eq!(site.status().as_deref(), Some("ROLLBACK_COMPLETE"));
 
-    site.up().ended(0).says("deleted and made anew").says("CREATE_COMPLETE");
+    site.up().ended(0).says("deleted and created again").says("CREATE_COMPLETE");
     assert_eq!(site.status().as_deref(), Some("CREATE_COMPLETE"));
 }
 
@@ -214,23 +216,23 @@ fn a_failed_update_is_rolled_back_and_the_next_one_works() {
 }
 
 #[test]
-fn a_stuck_rollback_is_continued() {
-    let site = Site::with_code_that_gets_stuck(1);
+fn a_failed_rollback_is_continued() {
+    let site = Site::with_failing_rollbacks(1);
     site.up().ended(6).says("UPDATE_ROLLBACK_FAILED");
     site.up().ended(0).says("continuing the rollback").says("UPDATE_COMPLETE");
     assert_eq!(site.fake.state().cloudformation.skipped, [Vec::<String>::new()]);
 }
 
 #[test]
-fn what_a_continued_rollback_would_skip_needs_its_own_consent() {
-    let site = Site::with_code_that_gets_stuck(2);
+fn resources_that_a_continued_rollback_skips_need_confirmation() {
+    let site = Site::with_failing_rollbacks(2);
     site.up().ended(6);
-    site.up().ended(5).says("Handler: could not be put back").says("leave Handler as it is");
+    site.up().ended(5).says("Handler: could not be reverted").says("Continue it and skip Handler?");
     assert_eq!(site.fake.state().cloudformation.skipped, [Vec::<String>::new()], "nothing was skipped without consent");
 }
 
 #[test]
-fn a_busy_stack_is_shown_to_its_end_first() {
+fn a_running_operation_is_followed_to_completion_first() {
     use fake_aws::cloudformation::Step;
     let site = Site::new();
     site.deployed();
@@ -242,7 +244,7 @@ fn a_busy_stack_is_shown_to_its_end_first() {
             resource: resource.map(ToOwned::to_owned),
             status,
             reason: String::new(),
-            token: "somebody-else".into(),
+            token: "another-process".into(),
         };
         stack.script.extend([
             step(None, "UPDATE_IN_PROGRESS"),
@@ -251,11 +253,11 @@ fn a_busy_stack_is_shown_to_its_end_first() {
             step(None, "UPDATE_COMPLETE"),
         ]);
     }
-    site.up().ended(0).says("runs already").says("table of records").says("nothing to change");
+    site.up().ended(0).says("is already running").says("table of records").says("nothing to change");
 }
 
 #[test]
-fn what_nobody_listens_to_any_more_is_done_all_the_same_and_ends_with_its_own_code() {
+fn closed_output_does_not_stop_the_operation_or_change_the_exit_code() {
     for json in [false, true] {
         for (fails, code, status) in [(false, 0, "CREATE_COMPLETE"), (true, 6, "ROLLBACK_COMPLETE")] {
             let site = Site::new();
@@ -264,7 +266,7 @@ fn what_nobody_listens_to_any_more_is_done_all_the_same_and_ends_with_its_own_co
             }
             let mut command = site.up_command();
             let mut up = if json { command.arg("--json") } else { &mut command }.spawn().unwrap();
-            // The other ends of both pipes are closed: `up | head -0`, and more so.
+            // The read ends of both pipes are closed, as with `up | head -0`.
             drop((up.stdout.take(), up.stderr.take()));
             assert_eq!(up.wait().unwrap().code(), Some(code), "{json}");
             assert_eq!(site.status().as_deref(), Some(status), "{json}");
@@ -273,12 +275,12 @@ fn what_nobody_listens_to_any_more_is_done_all_the_same_and_ends_with_its_own_co
 }
 
 #[test]
-fn a_put_that_cannot_read_the_table_takes_back_the_parts_of_what_is_under_way() {
+fn put_aborts_multipart_uploads_if_the_table_cannot_be_read() {
     let site = Site::new();
     site.deployed();
     std::fs::write(site.folder.path().join("small.txt"), "small").unwrap();
     std::fs::write(site.folder.path().join("large.bin"), vec![1; 9 << 20]).unwrap();
-    // The large file stays under way: its parts are asked for again and again.
+    // The upload of the large file does not complete: its parts are retried.
     site.fake.fail("s3:UploadPart", (0, 999), (503, "SlowDown", "Please reduce your request rate."));
     let put = site
         .command(&["put", "--wait", "small.txt", "large.bin"])
@@ -294,7 +296,7 @@ fn a_put_that_cannot_read_the_table_takes_back_the_parts_of_what_is_under_way() 
 }
 
 #[test]
-fn a_file_arrives_whole_in_one_part_and_in_several() {
+fn files_are_uploaded_unchanged_in_one_part_and_in_several() {
     let site = Site::new();
     site.deployed();
     let large: Vec<u8> = (0..9_u32 << 18).flat_map(u32::to_le_bytes).collect();
@@ -305,26 +307,26 @@ fn a_file_arrives_whole_in_one_part_and_in_several() {
     let state = site.fake.state();
     let content = |key: &str| state.s3.buckets[&Site::bucket()].object(key).unwrap().body.to_vec();
     assert_eq!(content("small.txt"), b"small");
-    assert!(content("large.bin") == large, "other bytes arrived");
+    assert!(content("large.bin") == large, "the uploaded bytes differ");
 }
 
 #[test]
-fn throttling_is_sat_out() {
+fn throttled_calls_are_retried() {
     let site = Site::new();
     site.fake.fail("cloudformation:DescribeStackEvents", (1, 2), (400, "Throttling", "Rate exceeded"));
     site.up().ended(0).says("CREATE_COMPLETE");
 }
 
 #[test]
-fn a_missing_permission_is_named() {
+fn a_missing_permission_is_reported() {
     let site = Site::new();
     let message = "User: arn:aws:iam::1:user/t is not authorized to perform: cloudformation:CreateChangeSet";
     site.fake.fail("cloudformation:CreateChangeSet", (0, 99), (403, "AccessDenied", message));
-    site.up().ended(4).says("cloudformation:CreateChangeSet").says("policies/provisioner.json");
+    site.up().ended(4).says("cloudformation:CreateChangeSet").says("synth --permissions");
 }
 
 #[test]
-fn credentials_that_expire_in_the_middle_are_renewed_and_the_next_up_goes_on() {
+fn after_expired_credentials_are_renewed_the_next_up_continues() {
     let site = Site::new();
     site.fake.state().cloudformation.slow = true;
     site.fake.fail(
@@ -332,31 +334,31 @@ fn credentials_that_expire_in_the_middle_are_renewed_and_the_next_up_goes_on() {
         (2, 1),
         (403, "ExpiredToken", "The security token included in the request is expired"),
     );
-    site.up().ended(4).says("goes on").says("Renew the credentials");
+    site.up().ended(4).says("continues").says("Renew the credentials");
     assert_eq!(site.status().as_deref(), Some("CREATE_IN_PROGRESS"));
     site.fake.state().cloudformation.slow = false;
-    site.up().ended(0).says("runs already").says("nothing to change");
+    site.up().ended(0).says("is already running").says("nothing to change");
     assert_eq!(site.status().as_deref(), Some("CREATE_COMPLETE"));
 }
 
 #[test]
-fn events_of_many_pages_are_told_once_each() {
+fn events_of_many_pages_are_reported_once_each() {
     let site = Site::new();
     site.fake.state().cloudformation.page = 2;
     let ran = site.up();
     ran.ended(0);
     for resource in ["Bucket", "Table", "Handler", "HandlerRole", "FailedEvents"] {
-        let told = ran
+        let printed = ran
             .err
             .lines()
             .filter(|line| line.contains(" created ") && line.split_whitespace().last() == Some(resource))
             .count();
-        assert_eq!(told, 1, "{resource}: {ran:#?}");
+        assert_eq!(printed, 1, "{resource}: {ran:#?}");
     }
 }
 
 #[test]
-fn killed_in_the_middle_the_next_up_attaches() {
+fn after_a_killed_up_the_next_up_attaches() {
     let site = Site::new();
     site.fake.state().cloudformation.slow = true;
     let mut killed = site.up_command().spawn().unwrap();
@@ -365,11 +367,11 @@ fn killed_in_the_middle_the_next_up_attaches() {
     killed.wait().unwrap();
     assert_eq!(site.status().as_deref(), Some("CREATE_IN_PROGRESS"));
     site.fake.state().cloudformation.slow = false;
-    site.up().ended(0).says("runs already").says("nothing to change");
+    site.up().ended(0).says("is already running").says("nothing to change");
 }
 
 #[test]
-fn an_interruption_detaches_and_says_how_to_come_back() {
+fn an_interrupt_detaches_and_prints_the_command_to_reattach() {
     let site = Site::new();
     site.fake.state().cloudformation.slow = true;
     let child = site.up_command().spawn().unwrap();
@@ -377,41 +379,46 @@ fn an_interruption_detaches_and_says_how_to_come_back() {
     let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
     let ran = Ran::of(&child.wait_with_output().unwrap());
-    ran.ended(130).says("goes on in AWS").says("Come back with: provisioner up -s shop");
+    ran.ended(130).says("continues in AWS").says("To follow it again: provisioner up -s shop");
     assert_eq!(site.status().as_deref(), Some("CREATE_IN_PROGRESS"));
     site.fake.state().cloudformation.slow = false;
     site.up().ended(0);
 }
 
 #[test]
-fn what_an_earlier_down_kept_is_taken_back() {
+fn data_retained_by_an_earlier_down_is_imported() {
     let site = Site::with("keep");
     {
         let mut state = site.fake.state();
         state.s3.put(&Site::bucket(), "a.txt", TEN_BYTES);
         state.dynamodb.create_table(&Site::table(), PARTITION_KEY);
     }
-    site.up().ended(0).says("+ adopt").says("taking back").says("IMPORT_COMPLETE").says("UPDATE_COMPLETE");
+    site.up().ended(0).says("+ adopt").says("importing").says("IMPORT_COMPLETE").says("UPDATE_COMPLETE");
     let state = site.fake.state();
     let [imported] = state.cloudformation.imported.as_slice() else { panic!("one import") };
     assert_eq!(imported["Resources"].as_object().unwrap().len(), 2);
     assert_eq!(imported["Resources"]["Table"]["DeletionPolicy"], "Retain");
+    // As the table is, so that the update that follows finds every difference, and no other.
+    let table = &imported["Resources"]["Table"]["Properties"];
+    assert_eq!(table["SSESpecification"], json!({"SSEEnabled": false}));
+    assert_eq!(table["PointInTimeRecoverySpecification"], json!({"PointInTimeRecoveryEnabled": false}));
+    assert_eq!(table["DeletionProtectionEnabled"], false);
     assert!(state.s3.has(&Site::bucket(), "a.txt"));
 }
 
 #[test]
-fn down_deletes_everything_and_says_so_twice() {
+fn down_deletes_everything_and_a_second_down_finds_nothing() {
     let site = Site::new();
     site.deployed();
     site.run(&["down"]).ended(5).says("- delete");
-    site.run(&["down", "--yes"]).ended(0).says("DELETE_COMPLETE").says("is gone");
+    site.run(&["down", "--yes"]).ended(0).says("DELETE_COMPLETE").says("is deleted");
     assert_eq!(site.status(), None);
-    assert!(site.fake.state().s3.buckets.is_empty(), "the artifact bucket stays although nobody uses it");
-    site.run(&["down", "--yes"]).ended(0).says("nothing of shop");
+    assert!(site.fake.state().s3.buckets.is_empty(), "the unused artifact bucket was not deleted");
+    site.run(&["down", "--yes"]).ended(0).says("nothing to delete for shop");
 }
 
 #[test]
-fn a_bucket_that_fills_up_meanwhile_is_closed_and_emptied_again() {
+fn a_bucket_that_is_not_empty_at_deletion_is_emptied_again() {
     let site = Site::new();
     site.deployed();
     {
@@ -420,12 +427,12 @@ fn a_bucket_that_fills_up_meanwhile_is_closed_and_emptied_again() {
         let reason = "The bucket you tried to delete is not empty";
         state.cloudformation.undeletable.insert("Bucket".into(), (1, reason.into()));
     }
-    site.run(&["down", "--yes"]).ended(0).says("DELETE_FAILED").says("is gone");
-    assert!(site.shuts_writers_out());
+    site.run(&["down", "--yes"]).ended(0).says("DELETE_FAILED").says("is deleted");
+    assert!(site.denied_uploads());
 }
 
 #[test]
-fn a_writer_who_goes_on_does_not_make_a_deletion_fail() {
+fn concurrent_uploads_do_not_make_a_deletion_fail() {
     let site = Site::new();
     site.deployed();
     {
@@ -433,13 +440,13 @@ fn a_writer_who_goes_on_does_not_make_a_deletion_fail() {
         state.s3.put(&Site::bucket(), "a.txt", TEN_BYTES);
         state.s3.writer = true;
     }
-    site.run(&["down", "--yes"]).ended(0).says("1 file (10 B)").says("is gone");
-    assert!(site.shuts_writers_out(), "the writer was not shut out");
+    site.run(&["down", "--yes"]).ended(0).says("1 file (10 B)").says("is deleted");
+    assert!(site.denied_uploads(), "uploads were not denied");
     assert!(site.fake.state().s3.buckets.is_empty());
 }
 
 #[test]
-fn objects_that_s3_is_too_busy_to_delete_are_asked_for_again() {
+fn objects_that_s3_fails_to_delete_are_retried() {
     let site = Site::new();
     site.deployed();
     {
@@ -449,21 +456,21 @@ fn objects_that_s3_is_too_busy_to_delete_are_asked_for_again() {
         }
         state.s3.busy_deletes = 7;
     }
-    site.run(&["down", "--yes"]).ended(0).says("20 files (200 B)").says("emptied").says("is gone");
+    site.run(&["down", "--yes"]).ended(0).says("20 files (200 B)").says("emptied").says("is deleted");
 }
 
 #[test]
-fn objects_that_may_not_be_deleted_are_told() {
+fn denied_object_deletions_are_reported() {
     let site = Site::new();
     site.deployed();
     site.fake.state().s3.put(&Site::bucket(), "a.txt", TEN_BYTES);
     site.fake.fail("s3:DeleteObjects", (0, 99), (403, "AccessDenied", "Access Denied"));
-    site.run(&["down", "--yes"]).ended(4).says("empty the bucket").says("policies/provisioner.json");
+    site.run(&["down", "--yes"]).ended(4).says("empty the bucket").says("synth --permissions");
     assert_eq!(site.fake.count("cloudformation:DeleteStack"), 0);
 }
 
 #[test]
-fn files_and_records_are_counted_and_named_before_they_go() {
+fn files_and_records_are_counted_before_deletion() {
     let site = Site::new();
     site.deployed();
     {
@@ -488,13 +495,13 @@ fn files_and_records_are_counted_and_named_before_they_go() {
 }
 
 #[test]
-fn the_artifact_bucket_goes_with_the_last_stack_that_uses_it() {
+fn the_artifact_bucket_is_deleted_with_its_last_stack() {
     let site = Site::new();
     site.deployed();
     let artifacts = site.fake.state().s3.buckets.keys().find(|name| name.contains("artifacts")).unwrap().clone();
     let other = site.fake.state().cloudformation.live(STACK).unwrap().parameters.clone();
     site.fake.state().cloudformation.put("other", "CREATE_COMPLETE", serde_json::Value::Null).parameters = other;
-    site.run(&["down", "--yes"]).ended(0).says("is gone");
+    site.run(&["down", "--yes"]).ended(0).says("is deleted");
     let holds = site.fake.state().s3.buckets.get(&artifacts).map(|bucket| bucket.keys().count());
     assert_eq!(holds, Some(1), "the other stack still deploys from this zip");
 
@@ -505,7 +512,7 @@ fn the_artifact_bucket_goes_with_the_last_stack_that_uses_it() {
 }
 
 #[test]
-fn the_cause_of_a_failure_comes_with_what_to_do() {
+fn the_cause_of_a_failure_is_reported_with_advice() {
     for (resource, reason, advice) in [
         (
             "HandlerLogs",
@@ -524,12 +531,12 @@ fn the_cause_of_a_failure_comes_with_what_to_do() {
         let failed = site.up();
         failed.ended(6).says(advice).says(reason);
         let (advised, raw) = (failed.err.find(advice).unwrap(), failed.err.find("CloudFormation: ").unwrap());
-        assert!(advised < raw, "what to do stands above the raw reason: {failed:#?}");
+        assert!(advised < raw, "the advice is printed before the raw reason: {failed:#?}");
     }
 }
 
 #[test]
-fn what_cannot_be_deleted_is_named() {
+fn a_resource_that_cannot_be_deleted_is_reported() {
     let site = Site::new();
     site.deployed();
     let reason = "Resource handler returned message: queue is in use";
@@ -537,12 +544,12 @@ fn what_cannot_be_deleted_is_named() {
     site.run(&["down", "--yes"]).ended(7).says("FailedEvents").says("queue is in use");
     assert_eq!(site.status().as_deref(), Some("DELETE_FAILED"));
 
-    // `up` ends the deletion, leaving out what cannot go, and makes the stack anew.
+    // `up` completes the deletion, retaining what cannot be deleted, and creates the stack again.
     site.up().ended(0).says("the last deletion of shop failed").says("CREATE_COMPLETE");
 }
 
 #[test]
-fn a_protected_stack_is_not_touched() {
+fn a_protected_stack_is_not_deleted() {
     let site = Site::new();
     site.deployed();
     site.fake.state().cloudformation.stacks.iter_mut().for_each(|s| s.protected = true);
@@ -551,19 +558,54 @@ fn a_protected_stack_is_not_touched() {
 }
 
 #[test]
-fn a_policy_that_is_not_deployed_does_not_count() {
+fn a_data_setting_that_is_not_deployed_is_refused() {
     let site = Site::new();
     site.deployed();
     site.fake.state().s3.put(&Site::bucket(), "a.txt", TEN_BYTES);
-    site.says_of_data("keep");
+    site.set_data("keep");
     site.run(&["down", "--yes"]).ended(5).says("First deploy the stack file");
     assert_eq!(site.fake.count("cloudformation:DeleteStack"), 0);
 }
 
 #[test]
-fn status_of_nothing_is_an_answer() {
+fn status_of_a_missing_stack_succeeds() {
     let site = Site::new();
     site.run(&["status"]).ended(0).says("not deployed");
     let ran = site.run(&["status", "--json"]);
     assert_eq!(ran.ended(0).json()["phase"], "absent");
+}
+
+#[test]
+fn a_queue_that_was_deleted_within_the_last_minute_is_waited_for() {
+    let reason = "You must wait 60 seconds after deleting a queue before you can create another with the same name.";
+    let site = Site::new();
+    site.fake.state().cloudformation.failing.insert("FailedEvents".into(), reason.into());
+    site.up().ended(0).says("SQS keeps its name reserved").says("CREATE_COMPLETE");
+    assert_eq!(site.status().as_deref(), Some("CREATE_COMPLETE"));
+}
+
+#[test]
+fn a_conflicting_operation_of_s3_is_repeated() {
+    let site = Site::new();
+    let conflict = || (409, "OperationAborted", "A conflicting conditional operation is currently in progress");
+    site.fake.fail("s3:PutBucketVersioning", (0, 1), conflict());
+    site.fake.fail("s3:CreateBucket", (0, 1), conflict());
+    site.up().ended(0);
+    assert_eq!(site.fake.count("s3:CreateBucket"), 2);
+    // Another 409 is an answer: the policy cannot be put as it is.
+    let site = Site::new();
+    site.fake.fail("s3:PutBucketVersioning", (0, 9), (409, "InvalidBucketState", "no"));
+    site.up().ended(1);
+    assert_eq!(site.fake.count("s3:PutBucketVersioning"), 1);
+}
+
+#[test]
+fn a_quota_is_not_reported_as_a_busy_service() {
+    let site = Site::new();
+    site.fake.fail(
+        "cloudformation:CreateChangeSet",
+        (0, 9),
+        (400, "LimitExceeded", "Limit for stack has been exceeded"),
+    );
+    site.up().ended(1).says("Limit for stack").says("Service Quotas");
 }

@@ -1,4 +1,4 @@
-//! What a release brings along: completions, manual pages, and programs that carry a handler.
+//! The contents of a release: completions, manual pages, and programs with an embedded handler.
 
 use std::path::Path;
 use std::process::Command;
@@ -64,13 +64,13 @@ fn every_command_has_a_manual_page() {
 }
 
 #[test]
-fn a_bundle_says_what_it_carries_and_can_be_bundled_again() {
+fn a_bundle_shows_its_handlers_and_can_be_bundled_again() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("x86"), elf(62)).unwrap();
     std::fs::create_dir(folder.path().join("arm")).unwrap();
     std::fs::write(folder.path().join("arm/bootstrap"), elf(183)).unwrap();
     let plain = run(folder.path(), &["--version"]);
-    assert!(plain.out.contains("no handler inside"), "{plain:#?}");
+    assert!(plain.out.contains("no embedded handler"), "{plain:#?}");
     let made = run(folder.path(), &["bundle", "--handler", "x86", "--handler", "arm", "--output", "both", "--json"]);
     assert_eq!(made.code, Some(0), "{made:#?}");
     let version = Ran::of(&Command::new(folder.path().join("both")).arg("--version").output().unwrap());
@@ -95,7 +95,7 @@ fn a_bundle_says_what_it_carries_and_can_be_bundled_again() {
 }
 
 #[test]
-fn what_cannot_be_bundled_is_refused_and_nothing_is_written() {
+fn invalid_handlers_are_refused_and_nothing_is_written() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("a"), elf(62)).unwrap();
     std::fs::write(folder.path().join("script"), "#!/bin/sh\n").unwrap();
@@ -116,7 +116,7 @@ fn what_cannot_be_bundled_is_refused_and_nothing_is_written() {
 }
 
 #[test]
-fn without_workspace_and_handler_up_says_what_to_do() {
+fn up_without_workspace_and_handler_prints_a_hint() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(run(folder.path(), &["init"]).code, Some(0));
     for (arguments, says) in [
@@ -141,7 +141,7 @@ fn without_workspace_and_handler_up_says_what_to_do() {
 }
 
 #[test]
-fn what_writes_files_tells_programs_which() {
+fn commands_that_write_files_list_them_as_json() {
     let folder = tempfile::tempdir().unwrap();
     let json = |arguments: &[&str]| {
         let ran = run(folder.path(), arguments);
@@ -156,4 +156,23 @@ fn what_writes_files_tells_programs_which() {
     std::fs::remove_file(folder.path().join("stacks/prod.yaml")).unwrap();
     assert_eq!(json(&["synth", "--write", "--json"])["removed"][0], "stacks/rendered/prod.yaml");
     assert_eq!(json(&["man", "pages", "--json"])["folder"], "pages");
+}
+
+#[test]
+fn every_crate_that_is_linked_has_the_text_of_a_licence() {
+    let ran = std::process::Command::new("python3").arg(crate::root().join("tools/licenses")).output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let printed = String::from_utf8(ran.stdout).unwrap();
+    let (list, texts) = printed.split_once(&"=".repeat(80)).unwrap();
+    let crates: Vec<&str> = list.lines().skip(3).filter_map(|row| Some(row.split_once(": ")?.0)).collect();
+    assert!(crates.len() > 200, "{list}");
+    let users: Vec<&str> =
+        texts.lines().filter_map(|line| line.strip_prefix("The following text applies to: ")).collect();
+    for name in crates {
+        assert!(users.iter().any(|of| of.split(", ").any(|one| one == name)), "{name} has no text");
+    }
+    // What is only built with, or belongs to this workspace, is not handed out as a third party's.
+    for own in ["provisioner ", "handler-contract ", "serde_derive ", "proptest "] {
+        assert!(!list.lines().any(|row| row.starts_with(own)), "{own} is listed");
+    }
 }

@@ -1,4 +1,4 @@
-//! What lives through `down` and what does not, and two people at once: on the real emulator.
+//! What `down` deletes and retains, and concurrent runs, on the real emulator.
 
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -8,7 +8,7 @@ use crate::world::{Ran, World};
 
 const UP: [&str; 7] = ["up", "--yes", "--no-verify", "-s", "local", "--handler", "bootstrap"];
 
-/// A world whose stack treats data so, with a handler that is never waited for.
+/// A test environment whose stack has this `data` setting. No test waits for its handler.
 fn world(data: &str) -> World {
     let world = World::new();
     let port = world.port;
@@ -24,7 +24,7 @@ fn put(world: &World, key: &str, body: &str) -> u16 {
 }
 
 #[test]
-fn files_and_records_live_through_down_and_up() {
+fn files_and_records_survive_down_and_up() {
     let world = world("keep");
     world.ok(&UP);
     assert_eq!(put(&world, "kept/a.txt", "what was there"), 200);
@@ -35,15 +35,15 @@ fn files_and_records_live_through_down_and_up() {
     let down = world.ok(&["down", "-s", "local", "--yes"]);
     assert!(down.err.contains("1 file") && down.err.contains("kept:"), "{down:#?}");
     let status = world.ok(&["status", "-s", "local"]);
-    assert!(status.out.contains("kept from earlier"), "{status:#?}");
+    assert!(status.out.contains("retained from an earlier stack"), "{status:#?}");
 
     let up = world.ok(&UP);
-    assert!(up.err.contains("taking back"), "{up:#?}");
+    assert!(up.err.contains("importing"), "{up:#?}");
     assert_eq!(world.ok(&["records", "-s", "local", "--json"]).json(), before);
     let (code, body) = service::request(&world, "s3", &format!("GET /{BUCKET}/kept/a.txt"), "", "");
     assert_eq!((code, body.as_str()), (200, "what was there"));
 
-    // Taken back, they are the stack's own: nothing is adopted twice, and what is to go goes.
+    // Imported resources belong to the stack: they are not imported twice, and `down --delete-data` deletes them.
     let again = world.ok(&UP);
     assert!(again.err.contains("nothing to change"), "{again:#?}");
     let down = world.ok(&["down", "-s", "local", "--yes", "--delete-data"]);
@@ -53,7 +53,7 @@ fn files_and_records_live_through_down_and_up() {
 }
 
 #[test]
-fn somebody_who_goes_on_writing_does_not_make_a_deletion_fail() {
+fn concurrent_uploads_do_not_make_a_deletion_fail() {
     let world = world("delete");
     world.ok(&UP);
     let (stop, written) = (AtomicBool::new(false), AtomicUsize::new(0));
@@ -79,12 +79,12 @@ fn somebody_who_goes_on_writing_does_not_make_a_deletion_fail() {
         down
     });
     assert_eq!(down.code, Some(0), "{down:#?}");
-    assert!(down.err.contains("is gone"), "{down:#?}");
+    assert!(down.err.contains("is deleted"), "{down:#?}");
     assert_eq!(service::request(&world, "s3", &format!("HEAD /{BUCKET}"), "", "").0, 404);
 }
 
 #[test]
-fn two_people_who_run_up_at_once_end_with_one_stack() {
+fn two_concurrent_ups_create_one_stack() {
     let world = world("delete");
     world.ok(&["local", "start", "-s", "local"]);
     let start = || world.command(&UP).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

@@ -1,4 +1,4 @@
-//! `provisioner inspect`: no cloud, no emulator.
+//! `provisioner inspect`: it needs neither AWS nor the emulator.
 
 use crate::root;
 use crate::world::World;
@@ -6,7 +6,7 @@ use crate::world::World;
 const ANY_TYPE: &str = "name: any\ndata: delete\nfiles:\n  maxSize: 1 MiB\n  allowedTypes: [\"*/*\"]\n";
 
 #[test]
-fn every_sample_yields_what_its_page_says() {
+fn every_sample_has_the_record_of_the_samples_table() {
     let world = World::new();
     world.write("stacks/any.yaml", ANY_TYPE);
     let page = std::fs::read_to_string(root().join("samples/README.md")).unwrap();
@@ -35,19 +35,19 @@ fn every_sample_yields_what_its_page_says() {
 }
 
 #[test]
-fn outside_a_project_a_file_can_be_inspected_too() {
+fn inspect_works_outside_of_a_project() {
     let (world, elsewhere) = (World::new(), tempfile::tempdir().unwrap());
     std::fs::write(elsewhere.path().join("a.txt"), "one two three").unwrap();
     let run = |arguments: &[&str]| world.command(arguments).current_dir(elsewhere.path()).output().unwrap();
     let ran = run(&["inspect", "--json", "a.txt"]);
     let records: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
     assert_eq!((ran.status.code(), &records[0]["wordCount"]), (Some(0), &3.into()), "{ran:?}");
-    // A stack that was named must be there.
+    // A stack that is named explicitly must exist.
     assert_eq!(run(&["inspect", "-s", "local", "a.txt"]).status.code(), Some(3));
 }
 
 #[test]
-fn the_samples_are_what_their_script_makes() {
+fn samples_match_the_output_of_their_script() {
     let script = root().join("samples/make.py");
     let output = std::process::Command::new("python3").arg(script).arg("--check").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -70,7 +70,7 @@ fn the_stack_s_size_and_types_are_applied() {
 }
 
 #[test]
-fn people_see_fields_and_a_missing_file_is_named() {
+fn text_output_lists_fields_and_a_missing_file_is_reported() {
     let world = World::new();
     world.write("stacks/any.yaml", ANY_TYPE);
     world.write("a\nb.txt", "two words");

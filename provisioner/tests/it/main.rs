@@ -1,17 +1,25 @@
-//! Tests of the provisioner from outside.
+//! Black-box tests of the provisioner.
 //!
-//! `local`, `put`, `records`, `redrive`, `verify` and `down` run it against the real emulator, as people do: each test has
-//! its own port, data folder and stack files, and stops what it started, also when it fails. `deploy`, `states` and
-//! `terminal` run it against `fake-aws`, which shows what the emulator never does. The others need no service.
+//! `local`, `put`, `records`, `redrive`, `verify` and `down` run it against the real emulator: each test has its own
+//! port, data folder and stack files, and stops the processes that it started, also when it fails. `deploy`, `states`
+//! and `terminal` run it against `fake-aws`, which models failures that the emulator does not. The others need no
+//! service.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails, also in its helpers")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot continue fails, also in its helpers")]
 
+mod authorization;
+mod command_line;
+mod connection;
 mod deploy;
 mod dist;
+mod docs;
 mod down;
+mod hangs;
 mod inspect;
 mod local;
+mod logs;
 mod package;
+mod partitions;
 mod plan;
 mod push;
 mod put;
@@ -24,6 +32,8 @@ mod specs;
 mod states;
 mod template;
 mod terminal;
+mod time_limits;
+mod upgrades;
 mod verify;
 mod watch;
 mod world;

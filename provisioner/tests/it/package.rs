@@ -1,4 +1,4 @@
-//! The handler's executable, checked before anything is called.
+//! Checks of the handler's executable, before any call to AWS.
 
 use crate::world::Ran;
 
@@ -18,14 +18,18 @@ fn up_with(bytes: &[u8]) -> Ran {
         .unwrap();
     let ran = Ran::of(&output);
     if ran.code == Some(3) {
-        assert_eq!(fake.count("cloudformation:CreateChangeSet"), 0, "a wrong handler is found before anything is made");
+        assert_eq!(
+            fake.count("cloudformation:CreateChangeSet"),
+            0,
+            "an invalid handler is reported before anything is created"
+        );
         assert_eq!(fake.count("s3:CreateBucket"), 0);
     }
     ran
 }
 
 #[test]
-fn what_is_not_a_handler_is_refused_with_its_mend() {
+fn an_invalid_handler_is_refused_with_a_fix() {
     for (bytes, what) in
         [(&b"#!/bin/sh\nexit\n"[..], "a script"), (b"MZ", "a Windows executable"), (b"", "an empty file")]
     {
@@ -35,13 +39,15 @@ fn what_is_not_a_handler_is_refused_with_its_mend() {
     }
 }
 
-/// This test's own executable is one that a linker made: dynamic, with versions of the C library.
+/// This test's own executable is dynamically linked and requires versions of the C library.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #[test]
-fn a_linked_executable_is_taken_and_one_for_a_newer_system_is_not() {
+fn a_dynamic_executable_is_accepted_unless_it_requires_a_newer_glibc() {
     let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
     let at = own.windows(11).position(|w| w == b"GLIBC_2.34\0");
-    let Some(at) = at else { panic!("this executable asks for no GLIBC_2.34, which Rust's library needs") };
+    let Some(at) = at else {
+        panic!("this executable does not require GLIBC_2.34, which Rust's standard library needs")
+    };
     let newer = [&own[..at], b"GLIBC_2.99\0", &own[at + 11..]].concat();
     let ran = up_with(&newer);
     assert_eq!(ran.code, Some(3), "{}", ran.err);

@@ -1,5 +1,5 @@
-//! `plan`, consents, saved plans and drift against the fake. What is printed stands in `snapshots/plan/`; to take down
-//! what is printed now: `UPDATE_SNAPSHOTS=1 cargo test -p provisioner --test it plan::`, and read the difference.
+//! `plan`, consents, saved plans and drift against the fake. The expected output is in `snapshots/plan/`. To update it:
+//! `UPDATE_SNAPSHOTS=1 cargo test -p provisioner --test it plan::`, then review the diff.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::deploy::{STACK, Site};
 use crate::world::Ran;
 
-/// Compares with a file of `snapshots/plan/`. What differs from run to run is replaced first: the folder.
+/// Compares with a file of `snapshots/plan/`, after the temporary folder's path is replaced.
 #[track_caller]
 fn matches(site: &Site, name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/snapshots/plan").join(name);
@@ -21,10 +21,10 @@ fn matches(site: &Site, name: &str, text: &str) {
         std::fs::write(&path, &text).unwrap();
     }
     let known = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(text, known, "{} is another; UPDATE_SNAPSHOTS=1 takes it down", path.display());
+    assert_eq!(text, known, "{} differs; UPDATE_SNAPSHOTS=1 updates it", path.display());
 }
 
-/// Writes the stack file anew, with these settings more.
+/// Rewrites the stack file with these additional settings.
 fn set(site: &Site, settings: &str) {
     let file = format!("name: {STACK}\nregion: {REGION}\n{settings}");
     std::fs::write(site.folder.path().join("shop.yaml"), file).unwrap();
@@ -42,21 +42,21 @@ fn up(site: &Site, more: &[&str]) -> Ran {
     site.run(&arguments)
 }
 
-/// What was asked that changes something.
+/// The calls that change something.
 fn writes(site: &Site) -> Vec<String> {
-    const READS: [&str; 7] = ["Describe", "Get", "List", "Head", "Detect", "Scan", "Query"];
+    const READS: [&str; 8] = ["Describe", "Get", "List", "Head", "Detect", "Scan", "Query", "Filter"];
     let is_read =
         |call: &str| call.split_once(':').is_some_and(|(_, action)| READS.iter().any(|read| action.starts_with(read)));
     site.fake.call_names().into_iter().filter(|call| !is_read(call)).collect()
 }
 
-/// Plans a change, and compares what is printed with this file.
+/// Plans a change, and compares the output with this snapshot.
 #[track_caller]
 fn plans(site: &Site, name: &str) {
     matches(site, name, &plan(site, &[]).ended(10).out);
 }
 
-/// The same, also as Markdown.
+/// The same, also with the Markdown output.
 #[track_caller]
 fn plans_in_both_forms(site: &Site, name: &str) {
     plans(site, &format!("{name}.txt"));
@@ -110,12 +110,13 @@ fn changed_settings() {
          table: {billing: on-demand}\n",
     );
     plans_in_both_forms(&site, "settings");
-    up(&site, &[]).ended(0).says("UPDATE_COMPLETE");
+    // A bucket with versions lets the function read them.
+    up(&site, &["--allow", "broaden"]).ended(0).says("UPDATE_COMPLETE");
     plan(&site, &[]).ended(0);
 }
 
 #[test]
-fn the_last_tag_goes_too() {
+fn the_last_tag_is_removed_too() {
     let site = deployed("data: delete\ntags: {team: a}\n");
     set(&site, "data: delete\n");
     plan(&site, &[]).ended(10).says("tags of the stack");
@@ -125,7 +126,7 @@ fn the_last_tag_goes_too() {
 }
 
 #[test]
-fn broader_permissions_want_their_own_yes() {
+fn broader_permissions_need_separate_confirmation() {
     let site = deployed("data: delete\n");
     set(&site, "data: delete\nbucket: {requireTls: false}\n");
     plans_in_both_forms(&site, "broaden");
@@ -138,7 +139,7 @@ fn broader_permissions_want_their_own_yes() {
 }
 
 #[test]
-fn what_deletes_data_wants_its_own_yes() {
+fn data_deletion_needs_separate_confirmation() {
     let site = deployed("data: keep\nhandler: {keepLogs: 30d}\ntable: {pointInTimeRecovery: true}\n");
     set(&site, "data: delete\nhandler: {keepLogs: 7d}\nbucket: {expireFiles: 30d}\n");
     plans(&site, "data.txt");
@@ -146,7 +147,7 @@ fn what_deletes_data_wants_its_own_yes() {
     up(&site, &["--allow", "delete"]).ended(0);
 }
 
-/// Renames something in the template that is deployed, as if an older version of the tool had made it.
+/// Renames a resource in the deployed template, as if an older version of the tool had created it.
 fn rename(site: &Site, logical_id: &str, property: &str) {
     let mut state = site.fake.state();
     let stack = state.cloudformation.stacks.iter_mut().find(|s| s.name == STACK).unwrap();
@@ -154,7 +155,7 @@ fn rename(site: &Site, logical_id: &str, property: &str) {
 }
 
 #[test]
-fn a_replacement_wants_its_own_yes() {
+fn a_replacement_needs_separate_confirmation() {
     let site = deployed("data: delete\n");
     rename(&site, "FailedEvents", "QueueName");
     plans(&site, "replace.txt");
@@ -165,7 +166,7 @@ fn a_replacement_wants_its_own_yes() {
 }
 
 #[test]
-fn the_loss_of_records_is_refused_whatever_is_allowed() {
+fn replacing_the_table_is_refused_whatever_is_allowed() {
     let site = deployed("data: delete\n");
     rename(&site, "Table", "TableName");
     let ran = plan(&site, &[]);
@@ -176,7 +177,7 @@ fn the_loss_of_records_is_refused_whatever_is_allowed() {
 }
 
 #[test]
-fn a_saved_plan_is_applied_to_the_same_world_only() {
+fn a_saved_plan_is_applied_to_the_same_state_only() {
     let site = deployed("data: delete\n");
     site.build_handler(2);
     plan(&site, &["--out", "plan.json"]).ended(10).says("up --plan plan.json");
@@ -193,7 +194,7 @@ fn a_saved_plan_is_applied_to_the_same_world_only() {
     site.fake.state().cloudformation.stacks[0].status = "CREATE_COMPLETE".into();
     rename(&site, "FailedEvents", "VisibilityTimeout");
     let stale = saved(&site);
-    stale.ended(5).says("another template is deployed").says("Make a new one");
+    stale.ended(5).says("another template is deployed").says("Create a new plan and review it");
     assert_eq!(writes(&site), Vec::<String>::new());
     site.fake.state().cloudformation.stacks[0].template["Resources"]["FailedEvents"]["Properties"]["VisibilityTimeout"] =
         json!(120);
@@ -202,16 +203,16 @@ fn a_saved_plan_is_applied_to_the_same_world_only() {
 }
 
 #[test]
-fn a_file_that_is_no_plan_is_told() {
+fn a_file_that_is_not_a_plan_is_refused() {
     let site = Site::new();
     let file = |name: &str, text: &str| std::fs::write(site.folder.path().join(name), text).unwrap();
     file("text", "no plan");
     file("old", r#"{"version": 0}"#);
     file("half", r#"{"version": 1, "stack": "shop"}"#);
     for (name, code, part) in [
-        ("text", 3, "text is no plan"),
-        ("old", 3, "version 0, and this tool reads version 1"),
-        ("half", 3, "is not a whole plan"),
+        ("text", 3, "text is not a plan"),
+        ("old", 3, "version 0, and this program reads version 1"),
+        ("half", 3, "is an incomplete plan"),
         ("missing", 1, "failed to read the plan"),
     ] {
         up(&site, &["--plan", name]).ended(code).says(part);
@@ -236,7 +237,7 @@ fn drifted() -> Site {
 }
 
 #[test]
-fn drift_is_told_property_by_property() {
+fn drift_is_reported_property_by_property() {
     let site = drifted();
     let ran = plan(&site, &[]);
     ran.ended(0);
@@ -247,20 +248,42 @@ fn drift_is_told_property_by_property() {
     matches(&site, "drift.md", &plan(&site, &["--drift", "--format", "markdown"]).ended(0).out);
     matches(&site, "drift-revert.txt", &plan(&site, &["--drift", "--revert-drift"]).ended(10).out);
     up(&site, &[]).ended(0).says("nothing to change").says("up --revert-drift");
+    // What is shown and what is compared are the same observation.
+    let observations =
+        ["cloudformation:DescribeStacks", "cloudformation:ListStackResources", "cloudformation:GetTemplate"];
+    let before = observations.map(|call| site.fake.count(call));
     site.run(&["status"]).ended(0).says("drift          changed").says("MemorySize  256 → 1024");
+    assert_eq!(observations.map(|call| site.fake.count(call)), before.map(|count| count + 1));
     assert_eq!(writes(&site), Vec::<String>::new());
 }
 
 #[test]
-fn drift_that_cannot_be_looked_for_stops_nothing() {
+fn a_failed_drift_check_does_not_stop_the_plan() {
     let site = deployed("data: delete\n");
     let denied = (403, "AccessDenied", "not authorized to perform: iam:GetRole");
     site.fake.fail("iam:GetRole", (0, 99), denied);
-    plan(&site, &[]).ended(0).says("HandlerRole: not looked at").says("iam:GetRole");
+    plan(&site, &[]).ended(0).says("HandlerRole: not checked").says("iam:GetRole");
+    let status = site.run(&["status"]);
+    status.ended(0).says("drift          not checked: HandlerRole; otherwise none").says("iam:GetRole");
+    assert!(!status.out.contains("drift          none"), "{status:#?}");
 }
 
 #[test]
-fn drift_is_put_back_by_cloudformation() {
+fn a_missing_public_access_block_is_drift_and_is_put_back() {
+    let site = deployed("data: delete\n");
+    change(&site, "Bucket", json!({"PublicAccessBlockConfiguration": null}));
+    let planned = plan(&site, &[]);
+    planned.ended(0).says("bucket Bucket").says("PublicAccessBlockConfiguration");
+    site.run(&["status"]).ended(0).says("drift          changed");
+    let gained = "everybody is no longer refused public access";
+    planned.says(gained);
+    up(&site, &["--revert-drift"]).ended(0).says("is as it was deployed");
+    assert_eq!(site.fake.state().cloudformation.changed, [].into());
+    site.run(&["status"]).ended(0).says("drift          none");
+}
+
+#[test]
+fn drift_is_reverted_by_cloudformation() {
     let site = drifted();
     site.fake.state().cloudformation.reverts_drift = true;
     up(&site, &["--revert-drift"]).ended(5).says("--allow");
@@ -271,7 +294,7 @@ fn drift_is_put_back_by_cloudformation() {
 }
 
 #[test]
-fn a_drift_aware_change_set_that_does_more_than_was_shown_is_not_executed() {
+fn a_drift_aware_change_set_with_unplanned_changes_is_not_executed() {
     for surprise in [("Remove", "Table", "AWS::DynamoDB::Table"), ("Add", "Other", "AWS::SQS::Queue")] {
         let site = drifted();
         {
@@ -281,8 +304,8 @@ fn a_drift_aware_change_set_that_does_more_than_was_shown_is_not_executed() {
         }
         up(&site, &["--revert-drift", "--allow", "broaden"]).ended(5).says(surprise.1);
         assert_eq!(site.fake.count("cloudformation:ExecuteChangeSet"), 0);
-        assert!(site.fake.state().cloudformation.change_sets.is_empty(), "the change set is left behind");
-        // That it cannot be taken back does not hide why it is not executed.
+        assert!(site.fake.state().cloudformation.change_sets.is_empty(), "the change set was not deleted");
+        // A failed deletion of the change set does not hide why it was not executed.
         site.fake.fail("cloudformation:DeleteChangeSet", (0, 9), (403, "AccessDenied", "no DeleteChangeSet"));
         let refused = up(&site, &["--revert-drift", "--allow", "broaden"]);
         refused.ended(5).says(surprise.1).says("no DeleteChangeSet");
@@ -290,18 +313,18 @@ fn a_drift_aware_change_set_that_does_more_than_was_shown_is_not_executed() {
 }
 
 #[test]
-fn drift_is_put_back_in_two_updates_where_cloudformation_cannot() {
+fn drift_is_reverted_in_two_updates_without_drift_aware_change_sets() {
     let site = drifted();
     let ran = up(&site, &["--revert-drift", "--allow", "broaden"]);
-    ran.ended(0).says("first takes over what there is").says("is as it was deployed");
+    ran.ended(0).says("is updated twice").says("is as it was deployed");
     assert_eq!(site.fake.state().cloudformation.updated, [DRIFTED, DRIFTED]);
     assert_eq!(site.fake.state().cloudformation.changed, [].into());
     plan(&site, &["--drift"]).ended(0);
-    site.run(&["status", "--drift"]).ended(0).says("drift          none, by CloudFormation's detection too");
+    site.run(&["status", "--drift"]).ended(0).says("drift          none, including CloudFormation's drift detection");
 }
 
 #[test]
-fn what_did_not_drift_is_neither_updated_nor_told() {
+fn resources_without_drift_are_neither_updated_nor_reported() {
     for reverts in [true, false] {
         let site = deployed("data: delete\ntags: {team: a}\n");
         change(&site, "Handler", json!({"MemorySize": 1024}));
@@ -312,19 +335,19 @@ fn what_did_not_drift_is_neither_updated_nor_told() {
         }
         let ran = up(&site, &["--revert-drift", "--json"]);
         ran.ended(0);
-        let told: Vec<Value> = ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let of = |event: &str| told.iter().filter(|e| e["event"] == event).collect::<Vec<_>>();
+        let reported: Vec<Value> = ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let of = |event: &str| reported.iter().filter(|e| e["event"] == event).collect::<Vec<_>>();
         let updates = if reverts { 1 } else { 2 };
         assert_eq!(of("started").len(), updates);
-        assert!(of("started").iter().all(|e| e["resources"] == 1), "{told:#?}");
+        assert!(of("started").iter().all(|e| e["resources"] == 1), "{reported:#?}");
         assert_eq!(of("resource").len(), updates * 2);
-        assert!(of("resource").iter().all(|e| e["logicalId"] == "Handler"), "{told:#?}");
+        assert!(of("resource").iter().all(|e| e["logicalId"] == "Handler"), "{reported:#?}");
         assert_eq!(site.fake.state().cloudformation.updated, vec![["Handler"]; updates]);
     }
 }
 
 #[test]
-fn drift_is_put_back_together_with_a_change_of_the_stack_file() {
+fn drift_is_reverted_together_with_a_stack_file_change() {
     let site = deployed("data: delete\ntags: {team: a}\n");
     change(&site, "Handler", json!({"MemorySize": 1024}));
     set(&site, "data: delete\ntags: {team: b}\nhandler: {timeout: 90s}\n");
@@ -332,30 +355,30 @@ fn drift_is_put_back_together_with_a_change_of_the_stack_file() {
     let state = site.fake.state();
     assert_eq!(state.cloudformation.changed, [].into());
     assert_eq!(state.cloudformation.stacks[0].tags["team"], "b");
-    // The update that does what the file says; then the two of the memory, which change nothing else.
+    // One update for the stack file, then two for the memory, which change nothing else.
     assert_eq!(state.cloudformation.updated[1..], [["Handler"], ["Handler"]]);
 }
 
 #[test]
-fn drift_is_not_put_back_into_a_stack_that_somebody_else_changes() {
+fn a_concurrent_update_makes_the_drift_revert_plan_again() {
     let site = drifted();
     site.fake.state().cloudformation.reverts_drift = true;
     site.fake.state().cloudformation.concurrent_update = true;
     let ran = up(&site, &["--revert-drift", "--allow", "broaden"]);
-    ran.ended(0).says("somebody else").says("is as it was deployed");
-    assert_eq!(site.fake.count("cloudformation:CreateChangeSet"), 2, "a stale one, and one after looking again");
+    ran.ended(0).says("another process").says("is as it was deployed");
+    assert_eq!(site.fake.count("cloudformation:CreateChangeSet"), 2, "a stale one, and one after planning again");
 }
 
 #[test]
-fn drift_that_cannot_be_put_back_is_named() {
+fn drift_that_cannot_be_reverted_is_reported() {
     let site = deployed("data: delete\n");
     change(&site, "HandlerRetries", json!({"MaximumRetryAttempts": 0}));
     site.fake.state().cloudformation.changed_for_good = true;
-    up(&site, &["--revert-drift"]).ended(6).says("could not be put back").says("MaximumRetryAttempts  2 → 0");
+    up(&site, &["--revert-drift"]).ended(6).says("could not be reverted").says("MaximumRetryAttempts  2 → 0");
 }
 
 #[test]
-fn code_that_somebody_else_deployed_is_told_and_put_back() {
+fn code_that_was_deployed_out_of_band_is_reported_and_reverted() {
     let site = deployed("data: delete\n");
     plan(&site, &[]).ended(0);
     let other = "0123456789abcdef".repeat(4);
@@ -366,18 +389,18 @@ fn code_that_somebody_else_deployed_is_told_and_put_back() {
 }
 
 #[test]
-fn a_change_set_that_does_more_than_was_shown_is_not_executed() {
+fn a_change_set_with_unplanned_changes_is_not_executed() {
     let site = deployed("data: delete\n");
     site.build_handler(2);
     site.fake.state().cloudformation.surprise = Some(Change::new("Remove", "FailedEvents", "AWS::SQS::Queue"));
     up(&site, &[]).ended(5).says("remove FailedEvents");
     assert_eq!(site.fake.count("cloudformation:ExecuteChangeSet"), 0);
-    assert!(site.fake.state().cloudformation.change_sets.is_empty(), "the change set is left behind");
+    assert!(site.fake.state().cloudformation.change_sets.is_empty(), "the change set was not deleted");
 }
 
-/// The table of replacing properties is that of CloudFormation's resource schemas, which cfn-lint brings.
+/// The table of replacing properties equals that of CloudFormation's resource schemas, which cfn-lint ships.
 #[test]
-fn what_replaces_is_what_the_schemas_say() {
+fn replacing_properties_match_the_resource_schemas() {
     let packages = crate::root().join(".venv/lib");
     let schemas: PathBuf = std::fs::read_dir(&packages)
         .unwrap_or_else(|e| panic!("{}: {e}; `make emulator` installs cfn-lint", packages.display()))

@@ -1,4 +1,4 @@
-//! `provisioner put`, and what comes of it.
+//! `provisioner put`, and the records that follow.
 
 use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use crate::root;
 use crate::service::{BUCKET, create_bucket, create_table, open_uploads, request};
 use crate::world::{Ran, World};
 
-/// The handler as it is deployed.
+/// The handler as built for deployment.
 pub(crate) fn handler() -> PathBuf {
     let built = root().join("target/lambda/bootstrap");
     let path = std::env::var_os("PROVISIONER_HANDLER").map_or(built, PathBuf::from);
@@ -52,7 +52,7 @@ fn files_become_records() {
     assert_eq!(done["failed"].as_u64().unwrap() + done["succeeded"].as_u64().unwrap(), files as u64);
     assert_eq!(all.last().unwrap()["code"], "failed-files");
 
-    // The same bytes under the same key again and again are uploads of their own.
+    // Repeated uploads of the same bytes under the same key are separate uploads.
     world.write("same.txt", "the same words");
     let mut ids = std::collections::BTreeSet::new();
     for _ in 0..3 {
@@ -61,7 +61,7 @@ fn files_become_records() {
     }
     assert_eq!(ids.len(), 3);
 
-    // In parts, and from standard input.
+    // Multipart, and from standard input.
     let large: Vec<u8> = b"word ".repeat(5 << 20);
     world.write("large.txt", &large);
     let ran = world.ok(&["put", "-s", "local", "--wait", "--json", "large.txt"]);
@@ -80,7 +80,7 @@ fn files_become_records() {
     assert_eq!(ran.code, Some(0), "{ran:#?}");
     assert_eq!(records(&ran)[0]["sha256"], record["sha256"]);
 
-    // What the log says of it, for people and for programs.
+    // The log lines, as text and as JSON.
     let log = world.ok(&["logs", "-s", "local", "-n", "1000"]);
     assert!(log.out.contains("File sample.pdf processed with status SUCCESS, words=446"), "{log:#?}");
     assert!(log.out.contains("ERROR  File empty.txt processed with status FAILED, errorCode=EMPTY_FILE"), "{log:#?}");
@@ -92,7 +92,7 @@ fn files_become_records() {
     following_shows_each_line_once(&world);
 }
 
-/// `logs --follow`, once it follows: the newest line comes first.
+/// Starts `logs --follow` and reads the newest line.
 fn follow(world: &World) -> (Child, Lines<BufReader<ChildStdout>>) {
     let mut follow = world
         .command(&["logs", "-s", "local", "--follow", "-n", "1"])
@@ -123,21 +123,21 @@ fn following_shows_each_line_once(world: &World) {
     seen.sort();
     assert_eq!(seen, ["followed-0.txt", "followed-1.txt", "followed-2.txt"]);
     assert_eq!(follow.wait().unwrap().code(), Some(0));
-    following_ends_when_nobody_reads_any_more(world);
+    following_ends_when_stdout_is_closed(world);
 }
 
-fn following_ends_when_nobody_reads_any_more(world: &World) {
+fn following_ends_when_stdout_is_closed(world: &World) {
     let (mut follow, lines) = follow(world);
     drop(lines);
     world.ok(&["put", "-s", "local", "--wait", "--key", "unread.txt", "followed.txt"]);
-    let began = Instant::now();
+    let started = Instant::now();
     let ended = loop {
         if let Some(ended) = follow.try_wait().unwrap() {
             break ended;
         }
-        if began.elapsed() > Duration::from_mins(1) {
+        if started.elapsed() > Duration::from_mins(1) {
             follow.kill().unwrap();
-            panic!("it still follows");
+            panic!("it did not exit");
         }
         std::thread::yield_now();
     };
@@ -145,10 +145,10 @@ fn following_ends_when_nobody_reads_any_more(world: &World) {
 }
 
 #[test]
-fn nothing_is_uploaded_when_one_file_is_wrong() {
+fn nothing_is_uploaded_if_one_file_is_invalid() {
     let world = World::new();
     world.write("good.txt", "good");
-    // There is no emulator: whatever is found here is found before any call.
+    // There is no emulator: these errors are found before any call.
     let ran = world.run(&["put", "-s", "local", "good.txt", "missing.txt", "gone/away.txt"]);
     assert_eq!(ran.code, Some(2), "{ran:#?}");
     assert!(ran.err.contains("missing.txt: No such file") && ran.err.contains("gone/away.txt: No such"), "{ran:#?}");
@@ -162,7 +162,7 @@ fn nothing_is_uploaded_when_one_file_is_wrong() {
 }
 
 #[test]
-fn a_stack_that_is_not_there_is_told() {
+fn a_missing_stack_is_reported() {
     let world = World::new();
     world.write("good.txt", "good");
     world.ok(&["local", "start"]);
@@ -172,9 +172,9 @@ fn a_stack_that_is_not_there_is_told() {
 }
 
 #[test]
-fn a_record_that_does_not_come_is_told_by_name() {
+fn a_missing_record_is_reported_by_file_name() {
     let world = World::new();
-    world.write("silent.txt", "nobody reads this");
+    world.write("silent.txt", "without a record");
     world.ok(&["local", "start"]);
     create_bucket(&world);
     create_table(&world);
@@ -182,15 +182,15 @@ fn a_record_that_does_not_come_is_told_by_name() {
     assert_eq!(ran.code, Some(8), "{ran:#?}");
     assert!(ran.err.contains("no record of silent.txt within 1 s"), "{ran:#?}");
     assert!(ran.err.contains("provisioner logs -s local"), "{ran:#?}");
-    // Without waiting, being in the bucket is all that is asked.
+    // Without --wait, the upload alone is the success.
     let ran = world.ok(&["put", "-s", "local", "--json", "silent.txt"]);
     let all = events(&ran);
     assert_eq!((&all[0]["event"], &all[0]["key"]), (&"uploaded".into(), &"silent.txt".into()));
-    assert_eq!(request(&world, "s3", &format!("GET /{BUCKET}/silent.txt"), "", "").1, "nobody reads this");
+    assert_eq!(request(&world, "s3", &format!("GET /{BUCKET}/silent.txt"), "", "").1, "without a record");
 }
 
 #[test]
-fn a_key_that_the_stack_leaves_out_is_told() {
+fn a_key_outside_of_the_stack_s_filter_is_reported() {
     let world = World::new();
     world.write("a.txt", "a");
     world.ok(&["local", "start"]);
@@ -199,7 +199,7 @@ fn a_key_that_the_stack_leaves_out_is_told() {
     world.write("stacks/local.yaml", stack.replace("bucket:\n", "bucket:\n  prefix: in/\n"));
     let ran = world.run(&["put", "-s", "local", "--wait", "a.txt"]);
     assert_eq!(ran.code, Some(2), "{ran:#?}");
-    assert!(ran.err.contains("does not begin with \"in/\""), "{ran:#?}");
+    assert!(ran.err.contains("does not start with \"in/\""), "{ran:#?}");
     let ran = world.ok(&["put", "-s", "local", "a.txt"]);
     assert!(ran.err.contains("a.txt gets no record"), "{ran:#?}");
     assert!(!world.ok(&["put", "-s", "local", "--prefix", "in", "a.txt"]).err.contains("no record"));
@@ -216,12 +216,12 @@ fn an_interrupted_upload_leaves_no_parts() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // More than one part, and then nothing: the upload is open and waits.
+    // More than one part, and then no more input: the multipart upload stays open.
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(&vec![1; 20 << 20]).unwrap();
-    let began = Instant::now();
+    let started = Instant::now();
     while open_uploads(&world) == 0 {
-        assert!(began.elapsed() < Duration::from_mins(1), "no upload was begun");
+        assert!(started.elapsed() < Duration::from_mins(1), "no multipart upload was started");
         std::thread::yield_now();
     }
     let process = rustix::process::Pid::from_child(&child);

@@ -1,4 +1,4 @@
-//! `provisioner records` over a real table and its indexes.
+//! `provisioner records` on a table and its indexes in the emulator.
 
 use handler_contract::record::Findings;
 use handler_contract::{ErrorCode, Failure, Metadata, Record, Timestamp, Upload};
@@ -9,7 +9,7 @@ use crate::world::World;
 
 const NEWEST: i64 = 1_795_278_829_120;
 
-/// Record `n`: each one is 7 seconds older than the one before, every fifth failed, every third is a PDF.
+/// Record `n`: each one is 7 seconds older than the previous one, every fifth failed, every third is a PDF.
 fn record(n: i64) -> Record {
     let upload = Upload {
         bucket: BUCKET.into(),
@@ -61,7 +61,7 @@ fn listing_filters_and_pages() {
     assert_eq!(sizes(&second), (25..50).collect::<Vec<_>>());
     let third = list(&["-n", "25", "--after", second["next"].as_str().unwrap()]);
     assert_eq!((sizes(&third), &third["next"]), ((50..=60).collect(), &Value::Null));
-    assert_eq!(first["records"][0]["eTag"], "e", "whole records, not what the index holds");
+    assert_eq!(first["records"][0]["eTag"], "e", "complete records, not the index's projection");
 
     // Filters, through each of the indexes.
     let matching = |test: fn(i64) -> bool| (0..=60).filter(|&n| test(n)).collect::<Vec<_>>();
@@ -78,7 +78,7 @@ fn listing_filters_and_pages() {
     let failures: Vec<i64> = in_window.iter().copied().filter(|n| n % 5 == 0).collect();
     assert_eq!(sizes(&list(&[&window[..], &["--status", "failed"]].concat())), failures);
 
-    // The forms.
+    // The output formats.
     let table = world.ok(&["records", "-s", "local", "-n", "2"]);
     let lines: Vec<&str> = table.out.lines().collect();
     assert!(lines[0].starts_with("UPLOADED (UTC)       STATUS   TYPE"), "{table:#?}");
@@ -94,7 +94,7 @@ fn listing_filters_and_pages() {
 }
 
 #[test]
-fn questions_that_make_no_sense_are_refused_before_any_call() {
+fn invalid_queries_are_refused_before_any_call() {
     let world = World::new();
     for (arguments, message) in [
         (&["--after", "zz"][..], "is not a token"),

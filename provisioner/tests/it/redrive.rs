@@ -1,4 +1,4 @@
-//! `provisioner redrive` with a queue that the emulator keeps; that events come back from it, `e2e` shows.
+//! `provisioner redrive` with an emulator's queue. `e2e` tests that redriven events are processed.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ fn sqs(world: &World, action: &str, body: &Value) -> Value {
 }
 
 #[test]
-fn events_that_somebody_else_has_received_are_told() {
+fn events_that_another_consumer_received_are_reported() {
     let world = World::new();
     world.ok(&["local", "start"]);
     let url = sqs(&world, "CreateQueue", &json!({"QueueName": "local-failed-events"}))["QueueUrl"].clone();

@@ -1,11 +1,11 @@
-//! Two roles that are easily mistaken for each other: the one that the caller takes, and the one that CloudFormation takes.
+//! The two roles: the one that the caller assumes, and CloudFormation's service role.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use fake_aws::{Fake, REGION, ROLE_KEY};
 
-use crate::world::Ran;
+use crate::world::{Ran, recording};
 
 const OWN_KEY: &str = "AKIDEXAMPLE";
 const DEPLOYER: &str = "arn:aws:iam::123456789012:role/teams/deployer";
@@ -18,6 +18,7 @@ fn command(folder: &Path, arguments: &[&str], fake: &Fake) -> Command {
         .args(["-s", "shop.yaml", "--endpoint-url", &fake.url()])
         .current_dir(folder)
         .env_clear()
+        .envs(recording())
         .env("HOME", folder)
         .env("AWS_ACCESS_KEY_ID", OWN_KEY)
         .env("AWS_SECRET_ACCESS_KEY", "secret")
@@ -37,7 +38,7 @@ fn run(folder: &Path, arguments: &[&str], fake: &Fake) -> Ran {
 }
 
 #[test]
-fn every_call_is_made_as_the_role_that_is_named() {
+fn every_call_uses_the_assumed_role() {
     let (folder, fake) = site("");
     let taken =
         ["down", "--yes", "--role-arn", DEPLOYER, "--external-id", "shared-secret", "--role-session-name", "ci-7"];
@@ -55,7 +56,7 @@ fn every_call_is_made_as_the_role_that_is_named() {
 }
 
 #[test]
-fn the_environment_names_the_role_and_without_one_nothing_is_taken() {
+fn the_role_is_read_from_the_environment_and_is_optional() {
     let (folder, fake) = site("");
     let ran = Ran::of(
         &command(folder.path(), &["down", "--yes"], &fake).env("PROVISIONER_ROLE_ARN", DEPLOYER).output().unwrap(),
@@ -66,16 +67,16 @@ fn the_environment_names_the_role_and_without_one_nothing_is_taken() {
 }
 
 #[test]
-fn a_role_that_refuses_is_named_with_what_to_mend() {
+fn a_refused_role_is_reported_with_a_fix() {
     let (folder, fake) = site("");
     let refusal = "User: arn:aws:iam::123456789012:user/tester is not authorized to perform: sts:AssumeRole";
     fake.fail("sts:AssumeRole", (0, 9), (403, "AccessDenied", refusal));
     let ran = run(folder.path(), &["down", "--yes", "--json", "--role-arn", DEPLOYER], &fake);
     assert_eq!(ran.code, Some(4), "{ran:#?}");
-    let told: serde_json::Value = serde_json::from_str(ran.out.lines().last().unwrap()).unwrap();
-    assert_eq!((&told["code"], &told["causes"][0]), (&"role-refused".into(), &refusal.into()), "{told:#}");
-    assert_eq!(told["message"], format!("failed to take the role {DEPLOYER}"));
-    assert!(told["hint"].as_str().unwrap().contains("trust policy"), "{told:#}");
+    let error: serde_json::Value = serde_json::from_str(ran.out.lines().last().unwrap()).unwrap();
+    assert_eq!((&error["code"], &error["causes"][0]), (&"role-refused".into(), &refusal.into()), "{error:#}");
+    assert_eq!(error["message"], format!("failed to assume the role {DEPLOYER}"));
+    assert!(error["hint"].as_str().unwrap().contains("trust policy"), "{error:#}");
     assert_eq!(fake.calls().len(), 1, "nothing else is called");
 
     fake.fail("sts:AssumeRole", (0, 9), (400, "ExpiredToken", "The security token included in the request is expired"));
@@ -86,7 +87,7 @@ fn a_role_that_refuses_is_named_with_what_to_mend() {
 }
 
 #[test]
-fn a_role_of_the_profile_that_refuses_is_told_too() {
+fn a_refused_role_of_the_profile_is_reported_too() {
     let (folder, fake) = site("");
     let config = format!("[profile ci]\nrole_arn = {DEPLOYER}\ncredential_source = Environment\n");
     std::fs::write(folder.path().join("config"), config).unwrap();
@@ -99,11 +100,11 @@ fn a_role_of_the_profile_that_refuses_is_told_too() {
             .unwrap(),
     );
     assert_eq!(ran.code, Some(4), "{ran:#?}");
-    assert!(ran.err.contains("failed to take the role of the profile"), "{ran:#?}");
+    assert!(ran.err.contains("failed to assume the role of the profile"), "{ran:#?}");
 }
 
 #[test]
-fn a_profile_that_is_named_comes_before_the_keys_of_the_environment() {
+fn the_profile_option_overrides_the_keys_of_the_environment() {
     let (folder, fake) = site("");
     let keys = "[other]\naws_access_key_id = AKIAOTHER\naws_secret_access_key = s\n";
     std::fs::write(folder.path().join("credentials"), keys).unwrap();
@@ -125,12 +126,12 @@ fn a_profile_that_is_named_comes_before_the_keys_of_the_environment() {
 
     let missing = with(&["down", "--yes", "--profile", "missing"]);
     assert_eq!(missing.code, Some(4), "{missing:#?}");
-    assert!(missing.err.contains("profile `missing` was not defined"), "{missing:#?}");
-    assert!(missing.err.contains("aws configure list-profiles"), "{missing:#?}");
+    assert!(missing.err.contains("there is no profile missing"), "{missing:#?}");
+    assert!(missing.err.contains("Existing profiles: other"), "{missing:#?}");
 }
 
 #[test]
-fn a_profile_that_nobody_is_signed_on_with_says_how_to() {
+fn a_profile_without_an_sso_session_is_reported_with_the_login_command() {
     let (folder, fake) = site("");
     let session = "sso_start_url = https://corp.awsapps.com/start\nsso_region = eu-central-1\n";
     let config = format!(
@@ -144,12 +145,12 @@ fn a_profile_that_nobody_is_signed_on_with_says_how_to() {
             .unwrap(),
     );
     assert_eq!(ran.code, Some(4), "{ran:#?}");
-    assert!(ran.err.contains("aws sso login --profile NAME"), "{ran:#?}");
+    assert!(ran.err.contains("aws sso login --profile sso"), "{ran:#?}");
     assert!(fake.calls().is_empty());
 }
 
 #[test]
-fn cloudformation_gets_its_role_for_creating_and_for_deleting() {
+fn cloudformation_gets_its_role_for_creation_and_deletion() {
     for (settings, arguments) in [
         (format!("cloudformationRole: {BUILDER}\n"), vec![]),
         (String::new(), vec!["--cloudformation-role-arn", BUILDER]),
@@ -175,12 +176,29 @@ fn cloudformation_gets_its_role_for_creating_and_for_deleting() {
                 "{call}: {roles:?}"
             );
         }
-        assert!(fake.calls().iter().all(|call| call.access_key == OWN_KEY), "the caller stays who it is");
+        assert!(fake.calls().iter().all(|call| call.access_key == OWN_KEY), "the caller's credentials changed");
     }
 }
 
 #[test]
-fn whoever_hands_a_role_to_cloudformation_needs_the_permission_to() {
+fn calls_are_recorded_where_the_environment_names_a_file() {
+    let (folder, fake) = site("");
+    let file = folder.path().join("calls.txt");
+    for _ in 0..2 {
+        let output =
+            command(folder.path(), &["status"], &fake).env("PROVISIONER_RECORD_CALLS", &file).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+    }
+    let lines = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(lines.lines().filter(|line| *line == "STS.GetCallerIdentity").count(), 2, "{lines}");
+    assert!(lines.contains("CloudFormation.DescribeStacks\n"), "{lines}");
+    let nowhere = folder.path().join("none/calls.txt");
+    let output = command(folder.path(), &["status"], &fake).env("PROVISIONER_RECORD_CALLS", nowhere).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+}
+
+#[test]
+fn a_service_role_adds_pass_role_to_the_caller_s_policy() {
     let (folder, fake) = site(&format!("cloudformationRole: {BUILDER}\n"));
     let policy = run(folder.path(), &["synth", "--permissions"], &fake).json();
     let statement = policy["Statement"].as_array().unwrap().iter().find(|s| s["Resource"] == BUILDER).unwrap();
@@ -191,7 +209,7 @@ fn whoever_hands_a_role_to_cloudformation_needs_the_permission_to() {
 }
 
 #[test]
-fn what_is_no_role_is_refused_before_any_call() {
+fn an_invalid_role_arn_is_refused_before_any_call() {
     let (folder, fake) = site("");
     for wrong in
         ["deployer", "arn:aws:iam::123456789012:user/u", "arn:aws:iam::12:role/r", "arn:aws:iam::123456789012:role/"]

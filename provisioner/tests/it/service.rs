@@ -1,4 +1,4 @@
-//! The emulator's services, spoken to without the program under test.
+//! Direct calls to the emulator's services, without the program under test.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -12,7 +12,7 @@ pub(crate) const BUCKET: &str = "local-uploads-000000000000-us-east-1";
 /// The table of the stack `local`.
 pub(crate) const TABLE: &str = "local-records";
 
-/// Makes one plain HTTP request to a service, as the emulator's root, and returns status and body.
+/// Sends one plain HTTP request to a service with the emulator's root credentials, and returns status and body.
 pub(crate) fn request(world: &World, service: &str, head: &str, target: &str, body: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(("127.0.0.1", world.port)).unwrap();
     write!(
@@ -36,12 +36,12 @@ fn dynamodb(world: &World, action: &str, body: &Value) {
     assert_eq!(status, 200, "{action}: {answer}");
 }
 
-/// Makes the bucket without a stack: nothing happens to what is put there.
+/// Creates the bucket without a stack: uploads trigger no function.
 pub(crate) fn create_bucket(world: &World) {
     assert_eq!(request(world, "s3", &format!("PUT /{BUCKET}"), "", "").0, 200);
 }
 
-/// Makes the table without a stack.
+/// Creates the table without a stack.
 pub(crate) fn create_table(world: &World) {
     use handler_contract::table::{INDEXES, PARTITION_KEY, PROJECTED, SORT_KEY};
     let text = |name: &str| json!({"AttributeName": name, "AttributeType": "S"});
@@ -83,7 +83,7 @@ pub(crate) fn put_record(world: &World, record: &handler_contract::Record) {
     dynamodb(world, "PutItem", &json!({"TableName": TABLE, "Item": item}));
 }
 
-/// A record as the handler writes it of a text with one word.
+/// The record that the handler writes for a text of one word.
 pub(crate) fn record(key: &str) -> handler_contract::Record {
     let uploaded_at = handler_contract::Timestamp::parse("2026-11-22T16:33:49Z").unwrap();
     let upload = handler_contract::Upload {

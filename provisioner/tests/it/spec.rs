@@ -1,4 +1,4 @@
-//! Stack files: what is read, and what is refused with which words.
+//! Stack files: parsing, validation and error messages.
 
 use std::path::Path;
 
@@ -10,14 +10,14 @@ use provisioner_model::spec::{StackSpec, child_limits, json_schema, parse};
 use crate::root;
 use crate::specs::{any_spec, spec};
 
-/// The message for a file that is refused.
+/// The error message for an invalid file.
 fn refused(text: &str) -> String {
     let error = parse(text, Path::new("stacks/dev.yaml")).expect_err(text);
     assert_eq!((error.exit, error.code), (Exit::Invalid, "stack-file"));
     error.message
 }
 
-/// The first line of the only fault of a file that says the least, and these lines more.
+/// The first line of the only error of a minimal file with these additional lines.
 fn fault(more: &str) -> String {
     let message = refused(&format!("name: dev\ndata: delete\n{more}"));
     let faults: Vec<&str> = message.lines().filter(|line| line.starts_with("stacks/")).collect();
@@ -38,7 +38,7 @@ fn the_shipped_stacks_are_read_and_name_the_schema() {
 }
 
 #[test]
-fn the_least_file_has_the_defaults_of_the_schema() {
+fn the_minimal_file_has_the_defaults_of_the_schema() {
     let schema: serde_json::Value = serde_json::from_str(&json_schema()).unwrap();
     let spec = serde_json::to_value(spec("")).unwrap();
     for group in ["bucket", "table", "files", "handler", "alarm"] {
@@ -47,24 +47,21 @@ fn the_least_file_has_the_defaults_of_the_schema() {
 }
 
 #[test]
-fn every_fault_tells_where_what_and_what_would_be_right() {
+fn every_error_has_location_problem_and_fix() {
     for (more, expected) in [
         // Keys
-        ("handler:\n  memroy: 1 GiB", ":4:3: handler.memroy: is no key that is known here; did you mean `memory`?"),
-        (
-            "bucket: {require-tls: no}",
-            ":3:10: bucket.require-tls: is no key that is known here; did you mean `requireTls`?",
-        ),
+        ("handler:\n  memroy: 1 GiB", ":4:3: handler.memroy: is an unknown key; did you mean `memory`?"),
+        ("bucket: {require-tls: no}", ":3:10: bucket.require-tls: is an unknown key; did you mean `requireTls`?"),
         (
             "colour: blue",
-            ":3:1: colour: is no key that is known here; known are account, alarm, bucket, cloudformationRole, data, emulator, ",
+            ":3:1: colour: is an unknown key; known keys are account, alarm, bucket, cloudformationRole, data, emulator, ",
         ),
-        ("bucket:\n  <<: {versioning: true}", ":4:3: bucket.<<: is no key that is known here"),
+        ("bucket:\n  <<: {versioning: true}", ":4:3: bucket.<<: is an unknown key"),
         ("emulator: {}", ":3:1: emulator.port: is missing (The port on 127.0.0.1)"),
-        // Kinds
+        // Types
         (
             "handler: 256 MiB",
-            ":3:10: handler: \"256 MiB\" stands where further keys are expected, like `architecture:`",
+            ":3:10: handler: \"256 MiB\" is given where a map of keys is expected, like `architecture:`",
         ),
         ("handler:", ":3:1: handler: has no value; give it one, or leave the key out"),
         ("handler:\n  memory: [1 GiB, 2 GiB]", ":4:11: handler.memory: holds several values where one is expected"),
@@ -77,7 +74,7 @@ fn every_fault_tells_where_what_and_what_would_be_right() {
             ":4:17: files.allowedTypes: \"text/*\" is not a list; write it between brackets",
         ),
         ("handler:\n  memory: !big 1 GiB", ":4:11: handler.memory: !big is a YAML tag"),
-        // Choices and amounts
+        // Enumerations and quantities
         (
             "table: {billing: ondemand}",
             ":3:18: table.billing: \"ondemand\" is not one of free-tier, on-demand; did you mean on-demand?",
@@ -99,7 +96,7 @@ fn every_fault_tells_where_what_and_what_would_be_right() {
         ),
         ("files:\n  allowedTypes:\n    - text/*\n    - pdf", ":6:7: files.allowedTypes.1: \"pdf\" is not a media type"),
         ("files:\n  allowedTypes: []", ":4:17: files.allowedTypes: names nothing"),
-        // Sense
+        // Semantics
         ("region: Frankfurt", ":3:9: region: \"Frankfurt\" is not a region; write its code, like eu-central-1"),
         ("region: eu-1", ":3:9: region: \"eu-1\" is not a region"),
         ("account: '1234'", ":3:10: account: \"1234\" is not an account's number; write its 12 digits in quotes"),
@@ -113,6 +110,11 @@ fn every_fault_tells_where_what_and_what_would_be_right() {
         (
             "cloudformationRole: deployer",
             ":3:21: cloudformationRole: \"deployer\" is not a role's ARN; write it like arn:aws:",
+        ),
+        ("kmsKey: alias/files", ":3:9: kmsKey: \"alias/files\" is not a key's ARN; write it like arn:aws:kms:"),
+        (
+            "region: eu-west-1\nkmsKey: arn:aws:kms:eu-west-3:123456789012:key/a",
+            ":4:9: kmsKey: \"arn:aws:kms:eu-west-3:123456789012:key/a\" is in another region than the stack",
         ),
         ("handler:\n  keepLogs: 25h", ":4:13: handler.keepLogs: \"25h\" is not a period"),
         ("tags:\n  '': a", ":4:3: tags.: has 0 characters; a tag's key has 1 to 128"),
@@ -158,24 +160,24 @@ fn every_fault_tells_where_what_and_what_would_be_right() {
         ),
         (
             "region: eu-west-3\nalarm:\n  topic: arn:aws:sns:eu-west-1:123456789012:q",
-            ":5:10: alarm.topic: \"arn:aws:sns:eu-west-1:123456789012:q\" is in eu-west-1, and an alarm tells topics of its own region only: eu-west-3",
+            ":5:10: alarm.topic: \"arn:aws:sns:eu-west-1:123456789012:q\" is in eu-west-1, and an alarm can notify only topics of its own region: eu-west-3",
         ),
-        ("tags:\n  aws:stage: dev", ":4:3: tags.aws:stage: begins with `aws:`"),
+        ("tags:\n  aws:stage: dev", ":4:3: tags.aws:stage: starts with `aws:`"),
         ("tags:\n  a: b\n  A: c", ":4:3: tags.a: differs from the tag \"A\" only in letter case"),
-        ("tags:\n  a*: b", ":4:3: tags.a*: holds a character that tags do not take"),
-        ("tags:\n  a: b?", ":4:6: tags.a: \"b?\" holds a character that tags do not take"),
+        ("tags:\n  a*: b", ":4:3: tags.a*: holds a character that tags do not allow"),
+        ("tags:\n  a: b?", ":4:6: tags.a: \"b?\" holds a character that tags do not allow"),
     ] {
         let found = fault(more);
-        assert!(found.starts_with(expected), "{more}\n   gave {found}\n wanted {expected}");
+        assert!(found.starts_with(expected), "{more}\n     found {found}\n  expected {expected}");
     }
 }
 
 #[test]
-fn a_file_of_any_size_is_accepted_where_its_type_need_not_be_there_as_a_whole() {
+fn max_size_is_unlimited_for_types_that_are_streamed() {
     for pattern in ["text/*", "image/tiff", "audio/*", "video/mp4"] {
         let spec = spec(&format!("files: {{maxSize: 50 GiB, allowedTypes: [{pattern}]}}"));
         assert_eq!(spec.files.max_size.0, 50 << 30, "{pattern}");
-        // The free storage holds both ends.
+        // The included temporary storage is enough for head and tail.
         assert_eq!(child_limits(&spec).spool, 384 << 20, "{pattern}");
     }
     for pattern in ["application/pdf", "application/*", "'*/*'"] {
@@ -185,7 +187,7 @@ fn a_file_of_any_size_is_accepted_where_its_type_need_not_be_there_as_a_whole() 
 }
 
 #[test]
-fn lengths_are_held_to_their_limits() {
+fn lengths_have_limits() {
     let long = |n: usize| "x".repeat(n);
     for (fits, too_long, part) in [
         (
@@ -210,7 +212,7 @@ fn lengths_are_held_to_their_limits() {
 }
 
 #[test]
-fn names_are_those_that_every_service_takes() {
+fn names_are_valid_for_every_service() {
     let name = |name: &str| parse(&format!("name: {name}\ndata: keep"), Path::new("x.yaml"));
     for good in ["a", "dev", "dev-2", "a-b-c", "abcdefghijklmnopqrstuvwx"] {
         assert!(name(good).is_ok(), "{good}");
@@ -222,7 +224,7 @@ fn names_are_those_that_every_service_takes() {
 }
 
 #[test]
-fn all_faults_are_listed_at_once_in_the_file_s_order_with_the_place_marked() {
+fn all_errors_are_listed_in_file_order_with_the_location_marked() {
     let text = "\
 name: Dev # mine
 data: delete
@@ -247,13 +249,14 @@ stacks/dev.yaml:5:12: handler.timeout: \"20m\" is not between 3s and 900s (15m)
 }
 
 #[test]
-fn faults_of_shape_and_of_sense_are_told_together_and_none_for_another_s_sake() {
+fn syntactic_and_semantic_errors_are_listed_together_without_follow_up_errors() {
     for (text, expected) in [
         (
             "nam: dev\nhandler:\n  memory: big\n  timout: 1s\n",
             &["nam", "name", "data", "handler.memory", "handler.timout"][..],
         ),
-        // Of sense beside each kind of shape: a missing key, an unknown one, a wrong value, a group that is none, a list.
+        // A semantic error together with each kind of syntactic error: a missing key, an unknown key, a wrong value, a
+        // scalar instead of a group, a list.
         ("name: Dev\nhandler: {timeout: 1h}\n", &["name", "data", "handler.timeout"]),
         ("name: Dev\ndata: keep\ncolour: blue\ntags: {12: a, b*: c}\n", &["name", "colour", "tags.12", "tags.b*"]),
         ("name: dev\ndata: kept\nregion: Frankfurt\nemulator: {port: 0}\n", &["data", "region", "emulator.port"]),
@@ -263,7 +266,7 @@ fn faults_of_shape_and_of_sense_are_told_together_and_none_for_another_s_sake() 
             &["files.maxSize", "files.allowedTypes.0", "files.allowedTypes.2"],
         ),
         ("name: 5\ndata: !x keep\nemulator: 4566\naccount: '1'\n", &["name", "data", "emulator", "account"]),
-        // What cannot be read may be anything: nothing is said of what would not go with its default.
+        // An invalid value has no default: checks that depend on it are skipped.
         ("name: dev\ndata: keep\nhandler:\n  memory: 1 GB of it\n  childMemory: 900 MiB\n", &["handler.memory"]),
         ("name: dev\ndata: keep\nhandler:\n  timeout: long\n  childCpu: 90s\n", &["handler.timeout"]),
         ("name: dev\ndata: keep\nhandler:\n  timeout: 5s\n  childCpu: long\n", &["handler.childCpu"]),
@@ -280,26 +283,23 @@ fn faults_of_shape_and_of_sense_are_told_together_and_none_for_another_s_sake() 
 }
 
 #[test]
-fn what_is_no_stack_file_at_all_is_told_plainly() {
+fn a_file_that_is_not_a_stack_file_is_refused() {
     for (text, expected) in [
-        ("", "stacks/dev.yaml: says nothing"),
-        ("# only a comment\n", "stacks/dev.yaml: says nothing"),
+        ("", "stacks/dev.yaml: is empty"),
+        ("# only a comment\n", "stacks/dev.yaml: is empty"),
         ("- name: dev\n", "stacks/dev.yaml: is a list"),
         ("dev", "stacks/dev.yaml: is a single value"),
         ("name: dev\n---\nname: prod\n", "stacks/dev.yaml: holds 2 YAML documents"),
         ("name: dev\ndata: [keep\n", "stacks/dev.yaml:3:1: is not YAML: "),
         ("name: dev\n\tdata: keep\n", "stacks/dev.yaml:2:1: is not YAML: "),
-        (
-            "name: dev\ndata: keep\nname: prod\n",
-            "stacks/dev.yaml:3:1: name: stands here a second time; the first is in line 1",
-        ),
+        ("name: dev\ndata: keep\nname: prod\n", "stacks/dev.yaml:3:1: name: is a duplicate; the first is in line 1"),
         (
             "name: dev\ndata: keep\nbucket:\n  prefix: a\n  prefix: b\n",
-            "stacks/dev.yaml:5:3: bucket.prefix: stands here a second time; the first is in line 4",
+            "stacks/dev.yaml:5:3: bucket.prefix: is a duplicate; the first is in line 4",
         ),
     ] {
         let message = refused(text);
-        assert!(message.starts_with(expected), "{text:?}\n   gave {message}\n wanted {expected}");
+        assert!(message.starts_with(expected), "{text:?}\n     found {message}\n  expected {expected}");
     }
 }
 
@@ -313,9 +313,9 @@ proptest! {
         prop_assert_eq!(read.map_err(|e| e.message), Ok(spec), "{}", text);
     }
 
-    /// Whatever value is spoiled, the fault is told at the line where it stands.
+    /// An error in any value is reported at the line of that value.
     #[test]
-    fn a_spoiled_value_is_told_at_its_own_line(spec in any_spec(), pick in any::<prop::sample::Index>()) {
+    fn an_invalid_value_is_reported_at_its_line(spec in any_spec(), pick in any::<prop::sample::Index>()) {
         let text = serde_yaml::to_string(&spec).unwrap();
         let mut lines: Vec<String> = text.lines().map(ToOwned::to_owned).collect();
         let amounts: Vec<usize> = (0..lines.len())
@@ -328,12 +328,12 @@ proptest! {
         let message = refused(&lines.join("\n"));
         let place = format!("stacks/dev.yaml:{}:{}: ", line + 1, key.len() + 3);
         prop_assert!(message.starts_with(&place), "{} has not {}", message, place);
-        prop_assert_eq!(message.matches("stacks/dev.yaml:").count(), 1, "more is said than is wrong: {}", message);
+        prop_assert_eq!(message.matches("stacks/dev.yaml:").count(), 1, "more than one error: {}", message);
     }
 
-    /// No text makes the reader fail otherwise than with a message.
+    /// The parser returns a spec or an error for any text, and does not panic.
     #[test]
-    fn any_text_is_read_or_refused(text in "([a-z]{1,6}(: |:\n  |\n|- |[{}\\[\\]|>'\"#&*!,])){0,12}") {
+    fn any_text_is_parsed_or_refused(text in "([a-z]{1,6}(: |:\n  |\n|- |[{}\\[\\]|>'\"#&*!,])){0,12}") {
         let _: Result<StackSpec, _> = parse(&text, Path::new("x.yaml"));
     }
 }

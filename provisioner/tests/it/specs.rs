@@ -1,4 +1,4 @@
-//! Stack files and specs to test with.
+//! Stack files and specs for tests.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use provisioner_model::units::{Seconds, Size};
 const MIB: u64 = 1 << 20;
 const DAY: u64 = 86_400;
 
-/// The spec of a file that says the least, and these lines more.
+/// The spec of a minimal file with these additional lines.
 pub(crate) fn spec(more: &str) -> StackSpec {
     parse(&format!("name: dev\ndata: delete\n{more}"), Path::new("dev.yaml")).unwrap()
 }
@@ -29,25 +29,29 @@ pub(crate) fn any_spec() -> impl Strategy<Value = StackSpec> {
         of(1..=u16::MAX),
         any::<bool>(),
         of("[A-Za-z0-9_-]{1,20}"),
+        of("[a-f0-9-]{1,36}"),
     );
     let parts = (any_bucket(), any_table(), any_files(), any_handler(), any_tags());
-    (place, parts).prop_map(|((name, region, account, port, keep, topic), (bucket, table, files, handler, tags))| {
-        let topic_region = region.unwrap_or("eu-west-3");
-        StackSpec {
-            name,
-            region: region.map(ToOwned::to_owned),
-            account,
-            cloudformation_role: None,
-            emulator: port.map(|port| Emulator { port }),
-            data: if keep { DataPolicy::Keep } else { DataPolicy::Delete },
-            bucket,
-            table,
-            files,
-            handler,
-            alarm: Alarm { topic: topic.map(|name| format!("arn:aws:sns:{topic_region}:123456789012:{name}")) },
-            tags,
-        }
-    })
+    (place, parts).prop_map(
+        |((name, region, account, port, keep, topic, key), (bucket, table, files, handler, tags))| {
+            let topic_region = region.unwrap_or("eu-west-3");
+            StackSpec {
+                name,
+                region: region.map(ToOwned::to_owned),
+                account,
+                cloudformation_role: None,
+                kms_key: key.map(|id| format!("arn:aws:kms:{topic_region}:123456789012:key/{id}")),
+                emulator: port.map(|port| Emulator { port }),
+                data: if keep { DataPolicy::Keep } else { DataPolicy::Delete },
+                bucket,
+                table,
+                files,
+                handler,
+                alarm: Alarm { topic: topic.map(|name| format!("arn:aws:sns:{topic_region}:123456789012:{name}")) },
+                tags,
+            }
+        },
+    )
 }
 
 fn any_bucket() -> impl Strategy<Value = Bucket> {
@@ -86,7 +90,7 @@ fn any_handler() -> impl Strategy<Value = Handler> {
                     clippy::cast_precision_loss,
                     clippy::cast_possible_truncation,
                     clippy::cast_sign_loss,
-                    reason = "any part of the range will do"
+                    reason = "any part of the range is sufficient"
                 )]
                 let n = (of as f64 * part) as u64;
                 n.min(of)

@@ -1,7 +1,6 @@
-//! Every state that a stack can be in, from outside: what `up` and `down` make of it. `docs/states.md` lists them with the
-//! tests that show them.
+//! `up` and `down` in every state of a stack. `docs/states.md` lists the states with their tests.
 
-use fake_aws::cloudformation::{Resource, Stack, Step};
+use fake_aws::cloudformation::{Resource, Stack, Step, ValidationFailure};
 use fake_aws::{Cut, Fault, REGION};
 use handler_contract::table::PARTITION_KEY;
 use provisioner_model::status::{Operation, Phase, StackStatus};
@@ -18,10 +17,10 @@ fn rows() -> Vec<(&'static str, Vec<&'static str>)> {
         .filter_map(|line| {
             let cells: Vec<&str> = line.strip_prefix('|')?.split('|').collect();
             let state = cells.first()?.trim().trim_matches('`');
-            // The tests stand in the last column; behind it the row ends.
+            // The tests are in the last column.
             Some((state, names(cells.iter().rev().nth(1)?)))
         })
-        .filter(|(state, _)| !["state", "what", "---"].contains(state))
+        .filter(|(state, _)| !["state", "event", "---"].contains(state))
         .collect()
 }
 
@@ -47,7 +46,7 @@ fn every_status_has_a_row_and_every_row_tests_that_exist() {
     }
 }
 
-/// A stack of `up` that has come into this state.
+/// A deployed stack in this state.
 fn in_state(status: &str) -> Site {
     let site = Site::new();
     site.deployed();
@@ -62,38 +61,52 @@ impl Site {
     }
 
     #[track_caller]
-    fn goes_down(&self) {
-        self.run(&["down", "--yes"]).ended(0).says("is gone");
+    fn is_deleted_by_down(&self) {
+        self.run(&["down", "--yes"]).ended(0).says("is deleted");
         assert_eq!(self.status(), None);
     }
 }
 
 #[test]
-fn nothing_is_created_and_taken_down() {
+fn a_missing_stack_is_created_and_deleted() {
     let site = Site::new();
     site.up().ended(0).says("CREATE_COMPLETE");
-    site.goes_down();
-    site.run(&["down", "--yes"]).ended(0).says("nothing of shop");
+    site.is_deleted_by_down();
+    site.run(&["down", "--yes"]).ended(0).says("nothing to delete for shop");
 }
 
 #[test]
-fn a_deleted_stack_is_none() {
+fn a_deleted_stack_counts_as_missing() {
     let site = Site::new();
     site.fake.state().cloudformation.put(STACK, "DELETE_COMPLETE", json!(null));
-    site.run(&["down", "--yes"]).ended(0).says("nothing of shop");
+    site.run(&["down", "--yes"]).ended(0).says("nothing to delete for shop");
     site.up().ended(0).says("CREATE_COMPLETE");
 }
 
 #[test]
-fn a_review_that_was_left_over_is_used() {
+fn a_stack_in_review_is_reused() {
     let site = Site::new();
     site.fake.state().cloudformation.put(STACK, "REVIEW_IN_PROGRESS", json!(null));
     site.up().ended(0).says("CREATE_COMPLETE");
-    assert_eq!(site.fake.count("cloudformation:DeleteStack"), 0, "somebody may be looking at it");
+    assert_eq!(site.fake.count("cloudformation:DeleteStack"), 0, "another user may be reviewing it");
 
     let site = Site::new();
     site.fake.state().cloudformation.put(STACK, "REVIEW_IN_PROGRESS", json!(null));
-    site.goes_down();
+    site.is_deleted_by_down();
+}
+
+#[test]
+fn a_refused_creation_leaves_no_empty_stack_behind() {
+    let site = Site::new();
+    site.fake.state().cloudformation.validation_failures = vec![ValidationFailure {
+        name: "AWS::EarlyValidation::ResourceExistenceCheck".into(),
+        logical_id: "Table".into(),
+        kind: "AWS::DynamoDB::Table".into(),
+        path: "/Resources/Table/Properties/TableName".into(),
+        reason: "The table exists".into(),
+    }];
+    site.up().ended(6);
+    assert_eq!(site.fake.count("cloudformation:DeleteStack"), 1);
 }
 
 /// How each running operation ends.
@@ -109,16 +122,16 @@ const RUNNING: [(&str, &str); 9] = [
     ("IMPORT_ROLLBACK_IN_PROGRESS", "IMPORT_ROLLBACK_COMPLETE"),
 ];
 
-/// A stack on which somebody else's operation runs.
+/// A stack with a running operation of another process.
 fn running(status: &str, end: &'static str) -> Site {
     let site = in_state(status);
     let step = |resource: Option<&str>, status, reason: &str| Step {
         resource: resource.map(ToOwned::to_owned),
         status,
         reason: reason.into(),
-        token: "somebody-else".into(),
+        token: "another-process".into(),
     };
-    let begin = match StackStatus::parse(status).and_then(StackStatus::operation) {
+    let started = match StackStatus::parse(status).and_then(StackStatus::operation) {
         Some(Operation::Create) => "CREATE_IN_PROGRESS",
         Some(Operation::Delete) => "DELETE_IN_PROGRESS",
         Some(Operation::Import) => "IMPORT_IN_PROGRESS",
@@ -132,7 +145,7 @@ fn running(status: &str, end: &'static str) -> Site {
     }
     site.stack(|stack| {
         stack.script.extend([
-            step(None, begin, "User Initiated"),
+            step(None, started, "User Initiated"),
             step(Some("HandlerLogs"), "UPDATE_IN_PROGRESS", ""),
             step(Some("HandlerLogs"), "UPDATE_COMPLETE", ""),
             step(None, end, ""),
@@ -142,16 +155,16 @@ fn running(status: &str, end: &'static str) -> Site {
 }
 
 #[test]
-fn every_running_operation_is_shown_to_its_end_and_gone_on_from() {
+fn every_running_operation_is_followed_before_up_continues() {
     let running_ones = StackStatus::ALL.iter().filter(|s| s.phase() == Phase::Running).map(|s| s.as_str());
     assert!(running_ones.eq(StackStatus::ALL.iter().map(|s| s.as_str()).filter(|s| RUNNING.iter().any(|r| r.0 == *s))));
     for (status, end) in RUNNING {
         let ran = running(status, end).up();
-        ran.ended(0).says("runs already").says("log group").says(end);
+        ran.ended(0).says("is already running").says("log group").says(end);
         let shown = ran.err.split(" ended: ").next().unwrap();
-        assert!(!shown.contains("creating"), "an earlier operation is told: {ran:#?}");
+        assert!(!shown.contains("creating"), "an earlier operation is reported: {ran:#?}");
         let goes_on = match end {
-            "ROLLBACK_COMPLETE" => "deleted and made anew",
+            "ROLLBACK_COMPLETE" => "deleted and created again",
             "DELETE_COMPLETE" => "CREATE_COMPLETE",
             _ => "nothing to change",
         };
@@ -164,13 +177,13 @@ fn down_waits_for_every_running_operation() {
     for (status, end) in RUNNING {
         let site = running(status, end);
         let ran = site.run(&["down", "--yes"]);
-        ran.ended(0).says("runs already").says(end);
+        ran.ended(0).says("is already running").says(end);
         assert_eq!(site.status(), None, "{status}: {ran:#?}");
     }
 }
 
 #[test]
-fn every_working_state_is_updated_and_taken_down() {
+fn every_stable_state_is_updated_and_deleted() {
     for status in ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE", "UPDATE_FAILED"]
     {
         assert_eq!(StackStatus::parse(status).map(StackStatus::phase), Some(Phase::Ready));
@@ -178,23 +191,23 @@ fn every_working_state_is_updated_and_taken_down() {
         site.build_handler(2);
         site.up().ended(0).says("UPDATE_COMPLETE");
         site.stack(|stack| stack.status = status.into());
-        site.goes_down();
+        site.is_deleted_by_down();
     }
     assert_eq!(StackStatus::ALL.iter().filter(|s| s.phase() == Phase::Ready).count(), 5);
 }
 
 #[test]
-fn what_was_never_made_is_made_anew_or_goes() {
+fn a_stack_that_never_completed_is_recreated_or_deleted() {
     for status in ["CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"] {
         let site = in_state(status);
-        site.up().ended(0).says(status).says("deleted and made anew").says("CREATE_COMPLETE");
+        site.up().ended(0).says(status).says("deleted and created again").says("CREATE_COMPLETE");
         site.stack(|stack| stack.status = status.into());
-        site.goes_down();
+        site.is_deleted_by_down();
     }
 }
 
 #[test]
-fn a_rollback_of_a_creation_that_fails_is_no_dead_end() {
+fn a_failed_rollback_of_a_creation_can_be_recovered() {
     let site = Site::new();
     {
         let mut state = site.fake.state();
@@ -202,21 +215,21 @@ fn a_rollback_of_a_creation_that_fails_is_no_dead_end() {
         state.cloudformation.stuck_rollbacks = 1;
     }
     site.up().ended(6).says("Resource handler returned message: no").says("ROLLBACK_FAILED");
-    site.up().ended(0).says("deleted and made anew").says("CREATE_COMPLETE");
+    site.up().ended(0).says("deleted and created again").says("CREATE_COMPLETE");
 }
 
 #[test]
-fn a_bucket_that_may_not_be_looked_at_is_not_said_to_be_gone() {
+fn a_bucket_that_cannot_be_read_is_not_reported_as_deleted() {
     let site = Site::new();
     site.deployed();
     site.fake.fail("s3:HeadBucket", (0, 9), (403, "", ""));
     let down = site.run(&["down", "--yes"]);
-    down.ended(0).says("Looked for and not found: table shop-records");
+    down.ended(0).says("Verified as absent: table shop-records");
     assert!(!down.err.contains(&format!("bucket {}", Site::bucket())), "{down:#?}");
 }
 
 #[test]
-fn a_table_that_is_still_being_changed_is_deleted_once_that_is_over() {
+fn a_table_in_use_is_deleted_after_its_update() {
     let site = Site::with("keep");
     site.deployed();
     site.run(&["down", "--yes"]).ended(0).says("kept:");
@@ -227,15 +240,15 @@ fn a_table_that_is_still_being_changed_is_deleted_once_that_is_over() {
 }
 
 #[test]
-fn a_stuck_rollback_can_be_taken_down() {
-    in_state("UPDATE_ROLLBACK_FAILED").goes_down();
+fn a_stack_with_a_failed_rollback_can_be_deleted() {
+    in_state("UPDATE_ROLLBACK_FAILED").is_deleted_by_down();
 }
 
 #[test]
-fn a_rollback_that_gets_stuck_again_goes_on_without_what_is_named_after_a_yes() {
-    let site = Site::with_code_that_gets_stuck(2);
+fn a_rollback_that_fails_again_continues_without_confirmed_resources() {
+    let site = Site::with_failing_rollbacks(2);
     site.up().ended(6).says("UPDATE_ROLLBACK_FAILED");
-    // What was only cancelled because of it cannot be skipped, and is not named.
+    // A resource whose update was only cancelled cannot be skipped, and is not listed.
     site.stack(|stack| {
         let kind = "AWS::Logs::LogGroup".to_owned();
         let reason = "Resource update cancelled".into();
@@ -244,21 +257,21 @@ fn a_rollback_that_gets_stuck_again_goes_on_without_what_is_named_after_a_yes() 
     let up = site.on_terminal(&["up", "--yes", "--handler", "bootstrap"], 100);
     up.wait_for("[y/N]");
     up.press("y\r");
-    up.end().ended(0).says("Handler: could not be put back").says("leaving Handler as it is").says("UPDATE_COMPLETE");
+    up.end().ended(0).says("Handler: could not be reverted").says("leaving Handler as it is").says("UPDATE_COMPLETE");
     assert_eq!(site.fake.state().cloudformation.skipped, [vec![], vec!["Handler".to_owned()]]);
 }
 
 #[test]
-fn a_deletion_that_failed_is_tried_again() {
+fn a_failed_deletion_is_retried() {
     let site = Site::new();
     site.deployed();
     let reason = "Resource handler returned message: queue is in use";
     site.fake.state().cloudformation.undeletable.insert("FailedEvents".into(), (1, reason.into()));
     site.run(&["down", "--yes"]).ended(7).says("FailedEvents").says("queue is in use");
-    site.goes_down();
+    site.is_deleted_by_down();
 }
 
-/// A bucket and a table that an earlier `down` kept, with something in them.
+/// A bucket and a table with content that an earlier `down` retained.
 fn kept() -> Site {
     let site = Site::with("keep");
     {
@@ -277,28 +290,28 @@ fn has_its_data(site: &Site) {
 }
 
 #[test]
-fn an_import_that_was_rolled_back_is_begun_again() {
+fn a_rolled_back_import_is_retried() {
     let site = kept();
     site.fake.state().cloudformation.failing.insert("Table".into(), "The table is being restored".into());
     site.up().ended(6).says("The table is being restored").says("IMPORT_ROLLBACK_COMPLETE");
     has_its_data(&site);
-    site.up().ended(0).says("taking back").says("IMPORT_COMPLETE").says("UPDATE_COMPLETE");
+    site.up().ended(0).says("importing").says("IMPORT_COMPLETE").says("UPDATE_COMPLETE");
     has_its_data(&site);
     assert_eq!(site.fake.count("dynamodb:DeleteTable"), 0);
 }
 
 #[test]
-fn an_import_that_was_rolled_back_beside_a_working_stack_leaves_that_alone() {
+fn a_rolled_back_import_into_a_working_stack_leaves_it_unchanged() {
     let site = in_state("IMPORT_ROLLBACK_COMPLETE");
     site.build_handler(2);
     site.up().ended(0).says("UPDATE_COMPLETE");
     assert_eq!(site.fake.count("cloudformation:DeleteStack"), 0);
     site.stack(|stack| stack.status = "IMPORT_ROLLBACK_COMPLETE".into());
-    site.goes_down();
+    site.is_deleted_by_down();
 }
 
 #[test]
-fn a_stuck_import_is_a_person_s_decision_and_has_a_way_out() {
+fn a_failed_import_rollback_requires_a_decision_and_can_be_recovered() {
     let site = kept();
     {
         let mut state = site.fake.state();
@@ -314,7 +327,7 @@ fn a_stuck_import_is_a_person_s_decision_and_has_a_way_out() {
 }
 
 #[test]
-fn a_drifted_stack_is_taken_down() {
+fn a_drifted_stack_is_deleted() {
     let site = Site::new();
     site.deployed();
     {
@@ -323,25 +336,25 @@ fn a_drifted_stack_is_taken_down() {
         changed.insert("BucketPolicy".into(), json!(null));
     }
     site.run(&["status"]).ended(0).says("drift          changed");
-    site.goes_down();
+    site.is_deleted_by_down();
 }
 
 #[test]
-fn data_survives_down_and_up_untouched() {
+fn data_survives_down_and_up_unchanged() {
     let site = Site::with("keep");
     site.deployed();
     site.fake.state().s3.put(&Site::bucket(), "a.txt", TEN_BYTES);
     site.run(&["down", "--yes"]).ended(0).says("keep").says("kept:");
     assert_eq!(site.status(), None);
     has_its_data(&site);
-    site.up().ended(0).says("taking back").says("UPDATE_COMPLETE");
+    site.up().ended(0).says("importing").says("UPDATE_COMPLETE");
     has_its_data(&site);
     assert_eq!(site.fake.count("dynamodb:DeleteTable"), 0);
 }
 
 #[test]
-fn a_half_done_adoption_goes_on() {
-    // Killed while the import runs.
+fn an_interrupted_import_continues() {
+    // Killed during the import.
     let site = kept();
     site.fake.state().cloudformation.slow = true;
     let mut killed = site.up_command().spawn().unwrap();
@@ -350,10 +363,10 @@ fn a_half_done_adoption_goes_on() {
     killed.wait().unwrap();
     assert_eq!(site.status().as_deref(), Some("IMPORT_IN_PROGRESS"));
     site.fake.state().cloudformation.slow = false;
-    site.up().ended(0).says("runs already").says("UPDATE_COMPLETE");
+    site.up().ended(0).says("is already running").says("UPDATE_COMPLETE");
     has_its_data(&site);
 
-    // Killed before it began: the change set waits for nobody.
+    // Killed before the import started: the change set is not executed.
     let site = kept();
     site.fake.state().cloudformation.change_set_looks = 1_000;
     let mut killed = site.up_command().spawn().unwrap();
@@ -367,7 +380,7 @@ fn a_half_done_adoption_goes_on() {
 }
 
 #[test]
-fn of_two_runs_at_once_one_applies_and_the_other_attaches() {
+fn one_of_two_concurrent_runs_applies_and_the_other_attaches() {
     let site = Site::new();
     site.fake.state().cloudformation.slow = true;
     let first = site.up_command().spawn().unwrap();
@@ -377,13 +390,13 @@ fn of_two_runs_at_once_one_applies_and_the_other_attaches() {
     site.fake.state().cloudformation.slow = false;
     let first = crate::world::Ran::of(&first.wait_with_output().unwrap());
     let second = crate::world::Ran::of(&second.wait_with_output().unwrap());
-    first.ended(0).says("Creation of shop begins");
-    second.ended(0).says("runs already").says("nothing to change");
+    first.ended(0).says("Creation of shop started");
+    second.ended(0).says("is already running").says("nothing to change");
     assert_eq!(site.fake.state().cloudformation.live(STACK).unwrap().times_started("CREATE_IN_PROGRESS"), 1);
 }
 
 #[test]
-fn two_runs_in_the_same_moment_do_not_hurt_each_other() {
+fn two_simultaneous_runs_do_not_interfere() {
     let site = Site::new();
     site.fake.state().cloudformation.change_set_looks = 3;
     let both = [site.up_command().spawn().unwrap(), site.up_command().spawn().unwrap()];
@@ -392,12 +405,12 @@ fn two_runs_in_the_same_moment_do_not_hurt_each_other() {
     }
     let state = site.fake.state();
     assert_eq!(state.cloudformation.live(STACK).unwrap().times_started("CREATE_IN_PROGRESS"), 1);
-    assert_eq!(state.cloudformation.stacks.len(), 1, "one deleted what the other prepared");
-    assert!(state.cloudformation.change_sets.is_empty(), "a change set is left over");
+    assert_eq!(state.cloudformation.stacks.len(), 1, "one run deleted the other's stack");
+    assert!(state.cloudformation.change_sets.is_empty(), "a change set was not deleted");
 }
 
 #[test]
-fn a_change_set_that_takes_its_time_is_waited_for() {
+fn a_slow_change_set_is_awaited() {
     let site = Site::new();
     site.fake.state().cloudformation.change_set_looks = 4;
     site.up().ended(0).says("CREATE_COMPLETE");
@@ -405,7 +418,7 @@ fn a_change_set_that_takes_its_time_is_waited_for() {
 }
 
 #[test]
-fn faults_of_the_service_are_sat_out() {
+fn service_faults_are_retried() {
     let events = "cloudformation:DescribeStackEvents";
     for fault in [
         Fault::NoAnswer(Cut::Close),
@@ -415,30 +428,36 @@ fn faults_of_the_service_are_sat_out() {
         let site = Site::new();
         site.fake.fail(events, (2, 3), fault);
         let ran = site.up();
-        ran.ended(0).says("does not answer; it goes on").says("answers again").says("CREATE_COMPLETE");
-        assert_eq!(ran.err.matches("does not answer").count(), 1, "told once: {ran:#?}");
+        ran.ended(0)
+            .says("is not reachable; the operation continues")
+            .says("is reachable again")
+            .says("CREATE_COMPLETE");
+        assert_eq!(ran.err.matches("is not reachable").count(), 1, "reported once: {ran:#?}");
     }
 }
 
 #[test]
-fn a_stack_elsewhere_is_none_of_ours() {
-    // The same name in a deleted stack and another stack beside it.
+fn other_stacks_are_ignored() {
+    // A deleted stack of the same name, and another stack.
     let site = Site::new();
     site.fake.state().cloudformation.put("shop-two", "UPDATE_ROLLBACK_FAILED", json!(null));
     site.up().ended(0).says("CREATE_COMPLETE").says(REGION);
-    site.goes_down();
+    site.is_deleted_by_down();
 }
 
 #[test]
-fn what_the_deployed_template_would_delete_is_kept_in_every_state_that_can_hold_data() {
+fn down_refuses_to_delete_data_of_the_deployed_template_in_every_state() {
     for (status, way) in [
         ("UPDATE_COMPLETE", "provisioner up -s shop"),
         ("UPDATE_ROLLBACK_FAILED", "provisioner up -s shop"),
         ("IMPORT_ROLLBACK_FAILED", "--delete-data"),
     ] {
         let site = in_state(status);
-        site.says_of_data("keep");
-        site.run(&["down", "--yes"]).ended(5).says("was deployed with data that goes with the stack").says(way);
+        site.set_data("keep");
+        site.run(&["down", "--yes"])
+            .ended(5)
+            .says("but the deployed template of shop deletes data with the stack")
+            .says(way);
         assert_eq!(site.fake.count("cloudformation:DeleteStack"), 0, "{status}");
     }
 }

@@ -1,7 +1,7 @@
-//! Templates and policies: that they are what reviewers see in `stacks/rendered/`, and that they hold what they promise.
+//! Templates and policies: they match the reviewed files in `stacks/rendered/`, and have the documented properties.
 
 use assert_cmd::Command;
-use handler_contract::actions::{ACTIONS, Resource};
+use handler_contract::actions::{ACTIONS, Resource, Stacks};
 use handler_contract::{Settings, table};
 use proptest::prelude::*;
 use provisioner_engine::stack_file::StackFile;
@@ -28,7 +28,7 @@ fn kept() -> StackSpec {
     StackSpec { data: DataPolicy::Keep, ..spec("") }
 }
 
-/// Every text of a tree.
+/// Every string of a JSON tree.
 fn texts(value: &Value) -> Vec<&str> {
     match value {
         Value::String(text) => vec![text],
@@ -39,12 +39,12 @@ fn texts(value: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn what_is_committed_is_what_would_be_generated() {
+fn committed_files_match_the_generated_ones() {
     provisioner().args(["synth", "--check"]).assert().success();
 }
 
 #[test]
-fn the_shipped_stacks_have_nothing_to_be_told_of() {
+fn the_shipped_stacks_have_no_lint_findings() {
     for name in ["dev", "prod", "local"] {
         let path = root().join(format!("stacks/{name}.yaml"));
         let spec = StackFile::load(path.to_str().unwrap()).unwrap().spec;
@@ -53,7 +53,7 @@ fn the_shipped_stacks_have_nothing_to_be_told_of() {
 }
 
 #[test]
-fn check_names_what_is_stale_missing_or_left_over_and_write_mends_it() {
+fn check_lists_stale_missing_and_obsolete_files_and_write_fixes_them() {
     let dir = tempfile::tempdir().unwrap();
     let rendered = dir.path().join("stacks/rendered");
     std::fs::create_dir_all(&rendered).unwrap();
@@ -62,19 +62,22 @@ fn check_names_what_is_stale_missing_or_left_over_and_write_mends_it() {
     std::fs::write(rendered.join("gone.yaml"), "old").unwrap();
     let run = |flag: &str| provisioner().current_dir(dir.path()).args(["synth", flag]).assert();
     let refused = run("--check").code(3);
-    let told = String::from_utf8(refused.get_output().stderr.clone()).unwrap();
+    let output = String::from_utf8(refused.get_output().stderr.clone()).unwrap();
     for line in [
         "stacks/stack.schema.json is missing",
         "stacks/rendered/one.yaml is stale",
         "stacks/rendered/gone.yaml belongs to no stack",
         "provisioner synth --write",
     ] {
-        assert!(told.contains(line), "{line} is not in {told}");
+        assert!(output.contains(line), "{line} is not in {output}");
     }
     run("--write").success();
     run("--check").success();
     assert!(!rendered.join("gone.yaml").exists());
-    assert!(!dir.path().join("docs").exists(), "pages about the handler are for the workspace that builds it");
+    assert!(
+        !dir.path().join("docs").exists(),
+        "pages about the handler are written only in the workspace that builds it"
+    );
 }
 
 #[test]
@@ -90,14 +93,14 @@ fn synth_prints_yaml_and_json_of_the_same_template() {
 }
 
 #[test]
-fn schema_prints_what_is_committed() {
+fn schema_prints_the_committed_schema() {
     let output = provisioner().arg("schema").assert().success();
     let committed = std::fs::read_to_string(root().join("stacks/stack.schema.json")).unwrap();
     assert_eq!(String::from_utf8(output.get_output().stdout.clone()).unwrap(), committed);
 }
 
 #[test]
-fn who_has_read_enough_is_no_failure_and_a_full_disk_is_one() {
+fn a_closed_pipe_is_not_a_failure_but_a_full_disk_is() {
     let schema = || {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_provisioner"));
         command.arg("schema").current_dir(root()).stderr(std::process::Stdio::piped());
@@ -108,17 +111,17 @@ fn who_has_read_enough_is_no_failure_and_a_full_disk_is_one() {
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
 
-    // Where every write fails as on a full disk.
+    // /dev/full fails every write with ENOSPC.
     if let Ok(full) = std::fs::File::options().write(true).open("/dev/full") {
         let output = schema().stdout(full).output().unwrap();
-        let told = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{told}");
-        assert!(told.contains("failed to write all of it to standard output"), "{told}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains("failed to write to standard output"), "{stderr}");
     }
 }
 
 #[test]
-fn neither_role_nor_permission_refers_to_the_bucket_and_the_bucket_waits_for_the_permission() {
+fn role_and_permission_do_not_refer_to_the_bucket_which_depends_on_the_permission() {
     let tree = tree(&spec(""));
     for id in ["HandlerRole", "HandlerPermission"] {
         let text = tree["Resources"][id].to_string();
@@ -147,7 +150,7 @@ fn logs_go_to_a_declared_group_that_the_handler_cannot_create() {
 }
 
 #[test]
-fn failed_events_are_kept_and_tell() {
+fn failed_events_are_retained_and_raise_an_alarm() {
     let tree = tree(&spec("alarm: {topic: 'arn:aws:sns:eu-west-1:123456789012:alarms'}"));
     let retries = &tree["Resources"]["HandlerRetries"]["Properties"];
     assert_eq!((&retries["MaximumRetryAttempts"], &retries["MaximumEventAgeInSeconds"]), (&json!(2), &json!(21_600)));
@@ -160,7 +163,7 @@ fn failed_events_are_kept_and_tell() {
 }
 
 #[test]
-fn the_bucket_is_closed_clean_and_encrypted() {
+fn the_bucket_is_private_encrypted_and_has_lifecycle_rules() {
     let tree =
         tree(&spec("bucket: {versioning: true, keepOldVersions: 9d, expireFiles: 40d, prefix: in/, suffix: .pdf}"));
     let bucket = &tree["Resources"]["Bucket"]["Properties"];
@@ -182,7 +185,7 @@ fn the_bucket_is_closed_clean_and_encrypted() {
 }
 
 #[test]
-fn tls_is_required_of_bucket_and_queue_unless_the_stack_file_says_no() {
+fn bucket_and_queue_require_tls_unless_disabled() {
     let with = tree(&spec(""));
     for id in ["BucketPolicy", "FailedEventsPolicy"] {
         let statement = &with["Resources"][id]["Properties"]["PolicyDocument"]["Statement"][0];
@@ -194,7 +197,7 @@ fn tls_is_required_of_bucket_and_queue_unless_the_stack_file_says_no() {
 }
 
 #[test]
-fn kept_data_survives_deletion_replacement_and_mistakes() {
+fn retained_data_is_protected_from_deletion_and_replacement() {
     let tree = tree(&kept());
     for id in ["Bucket", "Table"] {
         assert_eq!(tree["Resources"][id]["DeletionPolicy"], "RetainExceptOnCreate");
@@ -233,7 +236,7 @@ fn the_table_has_the_contract_s_keys_and_indexes() {
 }
 
 #[test]
-fn tags_are_on_every_resource_that_takes_them() {
+fn tags_are_on_every_resource_that_supports_them() {
     let tree = tree(&spec("tags: {team: files}"));
     let without = ["BucketPolicy", "HandlerPermission", "HandlerRetries", "FailedEventsPolicy"];
     for (id, resource) in tree["Resources"].as_object().unwrap() {
@@ -243,10 +246,10 @@ fn tags_are_on_every_resource_that_takes_them() {
     }
 }
 
+const KEY: &str = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+
 #[test]
 fn the_handler_s_policy_grants_the_contract_s_actions_on_their_resources_and_nothing_else() {
-    let tree = tree(&spec(""));
-    let document = &tree["Resources"]["HandlerRole"]["Properties"]["Policies"][0]["PolicyDocument"];
     let arn = |resource| match resource {
         Resource::UploadedObjects => {
             json!({"Fn::Sub": "arn:${AWS::Partition}:s3:::dev-uploads-${AWS::AccountId}-${AWS::Region}/*"})
@@ -256,26 +259,97 @@ fn the_handler_s_policy_grants_the_contract_s_actions_on_their_resources_and_not
             "Fn::Sub": "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/provisioner/dev/handler:log-stream:*"
         }),
         Resource::FailedEvents => json!({"Fn::GetAtt": ["FailedEvents", "Arn"]}),
+        Resource::Key => json!(KEY),
     };
-    let mut granted = Vec::new();
-    for statement in document["Statement"].as_array().unwrap() {
-        assert_eq!(statement["Effect"], "Allow");
-        let actions = match &statement["Action"] {
-            Value::Array(list) => list.clone(),
-            one => vec![one.clone()],
-        };
-        granted.extend(actions.into_iter().map(|action| (action, statement["Resource"].clone())));
+    for (versioning, key) in [(false, false), (true, false), (false, true), (true, true)] {
+        let key_line = if key { format!("kmsKey: {KEY}\n") } else { String::new() };
+        let tree = tree(&spec(&format!("{key_line}bucket: {{versioning: {versioning}}}")));
+        let document = &tree["Resources"]["HandlerRole"]["Properties"]["Policies"][0]["PolicyDocument"];
+        let mut granted = Vec::new();
+        for statement in document["Statement"].as_array().unwrap() {
+            assert_eq!(statement["Effect"], "Allow");
+            let actions = match &statement["Action"] {
+                Value::Array(list) => list.clone(),
+                one => vec![one.clone()],
+            };
+            granted.extend(actions.into_iter().map(|action| (action, statement["Resource"].clone())));
+        }
+        let performed = ACTIONS.iter().filter(|action| match action.stacks {
+            Stacks::All => true,
+            Stacks::Versioned => versioning,
+            Stacks::WithKey => key,
+        });
+        let wanted: Vec<_> = performed.map(|action| (json!(action.name), arn(action.resource))).collect();
+        assert_eq!(granted, wanted, "versioning {versioning}, key {key}");
     }
-    let wanted: Vec<_> = ACTIONS.iter().map(|action| (json!(action.name), arn(action.resource))).collect();
-    assert_eq!(granted, wanted);
+}
+
+#[test]
+fn a_key_encrypts_bucket_table_queue_and_logs() {
+    let with = tree(&spec(&format!("kmsKey: {KEY}")));
+    let of =
+        |id: &str, pointer: &str| with["Resources"][id]["Properties"].pointer(pointer).cloned().unwrap_or_default();
+    let rule = "/BucketEncryption/ServerSideEncryptionConfiguration/0";
+    let by_default = json!({"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEY});
+    let expected = json!({"ServerSideEncryptionByDefault": by_default, "BucketKeyEnabled": true});
+    assert_eq!(of("Bucket", rule), expected);
+    let table = json!({"SSEEnabled": true, "SSEType": "KMS", "KMSMasterKeyId": KEY});
+    assert_eq!(of("Table", "/SSESpecification"), table);
+    assert_eq!(of("FailedEvents", "/KmsMasterKeyId"), KEY);
+    assert_eq!(of("FailedEvents", "/SqsManagedSseEnabled"), false);
+    assert_eq!(of("HandlerLogs", "/KmsKeyId"), KEY);
+    let without = tree(&spec(""));
+    assert!(!without.to_string().to_lowercase().contains("kms"), "{without}");
+    assert_eq!(without["Resources"]["FailedEvents"]["Properties"]["SqsManagedSseEnabled"], true);
+}
+
+#[test]
+fn a_key_comes_with_grants_on_itself_alone_and_with_what_its_owner_adds() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("dev.yaml");
+    let print = |text: String, whose: &str| {
+        std::fs::write(&file, text).unwrap();
+        let output = provisioner().args(["synth", "-s"]).arg(&file).arg(format!("--permissions={whose}")).output();
+        let output = output.unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let text = |lines: &str| format!("name: dev\ndata: delete\n{lines}");
+    let whole = || text(&format!("account: \"123456789012\"\nkmsKey: {KEY}\n"));
+    for whose in ["caller", "cloudformation"] {
+        let (_, policy, _) = print(whole(), whose);
+        let policy: Value = serde_json::from_str(&policy).unwrap();
+        let about_keys =
+            policy["Statement"].as_array().unwrap().iter().filter(|s| s["Action"].to_string().contains("kms:"));
+        let resources: Vec<_> = about_keys.map(|statement| statement["Resource"].clone()).collect();
+        assert!(!resources.is_empty() && resources.iter().all(|resource| *resource == KEY), "{policy:#}");
+        assert!(!print(text(""), whose).1.contains("kms:"));
+    }
+    let (code, policy, said) = print(whole(), "key");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains(KEY), "{said}");
+    let policy: Value = serde_json::from_str(&policy).unwrap();
+    let logs = &policy["Statement"][0];
+    assert_eq!(logs["Principal"]["Service"], "logs.eu-central-1.amazonaws.com");
+    let group = "arn:aws:logs:eu-central-1:123456789012:log-group:/provisioner/dev/handler";
+    assert_eq!(logs["Condition"]["ArnEquals"]["kms:EncryptionContext:aws:logs:arn"], group);
+    assert_eq!(policy["Statement"][1]["Principal"]["AWS"], "arn:aws:iam::123456789012:root");
+    for (text, code, says) in
+        [(text(""), "no-key", "kmsKey"), (text(&format!("kmsKey: {KEY}\n")), "no-account", "account")]
+    {
+        let (exit, _, said) = print(text, "key");
+        assert!(exit == Some(3) && said.contains(says), "{code}: {said}");
+    }
 }
 
 #[test]
 fn no_policy_allows_a_whole_service_or_an_action_on_everything() {
-    let policies: [(&str, Document); 3] = [
+    // Actions that IAM cannot limit to a resource; `tools/permissions/audit` checks that these are.
+    const LISTS: &str = "LogGroupList";
+    let policies: [(&str, Document); 4] = [
         ("handler-trust.json", policy::handler_trust()),
         ("handler.json", policy::handler()),
-        ("provisioner.json", policy::provisioner()),
+        ("caller.json", policy::caller()),
+        ("cloudformation.json", policy::cloudformation()),
     ];
     for (file, document) in policies {
         for statement in document.statements() {
@@ -284,8 +358,8 @@ fn no_policy_allows_a_whole_service_or_an_action_on_everything() {
                 assert!(!action.contains('*'), "{file}: {}: {action}", statement.sid);
             }
             for resource in statement.resource.iter().flat_map(policy::OneOrMore::as_slice) {
-                // One whole attribute, like a table's ARN, names one resource.
-                if resource.starts_with("${") && resource.ends_with(".Arn}") {
+                // A single attribute, such as a table's ARN, identifies one resource.
+                if resource.starts_with("${") && resource.ends_with(".Arn}") || statement.sid == LISTS {
                     continue;
                 }
                 let arn = resource.replace("AWS::", "");
@@ -300,36 +374,79 @@ fn no_policy_allows_a_whole_service_or_an_action_on_everything() {
 }
 
 #[test]
-fn who_runs_the_provisioner_gets_a_policy_that_iam_takes() {
-    let known = policy::provisioner().for_caller("prod", Some("123456789012"), Some("cn-north-1")).to_json();
-    assert!(!known.contains("${"), "{known}");
-    assert!(known.contains("\"arn:aws-cn:dynamodb:cn-north-1:123456789012:table/prod-records\""), "{known}");
-    let open = policy::provisioner().for_caller("prod", None, None).to_json();
-    assert!(open.contains("\"arn:aws:s3:::prod-uploads-${aws:PrincipalAccount}-*/*\""), "{open}");
-    assert_eq!(open.replace("${aws:PrincipalAccount}", "").matches("${").count(), 0);
-    // IAM quotas: characters of a managed policy, white space left out.
-    let length = |text: &str| text.chars().filter(|c| !c.is_whitespace()).count();
-    let longest = policy::provisioner().for_caller(&"x".repeat(24), None, Some("ap-southeast-1")).to_json();
-    assert!(length(&longest) <= 6_144, "{}", length(&longest));
-    let page = std::fs::read_to_string(root().join("docs/permissions.md")).unwrap();
-    for statement in policy::provisioner().statements() {
-        assert!(
-            page.contains(&format!("| `{}` |", statement.sid)),
-            "docs/permissions.md does not explain {}",
-            statement.sid
-        );
+fn policies_for_a_stack_are_documents_that_iam_takes() {
+    let longest_name = "x".repeat(24);
+    for (file, policy) in [("caller", policy::caller()), ("cloudformation", policy::cloudformation())] {
+        let known = policy.for_stack("prod", Some("123456789012"), Some("cn-north-1")).to_json();
+        assert!(!known.contains("${"), "{file}: {known}");
+        for arn in known.split('"').filter(|text| text.starts_with("arn:")) {
+            assert!(arn.starts_with("arn:aws-cn:"), "{file}: {arn}");
+        }
+        for account in [None, Some("123456789012")] {
+            let with_key = match file {
+                "caller" => policy::caller_key(),
+                _ => policy::cloudformation_key(),
+            };
+            let longest = policy.clone().and(with_key.with_key(KEY));
+            let longest = longest.for_stack(&longest_name, account, Some("ap-southeast-1"));
+            assert!(longest.length() <= policy::MAX_MANAGED_POLICY, "{file}: {}", longest.length());
+        }
+        let page = std::fs::read_to_string(root().join("docs/permissions.md")).unwrap();
+        let (_, section) = page.split_once(&format!("\n## `{file}.json`")).unwrap();
+        let section = section.split("\n## ").next().unwrap();
+        for statement in policy.statements() {
+            assert!(
+                section.contains(&format!("| `{}` |", statement.sid)),
+                "{file}: {} is not explained",
+                statement.sid
+            );
+        }
     }
-    let printed =
-        provisioner().args(["synth", "-s", "dev", "--permissions", "--region", "eu-west-3"]).assert().success();
-    let printed: Value = serde_json::from_slice(&printed.get_output().stdout).unwrap();
-    assert!(texts(&printed).contains(&"arn:aws:sqs:eu-west-3:${aws:PrincipalAccount}:dev-failed-events"));
+}
+
+#[test]
+fn without_an_account_no_arn_holds_a_variable_where_iam_reads_none() {
+    for policy in [policy::caller(), policy::cloudformation()] {
+        for region in [None, Some("eu-west-3")] {
+            let open = serde_json::to_value(policy.for_stack("prod", None, region)).unwrap();
+            for arn in texts(&open).into_iter().filter(|text| text.starts_with("arn:")) {
+                let fields: Vec<&str> = arn.splitn(6, ':').collect();
+                assert!(fields[..5].iter().all(|field| !field.contains('$')), "{arn}");
+                assert!(["", "*"].contains(&fields[4]), "{arn}");
+                assert_eq!(fields[2] == "s3", fields[5].contains("${aws:PrincipalAccount}"), "{arn}");
+                assert!(["", region.unwrap_or("*")].contains(&fields[3]), "{arn}");
+            }
+        }
+    }
+}
+
+#[test]
+fn synth_prints_each_policy_and_says_who_needs_it() {
+    let print = |args: &[&str]| {
+        let output = provisioner().args(["synth", "-s", "dev", "--region", "eu-west-3"]).args(args).output().unwrap();
+        assert!(output.status.success());
+        let policy: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (policy, String::from_utf8(output.stderr).unwrap())
+    };
+    let document = |policy: Document| serde_json::to_value(policy.for_stack("dev", None, Some("eu-west-3"))).unwrap();
+    let role = ["--cloudformation-role-arn", "arn:aws:iam::123456789012:role/builder"];
+    let (bare, _) = print(&["--permissions"]);
+    let (caller, said) = print(&["--permissions=caller"]);
+    assert_eq!((&bare, &caller), (&document(policy::caller()), &document(policy::caller())));
+    assert!(said.contains("of 6144 characters") && said.contains("--permissions=cloudformation"), "{said}");
+    let (cloudformation, said) = print(&["--permissions=cloudformation"]);
+    assert_eq!(cloudformation, document(policy::cloudformation()));
+    assert!(said.contains("--permissions=caller"), "{said}");
+    let (with_role, said) = print(&[&["--permissions=cloudformation"], &role[..]].concat());
+    assert_eq!(with_role, cloudformation);
+    assert!(said.contains("Attach it to arn:aws:iam::123456789012:role/builder"), "{said}");
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
-    fn every_valid_spec_gives_a_template_that_aws_takes(spec in any_spec()) {
+    fn every_valid_spec_gives_a_valid_template(spec in any_spec()) {
         let template = template::build(&spec);
         let errors: Vec<_> =
             lint::check(&spec, &template).into_iter().filter(|f| f.severity() == Severity::Error).collect();
@@ -337,7 +454,7 @@ proptest! {
     }
 
     #[test]
-    fn json_and_yaml_say_the_same(spec in any_spec()) {
+    fn json_and_yaml_are_equivalent(spec in any_spec()) {
         let template = template::build(&spec);
         let json: Value = serde_json::from_str(&template.to_json()).unwrap();
         let yaml: Value = serde_yaml::from_str(&template.to_yaml()).unwrap();
@@ -348,6 +465,7 @@ proptest! {
     fn no_arn_is_bound_to_a_partition_an_account_or_a_region(spec in any_spec()) {
         let mut spec = spec;
         spec.alarm.topic = None;
+        spec.kms_key = None;
         spec.tags.clear();
         let tree = tree(&spec);
         for text in texts(&tree) {
@@ -366,7 +484,7 @@ proptest! {
         prop_assert_eq!(&settings.table_name, tree["Resources"]["Table"]["Properties"]["TableName"].as_str().unwrap());
         prop_assert_eq!(settings.max_file_size, spec.files.max_size.0);
         prop_assert_eq!(&settings.allowed_types, &spec.files.allowed_types);
-        // What a child may use lies within what the function has.
+        // The child's limits are within the function's.
         let mib = |value: &Value| value.as_u64().unwrap() << 20;
         prop_assert!(settings.limits.memory < mib(&function["MemorySize"]));
         prop_assert!(settings.limits.spool < mib(&function["EphemeralStorage"]["Size"]));

@@ -14,7 +14,7 @@ use crate::deploy::{STACK, Site};
 use fake_aws::{Cut, Fault};
 
 const ROWS: u16 = 60;
-/// How long something on the screen is waited for before it is taken for lost.
+/// The timeout for text on the screen.
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// A program on a terminal. Dropping it ends the program.
@@ -34,9 +34,9 @@ struct Seen {
 #[derive(Debug)]
 pub(crate) struct Shown {
     pub(crate) code: Option<i32>,
-    /// What stands on the screen at the end.
+    /// The screen at the end.
     pub(crate) screen: String,
-    /// Everything that was ever sent to it.
+    /// All bytes that were sent to the terminal.
     pub(crate) bytes: String,
 }
 
@@ -49,16 +49,21 @@ fn cells(number: u16) -> NonZeroU16 {
 }
 
 impl Terminal {
-    pub(crate) fn start(mut command: Command, columns: u16) -> Self {
+    pub(crate) fn start(command: Command, columns: u16) -> Self {
+        Self::with_stdout(command, columns, None)
+    }
+
+    /// The same with standard output in a file.
+    pub(crate) fn with_stdout(mut command: Command, columns: u16, stdout: Option<std::fs::File>) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
         tcsetwinsize(&master, size(columns)).unwrap();
         let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
         let open = || std::fs::File::options().read(true).write(true).open(&name).unwrap();
-        command.stdin(open()).stdout(open()).stderr(open());
+        command.stdin(open()).stdout(stdout.unwrap_or_else(open)).stderr(open());
         let child = command.spawn().unwrap();
-        // The command holds the terminal's other end; without it, its end is seen.
+        // The command holds the terminal's slave end open; dropping it makes the end of file visible.
         drop(command);
         let screen = vt100::Parser::new(cells(ROWS), cells(columns), 0);
         let seen = Arc::new((Mutex::new(Seen { screen, bytes: Vec::new(), ended: false }), Condvar::new()));
@@ -73,7 +78,7 @@ impl Terminal {
             let mut master = std::fs::File::from(master);
             let mut buffer = [0; 4096];
             loop {
-                // EIO when the program has closed its end.
+                // EIO when the program has closed the slave end.
                 let read = master.read(&mut buffer).unwrap_or(0);
                 let mut now = seen.0.lock().unwrap();
                 now.screen.process(&buffer[..read]);
@@ -87,7 +92,7 @@ impl Terminal {
         });
     }
 
-    /// Waits until the screen is so.
+    /// Waits until the condition holds for the screen.
     #[track_caller]
     pub(crate) fn wait_until(&self, what: &str, is: impl Fn(&str) -> bool) {
         let mut seen = self.seen.0.lock().unwrap();
@@ -98,7 +103,7 @@ impl Terminal {
             }
             assert!(!seen.ended, "ended before {what}:\n{contents}");
             let (next, timed_out) = self.seen.1.wait_timeout(seen, LIMIT).unwrap();
-            assert!(!timed_out.timed_out(), "waited in vain for {what}:\n{contents}");
+            assert!(!timed_out.timed_out(), "timed out waiting for {what}:\n{contents}");
             seen = next;
         }
     }
@@ -112,7 +117,7 @@ impl Terminal {
         (&self.master).write_all(keys.as_bytes()).unwrap();
     }
 
-    /// What Ctrl-C does.
+    /// Sends Ctrl-C.
     pub(crate) fn interrupt(&self) {
         let pid = rustix::process::Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
@@ -123,13 +128,13 @@ impl Terminal {
         self.seen.0.lock().unwrap().screen.screen_mut().set_size(cells(ROWS), cells(columns));
     }
 
-    /// Waits for the end.
+    /// Waits until the program exits.
     pub(crate) fn end(mut self) -> Shown {
         let code = self.child.wait().unwrap().code();
         let mut seen = self.seen.0.lock().unwrap();
         while !seen.ended {
             let (next, timed_out) = self.seen.1.wait_timeout(seen, LIMIT).unwrap();
-            assert!(!timed_out.timed_out(), "the terminal stays open");
+            assert!(!timed_out.timed_out(), "the program did not exit");
             seen = next;
         }
         Shown {
@@ -142,7 +147,7 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // It has ended already, unless the test failed.
+        // It has already exited, unless the test failed.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -155,7 +160,7 @@ impl Shown {
         self
     }
 
-    /// The screen holds this, however it is broken into rows.
+    /// Asserts that the screen contains this text, ignoring line wraps.
     #[track_caller]
     pub(crate) fn says(&self, text: &str) -> &Self {
         let flat = |text: &str| text.split_whitespace().collect::<String>();
@@ -163,7 +168,7 @@ impl Shown {
         self
     }
 
-    /// No live line, and no piece of one, is left.
+    /// Asserts that no live line, and no fragment of one, is left.
     #[track_caller]
     fn is_clean(&self) -> &Self {
         for line in self.screen.lines() {
@@ -177,7 +182,7 @@ impl Shown {
     }
 }
 
-/// Whether a row begins with a running clock, as live lines do: `    7s `.
+/// Whether a row starts with a running clock, as live lines do: `    7s `.
 fn is_live(row: &str) -> bool {
     let text = row.trim_start();
     let digits = text.chars().take_while(char::is_ascii_digit).count();
@@ -191,12 +196,12 @@ fn live(screen: &str) -> Vec<&str> {
 const UP: [&str; 4] = ["up", "--yes", "--handler", "bootstrap"];
 
 #[test]
-fn live_lines_fit_every_width_and_leave_nothing_behind() {
+fn live_lines_fit_every_width_and_are_erased() {
     for columns in [80, 40, 20] {
         let site = Site::new();
         site.fake.state().cloudformation.slow = true;
         let up = site.on_terminal(&UP, columns);
-        up.wait_until("three resources and the whole", |screen| live(screen).len() == 4);
+        up.wait_until("three resources and the total", |screen| live(screen).len() == 4);
         {
             let seen = up.seen.0.lock().unwrap();
             let screen = seen.screen.screen();
@@ -205,11 +210,11 @@ fn live_lines_fit_every_width_and_leave_nothing_behind() {
                 assert!(!screen.row_wrapped(u16::try_from(at).unwrap()), "{columns}: {row:?} wraps");
             }
             let lines = live(&screen.contents()).join("\n");
-            assert!(lines.contains("bucket"), "{columns}: human words come first: {lines}");
+            assert!(lines.contains("bucket"), "{columns}: the description comes first: {lines}");
             assert_eq!(lines.contains("creating"), columns > 20, "{columns}: {lines}");
             assert_eq!(lines.contains("[---"), columns == 80, "a bar only where there is room: {lines}");
             let last = rows.iter().rfind(|row| is_live(row)).unwrap();
-            assert!(last.contains("0/11"), "{columns}: the whole is the last line: {lines}");
+            assert!(last.contains("0/11"), "{columns}: the total is the last line: {lines}");
         }
         site.fake.state().cloudformation.slow = false;
         up.end().ended(0).is_clean().says("creation of shop ended: CREATE_COMPLETE").says("created");
@@ -217,14 +222,16 @@ fn live_lines_fit_every_width_and_leave_nothing_behind() {
 }
 
 #[test]
-fn a_terminal_that_is_made_narrower_meanwhile_is_survived() {
+fn live_lines_are_redrawn_after_a_resize() {
     let site = Site::new();
     let up = slow_up(&site);
     up.wait_until("live lines", |screen| live(screen).len() >= 3);
     up.resize(30);
-    up.wait_until("the bar goes, for want of room", |screen| !live(screen).is_empty() && !screen.contains("--]"));
+    up.wait_until("the bar disappears in a narrow terminal", |screen| {
+        !live(screen).is_empty() && !screen.contains("--]")
+    });
     up.resize(120);
-    up.wait_until("the bar comes back", |screen| screen.contains("--]"));
+    up.wait_until("the bar reappears", |screen| screen.contains("--]"));
     site.fake.state().cloudformation.slow = false;
     up.end().ended(0).is_clean().says("CREATE_COMPLETE");
 }
@@ -247,7 +254,7 @@ fn no_color_means_no_escape_for_colour() {
     assert_eq!(colours(&shown.bytes), 0, "{:?}", shown.bytes);
 
     let site = Site::new();
-    assert!(colours(&site.on_terminal(&UP, 80).end().bytes) > 0, "on a terminal there are colours");
+    assert!(colours(&site.on_terminal(&UP, 80).end().bytes) > 0, "the terminal output has no colours");
 }
 
 #[test]
@@ -259,63 +266,63 @@ fn ci_gets_plain_dated_lines_on_a_terminal_too() {
     shown.ended(0);
     assert!(!shown.bytes.contains('\u{1b}'), "{:?}", shown.bytes);
     let dated = |line: &str| line.len() > 20 && &line[4..5] == "-" && &line[10..11] == "T" && &line[19..21] == "Z ";
-    for word in ["creating", "created", "begins", "ended"] {
+    for word in ["creating", "created", "started", "ended"] {
         assert!(shown.screen.lines().any(|line| dated(line) && line.contains(word)), "{word} in\n{}", shown.screen);
     }
 }
 
 #[test]
-fn one_interruption_leaves_and_says_how_to_come_back() {
+fn one_interrupt_detaches_and_prints_the_command_to_reattach() {
     let site = Site::new();
     let up = slow_up(&site);
     up.wait_until("live lines", |screen| live(screen).len() >= 2);
     up.interrupt();
-    up.wait_for("offers to cancel it");
-    // Nothing follows: after its time it leaves.
-    up.end().ended(130).is_clean().says("goes on in AWS").says("Come back with: provisioner up -s shop");
+    up.wait_for("asks whether to cancel it");
+    // No second interrupt: it detaches after the time limit.
+    up.end().ended(130).is_clean().says("continues in AWS").says("To follow it again: provisioner up -s shop");
     assert_eq!(site.status().as_deref(), Some("CREATE_IN_PROGRESS"));
     assert_eq!(site.fake.count("cloudformation:DeleteStack"), 0);
     site.fake.state().cloudformation.slow = false;
-    site.up().ended(0).says("runs already");
+    site.up().ended(0).says("is already running");
 }
 
-/// `up` on a terminal, with an operation that takes as long as the test wants.
+/// `up` on a terminal, with an operation that the test steps through.
 fn slow_up(site: &Site) -> Terminal {
     site.fake.state().cloudformation.slow = true;
     site.on_terminal(&UP, 100)
 }
 
-/// Interrupts twice, so that the question whether to cancel is on the screen.
+/// Interrupts twice, so that the cancel question is on the screen.
 fn interrupted_twice(up: &Terminal) {
     up.wait_until("live lines", |screen| live(screen).len() >= 2);
     up.interrupt();
-    up.wait_for("offers to cancel it");
+    up.wait_for("asks whether to cancel it");
     up.interrupt();
     up.wait_for("[y/N]");
 }
 
 #[test]
-fn two_interruptions_offer_to_cancel_an_update_and_yes_takes_it_back() {
+fn two_interrupts_offer_to_cancel_an_update_and_yes_rolls_it_back() {
     let site = Site::with_new_code();
     let up = slow_up(&site);
     interrupted_twice(&up);
     site.fake.state().cloudformation.slow = false;
     up.press("y\r");
     let shown = up.end();
-    shown.ended(130).is_clean().says("puts everything back").says("rolled back").says("UPDATE_ROLLBACK_COMPLETE");
+    shown.ended(130).is_clean().says("rolls back all changes").says("rolled back").says("UPDATE_ROLLBACK_COMPLETE");
     assert_eq!(site.status().as_deref(), Some("UPDATE_ROLLBACK_COMPLETE"));
     assert_eq!(site.fake.count("cloudformation:CancelUpdateStack"), 1);
     site.up().ended(0).says("UPDATE_COMPLETE");
 }
 
 #[test]
-fn two_interruptions_offer_to_cancel_a_creation_and_yes_deletes_what_was_made() {
+fn two_interrupts_offer_to_cancel_a_creation_and_yes_deletes_the_stack() {
     let site = Site::new();
     let up = slow_up(&site);
     interrupted_twice(&up);
     site.fake.state().cloudformation.slow = false;
     up.press("y\r");
-    up.end().ended(130).is_clean().says("deletes what was made so far").says("DELETE_COMPLETE");
+    up.end().ended(130).is_clean().says("deletes the resources created so far").says("DELETE_COMPLETE");
     assert_eq!(site.status(), None);
     site.up().ended(0).says("CREATE_COMPLETE");
 }
@@ -324,7 +331,7 @@ fn two_interruptions_offer_to_cancel_a_creation_and_yes_deletes_what_was_made() 
 fn the_offer_to_cancel_can_be_declined() {
     let site = Site::new();
     site.fake.state().cloudformation.slow = true;
-    // Another Ctrl-C at the question is a no, too.
+    // Another Ctrl-C at the question counts as no.
     for no in ["n\r", "\u{3}"] {
         let up = site.on_terminal(&UP, 100);
         interrupted_twice(&up);
@@ -333,19 +340,19 @@ fn the_offer_to_cancel_can_be_declined() {
         } else {
             up.press(no);
         }
-        up.end().ended(130).says("Come back with: provisioner up -s shop");
+        up.end().ended(130).says("To follow it again: provisioner up -s shop");
         assert_eq!(site.status().as_deref(), Some("CREATE_IN_PROGRESS"));
     }
     assert_eq!(site.fake.count("cloudformation:DeleteStack"), 0);
 }
 
 #[test]
-fn what_is_too_far_to_be_cancelled_goes_on() {
+fn an_operation_that_cannot_be_cancelled_any_more_continues() {
     let site = Site::with_new_code();
     let up = slow_up(&site);
     up.wait_until("live lines", |screen| !live(screen).is_empty());
     up.interrupt();
-    up.wait_for("offers to cancel it");
+    up.wait_for("asks whether to cancel it");
     {
         let mut state = site.fake.state();
         let stack = state.cloudformation.stacks.iter_mut().find(|s| s.name == STACK).unwrap();
@@ -354,22 +361,22 @@ fn what_is_too_far_to_be_cancelled_goes_on() {
     up.interrupt();
     up.wait_for("[y/N]");
     up.press("y\r");
-    up.end().ended(130).says("too far to be cancelled").says("Come back with");
+    up.end().ended(130).says("can no longer be cancelled").says("To follow it again");
 }
 
 #[test]
-fn what_may_not_be_cancelled_goes_on_and_says_how_to_come_back() {
+fn an_operation_continues_if_cancelling_is_denied() {
     let site = Site::with_new_code();
     let message = "User: t is not authorized to perform: cloudformation:CancelUpdateStack";
     site.fake.fail("cloudformation:CancelUpdateStack", (0, 9), (403, "AccessDenied", message));
     let up = slow_up(&site);
     interrupted_twice(&up);
     up.press("y\r");
-    up.end().ended(130).says("it goes on").says("cloudformation:CancelUpdateStack").says("Come back with");
+    up.end().ended(130).says("it continues").says("cloudformation:CancelUpdateStack").says("To follow it again");
 }
 
 #[test]
-fn a_deletion_is_left_without_an_offer() {
+fn a_deletion_is_detached_without_an_offer_to_cancel() {
     let site = Site::new();
     site.deployed();
     site.fake.state().cloudformation.slow = true;
@@ -378,26 +385,26 @@ fn a_deletion_is_left_without_an_offer() {
     down.wait_until("live lines", |screen| !live(screen).is_empty());
     down.interrupt();
     let shown = down.end();
-    shown.ended(130).is_clean().says("Come back with: provisioner down -s shop");
-    assert!(!shown.screen.contains("offers to cancel"), "{}", shown.screen);
+    shown.ended(130).is_clean().says("To follow it again: provisioner down -s shop");
+    assert!(!shown.screen.contains("asks whether to cancel"), "{}", shown.screen);
     site.fake.state().cloudformation.slow = false;
-    site.run(&["down", "--yes"]).ended(0).says("runs already").says("nothing of shop");
+    site.run(&["down", "--yes"]).ended(0).says("is already running").says("nothing to delete for shop");
 }
 
 #[test]
-fn consent_given_after_somebody_else_was_faster_looks_again() {
+fn consent_after_a_concurrent_change_plans_again() {
     let site = Site::new();
     let late = site.on_terminal(&["up", "--handler", "bootstrap"], 100);
     late.wait_for("[y/N]");
     site.up().ended(0).says("CREATE_COMPLETE");
     late.press("y\r");
-    late.end().ended(0).says("somebody else changes shop at the same time").says("nothing to change");
+    late.end().ended(0).says("another process changed shop at the same time").says("nothing to change");
     let state = site.fake.state();
     assert_eq!(state.cloudformation.live(STACK).unwrap().times_started("CREATE_IN_PROGRESS"), 1);
 }
 
 #[test]
-fn leaving_the_question_leaves_nothing_and_disturbs_nobody() {
+fn declining_the_question_changes_nothing() {
     let site = Site::new();
     let waiting = site.on_terminal(&["up", "--handler", "bootstrap"], 100);
     waiting.wait_for("[y/N]");
@@ -412,10 +419,10 @@ fn leaving_the_question_leaves_nothing_and_disturbs_nobody() {
 }
 
 #[test]
-fn a_lost_network_is_told_and_sat_out() {
+fn a_lost_connection_is_reported_and_retried() {
     let site = Site::new();
     site.fake.fail("cloudformation:DescribeStackEvents", (2, 5), Fault::NoAnswer(Cut::Close));
     let shown = site.on_terminal(&UP, 100).end();
-    shown.ended(0).is_clean().says("CloudFormation does not answer").says("CloudFormation answers again");
+    shown.ended(0).is_clean().says("CloudFormation is not reachable").says("CloudFormation is reachable again");
     shown.says("CREATE_COMPLETE");
 }

@@ -1,4 +1,4 @@
-//! `provisioner verify`, and the end of `up`: a canary through the emulator's pipeline, whole and broken.
+//! `provisioner verify`, and the verification after `up`, on working and broken pipelines in the emulator.
 
 use std::process::Stdio;
 
@@ -25,7 +25,7 @@ impl World {
         body.matches("<Version>").count() + body.matches("<DeleteMarker>").count()
     }
 
-    /// The stack, with the real handler and these lines of its bucket.
+    /// A deployed stack with the real handler and these bucket settings.
     fn with_pipeline(bucket: &str) -> Self {
         let world = Self::new();
         let path = world.path().join("stacks/local.yaml");
@@ -35,8 +35,8 @@ impl World {
         world
     }
 
-    /// `up` with the real handler and the canary at its end.
-    fn up_to_the_end(&self) -> Ran {
+    /// `up` with the real handler and the verification.
+    fn up_and_verify(&self) -> Ran {
         let handler = handler();
         let mut command = self.command(&["up", "-s", "local", "--yes", "--handler", handler.to_str().unwrap()]);
         let ran = Ran::of(&command.env_remove("PROVISIONER_NO_VERIFY").output().unwrap());
@@ -50,22 +50,25 @@ impl World {
 }
 
 #[test]
-fn up_ends_with_a_canary_and_verify_times_each_leg() {
+fn up_verifies_the_stack_and_verify_measures_each_stage() {
     let world = World::new();
-    let first = world.up_to_the_end();
-    assert!(first.err.contains("✓ verified: a text/plain came through"), "{first:#?}");
+    let first = world.up_and_verify();
+    assert!(first.err.contains("✓ verified: a text/plain was processed"), "{first:#?}");
     world.nothing_is_left();
-    // What did not change needs no canary.
-    assert!(!world.up_to_the_end().err.contains("verified"));
+    // Without a change there is no verification.
+    assert!(!world.up_and_verify().err.contains("verified"));
 
     let ran = world.ok(&["verify", "-s", "local", "--json"]);
-    let told = ran.json();
-    assert_eq!((&told["event"], &told["records"], &told["takenUp"]), (&"verified".into(), &1.into(), &1.into()));
-    let legs = told["legs"].as_array().unwrap();
+    let verified = ran.json();
+    assert_eq!(
+        (&verified["event"], &verified["records"], &verified["takenUp"]),
+        (&"verified".into(), &1.into(), &1.into())
+    );
+    let legs = verified["legs"].as_array().unwrap();
     let names: Vec<_> = legs.iter().map(|leg| leg["leg"].as_str().unwrap()).collect();
-    assert_eq!(names, ["put", "event", "handler", "record"], "{told:#}");
+    assert_eq!(names, ["put", "event", "handler", "record"], "{verified:#}");
     let sum: u64 = legs.iter().map(|leg| leg["millis"].as_u64().unwrap()).sum();
-    assert!(sum >= told["totalMillis"].as_u64().unwrap(), "a part of the way is missing: {told:#}");
+    assert!(sum >= verified["totalMillis"].as_u64().unwrap(), "a stage is missing: {verified:#}");
     world.nothing_is_left();
 
     let table = world.ok(&["verify", "-s", "local"]);
@@ -75,37 +78,37 @@ fn up_ends_with_a_canary_and_verify_times_each_leg() {
 }
 
 #[test]
-fn the_canary_fits_the_stack_and_goes_with_all_its_versions() {
+fn the_canary_matches_the_stack_and_all_its_versions_are_deleted() {
     let world = World::with_pipeline(
         "  versioning: true\n  prefix: 'in coming/'\n  suffix: .PDF\nfiles: { allowedTypes: [application/pdf] }\n",
     );
-    let told = world.ok(&["verify", "-s", "local", "--json"]).json();
-    assert_eq!(told["fileType"], "application/pdf", "{told:#}");
-    assert!(told["key"].as_str().unwrap().starts_with("in coming/provisioner-verify-"), "{told:#}");
+    let verified = world.ok(&["verify", "-s", "local", "--json"]).json();
+    assert_eq!(verified["fileType"], "application/pdf", "{verified:#}");
+    assert!(verified["key"].as_str().unwrap().starts_with("in coming/provisioner-verify-"), "{verified:#}");
     world.nothing_is_left();
 }
 
 #[test]
-fn a_stack_without_a_canary_is_told_and_up_is_no_failure() {
+fn a_stack_without_a_canary_is_reported_and_up_succeeds() {
     let world = World::new();
     let path = world.path().join("stacks/local.yaml");
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(path, text + "files: { allowedTypes: [video/mp4] }\n").unwrap();
-    let ran = world.up_to_the_end();
-    assert!(ran.err.contains("not verified: no small file of an allowed type is at hand (video/mp4)"), "{ran:#?}");
+    let ran = world.up_and_verify();
+    assert!(ran.err.contains("not verified: there is no sample file of an allowed type (video/mp4)"), "{ran:#?}");
     let ran = world.run(&["verify", "-s", "local"]);
     assert_eq!(ran.code, Some(1), "{ran:#?}");
     assert!(ran.err.contains("put FILE --wait"), "{ran:#?}");
 }
 
 #[test]
-fn a_pipeline_that_is_cut_names_where() {
+fn a_broken_pipeline_is_reported_with_its_broken_stage() {
     let world = World::with_pipeline("");
     let nothing = "<NotificationConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"/>";
     assert_eq!(request(&world, "s3", &format!("PUT /{BUCKET}?notification"), "", nothing).0, 200);
     let ran = world.run(&["verify", "-s", "local"]);
     assert_eq!(ran.code, Some(9), "{ran:#?}");
-    assert!(ran.err.contains("the bucket does not tell the function of new files"), "{ran:#?}");
+    assert!(ran.err.contains("the bucket does not notify the function of new files"), "{ran:#?}");
     world.nothing_is_left();
 
     assert_eq!(request(&world, "lambda", "DELETE /2015-03-31/functions/local-handler", "", "").0, 204);
@@ -118,9 +121,9 @@ fn a_pipeline_that_is_cut_names_where() {
 }
 
 #[test]
-fn a_handler_that_fails_gives_its_reason_and_up_is_told_apart_from_a_failed_deployment() {
+fn a_failing_handler_is_reported_with_its_own_exit_code() {
     let world = World::with_pipeline("");
-    // It may not write its records any more.
+    // The handler loses the permission to write records.
     let role = request(&world, "iam", "GET /?Action=ListRoles&Version=2010-05-08", "", "").1;
     let name = role.split("<RoleName>").find(|part| part.starts_with("local-HandlerRole")).unwrap();
     let name = name.split('<').next().unwrap();
@@ -133,7 +136,7 @@ fn a_handler_that_fails_gives_its_reason_and_up_is_told_apart_from_a_failed_depl
     assert_eq!(world.versions(), 0);
 }
 
-/// The event that S3 sends of an upload.
+/// The event that S3 sends for an upload.
 fn event(key: &str) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
     let now = handler_contract::Timestamp::from_unix_millis(i64::try_from(now).unwrap());
@@ -146,9 +149,9 @@ fn event(key: &str) -> String {
 }
 
 #[test]
-fn what_a_late_event_leaves_goes_with_the_next_canary() {
+fn records_of_late_events_are_deleted_by_the_next_verify() {
     let world = World::with_pipeline("");
-    // S3 sends an event after its canary is gone, and one of somebody's own file that is gone as well.
+    // S3 sends an event for a deleted canary, and one for a deleted file of the user.
     for key in ["provisioner-verify-7.txt", "report.txt"] {
         let head = "POST /2015-03-31/functions/local-handler/invocations";
         let (status, answer) = request(&world, "lambda", head, "", &event(key));
@@ -162,19 +165,19 @@ fn what_a_late_event_leaves_goes_with_the_next_canary() {
 }
 
 #[test]
-fn an_interruption_takes_what_is_on_its_way_along() {
+fn an_interrupted_verify_cleans_up() {
     let world = World::with_pipeline("");
-    // The handler is warm: what is on its way comes.
+    // The handler is warm, so the event arrives in time.
     world.ok(&["verify", "-s", "local"]);
     let mut command = world.command(&["verify", "-s", "local"]);
     let mut verify = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    // It may be faster than this looks; then it has ended well.
+    // The command may complete before the signal; then it has succeeded.
     while world.versions() == 0 && verify.try_wait().unwrap().is_none() {}
     let _ = kill_process(Pid::from_child(&verify), Signal::INT);
     let output = verify.wait_with_output().unwrap();
     let ran = Ran::of(&output);
     assert!(matches!(ran.code, Some(130 | 0)), "{ran:#?}");
-    assert!(!ran.err.contains("may still come"), "{ran:#?}");
+    assert!(!ran.err.contains("may still arrive"), "{ran:#?}");
     world.nothing_is_left();
 }
 
@@ -188,7 +191,7 @@ fn without_a_stack_there_is_nothing_to_verify() {
 }
 
 #[test]
-fn every_canary_is_what_it_says() {
+fn every_canary_has_the_type_of_its_name() {
     let world = World::new();
     let types = [
         "text/plain",

@@ -1,16 +1,18 @@
-//! `up --watch` against the fake: each save is deployed, what goes wrong is told, and the end leaves nothing half done.
+//! `up --watch` against the fake: each save is deployed, failures are reported, and an interrupt completes the running
+//! deployment.
 
 use std::io::{BufRead as _, BufReader, Lines};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
+use fake_aws::{Fault, Gate, Rule};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::deploy::{STACK, Site};
 use crate::world::Ran;
 
-/// A stand-in for cargo: what it makes is the smallest executable with profile and source behind it.
+/// A fake cargo: its output is the smallest executable, followed by profile and source.
 const CARGO: &str = r#"#!/bin/sh
 here=$(pwd)
 if [ "$1" = metadata ]; then
@@ -46,7 +48,7 @@ impl Watch {
         Self { child, lines, seen: Vec::new() }
     }
 
-    /// Reads until an event is told.
+    /// Reads until an event is printed.
     #[track_caller]
     fn until(&mut self, event: &str) -> Value {
         for line in self.lines.by_ref() {
@@ -56,14 +58,14 @@ impl Watch {
                 return line;
             }
         }
-        panic!("{event} was never told: {:#?}", self.seen);
+        panic!("{event} was not printed: {:#?}", self.seen);
     }
 
     fn interrupt(&self) {
         kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
     }
 
-    /// Reads to the end, and gives the exit code.
+    /// Reads to the end, and returns the exit code.
     fn end(&mut self) -> Option<i32> {
         for line in self.lines.by_ref() {
             self.seen.push(serde_json::from_str(&line.unwrap()).unwrap());
@@ -74,7 +76,7 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        // It may have ended.
+        // It may have exited.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -88,14 +90,14 @@ impl Site {
             && state.lambda.functions["shop-handler"].key == stack.parameters["ArtifactKey"]
     }
 
-    /// The program, which finds the workspace's cargo.
+    /// The program, with the workspace's fake cargo in PATH.
     fn with_cargo(&self, arguments: &[&str]) -> Command {
         let mut command = self.command(arguments);
         command.env("PATH", std::env::var_os("PATH").unwrap()).env("CARGO", self.folder.path().join("cargo"));
         command
     }
 
-    /// Makes the folder a workspace with a handler, and a cargo that builds it.
+    /// Creates a workspace with a handler and a fake cargo.
     fn workspace(&self) {
         let write = |name: &str, text: &str| {
             let path = self.folder.path().join(name);
@@ -119,7 +121,7 @@ impl Site {
 }
 
 #[test]
-fn a_handler_that_somebody_else_builds_is_deployed_whenever_it_changes() {
+fn a_handler_built_by_another_program_is_deployed_when_it_changes() {
     let site = Site::new();
     let mut watch = Watch::start(&site, &["--handler", "bootstrap"]);
     assert_eq!(watch.until("watching")["files"], 1);
@@ -144,7 +146,7 @@ fn a_handler_that_somebody_else_builds_is_deployed_whenever_it_changes() {
 }
 
 #[test]
-fn sources_are_built_and_deployed_on_save_and_a_broken_one_is_told() {
+fn sources_are_built_and_deployed_on_save_and_build_errors_are_reported() {
     let site = Site::new();
     site.workspace();
     let mut watch = Watch::start(&site, &[]);
@@ -152,8 +154,8 @@ fn sources_are_built_and_deployed_on_save_and_a_broken_one_is_told() {
     let first = site.fake.state().cloudformation.live(STACK).unwrap().parameters["ArtifactKey"].clone();
 
     site.save("broken");
-    let told = watch.until("not-deployed");
-    assert!(told["message"].as_str().unwrap().contains("does not build"), "{told}");
+    let printed = watch.until("not-deployed");
+    assert!(printed["message"].as_str().unwrap().contains("does not build"), "{printed}");
 
     site.save("two");
     let changed = watch.until("sources-changed");
@@ -162,7 +164,7 @@ fn sources_are_built_and_deployed_on_save_and_a_broken_one_is_told() {
     assert!(site.code_is_in_function_and_stack());
     assert_ne!(site.fake.state().cloudformation.live(STACK).unwrap().parameters["ArtifactKey"], first);
 
-    // The stack file is not deployed by watching, and that is told.
+    // A changed stack file is not deployed, but reported.
     let path = site.folder.path().join("shop.yaml");
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text + "handler: { memory: 512 MiB }\n").unwrap();
@@ -172,7 +174,7 @@ fn sources_are_built_and_deployed_on_save_and_a_broken_one_is_told() {
 }
 
 #[test]
-fn a_development_build_is_called_so_until_up_deploys_the_optimized_build() {
+fn a_development_build_is_reported_until_up_deploys_the_optimized_build() {
     let site = Site::new();
     site.workspace();
     let run = |arguments: &[&str]| Ran::of(&site.with_cargo(arguments).output().unwrap());
@@ -191,13 +193,13 @@ fn a_development_build_is_called_so_until_up_deploys_the_optimized_build() {
     run(&["status"]).ended(0).says("a development build of up --watch; up deploys the optimized build");
     assert_eq!(run(&["status", "--json"]).json()["code"]["development"], true);
     run(&["plan"]).ended(10).says("  code  ");
-    run(&["up", "--yes", "--no-verify"]).ended(0).says("serves the new code");
+    run(&["up", "--yes", "--no-verify"]).ended(0).says("runs the new code");
     run(&["status"]).ended(0).says("same as the local build");
     run(&["plan"]).ended(0);
 }
 
 #[test]
-fn what_somebody_else_changed_is_not_taken_back_by_watching() {
+fn watch_does_not_revert_concurrent_changes() {
     let site = Site::new();
     let mut watch = Watch::start(&site, &["--handler", "bootstrap"]);
     watch.until("watching");
@@ -207,24 +209,59 @@ fn what_somebody_else_changed_is_not_taken_back_by_watching() {
     let up = site.command(&[]).args(["up", "--yes", "--handler", "bootstrap", "-s", "other.yaml"]).output();
     assert!(up.is_ok());
     site.build_handler(2);
-    let told = watch.until("not-deployed");
-    assert!(told["message"].as_str().unwrap().contains("more than the code"), "{told}");
+    let printed = watch.until("not-deployed");
+    assert!(printed["message"].as_str().unwrap().contains("more than the code"), "{printed}");
     assert_eq!(site.fake.count("lambda:UpdateFunctionCode"), 0);
 }
 
 #[test]
-fn an_interruption_waits_for_what_is_on_its_way() {
+fn an_interrupt_waits_for_the_running_deployment() {
     let site = Site::new();
     let mut watch = Watch::start(&site, &["--handler", "bootstrap"]);
     watch.until("watching");
-    // The function is given the new code, and takes its time.
+    // The function update is in progress.
     site.fake.state().lambda.looks_until_served = 8;
     let before = site.fake.count("lambda:UpdateFunctionCode");
     site.build_handler(2);
     site.fake.wait_for("lambda:UpdateFunctionCode", before + 1);
     watch.interrupt();
     assert_eq!(watch.end(), Some(0), "{:#?}", watch.seen);
-    let told: Vec<&str> = watch.seen.iter().filter_map(|e| e["event"].as_str()).collect();
-    assert!(told.contains(&"ending") && told.ends_with(&["deployed", "watch-ended"]), "{told:?}");
+    let printed: Vec<&str> = watch.seen.iter().filter_map(|e| e["event"].as_str()).collect();
+    assert!(printed.contains(&"ending") && printed.ends_with(&["deployed", "watch-ended"]), "{printed:?}");
     assert!(site.code_is_in_function_and_stack());
+}
+
+#[test]
+fn an_interrupt_waits_for_the_stack_s_update_too() {
+    let site = Site::new();
+    let mut watch = Watch::start(&site, &["--handler", "bootstrap"]);
+    watch.until("watching");
+    let gate = Gate::new();
+    site.fake.inject(Rule::on("cloudformation:DescribeStackEvents", Fault::Held(gate.clone())));
+    let before = site.fake.count("cloudformation:DescribeStackEvents");
+    site.build_handler(2);
+    site.fake.wait_for("cloudformation:DescribeStackEvents", before + 1);
+    watch.interrupt();
+    watch.until("ending");
+    gate.open();
+    assert_eq!(watch.end(), Some(0), "{:#?}", watch.seen);
+    let printed: Vec<&str> = watch.seen.iter().filter_map(|e| e["event"].as_str()).collect();
+    assert!(printed.ends_with(&["deployed", "watch-ended"]) && !printed.contains(&"interrupted"), "{printed:?}");
+    assert!(site.code_is_in_function_and_stack());
+}
+
+#[test]
+fn a_second_interrupt_leaves_the_stack_s_update_running() {
+    let site = Site::new();
+    let mut watch = Watch::start(&site, &["--handler", "bootstrap"]);
+    watch.until("watching");
+    site.fake.inject(Rule::on("cloudformation:DescribeStackEvents", Fault::Held(Gate::new())).always());
+    let before = site.fake.count("cloudformation:DescribeStackEvents");
+    site.build_handler(2);
+    site.fake.wait_for("cloudformation:DescribeStackEvents", before + 1);
+    watch.interrupt();
+    watch.until("ending");
+    watch.interrupt();
+    watch.until("interrupted");
+    assert_eq!(watch.end(), Some(130), "{:#?}", watch.seen);
 }

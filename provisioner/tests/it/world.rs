@@ -1,16 +1,16 @@
-//! A place to run the program in: a folder with stack files, an emulator port of its own, nothing of the user's.
+//! A test environment: a folder with stack files and a separate emulator port, without the user's settings.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// The world of one test. Dropping it stops its emulator.
+/// The environment of one test. Dropping it stops its emulator.
 pub(crate) struct World {
     folder: tempfile::TempDir,
     pub(crate) port: u16,
 }
 
-/// What a command printed and how it ended.
+/// The output and exit code of a command.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
@@ -19,7 +19,7 @@ pub(crate) struct Ran {
 }
 
 impl World {
-    /// A world whose stack `local` is on an emulator that does not run yet.
+    /// An environment whose stack `local` is on an emulator that is not running yet.
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
@@ -49,28 +49,29 @@ impl World {
         self.path().join(format!("data/emulator-{}", self.port))
     }
 
-    /// The program, with arguments, in this world's folder and with nothing of the user's environment.
+    /// The program, with arguments, in this folder and without the user's environment variables.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_provisioner"));
         command
             .args(arguments)
             .current_dir(self.path())
             .env_clear()
+            .envs(recording())
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.path())
             .env("PROVISIONER_LOCAL_DIR", self.path().join("data"))
             .env("PROVISIONER_MINISTACK", ministack())
-            // Most tests deploy a handler that cannot run; `verify` has those of the canary.
+            // Most tests deploy a handler that cannot run; the tests of `verify` deploy the real one.
             .env("PROVISIONER_NO_VERIFY", "true");
         command
     }
 
-    /// Runs the program to its end.
+    /// Runs the program until it exits.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         Ran::of(&self.command(arguments).output().unwrap())
     }
 
-    /// The same, and it must succeed.
+    /// Runs the program and asserts that it succeeds.
     pub(crate) fn ok(&self, arguments: &[&str]) -> Ran {
         let ran = self.run(arguments);
         assert_eq!(ran.code, Some(0), "{arguments:?}: {ran:#?}");
@@ -81,7 +82,7 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         let ran = self.run(&["local", "stop", "-s", "local"]);
-        assert!(ran.code == Some(0) || std::thread::panicking(), "the emulator is left behind: {ran:#?}");
+        assert!(ran.code == Some(0) || std::thread::panicking(), "the emulator was not stopped: {ran:#?}");
     }
 }
 
@@ -97,7 +98,7 @@ impl Ran {
     }
 }
 
-/// The emulator of the workspace's `.venv`, or the one that is named.
+/// The emulator of the workspace's `.venv`, or the one that the environment names.
 pub(crate) fn ministack() -> PathBuf {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let program =
@@ -106,12 +107,18 @@ pub(crate) fn ministack() -> PathBuf {
     program
 }
 
-/// A port that nobody listens on.
+/// The variable with which `make test` has every run record its calls to AWS, where it is set.
+pub(crate) fn recording() -> Option<(&'static str, std::ffi::OsString)> {
+    use provisioner_aws::calls::VARIABLE;
+    std::env::var_os(VARIABLE).map(|path| (VARIABLE, path))
+}
+
+/// A free port.
 pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// A handler: the smallest static executable for `x86_64`, with an ending of its own. It does not run.
+/// A handler: the smallest static executable for `x86_64`, followed by `version`. It does not run.
 pub(crate) fn smallest_handler(version: u8) -> Vec<u8> {
     let mut file = vec![0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 62, 0, 1, 0, 0, 0, 0, 16];
     file.resize(64, 0);

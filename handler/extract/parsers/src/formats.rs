@@ -11,6 +11,7 @@ mod bounded_buffer;
 mod boxes;
 mod container;
 mod csv;
+pub(crate) mod date;
 mod email;
 mod executable;
 mod html;
@@ -28,6 +29,7 @@ mod syntax;
 mod text;
 mod value;
 pub(crate) mod xml;
+mod xmp;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use value::is_unsafe;
@@ -95,10 +97,8 @@ const FORMATS: &[Format] = &[
     Format { has: is_json, reader: FormatReader::Stream(json::read) },
     Format { has: is_html, reader: FormatReader::Stream(html::read) },
     Format { has: is_xml, reader: FormatReader::Stream(xml::read) },
-    Format {
-        has: |file_type| matches!(file_type, "message/rfc822" | "message/x-emlx"),
-        reader: FormatReader::Stream(email::read),
-    },
+    Format { has: |file_type| file_type == "message/rfc822", reader: FormatReader::Stream(email::read) },
+    Format { has: |file_type| file_type == "message/x-emlx", reader: FormatReader::Stream(email::read_emlx) },
     Format { has: |file_type| file_type == "application/mbox", reader: FormatReader::Stream(mbox::read) },
     Format { has: |file_type| file_type == "text/markdown", reader: FormatReader::Stream(text::read_markdown) },
     Format { has: |file_type| file_type == "text/plain", reader: FormatReader::Stream(text::read_prose) },

@@ -491,6 +491,7 @@ mod tests {
             ("x.eml", "text/plain", "message/rfc822"),
             ("x.eml", "application/mbox", "message/rfc822"),
             ("x.mbox", "application/mbox", "application/mbox"),
+            ("x", "application/mbox", "application/mbox"),
             ("README.md", "text/html", "text/markdown"),
             ("x.txt", "text/html", "text/html"),
             ("x.log", "text/html", "text/html"),

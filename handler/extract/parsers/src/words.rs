@@ -26,7 +26,8 @@ pub(crate) struct Counts {
     pub(crate) unicode_words: u64,
     /// Unicode scalar values.
     pub(crate) characters: u64,
-    /// Lines; a last one without a line feed counts.
+    /// Lines; a last one without an end counts. A line ends with a line feed; in a text without any, as the Macintosh
+    /// wrote before 2001, with a carriage return.
     pub(crate) lines: u64,
 }
 
@@ -36,16 +37,21 @@ pub(crate) struct Counter {
     words: u64,
     characters: u64,
     line_feeds: u64,
+    /// Those before the first line feed.
+    carriage_returns: u64,
     in_word: bool,
-    in_line: bool,
+    /// The last byte.
+    last: Option<u8>,
     segmenter: Segmenter,
 }
 
 impl Counter {
     /// Counts the next piece.
     pub(crate) fn feed(&mut self, mut text: &str) {
-        if let Some(last) = text.as_bytes().last() {
-            self.in_line = *last != b'\n';
+        self.last = text.as_bytes().last().copied().or(self.last);
+        if self.line_feeds == 0 {
+            let line = &text.as_bytes()[..memchr::memchr(b'\n', text.as_bytes()).unwrap_or(text.len())];
+            self.carriage_returns += memchr::memchr_iter(b'\r', line).count() as u64;
         }
         while !text.is_empty() {
             text = if self.segmenter.is_neutral() && begins_ascii(text) {
@@ -104,13 +110,24 @@ impl Counter {
     }
 
     pub(crate) fn counts(&self) -> Counts {
+        let (ends, end) = match (self.line_feeds, self.carriage_returns) {
+            (0, 1..) => (self.carriage_returns, b'\r'),
+            (line_feeds, _) => (line_feeds, b'\n'),
+        };
         Counts {
             words: self.words,
             unicode_words: self.segmenter.words(),
             characters: self.characters,
-            lines: self.line_feeds + u64::from(self.in_line),
+            lines: ends + u64::from(self.last.is_some_and(|last| last != end)),
         }
     }
+}
+
+/// Lines of a text, as [`Counts`] defines them. For tests and fuzzers.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn lines_of(text: &str) -> u64 {
+    let end = if text.contains('\r') && !text.contains('\n') { '\r' } else { '\n' };
+    text.split_inclusive(end).count() as u64
 }
 
 /// Whether the path for ASCII is worth its start.
@@ -131,7 +148,7 @@ mod tests {
             words: text.split_whitespace().count() as u64,
             unicode_words: text.unicode_words().count() as u64,
             characters: text.chars().count() as u64,
-            lines: text.split_inclusive('\n').count() as u64,
+            lines: lines_of(text),
         }
     }
 
@@ -151,6 +168,9 @@ mod tests {
         assert_eq!(count(&["can't stop\nwon't stop"]), counts(4, 4, 21, 2));
         assert_eq!(count(&["pi is 3.14, e.g. __init__ ___\n"]), counts(6, 5, 30, 1));
         assert_eq!(count(&["今天天气很好"]), counts(1, 6, 6, 1));
+        assert_eq!(count(&["a b\rc d\re"]), counts(5, 5, 9, 3));
+        assert_eq!(count(&["a\r", "\nb\r"]), counts(2, 2, 5, 2));
+        assert_eq!(count(&["a\r"]), counts(1, 1, 2, 1));
         assert_eq!(count(&["a\u{a0}b\u{3000}c"]), counts(3, 3, 5, 1));
     }
 

@@ -38,7 +38,7 @@ async fn a_pdf_gives_its_words_and_what_it_says_of_itself() {
             page_count: Some(1),
             title: Some("A title".to_owned()),
             author: Some("An author".to_owned()),
-            date_created: Some("2024-01-02T03:04:05+01:00".to_owned()),
+            date_created: Some("2024-01-02T02:04:05Z".to_owned()),
             format_version: Some("1.7".to_owned()),
             has_text_layer: Some(true),
             has_forms: Some(false),

@@ -1,4 +1,4 @@
-//! Takes a stack down, step by step as planned, and proves by looking that nothing is left.
+//! Deletes a stack in the planned steps, and checks that nothing is left.
 
 use provisioner_aws::artifacts::Artifacts;
 use provisioner_aws::function::Function;
@@ -7,8 +7,8 @@ use provisioner_aws::queue::Queue;
 use provisioner_aws::roles::Roles;
 use provisioner_aws::storage::Storage;
 use provisioner_aws::table::Table;
+use provisioner_model::call_error::Kind;
 use provisioner_model::error::{Error, Exit, Result};
-use provisioner_model::fault::Kind;
 use provisioner_model::names::Names;
 use provisioner_model::stack::Presence;
 use provisioner_model::status::Operation;
@@ -20,24 +20,24 @@ use super::{Applier, failed, name_of};
 use crate::event::deploy::DeployEvent;
 use crate::interrupt;
 
-/// How often emptying and deleting are tried against somebody who goes on writing.
+/// The number of attempts to empty and delete a bucket that another process writes to.
 const ROUNDS: u32 = 5;
-/// How often one looks whether a table is gone: about ten minutes.
-const TABLE_LOOKS: u32 = 400;
+/// The number of polls until a table is deleted: about ten minutes.
+const TABLE_POLLS: u32 = 400;
 
 impl Applier<'_> {
-    /// Does one step. `key` is the artifact that the stack used, `held` the versions and markers that its bucket was found
-    /// to hold, if they could be counted.
+    /// Executes one step. `key` is the artifact that the stack used, `held` the number of versions and delete markers in its
+    /// bucket, if they were counted.
     pub async fn take_down(&self, names: &Names, step: &DownStep, key: Option<&str>, held: Option<u64>) -> Result<()> {
         let bucket = Storage::new(self.aws, &names.bucket);
         let table = Table::new(self.aws, &names.table);
         match step {
-            DownStep::SilenceBucket => {
-                bucket.disable_notifications().await.map_err(|e| e.into_error("take away the bucket's notification"))
+            DownStep::RemoveNotification => {
+                bucket.disable_notifications().await.map_err(|e| e.into_error("remove the bucket's notification"))
             }
             DownStep::EmptyBucket => self.empty(&names.bucket, held).await,
             DownStep::UnprotectTable => {
-                table.unprotect().await.map_err(|e| e.into_error("take away the table's protection from deletion"))
+                table.unprotect().await.map_err(|e| e.into_error("disable the table's deletion protection"))
             }
             DownStep::DeleteStack { stack, retain } => self.delete_stack(names, stack, retain).await,
             DownStep::DeleteBucket => self.delete_bucket(&names.bucket, "bucket").await,
@@ -46,28 +46,28 @@ impl Applier<'_> {
         }
     }
 
-    /// Empties a bucket that is about to be deleted. Where somebody goes on writing into it, writing is refused.
+    /// Empties a bucket that is about to be deleted. If another process keeps writing to it, writes are denied.
     async fn empty(&self, name: &str, of: Option<u64>) -> Result<()> {
         let bucket = Storage::new(self.aws, name);
         let doing = format!("empty the bucket {name}");
-        let mut attention = interrupt::subscribe();
+        let mut interrupts = interrupt::subscribe();
         let mut deleted = 0;
         for round in 0..ROUNDS {
-            let progress = |swept| {
-                let deleted = deleted + swept;
+            let progress = |removed| {
+                let deleted = deleted + removed;
                 self.dialog.event(DeployEvent::Emptying { bucket: name.to_owned(), deleted, of });
             };
-            let swept = tokio::select! {
-                swept = bucket.delete_pass(progress) => swept.map_err(|e| e.into_error(&doing))?,
-                () = attention.next() => return Err(left_while(&doing)),
+            let removed = tokio::select! {
+                removed = bucket.delete_pass(progress) => removed.map_err(|e| e.into_error(&doing))?,
+                () = interrupts.next() => return Err(interrupted_while(&doing)),
             };
-            deleted += swept;
-            if swept == 0 {
+            deleted += removed;
+            if removed == 0 {
                 break;
             }
-            // The first round took what was there; what a later one finds was written meanwhile.
+            // Objects that a later round finds were written meanwhile.
             if round == 1 {
-                bucket.refuse_writes().await.map_err(|e| e.into_error("refuse further uploads"))?;
+                bucket.refuse_writes().await.map_err(|e| e.into_error("deny further uploads"))?;
             }
         }
         if deleted > 0 {
@@ -76,35 +76,36 @@ impl Applier<'_> {
         Ok(())
     }
 
-    /// Deletes the stack. Where its bucket filled up again meanwhile, writing is refused from then on, and it is emptied
-    /// and deleted once more.
+    /// Deletes the stack. If objects were written to its bucket meanwhile, denies writes, empties the bucket again and
+    /// repeats the deletion.
     async fn delete_stack(&self, names: &Names, stack: &str, retain: &[String]) -> Result<()> {
         let mut round = 1;
         loop {
-            let doing = "look at the stack's resources";
+            let doing = "read the stack's resources";
             let listed = self.stacks.resources(stack).await.map_err(|e| e.into_error(doing))?;
             let resources = listed.iter().filter(|r| !r.status.is_deleted()).count();
             let token = self.run.token(&format!("delete-{round}"));
-            let attention = interrupt::subscribe();
+            let interrupts = interrupt::subscribe();
             self.stacks.delete(stack, &token, retain).await.map_err(|e| e.into_error("delete the stack"))?;
             self.dialog.event(DeployEvent::Started {
                 stack: name_of(stack).to_owned(),
                 operation: Operation::Delete,
                 resources: Some(resources),
             });
-            let (status, cause) = self.follow(stack, Operation::Delete, Follower::new(Some(&token)), attention).await?;
+            let (status, follower) =
+                self.follow(stack, Operation::Delete, Follower::new(Some(&token)), interrupts).await?;
             if status.is_success_for(Operation::Delete) {
                 return Ok(());
             }
-            let refilled = cause.as_deref().is_some_and(|c| c.contains("not empty"));
+            let refilled = follower.cause().is_some_and(|c| c.contains("not empty"));
             if !refilled || round == ROUNDS {
-                let mut error = failed(stack, Operation::Delete, status, cause);
+                let mut error = failed(stack, Operation::Delete, status, follower.cause());
                 error.exit = Exit::Leftovers;
                 return Err(error);
             }
             round += 1;
             let bucket = Storage::new(self.aws, &names.bucket);
-            bucket.refuse_writes().await.map_err(|e| e.into_error("refuse further uploads"))?;
+            bucket.refuse_writes().await.map_err(|e| e.into_error("deny further uploads"))?;
             self.empty(&names.bucket, None).await?;
         }
     }
@@ -122,14 +123,18 @@ impl Applier<'_> {
                     self.dialog.event(DeployEvent::Deleted { what, name: name.to_owned() });
                     return Ok(());
                 }
-                Err(fault) if fault.kind == Kind::NotEmpty => {
-                    bucket.refuse_writes().await.map_err(|e| e.into_error("refuse further uploads"))?;
+                Err(error) if error.kind == Kind::NotEmpty => {
+                    bucket.refuse_writes().await.map_err(|e| e.into_error("deny further uploads"))?;
                 }
-                Err(fault) => return Err(fault.into_error(&doing)),
+                Err(error) => return Err(error.into_error(&doing)),
             }
         }
-        Err(Error::new(Exit::Leftovers, "not-empty", format!("the bucket {name} fills up faster than it is emptied"))
-            .hint("Stop what writes into it and run the same command again."))
+        Err(Error::new(
+            Exit::Leftovers,
+            "not-empty",
+            format!("objects are written to the bucket {name} faster than they are deleted"),
+        )
+        .hint("Stop the writers and run the same command again."))
     }
 
     async fn delete_table(&self, name: &str) -> Result<()> {
@@ -137,7 +142,7 @@ impl Applier<'_> {
         let doing = format!("delete the table {name}");
         let mut backoff = Backoff::new(self.run.seed());
         let (mut asked, mut existed) = (false, false);
-        for _ in 0..TABLE_LOOKS {
+        for _ in 0..TABLE_POLLS {
             if table.describe().await.map_err(|e| e.into_error(&doing))?.is_none() {
                 if existed {
                     self.dialog.event(DeployEvent::Deleted { what: "table", name: name.to_owned() });
@@ -154,7 +159,7 @@ impl Applier<'_> {
             .hint("Run the same command again in some minutes."))
     }
 
-    /// Zips are shared between stacks, and so is their bucket: what another stack deploys from stays.
+    /// Deletes the handler's zip and the artifact bucket unless other stacks use them.
     async fn delete_artifacts(&self, names: &Names, key: Option<&str>) -> Result<()> {
         let stacks =
             self.stacks.list().await.map_err(|e| e.into_error("look for other stacks that use the artifacts"))?;
@@ -175,7 +180,7 @@ impl Applier<'_> {
         Ok(())
     }
 
-    /// Looks for everything that a stack is made of. Returns what was found, in words, and what was looked for.
+    /// Looks for all parts of a stack. Returns the parts that exist, and all that were checked.
     pub async fn look_for_leftovers(&self, names: &Names, role: Option<&str>) -> Result<(Vec<String>, Vec<String>)> {
         let doing = "look for leftovers";
         let aws = self.aws;
@@ -188,7 +193,8 @@ impl Applier<'_> {
             log_groups::exists(aws, &names.log_group),
             Queue::find(aws, &names.queue),
         );
-        let found = |result: Result<bool, provisioner_model::fault::Fault>| result.map_err(|e| e.into_error(doing));
+        let found =
+            |result: Result<bool, provisioner_model::call_error::CallError>| result.map_err(|e| e.into_error(doing));
         let bucket = bucket.map_err(|e| e.into_error(doing))?;
         let mut rows = vec![
             (format!("table {}", names.table), found(table.map(|t| t.is_some()))?),
@@ -196,7 +202,7 @@ impl Applier<'_> {
             (format!("log group {}", names.log_group), found(logs)?),
             (format!("queue {}", names.queue), found(queue.map(|q| q.is_some()))?),
         ];
-        // A bucket that may not be looked at is either somebody else's, or cannot be said to be gone.
+        // A bucket to which access is denied belongs to another account, or its deletion cannot be checked.
         if bucket != Presence::Foreign {
             rows.insert(0, (format!("bucket {}", names.bucket), bucket == Presence::Ours));
         }
@@ -208,7 +214,7 @@ impl Applier<'_> {
     }
 }
 
-fn left_while(doing: &str) -> Error {
+fn interrupted_while(doing: &str) -> Error {
     Error::new(Exit::Interrupted, "interrupted", format!("interrupted while about to {doing}"))
-        .hint("What is deleted is gone, the rest stays. The same command goes on from there.")
+        .hint("Deleted resources stay deleted. Run the same command again to continue.")
 }

@@ -1,4 +1,4 @@
-//! Puts back what was changed behind the tool's back.
+//! Reverts drift.
 
 use provisioner_aws::stacks::{Proposal, Purpose};
 use provisioner_model::change::{Action, Change};
@@ -6,16 +6,16 @@ use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::stack::{ChangeSet, Stack};
 use provisioner_model::status::{ChangeSetState, Operation};
 use provisioner_planner::drift::Drift;
-use provisioner_planner::world::{Desired, Observed};
+use provisioner_planner::state::{Desired, Observed};
 use serde_json::Value;
 
-use super::{Applier, Code, compact, ensure_within_plan, ids, somebody_else};
+use super::{Applier, Code, compact, concurrent_change, ensure_within_plan, ids};
 use crate::event::deploy::DeployEvent;
 
 impl Applier<'_> {
-    /// Has CloudFormation put back what differs, together with what is to change anyway (CloudFormation user guide,
-    /// "Using drift-aware change sets"). A service that does not know such change sets finds nothing to change, or
-    /// changes only the rest: the caller looks again. `agreed` is what there is consent for.
+    /// Reverts drift together with the other changes by a drift-aware change set (CloudFormation user guide, "Using
+    /// drift-aware change sets"). A service without this feature makes only the other changes, or none: the caller checks
+    /// the drift again. `agreed` are the changes with consent.
     pub async fn revert_drift(
         &self,
         desired: &Desired,
@@ -29,9 +29,9 @@ impl Applier<'_> {
         self.execute_if_any(&proposal, stack, agreed).await
     }
 
-    /// Puts back what differs in two updates: the first makes the template say what there is, which changes nothing; the
-    /// second says again what should be, and so changes exactly that. After an interruption in between, the second is
-    /// what the next `up` does.
+    /// Reverts drift in two updates: the first deploys a template that describes the live state, which changes nothing; the
+    /// second deploys the desired template, which changes exactly the drift. After an interruption in between, the next
+    /// `up` makes the second update.
     pub async fn revert_in_two(
         &self,
         desired: &Desired,
@@ -46,7 +46,7 @@ impl Applier<'_> {
             tags: stack.tags.clone(),
             ..self.update("accept", desired, Purpose::Update, &left.overlay(template.clone()))
         };
-        // What is gone leaves the template first, and there is nothing else to lose by that.
+        // Deleted resources are removed from the template first. They do not exist, so nothing is lost.
         let gone = left.resources.iter().filter(|drifted| drifted.deleted).map(|drifted| Change {
             logical_id: drifted.logical_id.clone(),
             physical_id: None,
@@ -56,7 +56,7 @@ impl Applier<'_> {
             details: Vec::new(),
         });
         self.execute_if_any(&first, stack, &gone.collect::<Vec<_>>()).await?;
-        let described = self.stacks.describe(&stack.arn).await.map_err(|e| e.into_error("look at the stack"))?;
+        let described = self.stacks.describe(&stack.arn).await.map_err(|e| e.into_error("read the stack"))?;
         let second = self.update("restore", desired, Purpose::Update, &desired.template);
         self.execute_if_any(&second, described.as_ref().unwrap_or(stack), agreed).await
     }
@@ -72,19 +72,20 @@ impl Applier<'_> {
         }
     }
 
-    /// Executes a change set of the stack as it was seen, if it changes anything and no more than was agreed to.
+    /// Creates and executes a change set if it has changes and all of them were agreed to, and if the stack has not changed
+    /// since it was read.
     async fn execute_if_any(&self, proposal: &Proposal, stack: &Stack, agreed: &[Change]) -> Result<()> {
         let set: ChangeSet = self.propose_and_wait(proposal).await?;
         match &set.state {
             ChangeSetState::Ready => {
-                let now = self.stacks.describe(&stack.arn).await.map_err(|e| e.into_error("look at the stack"))?;
+                let now = self.stacks.describe(&stack.arn).await.map_err(|e| e.into_error("read the stack"))?;
                 let unchanged = now.is_some_and(|now| now.changed == stack.changed);
-                let may = if unchanged {
+                let allowed = if unchanged {
                     ensure_within_plan(agreed, &set.changes)
                 } else {
-                    Err(somebody_else(&stack.name, "put back what was changed"))
+                    Err(concurrent_change(&stack.name, "revert the drift"))
                 };
-                if let Err(error) = may {
+                if let Err(error) = allowed {
                     return Err(error.with_followup_error(self.discard_change_set(&set).await));
                 }
                 self.execute(Operation::Update, &set.id, &stack.arn, ids(&set.changes)).await
@@ -94,9 +95,9 @@ impl Applier<'_> {
                 let error = Error::new(
                     Exit::Deployment,
                     "change-set-failed",
-                    format!("CloudFormation refuses to put back what was changed: {reason}"),
+                    format!("CloudFormation rejected the change set that reverts the drift: {reason}"),
                 )
-                .hint(provisioner_model::status::advice(reason).unwrap_or("The reason names what to mend."));
+                .hint(provisioner_model::advice::advice(reason).unwrap_or("The reason names what to fix."));
                 Err(error.with_followup_error(self.discard_change_set(&set).await))
             }
         }

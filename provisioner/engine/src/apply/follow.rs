@@ -1,25 +1,30 @@
-//! Watching an operation: how often to look, which events belong to it, what failed first. Pure.
+//! Follows an operation: the poll intervals, the events that belong to it, the first cause of a failure. Pure.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use provisioner_model::fault::Kind;
+use handler_contract::Timestamp;
+use provisioner_model::advice::{advice, is_consequence, is_queue_name_reserved};
+use provisioner_model::call_error::Kind;
 use provisioner_model::stack::ResourceEvent;
-use provisioner_model::status::{Phase, Progress, ResourceStatus, StackStatus, advice, is_consequence};
+use provisioner_model::status::{Phase, Progress, ResourceStatus, StackStatus};
 
 use crate::event::deploy::DeployEvent;
 
 /// The first pause. An emulator answers in milliseconds; CloudFormation itself needs seconds.
 const FIRST: Duration = Duration::from_millis(20);
-/// The longest pause while all goes well. CloudFormation allows each account about ten of these calls a second.
+/// The longest pause without failures. CloudFormation allows each account about ten of these calls a second.
 const LONGEST: Duration = Duration::from_millis(1500);
 /// The longest pause after failures.
 const LONGEST_AFTER_FAILURES: Duration = Duration::from_secs(10);
-/// Failed looks in a row after which watching is given up. With their pauses this is about a quarter of an hour.
-const PATIENCE: u32 = 90;
+/// The number of consecutive failed polls after which following stops. With their pauses this is about 15 minutes.
+const MAX_FAILED_POLLS: u32 = 90;
 
-/// The pauses between two looks: short at first, then about a second and a half, with jitter, so that several runs do
-/// not ask in step.
+/// For how long the name of a deleted queue cannot be used (SQS API reference, `DeleteQueue`), and a second for clocks.
+const QUEUE_NAME_MILLIS: i64 = 61_000;
+
+/// The pauses between two polls: short at first, then about 1.5 seconds, with jitter, so that several runs do not poll in
+/// step.
 #[derive(Debug, Clone)]
 pub struct Backoff {
     seed: u64,
@@ -28,14 +33,14 @@ pub struct Backoff {
     failures: u32,
 }
 
-/// What a failed look means for the watching.
+/// The consequence of a failed poll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PollOutcome {
-    /// It is the first in a row: worth telling.
+    /// The first failure in a row: report it.
     First,
-    /// It was told.
+    /// The failure was reported already.
     Known,
-    /// It will not pass by waiting, or too many came in a row.
+    /// The error is permanent, or too many polls failed in a row.
     GiveUp,
 }
 
@@ -45,24 +50,25 @@ impl Backoff {
         Self { seed, next: FIRST, longest: LONGEST, failures: 0 }
     }
 
-    /// A look failed. What passes by waiting is sat out, more and more slowly; a service that asks to slow down is asked
-    /// less often from then on.
+    /// Records a failed poll. Transient errors are retried with growing pauses; after throttling, all later polls are less
+    /// frequent.
     pub fn failed(&mut self, kind: Kind) -> PollOutcome {
         match kind {
             Kind::Throttled => self.longest = (self.longest * 2).min(LONGEST_AFTER_FAILURES),
-            Kind::Unreachable | Kind::Unavailable => {}
+            // A network that asks to sign in answers in place of AWS, as after a laptop has slept.
+            Kind::Unreachable | Kind::Unavailable | Kind::NotAws => {}
             _ => return PollOutcome::GiveUp,
         }
         self.next = (self.next * 2).clamp(LONGEST / 3, LONGEST_AFTER_FAILURES);
         self.failures += 1;
         match self.failures {
             1 => PollOutcome::First,
-            2..=PATIENCE => PollOutcome::Known,
+            2..=MAX_FAILED_POLLS => PollOutcome::Known,
             _ => PollOutcome::GiveUp,
         }
     }
 
-    /// A look succeeded. Returns whether the ones before had failed.
+    /// Records a successful poll. Returns whether the previous polls had failed.
     pub fn succeeded(&mut self) -> bool {
         self.next = self.next.min(self.longest);
         std::mem::take(&mut self.failures) > 0
@@ -81,15 +87,17 @@ impl Backoff {
     }
 }
 
-/// Sorts out the events of one operation.
+/// Filters the events of one operation.
 #[derive(Debug)]
 pub struct Follower {
     token: Option<String>,
-    /// What the change set lists; `None` where there is none.
+    /// The resources of the change set; `None` without one.
     listed: Option<HashSet<String>>,
     seen: HashSet<String>,
     last: HashMap<String, ResourceStatus>,
     cause: Option<String>,
+    /// From when on the name of a queue can be used again, if that was the cause. Milliseconds since the Unix epoch.
+    queue_name_free_at: Option<i64>,
     ended: Option<StackStatus>,
 }
 
@@ -102,25 +110,26 @@ impl Follower {
             seen: HashSet::new(),
             last: HashMap::new(),
             cause: None,
+            queue_name_free_at: None,
             ended: None,
         }
     }
 
-    /// Tells only of these resources, and of every failure. CloudFormation has no events of a resource that stays as it
-    /// is; the emulator has them of each, although it leaves it alone.
+    /// Reports only these resources, and every failure. CloudFormation has no events for unchanged resources; the emulator
+    /// has events for all resources.
     #[must_use]
     pub fn only_resources(self, logical_ids: impl IntoIterator<Item = String>) -> Self {
         Self { listed: Some(logical_ids.into_iter().collect()), ..self }
     }
 
-    /// Follows whatever happens from now on: a cancellation goes on under another token.
+    /// Follows any operation from now on: a cancellation has another token.
     pub fn follow_any(&mut self) {
         self.token = None;
         self.listed = None;
         self.ended = None;
     }
 
-    /// Whether it follows whatever happens.
+    /// Whether it follows any operation.
     pub fn follows_any(&self) -> bool {
         self.token.is_none()
     }
@@ -130,9 +139,9 @@ impl Follower {
         self.seen.contains(&event.id) || event.stack_status.is_some_and(StackStatus::is_beginning)
     }
 
-    /// Takes new events, newest first as the service lists them, and returns what is to be told, in time order.
+    /// Processes new events, newest first as the service lists them, and returns the events to report, in order of time.
     pub fn take(&mut self, newest_first: Vec<ResourceEvent>) -> Vec<DeployEvent> {
-        let mut told = Vec::new();
+        let mut events = Vec::new();
         for event in newest_first.into_iter().rev() {
             self.seen.insert(event.id.clone());
             if self.token.is_some() && event.token != self.token {
@@ -142,7 +151,7 @@ impl Follower {
                 self.ended = event.stack_status.filter(|status| status.phase() != Phase::Running);
                 if event.stack_status.is_some_and(StackStatus::is_rolling_back) {
                     let reason = event.reason.clone();
-                    told.push(DeployEvent::RollingBack {
+                    events.push(DeployEvent::RollingBack {
                         stack: event.logical_id.clone(),
                         time: event.time.clone(),
                         reason,
@@ -153,7 +162,7 @@ impl Follower {
                 }
                 continue;
             }
-            // CloudFormation tells some statuses twice, the second time with the physical id.
+            // CloudFormation reports some statuses twice, the second time with the physical id.
             if self.last.insert(event.logical_id.clone(), event.status.clone()).as_ref() == Some(&event.status) {
                 continue;
             }
@@ -163,8 +172,12 @@ impl Follower {
                 continue;
             }
             let reason = event.reason.clone().unwrap_or_default();
+            if progress == Progress::Failed && is_queue_name_reserved(&reason) {
+                self.queue_name_free_at =
+                    Timestamp::parse(&event.time).ok().map(|at| at.unix_millis() + QUEUE_NAME_MILLIS);
+            }
             let first = progress == Progress::Failed && self.cause.is_none() && !is_consequence(&reason);
-            told.push(DeployEvent::Resource {
+            events.push(DeployEvent::Resource {
                 logical_id: event.logical_id.clone(),
                 kind: event.kind.clone(),
                 status: event.status,
@@ -174,7 +187,7 @@ impl Follower {
             });
             if first {
                 self.cause = Some(format!("{} ({}): {reason}", event.logical_id, event.kind));
-                told.push(DeployEvent::Cause {
+                events.push(DeployEvent::Cause {
                     logical_id: event.logical_id,
                     kind: event.kind,
                     advice: advice(&reason),
@@ -182,7 +195,7 @@ impl Follower {
                 });
             }
         }
-        told
+        events
     }
 
     /// The status in which the operation ended, once it has.
@@ -190,7 +203,13 @@ impl Follower {
         self.ended
     }
 
-    /// What failed first, in words.
+    /// From when on the name of a queue can be used again, if the operation failed because one of that name was deleted
+    /// recently. Milliseconds since the Unix epoch.
+    pub fn queue_name_free_at(&self) -> Option<i64> {
+        self.queue_name_free_at
+    }
+
+    /// The first failure, in words.
     pub fn cause(&self) -> Option<&str> {
         self.cause.as_deref()
     }
@@ -217,9 +236,9 @@ mod tests {
     }
 
     #[test]
-    fn the_first_cause_is_told_when_it_happens_and_only_once() {
+    fn the_first_cause_is_reported_once_when_it_happens() {
         let mut follower = Follower::new(Some("t"));
-        let told = follower.take(vec![
+        let events = follower.take(vec![
             event(6, "C", "CREATE_FAILED", "another reason", "t"),
             event(5, "B", "CREATE_FAILED", "the reason", "t"),
             event(4, "A", "CREATE_FAILED", "Resource creation cancelled", "t"),
@@ -227,7 +246,7 @@ mod tests {
             event(2, "A", "CREATE_IN_PROGRESS", "", "t"),
             event(1, "Old", "CREATE_FAILED", "of an earlier operation", "other"),
         ]);
-        let causes: Vec<_> = told
+        let causes: Vec<_> = events
             .iter()
             .filter_map(|e| match e {
                 DeployEvent::Cause { logical_id, reason, .. } => Some((logical_id.as_str(), reason.as_str())),
@@ -235,8 +254,8 @@ mod tests {
             })
             .collect();
         assert_eq!(causes, [("B", "the reason")]);
-        let resources = told.iter().filter(|e| matches!(e, DeployEvent::Resource { .. })).count();
-        assert_eq!(resources, 4, "the repeated status is told once, the other operation's not at all");
+        let resources = events.iter().filter(|e| matches!(e, DeployEvent::Resource { .. })).count();
+        assert_eq!(resources, 4, "the repeated status is reported once, the other operation is ignored");
         assert_eq!(follower.ended(), None);
         assert!(follower.cause().is_some_and(|c| c.contains("the reason")));
 
@@ -246,15 +265,15 @@ mod tests {
     }
 
     #[test]
-    fn what_stays_as_it_is_is_not_told_unless_it_fails() {
+    fn unchanged_resources_are_reported_only_on_failure() {
         let mut follower = Follower::new(Some("t")).only_resources(["A".to_owned()]);
-        let told = follower.take(vec![
+        let events = follower.take(vec![
             event(4, "C", "UPDATE_FAILED", "the reason", "t"),
             event(3, "B", "UPDATE_COMPLETE", "", "t"),
             event(2, "A", "UPDATE_COMPLETE", "", "t"),
             event(1, "B", "UPDATE_IN_PROGRESS", "", "t"),
         ]);
-        let ids: Vec<_> = told
+        let ids: Vec<_> = events
             .iter()
             .filter_map(|e| match e {
                 DeployEvent::Resource { logical_id, .. } => Some(logical_id.as_str()),
@@ -282,8 +301,8 @@ mod tests {
     }
 
     #[test]
-    fn what_passes_is_sat_out_and_what_does_not_is_told() {
-        for kind in [Kind::Unreachable, Kind::Unavailable, Kind::Throttled] {
+    fn transient_errors_are_retried_and_permanent_ones_are_not() {
+        for kind in [Kind::Unreachable, Kind::Unavailable, Kind::NotAws, Kind::Throttled] {
             let mut backoff = Backoff::new(7);
             assert_eq!(backoff.failed(kind), PollOutcome::First, "{kind:?}");
             let mut waited = backoff.next_delay();
@@ -298,12 +317,12 @@ mod tests {
     }
 
     #[test]
-    fn a_service_that_asks_to_slow_down_is_asked_less_often_from_then_on() {
+    fn after_throttling_polls_are_less_frequent() {
         let after = |kind| {
             let mut backoff = Backoff::new(7);
             backoff.failed(kind);
             assert!(backoff.succeeded());
-            assert!(!backoff.succeeded(), "told once");
+            assert!(!backoff.succeeded(), "reported once");
             (0..20).map(|_| backoff.next_delay()).last().unwrap()
         };
         assert!(after(Kind::Unreachable) <= LONGEST * 12 / 10);
@@ -311,10 +330,10 @@ mod tests {
     }
 
     #[test]
-    fn a_rollback_is_told_when_it_begins() {
+    fn a_rollback_is_reported_when_it_starts() {
         let mut follower = Follower::new(Some("t"));
-        let told = follower.take(vec![event(1, "s", "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated", "t")]);
-        assert!(matches!(&told[..], [DeployEvent::RollingBack { stack, .. }] if stack == "s"), "{told:?}");
+        let events = follower.take(vec![event(1, "s", "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated", "t")]);
+        assert!(matches!(&events[..], [DeployEvent::RollingBack { stack, .. }] if stack == "s"), "{events:?}");
     }
 
     #[test]
@@ -322,9 +341,9 @@ mod tests {
         let mut follower = Follower::new(Some("t"));
         follower.take(vec![event(1, "A", "CREATE_IN_PROGRESS", "", "t")]);
         follower.follow_any();
-        assert!(follower.is_boundary(&event(1, "A", "CREATE_IN_PROGRESS", "", "t")), "nothing is told twice");
-        let told = follower.take(vec![event(2, "A", "DELETE_COMPLETE", "", "another")]);
-        assert_eq!(told.len(), 1);
+        assert!(follower.is_boundary(&event(1, "A", "CREATE_IN_PROGRESS", "", "t")), "nothing is reported twice");
+        let events = follower.take(vec![event(2, "A", "DELETE_COMPLETE", "", "another")]);
+        assert_eq!(events.len(), 1);
     }
 
     #[test]
@@ -332,7 +351,7 @@ mod tests {
         let mut backoff = Backoff::new(7);
         let delays: Vec<Duration> = (0..40).map(|_| backoff.next_delay()).collect();
         assert!(delays[0] >= FIRST * 8 / 10 && delays[0] <= FIRST * 12 / 10);
-        assert!(delays.iter().take(6).sum::<Duration>() < Duration::from_secs(1), "several looks in the first second");
+        assert!(delays.iter().take(6).sum::<Duration>() < Duration::from_secs(1), "several polls in the first second");
         assert!(delays.iter().take(3).sum::<Duration>() < Duration::from_millis(150), "an emulator is not waited for");
         assert!(delays.iter().all(|d| *d <= LONGEST * 12 / 10));
         assert!(delays[39] >= LONGEST * 8 / 10);

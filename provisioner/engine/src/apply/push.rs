@@ -1,43 +1,42 @@
-//! The fast way for code: the function takes the new zip at once, and the stack is brought to the same key after it.
+//! Fast deployment of code: updates the function first, then the stack.
 //!
-//! CloudFormation then finds the code already there, so nothing drifts. Whatever happens in between, the stack's
-//! parameter is still the old one, so the next `up` sees the difference and finishes.
+//! The stack's update then finds the same code, so nothing drifts. After an interruption in between, the stack still has
+//! the old parameter, so the next `up` detects the difference and completes the update.
 //!
-//! Safe only after consent: `UpdateFunctionCode` has a `DryRun`, but not every service that speaks Lambda's API honours
-//! it.
+//! This needs consent first: `UpdateFunctionCode` has a `DryRun` option, but not every implementation of Lambda's API
+//! supports it.
 
 use std::time::{Duration, Instant};
 
 use provisioner_aws::function::Function;
+use provisioner_model::call_error::{CallError, Kind};
 use provisioner_model::error::{Error, Exit, Result};
-use provisioner_model::fault::{Fault, Kind};
 use provisioner_model::stack::{Deployed, LastUpdate};
 
 use super::follow::Backoff;
 use super::{Applier, Code};
 use crate::event::deploy::DeployEvent;
 
-/// How long a function may take to change. Lambda needs a second or two; a function that somebody else is changing as
-/// well needs longer.
-const PATIENCE: Duration = Duration::from_mins(2);
-/// The pause between two looks at the function while it may well be ready any moment, and how long that is. Lambda
-/// answers a hundred such calls a second (Lambda quotas, "API requests").
-const SOON: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+/// The timeout of a code update. Lambda needs a second or two; concurrent updates take longer.
+const UPDATE_TIMEOUT: Duration = Duration::from_mins(2);
+/// The first poll interval, and how long it is used. Lambda allows 100 such calls a second (Lambda quotas, "API
+/// requests").
+const FAST_POLL: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 
 impl Applier<'_> {
-    /// Uploads the code and has the function serve it. `from` is what the function was when consent was given.
+    /// Uploads the code and updates the function. `from` is the function's code at the time of consent.
     ///
-    /// Returns whether the function serves it now. Where it cannot be told to, because it is gone or the caller lacks the
-    /// permission, that is told, and the stack's update has the last word; everything else that fails ends the command
-    /// before anything of the stack was changed.
+    /// Returns whether the function serves the new code. If the function does not exist or the caller lacks the
+    /// permission, this is reported and left to the stack's update; any other failure ends the command before the stack is
+    /// changed.
     pub async fn push(&self, name: &str, code: Code<'_>, from: &Deployed) -> Result<bool> {
         let function = Function::new(self.aws, name);
         self.upload(code).await?;
         let began = Instant::now();
-        let handed = self.hand_over(&function, code, from, began).await;
+        let handed = self.update_code(&function, code, from, began).await;
         let served = match handed {
             Ok(()) => self.wait_until_served(&function, code, began).await,
-            Err(trouble) => Err(trouble),
+            Err(error) => Err(error),
         };
         match served {
             Ok(()) => {
@@ -48,19 +47,19 @@ impl Applier<'_> {
                 });
                 Ok(true)
             }
-            Err(Trouble::Impossible(reason)) => {
+            Err(PushError::NotPossible(reason)) => {
                 self.dialog.event(DeployEvent::PushSkipped { function: name.to_owned(), reason });
                 Ok(false)
             }
-            Err(Trouble::Failed(error)) => Err(*error),
+            Err(PushError::Failed(error)) => Err(*error),
         }
     }
 
-    /// Tells what the function serves after the stack's update failed: CloudFormation puts the old code back only where
-    /// it had come to the function.
-    pub async fn tell_code_after_failure(&self, name: &str, code: Code<'_>) -> Result<()> {
+    /// Reports the code that the function serves after the stack's update failed: CloudFormation rolls the code back only if
+    /// its update had reached the function.
+    pub async fn report_code_after_failure(&self, name: &str, code: Code<'_>) -> Result<()> {
         let deployed = Function::new(self.aws, name).describe().await;
-        if let Some(deployed) = deployed.map_err(|e| e.into_error("look at the function"))? {
+        if let Some(deployed) = deployed.map_err(|e| e.into_error("read the function"))? {
             self.dialog.event(DeployEvent::CodeAfterFailure {
                 function: name.to_owned(),
                 new: deployed.sha256 == code.package.sha256,
@@ -70,69 +69,69 @@ impl Applier<'_> {
         Ok(())
     }
 
-    async fn hand_over(
+    async fn update_code(
         &self,
         function: &Function,
         code: Code<'_>,
         from: &Deployed,
         began: Instant,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), PushError> {
         let (key, wanted) = (code.package.key(), &code.package.sha256);
         let mut revision = from.revision.clone();
         let mut backoff = Backoff::new(self.run.seed());
         loop {
-            let fault = match function.update_code(code.bucket, &key, revision.as_deref()).await {
+            let error = match function.update_code(code.bucket, &key, revision.as_deref()).await {
                 Ok(()) => return Ok(()),
-                Err(fault) => fault,
+                Err(error) => error,
             };
-            match fault.kind {
+            match error.kind {
                 Kind::Superseded => {
-                    let now = function.describe().await.map_err(look_failed)?;
+                    let now = function.describe().await.map_err(describe_failed)?;
                     match now {
-                        // The answer to an earlier attempt was lost.
+                        // The response to an earlier attempt was lost.
                         Some(now) if now.sha256 == *wanted => return Ok(()),
-                        // A revision names settings and states too; the code is the one that was seen.
+                        // The revision also changes with settings; the code is unchanged.
                         Some(now) if now.sha256 == from.sha256 => revision = now.revision,
-                        _ => return Err(failed(fault)),
+                        _ => return Err(failed(error)),
                     }
                 }
                 Kind::Busy => {}
-                Kind::Denied | Kind::NotFound => return Err(Trouble::Impossible(fault.message)),
-                _ => return Err(failed(fault)),
+                Kind::Denied | Kind::NotFound => return Err(PushError::NotPossible(error.message)),
+                _ => return Err(failed(error)),
             }
-            if began.elapsed() >= PATIENCE {
-                return Err(failed(fault));
+            if began.elapsed() >= UPDATE_TIMEOUT {
+                return Err(failed(error));
             }
             tokio::time::sleep(backoff.next_delay()).await;
         }
     }
 
-    async fn wait_until_served(&self, function: &Function, code: Code<'_>, began: Instant) -> Result<(), Trouble> {
+    async fn wait_until_served(&self, function: &Function, code: Code<'_>, began: Instant) -> Result<(), PushError> {
         let mut backoff = Backoff::new(self.run.seed());
         loop {
-            let now = function.describe().await.map_err(look_failed)?;
+            let now = function.describe().await.map_err(describe_failed)?;
             match now {
                 Some(now) if now.sha256 == code.package.sha256 => match now.last_update {
                     LastUpdate::Done => return Ok(()),
                     LastUpdate::Running => {}
                     LastUpdate::Failed(reason) => {
-                        let message = "Lambda cannot run the new code; the function goes on with the one before";
+                        let message = "Lambda cannot run the new code; the function still runs the previous one";
                         let error = Error::new(Exit::Deployment, "push-failed", message).source(reason);
-                        return Err(Trouble::Failed(Box::new(error.hint("The stack was not changed."))));
+                        return Err(PushError::Failed(Box::new(error.hint("The stack was not changed."))));
                     }
                 },
-                // An answer from before the change.
+                // A response from before the update.
                 Some(_) => {}
-                None => return Err(Trouble::Impossible("the function was deleted meanwhile".into())),
+                None => return Err(PushError::NotPossible("the function was deleted".into())),
             }
-            if began.elapsed() >= PATIENCE {
+            if began.elapsed() >= UPDATE_TIMEOUT {
                 let message = format!("the function does not serve the new code after {} s", began.elapsed().as_secs());
                 let error = Error::new(Exit::Deployment, "push-late", message);
-                return Err(Trouble::Failed(Box::new(error.hint("Run the same command again: it finishes."))));
+                return Err(PushError::Failed(Box::new(error.hint("Run the same command again: it finishes."))));
             }
             // The pauses grow only once it takes long.
-            if began.elapsed() < SOON.1 {
-                tokio::time::sleep(SOON.0).await;
+            if began.elapsed() < FAST_POLL.1 {
+                tokio::time::sleep(FAST_POLL.0).await;
             } else {
                 tokio::time::sleep(backoff.next_delay()).await;
             }
@@ -142,17 +141,17 @@ impl Applier<'_> {
 
 /// Why the function does not serve the new code.
 #[derive(Debug)]
-enum Trouble {
-    /// It cannot be told to; the stack's update may do better.
-    Impossible(String),
-    /// It is the end of the command.
+enum PushError {
+    /// The function cannot be updated directly; the stack's update can succeed.
+    NotPossible(String),
+    /// The command fails.
     Failed(Box<Error>),
 }
 
-fn failed(fault: Fault) -> Trouble {
-    Trouble::Failed(Box::new(fault.into_error("give the function its new code; the stack was not changed")))
+fn failed(error: CallError) -> PushError {
+    PushError::Failed(Box::new(error.into_error("update the function's code; the stack was not changed")))
 }
 
-fn look_failed(fault: Fault) -> Trouble {
-    Trouble::Failed(Box::new(fault.into_error("look at the function")))
+fn describe_failed(error: CallError) -> PushError {
+    PushError::Failed(Box::new(error.into_error("read the function")))
 }

@@ -8,13 +8,13 @@ use provisioner_planner::preview::Preview;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What happens while a stack is brought up or taken down.
+/// Events of the deployment or deletion of a stack.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum DeployEvent {
     /// Cargo builds the handler, if it is stale; its own messages follow.
     Building,
-    /// The handler is checked and packed.
+    /// The handler is checked and packaged.
     Packaged {
         /// The SHA-256 of the zip.
         sha256: String,
@@ -22,74 +22,83 @@ pub enum DeployEvent {
         zipped: u64,
         /// The size of the executable, bytes.
         unzipped: u64,
-        /// Whether it is the handler inside this program.
+        /// Whether it is the handler embedded in this program.
         embedded: bool,
         /// Whether it is a development build, as an emulator stack and `up --watch` get it.
         development: bool,
     },
-    /// What would be done, before anybody is asked.
+    /// The plan, before the user is asked.
     Planned {
-        /// The whole plan, as `plan --json` has it (docs/plan.md).
+        /// The plan, as printed by `plan --json` (docs/plan.md).
         #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
         plan: Box<Preview>,
     },
-    /// What was changed behind the tool's back, and stays so.
+    /// Resources were changed out of band, and are not reverted.
     Drifted {
         /// The stack.
         stack: String,
-        /// What, as `drift` in the plan.
+        /// The drift, as in the plan.
         #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
         drift: Box<Drift>,
     },
-    /// What was changed behind the tool's back is put back in two updates.
+    /// Drift is reverted in two updates.
     RevertingInTwo {
         /// The stack.
         stack: String,
     },
-    /// What was changed behind the tool's back is as it should be again; looked after.
+    /// The drift was reverted, and the result was checked.
     DriftReverted {
         /// The stack.
         stack: String,
     },
-    /// The stack is as it should be.
+    /// The stack is in the desired state.
     NoChange {
         /// The stack.
         stack: String,
     },
-    /// A stack of which nothing was ever made is deleted first.
+    /// The creation failed because a queue of the same name was deleted within the last minute. It is repeated once the
+    /// name is free.
+    WaitingForQueueName {
+        /// The stack.
+        stack: String,
+        /// How long that takes, seconds.
+        seconds: f64,
+    },
+    /// A stack whose creation failed is deleted first.
     Recreating {
         /// The stack.
         stack: String,
-        /// The status that it is in.
+        /// Its status.
         status: String,
     },
-    /// A deletion that failed is ended first.
-    EndingDeletion {
+    /// A failed deletion is repeated first.
+    #[serde(rename = "ending-deletion")]
+    RetryingDeletion {
         /// The stack.
         stack: String,
-        /// Resources that stay and are taken back afterwards, by logical id.
+        /// Logical ids of resources that are retained and imported afterwards.
         keeping: Vec<String>,
     },
     /// Bucket or table exist, and are taken into the stack.
     Adopting {
-        /// What is taken in.
+        /// The imported resources.
         resources: Vec<ImportCandidate>,
     },
-    /// An operation that somebody else started (or an earlier run of this command) is shown to its end.
+    /// An operation of another user, process or earlier run is followed to its end.
     Attached {
         /// The stack.
         stack: String,
         /// The operation.
         operation: Operation,
     },
-    /// A rollback that got stuck is continued.
+    /// A failed rollback is continued.
     ContinuingRollback {
         /// The stack.
         stack: String,
-        /// What is left as it is: logical id and why it could not be rolled back.
+        /// The skipped resources: logical id and the reason why it could not be rolled back.
         skipping: Vec<(String, String)>,
     },
-    /// The artifact bucket was made.
+    /// The artifact bucket was created.
     ArtifactBucketCreated {
         /// Its name.
         bucket: String,
@@ -103,13 +112,13 @@ pub enum DeployEvent {
         /// The size, bytes.
         size: u64,
     },
-    /// CloudFormation was told to begin.
+    /// CloudFormation started the operation.
     Started {
         /// The stack.
         stack: String,
         /// The operation.
         operation: Operation,
-        /// How many resources it touches, if that is known.
+        /// The number of resources that it changes, if known.
         #[serde(skip_serializing_if = "Option::is_none")]
         resources: Option<usize>,
     },
@@ -123,46 +132,49 @@ pub enum DeployEvent {
         /// CloudFormation's status.
         #[schemars(with = "String")]
         status: ResourceStatus,
-        /// How far it is.
+        /// Its progress.
         progress: Progress,
         /// When, ISO 8601.
         time: String,
-        /// Why, if CloudFormation says so.
+        /// The reason, if CloudFormation gives one.
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
-    /// The first cause of a failure, told as soon as it is known.
+    /// The first cause of a failure, reported as soon as it is known.
     Cause {
         /// The resource that failed first.
         logical_id: String,
         /// Its CloudFormation type.
         #[serde(rename = "type")]
         kind: String,
-        /// CloudFormation's words.
+        /// CloudFormation's reason.
         reason: String,
-        /// What to do about it, where that is known.
+        /// Advice for known causes.
         #[serde(skip_serializing_if = "Option::is_none")]
         advice: Option<&'static str>,
     },
-    /// An operation failed or was cancelled, and what it did is taken back.
+    /// An operation failed or was cancelled, and is rolled back.
     RollingBack {
         /// The stack.
         stack: String,
         /// When, ISO 8601.
         time: String,
-        /// Why, if CloudFormation says so.
+        /// The reason, if CloudFormation gives one.
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
-    /// CloudFormation could not be asked for a while; the operation goes on, and so does the watching.
-    Disturbed {
-        /// What was in the way.
+    /// CloudFormation cannot be reached; the operation continues, and polling is retried.
+    #[serde(rename = "disturbed")]
+    ConnectionLost {
+        /// The error.
         reason: String,
     },
-    /// CloudFormation can be asked again.
-    Undisturbed,
-    /// Somebody else began an operation on the stack between two calls of this run; it looks again and decides anew.
-    Overtaken {
+    /// CloudFormation can be reached again.
+    #[serde(rename = "undisturbed")]
+    ConnectionRestored,
+    /// Another user or process started an operation on the stack; this run reads the state and decides again.
+    #[serde(rename = "overtaken")]
+    Conflict {
         /// The stack.
         stack: String,
     },
@@ -174,25 +186,25 @@ pub enum DeployEvent {
         operation: Operation,
         /// CloudFormation's status.
         status: String,
-        /// Whether it did what was asked.
+        /// Whether it succeeded.
         success: bool,
     },
-    /// Interrupted once: a second time within some seconds offers to cancel what runs.
+    /// Interrupted once: a second interruption within some seconds offers to cancel the operation.
     Interrupted {
-        /// The operation, which goes on.
+        /// The operation, which continues.
         operation: Operation,
-        /// The command that shows it again.
+        /// The command that follows it again.
         back: String,
-        /// What cancelling would do; absent where the operation cannot be cancelled, or nobody can be asked.
+        /// The effect of cancelling; absent if the operation cannot be cancelled or the user cannot be asked.
         #[serde(skip_serializing_if = "Option::is_none")]
         second: Option<&'static str>,
     },
-    /// What runs is cancelled.
+    /// The operation is being cancelled.
     Cancelling {
         /// The operation.
         operation: Operation,
     },
-    /// The stack is up.
+    /// The stack is deployed.
     Ready {
         /// The stack.
         stack: String,
@@ -200,21 +212,21 @@ pub enum DeployEvent {
         arn: String,
         /// Its outputs.
         outputs: Vec<Output>,
-        /// What to type next.
+        /// The next commands.
         next: Vec<String>,
     },
-    /// What would be deleted, and what stays, before anybody is asked.
+    /// What will be deleted and kept, before the user is asked.
     DeletionPlanned {
         /// The stack.
         stack: String,
-        /// What goes.
+        /// What is deleted.
         deletes: Vec<String>,
-        /// What stays.
+        /// What is kept.
         keeps: Vec<String>,
-        /// The files that go or stay.
+        /// The files that are deleted or kept.
         #[serde(skip_serializing_if = "Option::is_none")]
         files: Option<Contents>,
-        /// The records that go or stay.
+        /// The records that are deleted or kept.
         #[serde(skip_serializing_if = "Option::is_none")]
         records: Option<Items>,
     },
@@ -224,7 +236,7 @@ pub enum DeployEvent {
         bucket: String,
         /// Versions, delete markers and uploads deleted so far.
         deleted: u64,
-        /// Versions and delete markers that were counted before; absent where there were too many to count.
+        /// The number of versions and delete markers that were counted before; absent if there were too many.
         #[serde(skip_serializing_if = "Option::is_none")]
         of: Option<u64>,
     },
@@ -235,59 +247,59 @@ pub enum DeployEvent {
         /// Versions, delete markers and uploads deleted.
         deleted: u64,
     },
-    /// Something outside the stack is gone.
+    /// Something outside the stack was deleted.
     Deleted {
-        /// What it was, in words.
+        /// Its kind, in words.
         what: &'static str,
         /// Its name.
         name: String,
     },
-    /// There was nothing to take down.
+    /// There was nothing to delete.
     NothingToDelete {
         /// The stack.
         stack: String,
-        /// Data that is kept from earlier.
+        /// Data that an earlier `down` kept.
         kept: Vec<String>,
     },
-    /// A listing showed that everything is gone that should be.
+    /// The deletion was checked: nothing is left.
     Gone {
         /// The stack.
         stack: String,
-        /// What was looked for and not found.
+        /// What was checked and not found.
         checked: Vec<String>,
-        /// What stays on purpose.
+        /// What is kept on purpose.
         kept: Vec<String>,
     },
-    /// The function serves the new code; the stack follows.
+    /// The function serves the new code; the stack's update follows.
     CodePushed {
         /// The function.
         function: String,
         /// The SHA-256 of the zip.
         sha256: String,
-        /// How long it took, once the zip was uploaded.
+        /// The duration after the upload of the zip, seconds.
         seconds: f64,
     },
-    /// The function could not be given the new code beforehand; the update of the stack does it.
+    /// The function could not be updated directly; the stack's update deploys the code.
     PushSkipped {
         /// The function.
         function: String,
         /// Why.
         reason: String,
     },
-    /// What the function serves after the stack's update failed.
+    /// The code that the function serves after the stack's update failed.
     CodeAfterFailure {
         /// The function.
         function: String,
         /// The SHA-256 of the zip that it serves.
         sha256: String,
-        /// Whether that is the new code, so that it is not what the stack says.
+        /// Whether that is the new code, which differs from the stack.
         new: bool,
     },
     /// Failed events were sent to the function again.
     Redriven {
-        /// Events that the function took.
+        /// Events that Lambda accepted.
         sent: u64,
-        /// Messages that hold no event; they stay in the queue.
+        /// Messages without an event; they stay in the queue.
         unreadable: u64,
     },
 }

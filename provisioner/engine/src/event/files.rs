@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-/// What happens while files are uploaded and their records awaited.
+/// Events of uploads and of waiting for records.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum FilesEvent {
@@ -42,35 +42,35 @@ pub enum FilesEvent {
         file: String,
         /// The object's key.
         key: String,
-        /// What the stack file asks of keys.
+        /// Why the notification does not match the key.
         reason: String,
     },
-    /// A file's record is there.
+    /// A file's record arrived.
     Record {
         /// The file.
         file: String,
         /// The object's key.
         key: String,
-        /// From the end of the upload until the record was seen.
+        /// From the end of the upload until the record was read.
         seconds: f64,
         /// The record.
         record: Value,
     },
-    /// A file's record did not come in time.
+    /// A file's record did not arrive in time.
     NoRecord {
         /// The file.
         file: String,
         /// The object's key.
         key: String,
-        /// How long it was waited for.
+        /// The timeout.
         seconds: u64,
     },
-    /// All is done.
+    /// The command has finished.
     #[serde(rename = "put-done")]
     Done(Tally),
 }
 
-/// What became of all files.
+/// The results of all files.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Tally {
@@ -84,7 +84,7 @@ pub struct Tally {
     pub succeeded: usize,
     /// Records with the status FAILED.
     pub failed: usize,
-    /// Records that did not come.
+    /// Files whose record did not arrive.
     pub without_record: usize,
     /// How long all of it took.
     pub seconds: f64,

@@ -4,20 +4,20 @@ use provisioner_planner::verify::Leg;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What comes of a canary.
+/// Events of a canary.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum VerifyEvent {
-    /// The canary has come through: the pipeline works.
+    /// The canary was recorded: the pipeline works.
     Verified(Verified),
-    /// No canary is sent, for this reason.
+    /// No canary is sent.
     #[serde(rename = "verify-skipped")]
     Skipped {
-        /// Why there is none.
+        /// The reason.
         reason: String,
     },
-    /// The canary was removed before its event came. If that comes later, a record says FAILED (`NOT_FOUND`); the next
-    /// `verify` removes it.
+    /// The canary was removed before its event arrived. If the event arrives later, it leaves a FAILED record
+    /// (`NOT_FOUND`), which the next `verify` removes.
     #[serde(rename = "canary-expected")]
     Expected {
         /// The object's key.
@@ -35,7 +35,7 @@ pub enum VerifyEvent {
     },
 }
 
-/// A canary that came through.
+/// A canary that was recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Verified {
@@ -49,16 +49,16 @@ pub struct Verified {
     pub size: usize,
     /// The record's id.
     pub document_id: String,
-    /// The parts of the way, in order.
+    /// The stages of the pipeline, in order.
     pub legs: Vec<Leg>,
-    /// From the begin of the upload until the record was seen. Milliseconds.
+    /// From the start of the upload until the record was read. Milliseconds.
     pub total_millis: u64,
-    /// Records of the canary; always one, or it has not come through.
+    /// The number of records of the canary: always one.
     pub records: usize,
-    /// Times that the handler took the file up, as far as its log tells so far. More than one is no fault: S3 may send an
-    /// event twice, and the record stays one.
+    /// How often the handler processed the file, according to its log so far. More than one is not an error: S3 can send an
+    /// event twice, which gives one record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub taken_up: Option<usize>,
-    /// Whether object and record are gone again.
+    /// Whether object and record were removed.
     pub cleaned: bool,
 }

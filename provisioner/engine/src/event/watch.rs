@@ -5,45 +5,45 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What happens while sources are watched.
+/// Events of watching sources.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum WatchEvent {
-    /// Watching begins.
+    /// Watching starts.
     Watching {
-        /// How many files.
+        /// The number of watched files.
         files: usize,
     },
     /// Files were saved; the handler is built from them.
     SourcesChanged {
-        /// Which.
+        /// The changed files.
         files: Vec<PathBuf>,
     },
-    /// The handler does not build, or cannot be deployed. Watching goes on.
+    /// The handler does not build, or cannot be deployed. Watching continues.
     NotDeployed {
-        /// What went wrong.
+        /// The error.
         message: String,
         /// Why.
         causes: Vec<String>,
-        /// How to mend it.
+        /// How to fix it.
         #[serde(skip_serializing_if = "Option::is_none")]
         hint: Option<String>,
     },
-    /// What was saved makes the same handler.
+    /// The change gives the same handler.
     SameCode,
-    /// The code is deployed, and the stack says so too.
+    /// The code is deployed, and the stack is updated.
     Deployed {
         /// The SHA-256 of the zip.
         sha256: String,
-        /// From the save until the stack said so, building included.
+        /// From the save until the end of the stack's update, including the build.
         seconds: f64,
     },
-    /// The stack file says something else than when watching began. That is not deployed here.
+    /// The stack file was changed. Watching does not deploy it.
     StackFileChanged {
         /// The file.
         file: PathBuf,
     },
-    /// The log cannot be read at the moment. Watching goes on.
+    /// The log cannot be read at the moment. Watching continues.
     LogUnreadable {
         /// Why.
         reason: String,
@@ -55,11 +55,11 @@ pub enum WatchEvent {
         /// The line, as it was written.
         message: String,
     },
-    /// Watching was interrupted while a change was on its way; that is brought to its end first.
+    /// Watching was interrupted during a deployment, which is completed first.
     Ending,
-    /// Watching has ended. What the function serves is what the stack says.
+    /// Watching has ended. The function matches the stack.
     WatchEnded {
-        /// Where that is a development build: the command that deploys the optimized build.
+        /// After a development build: the command that deploys the optimized build.
         #[serde(skip_serializing_if = "Option::is_none")]
         release: Option<String>,
     },

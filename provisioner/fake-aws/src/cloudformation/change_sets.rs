@@ -1,4 +1,4 @@
-//! Change sets: made, looked at, listed.
+//! Change sets: created, described, listed.
 
 use std::collections::BTreeMap;
 
@@ -32,15 +32,15 @@ pub struct ChangeSet {
     pub parameters: BTreeMap<String, String>,
     /// The stack's tags.
     pub tags: BTreeMap<String, String>,
-    /// What it changes.
+    /// Its changes.
     pub changes: Vec<Change>,
     /// How it is to be deployed, if the call said so.
     pub deployment_config: Option<DeploymentConfig>,
     /// Why early validation refuses it.
     pub validation_failures: Vec<ValidationFailure>,
-    /// Looks until it is made.
+    /// Reads until it is created.
     looks: u32,
-    /// Whether it puts back what drifted.
+    /// Whether it reverts drift.
     pub(super) reverts: bool,
 }
 
@@ -71,7 +71,7 @@ pub struct DeploymentConfig {
     pub disable_rollback: Option<bool>,
 }
 
-/// What early validation finds in a change set; API, `OperationEvent`.
+/// A finding of early validation in a change set; API, `OperationEvent`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValidationFailure {
     /// Such as `AWS::EarlyValidation::ResourceExistenceCheck`.
@@ -82,7 +82,7 @@ pub struct ValidationFailure {
     pub kind: String,
     /// Where in the template, such as `/Resources/Bucket/Properties/BucketName`.
     pub path: String,
-    /// What is wrong.
+    /// The problem.
     pub reason: String,
 }
 
@@ -101,8 +101,8 @@ impl CloudFormation {
         error("cloudformation", 404, "ChangeSetNotFound", &format!("ChangeSet [{id}] does not exist"))
     }
 
-    /// API, `CreateChangeSet`: CREATE and IMPORT make a stack in `REVIEW_IN_PROGRESS`, which may have several change sets.
-    /// Guide, `using-cfn-updating-stacks-changesets-create.html`: a set without changes is FAILED.
+    /// API, `CreateChangeSet`: CREATE and IMPORT create a stack in `REVIEW_IN_PROGRESS`, which may have several change
+    /// sets. Guide, `using-cfn-updating-stacks-changesets-create.html`: a set without changes is FAILED.
     pub(super) fn create_change_set(&mut self, form: &Form) -> Answered {
         let get = |name: &str| form.get(name).cloned().unwrap_or_default();
         let (stack, kind) = (get("StackName"), get("ChangeSetType"));
@@ -151,7 +151,7 @@ impl CloudFormation {
         }
     }
 
-    /// The ARN of the stack that a change set of this kind is made for; makes the stack where the kind does.
+    /// The ARN of the stack of a change set of this type; creates the stack if the type does.
     fn changeable(&mut self, name: &str, kind: &str) -> Result<String, Response> {
         match (kind, self.find(name)) {
             (_, Some(stack)) if stack.is_busy() || UNCHANGEABLE.contains(&stack.status.as_str()) => {
@@ -190,7 +190,8 @@ impl CloudFormation {
         changed.chain(removed.map(|(id, kind)| Change::new("Remove", id, kind))).collect()
     }
 
-    /// API, `DescribeChangeSet`: a set is made step by step, and can be executed once its `ExecutionStatus` says so.
+    /// API, `DescribeChangeSet`: a change set is created step by step, and can be executed once its `ExecutionStatus`
+    /// is `AVAILABLE`.
     pub(super) fn describe_change_set(&mut self, name: &str, stack: &str) -> Answered {
         let id = self.change_set_id(name, stack).ok_or_else(|| Self::missing_change_set(name))?;
         let set = self.change_sets.get_mut(&id).ok_or_else(|| Self::missing_change_set(name))?;

@@ -3,13 +3,13 @@
 use super::stack::step;
 use super::{Answered, CloudFormation, Physical, refused};
 
-/// Resources with these statuses are not there any more, or never were the stack's.
+/// Resources with these statuses do not exist any more, or never belonged to the stack.
 const GONE: [&str; 3] = ["DELETE_COMPLETE", "", "IMPORT_ROLLBACK_COMPLETE"];
 
 impl CloudFormation {
     /// API, `DeleteStack`: a stack that does not exist, or no longer, is deleted successfully; `RetainResources` is for
     /// stacks in `DELETE_FAILED`. Guide, `using-cfn-protect-stacks.html`: a protected stack cannot be deleted. Guide,
-    /// `aws-attribute-deletionpolicy.html`: what the template retains is left alone (`DELETE_SKIPPED`).
+    /// `aws-attribute-deletionpolicy.html`: retained resources are not deleted (`DELETE_SKIPPED`).
     pub(super) fn delete(
         &mut self,
         stack: &str,
@@ -51,7 +51,7 @@ impl CloudFormation {
         stack.script.push_back(step(None, "DELETE_COMPLETE", "", token));
         stack.tick(physical);
         let arn = stack.arn.clone();
-        // API, `DeleteStack`: what was prepared for the stack goes with it.
+        // API, `DeleteStack`: the stack's change sets are deleted with it.
         self.change_sets.retain(|_, set| set.stack != arn);
         Ok(String::new())
     }

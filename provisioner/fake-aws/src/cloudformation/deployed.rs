@@ -1,4 +1,4 @@
-//! What the services say of a deployed stack's resources, which the template alone describes: settings of the function,
+//! The services' view of a deployed stack's resources, which is derived from the template: settings of the function,
 //! the bucket, the queue, the table and the log group.
 
 use serde_json::{Value, json};
@@ -126,7 +126,7 @@ impl State {
     }
 }
 
-/// The filter of a notification, from a template's words into S3's.
+/// The filter of a notification, converted from the template's format to S3's.
 fn filter(filter: &Value) -> String {
     let rules = filter["S3Key"]["Rules"].as_array();
     let rules = rules.into_iter().flatten().map(|rule| {

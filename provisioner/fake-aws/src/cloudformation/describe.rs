@@ -1,4 +1,4 @@
-//! What stacks are: `DescribeStacks`, `ListStackResources`, `GetTemplate`.
+//! Descriptions of stacks: `DescribeStacks`, `ListStackResources`, `GetTemplate`.
 
 use super::stack::physical_id;
 use super::{Answered, CloudFormation, Stack};

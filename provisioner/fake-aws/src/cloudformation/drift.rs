@@ -1,4 +1,4 @@
-//! Drift: what the template says of a resource, what there is, and where they differ.
+//! Drift: the properties of a resource in the template, the actual ones, and their differences.
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ impl CloudFormation {
     pub(super) fn detect_drift(&self, id: &str) -> Answered {
         let kind = self.deployed().map(|s| s.template["Resources"][id]["Type"].clone()).unwrap_or_default();
         let kind = kind.as_str().unwrap_or_default();
-        // Guide, `resource-import-supported-resources.html`: not every type can be looked at.
+        // Guide, `resource-import-supported-resources.html`: not every type supports drift detection.
         if kind == "AWS::Lambda::Permission" {
             return Err(refused(&format!("Drift detection is not supported for resource type {kind}")));
         }
@@ -57,7 +57,7 @@ impl CloudFormation {
         self.stacks.iter().find(|stack| stack.template.is_object() && !stack.status.starts_with("DELETE"))
     }
 
-    /// The properties of the only resource of a type as they are; `None` where there is none, or it was deleted.
+    /// The actual properties of the only resource of a type; `None` if there is none, or it was deleted.
     pub(crate) fn properties_of_kind(&self, kind: &str) -> Option<Value> {
         self.actual(&self.logical_id(kind)?)
     }
@@ -68,7 +68,7 @@ impl CloudFormation {
         resources.iter().find(|(_, resource)| resource["Type"] == kind).map(|(id, _)| id.clone())
     }
 
-    /// The properties of a resource with what was changed out of band; `None` where it was deleted.
+    /// The properties of a resource with the out-of-band changes; `None` if it was deleted.
     fn actual(&self, logical_id: &str) -> Option<Value> {
         let mut properties = self.deployed()?.properties(logical_id)?;
         match self.changed.get(logical_id) {

@@ -1,4 +1,4 @@
-//! Events: `DescribeStackEvents`, which lets time pass, and the failures of `DescribeEvents`.
+//! Events: `DescribeStackEvents`, which advances virtual time, and the failures of `DescribeEvents`.
 
 use super::stack::{Event, physical_id};
 use super::{Answered, CloudFormation, Physical, Stack, refused};
@@ -6,12 +6,12 @@ use crate::xml::{members, optional, text};
 
 /// Events in a page of `DescribeStackEvents`.
 const PAGE: usize = 100;
-/// Steps that happen between two looks.
+/// Steps between two reads.
 const STEPS: usize = 6;
 
 impl CloudFormation {
-    /// API, `DescribeStackEvents`: newest first, in pages, also of a deleted stack by its id. All events of an operation
-    /// carry its `ClientRequestToken` (API, `StackEvent`). Each look at the first page lets time pass.
+    /// API, `DescribeStackEvents`: newest first, in pages, also of a deleted stack by its id. All events of an
+    /// operation carry its `ClientRequestToken` (API, `StackEvent`). Each read of the first page advances virtual time.
     pub(super) fn describe_stack_events(&mut self, stack: &str, next: &str, physical: &mut Physical<'_>) -> Answered {
         let page = if self.page == 0 { PAGE } else { self.page };
         let steps = if self.slow { 1 } else { STEPS };

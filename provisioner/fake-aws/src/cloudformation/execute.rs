@@ -78,8 +78,8 @@ impl CloudFormation {
         stack.tick(physical);
     }
 
-    /// An update sets the properties that differ between the templates, whatever somebody made of them; one that reverts
-    /// drift sets all.
+    /// An update sets the properties that differ between the templates, whatever their actual values are; an update
+    /// that reverts drift sets all.
     fn settle(&mut self, set: &ChangeSet) {
         let before = self.stacks.iter().find(|s| s.arn == set.stack).map(|s| s.template.clone()).unwrap_or_default();
         self.changed.retain(|id, changed| {

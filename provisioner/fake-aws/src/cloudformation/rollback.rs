@@ -1,10 +1,10 @@
-//! Updates that are taken back: cancelled, or rolled back further after that got stuck.
+//! Rollbacks of updates: cancelled updates, and continued rollbacks.
 
 use super::stack::step;
 use super::{Answered, CloudFormation, Physical, refused};
 
 impl CloudFormation {
-    /// API, `CancelUpdateStack`: only in `UPDATE_IN_PROGRESS`; the stack goes back to what it was before.
+    /// API, `CancelUpdateStack`: only in `UPDATE_IN_PROGRESS`; the stack is rolled back to its previous state.
     pub(super) fn cancel_update(&mut self, stack: &str, token: &str) -> Answered {
         let stack = self.existing(stack)?;
         if stack.status != "UPDATE_IN_PROGRESS" {
@@ -32,8 +32,8 @@ impl CloudFormation {
         Ok(String::new())
     }
 
-    /// API, `ContinueUpdateRollback`: only in `UPDATE_ROLLBACK_FAILED`; only what failed in the rollback can be skipped,
-    /// and counts as `UPDATE_COMPLETE` then.
+    /// API, `ContinueUpdateRollback`: only in `UPDATE_ROLLBACK_FAILED`; only resources that failed in the rollback can
+    /// be skipped; they become `UPDATE_COMPLETE`.
     pub(super) fn continue_rollback(
         &mut self,
         stack: &str,

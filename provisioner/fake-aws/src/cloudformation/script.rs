@@ -5,16 +5,16 @@ use std::collections::{BTreeMap, VecDeque};
 use super::change_sets::Change;
 use super::stack::{Step, step};
 
-/// Resources that are worked on at the same time. CloudFormation works on all whose dependencies are done: Guide,
-/// `stack-resource-configuration-complete.html`.
+/// The number of concurrent resource operations. CloudFormation starts all resources whose dependencies are complete:
+/// Guide, `stack-resource-configuration-complete.html`.
 const AT_ONCE: usize = 3;
 
-/// What is to happen.
+/// The steps.
 pub(super) struct Plan<'a> {
     pub(super) changes: &'a [Change],
     /// Resources that fail, with the reason.
     pub(super) failing: &'a BTreeMap<String, String>,
-    /// Whether the rollback gets stuck.
+    /// Whether the rollback fails.
     pub(super) sticks: bool,
     pub(super) token: &'a str,
 }
@@ -29,10 +29,10 @@ impl Plan<'_> {
     }
 }
 
-/// Guide, `stack-resource-configuration-complete.html`: each resource starts, is reported once more with its physical id,
-/// and ends. Guide, `determine-root-cause-for-stack-failures.html`: a failure cancels what runs beside it. Guide,
-/// `stack-failure-options.html`: then everything that was made is deleted, which ends in `ROLLBACK_COMPLETE`, or in
-/// `ROLLBACK_FAILED` where something cannot be deleted.
+/// Guide, `stack-resource-configuration-complete.html`: each resource starts, is reported once more with its physical
+/// id, and ends. Guide, `determine-root-cause-for-stack-failures.html`: a failure cancels concurrent operations. Guide,
+/// `stack-failure-options.html`: then all created resources are deleted, which ends in `ROLLBACK_COMPLETE`, or in
+/// `ROLLBACK_FAILED` if one cannot be deleted.
 pub(super) fn creation(plan: &Plan<'_>) -> VecDeque<Step> {
     let mut script = VecDeque::from([plan.of_stack("CREATE_IN_PROGRESS", "User Initiated")]);
     let ids: Vec<&str> = plan.changes.iter().map(|change| change.logical_id.as_str()).collect();
@@ -67,14 +67,14 @@ pub(super) fn creation(plan: &Plan<'_>) -> VecDeque<Step> {
 }
 
 /// Guide, `using-cfn-updating-stacks-monitor-stack.html`: after the resources comes the cleanup. Guide,
-/// `using-cfn-updating-stacks-continueupdaterollback.html`: a rollback that cannot put a resource back ends in
+/// `using-cfn-updating-stacks-continueupdaterollback.html`: a rollback that cannot restore a resource ends in
 /// `UPDATE_ROLLBACK_FAILED`.
 pub(super) fn update(plan: &Plan<'_>) -> VecDeque<Step> {
     let mut script = VecDeque::from([plan.of_stack("UPDATE_IN_PROGRESS", "User Initiated")]);
     for Change { action, logical_id: id, .. } in plan.changes {
         let (start, end) = match *action {
             "Add" => ("CREATE_IN_PROGRESS", "CREATE_COMPLETE"),
-            // What is removed from a template is deleted in the cleanup.
+            // Resources that are removed from a template are deleted in the cleanup.
             "Remove" => continue,
             _ => ("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"),
         };
@@ -87,7 +87,7 @@ pub(super) fn update(plan: &Plan<'_>) -> VecDeque<Step> {
         script.push_back(plan.of(id, "UPDATE_FAILED", reason));
         script.push_back(plan.of_stack("UPDATE_ROLLBACK_IN_PROGRESS", &names));
         if plan.sticks {
-            script.push_back(plan.of(id, "UPDATE_FAILED", "could not be put back"));
+            script.push_back(plan.of(id, "UPDATE_FAILED", "could not be reverted"));
             script.push_back(plan.of_stack("UPDATE_ROLLBACK_FAILED", &names));
         } else {
             script.push_back(plan.of(id, "UPDATE_COMPLETE", ""));
@@ -103,7 +103,7 @@ pub(super) fn update(plan: &Plan<'_>) -> VecDeque<Step> {
     script
 }
 
-/// Guide, `import-resources.html`: the resources stay as they are; an import that fails is rolled back, which ends in
+/// Guide, `import-resources.html`: the resources are not changed; an import that fails is rolled back, which ends in
 /// `IMPORT_ROLLBACK_COMPLETE` or `IMPORT_ROLLBACK_FAILED`.
 pub(super) fn import(plan: &Plan<'_>) -> VecDeque<Step> {
     let mut script = VecDeque::from([plan.of_stack("IMPORT_IN_PROGRESS", "User Initiated")]);

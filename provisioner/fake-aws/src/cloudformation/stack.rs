@@ -10,7 +10,7 @@ use crate::dynamodb::{DynamoDb, Table};
 use crate::s3::{S3, Versioning};
 use crate::sqs::Sqs;
 
-/// The type of what a stack's own events are about.
+/// The resource type in a stack's own events.
 pub(super) const STACK: &str = "AWS::CloudFormation::Stack";
 
 /// A stack.
@@ -32,11 +32,11 @@ pub struct Stack {
     pub tags: BTreeMap<String, String>,
     /// The resources by logical id.
     pub resources: BTreeMap<String, Resource>,
-    /// What is still to happen.
+    /// The remaining steps.
     pub script: VecDeque<Step>,
-    /// How its last change set was deployed, if that said so.
+    /// The `DeploymentConfig` of its last change set, if it had one.
     pub deployment_config: Option<DeploymentConfig>,
-    /// Template and parameters to go back to.
+    /// The template and parameters to roll back to.
     pub(super) before: Option<(Value, BTreeMap<String, String>)>,
     /// Resources that the running deletion could not delete.
     pub(super) undeleted: Vec<String>,
@@ -70,7 +70,7 @@ pub struct Step {
     pub token: String,
 }
 
-/// A step that happened.
+/// A completed step.
 #[derive(Debug, Clone)]
 pub(crate) struct Event {
     pub(super) id: String,
@@ -78,7 +78,7 @@ pub(crate) struct Event {
     pub(super) kind: String,
 }
 
-/// What the resources of stacks are: the state of the other services.
+/// The physical resources of stacks: the state of the other services.
 pub(crate) struct Physical<'a> {
     pub(crate) s3: &'a mut S3,
     pub(crate) dynamodb: &'a mut DynamoDb,
@@ -95,18 +95,18 @@ pub(super) fn physical_id(logical_id: &str) -> String {
 }
 
 impl Stack {
-    /// How often an operation was started that shows itself by this status.
+    /// The number of operations that started with this status.
     pub fn times_started(&self, status: &str) -> usize {
         self.events.iter().filter(|e| e.step.resource.is_none() && e.step.status == status).count()
     }
 
-    /// Lets the next step happen.
+    /// Performs the next step.
     pub(super) fn tick(&mut self, physical: &mut Physical<'_>) {
         let Some(mut step) = self.script.pop_front() else { return };
         let kind = match step.resource.clone() {
             None => {
-                // Guide, `troubleshooting.html`, "Delete stack fails": what cannot be deleted leaves the stack in
-                // DELETE_FAILED.
+                // Guide, `troubleshooting.html`, "Delete stack fails": a resource that cannot be deleted leaves the
+                // stack in DELETE_FAILED.
                 if step.status == "DELETE_COMPLETE" && !self.undeleted.is_empty() {
                     let names = std::mem::take(&mut self.undeleted).join(", ");
                     step.status = "DELETE_FAILED";
@@ -126,7 +126,7 @@ impl Stack {
         self.events.push(Event { id: format!("{}-{}", self.arn, self.events.len()), step, kind });
     }
 
-    /// What a step does to what the resource is.
+    /// Applies a step to the physical resource.
     fn happens(&mut self, id: &str, step: &mut Step, physical: &mut Physical<'_>) {
         let kind = self.resources.get(id).map(|r| r.kind.clone()).unwrap_or_default();
         let properties = self.properties(id).unwrap_or_default();
@@ -174,7 +174,7 @@ impl Stack {
         }
     }
 
-    /// The properties of a resource as the template has them, with every reference resolved that can be.
+    /// The properties of a resource as the template has them, with all resolvable references resolved.
     pub(super) fn properties(&self, logical_id: &str) -> Option<Value> {
         let properties = self.template["Resources"].get(logical_id)?.get("Properties")?;
         Some(Resolver { stack: self }.plain(properties))

@@ -1,4 +1,4 @@
-//! Templates: their resources, and what their references stand for.
+//! Templates: their resources, and the values of their references.
 
 use serde_json::Value;
 
@@ -11,8 +11,8 @@ pub(super) fn resources(template: &Value) -> impl Iterator<Item = (String, Strin
     resources.into_iter().flatten().map(|(id, r)| (id.clone(), r["Type"].as_str().unwrap_or_default().to_owned()))
 }
 
-/// Resolves references against a stack: `Ref`, `Fn::Sub`, and `Fn::GetAtt` of the ARNs that follow from a name. Any
-/// other is left as `${…}`.
+/// Resolves references against a stack: `Ref`, `Fn::Sub`, and `Fn::GetAtt` of ARNs that can be derived from a name.
+/// Others are left as `${…}`.
 pub(super) struct Resolver<'a> {
     pub(super) stack: &'a Stack,
 }
@@ -32,7 +32,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// The text of an `Fn::Sub`: alone, or in a list with variables of its own.
+    /// The text of an `Fn::Sub`: alone, or in a list with a map of variables.
     fn substituted(&self, argument: &Value) -> String {
         let (text, variables) = match argument {
             Value::Array(parts) => (parts.first().and_then(Value::as_str).unwrap_or_default(), parts.get(1)),

@@ -52,7 +52,7 @@ impl DynamoDb {
         Ok(json!({ "UnprocessedItems": left }))
     }
 
-    /// What is left unprocessed, and what is not.
+    /// Splits a batch into unprocessed and processed entries.
     fn split(&mut self, mut all: Vec<Value>) -> (Vec<Value>, Vec<Value>) {
         let rest = all.split_off(self.unprocessed.min(all.len()));
         self.unprocessed -= all.len();

@@ -1,15 +1,15 @@
-//! The language of conditions, key conditions and filters, as far as it needs no types but text, numbers and booleans.
+//! The language of conditions, key conditions and filters, for the types text, number and boolean.
 //!
-//! Guide: "Comparison operator and function reference" in the Amazon DynamoDB Developer Guide. Known are the comparisons,
-//! `BETWEEN`, `IN`, `AND`, `OR`, `NOT`, parentheses, `attribute_exists`, `attribute_not_exists`, `begins_with` and
-//! `contains`; paths lead into maps (`a.b`).
+//! Guide: "Comparison operator and function reference" in the Amazon DynamoDB Developer Guide. Supported are the
+//! comparisons, `BETWEEN`, `IN`, `AND`, `OR`, `NOT`, parentheses, `attribute_exists`, `attribute_not_exists`,
+//! `begins_with` and `contains`; paths lead into maps (`a.b`).
 
 use std::cmp::Ordering;
 use std::fmt;
 
 use serde_json::Value;
 
-/// An expression that cannot be judged: it is wrong, or it says what is not modelled.
+/// An expression that cannot be evaluated: it is invalid, or it is not modelled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidExpression(String);
 
@@ -23,11 +23,11 @@ impl std::error::Error for InvalidExpression {}
 
 type Judged<T> = Result<T, InvalidExpression>;
 
-/// Whether an expression holds for an item, or for there being none. `names` and `values` are the placeholders:
-/// `{"#n": "attribute"}` and `{":v": {"S": "text"}}`.
+/// Evaluates an expression for an item, or for a missing item. `names` and `values` are the placeholders: `{"#n":
+/// "attribute"}` and `{":v": {"S": "text"}}`.
 ///
 /// # Errors
-/// When the expression cannot be judged: a fake that guesses would prove nothing.
+/// When the expression cannot be evaluated: a fake that guesses would prove nothing.
 pub fn holds(expression: &str, names: &Value, values: &Value, item: Option<&Value>) -> Judged<bool> {
     let mut judge = Judge { tokens: tokens(expression), at: 0, names, values, item };
     let result = judge.alternatives()?;
@@ -37,7 +37,7 @@ pub fn holds(expression: &str, names: &Value, values: &Value, item: Option<&Valu
     }
 }
 
-/// How two attribute values of the same type order; `None` for others. Numbers are compared as doubles.
+/// The ordering of two attribute values of the same type; `None` for different types. Numbers are compared as doubles.
 pub(super) fn compare(a: &Value, b: &Value) -> Option<Ordering> {
     if let (Some(a), Some(b)) = (a["S"].as_str(), b["S"].as_str()) {
         return Some(a.cmp(b));
@@ -46,7 +46,7 @@ pub(super) fn compare(a: &Value, b: &Value) -> Option<Ordering> {
     number(a)?.partial_cmp(&number(b)?)
 }
 
-/// Words, placeholders and signs. Nobody writes names with signs in them other than by placeholder.
+/// Words, placeholders and operators. Attribute names with special characters require a placeholder.
 fn tokens(expression: &str) -> Vec<String> {
     let is_word = |c: char| c.is_alphanumeric() || "_#:.-[]".contains(c);
     let mut tokens: Vec<String> = Vec::new();
@@ -63,7 +63,7 @@ fn tokens(expression: &str) -> Vec<String> {
     tokens
 }
 
-/// Reads an expression and judges it on the way.
+/// Parses and evaluates an expression in one pass.
 struct Judge<'a> {
     tokens: Vec<String>,
     at: usize,
@@ -237,7 +237,7 @@ mod tests {
             ("#s <> :failed", false),
             ("missing = :a", false),
             ("missing <> :a", true),
-            // Numbers are no texts: "9" comes after "10".
+            // Numbers are compared as numbers: as text, "9" would come after "10".
             ("size < :ten", true),
             ("size >= :ten", false),
             ("id BETWEEN :a AND :c AND size<:ten", true),

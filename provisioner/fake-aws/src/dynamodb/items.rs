@@ -69,7 +69,7 @@ impl Table {
     }
 }
 
-/// Judges the condition of a write.
+/// Evaluates the condition of a write.
 fn check(body: &Value, existing: Option<&Value>) -> Result<(), Response> {
     let Some(condition) = body["ConditionExpression"].as_str() else { return Ok(()) };
     let (names, values) = (&body["ExpressionAttributeNames"], &body["ExpressionAttributeValues"]);

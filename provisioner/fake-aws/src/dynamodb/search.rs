@@ -9,7 +9,7 @@ use super::table::Index;
 use super::{Answered, Table, validation};
 use crate::http::Response;
 
-/// What both are asked for.
+/// The common parameters of both.
 struct Search<'a> {
     body: &'a Value,
     index: Option<Index>,
@@ -42,7 +42,7 @@ impl<'a> Search<'a> {
         self.index.as_ref().is_none_or(|index| index.key.iter().all(|name| !item[name.as_str()].is_null()))
     }
 
-    /// The item as the index holds it, and as the call wants it.
+    /// The item as the index projects it, and as the call selects it.
     fn projected(&self, table: &Table, item: &Value) -> Value {
         let mut item = item.clone();
         let Some(attributes) = item.as_object_mut() else { return item };
@@ -60,13 +60,13 @@ impl<'a> Search<'a> {
         item
     }
 
-    /// The attributes that say where a page ended.
+    /// The attributes of `LastEvaluatedKey`.
     fn key(&self, table: &Table, item: &Value) -> Value {
         let names = table.key.iter().chain(self.index.iter().flat_map(|index| &index.key));
         names.map(|name| (name.clone(), item[name.as_str()].clone())).collect::<Map<_, _>>().into()
     }
 
-    /// The first page of these items, in their order. The last item that was looked at comes back where more follow.
+    /// The first page of these items, in their order. Returns the key of the last examined item if more follow.
     fn page<T>(
         &self,
         table: &Table,
@@ -94,7 +94,7 @@ impl<'a> Search<'a> {
         if !counts_only {
             answer["Items"] = found.into();
         }
-        // API, `Query`: a page that a limit ends exactly has a key, too, though nothing follows.
+        // API, `Query`: a page that ends exactly at its limit has a key, even if nothing follows.
         Ok((answer, last.filter(|_| scanned == self.limit)))
     }
 }
@@ -140,7 +140,7 @@ impl Table {
         }
         let start = &body["ExclusiveStartKey"];
         let start_key = (!start.is_null()).then(|| self.primary_key(start).to_string());
-        // The page before ended among the synthetic items, or it did not.
+        // The previous page may have ended among the synthetic items.
         let position = start_key.as_ref().and_then(|key| self.positions.get(key)).copied();
         let real = self.items.iter().zip(0_u64..).filter(|((key, _), number)| {
             position.is_none() && number % total == segment && start_key.as_ref().is_none_or(|start| *key > start)

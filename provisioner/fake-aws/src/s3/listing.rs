@@ -13,11 +13,11 @@ use crate::xml::{document, node, optional, text};
 /// What `encoding-type=url` leaves as it is.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b'/');
 
-/// What every listing is asked for.
+/// The parameters of every listing.
 struct Listing {
     prefix: String,
     delimiter: String,
-    /// The most entries of this page.
+    /// The maximum number of entries of this page.
     page: usize,
     encoded: bool,
 }
@@ -33,7 +33,7 @@ impl Listing {
         }
     }
 
-    /// A key as the answer spells it.
+    /// A key as encoded in the response.
     fn spelled(&self, key: &str) -> String {
         if self.encoded { utf8_percent_encode(key, PLAIN).to_string().replace("%20", "+") } else { key.to_owned() }
     }
@@ -62,7 +62,7 @@ impl Listing {
 }
 
 impl Bucket {
-    /// Keys with their versions, in order, after a key (or from it on), as far as the prefix goes.
+    /// Keys with their versions, in order, after a key (or from it on), limited to the prefix.
     fn entries<'a>(
         &'a self,
         listing: &'a Listing,
@@ -123,7 +123,7 @@ impl Bucket {
             let newest = versions.first().map(|object| object.version.clone());
             let mut rest = versions.into_iter();
             if let Some(marker) = after_version.as_ref().filter(|_| key == after) {
-                // Those up to the marker were in the last page.
+                // Versions up to the marker were in the previous page.
                 rest.by_ref().find(|object| object.version == *marker);
             }
             for object in rest {

@@ -50,7 +50,7 @@ impl Bucket {
         Ok(())
     }
 
-    /// API, `CompleteMultipartUpload`: takes the parts that are named, by number and `ETag`.
+    /// API, `CompleteMultipartUpload`: combines the listed parts, by number and `ETag`.
     pub(super) fn complete(&mut self, request: &Request, key: &str) -> Result<Upload, Response> {
         let (id, upload) = self.upload(request, key)?;
         let named = pairs(&leaves(&content(request)));
@@ -83,7 +83,7 @@ impl Bucket {
     }
 }
 
-/// Part numbers and `ETag`s in whatever order they come within a part.
+/// Part numbers and `ETag`s in any order within a part.
 fn pairs(leaves: &[(String, String)]) -> BTreeMap<u32, String> {
     let of = |name: &'static str| leaves.iter().filter(move |(path, _)| path == name).map(|(_, value)| value);
     let numbers = of("Part/PartNumber").map(|number| number.parse().unwrap_or_default());

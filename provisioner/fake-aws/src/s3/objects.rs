@@ -31,7 +31,7 @@ pub struct Object {
     pub is_marker: bool,
 }
 
-/// An object that is made when somebody looks.
+/// An object that is generated when it is read.
 #[derive(Debug, Clone)]
 pub struct SyntheticObject {
     /// The key. The keys of a bucket's synthetic objects ascend with their numbers.
@@ -84,7 +84,7 @@ impl Objects {
         self.real.entry(key.to_owned()).or_default().push(object);
     }
 
-    /// Takes the versions with this id away; there is one at most.
+    /// Removes the version with this id, if there is one.
     pub(crate) fn remove(&mut self, key: &str, version: &str) {
         if let Some(versions) = self.real.get_mut(key) {
             versions.retain(|object| object.version != version);
@@ -122,7 +122,7 @@ impl Objects {
         })
     }
 
-    /// The number of the synthetic object with this key, whether it is gone or not.
+    /// The number of the synthetic object with this key, deleted or not.
     fn number(&self, key: &str) -> Option<u64> {
         let synthetic = self.synthetic.as_ref()?;
         let number = synthetic.position(|object| object.key.as_str() < key);

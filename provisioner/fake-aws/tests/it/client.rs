@@ -1,4 +1,4 @@
-//! A client that sees what happens to its connection.
+//! An HTTP client that exposes the state of its connection.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read as _, Write as _};
@@ -8,13 +8,13 @@ use std::time::Duration;
 use fake_aws::Fake;
 use serde_json::Value;
 
-/// An answer, as far as it came.
+/// A response, possibly incomplete.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: Vec<u8>,
-    /// Whether the body is as long as the head promised.
+    /// Whether the body has the length that the head gives.
     pub(crate) is_whole: bool,
 }
 
@@ -65,7 +65,7 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// Sends it on a connection of its own, which is still open.
+    /// Sends it on a new connection and returns the open connection.
     pub(crate) fn start(&self) -> io::Result<TcpStream> {
         let mut stream = TcpStream::connect(self.fake.url().trim_start_matches("http://"))?;
         stream.write_all(self.head.as_bytes())?;
@@ -123,7 +123,7 @@ fn read_chunk(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     Ok(all[start..all.len() - b"\r\n0\r\n\r\n".len()].to_vec())
 }
 
-/// Whether nothing comes for a moment.
+/// Whether nothing is received for a short time.
 pub(crate) fn is_silent(stream: &mut TcpStream) -> bool {
     stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
     let read = stream.read(&mut [0]);

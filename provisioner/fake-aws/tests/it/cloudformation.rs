@@ -1,4 +1,4 @@
-//! CloudFormation: what the provisioner's tests do not show, or show only in the end.
+//! CloudFormation: behaviour that the provisioner's tests do not cover directly.
 
 use fake_aws::cloudformation::{Change, DeploymentConfig, ValidationFailure};
 use fake_aws::{Fake, Fault, Rule};
@@ -31,7 +31,7 @@ fn propose(fake: &Fake, kind: &str, template: &Value, more: &[(&str, &str)]) -> 
     call(fake, "CreateChangeSet", &parameters)
 }
 
-/// Executes the change set and looks until the operation has ended.
+/// Executes the change set and reads events until the operation has ended.
 fn execute(fake: &Fake) -> String {
     let named = [("StackName", "s"), ("ChangeSetName", "c"), ("ClientRequestToken", "token")];
     assert_eq!(call(fake, "ExecuteChangeSet", &named).status, 200);
@@ -51,7 +51,7 @@ fn settled(fake: &Fake) -> String {
 }
 
 #[test]
-fn buckets_tables_and_queues_come_and_go_with_their_stack() {
+fn buckets_tables_and_queues_are_created_and_deleted_with_their_stack() {
     let fake = Fake::start();
     propose(&fake, "CREATE", &template(), &[]);
     assert_eq!(call(&fake, "DescribeStacks", &[("StackName", "s")]).element("StackStatus"), "REVIEW_IN_PROGRESS");
@@ -76,7 +76,7 @@ fn buckets_tables_and_queues_come_and_go_with_their_stack() {
 }
 
 #[test]
-fn a_change_set_that_early_validation_refuses_explains_itself_by_its_events() {
+fn early_validation_failures_are_in_the_events_of_the_change_set() {
     let fake = Fake::start();
     fake.state().cloudformation.validation_failures = vec![ValidationFailure {
         name: "AWS::EarlyValidation::ResourceExistenceCheck".into(),
@@ -101,7 +101,7 @@ fn a_change_set_that_early_validation_refuses_explains_itself_by_its_events() {
     assert_eq!(by_name.element("Code"), "ChangeSetNotFound");
     let executed = call(&fake, "ExecuteChangeSet", &[("ChangeSetName", &arn)]);
     assert_eq!(executed.element("Code"), "InvalidChangeSetStatus");
-    // The next one is not concerned.
+    // The next change set is not affected.
     propose(&fake, "CREATE", &template(), &[]);
     assert_eq!(execute(&fake), "CREATE_COMPLETE");
 }
@@ -135,7 +135,7 @@ fn the_deployment_config_is_kept() {
 }
 
 #[test]
-fn an_update_lists_what_it_changes_and_nothing_when_there_is_nothing() {
+fn an_update_lists_its_changes() {
     let fake = Fake::start();
     fake.state().cloudformation.put("s", "CREATE_COMPLETE", template());
     propose(&fake, "UPDATE", &template(), &[]);
@@ -157,7 +157,7 @@ fn an_update_lists_what_it_changes_and_nothing_when_there_is_nothing() {
 }
 
 #[test]
-fn what_does_not_fit_the_stack_is_refused() {
+fn calls_in_the_wrong_stack_status_are_refused() {
     let fake = Fake::start();
     let refused = |answer: &Answer, code: &str, part: &str| {
         assert_eq!((answer.status, answer.element("Code").as_str()), (400, code));
@@ -179,7 +179,7 @@ fn what_does_not_fit_the_stack_is_refused() {
 }
 
 #[test]
-fn drift_is_what_was_changed_out_of_band() {
+fn out_of_band_changes_are_drift() {
     let fake = Fake::start();
     fake.state().cloudformation.put("s", "CREATE_COMPLETE", template());
     fake.state().cloudformation.changed.insert("Queue".into(), json!({"VisibilityTimeout": 9}));
@@ -197,7 +197,7 @@ fn drift_is_what_was_changed_out_of_band() {
 }
 
 #[test]
-fn statuses_that_nobody_knows() {
+fn unknown_statuses() {
     let fake = Fake::start();
     fake.state().cloudformation.put("s", "HIBERNATING", template());
     let status = || call(&fake, "DescribeStacks", &[("StackName", "s")]).element("StackStatus");

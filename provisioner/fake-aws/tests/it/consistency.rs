@@ -12,12 +12,12 @@ fn status(fake: &Fake, line: &str) -> u16 {
 }
 
 #[test]
-fn a_bucket_that_was_made_or_deleted_is_seen_after_some_reads() {
+fn a_created_or_deleted_bucket_is_visible_after_some_reads() {
     let fake = Fake::start();
     fake.lag("s3:HeadBucket", Visible::AfterReads(2));
     assert_eq!(status(&fake, "PUT /b"), 200);
     assert_eq!([(); 4].map(|()| status(&fake, "HEAD /b")), [404, 404, 200, 200]);
-    // Only the reads that are named are late, and no write is.
+    // Only the matching reads are delayed, and no writes.
     assert_eq!(status(&fake, "GET /b"), 200);
     assert_eq!(status(&fake, "DELETE /b"), 204);
     assert_eq!([(); 3].map(|()| status(&fake, "HEAD /b")), [200, 200, 404]);
@@ -25,7 +25,7 @@ fn a_bucket_that_was_made_or_deleted_is_seen_after_some_reads() {
 }
 
 #[test]
-fn a_changed_item_is_seen_after_some_time() {
+fn a_changed_item_is_visible_after_some_time() {
     let fake = Fake::start();
     fake.state().dynamodb.create_table("t", "id");
     fake.lag("dynamodb:*", Visible::AfterTime(Duration::from_secs(10)));
@@ -54,7 +54,7 @@ fn a_deleted_queue_is_found_for_a_while() {
     fake.state().sqs.send("q", "body");
     fake.lag("sqs:Get*", Visible::AfterTime(Duration::from_mins(1)));
     let found = || call(&fake, "sqs", "GetQueueUrl", &json!({"QueueName": "q"})).status;
-    assert_eq!(found(), 200, "what a test makes itself is there at once");
+    assert_eq!(found(), 200, "changes by the test are visible at once");
     assert_eq!(call(&fake, "sqs", "DeleteQueue", &json!({"QueueUrl": "https://sqs/1/q"})).status, 200);
     assert_eq!(found(), 200);
     assert_eq!(
@@ -66,7 +66,7 @@ fn a_deleted_queue_is_found_for_a_while() {
 }
 
 #[test]
-fn an_operation_goes_on_behind_reads_that_do_not_see_it() {
+fn an_operation_proceeds_during_stale_reads() {
     let fake = Fake::start();
     fake.state().cloudformation.put("s", "CREATE_COMPLETE", json!({"Resources": {}}));
     fake.lag("cloudformation:DescribeStacks", Visible::AfterReads(3));
@@ -80,7 +80,7 @@ fn an_operation_goes_on_behind_reads_that_do_not_see_it() {
 }
 
 #[test]
-fn a_conditional_write_meets_what_is_there() {
+fn a_conditional_write_uses_the_current_state() {
     let fake = Fake::start();
     fake.state().s3.create_bucket("b");
     fake.lag("s3:*", Visible::AfterReads(9));

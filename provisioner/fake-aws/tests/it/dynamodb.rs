@@ -93,7 +93,7 @@ fn an_index_is_queried_page_by_page_in_both_directions() {
     for (id, group, at) in [("a", "g", 9), ("b", "g", 10), ("c", "h", 1), ("d", "g", 11), ("e", "g", 10)] {
         fake.state().dynamodb.put("t", item(id, group, at));
     }
-    // What lacks a key of the index is not in it.
+    // An item without a key attribute of the index is not in it.
     fake.state().dynamodb.put("t", json!({"id": {"S": "f"}, "group": {"S": "g"}}));
     let query = |more: Value| {
         let mut body = json!({
@@ -109,7 +109,7 @@ fn an_index_is_queried_page_by_page_in_both_directions() {
     assert_eq!(whole[0][0], json!({"id": {"S": "a"}, "group": {"S": "g"}, "at": {"N": "9"}}), "keys only");
     let descending = query(json!({"ScanIndexForward": false, "Limit": 2}));
     let descending: Vec<_> = descending.iter().map(|page| ids(page)).collect();
-    // A page that the limit ends exactly is followed by an empty one.
+    // A page that ends exactly at its limit is followed by an empty one.
     assert_eq!(descending, [vec!["d", "e"], vec!["b", "a"], vec![]]);
     let missing = call(&fake, "Query", json!({"IndexName": "by-nothing"}));
     assert!(missing.json()["message"].as_str().unwrap().contains("by-nothing"));
@@ -173,7 +173,7 @@ fn synthetic_items_are_found_replaced_and_deleted() {
 }
 
 #[test]
-fn batches_may_leave_something_for_later() {
+fn batches_may_have_unprocessed_entries() {
     let fake = fake();
     fake.state().dynamodb.unprocessed = 1;
     let put = |id: &str| json!({"PutRequest": {"Item": item(id, "g", 1)}});

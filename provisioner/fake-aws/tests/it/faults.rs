@@ -1,4 +1,4 @@
-//! Every fault, and which calls it meets.
+//! Every fault, and the calls that it matches.
 
 use std::io::{ErrorKind, Read as _};
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ fn put(fake: &Fake) -> Call<'_> {
 }
 
 #[test]
-fn an_error_is_answered_in_each_protocol_and_nothing_is_carried_out() {
+fn errors_are_returned_in_each_protocol_and_nothing_is_executed() {
     let fake = fake();
     fake.inject(Rule::on("s3:PutObject", (503, "SlowDown", "<slow>")));
     let answer = put(&fake).send();
@@ -46,7 +46,7 @@ fn an_error_is_answered_in_each_protocol_and_nothing_is_carried_out() {
 }
 
 #[test]
-fn connections_end_before_the_answer_whether_the_call_is_carried_out_or_not() {
+fn connections_end_before_the_response_whether_the_call_is_executed_or_not() {
     for (cut, kind) in [(Cut::Close, ErrorKind::UnexpectedEof), (Cut::Reset, ErrorKind::ConnectionReset)] {
         let fake = fake();
         for (fault, carried_out) in [(Fault::NoAnswer(cut), false), (Fault::LostAnswer(cut), true)] {
@@ -58,7 +58,7 @@ fn connections_end_before_the_answer_whether_the_call_is_carried_out_or_not() {
 }
 
 #[test]
-fn connections_end_within_the_answer() {
+fn connections_end_within_the_response() {
     let fake = fake();
     fake.inject(Rule::on("s3:GetObject", Fault::BrokenBody(3, Cut::Close)));
     let answer = get(&fake).send();
@@ -116,7 +116,7 @@ fn bodies_are_truncated_corrupted_rewritten_and_sent_without_their_length() {
 }
 
 #[test]
-fn answers_come_late_or_when_their_gate_opens() {
+fn responses_are_delayed_or_held_until_their_gate_opens() {
     let fake = fake();
     let late = Duration::from_millis(30);
     fake.inject(Rule::on("s3:GetObject", Fault::Delayed(late)));
@@ -128,26 +128,26 @@ fn answers_come_late_or_when_their_gate_opens() {
     fake.inject(Rule::on("s3:PutObject", Fault::Held(gate.clone())));
     let mut stream = put(&fake).start().unwrap();
     fake.wait_for("s3:PutObject", 1);
-    assert!(fake.state().s3.has("b", "new"), "it is carried out");
+    assert!(fake.state().s3.has("b", "new"), "the call is executed");
     assert!(is_silent(&mut stream));
-    assert_eq!(get(&fake).send().status, 200, "others are answered");
+    assert_eq!(get(&fake).send().status, 200, "other calls are answered");
     gate.open();
     assert_eq!(read(&mut stream, false).unwrap().status, 200);
 }
 
 #[test]
-fn gates_open_with_the_end_of_the_fake() {
+fn gates_open_when_the_fake_is_dropped() {
     let (fake, gate) = (fake(), Gate::new());
     fake.inject(Rule::on("s3:GetObject", Fault::Held(gate.clone())));
     let _waiting = get(&fake).start().unwrap();
     fake.wait_for("s3:GetObject", 1);
     assert!(!gate.is_open());
     drop(fake);
-    assert!(gate.is_open(), "the server's thread waits for ever");
+    assert!(gate.is_open(), "the server's thread is blocked");
 }
 
 #[test]
-fn a_rule_meets_the_calls_that_it_names() {
+fn a_rule_applies_to_the_calls_that_it_matches() {
     let fake = fake();
     fake.fail("s3:GetObject", (2, 2), (503, "SlowDown", ""));
     let statuses = |n: usize| (0..n).map(|_| get(&fake).send().status).collect::<Vec<_>>();
@@ -158,7 +158,7 @@ fn a_rule_meets_the_calls_that_it_names() {
     fake.fail("s3:GetObject", (0, 1), (503, "SlowDown", ""));
     assert_eq!(statuses(3), [500, 503, 200]);
 
-    // By what is asked for.
+    // By the content of the request.
     let of_k = |request: &fake_aws::Request| request.path.ends_with("/k");
     fake.inject(Rule::on("s3:*", (403, "AccessDenied", "")).when(of_k).always());
     assert_eq!(s3(&fake, "HEAD /b").status, 200);

@@ -1,7 +1,7 @@
-//! The fake, spoken to over plain HTTP: what it models, and every way in which it fails on order. That SDKs understand
-//! it, the tests of the handler and of the provisioner show.
+//! The fake over plain HTTP: what it models, and every injected fault. The tests of the handler and of the provisioner
+//! use it through the AWS SDK.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails, also in its helpers")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot continue fails, also in its helpers")]
 
 mod client;
 mod cloudformation;

@@ -89,7 +89,7 @@ fn ranges_and_conditions() {
 }
 
 #[test]
-fn without_the_right_to_list_a_missing_key_is_denied() {
+fn without_list_permission_a_missing_key_is_denied() {
     let fake = fake();
     fake.state().s3.lists_denied = true;
     for line in ["GET /b/missing", "GET /b/missing?versionId=v", "HEAD /b/missing"] {
@@ -119,7 +119,7 @@ fn versions_and_delete_markers() {
     assert_eq!(listed.elements("VersionId"), [marker.as_str(), second.as_str(), first.as_str()]);
     assert_eq!(listed.elements("IsLatest"), ["true", "false", "false"]);
     assert_eq!(s3(&fake, "GET /b").elements("Key"), Vec::<String>::new());
-    // Without its delete marker, the object is back.
+    // Without its delete marker, the object is visible again.
     s3(&fake, &format!("DELETE /b/k?versionId={marker}"));
     assert_eq!(s3(&fake, "GET /b/k").text(), "second");
     // What is put while versioning is suspended replaces the null version only.
@@ -165,7 +165,7 @@ fn uploads_in_parts() {
 }
 
 #[test]
-fn a_body_in_chunks_is_put_together() {
+fn a_chunked_body_is_decoded() {
     let fake = fake();
     let body = "3;chunk-signature=0\r\nabc\r\n2\r\nde\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n";
     let streamed =
@@ -236,7 +236,7 @@ fn pages_of_versions_break_within_keys_and_between_them() {
 }
 
 #[test]
-fn many_are_deleted_at_once() {
+fn many_objects_are_deleted_in_one_call() {
     let fake = fake();
     for key in ["a", "b%26c", "d"] {
         put(&fake, key, "x");
@@ -253,7 +253,7 @@ fn many_are_deleted_at_once() {
     let deny = r#"{"Statement": [{"Effect": "Deny", "Action": "s3:PutObject"}]}"#;
     Call::new(&fake, "s3", "PUT /b?policy").body(deny).send();
     Call::new(&fake, "s3", "POST /b?delete").body(delete).send();
-    assert_eq!(fake.state().s3.buckets["b"].keys().count(), 2, "nobody writes against the policy");
+    assert_eq!(fake.state().s3.buckets["b"].keys().count(), 2, "the policy denies uploads");
 }
 
 #[test]
@@ -290,7 +290,7 @@ fn buckets_and_their_configurations() {
 }
 
 #[test]
-fn a_regional_bucket_is_made_with_its_header_only() {
+fn a_regional_bucket_requires_its_header() {
     let fake = Fake::start();
     fake.state().s3.demands_namespace_header = true;
     let line = format!("PUT /b-{}-{}-an", fake_aws::ACCOUNT, fake_aws::REGION);

@@ -44,7 +44,7 @@ fn lambda(fake: &Fake, line: &str) -> Answer {
 const FUNCTION: &str = "/2015-03-31/functions/s-handler";
 
 #[test]
-fn the_code_of_a_function_changes_after_some_looks() {
+fn the_code_of_a_function_changes_after_some_reads() {
     let fake = deployed();
     let update = |key: &str, revision: &str| {
         let body = json!({"S3Bucket": "b", "S3Key": format!("handler/{key}.zip"), "RevisionId": revision});
@@ -91,12 +91,12 @@ fn an_invocation_is_recorded_and_answered() {
 }
 
 #[test]
-fn what_the_template_says_is_read_by_physical_ids() {
+fn template_properties_are_read_by_physical_id() {
     let fake = deployed();
     let physical = "GET /2015-03-31/functions/physical-Handler";
     let configuration = lambda(&fake, &format!("{physical}/configuration")).json();
     assert_eq!((&configuration["MemorySize"], &configuration["Code"]), (&json!(256), &Value::Null));
-    assert_eq!(configuration["Role"], "${Role.Arn}", "what is not known stays a placeholder");
+    assert_eq!(configuration["Role"], "${Role.Arn}", "an unresolved reference stays a placeholder");
     let variables = &configuration["Environment"]["Variables"];
     assert_eq!(
         (&variables["TABLE"], &variables["KEY"]),
@@ -140,7 +140,7 @@ fn roles_are_assumed() {
 }
 
 #[test]
-fn log_events_come_in_pages_in_the_order_of_time() {
+fn log_events_are_paged_in_time_order() {
     let fake = Fake::start();
     for n in [5, 1, 3, 2, 4] {
         fake.state().logs.log("g", n, "stream", &format!("line {n} {}", if n % 2 == 0 { "even" } else { "odd" }));

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::client::json as call_json;
 
-/// Calls an action of the queue, and says the status and the answer.
+/// Calls an action of the queue, and returns status and response.
 fn call(fake: &Fake, action: &str, mut body: Value) -> (u16, Value) {
     body["QueueUrl"] = json!(Sqs::url("q"));
     let answer = call_json(fake, "sqs", action, &body);
@@ -37,7 +37,7 @@ fn fake(messages: usize) -> Fake {
 }
 
 #[test]
-fn a_message_is_hidden_until_its_time_is_over_or_it_is_deleted() {
+fn a_message_is_hidden_for_its_visibility_timeout() {
     let fake = fake(1);
     let first = received(&fake, json!({}));
     assert_eq!((first.len(), &first[0]["Body"]), (1, &json!("body 0")));
@@ -62,7 +62,7 @@ fn a_message_is_hidden_until_its_time_is_over_or_it_is_deleted() {
 }
 
 #[test]
-fn a_queue_has_a_time_of_its_own_and_a_receiver_changes_it() {
+fn a_queue_has_its_visibility_timeout_and_a_receiver_changes_it() {
     let fake = fake(1);
     call(&fake, "SetQueueAttributes", json!({"Attributes": {"VisibilityTimeout": "100"}}));
     let receipt = received(&fake, json!({}))[0]["ReceiptHandle"].clone();
@@ -100,7 +100,7 @@ fn at_most_ten_are_received_and_batches_answer_one_by_one() {
 }
 
 #[test]
-fn a_queue_that_is_not_there() {
+fn a_missing_queue() {
     let fake = fake(0);
     assert_eq!(call_json(&fake, "sqs", "ListQueues", &json!({})).json()["QueueUrls"], json!([Sqs::url("q")]));
     assert_eq!(call(&fake, "DeleteQueue", json!({})).0, 200);

@@ -1,4 +1,4 @@
-//! What resources and outputs of a template say of each other: that it exists, and that nothing waits for itself.
+//! References between resources and outputs of a template: each target must exist, and there must be no cycle.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -100,7 +100,7 @@ fn references_of(node: &Value) -> Vec<(String, Option<String>)> {
         }
         _ => {}
     }
-    // With a list, the second item gives names of its own.
+    // In the list form, the second item defines additional names.
     let (text, own) = match object.get("Fn::Sub") {
         Some(Value::String(text)) => (text.as_str(), None),
         Some(Value::Array(parts)) => {
@@ -136,8 +136,8 @@ fn dangling(tree: &Value, references: &[Reference], findings: &mut Vec<Finding>)
         let known = ATTRIBUTES.iter().find(|(name, _)| *name == kind).map_or(&[][..], |(_, attributes)| attributes);
         if !known.contains(&attribute.as_str()) {
             let problem = format!("asks {to} for {attribute}, which {kind} does not have");
-            let mend = format!("ask for one of its attributes ({})", known.join(", "));
-            findings.push(Finding::new(Code::UnknownAttribute, place, problem).mend(mend));
+            let fix = format!("ask for one of its attributes ({})", known.join(", "));
+            findings.push(Finding::new(Code::UnknownAttribute, place, problem).with_fix(fix));
         }
     }
 }

@@ -1,11 +1,11 @@
-//! From text to a [`StackSpec`], or to everything that is wrong with it.
+//! Parses text to a [`StackSpec`], or to a list of all errors.
 
 use std::path::Path;
 
 use serde::Deserialize as _;
 use serde_yaml::Value;
 
-use super::faults::{Fault, Faults, KeyPath};
+use super::diagnostics::{Diagnostic, Diagnostics, KeyPath};
 use super::lines::{Lines, Position};
 use super::{Architecture, StackSpec, rules, schema, shape};
 use crate::error::Result;
@@ -20,7 +20,7 @@ pub fn name_in(text: &str) -> Option<String> {
     serde_yaml::from_str::<Value>(text).ok()?.get("name")?.as_str().map(ToOwned::to_owned)
 }
 
-fn read(text: &str, path: &Path) -> Result<StackSpec, Faults> {
+fn read(text: &str, path: &Path) -> Result<StackSpec, Diagnostics> {
     let lines = Lines::of(text);
     let value = document(text, path, &lines)?;
     let mut problems = shape::check(&value, &schema::schema());
@@ -28,15 +28,15 @@ fn read(text: &str, path: &Path) -> Result<StackSpec, Faults> {
     match serde_yaml::from_value(without(&value, &unread)) {
         Ok(spec) => {
             problems.extend(rules::check(&spec, &value, &unread));
-            if problems.is_empty() { Ok(spec) } else { Err(Faults::locate(problems, path, &lines)) }
+            if problems.is_empty() { Ok(spec) } else { Err(Diagnostics::locate(problems, path, &lines)) }
         }
-        // What the schema does not know is told alone only where nothing else is wrong.
-        Err(error) if problems.is_empty() => Err(Faults(vec![Fault::of_file(path, error.to_string())])),
-        Err(_) => Err(Faults::locate(problems, path, &lines)),
+        // An error that the schema does not describe is reported only if there is no other.
+        Err(error) if problems.is_empty() => Err(Diagnostics(vec![Diagnostic::of_file(path, error.to_string())])),
+        Err(_) => Err(Diagnostics::locate(problems, path, &lines)),
     }
 }
 
-/// Keys that a stack file must have, with values that stand for what could not be read.
+/// Required keys, with placeholders for values that could not be read.
 const REQUIRED: [(&[&str], &str); 3] = [(&["name"], "unread"), (&["data"], "keep"), (&["emulator", "port"], "1")];
 
 /// The document without what has not the right shape, so that the rest can be read and judged.
@@ -66,8 +66,8 @@ fn remove(node: &mut Value, path: &[String]) {
 }
 
 /// The text as one YAML map.
-fn document(text: &str, path: &Path, lines: &Lines) -> Result<Value, Faults> {
-    let fault = |fault| Err(Faults(vec![fault]));
+fn document(text: &str, path: &Path, lines: &Lines) -> Result<Value, Diagnostics> {
+    let fail = |diagnostic| Err(Diagnostics(vec![diagnostic]));
     let mut documents = Vec::new();
     for document in serde_yaml::Deserializer::from_str(text) {
         match Value::deserialize(document) {
@@ -76,42 +76,44 @@ fn document(text: &str, path: &Path, lines: &Lines) -> Result<Value, Faults> {
         }
     }
     if documents.len() > 1 {
-        return fault(Fault::of_file(
+        return fail(Diagnostic::of_file(
             path,
             format!("holds {} YAML documents; write one stack a file, without `---` between", documents.len()),
         ));
     }
     match documents.pop() {
-        None | Some(Value::Null) => fault(Fault::of_file(
-            path,
-            "says nothing; the least that a stack file says is `name: dev` and `data: delete`",
-        )),
-        Some(value @ Value::Mapping(_)) => Ok(value),
-        Some(Value::Sequence(_)) => {
-            fault(Fault::of_file(path, "is a list; a stack file is a map of keys, like `name: dev`, without hyphens"))
+        None | Some(Value::Null) => {
+            fail(Diagnostic::of_file(path, "is empty; the minimal stack file is `name: dev` and `data: delete`"))
         }
-        Some(_) => fault(Fault::of_file(path, "is a single value; a stack file is a map of keys, like `name: dev`")),
+        Some(value @ Value::Mapping(_)) => Ok(value),
+        Some(Value::Sequence(_)) => fail(Diagnostic::of_file(
+            path,
+            "is a list; a stack file is a map of keys, like `name: dev`, without hyphens",
+        )),
+        Some(_) => {
+            fail(Diagnostic::of_file(path, "is a single value; a stack file is a map of keys, like `name: dev`"))
+        }
     }
 }
 
-fn not_yaml(error: &serde_yaml::Error, path: &Path, lines: &Lines) -> Faults {
-    // A key that stands twice fails the whole map, at the map's beginning; the text knows better where.
+fn not_yaml(error: &serde_yaml::Error, path: &Path, lines: &Lines) -> Diagnostics {
+    // serde_yaml reports a duplicate key at the start of the map; the text has the exact position.
     let twice: Vec<_> = lines
         .duplicates()
         .map(|(key, position, first)| {
-            let problem = format!("stands here a second time; the first is in line {first}");
-            Fault::at(path, lines, position, key.join("."), problem)
+            let problem = format!("is a duplicate; the first is in line {first}");
+            Diagnostic::at(path, lines, position, key.join("."), problem)
         })
         .collect();
     if !twice.is_empty() {
-        return Faults(twice);
+        return Diagnostics(twice);
     }
     let text = error.to_string();
-    let Some(location) = error.location() else { return Faults(vec![Fault::of_file(path, text)]) };
+    let Some(location) = error.location() else { return Diagnostics(vec![Diagnostic::of_file(path, text)]) };
     let (line, column) = (location.line(), location.column());
     let text = text.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&text);
     let position = Position { line, column, length: 1 };
-    Faults(vec![Fault::at(path, lines, position, String::new(), format!("is not YAML: {text}"))])
+    Diagnostics(vec![Diagnostic::at(path, lines, position, String::new(), format!("is not YAML: {text}"))])
 }
 
 /// A processor architecture as stack files and the command line spell it.

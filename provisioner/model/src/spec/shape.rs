@@ -1,7 +1,7 @@
-//! Whether keys and values have the shape that the schema gives them: every unknown and missing key, every value of a
-//! wrong kind, with what would be right.
+//! Checks keys and values against the schema: reports every unknown or missing key and every value of a wrong type, with
+//! a correction.
 //!
-//! Knows the parts of JSON Schema that our own types make, no more.
+//! Supports only the parts of JSON Schema that these types generate.
 
 use std::fmt::Write as _;
 
@@ -9,23 +9,23 @@ use handler_contract::FileTypes;
 use serde_json::Value as Schema;
 use serde_yaml::Value;
 
-use super::faults::Problem;
+use super::diagnostics::Problem;
 use crate::units::{Seconds, Size};
 
-/// All that has not the schema's shape.
+/// All violations of the schema.
 pub(super) fn check(value: &Value, schema: &Schema) -> Vec<Problem> {
-    let mut walk = Walk { root: schema, path: Vec::new(), problems: Vec::new() };
-    walk.node(value, schema);
-    walk.problems
+    let mut checker = SchemaChecker { root: schema, path: Vec::new(), problems: Vec::new() };
+    checker.node(value, schema);
+    checker.problems
 }
 
-struct Walk<'a> {
+struct SchemaChecker<'a> {
     root: &'a Schema,
     path: Vec<String>,
     problems: Vec<Problem>,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> SchemaChecker<'a> {
     fn wrong(&mut self, text: impl Into<String>) {
         self.problems.push(Problem { path: self.path.clone(), key: false, text: text.into() });
     }
@@ -61,7 +61,7 @@ impl<'a> Walk<'a> {
             (_, Value::Null) => self.wrong("has no value; give it one, or leave the key out"),
             (Some("object"), Value::Mapping(map)) => self.object(map, schema),
             (Some("object"), _) => self.wrong(format!(
-                "{} stands where further keys are expected{}",
+                "{} is given where a map of keys is expected{}",
                 shown(value),
                 properties(schema).next().map(|key| format!(", like `{key}:`")).unwrap_or_default()
             )),
@@ -89,22 +89,26 @@ impl<'a> Walk<'a> {
             let name = plain(key);
             let property = &schema["properties"][&name];
             if !property.is_null() {
-                self.below(&name, |walk| walk.node(value, property));
+                self.below(&name, |checker| checker.node(value, property));
             } else if schema["additionalProperties"].is_object() {
                 if key.is_string() {
-                    self.below(&name, |walk| walk.node(value, &schema["additionalProperties"]));
+                    self.below(&name, |checker| checker.node(value, &schema["additionalProperties"]));
                 } else {
                     let text = format!("{name} is not text; put it in quotes: \"{name}\"");
-                    self.below(&name, |walk| walk.problems.push(Problem { path: walk.path.clone(), key: true, text }));
+                    self.below(&name, |checker| {
+                        checker.problems.push(Problem { path: checker.path.clone(), key: true, text });
+                    });
                 }
             } else {
                 let known: Vec<&str> = properties(schema).collect();
-                let mut text = "is no key that is known here".to_owned();
+                let mut text = "is an unknown key".to_owned();
                 let _ = match nearest(&name, &known) {
                     Some(near) => write!(text, "; did you mean `{near}`?"),
-                    None => write!(text, "; known are {}", known.join(", ")),
+                    None => write!(text, "; known keys are {}", known.join(", ")),
                 };
-                self.below(&name, |walk| walk.problems.push(Problem { path: walk.path.clone(), key: true, text }));
+                self.below(&name, |checker| {
+                    checker.problems.push(Problem { path: checker.path.clone(), key: true, text });
+                });
             }
         }
         for name in schema["required"].as_array().into_iter().flatten().filter_map(Schema::as_str) {
@@ -114,21 +118,21 @@ impl<'a> Walk<'a> {
                 let own = own.replace('\n', " ");
                 let first = own.split_once(": ").or_else(|| own.split_once(". ")).map_or(&*own, |(first, _)| first);
                 let first = first.trim_end_matches('.').to_owned();
-                self.below(name, |walk| walk.wrong(format!("is missing ({first})")));
+                self.below(name, |checker| checker.wrong(format!("is missing ({first})")));
             }
         }
     }
 
     fn array(&mut self, items: &[Value], schema: &'a Schema) {
-        // The one list that there is holds media types, which have a reader of their own.
+        // The only list contains media types, which have a separate parser.
         for (n, item) in items.iter().enumerate() {
-            self.below(n.to_string(), |walk| match item {
+            self.below(n.to_string(), |checker| match item {
                 Value::String(text) => {
                     if let Err(error) = FileTypes::new([text]) {
-                        walk.wrong(error.to_string());
+                        checker.wrong(error.to_string());
                     }
                 }
-                _ => walk.node(item, &schema["items"]),
+                _ => checker.node(item, &schema["items"]),
             });
         }
         if items.is_empty() {

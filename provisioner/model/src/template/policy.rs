@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::intrinsic::Value;
 use crate::names::Names;
+use crate::partition::Partition;
+
+/// The most characters of a managed policy, white space not counted (IAM quotas).
+pub const MAX_MANAGED_POLICY: usize = 6_144;
 
 /// An IAM policy document. Its texts are plain ones (`String`) or ones that CloudFormation fills in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,16 +92,29 @@ macro_rules! policies {
 }
 
 policies! {
-    /// Who may take the handler's role: Lambda.
+    /// The trust policy of the handler's role: Lambda assumes it.
     handler_trust = "handler-trust.json",
-    /// What the handler may do.
+    /// The permissions of the handler.
     handler = "handler.json",
-    /// What the bucket refuses: requests without TLS.
+    /// The bucket policy: denies requests without TLS.
     bucket = "bucket.json",
-    /// What the queue of failed events refuses: requests without TLS.
+    /// The policy of the queue of failed events: denies requests without TLS.
     queue = "queue.json",
-    /// What the person who runs the provisioner needs.
-    provisioner = "provisioner.json",
+    /// What whoever runs the provisioner needs for the calls that it makes itself.
+    caller = "caller.json",
+    /// What CloudFormation needs to create, update, read and delete the stack's resources: as the caller, or as the
+    /// stack's `cloudformationRole`.
+    cloudformation = "cloudformation.json",
+    /// What the handler may do besides where the bucket keeps versions.
+    handler_versions = "handler-versions.json",
+    /// What the handler may do besides where the stack has a KMS key of its own.
+    handler_key = "handler-key.json",
+    /// What the caller needs besides where the stack has a key.
+    caller_key = "caller-key.json",
+    /// What CloudFormation needs besides where the stack has a key.
+    cloudformation_key = "cloudformation-key.json",
+    /// What the policy of the stack's key must allow.
+    key = "key.json",
 }
 
 fn parse(file: &str, text: &str) -> Document {
@@ -131,24 +148,51 @@ impl<T> Document<T> {
 }
 
 impl Document {
+    /// Both documents in one.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.statement.extend(other.statement);
+        self
+    }
+
+    /// The document with the ARN of the stack's KMS key.
+    #[must_use]
+    pub fn with_key(&self, key: &str) -> Self {
+        self.map(|text| fill(text, &[("KmsKeyArn", key.to_owned())]))
+    }
+
     /// The document with names filled in and the rest left to CloudFormation.
     pub(crate) fn for_template(&self, names: &Names) -> Document<Value> {
         self.map(|text| Value::text(fill(text, &placeholders(names))))
     }
 
-    /// The document as IAM takes it. An account that is not known is the caller's; a region that is not known is any.
+    /// The document as IAM takes it, for one stack.
+    ///
+    /// An account that is not known is the caller's in names of buckets, and any elsewhere: a policy variable works only in
+    /// the resource part of an ARN (IAM user guide, "Policy elements: variables and tags"), and an ARN without an account
+    /// in its name can be reached across accounts only where the other account allows it too. A region that is not known
+    /// is any, in the commercial partition.
     #[must_use]
-    pub fn for_caller(&self, stack: &str, account: Option<&str>, region: Option<&str>) -> Self {
-        let account = account.unwrap_or("${aws:PrincipalAccount}");
-        let names = Names::new(stack, account, region.unwrap_or("*"));
+    pub fn for_stack(&self, stack: &str, account: Option<&str>, region: Option<&str>) -> Self {
+        let names = Names::new(stack, account.unwrap_or("${aws:PrincipalAccount}"), region.unwrap_or("*"));
+        let partition = Partition::of(region.unwrap_or_default());
         let mut values = placeholders(&names);
-        values.push(("AWS::Partition", partition(region.unwrap_or_default()).to_owned()));
-        values.push(("AWS::AccountId", account.to_owned()));
+        values.push(("AWS::Partition", partition.id.to_owned()));
+        values.push(("AWS::URLSuffix", partition.dns_suffix.to_owned()));
+        values.push(("AWS::AccountId", account.unwrap_or("*").to_owned()));
         values.push(("AWS::Region", region.unwrap_or("*").to_owned()));
-        self.map(|text| fill(text, &values))
+        let mut filled = self.map(|text| fill(text, &values));
+        for statement in &mut filled.statement {
+            if let Some(Principal::Some(kinds)) = &mut statement.principal {
+                for name in kinds.values_mut() {
+                    *name = fill(name, &values);
+                }
+            }
+        }
+        filled
     }
 
-    /// Lets the caller hand this role to `CloudFormation`, and to no other service.
+    /// Allows the caller to pass this role to `CloudFormation`, and to no other service.
     pub fn let_pass(&mut self, role: &str) {
         let service = BTreeMap::from([("iam:PassedToService".to_owned(), "cloudformation.amazonaws.com".to_owned())]);
         self.statement.push(Statement {
@@ -159,6 +203,11 @@ impl Document {
             resource: Some(OneOrMore::One(role.to_owned())),
             condition: Some(BTreeMap::from([("StringEquals".to_owned(), service)])),
         });
+    }
+
+    /// The length that IAM counts: characters without white space. At most [`MAX_MANAGED_POLICY`] fit.
+    pub fn length(&self) -> usize {
+        self.to_json().chars().filter(|c| !c.is_whitespace()).count()
     }
 
     /// The document as JSON, ending with a line feed.
@@ -172,16 +221,7 @@ impl Document {
     }
 }
 
-/// The partition that a region belongs to (IAM user guide, "Amazon Resource Names").
-fn partition(region: &str) -> &'static str {
-    match region {
-        _ if region.starts_with("cn-") => "aws-cn",
-        _ if region.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
-    }
-}
-
-/// What stands for the stack's names in policies.
+/// The placeholders of the stack's names in policies.
 fn placeholders(names: &Names) -> Vec<(&'static str, String)> {
     vec![
         ("StackName", names.stack.clone()),

@@ -45,15 +45,15 @@ impl Resource {
         Self { depends_on: Vec::new(), policies: None, properties: properties.into() }
     }
 
-    /// Created after these, deleted before them.
-    pub(crate) fn after(mut self, others: &[&'static str]) -> Self {
+    /// Adds `DependsOn`: created after these, deleted before them.
+    pub(crate) fn depends_on(mut self, others: &[&'static str]) -> Self {
         self.depends_on.extend(others);
         self
     }
 
-    /// Holds data: stays when the stack goes, or not.
-    pub(crate) fn data(mut self, keep: bool) -> Self {
-        self.policies = Some(if keep {
+    /// Sets both policies: retain the resource when it leaves the stack, or delete it.
+    pub(crate) fn deletion_policy(mut self, retain: bool) -> Self {
+        self.policies = Some(if retain {
             (DeletionPolicy::RetainExceptOnCreate, UpdateReplacePolicy::Retain)
         } else {
             (DeletionPolicy::Delete, UpdateReplacePolicy::Delete)

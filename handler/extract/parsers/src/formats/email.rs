@@ -5,17 +5,18 @@
 //! its header, text and attachments are its own.
 
 mod address;
-mod date;
 mod header;
+mod lines;
 mod transfer;
 
 use handler_contract::Metadata;
 
-use self::header::{ContentType, Disposition};
+use self::header::{ContentType, Disposition, DispositionKind};
+pub(super) use self::lines::Lines;
 use self::transfer::{Coding, Decoder};
 use super::bounded_buffer::BoundedBuffer;
 use super::value::clean;
-use super::{html, language};
+use super::{date, html, language};
 use crate::charset::ToUtf8;
 use crate::input::Input;
 use crate::report::{Abort, Report};
@@ -29,6 +30,8 @@ const FIELD: usize = 16 << 10;
 const MAX_DEPTH: usize = 64;
 /// Bytes of a boundary (RFC 2046, section 5.1.1, allows 70).
 const BOUNDARY: usize = 256;
+/// Lines before the header that are none of its fields: what mail programs and servers put there.
+const MOST_BANNER_LINES: usize = 8;
 /// Names and addresses in a record.
 const LISTED: usize = 32;
 
@@ -40,14 +43,50 @@ pub(super) fn read(input: &mut Input, report: &mut Report) -> Result<(), Abort> 
     Ok(())
 }
 
+/// Reads a message as Apple Mail keeps it: its length in a line, the message, and a property list.
+pub(super) fn read_emlx(input: &mut Input, report: &mut Report) -> Result<(), Abort> {
+    let (mut reader, mut left) = (MessageReader::new(), None);
+    let mut first = Vec::new();
+    input.stream(|bytes| {
+        let mut bytes = bytes;
+        if left.is_none() {
+            let end = memchr::memchr(b'\n', bytes).map_or(bytes.len(), |at| at + 1);
+            first.extend_from_slice(&bytes[..end.min(LINE)]);
+            bytes = &bytes[end..];
+            if first.ends_with(b"\n") || first.len() >= LINE {
+                let length = str::from_utf8(&first).ok().and_then(|line| line.trim().parse::<u64>().ok());
+                left = Some(length.unwrap_or(u64::MAX));
+            }
+        }
+        if let Some(left) = &mut left {
+            let part = &bytes[..bytes.len().min(usize::try_from(*left).unwrap_or(usize::MAX))];
+            *left -= part.len() as u64;
+            reader.feed(part);
+        }
+    })?;
+    report.metadata = reader.finish();
+    if left.is_none_or(|left| left > 0) {
+        report.metadata.is_partial = Some(true);
+    }
+    Ok(())
+}
+
+/// Multiparts whose parts are one thing: forms of the same, a page with its pictures, a text with its signature.
+const COMPOUND: &[&str] = &["alternative", "related", "signed", "encrypted", "report", "appledouble"];
+
 /// A multipart whose parts are being read.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about the parts")]
 struct Multipart {
     boundary: Vec<u8>,
     /// Whether its parts say the same in different forms, of which one is read.
     alternative: bool,
     /// Whether its parts are messages unless they say otherwise.
     digest: bool,
+    /// Whether its parts belong together, such as a page and its pictures: a part without a name is no attachment.
+    is_compound: bool,
+    /// Whether a part was its text.
+    has_text: bool,
     texts: Texts,
 }
 
@@ -84,7 +123,9 @@ enum Body {
 }
 
 /// Reads a message piece by piece.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about what was read so far")]
 struct MessageReader {
+    lines: Lines,
     /// The start of a line whose end has not arrived yet.
     line: Vec<u8>,
     /// Whether the current line was started in an earlier piece that is no longer kept.
@@ -99,6 +140,9 @@ struct MessageReader {
     body: Body,
     /// Whether the header at hand is the message's own.
     outermost: bool,
+    /// Whether a field of a header was read.
+    has_field: bool,
+    banner_lines: usize,
     texts: Texts,
     plain_sample: BoundedBuffer,
     html_sample: String,
@@ -113,6 +157,7 @@ struct MessageReader {
 impl MessageReader {
     fn new() -> Self {
         Self {
+            lines: Lines::new(),
             line: Vec::new(),
             in_line: false,
             in_header: true,
@@ -123,6 +168,8 @@ impl MessageReader {
             open: vec![],
             body: Body::Skipped,
             outermost: true,
+            has_field: false,
+            banner_lines: 0,
             texts: Texts::default(),
             plain_sample: BoundedBuffer::new(language::SAMPLE),
             html_sample: String::new(),
@@ -135,7 +182,14 @@ impl MessageReader {
     }
 
     /// Reads the next piece.
-    fn feed(&mut self, mut bytes: &[u8]) {
+    fn feed(&mut self, bytes: &[u8]) {
+        let mut lines = std::mem::replace(&mut self.lines, Lines::new());
+        lines.feed(bytes, &mut |bytes| self.feed_lines(bytes));
+        self.lines = lines;
+    }
+
+    /// Reads the next piece, of which each line ends with a line feed.
+    fn feed_lines(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let end = memchr::memchr(b'\n', bytes).map(|at| at + 1);
             let (piece, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
@@ -157,6 +211,8 @@ impl MessageReader {
     }
 
     fn finish(mut self) -> Metadata {
+        let mut lines = std::mem::replace(&mut self.lines, Lines::new());
+        lines.finish(&mut |bytes| self.feed_lines(bytes));
         let line = std::mem::take(&mut self.line);
         if !line.is_empty() {
             self.piece(&line);
@@ -166,6 +222,10 @@ impl MessageReader {
             self.begin_body();
         }
         self.end_body();
+        if !self.open.is_empty() {
+            // The last boundary is missing, and perhaps more.
+            self.metadata.is_partial = Some(true);
+        }
         self.close(0);
         let sum = |plain: u64, html: u64| Some(plain + html);
         let (plain, html) = (self.texts.plain, self.texts.html);
@@ -244,10 +304,14 @@ impl MessageReader {
             return;
         }
         self.end_field();
-        if matches!(piece, b"\n" | b"\r\n") {
-            self.begin_body();
-        } else if header::is_field(piece) {
+        let is_empty = matches!(piece, b"\n" | b"\r\n");
+        if header::is_field(piece) {
+            self.has_field = true;
             self.field.push(piece);
+        } else if self.outermost && !self.has_field && self.banner_lines < MOST_BANNER_LINES {
+            self.banner_lines += 1;
+        } else if is_empty {
+            self.begin_body();
         } else if !piece.starts_with(b"From ") && !piece.starts_with(b">From ") {
             // The empty line is missing; what follows can only be the text.
             self.begin_body();
@@ -293,7 +357,7 @@ impl MessageReader {
                 }
             }
             "subject" if metadata.subject.is_none() => metadata.subject = clean(&header::decode_words(value)),
-            "date" if metadata.date_created.is_none() => metadata.date_created = date::iso(value),
+            "date" if metadata.date_created.is_none() => metadata.date_created = date::from_message(value),
             "message-id" if metadata.identifier.is_none() => {
                 metadata.identifier = clean(value.trim().trim_start_matches('<').trim_end_matches('>'));
             }
@@ -323,6 +387,8 @@ impl MessageReader {
                         boundary: boundary.into_bytes(),
                         alternative: subtype == "alternative",
                         digest: subtype == "digest",
+                        is_compound: COMPOUND.contains(&subtype),
+                        has_text: false,
                         texts: Texts::default(),
                     });
                 } else {
@@ -339,24 +405,38 @@ impl MessageReader {
         }
         let encoding = content_type.encoding();
         let name = disposition.file_name.or(content_type.name);
-        if disposition.is_attachment || name.is_some() || content_type.media_type == "message/rfc822" {
+        let kind = content_type.media_type.as_str();
+        let (is_compound, has_text) =
+            self.open.last().map_or((false, false), |multipart| (multipart.is_compound, multipart.has_text));
+        let is_text = kind.starts_with("text/") && kind != "text/calendar";
+        let is_attachment = match (disposition.kind, is_text) {
+            _ if kind == "message/rfc822" => true,
+            (DispositionKind::Attachment, _) => true,
+            (DispositionKind::Inline, true) => false,
+            // A name alone makes no attachment of a text, unless there is another text before.
+            (_, true) => name.is_some() && has_text,
+            (_, false) => name.is_some() || !is_compound && !is_sealed && !kind.starts_with("message/"),
+        };
+        if is_attachment {
             self.attachments += 1;
             if self.names.len() < LISTED {
                 self.names.extend(name.as_deref().and_then(clean));
             }
             return;
         }
+        if !is_text {
+            return;
+        }
+        if let Some(multipart) = self.open.last_mut() {
+            multipart.has_text = true;
+        }
         let decoder = Decoder::new(self.coding);
         let to_utf8 = ToUtf8::declared(encoding);
-        match content_type.media_type.as_str() {
-            "text/html" => {
-                self.body = Body::Html { decoder, to_utf8, reader: Box::new(html::HtmlReader::new()) };
-            }
-            kind if kind.starts_with("text/") && kind != "text/calendar" => {
-                self.body = Body::Plain { decoder, to_utf8, words: Counter::default() };
-            }
-            _ => {}
-        }
+        self.body = if kind == "text/html" {
+            Body::Html { decoder, to_utf8, reader: Box::new(html::HtmlReader::new()) }
+        } else {
+            Body::Plain { decoder, to_utf8, words: Counter::default() }
+        };
     }
 
     fn body_bytes(&mut self, piece: &[u8]) {

@@ -9,6 +9,7 @@ mod flat;
 mod gif;
 mod heif;
 mod ifd;
+mod iptc;
 mod jpeg;
 mod jxl;
 mod png;

@@ -3,6 +3,7 @@
 use handler_contract::Metadata;
 
 use super::bounded_buffer::BoundedBuffer;
+use super::email::Lines;
 use crate::input::Input;
 use crate::report::{Abort, Report};
 
@@ -20,16 +21,23 @@ pub(super) fn read(input: &mut Input, report: &mut Report) -> Result<(), Abort> 
 
 /// Counts messages piece by piece.
 struct MboxReader {
+    lines: Lines,
     line: BoundedBuffer,
     messages: u64,
 }
 
 impl MboxReader {
     fn new() -> Self {
-        Self { line: BoundedBuffer::new(LINE), messages: 0 }
+        Self { lines: Lines::new(), line: BoundedBuffer::new(LINE), messages: 0 }
     }
 
-    fn feed(&mut self, mut bytes: &[u8]) {
+    fn feed(&mut self, bytes: &[u8]) {
+        let mut lines = std::mem::replace(&mut self.lines, Lines::new());
+        lines.feed(bytes, &mut |bytes| self.feed_lines(bytes));
+        self.lines = lines;
+    }
+
+    fn feed_lines(&mut self, mut bytes: &[u8]) {
         while let Some(end) = memchr::memchr(b'\n', bytes) {
             let (line, rest) = bytes.split_at(end + 1);
             if self.line.bytes().is_empty() {
@@ -44,7 +52,9 @@ impl MboxReader {
         self.line.push(bytes);
     }
 
-    fn finish(self) -> u64 {
+    fn finish(mut self) -> u64 {
+        let mut lines = std::mem::replace(&mut self.lines, Lines::new());
+        lines.finish(&mut |bytes| self.feed_lines(bytes));
         self.messages + u64::from(begins_message(self.line.bytes()))
     }
 }
@@ -80,6 +90,13 @@ mod tests {
             reader.feed(&FILE.as_bytes()[at..]);
             assert_eq!(reader.finish(), 3, "{at}");
         }
+    }
+
+    #[test]
+    fn messages_whose_lines_end_as_on_a_macintosh() {
+        let mut reader = MboxReader::new();
+        reader.feed(format!("\u{feff}{}", FILE.replace('\n', "\r")).as_bytes());
+        assert_eq!(reader.finish(), 3);
     }
 
     #[test]

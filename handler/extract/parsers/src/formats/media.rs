@@ -17,8 +17,10 @@ mod matroska;
 mod midi;
 mod mp4;
 mod mpeg;
+mod mpeg_stream;
 mod ogg;
 mod riff;
+mod video;
 mod vorbis;
 
 use handler_contract::{ErrorCode, Failure, Metadata};
@@ -126,6 +128,8 @@ fn reader_of(file: View) -> Option<MediaReader> {
         [0x1a, 0x45, 0xdf, 0xa3, ..] => matroska::read,
         [b'F', b'L', b'V', ..] => flv::read,
         [b'M', b'T', b'h', b'd', ..] => midi::read,
+        [0, 0, 1, 0xba | 0xb3, ..] => mpeg_stream::read,
+        _ if mpeg_stream::packet_size(file).is_some() => mpeg_stream::read,
         [0xff, second, ..] if second & 0xf6 == 0xf0 => mpeg::read_aac,
         [0xff, 0xe0..=0xff, ..] => mpeg::read,
         _ if matches!(file.slice(4, 4), Some(b"ftyp" | b"moov" | b"mdat" | b"wide" | b"free" | b"skip")) => {
@@ -138,9 +142,10 @@ fn reader_of(file: View) -> Option<MediaReader> {
 
 /// Numbers that no honest file has are as good as missing.
 fn refuse_absurd(metadata: &mut Metadata) {
-    // To the millisecond; more is an accident of the division.
+    // To the millisecond; more is an accident of the division. A file that plays no time does not say how long.
     let duration = metadata.duration.filter(|seconds| (0.0..LONGEST_DURATION).contains(seconds));
-    metadata.duration = duration.map(|seconds| (seconds * 1000.0).round() / 1000.0);
+    let duration = duration.map(|seconds| (seconds * 1000.0).round() / 1000.0);
+    metadata.duration = duration.filter(|seconds| *seconds > 0.0);
     metadata.sample_rate = metadata.sample_rate.filter(|rate| (1..HIGHEST_RATE).contains(rate));
     metadata.channel_count = metadata.channel_count.filter(|count| (1..MOST_CHANNELS).contains(count));
     for side in [&mut metadata.width, &mut metadata.height] {

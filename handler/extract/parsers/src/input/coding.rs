@@ -234,9 +234,9 @@ mod tests {
 
     fn decode(coding: Known, bytes: &[u8], limit: u64) -> (Vec<u8>, Result<bool, ErrorCode>) {
         let mut decoder = Decoder { limit, ..Decoder::new(coding, bytes, Cursor::new(bytes.to_vec())) };
-        let mut decoded = Vec::new();
-        decoder.read_to_end(&mut decoded).unwrap();
-        (decoded, decoder.progress().check().map_err(|failure| failure.code))
+        let mut content = Vec::new();
+        decoder.read_to_end(&mut content).unwrap();
+        (content, decoder.progress().check().map_err(|failure| failure.code))
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::template::resource::s3::{
 };
 use crate::template::resource::{Resource, tags};
 
-/// An upload in parts that nobody ends costs storage that no listing shows.
+/// An incomplete multipart upload uses storage that object listings do not show.
 const ABORT_UPLOADS_AFTER_DAYS: u64 = 7;
 const DAY: u64 = 86_400;
 
@@ -23,7 +23,12 @@ pub(in crate::template) fn add(spec: &StackSpec, names: &Names, resources: &mut 
         bucket_name: Value::text(&*names.bucket),
         bucket_encryption: BucketEncryption {
             server_side_encryption_configuration: [ServerSideEncryptionRule {
-                server_side_encryption_by_default: ServerSideEncryptionByDefault { sse_algorithm: "AES256" },
+                server_side_encryption_by_default: ServerSideEncryptionByDefault {
+                    sse_algorithm: if spec.kms_key.is_some() { "aws:kms" } else { "AES256" },
+                    kms_master_key_id: spec.kms_key.clone(),
+                },
+                // One call of KMS for many objects instead of one for each (S3 user guide, "S3 Bucket Keys").
+                bucket_key_enabled: spec.kms_key.as_ref().map(|_| true),
             }],
         },
         ownership_controls: OwnershipControls { rules: [OwnershipRule { object_ownership: "BucketOwnerEnforced" }] },
@@ -46,8 +51,9 @@ pub(in crate::template) fn add(spec: &StackSpec, names: &Names, resources: &mut 
     };
     // S3 tests the permission when the notification is set. And with the retries in place before the first event, no
     // event can fail without reaching the queue.
-    let resource =
-        Resource::new(bucket).after(&[id::HANDLER_PERMISSION, id::HANDLER_RETRIES]).data(spec.data == DataPolicy::Keep);
+    let resource = Resource::new(bucket)
+        .depends_on(&[id::HANDLER_PERMISSION, id::HANDLER_RETRIES])
+        .deletion_policy(spec.data == DataPolicy::Keep);
     resources.push((id::BUCKET, resource));
     if spec.bucket.require_tls {
         let policy = BucketPolicy {

@@ -6,6 +6,8 @@ use crate::input::View;
 /// The outermost boxes of a file.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Movie<'a> {
+    /// The whole file.
+    pub(crate) file: View<'a>,
     /// The content of the first `moov` box.
     pub(crate) header: Option<View<'a>>,
     /// Whether every box is there to its end.
@@ -15,7 +17,7 @@ pub(crate) struct Movie<'a> {
 impl<'a> Movie<'a> {
     /// Walks the outermost boxes.
     pub(crate) fn open(file: View<'a>) -> Self {
-        let mut movie = Self { header: None, is_complete: true };
+        let mut movie = Self { file: file.as_big_endian(), header: None, is_complete: true };
         for found in Boxes::of(file.as_big_endian()) {
             movie.is_complete &= found.is_whole;
             if found.name == *b"moov" && movie.header.is_none() {

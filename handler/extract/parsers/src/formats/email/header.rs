@@ -125,10 +125,20 @@ impl ContentType {
     }
 }
 
+/// How a part is to be shown (RFC 2183, section 2).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum DispositionKind {
+    /// The part does not say.
+    #[default]
+    Unsaid,
+    Inline,
+    Attachment,
+}
+
 /// `Content-Disposition`.
 #[derive(Debug, Default)]
 pub(super) struct Disposition {
-    pub(super) is_attachment: bool,
+    pub(super) kind: DispositionKind,
     pub(super) file_name: Option<String>,
 }
 
@@ -136,7 +146,11 @@ impl Disposition {
     pub(super) fn parse(value: &str) -> Self {
         let (kind, parameters) = value.split_once(';').unwrap_or((value, ""));
         Self {
-            is_attachment: kind.trim().eq_ignore_ascii_case("attachment"),
+            kind: match kind.trim().to_ascii_lowercase().as_str() {
+                "inline" | "" => DispositionKind::Inline,
+                // Kinds that are unknown are attachments (section 2.8).
+                _ => DispositionKind::Attachment,
+            },
             file_name: Parameters::parse(parameters).take("filename"),
         }
     }
@@ -271,8 +285,9 @@ mod tests {
         ] {
             assert_eq!(Disposition::parse(value).file_name.as_deref(), name, "{value}");
         }
-        assert!(Disposition::parse("ATTACHMENT ; x").is_attachment);
-        assert!(!Disposition::parse("inline").is_attachment);
+        let kind = |value| Disposition::parse(value).kind;
+        assert_eq!((kind("ATTACHMENT ; x"), kind("other")), (DispositionKind::Attachment, DispositionKind::Attachment));
+        assert_eq!((kind("inline"), Disposition::default().kind), (DispositionKind::Inline, DispositionKind::Unsaid));
     }
 
     #[test]

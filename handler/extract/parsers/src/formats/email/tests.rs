@@ -56,7 +56,7 @@ fn a_letter() {
     assert_eq!(metadata.author.as_deref(), Some("Jürgen Müller"));
     assert_eq!(metadata.recipients.as_deref().unwrap(), ["jane@example.com", "a@example.com", "b@example.com"]);
     assert_eq!(metadata.subject.as_deref(), Some("Grüße and more"));
-    assert_eq!(metadata.date_created.as_deref(), Some("2003-08-08T21:20:15+02:00"));
+    assert_eq!(metadata.date_created.as_deref(), Some("2003-08-08T19:20:15Z"));
     assert_eq!(metadata.identifier.as_deref(), Some("1@example.org"));
     // The message within is the second, without a name.
     assert_eq!(metadata.attachment_count, Some(2));
@@ -114,7 +114,10 @@ fn words_of_the_form_that_is_read() {
         ("Subject:\n \n  x\nFrom: a@b\n\none".to_owned(), 1),
         (message("multipart/alternative", &part("text/html", "<b>one</b> two")), 2),
         (message("multipart/mixed", &(part("text/plain", "one") + &part("text/html", "two three"))), 3),
-        (message("multipart/mixed", &part("text/plain; name=x.txt", "one")), 0),
+        (message("multipart/mixed", &part("text/plain; name=x.txt", "one")), 1),
+        (message("multipart/mixed", &(part("text/plain", "one") + &part("text/plain; name=x.txt", "two"))), 1),
+        (message("multipart/mixed", &part("text/plain\nContent-Disposition: attachment", "one")), 0),
+        (message("multipart/mixed", &part("text/plain; name=x.txt\nContent-Disposition: inline", "one two")), 2),
         (message("multipart/mixed", &part("image/png", "one")), 0),
         (message("multipart/digest", "--b\n\nFrom: x\n\none\n"), 0),
         // Without its last boundary.
@@ -122,6 +125,82 @@ fn words_of_the_form_that_is_read() {
         (String::new(), 0),
     ] {
         assert_eq!(read(&text).word_count, Some(words), "{text}");
+    }
+}
+
+#[test]
+fn headers_behind_what_others_put_before_them() {
+    let header = "From: Ann <ann@example.org>\nTo: b@example.org\nSubject: Hi\n\none two three\n";
+    for (kind, message, words) in [
+        ("plain", header.to_owned(), 3),
+        ("byte order mark", format!("\u{feff}{header}"), 3),
+        ("banner", format!("Microsoft Mail Internet Headers Version 2.0\n{header}"), 3),
+        ("answer of a server", format!("+OK 512 octets\r\n{}", header.replace('\n', "\r\n")), 3),
+        ("empty lines", format!("\n\r\n{header}"), 3),
+        ("line of an mbox", format!("From ann@example.org Thu Nov 26 10:00:00 2026\n{header}"), 3),
+        ("lines of a Macintosh", header.replace('\n', "\r"), 3),
+        ("byte order mark, lines of a Macintosh", format!("\u{feff}{}", header.replace('\n', "\r")), 3),
+        ("bytes of eight bits", header.replace("three", "gr\u{f6}\u{df}er \u{0}"), 4),
+    ] {
+        let metadata = read(&message);
+        assert_eq!(metadata.sender.as_deref(), Some("ann@example.org"), "{kind}");
+        assert_eq!(metadata.recipients.as_deref(), Some(&["b@example.org".to_owned()][..]), "{kind}");
+        assert_eq!((metadata.subject.as_deref(), metadata.word_count), (Some("Hi"), Some(words)), "{kind}");
+    }
+    // A continuation line without a field before it is no header.
+    assert_eq!(read(&format!("{}{header}", "no field\n".repeat(20))).sender, None);
+}
+
+#[test]
+fn attachments_by_what_parts_are() {
+    let message = |kind: &str, part: &str| {
+        format!("From: a@b\nContent-Type: {kind}; boundary=b\n\n--b\n\ntext\n--b\nContent-Type: {part}\n\nx\n--b--\n")
+    };
+    for (kind, part, count) in [
+        ("multipart/mixed", "application/pdf", 1),
+        ("multipart/mixed", "application/pdf; name=a.pdf", 1),
+        ("multipart/mixed", "image/png\nContent-Disposition: inline", 1),
+        ("multipart/mixed", "text/plain; name=log.txt", 1),
+        ("multipart/mixed", "text/plain; name=log.txt\nContent-Disposition: inline", 0),
+        ("multipart/mixed", "text/plain\nContent-Disposition: unheard-of", 1),
+        ("multipart/mixed", "text/plain", 0),
+        ("multipart/mixed", "message/rfc822", 1),
+        ("multipart/mixed", "text/calendar", 1),
+        // A page's picture, a signature, and what a server reports.
+        ("multipart/related", "image/png", 0),
+        ("multipart/related", "image/png; name=a.png", 1),
+        ("multipart/alternative", "text/calendar", 0),
+        ("multipart/signed", "application/pgp-signature", 0),
+        ("multipart/report", "message/delivery-status", 0),
+    ] {
+        assert_eq!(read(&message(kind, part)).attachment_count, Some(count), "{kind} {part}");
+    }
+    assert_eq!(read("From: a@b\nContent-Type: application/pdf\n\nx").attachment_count, Some(1));
+}
+
+#[test]
+fn messages_that_are_cut_off_are_partial() {
+    let whole = "From: a@b\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\none two\n--b--\n";
+    assert_eq!(read(whole).is_partial, None);
+    assert_eq!(read(whole.strip_suffix("--b--\n").unwrap()).is_partial, Some(true));
+}
+
+#[test]
+fn messages_of_apple_mail() {
+    let message = "From: a@b\nSubject: Hi\n\none two\n";
+    let plist = "<?xml version=\"1.0\"?><plist version=\"1.0\"><dict/></plist>\n";
+    for (length, is_partial, words) in
+        [(message.len(), None, 2), (message.len() + plist.len() + 9, Some(true), 5), (18, None, 0)]
+    {
+        let file = format!("{length}\n{message}{plist}");
+        for at in [0, 1, 2, 3, 20, file.len()] {
+            let (head, rest) = file.as_bytes().split_at(at);
+            let mut report = Report::discarding();
+            read_emlx(&mut Input::of(head, rest), &mut report).unwrap();
+            let metadata = report.metadata;
+            assert_eq!((metadata.word_count, metadata.is_partial), (Some(words), is_partial), "{length} {at}");
+            assert_eq!(metadata.sender.as_deref(), Some("a@b"), "{length} {at}");
+        }
     }
 }
 

@@ -1,9 +1,13 @@
 //! Exif (CIPA DC-008): what the camera wrote down, out of a block that is a small TIFF file.
 
+use encoding_rs::UTF_16LE;
 use handler_contract::Metadata;
 
 use super::ifd::{Directory, Entry, Tiff};
-use crate::formats::value::clean_bytes;
+use super::iptc;
+use crate::formats::date::from_exif;
+use crate::formats::value::{clean, clean_bytes};
+use crate::formats::xmp;
 use crate::input::View;
 
 const IMAGE_DESCRIPTION: u16 = 0x010e;
@@ -13,6 +17,9 @@ const ORIENTATION: u16 = 0x0112;
 const SOFTWARE: u16 = 0x0131;
 const DATE_TIME: u16 = 0x0132;
 const ARTIST: u16 = 0x013b;
+const XMP: u16 = 0x02bc;
+const IPTC: u16 = 0x83bb;
+const PHOTOSHOP: u16 = 0x8649;
 const EXIF_IFD: u16 = 0x8769;
 const GPS_IFD: u16 = 0x8825;
 const DATE_TIME_ORIGINAL: u16 = 0x9003;
@@ -20,8 +27,16 @@ const DATE_TIME_DIGITIZED: u16 = 0x9004;
 const OFFSET_TIME: u16 = 0x9010;
 const OFFSET_TIME_ORIGINAL: u16 = 0x9011;
 const OFFSET_TIME_DIGITIZED: u16 = 0x9012;
+// What Windows writes.
+const XP_TITLE: u16 = 0x9c9b;
+const XP_COMMENT: u16 = 0x9c9c;
+const XP_AUTHOR: u16 = 0x9c9d;
+const XP_KEYWORDS: u16 = 0x9c9e;
+const XP_SUBJECT: u16 = 0x9c9f;
 const GPS_LATITUDE: u16 = 0x0002;
 
+/// The longest text that is decoded, in bytes.
+const LONGEST_TEXT: usize = 4096;
 /// More entries than this of a directory are not looked at. Honest ones have some dozen.
 const MOST_ENTRIES: usize = 1024;
 
@@ -53,15 +68,26 @@ pub(super) fn read_tiff(tiff: Tiff, directory: Directory, metadata: &mut Metadat
     let mut times = Times::default();
     // Followed after the walk, once each: a hostile file names a directory as often as it likes.
     let (mut details, mut place) = (None, None);
+    let mut windows = Metadata::default();
+    let (mut xmp_packet, mut iptc_fields, mut photoshop) = (None, None, None);
     for entry in tiff.entries(directory).take(MOST_ENTRIES) {
-        let text = || entry.text().and_then(clean_bytes);
+        let text = |known: &mut Option<String>| entry.text().and_then(clean_bytes).or(known.take());
+        let wide = || entry.text().and_then(wide_text);
         match entry.tag {
-            IMAGE_DESCRIPTION => metadata.description = text(),
-            MAKE => metadata.camera_make = text(),
-            MODEL => metadata.camera_model = text(),
+            IMAGE_DESCRIPTION => metadata.description = text(&mut metadata.description),
+            MAKE => metadata.camera_make = text(&mut metadata.camera_make),
+            MODEL => metadata.camera_model = text(&mut metadata.camera_model),
             ORIENTATION => metadata.orientation = entry.number(0).filter(|value| (1..=8).contains(value)),
-            SOFTWARE => metadata.creator_tool = text(),
-            ARTIST => metadata.author = text(),
+            SOFTWARE => metadata.creator_tool = text(&mut metadata.creator_tool),
+            ARTIST => metadata.author = text(&mut metadata.author),
+            XP_TITLE => windows.title = wide(),
+            XP_COMMENT => windows.description = wide(),
+            XP_AUTHOR => windows.author = wide(),
+            XP_KEYWORDS => windows.keywords = wide(),
+            XP_SUBJECT => windows.subject = wide(),
+            XMP => xmp_packet = Some(entry),
+            IPTC => iptc_fields = Some(entry),
+            PHOTOSHOP => photoshop = Some(entry),
             EXIF_IFD => details = Some(entry),
             GPS_IFD => place = Some(entry),
             _ => times.take(entry),
@@ -73,8 +99,32 @@ pub(super) fn read_tiff(tiff: Tiff, directory: Directory, metadata: &mut Metadat
     if place.is_some_and(|place| below(tiff, place).any(|entry| entry.tag == GPS_LATITUDE)) {
         metadata.has_gps = Some(true);
     }
-    metadata.date_created = times.created();
-    metadata.date_modified = times.modified();
+    metadata.date_created = times.created().or(metadata.date_created.take());
+    metadata.date_modified = times.modified().or(metadata.date_modified.take());
+    for (field, value) in [
+        (&mut metadata.title, windows.title),
+        (&mut metadata.description, windows.description),
+        (&mut metadata.author, windows.author),
+        (&mut metadata.keywords, windows.keywords),
+        (&mut metadata.subject, windows.subject),
+    ] {
+        *field = field.take().or(value);
+    }
+    if let Some(packet) = xmp_packet {
+        xmp::fill(xmp::read(packet.bytes()), metadata);
+    }
+    if let Some(fields) = iptc_fields {
+        iptc::read(fields.bytes(), metadata);
+    }
+    if let Some(blocks) = photoshop {
+        iptc::read_resources(View::big_endian(blocks.bytes()), metadata);
+    }
+}
+
+/// A text of Windows: UTF-16, the lower byte first, up to a zero.
+fn wide_text(bytes: &[u8]) -> Option<String> {
+    let text = UTF_16LE.decode_without_bom_handling(&bytes[..bytes.len().min(LONGEST_TEXT)]).0;
+    clean(text.split('\0').next()?)
 }
 
 /// The entries of the directory that an entry points to.
@@ -109,59 +159,11 @@ impl<'a> Times<'a> {
     }
 
     fn created(&self) -> Option<String> {
-        iso_8601(self.original, self.original_zone).or_else(|| iso_8601(self.digitized, self.digitized_zone))
+        let original = self.original.and_then(|time| from_exif(time, self.original_zone));
+        original.or_else(|| from_exif(self.digitized?, self.digitized_zone))
     }
 
     fn modified(&self) -> Option<String> {
-        iso_8601(self.changed, self.changed_zone)
-    }
-}
-
-/// `2003:10:31 15:44:19` and perhaps `+01:00` to ISO 8601; `None` for the blanks and zeros of cameras whose clock was
-/// never set.
-fn iso_8601(time: Option<&[u8]>, zone: Option<&[u8]>) -> Option<String> {
-    let time = time?.get(..19)?;
-    let form = b"0000:00:00 00:00:00";
-    let fits = time.iter().zip(form).all(|(byte, form)| match form {
-        b'0' => byte.is_ascii_digit(),
-        b':' => matches!(byte, b':' | b'-' | b'/'),
-        _ => matches!(byte, b' ' | b'T'),
-    });
-    if !fits {
-        return None;
-    }
-    let number = |from: usize, to: usize| time[from..to].iter().fold(0, |sum, d| sum * 10 + u32::from(d - b'0'));
-    let (year, month, day) = (number(0, 4), number(5, 7), number(8, 10));
-    let (hour, minute, second) = (number(11, 13), number(14, 16), number(17, 19));
-    let valid = year > 0 && (1..=12).contains(&month) && (1..=31).contains(&day);
-    if !valid || hour > 23 || minute > 59 || second > 60 {
-        return None;
-    }
-    let zone = zone.and_then(|zone| zone.get(..6)).filter(|zone| {
-        matches!(zone[0], b'+' | b'-') && zone[3] == b':' && [1, 2, 4, 5].iter().all(|i| zone[*i].is_ascii_digit())
-    });
-    let zone = zone.and_then(|zone| std::str::from_utf8(zone).ok()).unwrap_or_default();
-    Some(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{zone}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::iso_8601;
-
-    #[test]
-    fn times_become_iso_8601_or_nothing() {
-        let cases: [(&str, Option<&str>, Option<&str>); 8] = [
-            ("2003:10:31 15:44:19\0", None, Some("2003-10-31T15:44:19")),
-            ("2003:10:31 15:44:19\0", Some("+01:00\0"), Some("2003-10-31T15:44:19+01:00")),
-            ("2003:10:31 15:44:19\0", Some("   :  \0"), Some("2003-10-31T15:44:19")),
-            ("2003-10-31T15:44:19", None, Some("2003-10-31T15:44:19")),
-            ("    :  :     :  :  \0", None, None),
-            ("0000:00:00 00:00:00\0", None, None),
-            ("2003:13:31 15:44:19\0", None, None),
-            ("2003:10:31", None, None),
-        ];
-        for (time, zone, expected) in cases {
-            assert_eq!(iso_8601(Some(time.as_bytes()), zone.map(str::as_bytes)).as_deref(), expected);
-        }
+        from_exif(self.changed?, self.changed_zone)
     }
 }

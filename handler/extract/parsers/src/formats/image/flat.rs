@@ -3,6 +3,7 @@
 use handler_contract::Metadata;
 
 use super::fields::set_size;
+use super::iptc;
 use crate::formats::boxes::Boxes;
 use crate::input::View;
 
@@ -11,10 +12,15 @@ pub(super) fn bmp(file: View, metadata: &mut Metadata) -> Option<()> {
     let view = file.as_little_endian();
     if view.u32(14)? == 12 {
         set_size(metadata, view.u16(18)?, view.u16(20)?);
-    } else {
-        set_size(metadata, view.i32(18)?.unsigned_abs(), view.i32(22)?.unsigned_abs());
+        return Some(());
     }
-    Some(())
+    let (width, height) = (view.i32(18)?.unsigned_abs(), view.i32(22)?.unsigned_abs());
+    set_size(metadata, width, height);
+    // Rows are as long as a multiple of four bytes. Compressed ones have no length of their own.
+    let (bits, coding) = (u64::from(view.u16(28)?), view.u32(30)?);
+    let row = (u64::from(width) * bits).div_ceil(32) * 4;
+    let pixels = if matches!(coding, 0 | 3 | 6) { row.saturating_mul(height.into()) } else { 0 };
+    (view.len() >= pixels.saturating_add(view.u32(10)?.into())).then_some(())
 }
 
 /// ICO and CUR: the largest picture; a side of 256 is written as 0.
@@ -24,21 +30,36 @@ pub(super) fn ico(file: View, metadata: &mut Metadata) -> Option<()> {
     let entries = (0..u64::from(view.u16(4)?)).map_while(|entry| side(6 + 16 * entry).zip(side(7 + 16 * entry)));
     let (width, height) = entries.max_by_key(|(width, height)| width * height)?;
     set_size(metadata, width, height);
-    Some(())
+    let ends = (0..u64::from(view.u16(4)?)).map(|entry| {
+        let (len, from) = (view.u32(14 + 16 * entry)?, view.u32(18 + 16 * entry)?);
+        Some(u64::from(len) + u64::from(from))
+    });
+    ends.into_iter().all(|end| end.is_some_and(|end| end <= view.len())).then_some(())
 }
 
 /// TGA.
 pub(super) fn tga(file: View, metadata: &mut Metadata) -> Option<()> {
     let view = file.as_little_endian();
     set_size(metadata, view.u16(12)?, view.u16(14)?);
-    Some(())
+    // An identifier, a palette, and the pixels, if they are not packed.
+    let palette = (u64::from(view.u16(5)?) * u64::from(view.u8(7)?)).div_ceil(8);
+    let pixels = u64::from(view.u16(12)?) * u64::from(view.u16(14)?) * u64::from(view.u8(16)?).div_ceil(8);
+    let is_packed = view.u8(2)? >= 9;
+    (is_packed || view.len() >= 18 + u64::from(view.u8(0)?) + palette + pixels).then_some(())
 }
 
 /// PSD and PSB.
 pub(super) fn psd(file: View, metadata: &mut Metadata) -> Option<()> {
     let view = file.as_big_endian();
     set_size(metadata, view.u32(18)?, view.u32(14)?);
-    Some(())
+    // Colours, resources, layers: each is preceded by its length. PSB has lengths of 64 bits for layers.
+    let resources = 30 + u64::from(view.u32(26)?);
+    let layers = resources + 4 + u64::from(view.u32(resources)?);
+    iptc::read_resources(view.part_up_to(resources + 4, layers - resources - 4), metadata);
+    let is_wide = view.u16(4)? == 2;
+    let (header, len) = if is_wide { (8, view.u64(layers)?) } else { (4, view.u32(layers)?.into()) };
+    // Of the picture after them, at least its coding.
+    (view.len() >= layers.checked_add(header + 2)?.checked_add(len)?).then_some(())
 }
 
 /// Apple's icons: the largest, by the names of its pictures.
@@ -65,9 +86,10 @@ pub(super) fn icns(file: View, metadata: &mut Metadata) -> Option<()> {
 
 /// QOI.
 pub(super) fn qoi(file: View, metadata: &mut Metadata) -> Option<()> {
+    const END: &[u8] = b"\0\0\0\0\0\0\0\x01";
     let view = file.as_big_endian();
     set_size(metadata, view.u32(4)?, view.u32(8)?);
-    Some(())
+    view.has(view.len().checked_sub(END.len() as u64)?, END).then_some(())
 }
 
 /// DDS.
@@ -137,7 +159,11 @@ pub(super) fn pcx(file: View, metadata: &mut Metadata) -> Option<()> {
 pub(super) fn sgi(file: View, metadata: &mut Metadata) -> Option<()> {
     let view = file.as_big_endian();
     set_size(metadata, view.u16(6)?, view.u16(8)?);
-    Some(())
+    // Rows of plain bytes have a length; packed ones have tables of their own.
+    let (is_packed, bytes) = (view.u8(2)? != 0, u64::from(view.u8(3)?));
+    let sides = [view.u16(6)?, view.u16(8)?, view.u16(10).unwrap_or(1).max(1)];
+    let pixels = sides.iter().fold(bytes, |product, side| product.saturating_mul((*side).into()));
+    (is_packed || view.len() >= 512 + pixels).then_some(())
 }
 
 /// Netpbm and PFM: numbers after the name, or, in `P7`, lines of `WIDTH` and `HEIGHT`.
@@ -148,16 +174,35 @@ pub(super) fn pnm(file: View, metadata: &mut Metadata) -> Option<()> {
         .map(|line| line.split(|b| *b == b'#').next().unwrap_or_default())
         .flat_map(|line| line.split(u8::is_ascii_whitespace))
         .filter(|word| !word.is_empty());
-    let (width, height) = if words.next()? == b"P7" {
-        let value = |name| {
-            words.clone().take_while(|word| *word != b"ENDHDR").skip_while(|word| *word != name).nth(1).and_then(number)
-        };
-        (value(b"WIDTH".as_slice())?, value(b"HEIGHT".as_slice())?)
+    let kind = words.next()?;
+    let value = |name: &'static [u8]| {
+        words.clone().take_while(|word| *word != b"ENDHDR").skip_while(|word| *word != name).nth(1).and_then(number)
+    };
+    // Bits of a pixel, by the largest value of a sample.
+    let bits = |samples: u64, largest: u64| samples * if largest > 255 { 16 } else { 8 };
+    let (width, height, bits) = if kind == b"P7" {
+        let (width, height) = (value(b"WIDTH")?, value(b"HEIGHT")?);
+        (width, height, bits(value(b"DEPTH").unwrap_or(1), value(b"MAXVAL").unwrap_or(255)))
     } else {
-        (number(words.next()?)?, number(words.next()?)?)
+        let (width, height) = (number(words.next()?)?, number(words.next()?)?);
+        let bits = match kind {
+            b"P4" => 1,
+            b"P5" => bits(1, words.next().and_then(number).unwrap_or(255)),
+            b"P6" => bits(3, words.next().and_then(number).unwrap_or(255)),
+            b"Pf" => 32,
+            b"PF" => 96,
+            // Written out in digits: one for a point of black and white, and something between others.
+            b"P1" => 8,
+            b"P2" => 16,
+            b"P3" => 48,
+            _ => 0,
+        };
+        (width, height, bits)
     };
     set_size(metadata, width, height);
-    Some(())
+    let row = width.saturating_mul(bits).div_ceil(8);
+    // The header is not counted: what is cut off within its length at the end is not noticed.
+    (file.len() >= row.saturating_mul(height)).then_some(())
 }
 
 /// EMF: the bounds, in pixels of the device it was made on.
@@ -165,14 +210,14 @@ pub(super) fn emf(file: View, metadata: &mut Metadata) -> Option<()> {
     let view = file.as_little_endian();
     let side = |from, to| u64::try_from(i64::from(view.i32(to)?) - i64::from(view.i32(from)?)).ok();
     set_size(metadata, side(8, 16)?, side(12, 20)?);
-    Some(())
+    (view.len() >= view.u32(48).unwrap_or(0).into()).then_some(())
 }
 
 /// JPEG 2000 in its container.
 pub(super) fn jp2(file: View, metadata: &mut Metadata) -> Option<()> {
     let header = Boxes::find_path(file.as_big_endian(), &[*b"jp2h", *b"ihdr"])?;
     set_size(metadata, header.u32(4)?, header.u32(0)?);
-    Some(())
+    Boxes::of(file.as_big_endian()).all(|found| found.is_whole).then_some(())
 }
 
 /// JPEG 2000 without a container: the SIZ segment, which always comes first.
@@ -180,5 +225,7 @@ pub(super) fn jp2_codestream(file: View, metadata: &mut Metadata) -> Option<()> 
     let view = file.as_big_endian();
     let side = |to, from| view.u32(to)?.checked_sub(view.u32(from)?);
     set_size(metadata, side(8, 16)?, side(12, 20)?);
-    Some(())
+    // The mark of the end, and perhaps padding.
+    let tail = view.from(view.len().saturating_sub(64))?.bytes();
+    tail.windows(2).any(|bytes| bytes == b"\xff\xd9").then_some(())
 }

@@ -2,7 +2,8 @@
 
 use handler_contract::Metadata;
 
-use super::fields::{set_frames, set_size};
+use super::fields::{Packets, set_frames, set_size};
+use crate::formats::xmp;
 use crate::input::View;
 
 pub(super) fn read(file: View, metadata: &mut Metadata) -> Option<()> {
@@ -10,12 +11,18 @@ pub(super) fn read(file: View, metadata: &mut Metadata) -> Option<()> {
     let (width, height) = (view.u16(6)?, view.u16(8)?);
     set_size(metadata, width, height);
     let mut at = 13 + color_table(view.u8(10)?);
-    let mut frames = 0;
+    let (mut frames, mut packets) = (0, Packets::default());
     let complete = loop {
         match view.u8(at) {
             Some(0x3b) => break Some(()),
-            // An extension: its label, then data.
-            Some(0x21) => at += 2,
+            // An extension: its label, then data. A packet of XMP is written as it is, and its last bytes are such that
+            // they lead to the end of the data from wherever they are read.
+            Some(0x21) => {
+                if view.has(at + 1, b"\xff\x0bXMP DataXMP") {
+                    packets.read(view.slice_up_to(at + 14, xmp::LARGEST as u64), metadata);
+                }
+                at += 2;
+            }
             Some(0x2c) => {
                 let Some(flags) = view.u8(at + 9) else { break None };
                 frames += 1;

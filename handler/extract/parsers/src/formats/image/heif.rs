@@ -3,7 +3,7 @@
 use handler_contract::Metadata;
 
 use super::exif;
-use super::fields::{set_size, xmp_has_gps};
+use super::fields::{Packets, set_size};
 use crate::formats::boxes::Boxes;
 use crate::input::View;
 
@@ -42,11 +42,10 @@ pub(super) fn read(file: View, metadata: &mut Metadata) -> Option<()> {
             _ => {}
         }
     }
-    // The properties say how to turn the picture, and where they do, the value in Exif is only a copy.
-    if rotation.is_some() || mirror.is_some() {
-        metadata.orientation = Some(orientation(rotation.unwrap_or(0), mirror));
-    }
-    metadata.width.map(|_| ())
+    // Only the properties say how to turn the picture. What Exif says is for other formats (ISO 23008-12, annex A.2.1).
+    metadata.orientation = Some(orientation(rotation.unwrap_or(0), mirror));
+    let is_whole = Boxes::of(file).all(|found| found.is_whole) && has_items(file, meta);
+    metadata.width.filter(|_| is_whole).map(|_| ())
 }
 
 /// A file that has nothing but a video in it.
@@ -54,7 +53,7 @@ fn read_sequence(file: View, metadata: &mut Metadata) -> Option<()> {
     let header = Boxes::find_path(file, &[*b"moov", *b"trak", *b"tkhd"])?;
     let at = header.len().checked_sub(8)?;
     set_size(metadata, header.u32(at)? >> 16, header.u32(at + 4)? >> 16);
-    Some(())
+    Boxes::of(file).all(|found| found.is_whole).then_some(())
 }
 
 /// Turns (quarters of a circle against the clock) and then mirroring (at the horizontal axis, or at the vertical) as
@@ -105,7 +104,7 @@ fn read_items(file: View, meta: View, metadata: &mut Metadata) -> Option<()> {
     let infos = Boxes::find(meta, *b"iinf")?;
     let entries = infos.from(if infos.u8(0)? == 0 { 6 } else { 8 })?;
     let mut looked_up = 0;
-    let mut exif = exif::Block::default();
+    let (mut exif, mut packets) = (exif::Block::default(), Packets::default());
     for info in Boxes::of(entries).filter(|info| info.name == *b"infe") {
         let info = info.content;
         let version = info.u8(0)?;
@@ -129,8 +128,8 @@ fn read_items(file: View, meta: View, metadata: &mut Metadata) -> Option<()> {
             if let Some(block) = data.from(start) {
                 exif.read(block.bytes(), metadata);
             }
-        } else if xmp_has_gps(data.bytes()) {
-            metadata.has_gps = Some(true);
+        } else {
+            packets.read(data.bytes(), metadata);
         }
     }
     Some(())
@@ -138,35 +137,59 @@ fn read_items(file: View, meta: View, metadata: &mut Metadata) -> Option<()> {
 
 /// The first extent of an item that is in the file itself.
 fn item_data<'a>(file: View<'a>, meta: View<'a>, item: u32) -> Option<View<'a>> {
+    let extent = extents(meta)?.find(|extent| extent.item == item)?;
+    match extent.method {
+        0 => file.part(extent.offset, extent.len),
+        1 => Boxes::find(meta, *b"idat")?.part(extent.offset, extent.len),
+        _ => None,
+    }
+}
+
+/// Whether the data of all items are in the file.
+fn has_items(file: View, meta: View) -> bool {
+    let is_within = |extent: Extent| extent.offset.checked_add(extent.len).is_some_and(|end| end <= file.len());
+    extents(meta).is_none_or(|mut extents| extents.all(|extent| extent.method != 0 || is_within(extent)))
+}
+
+/// Where the first piece of an item is.
+struct Extent {
+    item: u32,
+    /// From the start of the file (0), of a box beside the items (1), or of another item (2).
+    method: u16,
+    offset: u64,
+    len: u64,
+}
+
+/// The places of the items, up to the first that cannot be read.
+fn extents(meta: View<'_>) -> Option<impl Iterator<Item = Extent>> {
     let iloc = Boxes::find(meta, *b"iloc")?;
     let version = iloc.u8(0)?;
     let sizes = iloc.u16(FULL_BOX)?;
     let (offset_size, length_size) = (u64::from(sizes >> 12), u64::from(sizes >> 8 & 15));
     let (base_size, index_size) = (u64::from(sizes >> 4 & 15), if version > 0 { u64::from(sizes & 15) } else { 0 });
     let wide = version > 1;
+    let count = item_id(iloc, FULL_BOX + 2, wide)?.min(MOST_PLACES);
     let mut at = FULL_BOX + 2 + if wide { 4 } else { 2 };
-    for _ in 0..item_id(iloc, FULL_BOX + 2, wide)?.min(MOST_PLACES) {
-        let id = item_id(iloc, at, wide)?;
+    let mut next = move || {
+        let item = item_id(iloc, at, wide)?;
         at += if wide { 4 } else { 2 };
         let method = if version > 0 { iloc.u16(at)? & 15 } else { 0 };
         at += if version > 0 { 4 } else { 2 };
         let base = sized(iloc, at, base_size)?;
         at += base_size;
-        let extents = u64::from(iloc.u16(at)?);
+        let pieces = u64::from(iloc.u16(at)?);
         at += 2;
-        if id == item && extents > 0 {
+        let first = if pieces > 0 {
             let offset = sized(iloc, at + index_size, offset_size)?;
             let len = sized(iloc, at + index_size + offset_size, length_size)?;
-            let from = base.checked_add(offset)?;
-            return match method {
-                0 => file.part(from, len),
-                1 => Boxes::find(meta, *b"idat")?.part(from, len),
-                _ => None,
-            };
-        }
-        at += extents * (index_size + offset_size + length_size);
-    }
-    None
+            Some(Extent { item, method, offset: base.checked_add(offset)?, len })
+        } else {
+            None
+        };
+        at += pieces * (index_size + offset_size + length_size);
+        Some(first)
+    };
+    Some((0..count).map_while(move |_| next()).flatten())
 }
 
 /// A number whose width the file chooses: 0, 4 or 8 bytes.

@@ -114,6 +114,11 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// The values' bytes, whatever their kind.
+    pub(super) fn bytes(self) -> &'a [u8] {
+        self.values.bytes()
+    }
+
     /// The values' bytes, if they are text.
     pub(super) fn text(self) -> Option<&'a [u8]> {
         matches!(self.kind, 1 | 2 | 7).then_some(self.values.bytes())

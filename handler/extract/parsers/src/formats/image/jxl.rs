@@ -2,7 +2,8 @@
 
 use handler_contract::Metadata;
 
-use super::fields::set_size;
+use super::exif;
+use super::fields::{Packets, set_size};
 use crate::formats::bits::{Bits, Order};
 use crate::formats::boxes::Boxes;
 use crate::input::View;
@@ -12,7 +13,12 @@ const HEADER: u64 = 16;
 
 pub(super) fn read(file: View, metadata: &mut Metadata) -> Option<()> {
     let view = file.as_big_endian();
-    let codestream = if view.has(0, &[0xff, 0x0a]) { view } else { in_container(view)? };
+    let is_bare = view.has(0, &[0xff, 0x0a]);
+    let codestream = if is_bare { view } else { in_container(view)? };
+    let is_whole = is_bare || Boxes::of(view).all(|found| found.is_whole);
+    if !is_bare {
+        describe(view, metadata);
+    }
     if !codestream.has(0, &[0xff, 0x0a]) {
         return None;
     }
@@ -30,7 +36,25 @@ pub(super) fn read(file: View, metadata: &mut Metadata) -> Option<()> {
         _ => height * 2,
     };
     set_size(metadata, width, height);
-    Some(())
+    is_whole.then_some(())
+}
+
+/// Exif and XMP, which are boxes beside the picture. Compressed ones are not read.
+fn describe(view: View, metadata: &mut Metadata) {
+    let (mut exif, mut packets) = (exif::Block::default(), Packets::default());
+    for found in Boxes::of(view) {
+        match &found.name {
+            // The block is led by the distance to its start.
+            b"Exif" => {
+                let start = found.content.u32(0).map(|distance| u64::from(distance) + 4);
+                if let Some(block) = start.and_then(|start| found.content.from(start)) {
+                    exif.read(block.bytes(), metadata);
+                }
+            }
+            b"xml " => packets.read(found.content.bytes(), metadata),
+            _ => {}
+        }
+    }
 }
 
 /// The codestream, or its first piece, in a box.

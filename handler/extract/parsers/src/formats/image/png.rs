@@ -1,12 +1,20 @@
 //! PNG and APNG (W3C PNG, third edition): a walk over the chunks.
 
+use std::borrow::Cow;
+use std::io::Read;
+
+use flate2::read::ZlibDecoder;
 use handler_contract::Metadata;
 
 use super::exif;
-use super::fields::{set_frames, set_size, xmp_has_gps};
+use super::fields::{set_frames, set_size};
+use crate::formats::date::{from_message, from_numbers};
 use crate::formats::value::clean_bytes;
+use crate::formats::xmp;
 use crate::input::View;
 
+/// Texts that are looked at. Honest pictures have some dozen.
+const MOST_TEXTS: usize = 256;
 /// Length, name and checksum of a chunk.
 const AROUND_CHUNK: u64 = 12;
 
@@ -15,7 +23,7 @@ pub(super) fn read(file: View, metadata: &mut Metadata) -> Option<()> {
     metadata.has_gps = Some(false);
     let mut at = 8;
     let mut exif = exif::Block::default();
-    let (mut animated, mut frames) = (false, 0);
+    let (mut animated, mut frames, mut texts) = (false, 0, 0);
     loop {
         let (Some(len), Some(name)) = (view.u32(at), view.name(at + 4)) else {
             break set_animation(metadata, animated, frames);
@@ -30,8 +38,10 @@ pub(super) fn read(file: View, metadata: &mut Metadata) -> Option<()> {
             b"acTL" => animated = true,
             b"fcTL" => frames += 1,
             b"eXIf" => exif.read(data, metadata),
-            b"tEXt" => text(data, metadata),
-            b"iTXt" => international_text(data, metadata),
+            b"tEXt" | b"zTXt" | b"iTXt" if texts < MOST_TEXTS => {
+                texts += 1;
+                text(name, data, metadata);
+            }
             _ => {}
         }
         at += AROUND_CHUNK + u64::from(len);
@@ -44,21 +54,31 @@ fn set_animation(metadata: &mut Metadata, animated: bool, frames: u64) {
     set_frames(metadata, if animated { frames.max(1) } else { 1 });
 }
 
-fn text(data: &[u8], metadata: &mut Metadata) {
-    if let Some(end) = data.iter().take(80).position(|b| *b == 0) {
-        set_text(&data[..end], &data[end + 1..], metadata);
-    }
+/// Reads `tEXt`, `zTXt` or `iTXt`: a keyword, NUL, and what the kind has before the text.
+fn text(kind: [u8; 4], data: &[u8], metadata: &mut Metadata) -> Option<()> {
+    let end = data.iter().take(80).position(|byte| *byte == 0)?;
+    let (keyword, rest) = (&data[..end], &data[end + 1..]);
+    let text = match (&kind, rest) {
+        // The method, of which there is one.
+        (b"zTXt", [0, packed @ ..]) => unpacked(packed),
+        // Compressed or not, method, language, NUL, translated keyword, NUL.
+        (b"iTXt", [is_packed @ (0 | 1), _, rest @ ..]) => {
+            let text = rest.splitn(3, |byte| *byte == 0).nth(2)?;
+            if *is_packed == 1 { unpacked(text) } else { text.into() }
+        }
+        (b"tEXt", text) => text.into(),
+        _ => return None,
+    };
+    set_text(keyword, &text, metadata);
+    Some(())
 }
 
-/// `iTXt`: keyword, NUL, compressed or not, method, language, NUL, translated keyword, NUL, text.
-fn international_text(data: &[u8], metadata: &mut Metadata) {
-    let mut parts = data.splitn(2, |b| *b == 0);
-    let (Some(keyword), Some([0, _, rest @ ..])) = (parts.next(), parts.next()) else {
-        return;
-    };
-    if let Some(text) = rest.splitn(3, |b| *b == 0).nth(2) {
-        set_text(keyword, text, metadata);
-    }
+/// A compressed text, as far as it can be unpacked and is looked at.
+fn unpacked(packed: &[u8]) -> Cow<'static, [u8]> {
+    let mut text = Vec::new();
+    // What is damaged or cut leaves what was unpacked before.
+    let _ = ZlibDecoder::new(packed).take(xmp::LARGEST as u64).read_to_end(&mut text);
+    text.into()
 }
 
 /// The keywords that section 11.3.3.1 registers.
@@ -68,10 +88,14 @@ fn set_text(keyword: &[u8], text: &[u8], metadata: &mut Metadata) {
         b"Author" => &mut metadata.author,
         b"Description" => &mut metadata.description,
         b"Software" => &mut metadata.creator_tool,
+        b"Creation Time" => {
+            let text = clean_bytes(text);
+            let date = text.and_then(|text| from_numbers(&text).or_else(|| from_message(&text)));
+            metadata.date_created = metadata.date_created.take().or(date);
+            return;
+        }
         b"XML:com.adobe.xmp" => {
-            if xmp_has_gps(text) {
-                metadata.has_gps = Some(true);
-            }
+            xmp::fill(xmp::read(text), metadata);
             return;
         }
         _ => return,

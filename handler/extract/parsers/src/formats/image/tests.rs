@@ -2,7 +2,7 @@ use handler_contract::{ErrorCode, Failure, Metadata};
 
 use crate::input::View;
 
-use super::{describe, postscript, svg};
+use super::{describe, iptc, postscript, svg};
 
 fn read(bytes: &[u8]) -> (Metadata, Option<Failure>) {
     let mut metadata = Metadata::default();
@@ -65,6 +65,7 @@ fn jpeg() -> Vec<u8> {
         vec![0xff, 0xff],
         segment(0xc2, &[8, 0, 30, 0, 40, 3]),
         segment(0xda, &[0; 6]),
+        b"pixels\xff\0\xff\xd9".to_vec(),
     ]
     .concat()
 }
@@ -256,6 +257,169 @@ fn a_cut_picture_says_so_and_never_panics() {
                 read(&mangled);
             }
         }
+    }
+}
+
+/// Pictures with their pixels, one of each kind whose end can be recognised.
+fn whole_pictures() -> Vec<(&'static str, Vec<u8>)> {
+    let bmp =
+        [&b"BM"[..], &[0; 8], &[54, 0, 0, 0, 40, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 24, 0], &[0; 24], &[7; 24]];
+    let strip = [
+        &b"II*\0\x08\0\0\0\x04\0"[..],
+        b"\0\x01\x03\0\x01\0\0\0\x04\0\0\0\x01\x01\x03\0\x01\0\0\0\x02\0\0\0",
+        b"\x11\x01\x04\0\x01\0\0\0\x3e\0\0\0\x17\x01\x04\0\x01\0\0\0\x08\0\0\0\0\0\0\0",
+        &[7; 8],
+    ];
+    let icon = [&b"\0\0\x01\0\x01\0\x10\x10\0\0\x01\0\x20\0\x28\0\0\0\x16\0\0\0"[..], &[7; 40]];
+    let tga = [&[0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 2, 0, 24, 0][..], &[7; 18]];
+    let psd = [&b"8BPS\0\x01\0\0\0\0\0\0\0\x03\0\0\0\x06\0\0\0\x07\0\x08\0\x03\0\0\0\0\0\0\0\0\0\0\0\x04"[..], &[7; 6]];
+    vec![
+        ("png", png(3, 2, &[chunk(b"IDAT", &[7; 40])])),
+        ("jpeg", jpeg()),
+        ("gif", gif(2)),
+        ("webp", webp()),
+        ("bmp", bmp.concat()),
+        ("tiff", strip.concat()),
+        ("heic", heic()),
+        ("ico", icon.concat()),
+        ("tga", tga.concat()),
+        ("psd", psd.concat()),
+        ("ppm", [&b"P6\n4 4\n255\n"[..], &[7; 48]].concat()),
+        ("qoi", [&b"qoif\0\0\0\x07\0\0\0\x06\x03\0"[..], &[7; 20], b"\0\0\0\0\0\0\0\x01"].concat()),
+        ("sgi", [&b"\x01\xda\0\x01\0\x02\0\x07\0\x06\0\x01"[..], &[0; 500], &[7; 42]].concat()),
+        (
+            "jp2",
+            [&b"\xff\x4f\xff\x51\0\x2f\0\0\0\0\0\x08\0\0\0\x07\0\0\0\x01\0\0\0\x01"[..], &[7; 20], b"\xff\xd9"]
+                .concat(),
+        ),
+    ]
+}
+
+#[test]
+fn a_picture_without_its_end_is_partial_or_malformed() {
+    for (name, bytes) in whole_pictures() {
+        let (whole, failure) = read(&bytes);
+        assert_eq!((failure, whole.is_partial), (None, None), "{name}");
+        assert!(whole.width.is_some(), "{name}");
+        // A comment or padding after the end is none of the picture.
+        if !matches!(name, "qoi" | "webp" | "heic") {
+            assert_eq!(read(&[&bytes[..], b"\0\0\0\0"].concat()).0.is_partial, None, "{name}");
+        }
+        // The last checksum, and as much as the header is long.
+        let slack = match name {
+            "png" => 4,
+            "ppm" => 11,
+            _ => 0,
+        };
+        for len in bytes.len() / 4..bytes.len() - slack {
+            let (metadata, failure) = read(&bytes[..len]);
+            assert!(failure.is_some() || metadata.is_partial == Some(true), "{name}: {len} of {}", bytes.len());
+        }
+    }
+}
+
+#[test]
+fn pictures_say_what_they_are_in_every_kind_of_text() {
+    let packet = "<x:xmpmeta><rdf:RDF><rdf:Description><dc:title><rdf:Alt><rdf:li>A title</rdf:li></rdf:Alt></dc:title>\
+        <dc:creator><rdf:Seq><rdf:li>Ann</rdf:li></rdf:Seq></dc:creator><exif:GPSLatitude>1N</exif:GPSLatitude>\
+        </rdf:Description></rdf:RDF></x:xmpmeta>";
+    let zlib = |text: &str| {
+        let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut encoder, text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    };
+    let with_segment = |marker: u8, prefix: &[u8], data: &[u8]| {
+        let len = u16::try_from(prefix.len() + data.len() + 2).unwrap();
+        let segment = [&[0xff, marker], &len.to_be_bytes()[..], prefix, data].concat();
+        let jpeg = jpeg();
+        // In front of all other segments, in place of Exif.
+        let exif = 4 + usize::from(u16::from_be_bytes([jpeg[4], jpeg[5]])) - 2 + 2;
+        [&jpeg[..2], &segment, &jpeg[exif..]].concat()
+    };
+    let iptc =
+        iptc::tests::resource(0x0404, "", &[iptc::tests::field(5, "A title"), iptc::tests::field(80, "Ann")].concat());
+    let wide = |text: &str| text.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+    let (title, author) = (wide("A title"), wide("Ann"));
+    let entry = |tag: u16, len: usize, at: usize| {
+        [
+            &tag.to_le_bytes()[..],
+            &[1, 0],
+            &u32::try_from(len).unwrap().to_le_bytes(),
+            &u32::try_from(at).unwrap().to_le_bytes(),
+        ]
+        .concat()
+    };
+    let windows = [
+        &b"II*\0\x08\0\0\0\x02\0"[..],
+        &entry(0x9c9b, title.len(), 38),
+        &entry(0x9c9d, author.len(), 38 + title.len()),
+        &[0; 4],
+        &title,
+        &author,
+    ];
+    let webp = {
+        let mut xmp = packet.as_bytes().to_vec();
+        xmp.resize(xmp.len().next_multiple_of(2), b' ');
+        let chunk = [b"XMP ", &u32::try_from(xmp.len()).unwrap().to_le_bytes()[..], &xmp].concat();
+        riff(b"WEBP", &[&b"VP8X\x0a\0\0\0\x04\0\0\0\xff\x01\0\x0f\0\0"[..], &chunk].concat())
+    };
+    let gif = {
+        let gif = gif(1);
+        let trailer: Vec<u8> = (0..=255).rev().collect();
+        [&gif[..19], b"\x21\xff\x0bXMP DataXMP", packet.as_bytes(), &[1], &trailer, &[0], &gif[19..]].concat()
+    };
+    let jxl =
+        [full(b"JXL ", b"\r\n\x87\n"), full(b"xml ", packet.as_bytes()), full(b"jxlc", b"\xff\x0a\xff\0")].concat();
+    let author_chunk = chunk(b"tEXt", b"Author\0Ann");
+    for (kind, bytes, has_gps) in [
+        (
+            "png zTXt",
+            png(3, 2, &[chunk(b"zTXt", &[b"Title\0\0", &zlib("A title")[..]].concat()), author_chunk.clone()]),
+            false,
+        ),
+        ("png iTXt", png(3, 2, &[chunk(b"iTXt", b"Title\0\0\0de\0Titel\0A title"), author_chunk.clone()]), false),
+        (
+            "png iTXt packed",
+            png(3, 2, &[chunk(b"iTXt", &[b"Title\0\x01\0\0\0", &zlib("A title")[..]].concat()), author_chunk]),
+            false,
+        ),
+        (
+            "png xmp packed",
+            png(3, 2, &[chunk(b"iTXt", &[b"XML:com.adobe.xmp\0\x01\0\0\0", &zlib(packet)[..]].concat())]),
+            true,
+        ),
+        ("jpeg xmp", with_segment(0xe1, b"http://ns.adobe.com/xap/1.0/\0", packet.as_bytes()), true),
+        ("jpeg iptc", with_segment(0xed, b"Photoshop 3.0\0", &iptc), false),
+        ("jpeg windows", with_segment(0xe1, b"Exif\0\0", &windows.concat()), false),
+        ("webp", webp, true),
+        ("gif", gif, true),
+        ("jxl", jxl, true),
+    ] {
+        let (metadata, failure) = read(&bytes);
+        assert_eq!((failure, metadata.is_partial), (None, None), "{kind}");
+        assert_eq!((metadata.title.as_deref(), metadata.author.as_deref()), (Some("A title"), Some("Ann")), "{kind}");
+        assert_eq!(metadata.has_gps == Some(true), has_gps, "{kind}");
+    }
+    // A text that unpacks to more than is read.
+    let bomb = chunk(b"zTXt", &[b"Title\0\0", &zlib(&"A".repeat(64 << 20))[..]].concat());
+    assert_eq!(read(&png(3, 2, &[bomb])).0.title.map(|title| title.len()), Some(1024));
+    let dated = png(3, 2, &[chunk(b"tEXt", b"Creation Time\0Thu, 26 Nov 2026 10:00:00 +0100")]);
+    assert_eq!(read(&dated).0.date_created.as_deref(), Some("2026-11-26T09:00:00Z"));
+}
+
+#[test]
+fn only_the_properties_turn_a_heif_picture() {
+    let heic = heic();
+    let with = |from: &[u8], to: &[u8]| {
+        let at = heic.windows(from.len()).position(|window| window == from).unwrap();
+        [&heic[..at], to, &heic[at + from.len()..]].concat()
+    };
+    // A quarter of a circle; the same for a box that nobody knows; a mirror. Exif says 6.
+    for (property, orientation) in
+        [(b"irot\x03", 6), (b"irot\x01", 8), (b"irot\0", 1), (b"imir\x01", 2), (b"imir\0", 4), (b"none\x03", 1)]
+    {
+        let (metadata, failure) = read(&with(b"irot\x03", property));
+        assert_eq!((metadata.orientation, failure), (Some(orientation), None), "{}", property.escape_ascii());
     }
 }
 

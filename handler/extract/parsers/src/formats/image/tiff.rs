@@ -13,12 +13,18 @@ use crate::input::View;
 const MOST_PAGES: usize = 100_000;
 /// The tags looked for are among the first of a directory: they are sorted, and few are smaller.
 const MOST_SMALL_TAGS: usize = 256;
+/// Pieces of pictures whose places are compared with the file's length, of all pages together.
+const MOST_PIECES: u64 = 1 << 20;
 /// More directories than this below one are not followed.
 const MOST_CHILDREN: u64 = 64;
 
 const NEW_SUBFILE_TYPE: u16 = 0x00fe;
 const IMAGE_WIDTH: u16 = 0x0100;
 const IMAGE_LENGTH: u16 = 0x0101;
+const STRIP_OFFSETS: u16 = 0x0111;
+const STRIP_BYTE_COUNTS: u16 = 0x0117;
+const TILE_OFFSETS: u16 = 0x0144;
+const TILE_BYTE_COUNTS: u16 = 0x0145;
 const SUB_IFDS: u16 = 0x014a;
 
 pub(super) fn read(file: View, metadata: &mut Metadata) -> Option<()> {
@@ -30,6 +36,8 @@ pub(super) fn read(file: View, metadata: &mut Metadata) -> Option<()> {
     exif::read_tiff(tiff, first, metadata);
 
     let mut seen = HashSet::new();
+    let mut pieces = MOST_PIECES;
+    let mut has_pixels = page.is_within(file.len(), &mut pieces);
     let mut pages = u64::from(page.is_page());
     let mut directory = first;
     let complete = loop {
@@ -42,10 +50,12 @@ pub(super) fn read(file: View, metadata: &mut Metadata) -> Option<()> {
             Some(next) if seen.len() < MOST_PAGES && !seen.contains(&next.at) => directory = next,
             _ => break false,
         }
-        pages += u64::from(Page::read(tiff, directory).is_page());
+        let page = Page::read(tiff, directory);
+        pages += u64::from(page.is_page());
+        has_pixels &= page.is_within(file.len(), &mut pieces);
     };
     metadata.page_count = Some(pages.max(1));
-    complete.then_some(())
+    (complete && has_pixels).then_some(())
 }
 
 /// What one directory says of its picture.
@@ -56,6 +66,9 @@ struct Page<'a> {
     /// Bit 0: a smaller version of another picture. Bit 2: a mask.
     subfile_type: u64,
     children: Option<Entry<'a>>,
+    /// Where the strips or tiles are, and how long.
+    offsets: Option<Entry<'a>>,
+    lengths: Option<Entry<'a>>,
 }
 
 impl<'a> Page<'a> {
@@ -66,11 +79,25 @@ impl<'a> Page<'a> {
                 NEW_SUBFILE_TYPE => page.subfile_type = entry.number(0).unwrap_or(0),
                 IMAGE_WIDTH => page.width = entry.number(0).unwrap_or(0),
                 IMAGE_LENGTH => page.height = entry.number(0).unwrap_or(0),
+                STRIP_OFFSETS | TILE_OFFSETS => page.offsets = Some(entry),
+                STRIP_BYTE_COUNTS | TILE_BYTE_COUNTS => page.lengths = Some(entry),
                 SUB_IFDS => page.children = Some(entry),
                 _ => {}
             }
         }
         page
+    }
+
+    /// Whether the pixels are in a file of this length.
+    fn is_within(&self, len: u64, pieces: &mut u64) -> bool {
+        let Some(offsets) = self.offsets else { return true };
+        let count = offsets.count.min(*pieces);
+        *pieces -= count;
+        (0..count).all(|index| {
+            let Some(offset) = offsets.number(index) else { return false };
+            let length = self.lengths.and_then(|lengths| lengths.number(index)).unwrap_or(0);
+            offset.checked_add(length).is_some_and(|end| end <= len)
+        })
     }
 
     fn is_reduced(&self) -> bool {

@@ -3,7 +3,7 @@
 use handler_contract::Metadata;
 
 use super::exif;
-use super::fields::{set_frames, set_size, xmp_has_gps};
+use super::fields::{Packets, set_frames, set_size};
 use crate::input::View;
 
 pub(super) fn read(file: View, metadata: &mut Metadata) -> Option<()> {
@@ -11,7 +11,7 @@ pub(super) fn read(file: View, metadata: &mut Metadata) -> Option<()> {
     let end = view.len().min(8 + u64::from(view.u32(4)?));
     let complete = end == 8 + u64::from(view.u32(4)?);
     metadata.has_gps = Some(false);
-    let mut exif = exif::Block::default();
+    let (mut exif, mut packets) = (exif::Block::default(), Packets::default());
     let (mut at, mut frames, mut animated) = (12, 0, false);
     while let (true, Some(name), Some(len)) = (at < end, view.name(at), view.u32(at + 4)) {
         let body = at + 8;
@@ -34,7 +34,7 @@ pub(super) fn read(file: View, metadata: &mut Metadata) -> Option<()> {
                 // Some programs keep the prefix that only JPEG asks for.
                 exif.read(data.strip_prefix(b"Exif\0\0").unwrap_or(data), metadata);
             }
-            b"XMP " if xmp_has_gps(view.slice_up_to(body, len.into())) => metadata.has_gps = Some(true),
+            b"XMP " => packets.read(view.slice_up_to(body, len.into()), metadata),
             _ => {}
         }
         at = body + u64::from(len) + u64::from(len & 1);

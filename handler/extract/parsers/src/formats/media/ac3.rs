@@ -11,10 +11,11 @@ const CHANNELS: [u8; 8] = [2, 1, 2, 3, 3, 4, 4, 5];
 /// Bit rates by half the frame size code, in kbit/s.
 const BIT_RATES: [u64; 19] = [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640];
 
-struct Frame {
-    codec: &'static str,
-    rate: u64,
-    channels: u8,
+/// What the header of a frame says.
+pub(super) struct Frame {
+    pub(super) codec: &'static str,
+    pub(super) rate: u64,
+    pub(super) channels: u8,
     len: u64,
     samples: u64,
 }
@@ -31,10 +32,11 @@ pub(super) fn read(file: View, start: u64, metadata: &mut Metadata) -> Option<()
     }
     metadata.duration = seconds(samples, first.rate);
     at_mean_rate(view, start, at, metadata)?;
-    (at >= view.len()).then_some(())
+    // The last frame may be cut, or something else follows it.
+    (at == view.len()).then_some(())
 }
 
-fn frame(view: View, at: u64) -> Option<Frame> {
+pub(super) fn frame(view: View, at: u64) -> Option<Frame> {
     if !view.has(at, &[0x0b, 0x77]) {
         return None;
     }

@@ -28,7 +28,8 @@ pub(super) fn read(file: View, start: u64, metadata: &mut Metadata) -> Option<()
         }
         at += 8 + len + (len & 1);
     }
-    (at >= view.len()).then_some(())
+    // The last chunk may lack the byte that makes it even.
+    (at >= view.len() && view.len() + 1 >= 8 + u64::from(view.u32(4)?)).then_some(())
 }
 
 fn common(chunk: View, is_compressed: bool, metadata: &mut Metadata) -> Option<()> {

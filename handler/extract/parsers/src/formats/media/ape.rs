@@ -2,7 +2,8 @@
 
 use handler_contract::Metadata;
 
-use super::fields::{date, track_number};
+use super::fields::track_number;
+use crate::formats::date::from_numbers;
 use crate::formats::value::clean_bytes;
 use crate::input::View;
 
@@ -46,7 +47,7 @@ fn set(name: &[u8], value: &[u8], metadata: &mut Metadata) {
         b"artist" if metadata.author.is_none() => metadata.author = text(),
         b"album" if metadata.album.is_none() => metadata.album = text(),
         b"genre" if metadata.genre.is_none() => metadata.genre = text(),
-        b"year" if metadata.date_created.is_none() => metadata.date_created = text().as_deref().and_then(date),
+        b"year" if metadata.date_created.is_none() => metadata.date_created = text().as_deref().and_then(from_numbers),
         b"track" if metadata.track_number.is_none() => {
             metadata.track_number = text().as_deref().and_then(track_number);
         }

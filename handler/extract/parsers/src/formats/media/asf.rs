@@ -2,8 +2,9 @@
 
 use handler_contract::Metadata;
 
-use super::fields::{add_codec, date, seconds, track_number};
+use super::fields::{add_codec, seconds, track_number};
 use super::riff;
+use crate::formats::date::from_numbers;
 use crate::formats::value::clean;
 use crate::input::View;
 
@@ -17,11 +18,13 @@ const VIDEO: [u8; 16] = *b"\xc0\xef\x19\xbc\x4d\x5b\xcf\x11\xa8\xfd\0\x80\x5f\x5
 pub(super) fn read(file: View, start: u64, metadata: &mut Metadata) -> Option<()> {
     let view = file.as_little_endian().from(start)?;
     let header = view.u64(16)?;
+    let mut declared = 0;
     let mut at = 30_u64;
     while at < header {
         let (name, len) = (view.slice(at, 16)?, view.u64(at + 16)?);
         let object = view.part_up_to(at + 24, len.saturating_sub(24));
         if name == FILE_PROPERTIES {
+            declared = object.u64(16)?;
             // Both in units of their own: 100 nanoseconds, and milliseconds that are loaded before.
             let (plays, loads) = (object.u64(40)? / 10_000, object.u64(56)?);
             metadata.duration = seconds(plays.saturating_sub(loads), 1000).filter(|seconds| *seconds > 0.0);
@@ -34,7 +37,7 @@ pub(super) fn read(file: View, start: u64, metadata: &mut Metadata) -> Option<()
         }
         at = at.checked_add(len.max(24))?;
     }
-    Some(())
+    (view.len() >= declared).then_some(())
 }
 
 fn stream(object: View, metadata: &mut Metadata) -> Option<()> {
@@ -78,7 +81,7 @@ fn extended(object: View, metadata: &mut Metadata) -> Option<()> {
         match name.as_deref() {
             Some("WM/AlbumTitle") => metadata.album = text(),
             Some("WM/Genre") => metadata.genre = text(),
-            Some("WM/Year") => metadata.date_created = text().as_deref().and_then(date),
+            Some("WM/Year") => metadata.date_created = text().as_deref().and_then(from_numbers),
             Some("WM/TrackNumber") => {
                 let number = || View::little_endian(value).u32(0).map(u64::from).filter(|_| kind == 3);
                 metadata.track_number = text().as_deref().and_then(track_number).or_else(number);

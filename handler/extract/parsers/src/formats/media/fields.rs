@@ -46,17 +46,3 @@ pub(super) fn add_codec(metadata: &mut Metadata, codec: &str) {
 pub(super) fn track_number(text: &str) -> Option<u64> {
     declared_count(text.split('/').next()?)
 }
-
-/// A date as tags have it, if it starts with a year: `2004`, `2004-05`, `2004-05-06`, perhaps with a time.
-pub(super) fn date(text: &str) -> Option<String> {
-    let text = text.trim();
-    let fits = |form: &[u8]| {
-        text.len() == form.len()
-            && text
-                .bytes()
-                .zip(form)
-                .all(|(byte, form)| if *form == b'0' { byte.is_ascii_digit() } else { byte == *form })
-    };
-    let forms: [&[u8]; 5] = [b"0000", b"0000-00", b"0000-00-00", b"0000-00-00T00:00:00", b"0000-00-00T00:00:00Z"];
-    (forms.iter().any(|form| fits(form)) && !text.starts_with("0000")).then(|| text.to_owned())
-}

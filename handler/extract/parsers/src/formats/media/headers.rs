@@ -25,7 +25,12 @@ pub(super) fn monkeys_audio(file: View, start: u64, metadata: &mut Metadata) -> 
     set_audio(metadata, "ape", rate, channels);
     let samples = u64::from(frames.saturating_sub(1)) * u64::from(frame) + u64::from(last_frame);
     metadata.duration = seconds(samples, rate.into());
-    Some(())
+    if version < 3980 {
+        return Some(());
+    }
+    // The descriptor has the lengths of all that follows it.
+    let parts = [8, 12, 16, 20, 24, 32].iter().try_fold(0, |sum, at| Some(sum + u64::from(view.u32(*at)?)))?;
+    (view.len() >= parts).then_some(())
 }
 
 /// `WavPack`: the first block knows the number of samples, or else all blocks do.
@@ -42,16 +47,20 @@ pub(super) fn wavpack(file: View, start: u64, metadata: &mut Metadata) -> Option
     set_audio(metadata, "wavpack", rate, if flags & 4 == 0 { 2_u64 } else { 1 });
     let total = view.u32(12)?;
     let (mut at, mut samples) = (0, 0);
+    while let (true, Some(len), Some(block)) = (view.has(at, b"wvpk"), view.u32(at + 4), view.u32(at + 20)) {
+        // More than two channels are in blocks beside each other, of which the first says so.
+        let is_first = view.u32(at + 24).is_some_and(|flags| flags & 0x800 != 0);
+        samples += if is_first { u64::from(block) } else { 0 };
+        at += 8 + u64::from(len);
+    }
     if total != u32::MAX && view.u32(16)? == 0 {
-        samples = u64::from(total);
-    } else {
-        while let (true, Some(len), Some(block)) = (view.has(at, b"wvpk"), view.u32(at + 4), view.u32(at + 20)) {
-            samples += u64::from(block);
-            at += 8 + u64::from(len);
-        }
+        metadata.duration = seconds(total.into(), rate);
+        let is_there = samples >= u64::from(total) && at <= view.len();
+        return (is_there || !view.is_whole()).then_some(());
     }
     metadata.duration = seconds(samples, rate);
-    if at > 0 { at_mean_rate(view, 0, at, metadata) } else { Some(()) }
+    at_mean_rate(view, 0, at, metadata)?;
+    (at <= view.len()).then_some(())
 }
 
 const MUSEPACK_RATES: [u64; 4] = [44_100, 48_000, 37_800, 32_000];
@@ -152,7 +161,7 @@ pub(super) fn dsf(file: View, start: u64, metadata: &mut Metadata) -> Option<()>
     if let (1.., Some(tags)) = (tags, view.from(tags)) {
         id3::read(tags, metadata);
     }
-    Some(())
+    (view.len() >= view.u64(12)?).then_some(())
 }
 
 /// DSDIFF: chunks with lengths of 64 bits.
@@ -186,7 +195,7 @@ pub(super) fn dsdiff(file: View, start: u64, metadata: &mut Metadata) -> Option<
         Some((frames, per_second)) => seconds(frames, per_second),
         None => seconds(data * 8 / channels.max(1), rate),
     };
-    Some(())
+    (view.len() >= view.u64(4)?.checked_add(12)?).then_some(())
 }
 
 fn dsdiff_chunks(view: View<'_>) -> impl Iterator<Item = ([u8; 4], View<'_>)> {

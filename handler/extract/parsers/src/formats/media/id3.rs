@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use handler_contract::Metadata;
 
-use super::fields::{date, track_number};
+use super::fields::track_number;
+use crate::formats::date::from_numbers;
 use crate::formats::value::{clean, clean_bytes};
 use crate::input::View;
 
@@ -148,7 +149,7 @@ fn read_frame(frame: &Frame, metadata: &mut Metadata) {
             metadata.track_number = text().as_deref().and_then(track_number);
         }
         b"TDRC" | b"TYER" | b"TYE\0" if metadata.date_created.is_none() => {
-            metadata.date_created = text().as_deref().and_then(date);
+            metadata.date_created = text().as_deref().and_then(from_numbers);
         }
         _ => {}
     }
@@ -204,7 +205,7 @@ pub(super) fn read_trailing(file: View, metadata: &mut Metadata) {
     metadata.title = metadata.title.take().or_else(|| field(3, 30));
     metadata.author = metadata.author.take().or_else(|| field(33, 30));
     metadata.album = metadata.album.take().or_else(|| field(63, 30));
-    metadata.date_created = metadata.date_created.take().or_else(|| field(93, 4).as_deref().and_then(date));
+    metadata.date_created = metadata.date_created.take().or_else(|| field(93, 4).as_deref().and_then(from_numbers));
     metadata.genre = metadata.genre.take().or_else(|| genre(tag[127]));
     // Version 1.1 has the track after a comment that is two bytes shorter.
     if tag[125] == 0 && tag[126] != 0 {

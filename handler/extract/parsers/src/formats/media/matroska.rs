@@ -1,8 +1,9 @@
 //! Matroska and `WebM` (RFC 9559): elements of EBML, of which the media itself is stepped over.
 
-use handler_contract::{Metadata, Timestamp};
+use handler_contract::Metadata;
 
-use super::fields::{add_codec, date, track_number};
+use super::fields::{add_codec, track_number};
+use crate::formats::date::{from_numbers, from_unix_millis};
 use crate::formats::value::clean_bytes;
 use crate::input::View;
 
@@ -12,6 +13,9 @@ const CLUSTER: u64 = 0x1f43_b675;
 const INFO: u64 = 0x1549_a966;
 const TRACKS: u64 = 0x1654_ae6b;
 const TAGS: u64 = 0x1254_c367;
+const CLUSTER_TIME: u64 = 0xe7;
+const SIMPLE_BLOCK: u64 = 0xa3;
+const BLOCK_GROUP: u64 = 0xa0;
 /// From the Unix epoch to 2001, where Matroska's time starts, in milliseconds.
 const EPOCH: i64 = 978_307_200_000;
 
@@ -98,9 +102,17 @@ pub(super) fn read(file: View, start: u64, metadata: &mut Metadata) -> Option<()
     let view = file.as_big_endian().from(start)?;
     let segment = elements(view).find(|element| element.id == SEGMENT)?;
     let (mut walk, mut places) = (elements(segment.content), Vec::new());
+    let (mut blocks, mut is_whole) = (Blocks::default(), segment.is_whole);
     for element in walk.by_ref() {
-        if element.id == SEEK_HEAD {
-            places.extend(seek_head(element.content).take(MOST_PLACES));
+        is_whole &= element.is_whole;
+        match element.id {
+            SEEK_HEAD => places.extend(seek_head(element.content).take(MOST_PLACES)),
+            TRACKS => blocks.read_tracks(element.content),
+            // Only a recording that does not say how long it is must be read through.
+            CLUSTER | CLUSTER_TIME | SIMPLE_BLOCK | BLOCK_GROUP if metadata.duration.is_none() => {
+                is_whole &= blocks.read(&element).is_some();
+            }
+            _ => {}
         }
         describe(&element, metadata);
     }
@@ -114,13 +126,89 @@ pub(super) fn read(file: View, start: u64, metadata: &mut Metadata) -> Option<()
         );
         metadata.duration?;
     }
-    segment.is_whole.then_some(())
+    let scale = scale(segment.content);
+    #[expect(clippy::cast_precision_loss, reason = "what is lost is less than a millisecond")]
+    let seconds = blocks.playing_time(scale).map(|nanos| nanos as f64 / 1e9);
+    metadata.duration = metadata.duration.or(seconds);
+    is_whole.then_some(())
+}
+
+/// Nanoseconds of a tick.
+fn scale(segment: View) -> u64 {
+    let info = elements(segment).take(64).find(|element| element.id == INFO);
+    let scale = info.and_then(|info| elements(info.content).find(|field| field.id == 0x2a_d7b1));
+    scale.and_then(|scale| number(scale.content)).unwrap_or(1_000_000)
+}
+
+/// The times of the blocks of a recording, of which the length was not known when its header was written.
+#[derive(Default)]
+struct Blocks {
+    /// Nanoseconds that a frame of a track lasts, by the track's number.
+    frames: Vec<(u64, u64)>,
+    /// When the cluster starts that is being read. Ticks.
+    cluster: u64,
+    first: Option<u64>,
+    /// The latest block, and the number of its track.
+    last: Option<(u64, u64)>,
+    /// The latest end of a block that says how long it lasts.
+    end: u64,
+}
+
+impl Blocks {
+    fn read_tracks(&mut self, tracks: View) {
+        for track in elements(tracks).filter(|track| track.id == 0xae).take(MOST_TRACKS) {
+            let field =
+                |id| elements(track.content).find(|field| field.id == id).and_then(|field| number(field.content));
+            self.frames.extend(field(0xd7).zip(field(0x23_e383)));
+        }
+    }
+
+    /// Reads a cluster, or an element of one. `None` if it is cut.
+    fn read(&mut self, element: &Element) -> Option<()> {
+        match element.id {
+            CLUSTER => {
+                for inner in elements(element.content) {
+                    if inner.id != CLUSTER {
+                        self.read(&inner)?;
+                    }
+                }
+            }
+            CLUSTER_TIME => self.cluster = number(element.content)?,
+            SIMPLE_BLOCK => self.block(element.content, None)?,
+            BLOCK_GROUP => {
+                let field = |id| elements(element.content).find(|field| field.id == id).map(|field| field.content);
+                self.block(field(0xa1)?, field(0x9b).and_then(number))?;
+            }
+            _ => {}
+        }
+        element.is_whole.then_some(())
+    }
+
+    /// A block: the number of its track, and its time from that of the cluster on.
+    fn block(&mut self, block: View, duration: Option<u64>) -> Option<()> {
+        let (track, len) = variable(block, 0, true)?;
+        let time = self.cluster.checked_add_signed(block.u16(len)?.cast_signed().into())?;
+        self.first = Some(self.first.map_or(time, |first| first.min(time)));
+        if self.last.is_none_or(|(last, _)| time >= last) {
+            self.last = Some((time, track));
+        }
+        self.end = self.end.max(duration.map_or(0, |duration| time.saturating_add(duration)));
+        Some(())
+    }
+
+    /// From the first block to the end of the last. Nanoseconds.
+    fn playing_time(&self, scale: u64) -> Option<u64> {
+        let (first, (last, track)) = (self.first?, self.last?);
+        let frame = self.frames.iter().find(|(number, _)| *number == track).map_or(0, |(_, nanos)| *nanos);
+        let end = last.checked_mul(scale)?.checked_add(frame)?.max(self.end.checked_mul(scale)?);
+        end.checked_sub(first.checked_mul(scale)?)
+    }
 }
 
 fn describe(element: &Element, metadata: &mut Metadata) {
     match element.id {
         INFO => info(element.content, metadata),
-        TRACKS => elements(element.content).filter(|track| track.id == 0xae).take(64).for_each(|entry| {
+        TRACKS => elements(element.content).filter(|track| track.id == 0xae).take(MOST_TRACKS).for_each(|entry| {
             track(entry.content, metadata);
         }),
         TAGS => tags(element.content, metadata),
@@ -159,8 +247,7 @@ fn info(view: View, metadata: &mut Metadata) {
             // Nanoseconds since 2001.
             0x4461 => {
                 let millis = number(element.content).map(|nanos| nanos.cast_signed() / 1_000_000);
-                let created = millis.and_then(|millis| Timestamp::from_unix_millis(millis.checked_add(EPOCH)?));
-                metadata.date_created = created.map(|created| created.as_str().to_owned());
+                metadata.date_created = millis.and_then(|millis| from_unix_millis(millis.checked_add(EPOCH)?));
             }
             _ => {}
         }
@@ -179,6 +266,7 @@ fn track(view: View, metadata: &mut Metadata) {
                     match property.id {
                         0xb0 if metadata.width.is_none() => metadata.width = number(property.content),
                         0xba if metadata.height.is_none() => metadata.height = number(property.content),
+                        0x7670 if metadata.orientation.is_none() => metadata.orientation = roll(property.content),
                         _ => {}
                     }
                 }
@@ -206,6 +294,14 @@ fn track(view: View, metadata: &mut Metadata) {
             _ => {}
         }
     }
+}
+
+/// How the picture is turned, if by quarters of a circle (RFC 9559, section 5.1.4.1.28.43: against the clock).
+fn roll(projection: View) -> Option<u64> {
+    let degrees = elements(projection).find(|field| field.id == 0x7675).and_then(|roll| float(roll.content))?;
+    [(0.0, 1), (90.0, 8), (180.0, 3), (-180.0, 3), (-90.0, 6), (270.0, 6)]
+        .into_iter()
+        .find_map(|(turn, value): (f64, u64)| ((degrees - turn).abs() < 0.5).then_some(value))
 }
 
 /// `V_MPEG4/ISO/AVC` and its like, in the words that other formats use too.
@@ -252,7 +348,7 @@ fn tags(view: View, metadata: &mut Metadata) {
             b"ALBUM" if metadata.album.is_none() => metadata.album = text(),
             b"GENRE" if metadata.genre.is_none() => metadata.genre = text(),
             b"DATE_RELEASED" if metadata.date_created.is_none() => {
-                metadata.date_created = text().as_deref().and_then(date);
+                metadata.date_created = text().as_deref().and_then(from_numbers);
             }
             b"PART_NUMBER" if metadata.track_number.is_none() => {
                 metadata.track_number = text().as_deref().and_then(track_number);

@@ -16,12 +16,13 @@ pub(super) fn read(file: View, start: u64, metadata: &mut Metadata) -> Option<()
     let division = view.u16(12)?;
     let mut at = 8 + u64::from(view.u32(4)?);
     let (mut tempos, mut last) = (Vec::new(), 0);
-    let mut complete = Some(());
+    let (mut complete, mut tracks) = (Some(()), 0_u64);
     while let (Some(name), Some(len)) = (view.name(at), view.u32(at + 4)) {
         at += 8;
         if name == *b"MTrk" {
             let track = view.part_up_to(at, len.into());
             complete = read_track(track, &mut tempos, &mut last).and(complete);
+            tracks += 1;
         }
         at += u64::from(len);
     }
@@ -30,7 +31,7 @@ pub(super) fn read(file: View, start: u64, metadata: &mut Metadata) -> Option<()
         tempos.sort_unstable();
         metadata.duration = Some(duration(&tempos, last, division.into()));
     }
-    complete
+    complete.filter(|()| tracks >= view.u16(10).unwrap_or(0).into() && at <= view.len())
 }
 
 /// Walks the events of a track: where tempo changes, and when the last note or control comes.

@@ -1,11 +1,14 @@
 //! MP4, `QuickTime` and 3GP (ISO 14496-12, -14): the movie header, the tracks, and the tags of `iTunes` and
 //! `QuickTime`.
 
-use handler_contract::{Metadata, Timestamp};
+mod fragments;
 
-use super::fields::{add_codec, date, seconds};
+use handler_contract::Metadata;
+
+use super::fields::{add_codec, seconds};
 use crate::formats::boxes::Boxes;
 use crate::formats::container::Movie;
+use crate::formats::date::{from_numbers, from_unix_millis};
 use crate::formats::value::clean_bytes;
 use crate::input::View;
 
@@ -33,11 +36,15 @@ pub(crate) fn media_type(movie: &Movie<'_>) -> Option<&'static str> {
 
 /// Reads a movie of which the outermost boxes are known. `None` when the file ends before all is read.
 pub(super) fn read(movie: &Movie<'_>, metadata: &mut Metadata) -> Option<()> {
-    let complete = movie.is_complete;
+    let mut complete = movie.is_complete;
+    let file = movie.file;
     let movie = movie.header?;
+    let mut starts = Vec::new();
     let (mut audio, mut picture) = (None, None);
     for track in Boxes::of(movie).filter(|found| found.name == *b"trak").take(MOST_TRACKS) {
         let Some(track) = Track::read(track.content) else { continue };
+        complete &= track.last_chunk < file.len();
+        starts.push((track.id, track.timescale, track.edit));
         match &track.handler {
             b"soun" if audio.is_none() => audio = Some(track),
             b"vide" if picture.is_none() => picture = Some(track),
@@ -51,6 +58,7 @@ pub(super) fn read(movie: &Movie<'_>, metadata: &mut Metadata) -> Option<()> {
         // The size to show it in; files without one keep it with the coding.
         let (width, height) = Some(track.shown).filter(|(w, h)| *w > 0 && *h > 0).unwrap_or(track.coded);
         (metadata.width, metadata.height) = (Some(width), Some(height));
+        metadata.orientation = track.orientation;
     }
     if let Some(track) = &audio {
         add_codec(metadata, &codec(track.format));
@@ -67,6 +75,10 @@ pub(super) fn read(movie: &Movie<'_>, metadata: &mut Metadata) -> Option<()> {
         let duration = if all.u8(0)? == 0 { all.u32(4)?.into() } else { all.u64(4)? };
         seconds(duration, timescale(header?)?)
     });
+    if let Some(extends) = Boxes::find(movie, *b"mvex") {
+        let fragments = fragments::playing_time(file, extends, &starts);
+        metadata.duration = [metadata.duration, fragments].into_iter().flatten().reduce(f64::max);
+    }
     metadata.date_created = created;
     tags(movie, metadata);
     complete.then_some(())
@@ -81,8 +93,8 @@ fn movie_header(header: View) -> Option<(Option<String>, Option<f64>)> {
     let created = if header.u8(0)? == 0 { header.u32(4)?.into() } else { header.u64(4)? };
     let unix = i64::try_from(created).ok()?.checked_sub(EPOCH)?;
     // Most programs leave it at zero, and some count from Unix's start.
-    let created = (unix > 0).then(|| Timestamp::from_unix_millis(unix.checked_mul(1000)?)).flatten();
-    Some((created.map(|created| created.as_str().to_owned()), duration(header)))
+    let created = (unix > 0).then(|| from_unix_millis(unix.checked_mul(1000)?)).flatten();
+    Some((created, duration(header)))
 }
 
 /// `mvhd` and `mdhd` start alike: two times, units a second, a length in them, all ones where it is not known.
@@ -99,6 +111,14 @@ struct Track {
     handler: [u8; 4],
     format: [u8; 4],
     duration: Option<f64>,
+    id: u32,
+    timescale: u64,
+    /// Where the presentation starts in the track's own time, by its edit list.
+    edit: u64,
+    /// Where in the file the last piece of the track starts.
+    last_chunk: u64,
+    /// The Exif value for its rotation.
+    orientation: Option<u64>,
     shown: (u64, u64),
     coded: (u64, u64),
     channels: u64,
@@ -109,12 +129,19 @@ impl Track {
     fn read(track: View) -> Option<Self> {
         let media = Boxes::find(track, *b"mdia")?;
         let mut read = Self { handler: Boxes::find(media, *b"hdlr")?.name(8)?, ..Self::default() };
-        read.duration = Boxes::find(media, *b"mdhd").and_then(duration);
+        let header = Boxes::find(media, *b"mdhd");
+        read.duration = header.and_then(duration);
+        read.timescale = header.and_then(timescale).unwrap_or(0);
+        read.edit = Boxes::find_path(track, &[*b"edts", *b"elst"]).and_then(first_edit).unwrap_or(0);
         if let Some(header) = Boxes::find(track, *b"tkhd") {
             let at = header.len().checked_sub(8)?;
+            read.id = header.u32(if header.u8(0)? == 0 { 12 } else { 20 })?;
+            read.orientation = at.checked_sub(36).and_then(|matrix| orientation(header, matrix));
             read.shown = ((header.u32(at)? >> 16).into(), (header.u32(at + 4)? >> 16).into());
         }
-        let descriptions = Boxes::find_path(media, &[*b"minf", *b"stbl", *b"stsd"])?;
+        let samples = Boxes::find_path(media, &[*b"minf", *b"stbl"])?;
+        read.last_chunk = last_chunk(samples).unwrap_or(0);
+        let descriptions = Boxes::find(samples, *b"stsd")?;
         if let Some(entry) = Boxes::of(descriptions.from(8)?).next() {
             read.format = entry.name;
             match &read.handler {
@@ -146,6 +173,43 @@ impl Track {
         }
         Some(())
     }
+}
+
+/// How a track is turned, by the first four numbers of its matrix (ISO 14496-12, section 8.3.2.3).
+fn orientation(header: View, matrix: u64) -> Option<u64> {
+    let at = |index: u64| header.i32(matrix + 4 * index).map(i32::signum);
+    match (at(0)?, at(1)?, at(3)?, at(4)?) {
+        (1, 0, 0, 1) => Some(1),
+        (-1, 0, 0, 1) => Some(2),
+        (-1, 0, 0, -1) => Some(3),
+        (1, 0, 0, -1) => Some(4),
+        (0, 1, 1, 0) => Some(5),
+        (0, 1, -1, 0) => Some(6),
+        (0, -1, -1, 0) => Some(7),
+        (0, -1, 1, 0) => Some(8),
+        _ => None,
+    }
+}
+
+/// Where the first edit that is not empty starts in the media.
+fn first_edit(list: View) -> Option<u64> {
+    let is_wide = list.u8(0)? == 1;
+    let (at, len) = if is_wide { (8, 20) } else { (4, 12) };
+    (0..list.u32(4)?.min(16)).find_map(|index| {
+        let entry = 8 + u64::from(index) * len;
+        let start = if is_wide { list.u64(entry + at)? } else { u64::from(list.u32(entry + at)?) };
+        // All ones: nothing is shown.
+        (start != u64::MAX && (is_wide || start != u64::from(u32::MAX))).then_some(start)
+    })
+}
+
+/// Where the last chunk of a track is in the file.
+fn last_chunk(samples: View) -> Option<u64> {
+    if let Some(offsets) = Boxes::find(samples, *b"stco") {
+        return offsets.u32(8 + 4 * u64::from(offsets.u32(4)?.checked_sub(1)?)).map(u64::from);
+    }
+    let offsets = Boxes::find(samples, *b"co64")?;
+    offsets.u64(8 + 8 * u64::from(offsets.u32(4)?.checked_sub(1)?))
 }
 
 /// Sample rate and channels of AAC, deep in descriptors (ISO 14496-1) that each start with a kind and a length.
@@ -257,7 +321,7 @@ fn set(name: [u8; 4], text: impl Fn() -> Option<String>, metadata: &mut Metadata
         b"\xa9mak" => metadata.camera_make = metadata.camera_make.take().or_else(text),
         b"\xa9mod" => metadata.camera_model = metadata.camera_model.take().or_else(text),
         b"\xa9xyz" => metadata.has_gps = Some(true),
-        b"\xa9day" => metadata.date_created = text().as_deref().and_then(date).or(metadata.date_created.take()),
+        b"\xa9day" => metadata.date_created = text().as_deref().and_then(from_numbers).or(metadata.date_created.take()),
         _ => {}
     }
 }
@@ -280,7 +344,7 @@ fn named_tags(meta: View, metadata: &mut Metadata) -> Option<()> {
             b"com.apple.quicktime.location.ISO6709" => metadata.has_gps = Some(true),
             // With the zone it was made in, unlike the movie's header.
             b"com.apple.quicktime.creationdate" => {
-                metadata.date_created = text().filter(|date| date.len() >= 19).or(metadata.date_created.take());
+                metadata.date_created = text().as_deref().and_then(from_numbers).or(metadata.date_created.take());
             }
             _ => {}
         }

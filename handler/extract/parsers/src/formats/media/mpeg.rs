@@ -13,13 +13,14 @@ const LONGEST_LEAD: u64 = 1 << 20;
 /// This number of frames in a row is no coincidence.
 const ENOUGH_FRAMES: usize = 4;
 
+/// What the header of a frame says.
 #[derive(Clone, Copy)]
-struct Frame {
+pub(super) struct Frame {
     len: u64,
     samples: u64,
-    rate: u64,
-    channels: u8,
-    codec: &'static str,
+    pub(super) rate: u64,
+    pub(super) channels: u8,
+    pub(super) codec: &'static str,
     /// Bytes between the header and Xing's header, which is where the audio would be.
     side_info: u64,
 }
@@ -39,14 +40,16 @@ fn walk(
     start: u64,
     metadata: &mut Metadata,
     frame_at: ReadFrame,
-    declared: fn(View, u64, Frame) -> Option<u64>,
+    declared: fn(View, u64, Frame) -> Option<Declared>,
 ) -> Option<()> {
     let view = file.as_big_endian();
     let (mut at, first) = first_frame(view, start, frame_at, declared)?;
     set_audio(metadata, first.codec, first.rate, first.channels);
-    if let Some(samples) = declared(view, at, first) {
-        metadata.duration = seconds(samples, first.rate);
-        return Some(());
+    // A number of zero is what encoders leave that could not go back to the start.
+    if let Some(declared) = declared(view, at, first).filter(|declared| declared.samples > 0) {
+        metadata.duration = seconds(declared.samples, first.rate);
+        let end = declared.bytes.and_then(|bytes| at.checked_add(bytes)).unwrap_or(0);
+        return (end <= view.len()).then_some(());
     }
     let (start, mut samples) = (at, 0);
     loop {
@@ -63,14 +66,16 @@ fn walk(
         }
     }
     metadata.duration = seconds(samples, first.rate);
-    at_mean_rate(view, start, at, metadata)
+    at_mean_rate(view, start, at, metadata)?;
+    // The last frame may be cut.
+    (at <= view.len()).then_some(())
 }
 
 fn first_frame(
     view: View,
     start: u64,
     frame_at: ReadFrame,
-    declared: fn(View, u64, Frame) -> Option<u64>,
+    declared: fn(View, u64, Frame) -> Option<Declared>,
 ) -> Option<(u64, Frame)> {
     let mut fallback = None;
     let lead = view.slice_up_to(start, LONGEST_LEAD);
@@ -103,7 +108,8 @@ fn resume(view: View, at: u64, first: Frame, frame_at: ReadFrame) -> Option<u64>
     })
 }
 
-fn mpeg_frame(view: View, at: u64) -> Option<Frame> {
+/// A frame of MPEG audio.
+pub(super) fn mpeg_frame(view: View, at: u64) -> Option<Frame> {
     const RATES: [u64; 3] = [44_100, 48_000, 32_000];
     // kbit/s by version 1 and layer, then by version 2 and layer.
     const BIT_RATES: [[u16; 15]; 5] = [
@@ -147,8 +153,15 @@ fn mpeg_frame(view: View, at: u64) -> Option<Frame> {
     Some(Frame { len, samples, rate, channels: if is_mono { 1 } else { 2 }, codec, side_info })
 }
 
-/// The number of samples that the first frame declares for the whole.
-fn xing_or_vbri(view: View, at: u64, frame: Frame) -> Option<u64> {
+/// What the first frame declares of the whole.
+struct Declared {
+    samples: u64,
+    /// From the first frame on.
+    bytes: Option<u64>,
+}
+
+/// Reads what the first frame declares.
+fn xing_or_vbri(view: View, at: u64, frame: Frame) -> Option<Declared> {
     if frame.codec != "mp3" {
         return None;
     }
@@ -170,13 +183,19 @@ fn xing_or_vbri(view: View, at: u64, frame: Frame) -> Option<u64> {
         } else {
             0
         };
-        return Some(samples.saturating_sub(added));
+        let bytes = if flags & 2 == 0 { None } else { view.u32(xing + 12).map(u64::from) };
+        return Some(Declared { samples: samples.saturating_sub(added), bytes });
     }
     let vbri = at + 4 + 32;
-    view.has(vbri, b"VBRI").then(|| view.u32(vbri + 14).map(|frames| u64::from(frames) * frame.samples))?
+    if !view.has(vbri, b"VBRI") {
+        return None;
+    }
+    let (bytes, frames) = (view.u32(vbri + 10)?, view.u32(vbri + 14)?);
+    Some(Declared { samples: u64::from(frames) * frame.samples, bytes: Some(bytes.into()) })
 }
 
-fn aac_frame(view: View, at: u64) -> Option<Frame> {
+/// A frame of AAC in ADTS.
+pub(super) fn aac_frame(view: View, at: u64) -> Option<Frame> {
     const RATES: [u64; 13] =
         [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
     // Twelve bits of sync, and a layer of zero.

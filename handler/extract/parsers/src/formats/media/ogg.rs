@@ -43,6 +43,7 @@ pub(super) fn read(file: View, start: u64, metadata: &mut Metadata) -> Option<()
     let view = file.as_little_endian();
     let mut streams: Vec<Stream> = Vec::new();
     let mut at = start;
+    let mut is_whole = true;
     loop {
         let Some(page) = Page::at(view, at) else {
             // Of a file whose middle is missing, the last positions are still at its end.
@@ -52,7 +53,8 @@ pub(super) fn read(file: View, start: u64, metadata: &mut Metadata) -> Option<()
             }
             continue;
         };
-        at = page.end;
+        at = page.end.min(view.len());
+        is_whole &= page.end <= view.len();
         if page.begins_stream {
             if streams.len() < MOST_STREAMS {
                 let kind = start_stream(page.data, metadata).unwrap_or(Kind::Other);
@@ -81,7 +83,7 @@ pub(super) fn read(file: View, start: u64, metadata: &mut Metadata) -> Option<()
         .filter_map(Stream::seconds)
         .fold(None, |longest: Option<f64>, seconds| Some(longest.map_or(seconds, |longest| longest.max(seconds))));
     metadata.duration = longest.or(metadata.duration);
-    (at == view.len()).then_some(())
+    (is_whole && at == view.len()).then_some(())
 }
 
 struct Page<'a> {
@@ -92,6 +94,7 @@ struct Page<'a> {
     /// Bytes of the first packet, or of what is there of it.
     first_packet: usize,
     ends_packet: bool,
+    /// Where the next page starts, which may be outside of a file that is cut.
     end: u64,
 }
 
@@ -114,7 +117,7 @@ impl<'a> Page<'a> {
             data,
             first_packet: full * 255 + usize::from(last.unwrap_or(0)),
             ends_packet: last.is_some(),
-            end: (at + 27 + segments + len).min(view.len()),
+            end: at + 27 + segments + len,
         })
     }
 }

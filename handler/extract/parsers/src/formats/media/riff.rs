@@ -2,8 +2,9 @@
 
 use handler_contract::Metadata;
 
-use super::fields::{add_codec, date, seconds, set_audio, track_number};
+use super::fields::{add_codec, seconds, set_audio, track_number};
 use super::id3;
+use crate::formats::date::from_numbers;
 use crate::formats::value::clean_bytes;
 use crate::input::View;
 
@@ -90,7 +91,7 @@ fn info(list: View, metadata: &mut Metadata) {
             b"IGNR" => metadata.genre = metadata.genre.take().or_else(text),
             b"ICMT" => metadata.description = metadata.description.take().or_else(text),
             b"ISFT" => metadata.creator_tool = metadata.creator_tool.take().or_else(text),
-            b"ICRD" => metadata.date_created = text().as_deref().and_then(date),
+            b"ICRD" => metadata.date_created = text().as_deref().and_then(from_numbers),
             b"ITRK" | b"IPRT" => metadata.track_number = text().as_deref().and_then(track_number),
             _ => {}
         }

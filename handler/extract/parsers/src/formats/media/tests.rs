@@ -5,6 +5,7 @@ use super::describe;
 use crate::formats::container::Container;
 use crate::input::View;
 
+mod streams;
 #[path = "../../../../tests/it/video.rs"]
 mod video;
 

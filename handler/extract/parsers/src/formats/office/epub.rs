@@ -11,10 +11,11 @@ use percent_encoding::percent_decode_str;
 
 use super::markup::{Markup, Node, Tag};
 use super::open_xml::resolve;
-use super::properties::{add, iso_date, leaves};
+use super::properties::{add, leaves};
 use super::words::Words;
 use crate::formats::container::{Container, Package};
 use crate::formats::container::{DocumentError, minor};
+use crate::formats::date::from_numbers;
 use crate::formats::value::clean;
 
 /// Documents of a spine that are read.
@@ -132,10 +133,12 @@ fn read_book(input: impl Read, metadata: &mut Metadata, book: &mut Book) -> Resu
         let Some(attributes) = attributes else { return };
         match name {
             "identifier" if is_unique || metadata.identifier.is_none() => metadata.identifier = clean(text),
-            "date" if attributes.event.as_deref() == Some("modification") => metadata.date_modified = iso_date(text),
-            "date" if metadata.date_created.is_none() => metadata.date_created = iso_date(text),
+            "date" if attributes.event.as_deref() == Some("modification") => {
+                metadata.date_modified = from_numbers(text);
+            }
+            "date" if metadata.date_created.is_none() => metadata.date_created = from_numbers(text),
             "meta" if attributes.property.as_deref() == Some("dcterms:modified") => {
-                metadata.date_modified = iso_date(text);
+                metadata.date_modified = from_numbers(text);
             }
             "item" => {
                 if let (Some(id), Some(href)) = (attributes.id, attributes.href)

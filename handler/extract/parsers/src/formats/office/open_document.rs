@@ -9,10 +9,11 @@ use std::io::Read;
 use handler_contract::Metadata;
 
 use super::markup::{Markup, Node};
-use super::properties::{add, iso_date, leaves};
+use super::properties::{add, leaves};
 use super::words::Words;
 use crate::formats::container::{Container, Package};
 use crate::formats::container::{DocumentError, minor};
+use crate::formats::date::from_numbers;
 use crate::formats::value::{clean, declared_count};
 
 /// Reads what a document says of itself.
@@ -67,8 +68,8 @@ fn read_meta(meta: impl Read, metadata: &mut Metadata) -> Result<(), DocumentErr
             "keyword" => add(&mut metadata.keywords, text),
             "initial-creator" => metadata.author = clean(text),
             "creator" => creator = clean(text),
-            "creation-date" => metadata.date_created = iso_date(text),
-            "date" => metadata.date_modified = iso_date(text),
+            "creation-date" => metadata.date_created = from_numbers(text),
+            "date" => metadata.date_modified = from_numbers(text),
             "language" => metadata.language = clean(text),
             "generator" => metadata.creator_tool = clean(text),
             _ => {}

@@ -6,6 +6,7 @@ use handler_contract::Metadata;
 
 use super::markup::{Markup, Node, Tag};
 use crate::formats::container::DocumentError;
+use crate::formats::date::from_numbers;
 use crate::formats::value::{clean, declared_count};
 
 /// The longest text of a property that is read.
@@ -68,7 +69,7 @@ pub(super) fn core(input: impl Read, metadata: &mut Metadata) -> Result<(), Docu
                 "identifier" => &mut metadata.identifier,
                 "created" | "modified" => {
                     let date = if name == "created" { &mut metadata.date_created } else { &mut metadata.date_modified };
-                    *date = iso_date(text);
+                    *date = from_numbers(text);
                     return;
                 }
                 _ => return,
@@ -91,48 +92,4 @@ pub(super) fn app(input: impl Read, metadata: &mut Metadata) -> Result<(), Docum
             _ => {}
         },
     )
-}
-
-/// A date in a form of ISO 8601 that documents use (W3C NOTE-datetime): a year, a month, a day, or an instant with or
-/// without a zone; `None` for anything else.
-pub(super) fn iso_date(text: &str) -> Option<String> {
-    let text = text.trim();
-    if text.len() > 40 || !text.is_ascii() {
-        return None;
-    }
-    let (day, time) = match text.split_once('T') {
-        Some((day, time)) => (day, Some(time)),
-        None => (text, None),
-    };
-    let within = |field: Option<&str>, length: usize, least: u32, most: u32| {
-        field.is_some_and(|field| {
-            field.len() == length
-                && field.bytes().all(|b| b.is_ascii_digit())
-                && field.parse().is_ok_and(|n: u32| (least..=most).contains(&n))
-        })
-    };
-    let mut fields = day.split('-');
-    let valid_day = within(fields.next(), 4, 1, 9999)
-        && fields.next().is_none_or(|month| within(Some(month), 2, 1, 12))
-        && fields.next().is_none_or(|day| within(Some(day), 2, 1, 31))
-        && fields.next().is_none();
-    let valid_time = time.is_none_or(|time| {
-        let zone = time.find(['Z', '+', '-']).unwrap_or(time.len());
-        let (clock, zone) = time.split_at(zone);
-        let mut fields = clock.split(':');
-        let valid_zone = match zone.strip_prefix(['+', '-']) {
-            Some(offset) => {
-                let (hours, minutes) = offset.split_once(':').unwrap_or((offset, "00"));
-                within(Some(hours), 2, 0, 14) && within(Some(minutes), 2, 0, 59)
-            }
-            None => zone.is_empty() || zone == "Z",
-        };
-        let hours_and_minutes = within(fields.next(), 2, 0, 24) && within(fields.next(), 2, 0, 59);
-        let seconds = fields.next().is_none_or(|seconds| {
-            let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
-            within(Some(whole), 2, 0, 60) && !fraction.is_empty() && fraction.bytes().all(|b| b.is_ascii_digit())
-        });
-        valid_zone && hours_and_minutes && seconds && fields.next().is_none() && day.len() == 10
-    });
-    (valid_day && valid_time).then(|| text.to_owned())
 }

@@ -2,11 +2,12 @@
 
 use std::io::Read;
 
-use handler_contract::{Metadata, Timestamp};
+use handler_contract::Metadata;
 
 use super::codepage;
 use crate::formats::container::DocumentError;
 use crate::formats::container::{u16_at, u32_at, u64_at};
+use crate::formats::date::from_file_time;
 use crate::formats::value::clean;
 
 /// How much of a property set is read. Thumbnails make it long, and are after the rest.
@@ -81,12 +82,12 @@ impl<'a> Section<'a> {
         let length = usize::try_from(u32_at(value, 0)?).ok()?;
         let (encoding, length) = match kind {
             30 => (codepage::encoding(self.codepage), length),
-            31 => (encoding_rs::UTF_16LE, length.saturating_mul(2)),
+            31 => (codepage::encoding(1200), length.saturating_mul(2)),
             _ => return None,
         };
         let bytes = value.get(4..)?;
         let bytes = &bytes[..bytes.len().min(length).min(LONGEST_TEXT)];
-        let (text, _) = encoding.decode_without_bom_handling(bytes);
+        let text = encoding.decode(bytes);
         clean(text.split('\0').next().unwrap_or_default())
     }
 
@@ -98,14 +99,10 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// A time: tenths of microseconds since the year 1601, where zero means none.
+    /// An instant.
     fn date(&self, identifier: u32) -> Option<String> {
-        const MILLIS_TO_UNIX: i64 = 11_644_473_600_000;
         match self.value(identifier)? {
-            (64, value) => {
-                let millis = i64::try_from(u64_at(value, 0).filter(|ticks| *ticks != 0)? / 10_000).ok()?;
-                Some(Timestamp::from_unix_millis(millis - MILLIS_TO_UNIX)?.to_string())
-            }
+            (64, value) => from_file_time(u64_at(value, 0)?),
             _ => None,
         }
     }

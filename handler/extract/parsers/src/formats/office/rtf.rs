@@ -5,12 +5,12 @@
 
 use std::borrow::Cow;
 
-use encoding_rs::Encoding;
 use handler_contract::Metadata;
 
-use super::codepage;
+use super::codepage::{self, CodePage};
 use super::words::Words;
 use crate::formats::container::DocumentError;
+use crate::formats::date::DateParts;
 use crate::formats::value::clean;
 
 /// How deep groups may be nested. Honest documents stay below a hundred.
@@ -67,17 +67,6 @@ struct Group {
     is_deleted: bool,
 }
 
-/// A time of the information group.
-#[derive(Debug, Default)]
-struct Time {
-    year: i32,
-    month: i32,
-    day: i32,
-    hour: i32,
-    minute: i32,
-    second: i32,
-}
-
 struct Parser<'a> {
     rest: &'a [u8],
     metadata: &'a mut Metadata,
@@ -90,13 +79,13 @@ struct Parser<'a> {
     is_optional: bool,
     /// Characters still to skip, since a `\u` replaces them.
     to_skip: u8,
-    encoding: &'static Encoding,
+    encoding: CodePage,
     /// The property that is being read, as far as it is decoded.
     property: String,
     /// Bytes of the property, or of a character of the running text, that are not decoded yet.
     undecoded: Vec<u8>,
     high_surrogate: Option<u16>,
-    time: Time,
+    time: DateParts,
 }
 
 impl<'a> Parser<'a> {
@@ -114,7 +103,7 @@ impl<'a> Parser<'a> {
             property: String::new(),
             undecoded: Vec::new(),
             high_surrogate: None,
-            time: Time::default(),
+            time: DateParts::default(),
         }
     }
 
@@ -228,7 +217,8 @@ impl<'a> Parser<'a> {
                 }
             }
             "mac" => self.encoding = codepage::encoding(10000),
-            "pca" | "pc" => self.encoding = codepage::encoding(866),
+            "pc" => self.encoding = codepage::encoding(437),
+            "pca" => self.encoding = codepage::encoding(850),
             "uc" => self.group.fallback = number.and_then(|n| u8::try_from(n).ok()).unwrap_or(1),
             "u" => {
                 // Numbers above 32767 are written as negative ones.
@@ -255,12 +245,12 @@ impl<'a> Parser<'a> {
             "nofpages" if inside == Info => self.metadata.declared_page_count = number.and_then(|n| n.try_into().ok()),
             "nofwords" if inside == Info => self.metadata.declared_word_count = number.and_then(|n| n.try_into().ok()),
             "upr" | "ud" if inside == Info => {}
-            "yr" => self.time.year = number.unwrap_or(0),
-            "mo" => self.time.month = number.unwrap_or(0),
-            "dy" => self.time.day = number.unwrap_or(0),
-            "hr" => self.time.hour = number.unwrap_or(0),
-            "min" => self.time.minute = number.unwrap_or(0),
-            "sec" => self.time.second = number.unwrap_or(0),
+            "yr" => self.time.year = of_date(number),
+            "mo" => self.time.month = Some(of_date(number)),
+            "dy" => self.time.day = Some(of_date(number)),
+            "hr" => self.time.clock.get_or_insert_default().0 = of_date(number),
+            "min" => self.time.clock.get_or_insert_default().1 = of_date(number),
+            "sec" => self.time.clock.get_or_insert_default().2 = of_date(number),
 
             "par" | "line" | "sect" | "page" | "column" | "softline" | "tab" | "cell" | "nestcell" | "row"
             | "nestrow" | "emspace" | "enspace" | "qmspace" => self.character('\n'),
@@ -286,7 +276,7 @@ impl<'a> Parser<'a> {
 
     fn begin_time(&mut self, destination: Destination) {
         self.group.destination = destination;
-        self.time = Time::default();
+        self.time = DateParts::default();
     }
 
     /// A byte of text, in the document's encoding.
@@ -309,7 +299,7 @@ impl<'a> Parser<'a> {
             return self.character(char::from(byte));
         }
         self.undecoded.push(byte);
-        let decoded = self.encoding.decode_without_bom_handling_and_without_replacement(&self.undecoded);
+        let decoded = self.encoding.decode_whole(&self.undecoded);
         match decoded.map(Cow::into_owned) {
             Some(text) => {
                 self.undecoded.clear();
@@ -375,7 +365,7 @@ impl<'a> Parser<'a> {
     }
 
     fn decode(&mut self) {
-        let (text, _) = self.encoding.decode_without_bom_handling(&self.undecoded);
+        let text = self.encoding.decode(&self.undecoded);
         if self.property.len() < LONGEST_PROPERTY {
             self.property.push_str(&text);
         }
@@ -383,18 +373,10 @@ impl<'a> Parser<'a> {
     }
 }
 
-impl Time {
-    /// The time in ISO 8601, without a zone, which RTF does not have; `None` for what no clock shows.
-    fn iso(&self) -> Option<String> {
-        let valid = (1..=9999).contains(&self.year)
-            && (1..=12).contains(&self.month)
-            && (1..=31).contains(&self.day)
-            && (0..24).contains(&self.hour)
-            && (0..60).contains(&self.minute)
-            && (0..=60).contains(&self.second);
-        let Self { year, month, day, hour, minute, second } = self;
-        valid.then(|| format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"))
-    }
+/// A number of a date. RTF has no zone.
+fn of_date(number: Option<i32>) -> u32 {
+    // What is negative is on no calendar; no more is the largest number.
+    number.map_or(0, |number| u32::try_from(number).unwrap_or(u32::MAX))
 }
 
 /// Destinations whose text is not part of the running text. Those that start with `\*` are skipped without a list.

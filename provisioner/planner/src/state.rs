@@ -1,4 +1,4 @@
-//! What should be, and what is.
+//! The desired and the observed state of a stack.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// What is known beforehand of what a template refers to.
+    /// The pseudo parameters, which are known before the deployment.
     pub fn context(&self) -> Context {
         Context {
             partition: self.partition.clone(),
@@ -35,10 +35,10 @@ impl Place {
     }
 }
 
-/// What should be.
+/// The desired state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Desired {
-    /// Where.
+    /// The location of the stack.
     pub place: Place,
     /// The names of the stack's parts.
     pub names: Names,
@@ -50,12 +50,12 @@ pub struct Desired {
     pub tags: BTreeMap<String, String>,
 }
 
-/// What is.
+/// The observed state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observed {
     /// The stack, if there is one.
     pub stack: Option<Stack>,
-    /// The template that is deployed; only of a stack that works.
+    /// The deployed template; only of a working stack.
     pub template: Option<Value>,
     /// Its resources.
     pub resources: Vec<Resource>,
@@ -63,35 +63,35 @@ pub struct Observed {
     pub code: Option<Deployed>,
     /// The upload bucket, whether it belongs to the stack or not.
     pub bucket: Presence,
-    /// The table's properties in CloudFormation's words, whether it belongs to the stack or not.
+    /// The table's properties in CloudFormation's format, whether it belongs to the stack or not.
     pub table: Option<Value>,
     /// The change set that an earlier plan proposed.
     pub change_set: Option<ChangeSet>,
-    /// Whether the rollback was continued before in this run, without leaving anything out, and got stuck again.
+    /// Whether this run already continued the rollback without skipping resources, and it failed again.
     pub continued: bool,
 }
 
 impl Desired {
-    /// What should be, once the handler is packed: `key` is where its zip is, or will be, in the artifact bucket.
+    /// The desired state once the handler is packaged. `key` is the key of its zip in the artifact bucket.
     pub fn new(place: Place, names: Names, template: Value, tags: BTreeMap<String, String>, key: String) -> Self {
         let parameters = [(ARTIFACT_BUCKET.to_owned(), names.artifacts.clone()), (ARTIFACT_KEY.to_owned(), key)].into();
         Self { place, names, template, parameters, tags }
     }
 
-    /// The template with the references filled in that are known beforehand.
+    /// The template with the references resolved that are known before the deployment.
     pub fn plain(&self) -> Value {
         Context { parameters: self.parameters.clone(), ..self.place.context() }.plain(&self.template)
     }
 }
 
 impl Observed {
-    /// The deployed template with the references filled in that are known beforehand.
+    /// The deployed template with the references resolved that are known before the deployment.
     pub fn plain(&self, place: &Place) -> Option<Value> {
         let parameters = self.stack.as_ref()?.parameters.clone();
         Some(Context { parameters, ..place.context() }.plain(self.template.as_ref()?))
     }
 
-    /// What is known of a stack that works: its resources too.
+    /// The values that references of a working stack resolve to, including its resources.
     pub fn context(&self, place: &Place) -> Context {
         let resources = self.resources.iter().filter(|r| !r.physical_id.is_empty());
         Context {
@@ -101,8 +101,9 @@ impl Observed {
         }
     }
 
-    /// Whether the stack already is as it should be, so that CloudFormation need not be asked. A description alone
-    /// cannot be changed (CloudFormation user guide, "Description"), and a parameter counts by what it changes.
+    /// Whether the stack already is in the desired state, so that no change set is needed. The description is not
+    /// compared: an update cannot change it alone (CloudFormation user guide, "Description"). Parameters are compared
+    /// through the properties that use them.
     pub fn is_as(&self, desired: &Desired) -> bool {
         let (Some(before), Some(stack)) = (self.plain(&desired.place), &self.stack) else { return false };
         let after = desired.plain();

@@ -1,4 +1,4 @@
-//! What is wrong with a stack file, and where.
+//! Errors in a stack file, with their positions.
 
 use std::path::{Path, PathBuf};
 
@@ -18,9 +18,9 @@ pub(super) struct Problem {
     pub(super) text: String,
 }
 
-/// One fault of a stack file.
+/// One error in a stack file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) struct Fault {
+pub(super) struct Diagnostic {
     /// The file.
     file: PathBuf,
     /// Counted from 1; `None` where the whole file is meant.
@@ -35,7 +35,7 @@ pub(super) struct Fault {
     excerpt: Option<(String, usize)>,
 }
 
-impl Fault {
+impl Diagnostic {
     pub(super) fn of_file(file: &Path, problem: impl Into<String>) -> Self {
         Self {
             file: file.to_owned(),
@@ -59,7 +59,7 @@ impl Fault {
     }
 }
 
-impl std::fmt::Display for Fault {
+impl std::fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.file.display())?;
         if let (Some(line), Some(column)) = (self.line, self.column) {
@@ -79,25 +79,25 @@ impl std::fmt::Display for Fault {
     }
 }
 
-/// All faults of a stack file.
+/// All diagnostics of a stack file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-pub(super) struct Faults(pub(super) Vec<Fault>);
+pub(super) struct Diagnostics(pub(super) Vec<Diagnostic>);
 
-impl Faults {
+impl Diagnostics {
     pub(super) fn locate(problems: Vec<Problem>, file: &Path, lines: &Lines) -> Self {
-        let mut faults: Vec<_> = problems
+        let mut diagnostics: Vec<_> = problems
             .into_iter()
-            .map(|p| Fault::at(file, lines, lines.find(&p.path, p.key), p.path.join("."), p.text))
+            .map(|p| Diagnostic::at(file, lines, lines.find(&p.path, p.key), p.path.join("."), p.text))
             .collect();
-        faults.sort_by_key(|fault| (fault.line, fault.column));
-        Self(faults)
+        diagnostics.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
+        Self(diagnostics)
     }
 }
 
-impl From<Faults> for Error {
-    fn from(faults: Faults) -> Self {
-        Self::new(Exit::Invalid, "stack-file", faults.to_string())
+impl From<Diagnostics> for Error {
+    fn from(diagnostics: Diagnostics) -> Self {
+        Self::new(Exit::Invalid, "stack-file", diagnostics.to_string())
             .hint("Every key, its default and its values: provisioner schema")
     }
 }

@@ -1,0 +1,140 @@
+//! Services that accept a call and never answer.
+
+use std::time::Duration;
+
+use fake_aws::{Cut, Fake, Fault, Gate, REGION, Rule};
+use provisioner::report::Report;
+use provisioner_aws::limits::TimeLimits;
+use provisioner_aws::uploads::{Cause, Uploads};
+use provisioner_aws::{Aws, Target};
+use provisioner_engine::apply::{Applier, RunId};
+use provisioner_model::call_error::Kind;
+use provisioner_model::names::Names;
+use provisioner_model::status::Operation;
+use provisioner_planner::state::Desired;
+use tokio::sync::watch;
+
+const SHORT: Duration = Duration::from_millis(200);
+/// Far above every limit of these tests, and far below the real ones.
+const END: Duration = Duration::from_secs(20);
+const BUCKET: &str = "uploads";
+
+/// Limits of which none is met, so that a test shortens the one that it is about.
+fn long() -> TimeLimits {
+    let long = Duration::from_mins(10);
+    TimeLimits { connect: long, attempt: long, call: long, stall: long, complete: long, change_set: long }
+}
+
+async fn connect(fake: &Fake, limits: TimeLimits) -> provisioner_model::error::Result<Aws> {
+    let target = Target {
+        region: Some(REGION.to_owned()),
+        endpoint: Some(fake.url()),
+        credentials: Some(("AKID".to_owned(), "secret".to_owned())),
+        limits,
+        ..Target::default()
+    };
+    tokio::time::timeout(END, Aws::connect(&target)).await.expect("the limit ends the call")
+}
+
+fn uploads(aws: &Aws) -> Uploads {
+    let (stop, stopped) = watch::channel(false);
+    // The test ends before the sender is of use.
+    std::mem::forget(stop);
+    Uploads::new(aws, BUCKET, 1, stopped, std::sync::Arc::new(|_| {}))
+}
+
+#[tokio::test]
+async fn a_first_call_without_an_answer_ends_at_each_limit() {
+    for limits in [
+        TimeLimits { attempt: SHORT, ..long() },
+        TimeLimits { call: SHORT, ..long() },
+        TimeLimits { stall: SHORT, ..long() },
+    ] {
+        let fake = Fake::start();
+        fake.inject(Rule::on("*", Fault::NoAnswer(Cut::Stall)).always());
+        let error = connect(&fake, limits).await.unwrap_err();
+        assert_eq!((error.code, error.exit as u8), ("unreachable", 4), "{limits:?}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_stops_in_the_middle_ends_at_the_limit_of_an_attempt() {
+    let fake = Fake::start();
+    let aws = connect(&fake, TimeLimits { attempt: SHORT, call: SHORT * 20, ..long() }).await.unwrap();
+    fake.inject(Rule::on("cloudformation:*", Fault::BrokenBody(3, Cut::Stall)).always());
+    let stacks = provisioner_aws::stacks::Stacks::new(&aws);
+    let failed = tokio::time::timeout(END, stacks.describe("shop")).await.expect("the limit ends the call");
+    assert_eq!(failed.unwrap_err().kind, Kind::Unreachable);
+    assert!(fake.count("cloudformation:DescribeStacks") > 1, "each attempt has a limit");
+}
+
+#[tokio::test]
+async fn a_body_is_limited_by_its_progress_and_not_by_its_duration() {
+    // The limits of other calls do not matter to a body whose answer takes longer.
+    let fake = Fake::start();
+    let aws = connect(&fake, TimeLimits { attempt: SHORT, call: SHORT, ..long() }).await.unwrap();
+    fake.state().s3.put(BUCKET, "other", "");
+    fake.inject(Rule::on("s3:PutObject", Fault::Delayed(SHORT * 3)));
+    let put = uploads(&aws).stream(&b"content"[..], "a.txt".into(), "text/plain".into());
+    assert!(tokio::time::timeout(END, put).await.expect("it ends").is_ok());
+    assert_eq!(fake.count("s3:PutObject"), 1, "nothing was sent twice");
+
+    let fake = Fake::start();
+    fake.state().s3.put(BUCKET, "other", "");
+    let aws = connect(&fake, TimeLimits { stall: SHORT, call: SHORT * 20, ..long() }).await.unwrap();
+    fake.inject(Rule::on("s3:*", Fault::NoAnswer(Cut::Stall)).always());
+    let bucket = provisioner_aws::storage::Storage::new(&aws, BUCKET);
+    let failed = tokio::time::timeout(END, bucket.presence()).await.expect("the limit ends the call");
+    assert_eq!(failed.unwrap_err().kind, Kind::Unreachable);
+}
+
+#[tokio::test]
+async fn completing_an_upload_may_take_longer_than_other_calls() {
+    let fake = Fake::start();
+    fake.state().s3.put(BUCKET, "other", "");
+    let limits = TimeLimits { attempt: SHORT, call: SHORT * 20, stall: SHORT, complete: END, ..long() };
+    let aws = connect(&fake, limits).await.unwrap();
+    fake.inject(Rule::on("s3:CompleteMultipartUpload", Fault::Delayed(SHORT * 3)));
+    let content = vec![7; 9 << 20];
+    let put = uploads(&aws).stream(content.as_slice(), "big.bin".into(), "text/plain".into());
+    let stored = tokio::time::timeout(END, put).await.expect("it ends");
+    assert!(stored.is_ok(), "{stored:?}");
+    assert_eq!(fake.count("s3:CompleteMultipartUpload"), 1);
+
+    let fake = Fake::start();
+    fake.state().s3.put(BUCKET, "other", "");
+    let aws = connect(&fake, TimeLimits { complete: SHORT, ..long() }).await.unwrap();
+    let gate = Gate::new();
+    fake.inject(Rule::on("s3:CompleteMultipartUpload", Fault::Held(gate)).always());
+    let put = uploads(&aws).stream(content.as_slice(), "big.bin".into(), "text/plain".into());
+    let failed = tokio::time::timeout(END, put).await.expect("the limit ends the call").unwrap_err();
+    assert!(matches!(&failed.cause, Cause::Service(error) if error.kind == Kind::Unreachable), "{failed:?}");
+}
+
+#[test]
+fn a_change_set_that_is_never_computed_is_given_up_and_deleted() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let fake = Fake::start();
+        fake.state().cloudformation.change_set_looks = u32::MAX;
+        let aws = connect(&fake, TimeLimits { change_set: SHORT, ..long() }).await.unwrap();
+        let names = Names::new("shop", &aws.account, &aws.region);
+        let place = provisioner_engine::observe::place(&aws, &names);
+        let tags = std::collections::BTreeMap::new();
+        let template = serde_json::json!({"Resources": {}});
+        let desired = Desired::new(place, names, template, tags, "handler.zip".to_owned());
+        let report = Report::silent();
+        let applier = Applier::new(&aws, &report, RunId("1".to_owned()));
+        let proposed = applier.propose(&desired, Operation::Create);
+        let error = tokio::time::timeout(END, proposed).await.expect("the limit ends the wait").unwrap_err();
+        assert_eq!(error.code, "change-set-pending");
+        assert_eq!(fake.count("cloudformation:DeleteChangeSet"), 1);
+    });
+}
+
+#[test]
+fn limits_are_those_of_the_documentation() {
+    let seconds = |limit: Duration| limit.as_secs();
+    let TimeLimits { attempt, stall, complete, .. } = TimeLimits::default();
+    assert_eq!((seconds(attempt), seconds(stall), seconds(complete)), (30, 30, 300));
+}
