@@ -225,7 +225,8 @@ impl Words {
         let slot = &mut self.drawn[(text >> 32) as usize % DRAWN];
         let start = run.places[0].start;
         if let Some(drawn) = slot.filter(|drawn| (drawn.page, drawn.text) == (self.pages, text))
-            && (drawn.right, drawn.up) == (run.right, run.up)
+            && is_near(drawn.right, run.right)
+            && is_near(drawn.up, run.up)
         {
             let (along, off) = Line::of(run).step(drawn.start, start);
             if along.abs() < TWICE_ALONG && off < TWICE_OFF {
@@ -240,6 +241,11 @@ impl Words {
         self.counter.feed(&self.text);
         self.text.clear();
     }
+}
+
+/// Whether two sizes are the same but for rounding.
+fn is_near(one: Vec2, other: Vec2) -> bool {
+    (one - other).hypot() <= other.hypot() * 1e-3
 }
 
 /// The line that a run is on.
