@@ -83,6 +83,7 @@ async fn stream(
         }
     }
     let mut session = session.map_err(|error| format!("failed to start the extraction: {error}"))?;
+    session.set_content_encoding(answer.content_encoding());
     let mut body = answer.body;
     let mut count = 0;
     while let Some(chunk) = body.next().await {

@@ -246,9 +246,9 @@ pub struct Plan {
     /// Write the plan to this file, for `up --plan`
     #[arg(short, long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// The output format
-    #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
-    pub format: PlanFormat,
+    /// The output format [default: text]
+    #[arg(long, value_enum)]
+    pub format: Option<PlanFormat>,
     /// Also run CloudFormation's drift detection, which takes up to a minute on AWS
     #[arg(long)]
     pub drift: bool,
@@ -329,10 +329,11 @@ pub struct Records {
     /// Only files whose name or key contains this text; * matches any characters
     #[arg(long, value_name = "PATTERN")]
     pub name: Option<String>,
-    /// Only files of this type, like application/pdf or image/*
+    /// Only files of this media type, like application/pdf or image/*
     #[arg(long = "type", value_name = "TYPE")]
     pub file_type: Option<String>,
-    /// Only files uploaded at or after this time: a time (2026-11-22 or 2026-11-22T16:00:00Z), or an age (2h, 7d)
+    /// Only files uploaded at or after this time: a time (2026-11-22, '2026-11-22 16:00', today, yesterday) in UTC, or an
+    /// age (30m, 2h, 7d, 1w)
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
     /// Only files uploaded before this time: a time, or an age
@@ -344,9 +345,14 @@ pub struct Records {
     /// Continue after the page that printed this token
     #[arg(long, value_name = "TOKEN")]
     pub after: Option<String>,
-    /// The output format. In CSV, a text that a spreadsheet would evaluate as a formula is prefixed with an apostrophe
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    /// The output format [default: table; with --all: csv]. In CSV, a text that a spreadsheet would evaluate as a
+    /// formula is prefixed with an apostrophe
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+    /// Stream all matching records, in no order: the list's columns as CSV, or with --format json or --json all
+    /// attributes as JSON lines. Paced to the table's read units
+    #[arg(long, conflicts_with_all = ["limit", "after"])]
+    pub all: bool,
 }
 
 /// `provisioner logs`
@@ -358,6 +364,15 @@ pub struct Logs {
     /// Only lines at or after this time: a time, or an age
     #[arg(long, value_name = "TIME", default_value = "1h")]
     pub since: String,
+    /// Only lines before this time: a time, or an age
+    #[arg(long, value_name = "TIME", conflicts_with = "follow")]
+    pub until: Option<String>,
+    /// Only lines that contain this text, such as a file's name; * stands for any characters
+    #[arg(long, value_name = "PATTERN")]
+    pub grep: Option<String>,
+    /// Also metrics, and Lambda's own lines on the start, the end and the billed duration of each invocation
+    #[arg(long)]
+    pub reports: bool,
     /// The maximum number of lines; the newest are printed
     #[arg(short = 'n', long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub limit: u16,

@@ -18,9 +18,10 @@ pub mod synth;
 pub mod up;
 pub mod verify;
 
+use clap::ValueEnum;
 use provisioner_emulator::{Emulator, Environment};
 use provisioner_engine::stack_file::StackFile;
-use provisioner_model::error::Result;
+use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::lint::{self, Severity};
 use provisioner_model::spec::StackSpec;
 use provisioner_model::template::Template;
@@ -56,4 +57,18 @@ async fn deployment_lock(emulator: Option<u16>, stack: &str, report: &Report) ->
     let emulator = Emulator::new(emulator?, Environment::of_this_process()).ok()?;
     let waiting = || report.narrate(&format!("Waiting for another command that deploys or deletes {stack}…"));
     emulator.deployment_lock(stack, waiting).await
+}
+
+/// The output format: the named one, or JSON with `--json`; `None` if neither was given. An error if both were given and
+/// contradict each other.
+pub fn format<F: ValueEnum + PartialEq>(report: &Report, named: Option<F>, json: F) -> Result<Option<F>> {
+    match named {
+        Some(format) if report.is_json() && format != json => {
+            let name = format.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+            Err(Error::new(Exit::Usage, "usage", format!("--json contradicts --format {name}"))
+                .hint("Give one of them."))
+        }
+        None if report.is_json() => Ok(Some(json)),
+        named => Ok(named),
+    }
 }

@@ -15,6 +15,7 @@ pub mod local;
 pub mod markdown;
 pub mod meter;
 pub mod plan;
+pub mod record_list;
 pub mod status;
 mod style;
 pub mod table;
@@ -33,7 +34,7 @@ use provisioner_engine::event::watch::WatchEvent;
 use provisioner_engine::event::{Event, Line};
 use provisioner_engine::{clock, interrupt};
 use provisioner_model::error::{Error, Exit, Result};
-use provisioner_model::log_lines::Entry;
+use provisioner_model::log_lines::{Entry, Line as LogLine};
 use provisioner_model::sink::Sink;
 use serde::Serialize;
 use serde_json::Value;
@@ -170,7 +171,10 @@ impl Report {
             Event::Local(event) => local::line(event, self.style),
             Event::Verify(event) => Some(verify::line(event, self.style)),
             Event::Watch(WatchEvent::Log { time, message }) => {
-                self.log(&Entry { time: *time, message: message.clone(), stream: String::new(), id: None });
+                let entry = Entry { time: *time, message: message.clone(), stream: String::new(), id: None };
+                if !matches!(entry.line(), LogLine::Noise | LogLine::Report(_)) {
+                    self.log(&entry);
+                }
                 None
             }
             Event::Watch(event) => watch::line(event, self.style),
@@ -254,12 +258,12 @@ impl Report {
         }
     }
 
-    /// Prints a log entry as data: with `--json` the line as it was written, else formatted; noise is skipped.
+    /// Prints a log entry as data: with `--json` as one line of JSON, else formatted.
     pub fn log(&self, entry: &Entry) {
         if self.json {
-            self.text(&entry.message);
-        } else if let Some(line) = files::log_line(entry, self.data_style) {
-            self.text(&line);
+            self.text(&entry.to_json().to_string());
+        } else {
+            self.text(&files::log_line(entry, self.data_style));
         }
     }
 

@@ -80,7 +80,12 @@ impl World {
 
     /// Puts a file into the bucket. The key is written in events as it is.
     pub(crate) fn drop_file(&self, key: &str, content: &[u8], sequencer: &str) -> Dropped {
-        let e_tag = self.put(key, content);
+        self.drop_encoded(key, content, None, sequencer)
+    }
+
+    /// The same for a file that is stored with this `Content-Encoding`.
+    pub(crate) fn drop_encoded(&self, key: &str, content: &[u8], coding: Option<&str>, sequencer: &str) -> Dropped {
+        let e_tag = self.aws.state().s3.put_encoded(BUCKET, key, content, coding);
         let size = content.len() as u64;
         Dropped { event: notification(&Put { bucket: BUCKET, key, e_tag: &e_tag, size, sequencer }) }
     }

@@ -1,5 +1,7 @@
 //! The table as a container: whether it exists, what it looks like, how much it holds, and how it is deleted.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
@@ -23,8 +25,34 @@ pub struct Described {
     pub active: bool,
     /// Items by the service's own count, which is up to six hours old.
     pub items: u64,
+    /// Sizes by the same count, bytes: of the table under an empty name, and of its indexes.
+    pub sizes: BTreeMap<String, u64>,
     /// What CloudFormation would call its properties: those that cannot be changed, and those that an update compares.
     pub properties: Value,
+}
+
+/// What reading a table or an index costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capacity {
+    /// The provisioned read units; `None` where requests are billed one by one.
+    pub units: Option<u64>,
+    /// The size by the service's own count, which is up to six hours old. Bytes.
+    pub bytes: u64,
+}
+
+impl Described {
+    /// The capacity of an index, or of the table itself.
+    pub fn capacity(&self, index: Option<&str>) -> Capacity {
+        let indexes = self.properties["GlobalSecondaryIndexes"].as_array();
+        let found = match index {
+            Some(name) => {
+                indexes.into_iter().flatten().find(|index| index["IndexName"] == name).unwrap_or(&Value::Null)
+            }
+            None => &self.properties,
+        };
+        let units = found["ProvisionedThroughput"]["ReadCapacityUnits"].as_u64();
+        Capacity { units, bytes: self.sizes.get(index.unwrap_or_default()).copied().unwrap_or_default() }
+    }
 }
 
 /// The client of one table.
@@ -47,6 +75,7 @@ impl Table {
             protected: table.deletion_protection_enabled == Some(true),
             active: table.table_status.as_ref().is_none_or(|status| status.as_str() == "ACTIVE"),
             items: table.item_count.and_then(|n| u64::try_from(n).ok()).unwrap_or_default(),
+            sizes: sizes(&table),
             properties: properties(&self.name, &table),
         }))
     }
@@ -117,6 +146,15 @@ where
         Kind::Quota => CallError { kind: Kind::Throttled, ..error },
         _ => error,
     }
+}
+
+fn sizes(table: &TableDescription) -> BTreeMap<String, u64> {
+    let bytes = |bytes: Option<i64>| bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default();
+    let indexes = table.global_secondary_indexes().iter();
+    indexes
+        .map(|index| (index.index_name.clone().unwrap_or_default(), bytes(index.index_size_bytes)))
+        .chain([(String::new(), bytes(table.table_size_bytes))])
+        .collect()
 }
 
 /// The table in CloudFormation's words.

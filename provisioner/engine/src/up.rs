@@ -142,6 +142,7 @@ struct Deployment<'a> {
 
 impl Deployment<'_> {
     /// Decides and applies until nothing is left to do.
+    #[expect(clippy::too_many_lines, reason = "one loop over the decisions of a plan")]
     async fn until_done(&self, current: ObservedState) -> Result<Done> {
         let ObservedState { mut observed, mut drift } = current;
         // The plan that was shown and agreed to. Consent to a plan that creates the stack covers all steps of the creation.

@@ -7,8 +7,9 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use handler_contract::SandboxReport;
+use handler_contract::Timestamp;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// An entry of the log group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +53,34 @@ pub struct HandlerLine {
     pub sandbox: Option<SandboxReport>,
 }
 
+impl Line {
+    /// The text for people, without its fields.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Handler(line) => line.message.clone(),
+            Self::Report(text) | Self::Text(text) => text.clone(),
+            Self::Noise => String::new(),
+        }
+    }
+}
+
 impl Entry {
+    /// The entry as a JSON object: the handler's lines as they were written, others with `timestamp`, `type` (`report`,
+    /// `platform` or `text`) and `message`.
+    pub fn to_json(&self) -> Value {
+        let text = self.message.trim_end();
+        if let Ok(object @ Value::Object(_)) = serde_json::from_str(text) {
+            return object;
+        }
+        let kind = match self.line() {
+            Line::Report(_) => "report",
+            Line::Noise => "platform",
+            Line::Handler(_) | Line::Text(_) => "text",
+        };
+        let time = Timestamp::from_unix_millis(self.time);
+        json!({ "timestamp": time.as_ref().map(Timestamp::as_str), "type": kind, "message": text })
+    }
+
     /// Who wrote it, and what.
     pub fn line(&self) -> Line {
         let text = self.message.trim_end();

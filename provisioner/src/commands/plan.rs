@@ -20,6 +20,7 @@ use crate::report::{Report, markdown, plan as human};
 /// has none although the stack is broken.
 pub async fn run(global: &Global, args: &Arguments, report: &Report) -> Result<Option<Exit>> {
     let file = super::stack_file(global, report)?;
+    let format = commands::format(report, args.format, PlanFormat::Json)?;
     report.set_handler(args.handler.as_deref());
     let template = commands::linted(&file.path, &file.spec, report)?.document();
     let aws = connection::connect(&global.connection(), &file.spec).await?;
@@ -38,7 +39,7 @@ pub async fn run(global: &Global, args: &Arguments, report: &Report) -> Result<O
     if let Some(path) = &args.out {
         write(path, &preview)?;
     }
-    match args.format {
+    match format.unwrap_or(PlanFormat::Text) {
         PlanFormat::Text => report.data(&preview, || report.completed(&human::text(&preview, report.data_style))),
         PlanFormat::Json => report.document(&preview),
         PlanFormat::Markdown => report.text(&report.completed(&markdown::plan(&preview))),

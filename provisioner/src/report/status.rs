@@ -10,7 +10,7 @@ use provisioner_planner::health::State;
 use super::deploy::outputs;
 use super::plan::{drifted, looked};
 use super::table::clean;
-use super::{Style, files, table};
+use super::{Style, record_list, table};
 
 /// Whether the stack does its work; if not, why, and what to type.
 fn headline(status: &Status, style: Style) -> String {
@@ -119,7 +119,7 @@ pub fn text(status: &Status, style: Style) -> String {
         None => {}
     }
     if !status.records.is_empty() {
-        text.push_str(&format!("\n\n{}", files::records(&status.records, style)));
+        text.push_str(&format!("\n\n{}", record_list::records(&status.records, style)));
     }
     text
 }

@@ -118,3 +118,124 @@ fn a_stack_that_was_never_created_is_not_ok_for_monitoring() {
     site.run(&["status", "--check"]).ended(11).says("not deployed");
     site.run(&["status"]).ended(0).says("Deploy it with: provisioner up -s shop.yaml");
 }
+
+#[test]
+fn logs_as_json_are_json_lines_only() {
+    let site = Site::new();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+    let now = i64::try_from(now).unwrap();
+    let handler = r#"{"level":"INFO","message":"File a.txt processed","requestId":"r"}"#;
+    for (age, message) in [
+        (9, "START RequestId: r Version: $LATEST"),
+        (8, handler),
+        (7, "thread main panicked"),
+        (6, "END RequestId: r"),
+        (5, "REPORT RequestId: r\tDuration: 1 ms"),
+    ] {
+        site.fake.state().logs.log(&format!("/provisioner/{STACK}/handler"), now - age * 60_000, "stream", message);
+    }
+    let lines = |arguments: &[&str]| -> Vec<serde_json::Value> {
+        let out = site.run(&[&["logs", "--json"], arguments].concat()).ended(0).out.clone();
+        out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
+    };
+    let shown = lines(&[]);
+    assert_eq!(shown.len(), 2, "{shown:?}");
+    assert_eq!(shown[0]["message"], "File a.txt processed");
+    assert_eq!((&shown[1]["type"], &shown[1]["message"]), (&"text".into(), &"thread main panicked".into()));
+    assert!(shown[1]["timestamp"].as_str().unwrap().ends_with('Z'));
+    let all = lines(&["--reports"]);
+    assert_eq!(
+        all.iter().map(|line| line["type"].as_str().unwrap_or("handler")).collect::<Vec<_>>(),
+        ["platform", "handler", "text", "platform", "report"]
+    );
+    assert_eq!(lines(&["--grep", "a.txt"]).len(), 1);
+    assert_eq!(lines(&["--limit", "1"])[0]["message"], "thread main panicked", "hidden lines are not counted");
+    assert_eq!(lines(&["--until", "450s", "--since", "1h"]).len(), 1);
+    assert!(!site.run(&["logs"]).ended(0).out.contains("REPORT"));
+    site.run(&["logs", "--until", "2h"]).ended(2).says("--since is not before --until");
+}
+
+#[test]
+fn contradictory_formats_are_refused() {
+    let site = Site::new();
+    for arguments in [
+        vec!["plan", "--json", "--format", "markdown"],
+        vec!["records", "--json", "--format", "csv"],
+        vec!["records", "--json", "--format", "table"],
+    ] {
+        site.run(&arguments).ended(2).says("--json contradicts --format");
+    }
+    site.run(&["records", "--type", "pdf"]).ended(2).says("Did you mean application/pdf?");
+    site.run(&["records", "--all", "--format", "table"]).ended(2).says("--format csv");
+}
+
+/// An item of the table, by number.
+fn item(number: u64) -> serde_json::Value {
+    let id = format!("00000000-0000-5000-8000-{number:012x}");
+    let text = |text: String| serde_json::json!({ "S": text });
+    serde_json::json!({
+        "documentId": text(id),
+        "uploadedAt": text("2026-11-22T16:33:49.120Z".into()),
+        "recentShard": text(format!("{:02}", number % 32)),
+        "fileName": text(format!("{number}.txt")),
+        "fileType": text("text/plain".into()),
+        "fileSize": { "N": "1024" },
+        "status": text(if number.is_multiple_of(10) { "FAILED" } else { "SUCCESS" }.into()),
+        "objectKey": text(format!("in/{number}.txt")),
+        "title": text("x".repeat(300)),
+    })
+}
+
+fn with_records(count: u64) -> Site {
+    use handler_contract::table::{PARTITION_KEY, PROJECTED, RECENT, SORT_KEY};
+    let site = Site::new();
+    {
+        let mut state = site.fake.state();
+        let table = state.dynamodb.create_table(&Site::table(), PARTITION_KEY);
+        table.indexes.push(fake_aws::dynamodb::Index {
+            name: RECENT.name.into(),
+            key: vec![RECENT.partition_key.into(), SORT_KEY.into()],
+            projected: Some(PROJECTED.map(Into::into).to_vec()),
+        });
+        table.synthesize(count, item, |key| {
+            u64::from_str_radix(key["documentId"]["S"].as_str()?.rsplit('-').next()?, 16).ok()
+        });
+    }
+    site
+}
+
+#[test]
+fn all_records_are_streamed_in_bounded_memory() {
+    use std::io::BufRead as _;
+    const RECORDS: u64 = 100_000;
+    let site = with_records(RECORDS);
+    let mut command = site.command(&["records", "--all", "--json"]);
+    let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    // At nine tenths the program waits for its reader, so that its peak can be read.
+    let first: Vec<String> = lines.by_ref().take(usize::try_from(RECORDS).unwrap() * 9 / 10).collect();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    let rest = lines.count() as u64;
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(first.len() as u64 + rest, RECORDS);
+    assert!(peak < 100 << 10, "{peak} KiB");
+    let record: serde_json::Value = serde_json::from_str(&first[0]).unwrap();
+    assert_eq!(record["title"].as_str().unwrap().len(), 300, "JSON lines have all attributes");
+}
+
+#[test]
+fn all_records_can_be_filtered() {
+    let site = with_records(1_000);
+    let out = site.run(&["records", "--all", "--status", "failed", "--name", "in/5*"]).ended(0).out.clone();
+    // The header, 50, and 500 to 590.
+    assert_eq!(out.lines().count(), 12, "{out}");
+    assert!(out.starts_with("documentId,uploadedAt,fileName,"), "{out}");
+    assert_eq!(
+        site.run(&["records", "--all", "--json", "--name", "in/7.txt"]).ended(0).json()["objectKey"],
+        "in/7.txt"
+    );
+    let without_table = Site::new();
+    without_table.run(&["records", "--all"]).ended(1).says("has no table");
+}

@@ -343,14 +343,14 @@ fn a_key_comes_with_grants_on_itself_alone_and_with_what_its_owner_adds() {
 
 #[test]
 fn no_policy_allows_a_whole_service_or_an_action_on_everything() {
+    // Actions that IAM cannot limit to a resource; `tools/permissions/audit` checks that these are.
+    const LISTS: &str = "LogGroupList";
     let policies: [(&str, Document); 4] = [
         ("handler-trust.json", policy::handler_trust()),
         ("handler.json", policy::handler()),
         ("caller.json", policy::caller()),
         ("cloudformation.json", policy::cloudformation()),
     ];
-    // Actions that IAM cannot limit to a resource; `tools/permissions/audit` checks that these are.
-    const LISTS: &str = "LogGroupList";
     for (file, document) in policies {
         for statement in document.statements() {
             assert_eq!(statement.effect, "Allow");

@@ -19,7 +19,7 @@ pub struct Table {
     /// The attributes of the primary key: the partition key and, if there is one, the sort key.
     pub(super) key: Vec<String>,
     /// The indexes.
-    pub(super) indexes: Vec<Index>,
+    pub indexes: Vec<Index>,
     /// The request that created it, in the format of `CreateTable`, which equals that of a template.
     pub(super) properties: Value,
     /// By primary key, in JSON.

@@ -4,6 +4,7 @@
 //! of its document, as far as its `operations` can be read, and `words` makes words of it.
 
 mod content;
+mod encryption;
 mod extras;
 mod fonts;
 mod information;
@@ -31,7 +32,16 @@ const OPENINGS: usize = 16;
 
 /// Reads a document.
 pub(super) fn read(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Abort> {
-    let pdf = open(bytes).inspect_err(|failure| {
+    let (plain, opened) = match open(bytes) {
+        Err(_) if encryption::is_of_attachments(bytes) => {
+            let plain = encryption::without(bytes)?;
+            let opened = open(&plain);
+            (Some(plain), opened)
+        }
+        opened => (None, opened),
+    };
+    let bytes = plain.as_ref().unwrap_or(bytes);
+    let pdf = opened.inspect_err(|failure| {
         report.metadata.is_encrypted = (failure.code == ErrorCode::Encrypted).then_some(true);
     })?;
     let pages = pdf.pages().len();
@@ -41,6 +51,9 @@ pub(super) fn read(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Abort> 
     information::describe(&pdf, &mut report.metadata);
     extras::describe(&pdf, &mut report.metadata);
     report.metadata.page_count = Some(pages as u64);
+    if plain.is_some() {
+        report.metadata.is_encrypted = Some(true);
+    }
     if is_cut(bytes) {
         report.metadata.is_partial = Some(true);
     }
@@ -117,3 +130,6 @@ fn linearized_length(bytes: &[u8]) -> Option<usize> {
     let length = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
     str::from_utf8(&digits[..length]).ok()?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -102,7 +102,7 @@ fn version(pdf: &Pdf) -> Option<&'static str> {
 }
 
 /// A text string (PDF 1.7 reference, section 3.8.1): UTF-16 or UTF-8 after a byte order mark, else `PDFDocEncoding`.
-fn text_string(bytes: &[u8]) -> String {
+pub(super) fn text_string(bytes: &[u8]) -> String {
     let utf16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
         let units: Vec<u16> = bytes.as_chunks::<2>().0.iter().map(|pair| unit(*pair)).collect();
         without_language(&String::from_utf16_lossy(&units))
