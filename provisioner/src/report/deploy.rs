@@ -188,8 +188,11 @@ fn after(event: &DeployEvent, style: Style) -> Option<String> {
             }
             text
         }
-        DeployEvent::Redriven { sent, unreadable } => {
+        DeployEvent::Redriven { sent, unreadable, dropped } => {
             let mut text = format!("{} {sent} failed event(s) sent to the handler again", style.good("✓"));
+            if *dropped > 0 {
+                text.push_str(&format!("; {dropped} deleted, as their objects no longer exist"));
+            }
             if *unreadable > 0 {
                 text.push_str(&format!("; {unreadable} message(s) contain no event and stay in the queue"));
             }
