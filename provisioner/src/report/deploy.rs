@@ -33,7 +33,7 @@ pub fn line(event: &DeployEvent, style: Style) -> Option<String> {
             Size(*unzipped).rounded(),
             Size(*zipped).rounded()
         ),
-        DeployEvent::Planned { plan } => super::plan::text(plan, style),
+        DeployEvent::Planned { plan } => super::plan::text(plan, style, false),
         DeployEvent::Drifted { stack, drift } => super::plan::drifted(stack, drift, style),
         DeployEvent::RevertingInTwo { stack } => format!(
             "CloudFormation cannot revert all of this drift in one update: {stack} is updated twice, first to the actual values, then to the template's"

@@ -95,11 +95,39 @@ fn words_of_a_docx_are_those_of_its_running_text() {
         (p(&alternatives("", &text_box("only for the old"))), 4),
         (p(&alternatives(&alternatives(&text_box("a"), &text_box("a")), &text_box("a"))), 1),
         (p(&(alternatives(&text_box("a"), &text_box("a")) + &alternatives(&text_box("b"), &text_box("b")))), 2),
-        (p(&alternatives(&text_box("a"), "").replace("</mc:Choice>", &format!("</mc:Choice><mc:Choice>{}</mc:Choice>", text_box("b c")))), 1),
-        (p(&format!("<w:r><w:pict>{}</w:pict></w:r>", text_box("a").replace("<w:p>", "<w:sdt><w:sdtContent><w:p>").replace("</w:p>", "</w:p></w:sdtContent></w:sdt>"))), 1),
-        (p("<w:r><mc:AlternateContent><mc:Choice><w16se:symEx/></mc:Choice><mc:Fallback><w:t>x</w:t></mc:Fallback></mc:AlternateContent></w:r>"), 1),
-        (p(&format!("<mc:AlternateContent><mc:Choice>{0}</mc:Choice><mc:Fallback>{0}</mc:Fallback></mc:AlternateContent>", r("run"))), 1),
-        (p("<w:del><w:r><w:pict><w:txbxContent><w:p><w:r><w:t>gone</w:t></w:r></w:p></w:txbxContent></w:pict></w:r></w:del>"), 0),
+        (
+            p(&alternatives(&text_box("a"), "")
+                .replace("</mc:Choice>", &format!("</mc:Choice><mc:Choice>{}</mc:Choice>", text_box("b c")))),
+            1,
+        ),
+        (
+            p(&format!(
+                "<w:r><w:pict>{}</w:pict></w:r>",
+                text_box("a")
+                    .replace("<w:p>", "<w:sdt><w:sdtContent><w:p>")
+                    .replace("</w:p>", "</w:p></w:sdtContent></w:sdt>")
+            )),
+            1,
+        ),
+        (
+            p(
+                "<w:r><mc:AlternateContent><mc:Choice><w16se:symEx/></mc:Choice><mc:Fallback><w:t>x</w:t></mc:Fallback></mc:AlternateContent></w:r>",
+            ),
+            1,
+        ),
+        (
+            p(&format!(
+                "<mc:AlternateContent><mc:Choice>{0}</mc:Choice><mc:Fallback>{0}</mc:Fallback></mc:AlternateContent>",
+                r("run")
+            )),
+            1,
+        ),
+        (
+            p(
+                "<w:del><w:r><w:pict><w:txbxContent><w:p><w:r><w:t>gone</w:t></w:r></w:p></w:txbxContent></w:pict></w:r></w:del>",
+            ),
+            0,
+        ),
         (p("<w:r><w:drawing><a:t>a chart</a:t></w:drawing></w:r>"), 0),
         (
             format!(
