@@ -46,7 +46,15 @@ enum End {
 
 impl TarReader {
     pub(super) fn new() -> Self {
-        let state = State { files: 0, unpacked: 0, pax: None, pax_sizes: PaxSizes::default(), sparse: None, headers: 0, end: End::NotYet };
+        let state = State {
+            files: 0,
+            unpacked: 0,
+            pax: None,
+            pax_sizes: PaxSizes::default(),
+            sparse: None,
+            headers: 0,
+            end: End::NotYet,
+        };
         Self { records: Records::new(BLOCK), state }
     }
 

@@ -236,7 +236,8 @@ fn files_with_holes_are_as_large_as_they_are_unpacked() {
         let mut content = header.as_bytes().to_vec();
         let size = format!("{:011o}", content.len());
         content.resize(512, 0);
-        [tar_header("pax", b'x', size.as_bytes()), content, tar_header("b", b'0', b"00000001000"), vec![b'x'; 512]].concat()
+        [tar_header("pax", b'x', size.as_bytes()), content, tar_header("b", b'0', b"00000001000"), vec![b'x'; 512]]
+            .concat()
     };
     for (kind, file) in [
         ("gnu", [sparse(false), pieces.clone()].concat()),

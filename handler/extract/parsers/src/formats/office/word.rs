@@ -39,8 +39,9 @@ fn enter(place: Place, name: &str) -> Place {
         (Place::Run, "t") => Place::Text,
         (Place::Run, "drawing" | "pict" | "object") => Place::Drawing,
         (Place::Text | Place::Document | Place::Skipped, _) => Place::Skipped,
-        (_, "AlternateContent" | "Choice" | "Fallback") | (Place::Drawing, _) => place,
-        (
+        (_, "AlternateContent" | "Choice" | "Fallback")
+        | (Place::Drawing, _)
+        | (
             Place::Blocks | Place::Table | Place::Row | Place::Paragraph,
             "sdt" | "sdtContent" | "customXml" | "smartTag" | "ins" | "moveTo",
         )

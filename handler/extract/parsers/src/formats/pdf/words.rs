@@ -204,7 +204,7 @@ impl Words {
             BfString::Char(c) => Some(*c),
             BfString::String(text) => text.chars().next(),
         };
-        let is_word = before.ends_with(char::is_alphabetic) && next.is_some_and(|next| next.is_alphabetic());
+        let is_word = before.ends_with(char::is_alphabetic) && next.is_some_and(char::is_alphabetic);
         // A name or a heading starts a word of its own.
         if is_word && next.is_some_and(|next| !next.is_uppercase()) {
             self.text.truncate(before.len());
@@ -221,7 +221,6 @@ impl Words {
         if self.drawn.is_empty() {
             self.drawn.resize(DRAWN, None);
         }
-        #[expect(clippy::cast_possible_truncation, reason = "what is left is the place in the table")]
         let slot = &mut self.drawn[(text >> 32) as usize % DRAWN];
         let start = run.places[0].start;
         if let Some(drawn) = slot.filter(|drawn| (drawn.page, drawn.text) == (self.pages, text))
