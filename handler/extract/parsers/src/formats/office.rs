@@ -15,7 +15,9 @@ mod properties;
 mod property_set;
 mod rtf;
 mod slides;
+mod slides_binary;
 mod word;
+mod word_binary;
 mod words;
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! The binary formats of Office 97 and before: doc, xls and ppt, and OOXML documents under encryption.
 //!
-//! What they say of themselves is read, whether they are encrypted, and of a workbook the list of sheets. Their text is
-//! not.
+//! What they say of themselves is read, whether they are encrypted, the text of documents and slides, and of a workbook
+//! the list of sheets.
 
 use std::io::{BufReader, Read};
 
 use handler_contract::Metadata;
 
-use super::property_set;
+use super::words::Words;
+use super::{property_set, slides_binary, word_binary};
 use crate::formats::container::{Compound, Container};
 use crate::formats::container::{DocumentError, minor};
 use crate::formats::container::{u16_at, u32_at};
@@ -18,7 +19,7 @@ pub(crate) fn media_type(file: &Compound<'_>) -> Option<&'static str> {
     Kind::of(file).map(|kind| match kind {
         Kind::Word => "application/msword",
         Kind::Workbook(_) => "application/vnd.ms-excel",
-        Kind::Presentation => "application/vnd.ms-powerpoint",
+        Kind::Presentation | Kind::OldPresentation => "application/vnd.ms-powerpoint",
         Kind::Encrypted => ENCRYPTED_OPEN_XML,
     })
 }
@@ -29,6 +30,8 @@ enum Kind {
     /// With the name of the stream that holds the workbook.
     Workbook(&'static str),
     Presentation,
+    /// Of `PowerPoint` 95, of which only the properties are read.
+    OldPresentation,
     Encrypted,
 }
 
@@ -40,6 +43,8 @@ impl Kind {
             Some(Self::Word)
         } else if file.has("PowerPoint Document") {
             Some(Self::Presentation)
+        } else if file.has("PP40") {
+            Some(Self::OldPresentation)
         } else {
             ["Workbook", "Book"].into_iter().find(|name| file.has(name)).map(Self::Workbook)
         }
@@ -70,7 +75,7 @@ pub(super) fn describe<'b>(container: Container<'b>, metadata: &mut Metadata) ->
     Ok(file)
 }
 
-/// Counts the sheets of a workbook, and finds out whether there is a password.
+/// Counts words, slides or sheets, and finds out whether there is a password.
 pub(super) fn count(file: &Compound<'_>, metadata: &mut Metadata) -> Result<(), DocumentError> {
     let protected = DocumentError::Encrypted("the document is encrypted with a password");
     match Kind::of(file) {
@@ -79,20 +84,26 @@ pub(super) fn count(file: &Compound<'_>, metadata: &mut Metadata) -> Result<(), 
             let mut head = [0; 12];
             file.stream("WordDocument").ok_or(DocumentError::Truncated)?.read_exact(&mut head)?;
             let is_encrypted = u16_at(&head, 10).is_some_and(|flags| flags & 0x0100 != 0);
-            if is_encrypted { Err(protected) } else { Ok(()) }
+            if is_encrypted {
+                return Err(protected);
+            }
+            let mut words = Words::default();
+            let Some(result) = word_binary::count(file, &mut words) else { return Ok(()) };
+            words.record(metadata);
+            result
         }
         Some(Kind::Presentation) => {
             // CurrentUserAtom ([MS-PPT], section 2.3.2).
             let mut head = [0; 16];
             let Some(mut user) = file.stream("Current User") else { return Ok(()) };
             let is_encrypted = user.read_exact(&mut head).is_ok() && u32_at(&head, 12) == Some(0xf3d1_c4df);
-            if is_encrypted { Err(protected) } else { Ok(()) }
+            if is_encrypted { Err(protected) } else { slides_binary::count(file, metadata).unwrap_or(Ok(())) }
         }
         Some(Kind::Workbook(name)) => {
             let globals = read_globals(BufReader::new(file.stream(name).ok_or(DocumentError::Truncated)?), metadata);
             globals.and_then(|is_encrypted| if is_encrypted { Err(protected) } else { Ok(()) })
         }
-        Some(Kind::Encrypted) => Ok(()),
+        Some(Kind::OldPresentation | Kind::Encrypted) => Ok(()),
         None => Err(DocumentError::Damaged("the stream that holds the document is missing")),
     }
 }

@@ -1,5 +1,6 @@
 //! Each format read as a whole document.
 
+mod binary_text;
 mod damage;
 mod samples;
 
@@ -437,11 +438,12 @@ fn binary_documents_say_what_they_are() {
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn types_by_what_is_inside() {
-    let rows: [(&str, &[Stream<'_>]); 6] = [
+    let rows: [(&str, &[Stream<'_>]); 7] = [
         ("application/msword", &[("WordDocument", b"x")]),
         ("application/vnd.ms-excel", &[("WORKBOOK", b"x")]),
         ("application/vnd.ms-excel", &[("Book", b"x")]),
         ("application/vnd.ms-powerpoint", &[("PowerPoint Document", b"x"), ("Current User", b"x")]),
+        ("application/vnd.ms-powerpoint", &[("PP40", b"x")]),
         ("application/x-tika-ooxml-protected", &[("EncryptionInfo", b"x"), ("EncryptedPackage", b"x")]),
         ("", &[("something", b"x")]),
     ];
