@@ -23,6 +23,7 @@ GIANT = 6
 ATTACKS, FAMILIES = [], []
 
 PDF, ZIP, GZIP = "application/pdf", "application/zip", "application/gzip"
+MSG = "application/vnd.ms-outlook"
 DOCX = f.OPEN_XML + "wordprocessingml.document"
 XLSX = f.OPEN_XML + "spreadsheetml.sheet"
 ODT, EPUB, DOC = "application/vnd.oasis.opendocument.text", "application/epub+zip", "application/msword"
@@ -724,6 +725,13 @@ def _():
 @attack("tree.doc", "a directory whose entries are each other's neighbours", DOC)
 def _():
     return f.ole(left=1)
+
+
+@attack("circle.msg", "a recipient and an attachment that contain each other and themselves", MSG, attachmentCount=1)
+def _():
+    recipient = f.ole_entry("__recip_version1.0_#00000000", 1, 0, 0, child=3, right=3)
+    attachment = f.ole_entry("__attach_version1.0_#00000000", 1, 0, 0, child=2, left=2, right=1)
+    return f.ole(name="__properties_version1.0", left=2, others=(recipient, attachment))
 
 
 @attack("difat.doc", "a list of allocation tables that leads to itself, and says there are four billion", DOC)
