@@ -12,6 +12,7 @@ use provisioner_engine::connection::Options;
 use provisioner_model::spec::{Architecture, DEFAULT_STACK, architecture};
 use provisioner_planner::consent;
 
+use crate::help;
 use crate::invocation::Invocation;
 
 /// The session name of an assumed role, unless another is given.
@@ -21,6 +22,7 @@ const ROLE_SESSION_NAME: &str = "provisioner";
 /// record in the table.
 #[derive(Debug, Parser)]
 #[command(name = "provisioner", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = help::SHORT, after_long_help = help::LONG)]
 pub struct Cli {
     /// Options that every command accepts.
     #[command(flatten)]
@@ -43,6 +45,9 @@ pub struct Global {
     /// Print data as JSON on standard output, and events as JSON lines
     #[arg(long, global = true)]
     pub json: bool,
+    /// Show plans with CloudFormation's types and properties
+    #[arg(short, long, global = true, hide_short_help = true)]
+    pub verbose: bool,
     /// The profile of the AWS configuration files; overrides `AWS_PROFILE` and keys in the environment
     #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
@@ -50,10 +55,17 @@ pub struct Global {
     #[arg(long, global = true, value_name = "REGION")]
     pub region: Option<String>,
     /// The role to assume: every call is made with its permissions instead of those of the configured credentials
-    #[arg(long, global = true, value_name = "ARN", env = "PROVISIONER_ROLE_ARN", value_parser = provisioner_model::spec::role_arn)]
+    #[arg(long, global = true, value_name = "ARN", env = "PROVISIONER_ROLE_ARN", value_parser = provisioner_model::spec::role_arn, hide_short_help = true)]
     pub role_arn: Option<String>,
     /// The external ID (sts:ExternalId) that the role's trust policy requires, for a role in another account
-    #[arg(long, global = true, value_name = "ID", env = "PROVISIONER_EXTERNAL_ID", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "ID",
+        env = "PROVISIONER_EXTERNAL_ID",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
     pub external_id: Option<String>,
     /// The session name of the assumed role, which audit logs record
     #[arg(
@@ -61,18 +73,19 @@ pub struct Global {
         global = true,
         value_name = "NAME",
         env = "PROVISIONER_ROLE_SESSION_NAME",
-        default_value = ROLE_SESSION_NAME
+        default_value = ROLE_SESSION_NAME,
+        hide_short_help = true
     )]
     pub role_session_name: String,
     /// The service role that CloudFormation assumes to create the stack's resources; overrides the one in the stack
     /// file
-    #[arg(long, global = true, value_name = "ARN", env = "PROVISIONER_CLOUDFORMATION_ROLE_ARN", value_parser = provisioner_model::spec::role_arn)]
+    #[arg(long, global = true, value_name = "ARN", env = "PROVISIONER_CLOUDFORMATION_ROLE_ARN", value_parser = provisioner_model::spec::role_arn, hide_short_help = true)]
     pub cloudformation_role_arn: Option<String>,
     /// The endpoint URL to use for every AWS service
-    #[arg(long, global = true, value_name = "URL", env = "AWS_ENDPOINT_URL")]
+    #[arg(long, global = true, value_name = "URL", env = "AWS_ENDPOINT_URL", hide_short_help = true)]
     pub endpoint_url: Option<String>,
     /// When to use colours
-    #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN")]
+    #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN", hide_short_help = true)]
     pub color: ColorChoice,
 }
 
@@ -117,6 +130,20 @@ impl Global {
     }
 }
 
+fn up_to_10_000(text: &str) -> Result<u16, String> {
+    within(text, 10_000)
+}
+
+fn up_to_256(text: &str) -> Result<u16, String> {
+    within(text, 256)
+}
+
+/// Reads a number from 1 to `most`.
+fn within(text: &str, most: u16) -> Result<u16, String> {
+    let number = text.parse().ok().filter(|number| (1..=most).contains(number));
+    number.ok_or_else(|| format!("write a whole number from 1 to {most}"))
+}
+
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ColorChoice {
@@ -132,24 +159,32 @@ pub enum ColorChoice {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Create the stack or bring it up to date
+    #[command(alias = "deploy", alias = "apply", after_long_help = help::UP)]
     Up(Up),
     /// Show what `up` would do, and change nothing
+    #[command(alias = "diff", after_long_help = help::PLAN)]
     Plan(Plan),
     /// Show the stack, its resources, code, newest records and failed events
+    #[command(after_long_help = help::STATUS)]
     Status(Status),
     /// Send a small file through the pipeline and measure the duration of each stage
     Verify(Verify),
     /// Delete the stack
+    #[command(alias = "destroy", alias = "delete", after_long_help = help::DOWN)]
     Down(Down),
     /// Upload files into the stack's bucket
+    #[command(alias = "upload", after_long_help = help::PUT)]
     Put(Put),
     /// List records, newest first
+    #[command(alias = "ls", alias = "list", after_long_help = help::RECORDS)]
     Records(Records),
     /// Show the handler's log lines
+    #[command(alias = "log", after_long_help = help::LOGS)]
     Logs(Logs),
     /// Send events that failed every attempt to the handler again
     Redrive(Redrive),
     /// Show the record that the handler would write for a local file, without calling AWS
+    #[command(after_long_help = help::INSPECT)]
     Inspect(Inspect),
     /// Run the local emulator
     #[command(subcommand)]
@@ -302,7 +337,7 @@ pub struct Put {
     #[arg(long, value_name = "TIME", default_value = "2m", requires = "wait")]
     pub timeout: provisioner_model::units::Seconds,
     /// The number of concurrent uploads
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = up_to_256)]
     pub parallel: u16,
 }
 
@@ -321,7 +356,7 @@ pub enum Format {
 #[derive(Debug, Args)]
 pub struct Records {
     /// The maximum number of records, up to 10000; --after continues with the next page
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = up_to_10_000)]
     pub limit: u16,
     /// Only records of this status: success or failed
     #[arg(long, value_name = "STATUS", value_parser = ["success", "failed"], ignore_case = true)]
@@ -374,7 +409,7 @@ pub struct Logs {
     #[arg(long)]
     pub reports: bool,
     /// The maximum number of lines; the newest are printed
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 100, value_parser = up_to_10_000)]
     pub limit: u16,
 }
 
@@ -497,9 +532,21 @@ pub fn command() -> clap::Command {
     <Cli as CommandFactory>::command().long_version(version.as_str())
 }
 
-/// Parses this process's arguments. Exits the process after `--help`, `--version` and usage errors, as clap does.
+/// Parses this process's arguments. Exits the process after `--help`, `--version` and usage errors, as clap does; with
+/// `--json` a usage error is a line of JSON too.
 pub fn parse() -> Cli {
-    parse_from(std::env::args_os()).unwrap_or_else(|error| error.exit())
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    parse_from(arguments.iter().cloned()).unwrap_or_else(|error| {
+        if error.use_stderr() && arguments.iter().any(|argument| argument == "--json") {
+            crate::report::usage_error(&error.to_string());
+        }
+        let hint = help::instead(&error);
+        let _ = error.print();
+        if let Some(hint) = hint {
+            crate::report::usage_hint(hint);
+        }
+        std::process::exit(error.exit_code())
+    })
 }
 
 /// Parses arguments, the first of which is the program's name.

@@ -52,6 +52,8 @@ pub struct Report {
     pub style: Style,
     /// Colours and width of data, on standard output.
     pub data_style: Style,
+    /// Whether plans have CloudFormation's types and properties.
+    pub verbose: bool,
     /// What printed commands repeat.
     invocation: Mutex<Invocation>,
     /// The live progress lines; hidden if they are not allowed.
@@ -106,6 +108,7 @@ impl Report {
             json: global.json,
             style,
             data_style,
+            verbose: global.verbose,
             invocation: Mutex::new(global.invocation()),
             live: if live { Live::on_terminal() } else { Live::hidden() },
             can_ask: err.is_terminal() && std::io::stdin().is_terminal() && !ci,
@@ -122,6 +125,7 @@ impl Report {
             json: false,
             style: Style { colour: false, live: false, width: usize::MAX },
             data_style: Style { colour: false, live: false, width: usize::MAX },
+            verbose: false,
             invocation: Mutex::default(),
             live: Live::hidden(),
             can_ask: false,
@@ -152,6 +156,11 @@ impl Report {
     /// The text with the commands in it completed.
     pub fn completed(&self, text: &str) -> String {
         locked(&self.invocation).complete(text).into_owned()
+    }
+
+    /// A screen of data: commands completed, lines broken at words where it goes to a terminal.
+    pub fn screen(&self, text: &str) -> String {
+        wrap::wrap(&self.completed(text), self.data_style.width)
     }
 
     /// Reports an event: a JSON line, or a message. A record and a log line are data.
@@ -192,7 +201,10 @@ impl Report {
         }
         // The terminal may have been resized.
         let style = Style { width: self.message_width(), ..self.style };
-        let line = deploy::line(event, style).filter(|_| shown)?;
+        let line = match event {
+            DeployEvent::Planned { plan } => plan::text(plan, style, self.verbose),
+            event => deploy::line(event, style).filter(|_| shown)?,
+        };
         let dated = !style.live && deploy::is_dated(event);
         Some(if dated { format!("{} {line}", (self.clock)()) } else { line })
     }
@@ -368,6 +380,23 @@ impl Dialog for Report {
     fn remark(&self, text: &str) {
         self.narrate(text);
     }
+}
+
+/// Prints a usage error as a line of JSON, for a program that reads standard output.
+pub fn usage_error(text: &str) {
+    let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    let hint = text.lines().skip(1).filter(|line| !line.trim().is_empty()).collect::<Vec<_>>().join("\n");
+    let error = serde_json::json!({
+        "event": "error", "code": "usage", "message": message, "causes": [], "hint": hint, "exitCode": Exit::Usage as u8,
+    });
+    let line = serde_json::to_string(&Line::new(&error)).unwrap_or_default();
+    // A closed standard output changes nothing: the same text follows on standard error.
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// Prints what to type instead, below a usage error.
+pub fn usage_hint(hint: &str) {
+    let _ = writeln!(std::io::stderr(), "\n{hint}");
 }
 
 fn this_second() -> String {

@@ -73,7 +73,8 @@ fn an_encoded_object_is_read_as_what_it_decodes_to() {
     let json = "{\"a\": [1, 2]}";
     let table = "a,b\n1,2\n3,4\n";
     let cut = &gzip(&table.repeat(200))[..40];
-    let rows: &[(&str, &str, Vec<u8>, &str, &str, Option<&str>)] = &[
+    type Row = (&'static str, &'static str, Vec<u8>, &'static str, &'static str, Option<&'static str>);
+    let rows: &[Row] = &[
         ("x.json", "gzip", gzip(json), "application/json", "", Some("gzip")),
         ("x.csv", "x-gzip", gzip(table), "text/csv", "", Some("gzip")),
         ("x.csv", "aws-chunked,gzip", gzip(table), "text/csv", "", Some("gzip")),

@@ -2,10 +2,11 @@
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{Event, FilterRuleName};
-use provisioner_model::call_error::{CallError, optional};
+use provisioner_model::call_error::{CallError, Kind, optional};
+use serde_json::Value;
 
-use super::Aws;
 use super::call_error::from_sdk;
+use super::{Aws, percent_decoded};
 
 /// The client of one object.
 #[derive(Debug, Clone)]
@@ -20,6 +21,46 @@ impl Object {
     /// The object of this key.
     pub fn new(aws: &Aws, bucket: &str, key: &str) -> Self {
         Self { client: aws.s3(), account: aws.account.clone(), bucket: bucket.to_owned(), key: key.to_owned() }
+    }
+
+    /// Whether all objects that a notification of S3 names are gone; `false` for another event, and for an object that the
+    /// caller may not look at.
+    pub async fn all_gone(aws: &Aws, event: &Value) -> Result<bool, CallError> {
+        let named: Option<Vec<_>> = event["Records"]
+            .as_array()
+            .map(|records| records.iter().filter_map(|record| Self::named_by(aws, &record["s3"])).collect());
+        let Some(named) = named.filter(|named| !named.is_empty()) else { return Ok(false) };
+        for (object, version) in named {
+            if object.exists(version).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The object of a record of S3 (S3 user guide, "Event message structure": keys are form-encoded), and its version.
+    fn named_by(aws: &Aws, s3: &Value) -> Option<(Self, Option<String>)> {
+        let key = percent_decoded(&s3["object"]["key"].as_str()?.replace('+', " "));
+        let version = s3["object"]["versionId"].as_str().map(ToOwned::to_owned);
+        Some((Self::new(aws, s3["bucket"]["name"].as_str()?, &key), version))
+    }
+
+    /// Whether the object, or this version of it, is there. What may not be looked at counts as there.
+    async fn exists(&self, version: Option<String>) -> Result<bool, CallError> {
+        let head = self
+            .client
+            .head_object()
+            .bucket(&self.bucket)
+            .key(&self.key)
+            .set_version_id(version)
+            .expected_bucket_owner(&self.account)
+            .send()
+            .await;
+        match head.map_err(from_sdk) {
+            Err(error) if error.kind == Kind::NotFound => Ok(false),
+            Err(error) if error.kind != Kind::Denied => Err(error),
+            _ => Ok(true),
+        }
     }
 
     /// Deletes every version and every delete marker; none is fine.

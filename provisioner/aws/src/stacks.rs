@@ -94,13 +94,14 @@ impl Stacks {
         output.stacks.unwrap_or_default().into_iter().next().map(stack_from).transpose()
     }
 
-    /// All stacks of the account and region that are not deleted.
-    pub async fn list(&self) -> Result<Vec<Stack>, CallError> {
+    /// The name and the parameters of every stack of the account and region that is not deleted, whatever its status.
+    /// IAM cannot limit this to one stack, so the policy of one stack does not allow it.
+    pub async fn parameters_of_all(&self) -> Result<Vec<(String, BTreeMap<String, String>)>, CallError> {
         let mut pages = self.client.describe_stacks().into_paginator().send();
         let mut stacks = Vec::new();
         while let Some(page) = pages.next().await {
             for stack in page.map_err(from_sdk)?.stacks.unwrap_or_default() {
-                stacks.push(stack_from(stack)?);
+                stacks.push((stack.stack_name.unwrap_or_default(), parameters(stack.parameters)));
             }
         }
         Ok(stacks)
@@ -349,12 +350,7 @@ fn stack_from(stack: SdkStack) -> Result<Stack, CallError> {
         arn: stack.stack_id.unwrap_or_default(),
         status: parsed,
         reason: stack.stack_status_reason.filter(|reason| !reason.is_empty()),
-        parameters: stack
-            .parameters
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|p| Some((p.parameter_key?, p.parameter_value?)))
-            .collect(),
+        parameters: parameters(stack.parameters),
         tags: stack.tags.unwrap_or_default().into_iter().filter_map(|tag| Some((tag.key?, tag.value?))).collect(),
         outputs: stack
             .outputs
@@ -369,6 +365,10 @@ fn stack_from(stack: SdkStack) -> Result<Stack, CallError> {
         protected: stack.enable_termination_protection.unwrap_or_default(),
         changed: stack.last_updated_time.or(stack.creation_time).map(|time| time.to_string()),
     })
+}
+
+fn parameters(parameters: Option<Vec<Parameter>>) -> BTreeMap<String, String> {
+    parameters.unwrap_or_default().into_iter().filter_map(|p| Some((p.parameter_key?, p.parameter_value?))).collect()
 }
 
 fn change_from(change: SdkChange) -> Option<Change> {

@@ -2,7 +2,8 @@
 
 use provisioner_aws::Aws;
 use provisioner_aws::function::Function;
-use provisioner_aws::queue::Queue;
+use provisioner_aws::object::Object;
+use provisioner_aws::queue::{Message, Queue};
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::names::Names;
 use provisioner_model::spec::StackSpec;
@@ -24,16 +25,16 @@ pub async fn redrive(aws: &Aws, spec: &StackSpec, agreed: bool, dialog: &dyn Dia
         })?;
     let waiting = queue.depth().await.map_err(|e| e.into_error("read the queue of failed events"))?;
     if waiting == 0 {
-        dialog.event(DeployEvent::Redriven { sent: 0, unreadable: 0 });
+        dialog.event(DeployEvent::Redriven { sent: 0, unreadable: 0, dropped: 0 });
         return Ok(());
     }
     if !agreed {
         dialog.ask(&format!("Send {waiting} failed event(s) to {} again?", names.function), "--yes").await?;
     }
     let function = Function::new(aws, &names.function);
-    let (mut sent, mut unreadable) = (0, 0);
+    let (mut sent, mut unreadable, mut gone) = (0, 0, Vec::new());
     // An event that fails again returns to the queue; the initial count bounds the loop.
-    while sent + unreadable < waiting {
+    while sent + unreadable + (gone.len() as u64) < waiting {
         let messages = queue.receive().await.map_err(|e| e.into_error("receive failed events"))?;
         if messages.is_empty() {
             break;
@@ -43,6 +44,13 @@ pub async fn redrive(aws: &Aws, spec: &StackSpec, agreed: bool, dialog: &dyn Dia
                 unreadable += 1;
                 continue;
             };
+            // The function's role may not list the bucket, so for it an object that is gone is one that it may not read:
+            // its event would fail again.
+            if Object::all_gone(aws, &event).await.map_err(|e| e.into_error("look for the object of an event"))? {
+                gone.push(message);
+                continue;
+            }
+            let event = serde_json::to_vec(&event).unwrap_or_default();
             function.invoke_later(event).await.map_err(|e| {
                 e.into_error(&format!(
                     "send an event to {}; {sent} were sent, the others stay in the queue",
@@ -55,8 +63,9 @@ pub async fn redrive(aws: &Aws, spec: &StackSpec, agreed: bool, dialog: &dyn Dia
             sent += 1;
         }
     }
-    dialog.event(DeployEvent::Redriven { sent, unreadable });
-    let hidden = waiting.saturating_sub(sent + unreadable);
+    let dropped = drop_gone(&queue, &gone, agreed, dialog).await?;
+    dialog.event(DeployEvent::Redriven { sent, unreadable, dropped });
+    let hidden = waiting.saturating_sub(sent + unreadable + gone.len() as u64);
     if hidden > 0 {
         dialog.remark(&format!(
             "About {hidden} more are hidden, because another consumer has received them. Those that it does not delete \
@@ -74,12 +83,26 @@ pub async fn redrive(aws: &Aws, spec: &StackSpec, agreed: bool, dialog: &dyn Dia
     Ok(())
 }
 
+/// Offers to delete the messages whose objects no longer exist. Returns how many were deleted.
+async fn drop_gone(queue: &Queue, gone: &[Message], agreed: bool, dialog: &dyn Dialog) -> Result<u64> {
+    if gone.is_empty() {
+        return Ok(0);
+    }
+    if !agreed {
+        let question = format!("{} event(s) are about objects that no longer exist. Delete these events?", gone.len());
+        dialog.ask(&question, "--yes").await?;
+    }
+    for message in gone {
+        queue.delete(message).await.map_err(|e| e.into_error("delete the event of an object that no longer exists"))?;
+    }
+    Ok(gone.len() as u64)
+}
+
 /// The event in the record that Lambda sends to an on-failure destination: `requestPayload` (Lambda developer guide,
 /// "Capturing records of asynchronous invocations").
-fn event_of(body: &str) -> Option<Vec<u8>> {
+fn event_of(body: &str) -> Option<Value> {
     let record: Value = serde_json::from_str(body).ok()?;
-    let payload = record.get("requestPayload").filter(|payload| payload.is_object())?;
-    serde_json::to_vec(payload).ok()
+    record.get("requestPayload").filter(|payload| payload.is_object()).cloned()
 }
 
 #[cfg(test)]
@@ -90,7 +113,7 @@ mod tests {
     fn the_event_is_found_in_lambdas_record() {
         let body =
             r#"{"version":"1.0","requestContext":{"condition":"RetriesExhausted"},"requestPayload":{"Records":[]}}"#;
-        assert_eq!(event_of(body).as_deref(), Some(br#"{"Records":[]}"#.as_slice()));
+        assert_eq!(event_of(body), Some(serde_json::json!({"Records": []})));
         for other in ["", "hello", "{}", r#"{"requestPayload":"text"}"#, r#"{"requestPayload":null}"#] {
             assert_eq!(event_of(other), None, "{other}");
         }

@@ -14,6 +14,7 @@ pub mod preview;
 pub mod record_matching;
 #[cfg(test)]
 mod samples;
+pub mod setting;
 pub mod state;
 pub mod step;
 pub mod verify;

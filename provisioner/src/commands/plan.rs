@@ -35,12 +35,17 @@ pub async fn run(global: &Global, args: &Arguments, report: &Report) -> Result<O
     let (package, ObservedState { observed, drift }) = (built?.package, world?);
     let place = observe::place(&aws, &names);
     let desired = Desired::new(place, names, template, file.spec.tags.clone(), package.key());
-    let preview = preview::preview(&desired, &observed, handler::code(&package), drift, args.revert_drift);
+    let mut preview = preview::preview(&desired, &observed, handler::code(&package), drift, args.revert_drift);
+    if file.spec.emulator.is_some() {
+        preview.slow.clear();
+    }
     if let Some(path) = &args.out {
         write(path, &preview)?;
     }
     match format.unwrap_or(PlanFormat::Text) {
-        PlanFormat::Text => report.data(&preview, || report.completed(&human::text(&preview, report.data_style))),
+        PlanFormat::Text => {
+            report.data(&preview, || report.screen(&human::text(&preview, report.data_style, report.verbose)));
+        }
         PlanFormat::Json => report.document(&preview),
         PlanFormat::Markdown => report.text(&report.completed(&markdown::plan(&preview))),
     }

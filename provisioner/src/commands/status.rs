@@ -12,7 +12,7 @@ pub async fn run(global: &Global, args: &Status, report: &Report) -> Result<()> 
     let aws = connection::connect(&global.connection(), &file.spec).await?;
     let status = status::status(&aws, &file, args.drift).await?;
     let style = report.data_style;
-    report.data(&status, || report.completed(&human::text(&status, style)));
+    report.data(&status, || report.screen(&human::text(&status, style)));
     let state = status.health.state;
     if args.check && !state.is_ok() {
         let message = format!("the stack {}: {}", status.stack, state.words());

@@ -33,7 +33,7 @@ pub fn line(event: &DeployEvent, style: Style) -> Option<String> {
             Size(*unzipped).rounded(),
             Size(*zipped).rounded()
         ),
-        DeployEvent::Planned { plan } => super::plan::text(plan, style),
+        DeployEvent::Planned { plan } => super::plan::text(plan, style, false),
         DeployEvent::Drifted { stack, drift } => super::plan::drifted(stack, drift, style),
         DeployEvent::RevertingInTwo { stack } => format!(
             "CloudFormation cannot revert all of this drift in one update: {stack} is updated twice, first to the actual values, then to the template's"
@@ -188,8 +188,11 @@ fn after(event: &DeployEvent, style: Style) -> Option<String> {
             }
             text
         }
-        DeployEvent::Redriven { sent, unreadable } => {
+        DeployEvent::Redriven { sent, unreadable, dropped } => {
             let mut text = format!("{} {sent} failed event(s) sent to the handler again", style.good("✓"));
+            if *dropped > 0 {
+                text.push_str(&format!("; {dropped} deleted, as their objects no longer exist"));
+            }
             if *unreadable > 0 {
                 text.push_str(&format!("; {unreadable} message(s) contain no event and stay in the queue"));
             }

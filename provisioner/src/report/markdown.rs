@@ -1,18 +1,19 @@
 //! A plan in GitHub-flavoured Markdown, for pull requests. The output is deterministic.
 
-use provisioner_model::change::{Action, Change};
+use provisioner_model::change::Action;
 use provisioner_model::resource_type::FUNCTION;
 use provisioner_model::resource_type::words;
 use provisioner_planner::drift::Drift;
 use provisioner_planner::preview::Preview;
 
-use super::plan::{code, looked, sides, telling, title, value, verb};
+use super::plan::{code, looked, sides, summary, telling, title, value, verb};
 use super::table::clean;
 
 /// The complete Markdown text.
 pub fn plan(plan: &Preview) -> String {
     let mut text = format!("### Plan for `{}`: {}\n\n", plan.stack, title(plan));
-    text.push_str(&format!("Account `{}`, region `{}`{}\n", plan.account, plan.region, counts(&plan.resources)));
+    let summary = summary(plan).map(|summary| format!(": {summary}")).unwrap_or_default();
+    text.push_str(&format!("Account `{}`, region `{}`{summary}\n", plan.account, plan.region));
     if let Some(block) = &plan.blocked {
         text.push_str(&format!("\n> [!CAUTION]\n> {}\n>\n> {}\n", escape(&block.reason), escape(&block.hint)));
     }
@@ -55,23 +56,6 @@ pub fn plan(plan: &Preview) -> String {
     text
 }
 
-fn counts(changes: &[Change]) -> String {
-    let mut shown = String::new();
-    for (verb_of, words) in [
-        ("add", "to add"),
-        ("adopt", "to adopt"),
-        ("change", "to change"),
-        ("replace", "to replace"),
-        ("remove", "to remove"),
-    ] {
-        let n = changes.iter().filter(|change| verb(change).1 == verb_of).count();
-        if n > 0 {
-            shown.push_str(&format!("{} {n} {words}", if shown.is_empty() { ":" } else { "," }));
-        }
-    }
-    shown
-}
-
 fn resources(plan: &Preview, text: &mut String) {
     let mut rows = Vec::new();
     for change in &plan.resources {
@@ -86,9 +70,9 @@ fn resources(plan: &Preview, text: &mut String) {
             telling(change, plan.code.is_some())
                 .map(|d| {
                     format!(
-                        "`{}`: {}{}",
-                        cell(&d.property),
-                        cell(&sides(d)),
+                        "{}: {}{}",
+                        code_span(&d.property),
+                        code_span(&sides(d)),
                         if d.replaces { " **replaces**" } else { "" }
                     )
                 })
@@ -102,7 +86,11 @@ fn resources(plan: &Preview, text: &mut String) {
     }
     for (what, details) in [("output", &plan.outputs), ("tag of the stack", &plan.tags)] {
         for detail in details {
-            rows.push(format!("| ~ change | {what} | `{}` | {} |", cell(&detail.property), cell(&sides(detail))));
+            rows.push(format!(
+                "| ~ change | {what} | {} | {} |",
+                code_span(&detail.property),
+                code_span(&sides(detail))
+            ));
         }
     }
     if !rows.is_empty() {
@@ -166,9 +154,14 @@ fn escape(text: &str) -> String {
     escaped
 }
 
-/// Escapes the text of a code span in a table cell: only `|` would end the cell.
-fn cell(text: &str) -> String {
-    clean(text).replace('|', "\\|")
+/// A code span in a table cell, in which nothing is markup: values come from tags and lists that anybody may write.
+fn code_span(text: &str) -> String {
+    let text = clean(text).replace('|', "\\|");
+    // CommonMark 6.1: a span is fenced by more backticks than it contains in a row.
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
+    let fence = "`".repeat(longest + 1);
+    let pad = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
+    format!("{fence}{pad}{text}{pad}{fence}")
 }
 
 #[cfg(test)]
@@ -178,6 +171,8 @@ mod tests {
     #[test]
     fn markup_in_names_is_escaped() {
         assert_eq!(escape("a|b_*`<x>\u{1b}"), "a\\|b\\_\\*\\`\\<x\\>\u{fffd}");
-        assert_eq!(cell("a|b"), "a\\|b");
+        assert_eq!(code_span("a|b"), "`a\\|b`");
+        assert_eq!(code_span("_*<b>`x@octocat"), "``_*<b>`x@octocat``");
+        assert_eq!(code_span("`"), "`` ` ``");
     }
 }

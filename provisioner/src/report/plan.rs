@@ -2,13 +2,16 @@
 
 use provisioner_model::change::{Action, Change, Detail, Replacement};
 use provisioner_model::hash::short;
+use provisioner_model::names::Names;
 use provisioner_model::resource_type::FUNCTION;
 use provisioner_model::resource_type::words;
 use provisioner_model::units::Size;
+use provisioner_planner::consent::Allow;
 use provisioner_planner::drift::{Depth, Drift};
 use provisioner_planner::permissions::PermissionChange;
 use provisioner_planner::preview::CodeChange;
 use provisioner_planner::preview::Preview;
+use provisioner_planner::setting::{Setting, settings};
 use provisioner_planner::step::Step;
 use serde_json::Value;
 
@@ -84,8 +87,9 @@ pub fn code(code: &CodeChange) -> String {
     format!("{from}{} ({})", short(&code.to), Size(code.to_size).rounded())
 }
 
-/// A plan, resource by resource: description, logical ID, type.
-pub fn text(plan: &Preview, style: Style) -> String {
+/// A plan, resource by resource, in the words of the stack file; with `verbose` also CloudFormation's types and
+/// properties.
+pub fn text(plan: &Preview, style: Style, verbose: bool) -> String {
     let Preview { stack, account, region, .. } = plan;
     let mut lines = vec![style.strong(&format!("Plan for {stack} in account {account}, {region}: {}", title(plan)))];
     for problem in plan.broken() {
@@ -97,15 +101,20 @@ pub fn text(plan: &Preview, style: Style) -> String {
         lines.push(format!("    {} {}", style.warn("→"), block.hint));
     }
     for change in &plan.resources {
-        resource(change, plan.code.as_ref(), style, &mut lines);
+        resource(change, plan, style, verbose, &mut lines);
     }
     if let Some(change) = plan.code.as_ref().filter(|_| !plan.resources.iter().any(|c| c.kind == FUNCTION)) {
         lines.push(format!("  {} {:<22} {}", style.warn("~ change "), "handler's code", code(change)));
     }
-    for (title, details) in [("outputs", &plan.outputs), ("tags of the stack", &plan.tags)] {
+    for (title, details) in [("outputs", &plan.outputs), ("tags", &plan.tags)] {
         for detail in details {
             lines.push(format!("  {} {title:<22} {}: {}", style.warn("~ change "), detail.property, sides(detail)));
         }
+    }
+    if matches!(plan.step, Step::Create | Step::Adopt | Step::Recreate | Step::EndDeletion) {
+        let bucket = Names::new(stack, account, region).artifacts;
+        let what = format!("{:<22} {bucket}, for the handler's code; outside the stack", "artifact bucket");
+        lines.push(format!("  {} {}", style.good("+ add    "), cut(&what, style.width.saturating_sub(12))));
     }
     section("Permissions", &permissions(&plan.permissions, style), style, &mut lines);
     let warnings: Vec<String> =
@@ -134,6 +143,7 @@ pub fn text(plan: &Preview, style: Style) -> String {
         .map(|c| format!("{} {}", style.warn(&format!("--allow {:<8}", c.allow.name())), c.what))
         .collect();
     section("Needs separate confirmation", &consents, style, &mut lines);
+    lines.extend(summary(plan).map(|summary| style.strong(&format!("  {summary}"))));
     lines.join("\n")
 }
 
@@ -144,7 +154,31 @@ fn section(title: &str, rows: &[String], style: Style, lines: &mut Vec<String>) 
     }
 }
 
-fn resource(change: &Change, changed: Option<&CodeChange>, style: Style, lines: &mut Vec<String>) {
+/// The numbers of changes, and what becomes of files and records; `None` for a plan without changes.
+pub fn summary(plan: &Preview) -> Option<String> {
+    if plan.resources.is_empty() {
+        return None;
+    }
+    let count = |wanted: &str| plan.resources.iter().filter(|change| verb(change).1 == wanted).count();
+    let mut counts = vec![format!("{} to add", count("add"))];
+    for (verb, words) in
+        [("adopt", "to adopt"), ("change", "to change"), ("replace", "to replace"), ("remove", "to remove")]
+    {
+        if verb != "adopt" || count(verb) > 0 {
+            counts.push(format!("{} {words}", count(verb)));
+        }
+    }
+    let data = if plan.resources.iter().any(Change::loses_data) {
+        "files or records are lost"
+    } else if plan.consents.iter().any(|consent| consent.allow == Allow::Delete) {
+        "data is deleted: see above"
+    } else {
+        "files and records stay untouched"
+    };
+    Some(format!("{}; {data}", counts.join(", ")))
+}
+
+fn resource(change: &Change, plan: &Preview, style: Style, verbose: bool, lines: &mut Vec<String>) {
     let (mark, verb) = verb(change);
     let mark = format!("{mark} {verb:<7}");
     let mark = match change.action {
@@ -152,18 +186,39 @@ fn resource(change: &Change, changed: Option<&CodeChange>, style: Style, lines: 
         Action::Modify(Replacement::None | Replacement::Possible) => style.warn(&mark),
         Action::Modify(Replacement::Certain) | Action::Remove => style.bad(&mark),
     };
-    let what = format!("{:<22} {} ({})", words(&change.kind), change.logical_id, change.kind);
+    let kind = if verbose { format!(" ({})", change.kind) } else { String::new() };
+    let what = format!("{:<22} {}{kind}", words(&change.kind), change.logical_id);
     lines.push(format!("  {mark} {}", cut(&what, style.width.saturating_sub(12))));
     let adds = matches!(change.action, Action::Add | Action::Import);
-    let rows: Vec<(String, String)> = telling(change, changed.is_some())
-        .map(|d| (clean(&d.property), format!("{}{}", sides(d), if d.replaces { ", replaces" } else { "" })))
-        .chain(changed.filter(|_| change.kind == FUNCTION && !adds).map(|c| ("code".to_owned(), code(c))))
-        .collect();
+    let changed = plan.code.as_ref();
+    let replaces = |replaces: bool| if replaces { ", replaces" } else { "" };
+    let raw = |d: &Detail| (clean(&d.property), format!("{}{}", sides(d), replaces(d.replaces)));
+    let details = telling(change, changed.is_some());
+    let mut rows: Vec<(String, String)> = if verbose {
+        details.map(raw).collect()
+    } else {
+        let (settings, others) = settings(change, details);
+        let shown = settings.iter().filter(|setting| !is_of_all(setting, plan));
+        let sides = |setting: &Setting| {
+            format!("{} → {}{}", brief(&setting.before), brief(&setting.after), replaces(setting.replaces))
+        };
+        shown.map(|s| (clean(&s.key), sides(s))).chain(others.into_iter().map(raw)).collect()
+    };
+    rows.extend(changed.filter(|_| change.kind == FUNCTION && !adds).map(|c| ("code".to_owned(), code(c))));
     let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default().min(64);
     lines.extend(rows.iter().map(|(name, sides)| format!("              {name:<width$}  {sides}")));
     if let Some(changed) = changed.filter(|_| change.kind == FUNCTION && adds) {
         lines.push(format!("              code  {}", code(changed)));
     }
+}
+
+/// Whether it is a tag that every resource gets, which the plan shows once.
+fn is_of_all(setting: &Setting, plan: &Preview) -> bool {
+    setting.key.strip_prefix("tags.").is_some_and(|name| plan.tags.iter().any(|tag| tag.property == name))
+}
+
+fn brief(value: &str) -> String {
+    cut(&clean(value), VALUE)
 }
 
 fn permissions(shifts: &[PermissionChange], style: Style) -> Vec<String> {

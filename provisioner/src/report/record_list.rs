@@ -39,7 +39,7 @@ struct Layout {
 }
 
 /// What is shortened or left out while the list is too wide, in this order.
-const REDUCTIONS: [fn(&mut Layout); 8] = [
+const REDUCTIONS: [fn(&mut Layout); 9] = [
     |layout| layout.short_types = true,
     |layout| layout.without(Column::Pages),
     |layout| layout.without(Column::Words),
@@ -48,7 +48,10 @@ const REDUCTIONS: [fn(&mut Layout); 8] = [
     |layout| layout.short_errors = true,
     |layout| layout.without(Column::Type),
     |layout| layout.without(Column::Uploaded),
+    |layout| layout.without(Column::Error),
 ];
+/// Columns of a key for which the error code is left out, too.
+const LEAST_KEY: usize = 10;
 
 impl Layout {
     fn without(&mut self, column: Column) {
@@ -120,7 +123,8 @@ pub fn records(rows: &[Row], style: Style) -> String {
     let mut reductions = REDUCTIONS.iter();
     let room = loop {
         let room = style.width.saturating_sub(layout.width_beside_key(rows));
-        if room >= key.min(KEY) {
+        let wanted = if reductions.len() == 1 { LEAST_KEY } else { KEY };
+        if room >= key.min(wanted) {
             break room;
         }
         match reductions.next() {

@@ -110,6 +110,7 @@ fn changed_settings() {
          table: {billing: on-demand}\n",
     );
     plans_in_both_forms(&site, "settings");
+    plan(&site, &["--verbose"]).ended(10).says("MemorySize").says("(AWS::Lambda::Function)");
     // A bucket with versions lets the function read them.
     up(&site, &["--allow", "broaden"]).ended(0).says("UPDATE_COMPLETE");
     plan(&site, &[]).ended(0);
@@ -119,7 +120,7 @@ fn changed_settings() {
 fn the_last_tag_is_removed_too() {
     let site = deployed("data: delete\ntags: {team: a}\n");
     set(&site, "data: delete\n");
-    plan(&site, &[]).ended(10).says("tags of the stack");
+    plan(&site, &[]).ended(10).says("~ change  tags  ");
     up(&site, &[]).ended(0).says("UPDATE_COMPLETE");
     assert!(site.fake.state().cloudformation.live(STACK).unwrap().tags.is_empty());
     plan(&site, &[]).ended(0);

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::deploy::{Site, TEN_BYTES};
 use crate::service::request;
 use crate::world::World;
 
@@ -24,4 +25,34 @@ fn events_that_another_consumer_received_are_reported() {
     assert_eq!(received["Messages"].as_array().map(Vec::len), Some(1), "{received}");
     let hidden = world.ok(&["redrive", "-s", "local", "--yes"]);
     assert!(hidden.err.contains("0 failed event(s) sent") && hidden.err.contains("1 more"), "{hidden:#?}");
+}
+
+#[test]
+fn events_of_objects_that_are_gone_are_deleted_and_others_are_sent_again() {
+    let site = Site::new();
+    site.deployed();
+    let bucket = Site::bucket();
+    let event = |key: &str, version: Option<&str>| {
+        let object = json!({"key": key, "versionId": version});
+        json!({"requestPayload": {"Records": [{"s3": {"bucket": {"name": bucket}, "object": object}}]}}).to_string()
+    };
+    {
+        let mut state = site.fake.state();
+        state.s3.put(&bucket, "a b.txt", TEN_BYTES);
+        state.s3.put(&bucket, "denied.txt", TEN_BYTES);
+        for body in [event("a+b.txt", None), event("gone.txt", None), event("denied.txt", None)] {
+            state.sqs.send("shop-failed-events", &body);
+        }
+    }
+    site.fake.inject(fake_aws::Rule::on("s3:HeadObject", fake_aws::Fault::error(403, "AccessDenied", "no")).after(2));
+    let ran = site.run(&["redrive", "--yes"]);
+    ran.ended(0).says("2 failed event(s) sent").says("1 deleted, as their objects no longer exist");
+    assert_eq!(site.fake.count("lambda:Invoke"), 2);
+    assert_eq!(site.fake.count("sqs:DeleteMessage"), 3);
+
+    // Without --yes and without a terminal nothing is deleted.
+    site.fake.state().sqs.send("shop-failed-events", &event("gone.txt", None));
+    let deleted = site.fake.count("sqs:DeleteMessage");
+    assert_ne!(site.run(&["redrive"]).code, Some(0));
+    assert_eq!(site.fake.count("sqs:DeleteMessage"), deleted);
 }

@@ -161,17 +161,27 @@ impl Applier<'_> {
 
     /// Deletes the handler's zip and the artifact bucket unless other stacks use them.
     async fn delete_artifacts(&self, names: &Names, key: Option<&str>) -> Result<()> {
-        let stacks =
-            self.stacks.list().await.map_err(|e| e.into_error("look for other stacks that use the artifacts"))?;
+        let stacks = match self.stacks.parameters_of_all().await {
+            // The policy of one stack does not allow it, and then the bucket is not this caller's to delete.
+            Err(error) if error.kind == Kind::Denied => {
+                self.dialog.remark(&format!(
+                    "The artifact bucket {} is kept: other stacks may use it, and the caller may not list the account's \
+                     stacks.",
+                    names.artifacts
+                ));
+                return Ok(());
+            }
+            stacks => stacks.map_err(|e| e.into_error("look for other stacks that use the artifacts"))?,
+        };
         let mut others = stacks
             .iter()
-            .filter(|s| s.name != names.stack && s.parameters.get(ARTIFACT_BUCKET) == Some(&names.artifacts))
+            .filter(|(name, p)| *name != names.stack && p.get(ARTIFACT_BUCKET) == Some(&names.artifacts))
             .peekable();
         if others.peek().is_none() {
             return self.delete_bucket(&names.artifacts, "artifact bucket").await;
         }
         let Some(key) = key else { return Ok(()) };
-        if others.any(|s| s.parameters.get(ARTIFACT_KEY).is_some_and(|used| used == key)) {
+        if others.any(|(_, p)| p.get(ARTIFACT_KEY).is_some_and(|used| used == key)) {
             return Ok(());
         }
         let doing = "delete the handler's zip";

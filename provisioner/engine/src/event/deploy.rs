@@ -301,5 +301,7 @@ pub enum DeployEvent {
         sent: u64,
         /// Messages without an event; they stay in the queue.
         unreadable: u64,
+        /// Events that were deleted because their objects no longer exist.
+        dropped: u64,
     },
 }

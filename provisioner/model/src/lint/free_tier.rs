@@ -1,6 +1,6 @@
 //! Costs of a stack with `billing: free-tier`.
 //!
-//! What is free is free for a whole account and region together; another stack's part of it cannot be seen from here.
+//! What is free is free for the whole payer account (`DynamoDB`: and region) together; another stack's part of it cannot be seen from here.
 
 use serde_json::Value;
 

@@ -13,7 +13,8 @@ use crate::template::resource::dynamodb::{
 };
 use crate::template::resource::{Resource, tags};
 
-/// The read and the write units that are always free, for one account and region (`DynamoDB` pricing page, "free tier").
+/// The read and the write units that are always free, for one payer account and region (`DynamoDB` pricing page, "free
+/// tier").
 pub const FREE_UNITS: u32 = 25;
 
 /// How the free units are shared. Every record is written to the table and two indexes, a failed one to all three, and

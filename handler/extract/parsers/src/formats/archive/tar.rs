@@ -8,6 +8,11 @@ use super::stream::StreamReader;
 use crate::input::View;
 
 const BLOCK: usize = 512;
+/// Where the header of a sparse file of GNU has the size with all holes. The byte before says whether the list of pieces
+/// continues in a block of its own.
+const SPARSE_SIZE: usize = 483;
+/// Where such a block says whether another follows.
+const LAST_OF_LIST: usize = 504;
 /// A pax header is looked at up to here; honest ones have some hundred bytes.
 const LONGEST_PAX: u64 = 64 << 10;
 
@@ -22,8 +27,10 @@ struct State {
     unpacked: u64,
     /// Bytes of the pax header that is being read.
     pax: Option<u64>,
-    /// The size that the pax header gives for the next entry.
-    pax_size: Option<u64>,
+    /// What the pax header gives for the next entry.
+    pax_sizes: PaxSizes,
+    /// Bytes of the sparse file whose list of pieces goes on in the next block.
+    sparse: Option<u64>,
     headers: u64,
     end: End,
 }
@@ -39,7 +46,15 @@ enum End {
 
 impl TarReader {
     pub(super) fn new() -> Self {
-        let state = State { files: 0, unpacked: 0, pax: None, pax_size: None, headers: 0, end: End::NotYet };
+        let state = State {
+            files: 0,
+            unpacked: 0,
+            pax: None,
+            pax_sizes: PaxSizes::default(),
+            sparse: None,
+            headers: 0,
+            end: End::NotYet,
+        };
         Self { records: Records::new(BLOCK), state }
     }
 
@@ -73,8 +88,11 @@ impl StreamReader for TarReader {
 impl State {
     fn take(&mut self, record: &[u8]) -> Next {
         if let Some(len) = self.pax.take() {
-            self.pax_size = pax_size(&record[..record.len().min(usize::try_from(len).unwrap_or(usize::MAX))]);
+            self.pax_sizes = PaxSizes::read(&record[..record.len().min(usize::try_from(len).unwrap_or(usize::MAX))]);
             return Next { skip: 0, record_len: Some(BLOCK) };
+        }
+        if let Some(size) = self.sparse.take() {
+            return self.sparse_content(size, record[LAST_OF_LIST] != 0);
         }
         if record.iter().all(|byte| *byte == 0) {
             self.end = End::Marked;
@@ -85,7 +103,6 @@ impl State {
             return Next { skip: 0, record_len: None };
         };
         self.headers += 1;
-        let content = |size: u64| size.div_ceil(BLOCK as u64).saturating_mul(BLOCK as u64);
         match kind {
             b'x' if size <= LONGEST_PAX => {
                 self.pax = Some(size);
@@ -100,17 +117,37 @@ impl State {
             // Links, devices and directories have no content, whatever their size says.
             b'1'..=b'6' => {
                 self.files += u64::from(matches!(kind, b'1' | b'2'));
-                self.pax_size = None;
+                self.pax_sizes = PaxSizes::default();
                 Next { skip: 0, record_len: Some(BLOCK) }
             }
-            _ => {
-                let size = self.pax_size.take().unwrap_or(size);
+            // A file with holes, of which only the pieces between them are in the archive.
+            b'S' => {
+                let sizes = std::mem::take(&mut self.pax_sizes);
+                let whole = record.get(SPARSE_SIZE..SPARSE_SIZE + 12).and_then(number);
                 self.files += 1;
-                self.unpacked = self.unpacked.saturating_add(size);
+                self.unpacked = self.unpacked.saturating_add(whole.unwrap_or(size));
+                self.sparse_content(sizes.stored.unwrap_or(size), record[SPARSE_SIZE - 1] != 0)
+            }
+            _ => {
+                let sizes = std::mem::take(&mut self.pax_sizes);
+                let size = sizes.stored.unwrap_or(size);
+                self.files += 1;
+                self.unpacked = self.unpacked.saturating_add(sizes.whole.unwrap_or(size));
                 Next { skip: content(size), record_len: Some(BLOCK) }
             }
         }
     }
+
+    /// After a list of pieces there is more of the list, or the content.
+    fn sparse_content(&mut self, size: u64, is_continued: bool) -> Next {
+        self.sparse = is_continued.then_some(size);
+        Next { skip: if is_continued { 0 } else { content(size) }, record_len: Some(BLOCK) }
+    }
+}
+
+/// The bytes of the blocks that a content fills.
+fn content(size: u64) -> u64 {
+    size.div_ceil(BLOCK as u64).saturating_mul(BLOCK as u64)
 }
 
 /// The kind and the size of an entry, if the header's sum is right.
@@ -137,8 +174,24 @@ fn number(field: &[u8]) -> Option<u64> {
     if text.is_empty() { Some(0) } else { u64::from_str_radix(text, 8).ok() }
 }
 
-/// Records of a length, a blank, `name=value` and a line feed.
-fn pax_size(header: &[u8]) -> Option<u64> {
-    let text = String::from_utf8_lossy(header);
-    text.lines().find_map(|line| line.split_once(' ')?.1.strip_prefix("size=")?.parse().ok())
+/// What a pax header says of sizes.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct PaxSizes {
+    /// In the archive.
+    stored: Option<u64>,
+    /// Of a file with holes.
+    whole: Option<u64>,
+}
+
+impl PaxSizes {
+    /// Records of a length, a blank, `name=value` and a line feed.
+    fn read(header: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(header);
+        let value = |names: [&str; 2]| {
+            let records = text.lines().filter_map(|line| line.split_once(' ')?.1.split_once('='));
+            records.filter(|(name, _)| names.contains(name)).find_map(|(_, value)| value.parse().ok())
+        };
+        // GNU tar has two names for the same, by the version of its list of pieces.
+        Self { stored: value(["size"; 2]), whole: value(["GNU.sparse.realsize", "GNU.sparse.size"]) }
+    }
 }

@@ -215,6 +215,46 @@ fn tar_entries_however_the_bytes_are_cut() {
 }
 
 #[test]
+fn files_with_holes_are_as_large_as_they_are_unpacked() {
+    let sparse = |is_continued: bool| {
+        let mut header = tar_header("holes", b'S', b"00000001000");
+        header[482] = is_continued.into();
+        header[483..494].copy_from_slice(b"00004000000");
+        header[148..156].fill(b' ');
+        let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+        header[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+        header
+    };
+    let list = |is_continued: bool| {
+        let mut block = vec![b'0'; 512];
+        block[504] = is_continued.into();
+        block
+    };
+    let pieces = vec![b'x'; 512];
+    let (next, end) = ([tar_header("a", b'0', b"00000000005"), vec![b'y'; 512]].concat(), vec![0; 1024]);
+    let pax = |header: &str| {
+        let mut content = header.as_bytes().to_vec();
+        let size = format!("{:011o}", content.len());
+        content.resize(512, 0);
+        [tar_header("pax", b'x', size.as_bytes()), content, tar_header("b", b'0', b"00000001000"), vec![b'x'; 512]]
+            .concat()
+    };
+    for (kind, file) in [
+        ("gnu", [sparse(false), pieces.clone()].concat()),
+        ("gnu with more pieces", [sparse(true), list(true), list(false), pieces].concat()),
+        ("pax 1.0", pax("22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n31 GNU.sparse.realsize=1048576\n")),
+        ("pax 0.1", pax("27 GNU.sparse.size=1048576\n26 GNU.sparse.numblocks=1\n")),
+    ] {
+        let file = [&file[..], &next, &end].concat();
+        for size in [1, 512, 4096] {
+            let outcome = streamed(tar::TarReader::new(), &file, size);
+            let expected = ((Some(2), Some(1_048_581)), None, None);
+            assert_eq!((counts(&outcome), outcome.0.is_partial, outcome.1), expected, "{kind}");
+        }
+    }
+}
+
+#[test]
 fn a_cut_tar_is_partial() {
     let file = tar_file();
     for len in 0..file.len() - 1024 {

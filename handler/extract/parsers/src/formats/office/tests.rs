@@ -72,6 +72,13 @@ const READERS: [Read; 5] = [read_open_xml, read_open_document, read_epub, read_b
 fn words_of_a_docx_are_those_of_its_running_text() {
     let p = |inside: &str| format!("<w:p>{inside}</w:p>");
     let r = |text: &str| format!("<w:r><w:t>{text}</w:t></w:r>");
+    let text_box = |text: &str| format!("<v:textbox><w:txbxContent>{}</w:txbxContent></v:textbox>", p(&r(text)));
+    let alternatives = |drawing: &str, picture: &str| {
+        format!(
+            "<w:r><mc:AlternateContent><mc:Choice><w:drawing>{drawing}</w:drawing></mc:Choice><mc:Fallback><w:pict>{picture}\
+             </w:pict></mc:Fallback></mc:AlternateContent></w:r>"
+        )
+    };
     let rows = [
         (p(&r("one two")) + &p(&r("three")), 3),
         (p(&(r("hel") + &r("lo"))), 1),
@@ -82,7 +89,47 @@ fn words_of_a_docx_are_those_of_its_running_text() {
         (p(&format!("<w:moveFrom>{0}</w:moveFrom><w:moveTo>{0}</w:moveTo>", r("moved"))), 1),
         (format!("<w:sdt><w:sdtContent>{}</w:sdtContent></w:sdt>", p(&r("in control"))), 2),
         (p("<w:r><w:instrText>PAGE</w:instrText></w:r><m:oMath><m:r><m:t>x</m:t></m:r></m:oMath>"), 0),
-        (p("<w:r><w:pict><w:txbxContent><w:p><w:r><w:t>box</w:t></w:r></w:p></w:txbxContent></w:pict></w:r>"), 0),
+        (p(&format!("<w:r><w:pict>{}</w:pict></w:r>", text_box("in a box"))), 3),
+        (p(&format!("<w:r><w:object>{}</w:object></w:r>", text_box("box"))), 1),
+        (p(&format!("<w:r><w:t>one</w:t><w:drawing><a:graphic>{}</a:graphic></w:drawing></w:r>", text_box("box"))), 2),
+        (p(&alternatives(&text_box("in a box"), &text_box("in a box"))), 3),
+        (p(&alternatives("", &text_box("only for the old"))), 4),
+        (p(&alternatives(&alternatives(&text_box("a"), &text_box("a")), &text_box("a"))), 1),
+        (p(&(alternatives(&text_box("a"), &text_box("a")) + &alternatives(&text_box("b"), &text_box("b")))), 2),
+        (
+            p(&alternatives(&text_box("a"), "")
+                .replace("</mc:Choice>", &format!("</mc:Choice><mc:Choice>{}</mc:Choice>", text_box("b c")))),
+            1,
+        ),
+        (
+            p(&format!(
+                "<w:r><w:pict>{}</w:pict></w:r>",
+                text_box("a")
+                    .replace("<w:p>", "<w:sdt><w:sdtContent><w:p>")
+                    .replace("</w:p>", "</w:p></w:sdtContent></w:sdt>")
+            )),
+            1,
+        ),
+        (
+            p(
+                "<w:r><mc:AlternateContent><mc:Choice><w16se:symEx/></mc:Choice><mc:Fallback><w:t>x</w:t></mc:Fallback></mc:AlternateContent></w:r>",
+            ),
+            1,
+        ),
+        (
+            p(&format!(
+                "<mc:AlternateContent><mc:Choice>{0}</mc:Choice><mc:Fallback>{0}</mc:Fallback></mc:AlternateContent>",
+                r("run")
+            )),
+            1,
+        ),
+        (
+            p(
+                "<w:del><w:r><w:pict><w:txbxContent><w:p><w:r><w:t>gone</w:t></w:r></w:p></w:txbxContent></w:pict></w:r></w:del>",
+            ),
+            0,
+        ),
+        (p("<w:r><w:drawing><a:t>a chart</a:t></w:drawing></w:r>"), 0),
         (
             format!(
                 "<w:tbl><w:tr><w:tc>{}</w:tc><w:tc>{}<w:tbl><w:tr><w:tc>{}</w:tc></w:tr></w:tbl></w:tc></w:tr></w:tbl>",

@@ -32,6 +32,7 @@ fn text_that_is_drawn_twice_counts_once() {
         ("at the same place", "BT /F 12 Tf 50 700 Td (bold text) Tj 0 0 Td (bold text) Tj ET", 2),
         ("a little to the right", "BT /F 12 Tf 50 700 Td (bold text) Tj 0.3 0 Td (bold text) Tj ET", 2),
         ("as a shadow", "BT /F 12 Tf 51 699 Td (bold text) Tj ET BT /F 12 Tf 50 700 Td (bold text) Tj ET", 2),
+        ("in another text object", "BT /F 12 Tf 72 700 Td (a b) Tj ET BT /F 12 Tf 72.3 700 Td (a b) Tj ET", 2),
         ("letter by letter", "BT /F 12 Tf 50 700 Td (a) Tj 0.3 0 Td (a) Tj 20 0 Td (b) Tj .3 0 Td (b) Tj ET", 2),
         ("three times", "BT /F 12 Tf 50 700 Td (bold) Tj 0.3 0 Td (bold) Tj 0.3 0 Td (bold) Tj ET", 1),
         // What is somewhere else is another text.

@@ -204,7 +204,7 @@ impl Words {
             BfString::Char(c) => Some(*c),
             BfString::String(text) => text.chars().next(),
         };
-        let is_word = before.ends_with(char::is_alphabetic) && next.is_some_and(|next| next.is_alphabetic());
+        let is_word = before.ends_with(char::is_alphabetic) && next.is_some_and(char::is_alphabetic);
         // A name or a heading starts a word of its own.
         if is_word && next.is_some_and(|next| !next.is_uppercase()) {
             self.text.truncate(before.len());
@@ -221,11 +221,11 @@ impl Words {
         if self.drawn.is_empty() {
             self.drawn.resize(DRAWN, None);
         }
-        #[expect(clippy::cast_possible_truncation, reason = "what is left is the place in the table")]
         let slot = &mut self.drawn[(text >> 32) as usize % DRAWN];
         let start = run.places[0].start;
         if let Some(drawn) = slot.filter(|drawn| (drawn.page, drawn.text) == (self.pages, text))
-            && (drawn.right, drawn.up) == (run.right, run.up)
+            && is_near(drawn.right, run.right)
+            && is_near(drawn.up, run.up)
         {
             let (along, off) = Line::of(run).step(drawn.start, start);
             if along.abs() < TWICE_ALONG && off < TWICE_OFF {
@@ -240,6 +240,11 @@ impl Words {
         self.counter.feed(&self.text);
         self.text.clear();
     }
+}
+
+/// Whether two sizes are the same but for rounding.
+fn is_near(one: Vec2, other: Vec2) -> bool {
+    (one - other).hypot() <= other.hypot() * 1e-3
 }
 
 /// The line that a run is on.
