@@ -544,7 +544,7 @@ def _():
     return f.letter(info=b"/Title <" + title.hex().encode() + b"> /Author (" + b"A" * 100_000 + b")")
 
 
-@attack("dates.pdf", "dates of the year 99999999 and of month 99: what can be read of them counts", PDF, dateCreated="9999-01-01T00:00:00Z", dateModified="2024-01-01T00:00:00Z")
+@attack("dates.pdf", "dates of the year 99999999 and of month 99: what is no date is left out", PDF, dateCreated=None, dateModified=None)
 def _():
     return f.letter(info=b"/CreationDate (D:99999999999999Z) /ModDate (D:20249999999999+99'99')")
 
@@ -1209,7 +1209,7 @@ def _():
     return f.mp3(8, tag=f.id3(*[f.id3_text(b"TIT2", b"A\r\n title\x1b[2J\0B")] * 100_000))
 
 
-@attack("sync.mp3", "bytes that almost start a frame", "audio/mpeg", BROKEN, limits={"cpuSeconds": 60})
+@attack("sync.mp3", "bytes that almost start a frame, after a tag", "audio/mpeg", limits={"cpuSeconds": 60}, isPartial=True, duration=None)
 def _():
     return f.id3(f.id3_text(b"TALB", b"x")) + b"\xff\xfb\xf0\x00" * 500_000
 
