@@ -74,6 +74,10 @@ const FORMATS: &[Format] = &[
     Format { has: is_open_xml, reader: FormatReader::Container(office::open_xml) },
     Format { has: is_open_document, reader: FormatReader::Container(office::open_document) },
     Format { has: is_office_binary, reader: FormatReader::WholeContainer(office::binary) },
+    Format {
+        has: |file_type| file_type == "application/vnd.ms-outlook",
+        reader: FormatReader::WholeContainer(office::outlook),
+    },
     Format { has: |file_type| file_type == "application/epub+zip", reader: FormatReader::Container(office::epub) },
     Format { has: |file_type| file_type == "application/rtf", reader: FormatReader::Whole(office::rtf) },
     // Office documents and e-books are zip archives too; their rows are above.

@@ -12,6 +12,7 @@ use memmap2::MmapMut;
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::charset::ToUtf8;
+use crate::extract::extract;
 use crate::formats::{self, Container, FormatReader, json, xml};
 use crate::input::{HEAD, Input, View};
 use crate::media_type::{Detected, is_media_type};
@@ -43,6 +44,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("open_xml", Target::Reads(&["application/vnd.openxmlformats-officedocument.wordprocessingml.document"])),
     ("open_document", Target::Reads(&["application/vnd.oasis.opendocument.text"])),
     ("office_binary", Target::Reads(&["application/msword"])),
+    ("outlook", Target::Reads(&["application/vnd.ms-outlook"])),
     ("epub", Target::Reads(&["application/epub+zip"])),
     ("rtf", Target::Reads(&["application/rtf"])),
     ("zip", Target::Reads(&["application/zip"])),
@@ -66,6 +68,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("text", Target::Reads(&["text/plain", "text/x-c"])),
     ("executable", Target::Reads(&["application/x-executable"])),
     ("sniff", Target::Other(sniff)),
+    ("content_encoding", Target::Other(content_encoding)),
     ("charset", Target::Other(charset)),
     ("words", Target::Other(words)),
 ];
@@ -287,6 +290,19 @@ fn sniff(bytes: &[u8]) {
         let allowed = handler_contract::FileTypes::any();
         if let Err(failure) = validate::validate(&name, file_type, &allowed) {
             check(&Metadata::default(), Some(&failure));
+        }
+    }
+}
+
+/// Whatever the coding decodes to, it is read as a file is, and nothing is lost by it.
+fn content_encoding(bytes: &[u8]) {
+    for header in ["gzip", "deflate", "br, gzip"] {
+        let (mut input, mut report) = (Input::of(bytes, &[]), Report::discarding());
+        input.set_content_encoding(header, "x").expect("memory can be read");
+        let result = extract("x", &handler_contract::FileTypes::any(), &mut input, &mut report);
+        // A container needs a temporary file, which there is none of here.
+        if !matches!(result, Err(Abort::Internal(_))) {
+            outcome(&report, result);
         }
     }
 }

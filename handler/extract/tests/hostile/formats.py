@@ -277,7 +277,8 @@ def ole_entry(name, kind, start, size, child=FREE, left=FREE, right=FREE):
     return head + struct.pack("<IQ", start, size)
 
 
-def ole(name="WordDocument", data=bytes(5120), fat=None, directory=1, difat=END, difats=0, shift=9, size=None, left=FREE):
+def ole(name="WordDocument", data=bytes(5120), fat=None, directory=1, difat=END, difats=0, shift=9, size=None, left=FREE,
+        others=()):
     """A compound file of one stream: allocation table in sector 0, directory in 1, the stream after."""
     sectors = -(-len(data) // 512)
     table = [FAT, END] + [n + 3 for n in range(sectors - 1)] + [END]
@@ -290,7 +291,7 @@ def ole(name="WordDocument", data=bytes(5120), fat=None, directory=1, difat=END,
     head += struct.pack("<IIIIIIIIII", 0, 1, directory, 0, 4096, END, 0, difat, difats, 0) + struct.pack("<I", FREE) * 108
     entries = ole_entry("Root Entry", 5, END, 0, child=1)
     entries += ole_entry(name, 2, 2, len(data) if size is None else size, left=left)
-    entries += bytes(256)
+    entries = (entries + b"".join(others)).ljust(512, b"\0")
     return head[:512] + struct.pack("<128I", *table) + entries + data + bytes(-len(data) % 512)
 
 

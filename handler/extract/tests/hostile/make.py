@@ -23,6 +23,7 @@ GIANT = 6
 ATTACKS, FAMILIES = [], []
 
 PDF, ZIP, GZIP = "application/pdf", "application/zip", "application/gzip"
+MSG = "application/vnd.ms-outlook"
 DOCX = f.OPEN_XML + "wordprocessingml.document"
 XLSX = f.OPEN_XML + "spreadsheetml.sheet"
 ODT, EPUB, DOC = "application/vnd.oasis.opendocument.text", "application/epub+zip", "application/msword"
@@ -543,7 +544,7 @@ def _():
     return f.letter(info=b"/Title <" + title.hex().encode() + b"> /Author (" + b"A" * 100_000 + b")")
 
 
-@attack("dates.pdf", "dates of the year 99999999 and of month 99: what can be read of them counts", PDF, dateCreated="9999-01-01T00:00:00Z", dateModified="2024-01-01T00:00:00Z")
+@attack("dates.pdf", "dates of the year 99999999 and of month 99: what is no date is left out", PDF, dateCreated=None, dateModified=None)
 def _():
     return f.letter(info=b"/CreationDate (D:99999999999999Z) /ModDate (D:20249999999999+99'99')")
 
@@ -724,6 +725,13 @@ def _():
 @attack("tree.doc", "a directory whose entries are each other's neighbours", DOC)
 def _():
     return f.ole(left=1)
+
+
+@attack("circle.msg", "a recipient and an attachment that contain each other and themselves", MSG, attachmentCount=1)
+def _():
+    recipient = f.ole_entry("__recip_version1.0_#00000000", 1, 0, 0, child=3, right=3)
+    attachment = f.ole_entry("__attach_version1.0_#00000000", 1, 0, 0, child=2, left=2, right=1)
+    return f.ole(name="__properties_version1.0", left=2, others=(recipient, attachment))
 
 
 @attack("difat.doc", "a list of allocation tables that leads to itself, and says there are four billion", DOC)
@@ -1201,7 +1209,7 @@ def _():
     return f.mp3(8, tag=f.id3(*[f.id3_text(b"TIT2", b"A\r\n title\x1b[2J\0B")] * 100_000))
 
 
-@attack("sync.mp3", "bytes that almost start a frame", "audio/mpeg", BROKEN, limits={"cpuSeconds": 60})
+@attack("sync.mp3", "bytes that almost start a frame, after a tag", "audio/mpeg", limits={"cpuSeconds": 60}, isPartial=True, duration=None)
 def _():
     return f.id3(f.id3_text(b"TALB", b"x")) + b"\xff\xfb\xf0\x00" * 500_000
 

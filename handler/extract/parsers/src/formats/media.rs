@@ -90,7 +90,9 @@ fn describe(container: Container, metadata: &mut Metadata) -> Result<(), Failure
     if found == Metadata::default() {
         return Err(Failure::new(ErrorCode::Malformed, "neither audio nor video was found in it"));
     }
-    if !complete {
+    // Tags alone are what is left of a recording.
+    let has_media = metadata.codec.is_some() || metadata.duration.is_some() || metadata.width.is_some();
+    if !complete || !has_media {
         metadata.is_partial = Some(true);
     }
     Ok(())

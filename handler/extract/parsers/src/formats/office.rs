@@ -10,6 +10,7 @@ mod epub;
 mod markup;
 mod open_document;
 mod open_xml;
+mod outlook;
 mod package_type;
 mod properties;
 mod property_set;
@@ -55,6 +56,11 @@ pub(super) fn epub(container: Container, report: &mut Report) -> Result<(), Abor
 /// Reads a document of the binary formats.
 pub(super) fn binary(container: Container, report: &mut Report) -> Result<(), Abort> {
     in_two_steps(container, report, binary::describe, binary::count)
+}
+
+/// Reads a message of Outlook.
+pub(super) fn outlook(container: Container, report: &mut Report) -> Result<(), Abort> {
+    in_two_steps(container, report, outlook::describe, outlook::count)
 }
 
 /// Reads an RTF document.

@@ -157,6 +157,7 @@ pub(super) const SIGNATURES: &[Signature] = &[
     proven("application/x-grib2", &[(0, b"GRIB")], |head| head.bytes.get(7) == Some(&2)),
     unless_text("application/x-orc", &[(0, b"ORC")]),
     proven("application/vnd.dbf", &[], is_dbase),
+    strict("application/vnd.ms-outlook-pst", &[(0, b"!BDN"), (8, b"SM")]),
     strict("application/vnd.ms-tnef", &[(0, b"\x78\x9f\x3e\x22")]),
     strict("application/vnd.lotus-1-2-3", &[(0, b"\0\0\x02\0\x06\x04")]),
     strict("application/vnd.lotus-1-2-3", &[(0, b"\0\0\x02\0\x04\x04")]),

@@ -29,17 +29,34 @@ pub(crate) struct Compound<'a> {
     table: Vec<u32>,
     mini_table_start: u32,
     mini_start: u32,
+    /// The sectors of the directory.
+    directory: Vec<u32>,
     entries: Vec<Entry>,
     /// Whether entries of the root could not be found.
     is_cut: bool,
 }
 
-/// An entry of the root.
+/// An entry of the root, or of a storage.
 #[derive(Debug)]
 struct Entry {
     name: String,
     start: u32,
     size: u64,
+    /// The first of the entries below it.
+    child: u32,
+}
+
+/// The entries of a storage, which is what a folder is elsewhere.
+pub(crate) struct Storage<'s, 'a> {
+    file: &'s Compound<'a>,
+    entries: Vec<Entry>,
+}
+
+impl<'s, 'a> Storage<'s, 'a> {
+    /// The stream of this name.
+    pub(crate) fn stream(&self, name: &str) -> Option<Stream<'s, 'a>> {
+        find(&self.entries, name).map(|entry| self.file.open_stream(entry))
+    }
 }
 
 impl<'a> Compound<'a> {
@@ -65,12 +82,15 @@ impl<'a> Compound<'a> {
             table: Vec::new(),
             mini_table_start: u32_at(bytes, 60)?,
             mini_start: FIRST_MARK,
+            directory: Vec::new(),
             entries: Vec::new(),
             is_cut: false,
         };
         compound.read_table()?;
-        let directory = compound.directory(u32_at(bytes, 48)?);
-        compound.read_root(&directory)?;
+        compound.directory = compound.directory(u32_at(bytes, 48)?);
+        let root = compound.directory_entry(0)?;
+        compound.mini_start = u32_at(root, 116)?;
+        (compound.entries, compound.is_cut) = compound.siblings(u32_at(root, 76)?)?;
         Some(compound)
     }
 
@@ -86,13 +106,25 @@ impl<'a> Compound<'a> {
 
     /// The stream of this name in the root.
     pub(crate) fn stream(&self, name: &str) -> Option<Stream<'_, 'a>> {
-        let entry = self.find(name)?;
+        self.find(name).map(|entry| self.open_stream(entry))
+    }
+
+    /// The storages of the root whose names start so.
+    pub(crate) fn storages<'s>(&'s self, prefix: &str) -> impl Iterator<Item = Storage<'s, 'a>> {
+        let is_named = move |entry: &&Entry| {
+            entry.name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+        };
+        let storages = self.entries.iter().filter(is_named);
+        storages.filter_map(|entry| Some(Storage { file: self, entries: self.siblings(entry.child)?.0 }))
+    }
+
+    fn open_stream(&self, entry: &Entry) -> Stream<'_, 'a> {
         let is_mini = entry.size < self.mini_cutoff;
-        Some(Stream { file: self, is_mini, sector: entry.start, within: 0, left: entry.size, steps: self.sectors() })
+        Stream { file: self, is_mini, sector: entry.start, within: 0, left: entry.size, steps: self.sectors() }
     }
 
     fn find(&self, name: &str) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.name.eq_ignore_ascii_case(name))
+        find(&self.entries, name)
     }
 
     /// More sectors, small ones too, than the file can have: a chain that is longer runs in a circle.
@@ -142,33 +174,33 @@ impl<'a> Compound<'a> {
     }
 
     /// The 128 bytes of an entry of the directory.
-    fn directory_entry(&self, directory: &[u32], number: u32) -> Option<&'a [u8]> {
+    fn directory_entry(&self, number: u32) -> Option<&'a [u8]> {
         let bits = self.sector_bits - 7;
-        let sector = self.sector(*directory.get(usize::try_from(number >> bits).ok()?)?)?;
+        let sector = self.sector(*self.directory.get(usize::try_from(number >> bits).ok()?)?)?;
         let within = usize::try_from(number & ((1 << bits) - 1)).ok()? << 7;
         sector.get(within..within + 128)
     }
 
-    /// Collects the entries below the root, which hang on each other as a tree.
-    fn read_root(&mut self, directory: &[u32]) -> Option<()> {
-        let root = self.directory_entry(directory, 0)?;
-        self.mini_start = u32_at(root, 116)?;
-        let mut pending = vec![u32_at(root, 76)?];
+    /// Collects the entries of a storage, which hang on each other as a tree, and whether some could not be found.
+    fn siblings(&self, first: u32) -> Option<(Vec<Entry>, bool)> {
+        let (mut entries, mut is_cut) = (Vec::new(), false);
+        let mut pending = vec![first];
         let mut seen = std::collections::BTreeSet::new();
         while let Some(number) = pending.pop() {
             if number == NO_ENTRY || seen.len() == MOST_ENTRIES || !seen.insert(number) {
                 continue;
             }
-            let Some(entry) = self.directory_entry(directory, number) else {
-                self.is_cut = true;
+            let Some(entry) = self.directory_entry(number) else {
+                is_cut = true;
                 continue;
             };
             pending.extend([u32_at(entry, 68)?, u32_at(entry, 72)?]);
             // In files with small sectors the upper half of the size may be garbage (section 2.6.3).
             let size = if self.sector_bits < 12 { u64::from(u32_at(entry, 120)?) } else { u64_at(entry, 120)? };
-            self.entries.push(Entry { name: entry_name(entry), start: u32_at(entry, 116)?, size });
+            let (start, child) = (u32_at(entry, 116)?, u32_at(entry, 76)?);
+            entries.push(Entry { name: entry_name(entry), start, size, child });
         }
-        Some(())
+        Some((entries, is_cut))
     }
 
     /// The bytes of a small sector, which lies in the chain of the root.
@@ -195,6 +227,10 @@ impl<'a> Compound<'a> {
         }
         (0..steps).try_fold(start, |sector, _| self.after(sector))
     }
+}
+
+fn find<'e>(entries: &'e [Entry], name: &str) -> Option<&'e Entry> {
+    entries.iter().find(|entry| entry.name.eq_ignore_ascii_case(name))
 }
 
 /// The name of an entry: UTF-16, its length in bytes with the zero at its end.

@@ -196,6 +196,7 @@ fn what_is_missing_is_a_missing_field() {
     // Tags without audio after them, and a movie of no tracks.
     let (metadata, failure) = read(&[id3(3, 0, &id3_frame(b"TIT2", b"\0A song")), vec![0; 64]].concat());
     assert_eq!((metadata.title.as_deref(), metadata.duration, failure), (Some("A song"), None, None));
+    assert_eq!(metadata.is_partial, Some(true));
     // Nothing at all.
     assert_eq!(read(b"fLaC").1.map(|failure| failure.code), Some(ErrorCode::Malformed));
 }

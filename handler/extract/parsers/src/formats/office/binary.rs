@@ -8,20 +8,29 @@ use std::io::{BufReader, Read};
 use handler_contract::Metadata;
 
 use super::words::Words;
-use super::{property_set, slides_binary, word_binary};
+use super::{outlook, property_set, slides_binary, word_binary};
 use crate::formats::container::{Compound, Container};
 use crate::formats::container::{DocumentError, minor};
 use crate::formats::container::{u16_at, u32_at};
 use crate::media_type::ENCRYPTED_OPEN_XML;
 
-/// The media type of a compound file, by the streams in its root; `None` for one that no office program wrote.
+/// The media type of a compound file, by the streams in its root; `None` for one that is of no kind known here.
 pub(crate) fn media_type(file: &Compound<'_>) -> Option<&'static str> {
-    Kind::of(file).map(|kind| match kind {
+    let kind = Kind::of(file).map(|kind| match kind {
         Kind::Word => "application/msword",
         Kind::Workbook(_) => "application/vnd.ms-excel",
         Kind::Presentation | Kind::OldPresentation => "application/vnd.ms-powerpoint",
         Kind::Encrypted => ENCRYPTED_OPEN_XML,
-    })
+    });
+    kind.or_else(|| outlook::is_message(file).then_some("application/vnd.ms-outlook"))
+        .or_else(|| is_hangul(file).then_some("application/x-hwp"))
+}
+
+/// Whether it is a document of Hancom's word processor, which says so in a stream of its own.
+fn is_hangul(file: &Compound<'_>) -> bool {
+    let mut head = [0; 17];
+    let read = file.stream("FileHeader").map(|mut stream| stream.read_exact(&mut head));
+    matches!(read, Some(Ok(()))) && &head == b"HWP Document File"
 }
 
 #[derive(Debug, Clone, Copy)]

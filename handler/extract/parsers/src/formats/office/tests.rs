@@ -2,6 +2,7 @@
 
 mod binary_text;
 mod damage;
+mod outlook;
 mod samples;
 
 use handler_contract::{ErrorCode, Metadata};
@@ -438,17 +439,19 @@ fn binary_documents_say_what_they_are() {
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn types_by_what_is_inside() {
-    let rows: [(&str, &[Stream<'_>]); 7] = [
+    let rows: &[(&str, &[Stream<'_>])] = &[
         ("application/msword", &[("WordDocument", b"x")]),
         ("application/vnd.ms-excel", &[("WORKBOOK", b"x")]),
         ("application/vnd.ms-excel", &[("Book", b"x")]),
         ("application/vnd.ms-powerpoint", &[("PowerPoint Document", b"x"), ("Current User", b"x")]),
         ("application/vnd.ms-powerpoint", &[("PP40", b"x")]),
+        ("application/vnd.ms-outlook", &[("__properties_version1.0", b"x"), ("__nameid_version1.0", b"")]),
+        ("application/x-hwp", &[("FileHeader", b"HWP Document File\0\0"), ("DocInfo", b"x")]),
         ("application/x-tika-ooxml-protected", &[("EncryptionInfo", b"x"), ("EncryptedPackage", b"x")]),
         ("", &[("something", b"x")]),
     ];
     for (file_type, streams) in rows {
-        assert_eq!(compound_type(&compound(streams)).unwrap_or_default(), file_type, "{streams:?}");
+        assert_eq!(compound_type(&compound(streams)).unwrap_or_default(), *file_type, "{streams:?}");
     }
 
     let word = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
