@@ -9,12 +9,14 @@ use std::mem;
 use hayro_font::UNITS_PER_EM;
 use hayro_font::kurbo::{Affine, Point, Rect, Vec2};
 use hayro_syntax::content::ops::TypedInstruction;
-use hayro_syntax::object::{self, dict_or_stream, Array, Dict, MaybeRef, Name, Number, Object, ObjectIdentifier, Rect as Box, Stream};
+use hayro_syntax::object::{
+    self, Array, Dict, MaybeRef, Name, Number, Object, ObjectIdentifier, Rect as Box, Stream, dict_or_stream,
+};
 use hayro_syntax::page::{Page, Resources};
 use hayro_syntax::xref::XRef;
 
-use super::information::text_string;
 use super::fonts::{FontId, Fonts};
+use super::information::text_string;
 use super::layers::Layers;
 use super::operations;
 use super::words::{Mode, Place, Run, Words};

@@ -21,7 +21,9 @@ const LARGEST_COPY: usize = 32 << 20;
 /// Whether only attached files are encrypted (PDF 1.7 reference, section 3.5.4): texts and streams have no filter, and
 /// embedded files have one. The parser asks for the password of any encryption.
 pub(super) fn is_of_attachments(bytes: &[u8]) -> bool {
-    bytes.len() <= LARGEST_COPY && is_encrypted(bytes) && trailers(bytes).all(|at| dictionary(bytes, at).is_some_and(is_plain))
+    bytes.len() <= LARGEST_COPY
+        && is_encrypted(bytes)
+        && trailers(bytes).all(|at| dictionary(bytes, at).is_some_and(is_plain))
 }
 
 /// A copy of a document that names no encryption.
@@ -70,10 +72,17 @@ fn dictionary(bytes: &[u8], trailer: usize) -> Option<&[u8]> {
 fn is_plain(dictionary: &[u8]) -> bool {
     let filter = |key: &[u8]| {
         let value = dictionary[memmem::find(dictionary, key)? + key.len()..].trim_ascii_start();
-        Some(&value[..value.iter().skip(1).position(|byte| !byte.is_ascii_alphanumeric()).map_or(value.len(), |at| at + 1)])
+        Some(
+            &value[..value
+                .iter()
+                .skip(1)
+                .position(|byte| !byte.is_ascii_alphanumeric())
+                .map_or(value.len(), |at| at + 1)],
+        )
     };
     let is_identity = |key| filter(key).is_none_or(|name| name == b"/Identity");
-    let has_filters = memmem::find(dictionary, b"/CF").is_some() && filter(b"/EFF").is_some_and(|name| name != b"/Identity");
+    let has_filters =
+        memmem::find(dictionary, b"/CF").is_some() && filter(b"/EFF").is_some_and(|name| name != b"/Identity");
     has_filters && is_identity(b"/StmF") && is_identity(b"/StrF")
 }
 

@@ -96,7 +96,8 @@ fn words_are_parted_whatever_the_widths_of_the_font() {
         ("half", widths(278)),
         ("those of the first letter alone", "/FirstChar 97 /LastChar 97 /Widths [556]".to_owned()),
     ] {
-        let font = format!("/W << /Type /Font /Subtype /TrueType /BaseFont /Odd /Encoding /WinAnsiEncoding {widths} >>");
+        let font =
+            format!("/W << /Type /Font /Subtype /TrueType /BaseFont /Odd /Encoding /WinAnsiEncoding {widths} >>");
         assert_eq!(words(by_word, &font), Some(3), "{kind}");
         assert_eq!(words(in_one, &font), Some(3), "{kind}");
         if kind != "half" {
@@ -116,9 +117,15 @@ fn pages_behind_references_of_references() {
     let content = stream("", b"BT /F 12 Tf 50 700 Td (two words) Tj ET");
     let font = b"<< /F << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >>";
     let document = |pages: &str, more: &[&str]| {
-        let page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents [4 0 R] /Resources << /Font 5 0 R >> >>";
-        let mut objects =
-            vec![b"<< /Type /Catalog /Pages 2 0 R >>".to_vec(), pages.into(), page.to_vec(), content.clone(), font.to_vec()];
+        let page =
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents [4 0 R] /Resources << /Font 5 0 R >> >>";
+        let mut objects = vec![
+            b"<< /Type /Catalog /Pages 2 0 R >>".to_vec(),
+            pages.into(),
+            page.to_vec(),
+            content.clone(),
+            font.to_vec(),
+        ];
         objects.extend(more.iter().map(|object| object.as_bytes().to_vec()));
         build(&objects)
     };
