@@ -171,12 +171,13 @@ mod tests {
         Record::new(&upload, findings, upload.uploaded_at.clone(), "0.1.0")
     }
 
+    // As IAM denies it, with S3 as the caller's agent.
+    const KMS_DENIED: &str = "User: arn:aws:sts::123456789012:assumed-role/r/f is not authorized to perform: kms:Decrypt \
+                              on resource: arn:aws:kms:eu-central-1:123456789012:key/k because no identity-based policy \
+                              allows the kms:Decrypt action";
+
     #[test]
     fn each_failed_read_has_its_row() {
-        // As IAM denies it, with S3 as the caller's agent.
-        const KMS_DENIED: &str = "User: arn:aws:sts::123456789012:assumed-role/r/f is not authorized to perform: kms:Decrypt \
-                                  on resource: arn:aws:kms:eu-central-1:123456789012:key/k because no identity-based policy \
-                                  allows the kms:Decrypt action";
         let encrypted = "The object was stored using a form of Server Side Encryption. The correct parameters must be \
                          provided to retrieve the object.";
         for (status, code, message, expected) in [

@@ -132,6 +132,14 @@ impl DeployTarget<'_> {
     }
 }
 
+/// The result of a step.
+enum Applied {
+    /// It succeeded.
+    Done,
+    /// The creation failed because SQS reserved the name of a queue that was deleted recently; the name is free now.
+    WaitedForQueueName,
+}
+
 struct Deployment<'a> {
     target: &'a DeployTarget<'a>,
     stacks: Stacks,
@@ -142,7 +150,6 @@ struct Deployment<'a> {
 
 impl Deployment<'_> {
     /// Decides and applies until nothing is left to do.
-    #[expect(clippy::too_many_lines, reason = "one loop over the decisions of a plan")]
     async fn until_done(&self, current: ObservedState) -> Result<Done> {
         let ObservedState { mut observed, mut drift } = current;
         // The plan that was shown and agreed to. Consent to a plan that creates the stack covers all steps of the creation.
@@ -223,24 +230,11 @@ impl Deployment<'_> {
                     }
                 }
             }
-            let mut again = false;
-            let outcome = match applier.apply(self.desired, &plan, self.code).await {
-                // The name is free by now: the next round deletes what was rolled back, and creates the stack.
-                Err(error) if error.code == QUEUE_NAME_RESERVED && !waited => {
-                    (waited, again) = (true, true);
-                    Ok(())
-                }
-                Err(error) if error.exit == Exit::Deployment && error.code != CONFLICT => {
-                    Err(self.with_code_report(error, &applier, pushed).await)
-                }
-                outcome => outcome,
-            };
-            let done = self.unless_conflict(outcome)?;
-            if done.is_some() && matches!(plan, Plan::Execute { .. }) && !again {
-                return Ok(Done::Changed);
-            }
-            if done.is_none() {
-                agreed = None;
+            match self.unless_conflict(self.apply(&applier, &plan, pushed, waited).await)? {
+                Some(Applied::Done) if matches!(plan, Plan::Execute { .. }) => return Ok(Done::Changed),
+                Some(Applied::Done) => {}
+                Some(Applied::WaitedForQueueName) => waited = true,
+                None => agreed = None,
             }
             ObservedState { observed, drift } = self.target.observe(self.options.revert).await?;
             observed.continued = matches!(plan, Plan::ContinueRollback { .. });
@@ -334,6 +328,19 @@ impl Deployment<'_> {
             Err(error) if error.code == CONFLICT => {
                 self.report_conflict();
                 Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Applies a plan. A creation that failed because of a queue's name is no failure the first time: the name is free by
+    /// now, and the next round deletes what was rolled back and creates the stack.
+    async fn apply(&self, applier: &Applier<'_>, plan: &Plan, pushed: bool, waited: bool) -> Result<Applied> {
+        match applier.apply(self.desired, plan, self.code).await {
+            Ok(()) => Ok(Applied::Done),
+            Err(error) if error.code == QUEUE_NAME_RESERVED && !waited => Ok(Applied::WaitedForQueueName),
+            Err(error) if error.exit == Exit::Deployment && error.code != CONFLICT => {
+                Err(self.with_code_report(error, applier, pushed).await)
             }
             Err(error) => Err(error),
         }

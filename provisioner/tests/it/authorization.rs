@@ -36,7 +36,7 @@ fn down_succeeds_for_a_caller_who_may_not_list_the_account_s_stacks() {
     // CloudFormation API reference, DescribeStacks: without a name it is authorised on all stacks.
     let denied = Fault::error(403, "AccessDenied", "not authorized to perform: cloudformation:ListStacks");
     let unnamed = Rule::on("cloudformation:DescribeStacks", denied).always();
-    site.fake.inject(unnamed.when(|request| request.form().get("StackName").is_none()));
+    site.fake.inject(unnamed.when(|request| !request.form().contains_key("StackName")));
     site.run(&["down", "--yes"]).ended(0).says("is deleted").says("artifact bucket").says("is kept");
 }
 
