@@ -1,14 +1,21 @@
 //! The command line. Arguments and help texts only; `commands/` contains what a command does.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use provisioner_artifact::embedded::Index;
 use provisioner_aws::Role;
 use provisioner_engine::connection::Options;
 use provisioner_model::spec::{Architecture, DEFAULT_STACK, architecture};
 use provisioner_planner::consent;
+
+use crate::invocation::Invocation;
+
+/// The session name of an assumed role, unless another is given.
+const ROLE_SESSION_NAME: &str = "provisioner";
 
 /// Creates, updates, shows and destroys an event-driven file pipeline on AWS: drop a file into the bucket, find its
 /// record in the table.
@@ -30,6 +37,9 @@ pub struct Global {
     /// The stack: a name for stacks/NAME.yaml or for the file there with this `name:`, or a path to a stack file
     #[arg(short, long, global = true, value_name = "NAME|PATH", env = "PROVISIONER_STACK", default_value = DEFAULT_STACK)]
     pub stack: String,
+    /// Whether the stack was named, on the command line or by the environment.
+    #[arg(skip)]
+    pub stack_named: bool,
     /// Print data as JSON on standard output, and events as JSON lines
     #[arg(long, global = true)]
     pub json: bool,
@@ -51,7 +61,7 @@ pub struct Global {
         global = true,
         value_name = "NAME",
         env = "PROVISIONER_ROLE_SESSION_NAME",
-        default_value = "provisioner"
+        default_value = ROLE_SESSION_NAME
     )]
     pub role_session_name: String,
     /// The service role that CloudFormation assumes to create the stack's resources; overrides the one in the stack
@@ -67,6 +77,30 @@ pub struct Global {
 }
 
 impl Global {
+    /// What printed commands repeat: the stack as it was named, and the options of the connection that this command line
+    /// has and the environment has not.
+    pub fn invocation(&self) -> Invocation {
+        let given = |value: &Option<String>, variable: &str| {
+            value.clone().filter(|value| std::env::var(variable).as_ref() != Ok(value))
+        };
+        let session = Some(self.role_session_name.clone()).filter(|name| name != ROLE_SESSION_NAME);
+        let connection = [
+            ("--profile", self.profile.clone()),
+            ("--region", self.region.clone()),
+            ("--endpoint-url", given(&self.endpoint_url, "AWS_ENDPOINT_URL")),
+            ("--role-arn", given(&self.role_arn, "PROVISIONER_ROLE_ARN")),
+            ("--external-id", given(&self.external_id, "PROVISIONER_EXTERNAL_ID")),
+            ("--role-session-name", given(&session, "PROVISIONER_ROLE_SESSION_NAME")),
+            ("--cloudformation-role-arn", given(&self.cloudformation_role_arn, "PROVISIONER_CLOUDFORMATION_ROLE_ARN")),
+        ];
+        Invocation {
+            stack: self.stack.clone(),
+            name: None,
+            connection: connection.into_iter().filter_map(|(option, value)| Some((option, value?))).collect(),
+            handler: None,
+        }
+    }
+
     /// The connection options: region, profile, endpoint and roles.
     pub fn connection(&self) -> Options {
         Options {
@@ -198,6 +232,9 @@ pub struct Verify {
 /// `provisioner status`
 #[derive(Debug, Args)]
 pub struct Status {
+    /// Exit with 11 if the stack is broken, needs attention or is not deployed; for monitoring
+    #[arg(long)]
+    pub check: bool,
     /// Also run CloudFormation's drift detection, which takes up to a minute on AWS
     #[arg(long)]
     pub drift: bool,
@@ -209,9 +246,9 @@ pub struct Plan {
     /// Write the plan to this file, for `up --plan`
     #[arg(short, long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// The output format
-    #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
-    pub format: PlanFormat,
+    /// The output format [default: text]
+    #[arg(long, value_enum)]
+    pub format: Option<PlanFormat>,
     /// Also run CloudFormation's drift detection, which takes up to a minute on AWS
     #[arg(long)]
     pub drift: bool,
@@ -289,13 +326,14 @@ pub struct Records {
     /// Only records of this status: success or failed
     #[arg(long, value_name = "STATUS", value_parser = ["success", "failed"], ignore_case = true)]
     pub status: Option<String>,
-    /// Only files whose name or key contains this text; * stands for any characters
+    /// Only files whose name or key contains this text; * matches any characters
     #[arg(long, value_name = "PATTERN")]
     pub name: Option<String>,
-    /// Only files of this type, like application/pdf or image/*
+    /// Only files of this media type, like application/pdf or image/*
     #[arg(long = "type", value_name = "TYPE")]
     pub file_type: Option<String>,
-    /// Only files uploaded at or after this time: a time (2026-11-22 or 2026-11-22T16:00:00Z), or an age (2h, 7d)
+    /// Only files uploaded at or after this time: a time (2026-11-22, '2026-11-22 16:00', today, yesterday) in UTC, or an
+    /// age (30m, 2h, 7d, 1w)
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
     /// Only files uploaded before this time: a time, or an age
@@ -307,9 +345,14 @@ pub struct Records {
     /// Continue after the page that printed this token
     #[arg(long, value_name = "TOKEN")]
     pub after: Option<String>,
-    /// The output format. In CSV, a text that a spreadsheet would evaluate as a formula is prefixed with an apostrophe
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    /// The output format [default: table; with --all: csv]. In CSV, a text that a spreadsheet would evaluate as a
+    /// formula is prefixed with an apostrophe
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+    /// Stream all matching records, in no order: the list's columns as CSV, or with --format json or --json all
+    /// attributes as JSON lines. Paced to the table's read units
+    #[arg(long, conflicts_with_all = ["limit", "after"])]
+    pub all: bool,
 }
 
 /// `provisioner logs`
@@ -321,6 +364,15 @@ pub struct Logs {
     /// Only lines at or after this time: a time, or an age
     #[arg(long, value_name = "TIME", default_value = "1h")]
     pub since: String,
+    /// Only lines before this time: a time, or an age
+    #[arg(long, value_name = "TIME", conflicts_with = "follow")]
+    pub until: Option<String>,
+    /// Only lines that contain this text, such as a file's name; * stands for any characters
+    #[arg(long, value_name = "PATTERN")]
+    pub grep: Option<String>,
+    /// Also metrics, and Lambda's own lines on the start, the end and the billed duration of each invocation
+    #[arg(long)]
+    pub reports: bool,
     /// The maximum number of lines; the newest are printed
     #[arg(short = 'n', long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub limit: u16,
@@ -394,6 +446,8 @@ pub enum PolicyOf {
     Caller,
     /// For the calls that CloudFormation makes, as the caller or as `cloudformationRole`
     Cloudformation,
+    /// The statements that the policy of the stack's `kmsKey` needs
+    Key,
 }
 
 /// `provisioner bundle`
@@ -442,7 +496,19 @@ pub fn command() -> clap::Command {
 
 /// Parses this process's arguments. Exits the process after `--help`, `--version` and usage errors, as clap does.
 pub fn parse() -> Cli {
+    parse_from(std::env::args_os()).unwrap_or_else(|error| error.exit())
+}
+
+/// Parses arguments, the first of which is the program's name.
+pub fn parse_from(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
     let mut command = command();
-    let matches = command.get_matches_mut();
-    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
+    let matches = command.try_get_matches_from_mut(arguments)?;
+    let mut cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    // A global option's source is known where it was given: in the innermost command.
+    let mut innermost = &matches;
+    while let Some((_, deeper)) = innermost.subcommand() {
+        innermost = deeper;
+    }
+    cli.global.stack_named = innermost.value_source("stack").is_some_and(|source| source != ValueSource::DefaultValue);
+    Ok(cli)
 }

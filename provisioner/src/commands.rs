@@ -18,13 +18,27 @@ pub mod synth;
 pub mod up;
 pub mod verify;
 
+use clap::ValueEnum;
 use provisioner_emulator::{Emulator, Environment};
-use provisioner_model::error::Result;
+use provisioner_engine::stack_file::StackFile;
+use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::lint::{self, Severity};
 use provisioner_model::spec::StackSpec;
 use provisioner_model::template::Template;
 
+use crate::cli::Global;
 use crate::report::Report;
+
+/// Reads the stack file that the command line names, and tells the report how to name it in commands.
+pub fn stack_file(global: &Global, report: &Report) -> Result<StackFile> {
+    let (stack, file) = if global.stack_named {
+        (global.stack.clone(), StackFile::load(&global.stack)?)
+    } else {
+        StackFile::load_default(&global.stack)?
+    };
+    report.set_stack(&stack, &file.spec.name);
+    Ok(file)
+}
 
 /// Builds the stack's template. Lint errors are returned; lint warnings are printed.
 pub fn linted(file: &std::path::Path, spec: &StackSpec, report: &Report) -> Result<Template> {
@@ -43,4 +57,18 @@ async fn deployment_lock(emulator: Option<u16>, stack: &str, report: &Report) ->
     let emulator = Emulator::new(emulator?, Environment::of_this_process()).ok()?;
     let waiting = || report.narrate(&format!("Waiting for another command that deploys or deletes {stack}…"));
     emulator.deployment_lock(stack, waiting).await
+}
+
+/// The output format: the named one, or JSON with `--json`; `None` if neither was given. An error if both were given and
+/// contradict each other.
+pub fn format<F: ValueEnum + PartialEq>(report: &Report, named: Option<F>, json: F) -> Result<Option<F>> {
+    match named {
+        Some(format) if report.is_json() && format != json => {
+            let name = format.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+            Err(Error::new(Exit::Usage, "usage", format!("--json contradicts --format {name}"))
+                .hint("Give one of them."))
+        }
+        None if report.is_json() => Ok(Some(json)),
+        named => Ok(named),
+    }
 }

@@ -8,6 +8,7 @@
 pub mod cli;
 pub mod commands;
 pub mod docs;
+pub mod invocation;
 pub mod report;
 
 use std::process::ExitCode;

@@ -15,11 +15,13 @@ pub mod local;
 pub mod markdown;
 pub mod meter;
 pub mod plan;
+pub mod record_list;
 pub mod status;
 mod style;
 pub mod table;
 pub mod verify;
 pub mod watch;
+pub mod wrap;
 
 use std::io::{IsTerminal as _, Write};
 use std::sync::Mutex;
@@ -32,11 +34,13 @@ use provisioner_engine::event::watch::WatchEvent;
 use provisioner_engine::event::{Event, Line};
 use provisioner_engine::{clock, interrupt};
 use provisioner_model::error::{Error, Exit, Result};
-use provisioner_model::log_lines::Entry;
+use provisioner_model::log_lines::{Entry, Line as LogLine};
 use provisioner_model::sink::Sink;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::cli::{ColorChoice, Global};
+use crate::invocation::Invocation;
 use live::Live;
 
 pub use style::Style;
@@ -44,8 +48,12 @@ pub use style::Style;
 /// Writes data and messages.
 pub struct Report {
     json: bool,
-    /// Colours and width of messages.
+    /// Colours and width of messages, on standard error.
     pub style: Style,
+    /// Colours and width of data, on standard output.
+    pub data_style: Style,
+    /// What printed commands repeat.
+    invocation: Mutex<Invocation>,
     /// The live progress lines; hidden if they are not allowed.
     pub live: Live,
     can_ask: bool,
@@ -71,29 +79,40 @@ impl std::fmt::Debug for Report {
 impl Report {
     /// A report to this process's standard streams.
     pub fn to_terminal(global: &Global) -> Self {
-        let terminal = std::io::stderr().is_terminal();
+        let (out, err) = (std::io::stdout(), std::io::stderr());
+        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
+        let ci = set("CI");
+        let colour = |terminal: bool| match global.color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => terminal && !set("NO_COLOR") && !dumb,
+        };
+        let width = |size: Option<(terminal_size::Width, terminal_size::Height)>| {
+            size.map_or(usize::MAX, |(width, _)| usize::from(width.0).max(20))
+        };
+        let live = err.is_terminal() && !dumb && !ci && !global.json;
         let style = Style {
-            colour: match global.color {
-                ColorChoice::Always => true,
-                ColorChoice::Never => false,
-                ColorChoice::Auto => terminal && !plain && !dumb,
-            },
-            live: terminal && !dumb && !ci && !global.json,
-            width: terminal_size::terminal_size_of(std::io::stdout())
-                .map_or(usize::MAX, |(w, _)| usize::from(w.0).max(20)),
+            colour: colour(err.is_terminal()),
+            live,
+            width: width(terminal_size::terminal_size_of(&err).filter(|_| err.is_terminal())),
+        };
+        let data_style = Style {
+            colour: colour(out.is_terminal()),
+            live,
+            width: width(terminal_size::terminal_size_of(&out).filter(|_| out.is_terminal())),
         };
         Self {
             json: global.json,
             style,
-            live: if style.live { Live::on_terminal() } else { Live::hidden() },
-            can_ask: terminal && std::io::stdin().is_terminal(),
+            data_style,
+            invocation: Mutex::new(global.invocation()),
+            live: if live { Live::on_terminal() } else { Live::hidden() },
+            can_ask: err.is_terminal() && std::io::stdin().is_terminal() && !ci,
             progress: Mutex::default(),
             clock: this_second,
-            out: Stream::to(std::io::stdout()),
-            err: Stream::to(std::io::stderr()),
+            out: Stream::to(out),
+            err: Stream::to(err),
         }
     }
 
@@ -102,6 +121,8 @@ impl Report {
         Self {
             json: false,
             style: Style { colour: false, live: false, width: usize::MAX },
+            data_style: Style { colour: false, live: false, width: usize::MAX },
+            invocation: Mutex::default(),
             live: Live::hidden(),
             can_ask: false,
             progress: Mutex::default(),
@@ -116,6 +137,23 @@ impl Report {
         self.json
     }
 
+    /// Sets the stack that printed commands name, and the name in its file.
+    pub fn set_stack(&self, given: &str, name: &str) {
+        let mut invocation = locked(&self.invocation);
+        given.clone_into(&mut invocation.stack);
+        invocation.name = Some(name.to_owned());
+    }
+
+    /// Sets the handler that printed commands repeat.
+    pub fn set_handler(&self, handler: Option<&std::path::Path>) {
+        locked(&self.invocation).handler = handler.map(|path| path.display().to_string());
+    }
+
+    /// The text with the commands in it completed.
+    pub fn completed(&self, text: &str) -> String {
+        locked(&self.invocation).complete(text).into_owned()
+    }
+
     /// Reports an event: a JSON line, or a message. A record and a log line are data.
     pub fn event(&self, event: impl Into<Event>) {
         let event = event.into();
@@ -126,14 +164,17 @@ impl Report {
         let line = match &event {
             Event::Deploy(event) => self.deployed(event),
             Event::Files(FilesEvent::Record { file, record, .. }) => {
-                self.text(&files::record_line(file, record, self.style));
+                self.text(&files::record_line(file, record, self.data_style));
                 None
             }
             Event::Files(event) => files::line(event, self.style),
             Event::Local(event) => local::line(event, self.style),
             Event::Verify(event) => Some(verify::line(event, self.style)),
             Event::Watch(WatchEvent::Log { time, message }) => {
-                self.log(&Entry { time: *time, message: message.clone(), stream: String::new(), id: None });
+                let entry = Entry { time: *time, message: message.clone(), stream: String::new(), id: None };
+                if !matches!(entry.line(), LogLine::Noise | LogLine::Report(_)) {
+                    self.log(&entry);
+                }
                 None
             }
             Event::Watch(event) => watch::line(event, self.style),
@@ -147,10 +188,10 @@ impl Report {
         let mut progress = self.progress.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let shown = progress.show(event, &self.live);
         if let DeployEvent::Ready { outputs, .. } = event {
-            self.live.suspend(|| write_line(&self.out, &deploy::outputs(outputs, self.style)));
+            self.live.suspend(|| write_line(&self.out, &deploy::outputs(outputs, self.data_style)));
         }
         // The terminal may have been resized.
-        let style = Style { width: self.live.width().unwrap_or(self.style.width), ..self.style };
+        let style = Style { width: self.message_width(), ..self.style };
         let line = deploy::line(event, style).filter(|_| shown)?;
         let dated = !style.live && deploy::is_dated(event);
         Some(if dated { format!("{} {line}", (self.clock)()) } else { line })
@@ -159,8 +200,39 @@ impl Report {
     /// Prints a message of one or more lines above the live lines.
     pub fn narrate(&self, text: &str) {
         if !self.json {
-            self.live.suspend(|| write_line(&self.err, text));
+            let text = wrap::wrap(&self.completed(text), self.message_width());
+            self.live.suspend(|| write_line(&self.err, &text));
         }
+    }
+
+    /// Columns for messages. The terminal may have been resized.
+    fn message_width(&self) -> usize {
+        self.live.width().unwrap_or(self.style.width)
+    }
+
+    /// A document as one line of JSON, with the commands in it completed. Only these fields contain commands; others may
+    /// contain file names.
+    fn line<T: Serialize>(&self, document: &T) -> String {
+        const FIELDS: [&str; 4] = ["hint", "next", "back", "release"];
+        let line = serde_json::to_string(document).unwrap_or_default();
+        if !line.contains("provisioner ") {
+            return line;
+        }
+        let mut value = serde_json::to_value(document).unwrap_or_default();
+        for field in FIELDS {
+            match value.get_mut(field) {
+                Some(Value::String(text)) => *text = self.completed(text),
+                Some(Value::Array(items)) => {
+                    for item in items {
+                        if let Value::String(text) = item {
+                            *text = self.completed(text);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        value.to_string()
     }
 
     /// Prints data: a document with `--json`, else the text that `human` returns.
@@ -182,16 +254,16 @@ impl Report {
         if self.json {
             self.event(VerifyEvent::Verified(verified));
         } else {
-            self.text(&verify::verified(&verified, self.style));
+            self.text(&verify::verified(&verified, self.data_style));
         }
     }
 
-    /// Prints a log entry as data: with `--json` the line as it was written, else formatted; noise is skipped.
+    /// Prints a log entry as data: with `--json` as one line of JSON, else formatted.
     pub fn log(&self, entry: &Entry) {
         if self.json {
-            self.text(&entry.message);
-        } else if let Some(line) = files::log_line(entry, self.style) {
-            self.text(&line);
+            self.text(&entry.to_json().to_string());
+        } else {
+            self.text(&files::log_line(entry, self.data_style));
         }
     }
 
@@ -217,7 +289,7 @@ impl Report {
     }
 
     fn json_line<T: Serialize>(&self, value: &T) {
-        self.live.suspend(|| write_line(&self.out, &serde_json::to_string(value).unwrap_or_default()));
+        self.live.suspend(|| write_line(&self.out, &self.line(value)));
     }
 
     /// Prints the error that ends the command.
@@ -240,10 +312,11 @@ impl Report {
             text.push_str(&format!("\n  {} {}", self.style.dim("because:"), safe(&cause)));
         }
         if let Some(hint) = &error.hint {
-            for line in hint.lines() {
+            for line in self.completed(hint).lines() {
                 text.push_str(&format!("\n  {} {}", self.style.warn("→"), table::clean(line)));
             }
         }
+        let text = wrap::wrap(&text, self.message_width());
         self.live.suspend(|| write_line(&self.err, &text));
     }
 
@@ -322,8 +395,8 @@ impl Stream {
     }
 }
 
-fn locked(stream: &Mutex<Stream>) -> std::sync::MutexGuard<'_, Stream> {
-    stream.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+fn locked<T>(value: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    value.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 fn write_line(to: &Mutex<Stream>, text: &str) {

@@ -30,15 +30,15 @@ macro_rules! error_codes {
 error_codes! {
     /// The object has no bytes.
     EmptyFile = "EMPTY_FILE",
-    /// The object is larger than the stack's `maxFileSize`; it was not read.
+    /// The object is larger than the stack's `files.maxSize`; it was not read.
     FileTooLarge = "FILE_TOO_LARGE",
-    /// The content's type is not among the stack's `allowedTypes`.
+    /// The content's type is not among the stack's `files.allowedTypes`.
     TypeNotAllowed = "TYPE_NOT_ALLOWED",
     /// The name's extension promises another type than the content has.
     TypeMismatch = "TYPE_MISMATCH",
     /// The file needs a password.
     Encrypted = "ENCRYPTED",
-    /// The content breaks the rules of its own format so far that nothing can be read from it.
+    /// The content violates its format so far that nothing can be read from it.
     Malformed = "MALFORMED",
     /// Reading the file would take more memory than a child process is given.
     MemoryLimit = "MEMORY_LIMIT",
@@ -61,11 +61,12 @@ error_codes! {
     Crashed = "CRASHED",
     /// The function's deadline came before the file was read to its end.
     DeadlineExceeded = "DEADLINE_EXCEEDED",
-    /// The key was overwritten before this upload was read; its successor has a record of its own.
+    /// The key was overwritten before this upload was read; the later upload has its own record.
     Superseded = "SUPERSEDED",
     /// The object was deleted before it was read.
     NotFound = "NOT_FOUND",
-    /// The object cannot be read as it is stored: archived, or encrypted with a key that the request must carry.
+    /// The object cannot be read as it is stored: archived, encrypted with a key that the request must carry, or with a KMS key
+    /// that the function may not use.
     NotReadable = "NOT_READABLE",
 }
 

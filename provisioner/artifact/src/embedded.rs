@@ -1,4 +1,4 @@
-//! Handlers that this program carries behind its own last byte, so that one file deploys.
+//! Handlers appended to this program's executable, so that a single file can deploy.
 //!
 //! Layout: the executable, the zips, an index as JSON, the index's length (8 bytes, little-endian), a mark of 16 bytes.
 //! The loaders of Linux and macOS read what an executable's headers name and leave the rest alone, so the program is
@@ -40,7 +40,7 @@ pub struct Embedded {
     pub architecture: Architecture,
     /// The SHA-256 of the zip, in lower-case hexadecimal digits.
     pub sha256: String,
-    /// Where the zip begins in the file.
+    /// The offset of the zip in the file.
     offset: u64,
     /// The size of the zip, bytes.
     pub size: u64,
@@ -78,7 +78,7 @@ impl Index {
             .map_err(|e| io_error("read the handlers inside", &path, e))
     }
 
-    /// What the long form of `--version` says of it.
+    /// The lines that the long form of `--version` prints.
     pub fn describe(&self) -> String {
         let rows: Vec<String> = self
             .handlers
@@ -100,7 +100,7 @@ impl Index {
             let carried: Vec<&str> = self.handlers.iter().map(|h| architecture_name(h.architecture)).collect();
             let (what, fix) = match runs_on {
                 RunsOn::Lambda(wanted) => (
-                    format!("the stack file says {}", architecture_name(wanted)),
+                    format!("the stack file requires {}", architecture_name(wanted)),
                     "Change handler.architecture in the stack file, or name a handler with --handler PATH.",
                 ),
                 RunsOn::ThisMachine => (
@@ -273,7 +273,7 @@ mod tests {
         assert_eq!(error.exit, Exit::Invalid);
         assert_eq!(
             error.message,
-            "the handler inside this program is for Linux on x86_64, and the stack file says arm64"
+            "the handler inside this program is for Linux on x86_64, and the stack file requires arm64"
         );
         assert_eq!(this_machine("linux", "aarch64"), Some(Architecture::Arm64));
         assert_eq!(this_machine("macos", "aarch64"), None);

@@ -1,6 +1,6 @@
 //! Where the handler comes from: a path that the user gives, a build of the workspace, or the program itself.
 //!
-//! Cargo itself decides whether something is stale, and says where the executable is.
+//! Cargo decides whether the build is stale, and reports the path of the executable.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -70,8 +70,8 @@ pub enum Source {
 /// The word that `--handler` takes for the handler inside this program.
 const EMBEDDED: &str = "embedded";
 
-/// Chooses the handler: the one that is named, else the workspace's, else the one inside this program. Whoever stands in
-/// the workspace means its sources, also with a program that carries an older build of them.
+/// Chooses the handler: the one that is named, else the workspace's, else the embedded one. Inside the
+/// workspace, its sources are used, even if the program embeds an older build of them.
 pub fn source(named: Option<&Path>, workspace: Option<PathBuf>, carries: bool) -> Result<Source> {
     match (named, workspace) {
         (Some(path), _) if path == Path::new(EMBEDDED) => Ok(Source::Embedded),
@@ -131,7 +131,7 @@ fn arguments(builder: Builder, wanted: RunsOn, kind: Build) -> Vec<&'static str>
     arguments
 }
 
-/// The executable that cargo says it made, from its messages.
+/// The path of the executable, from cargo's messages.
 fn executable_in(messages: &str) -> Option<PathBuf> {
     messages
         .lines()
@@ -200,7 +200,7 @@ pub async fn build(workspace: &Path, wanted: RunsOn, kind: Build) -> Result<Path
             "build-failed",
             format!("the handler does not build ({})", output.status),
         )
-        .hint("Cargo's messages stand above. Run again when they are mended."));
+        .hint("See cargo's messages above. Fix the errors and run the command again."));
     }
     if builder == Builder::Lambda {
         return Ok(workspace.join(LAMBDA_DIR).join(EXECUTABLE).join(EXECUTABLE));
@@ -319,7 +319,7 @@ mod tests {
 
     #[test]
     fn a_build_does_not_depend_on_who_started_it() {
-        // What cargo told this very test about its package.
+        // The variables that cargo set for this test.
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CARGO_PKG_")) {
             assert!(is_set_by_cargo(&name), "{name}");
         }
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_tried_at_once_is_built_by_another_profile() {
+    fn development_builds_use_another_profile() {
         let manifest = include_str!("../../../Cargo.toml");
         for kind in [Build::Optimized, Build::Development] {
             assert!(manifest.contains(&format!("[profile.{}]", kind.profile())), "{kind:?}");
@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_build_that_is_tried_shares_the_build_of_the_provisioner() {
+    fn only_development_builds_share_the_build_of_the_provisioner() {
         let names_both = |builder, kind| arguments(builder, RunsOn::ThisMachine, kind).contains(&PROVISIONER);
         assert!(names_both(Builder::Cargo, Build::Development));
         assert!(!names_both(Builder::Cargo, Build::Optimized));

@@ -1,6 +1,6 @@
 //! The handler as Lambda takes it: checks of the executable, and a zip that is the same for the same bytes.
 //!
-//! Pure: bytes in, package or error out. Where the bytes come from, [`crate::handler_build`] knows.
+//! Pure: bytes in, package or error out. [`crate::handler_build`] provides the bytes.
 
 use std::fmt;
 use std::io::{self, Cursor, Read as _, Write as _};
@@ -43,7 +43,7 @@ pub enum PackageError {
     #[error("it is a damaged ELF file: {0}")]
     Damaged(String),
     /// An ELF file for another processor.
-    #[error("it is built for {found}, and the stack file says {}", architecture_name(*.wanted))]
+    #[error("it is built for {found}, and the stack file requires {}", architecture_name(*.wanted))]
     Machine {
         /// What the file is for.
         found: String,
@@ -54,7 +54,7 @@ pub enum PackageError {
     #[error("it is {0}, not an executable")]
     NotExecutable(&'static str),
     /// A dynamic linker that `provided.al2023` does not have.
-    #[error("it wants the dynamic linker {0}, which provided.al2023 does not have")]
+    #[error("it requires the dynamic linker {0}, which provided.al2023 does not have")]
     Interpreter(String),
     /// A C library newer than the one of `provided.al2023`.
     #[error("it needs GLIBC {needed}, and provided.al2023 has {RUNTIME_GLIBC}")]
@@ -76,7 +76,7 @@ pub fn architecture_name(architecture: Architecture) -> &'static str {
 }
 
 impl PackageError {
-    /// How to mend it.
+    /// How to fix it.
     pub fn hint(&self) -> String {
         match self {
             Self::NotElf(_) | Self::NotExecutable(_) | Self::Damaged(_) => {
@@ -107,7 +107,7 @@ impl PackageError {
 pub enum RunsOn {
     /// `provided.al2023` on this architecture.
     Lambda(Architecture),
-    /// This machine: the local emulator starts the handler as a process of its own, so whatever was built here runs.
+    /// This machine: the local emulator starts the handler as a local process, so any local build runs.
     ThisMachine,
 }
 
@@ -280,7 +280,7 @@ fn newest_glibc(
     Ok(newest)
 }
 
-/// `GLIBC_2.34` and `GLIBC_2.2.5` in numbers. `GLIBC_ABI_DT_RELR` stands for the loader of 2.36, which brought it.
+/// `GLIBC_2.34` and `GLIBC_2.2.5` in numbers. `GLIBC_ABI_DT_RELR` requires the loader of 2.36, which introduced it.
 fn glibc_version(name: &[u8]) -> Option<Version> {
     let name = std::str::from_utf8(name).ok()?.strip_prefix("GLIBC_")?;
     if name == "ABI_DT_RELR" {

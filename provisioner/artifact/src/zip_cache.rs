@@ -1,7 +1,7 @@
 //! The zips of the last handlers, kept between runs: packing takes longer than all else that `plan` and `up` do here.
 //!
-//! Nothing depends on it. What a zip from here holds is compared with the executable, byte by byte, so a cache that was
-//! damaged or meddled with costs time and changes nothing; one that cannot be written does the same. It may be deleted
+//! Nothing depends on it. What a zip from here holds is compared with the executable, byte by byte, so a damaged
+//! or modified cache costs time but changes nothing; one that cannot be written does the same. It may be deleted
 //! at any time.
 
 use std::ffi::OsString;
@@ -51,7 +51,7 @@ impl ZipCache {
         if let Ok(zip) = fs::read(&path)
             && let Some(package) = Package::from_zip(executable, zip, runs_on)?
         {
-            // The date says which one was used last; without the right one, the wrong one goes first.
+            // The modification time records the last use; after a failure, another zip may be evicted first.
             let _ = File::open(&path).and_then(|file| file.set_modified(SystemTime::now()));
             return Ok(package);
         }
@@ -154,7 +154,7 @@ mod tests {
         for (number, zip) in wrong.iter().enumerate() {
             fs::write(&path, zip).unwrap();
             assert_eq!(cache.package(b"one", HERE).unwrap(), right, "{number}");
-            assert_eq!(fs::read(&path).unwrap(), right.zip, "{number}: it is mended");
+            assert_eq!(fs::read(&path).unwrap(), right.zip, "{number}: it is replaced");
         }
     }
 

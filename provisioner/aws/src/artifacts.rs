@@ -1,6 +1,6 @@
 //! The artifact bucket: holds the handler's zips of all stacks of an account and region.
 //!
-//! Made on first use and put in order before each upload: private, encrypted, versioned, TLS only. Current zips never
+//! Created on first use and configured before each upload: private, encrypted, versioned, TLS only. Current zips never
 //! expire, because a rollback fetches the one that was deployed before.
 
 use aws_sdk_s3::Client;
@@ -77,7 +77,7 @@ impl Artifacts {
         Ok(missing)
     }
 
-    /// Puts the bucket's settings in order.
+    /// Configures the bucket.
     pub async fn configure(&self, require_tls: bool) -> Result<(), CallError> {
         let (client, bucket, owner) = (&self.client, &self.bucket, &self.account);
         client
@@ -186,7 +186,7 @@ impl Artifacts {
     }
 }
 
-/// A request that lacks a field. It is this program's mistake, but told like any failure.
+/// A request that lacks a field. A bug of this program, reported as a failed call.
 fn incomplete(error: impl std::fmt::Display) -> CallError {
     CallError { kind: Kind::Other, code: None, message: error.to_string() }
 }

@@ -96,14 +96,14 @@ where
         SdkError::TimeoutError(_) => {
             CallError { kind: Kind::Unreachable, code: None, message: "no answer in time".into() }
         }
-        // The connection broke within the answer.
+        // The connection broke during the response.
         SdkError::ResponseError(_) => CallError { kind: Kind::Unreachable, code: None, message: described },
         _ => CallError { kind: Kind::Other, code: None, message: described },
     }
 }
 
-/// The refusal to take a role, where that is why a call has no credentials: one that the command line names, or one of
-/// the profile.
+/// The error of `AssumeRole`, if it is the reason why a call has no credentials: for a role of the command line or of the
+/// profile.
 pub(super) fn refused_role(error: &(dyn std::error::Error + 'static)) -> Option<CallError> {
     causes(error).find_map(|error| {
         let refusal = error.downcast_ref::<aws_sdk_sts::operation::assume_role::AssumeRoleError>()?;

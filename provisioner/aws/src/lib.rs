@@ -1,11 +1,12 @@
 //! AWS. This crate is the only one that names an `aws_sdk_*` crate.
 //!
-//! Every function takes and returns the types of `provisioner-model`: what a service says is understood here, once. What
-//! an error code means, [`provisioner_model::call_error`] says.
+//! Every function takes and returns the types of `provisioner-model`: responses are converted here.
+//! [`provisioner_model::call_error`] classifies error codes.
 
 pub mod artifacts;
 mod call_error;
 pub mod calls;
+mod conflict;
 pub mod function;
 mod http;
 pub mod limits;
@@ -36,7 +37,7 @@ use profiles::Profiles;
 /// Attempts of a call before it counts as failed. Control planes throttle early: CloudFormation allows some calls only
 /// a few times a second, so more attempts than the SDK's three are worth their wait.
 const ATTEMPTS: u32 = 8;
-/// Attempts of the first call: a wrong address or region should be told soon.
+/// Attempts of the first call: a wrong endpoint or region should be reported soon.
 const FIRST_ATTEMPTS: u32 = 2;
 
 /// Where to connect, and as whom.
@@ -50,22 +51,22 @@ pub struct Target {
     pub endpoint: Option<String>,
     /// Fixed credentials (key id and secret): those of the local emulator.
     pub credentials: Option<(String, String)>,
-    /// A role to take before anything else is called.
+    /// A role to assume before any other call.
     pub role: Option<Role>,
-    /// The role that `CloudFormation` takes for its own calls; without it, it makes them as the caller.
+    /// The service role of `CloudFormation`; without it, `CloudFormation` uses the caller's permissions.
     pub service_role: Option<String>,
     /// How long calls may take.
     pub limits: TimeLimits,
 }
 
-/// A role to take.
+/// A role to assume.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Role {
     /// The role's ARN.
     pub arn: String,
     /// The session's name.
     pub session: String,
-    /// What the trust policy may ask for.
+    /// The external id, if the trust policy requires one.
     pub external_id: Option<String>,
 }
 
@@ -78,7 +79,7 @@ pub struct Aws {
     pub region: String,
     /// The ARN of who calls.
     pub caller: String,
-    /// The role that `CloudFormation` takes.
+    /// The service role of `CloudFormation`.
     service_role: Option<String>,
     limits: TimeLimits,
     /// The configuration that every client is made from.
@@ -86,7 +87,7 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Loads credentials and region as the AWS command line does, and asks the service who we are.
+    /// Loads credentials and region as the AWS command line does, and reads the caller's identity from STS.
     pub async fn connect(target: &Target) -> Result<Self> {
         // The emulator's fixed credentials need no profile.
         let profiles = match &target.credentials {
@@ -171,7 +172,9 @@ impl Aws {
 
     /// Another address than AWS's own has no host name for each bucket.
     fn s3_config(&self) -> aws_sdk_s3::config::Builder {
-        aws_sdk_s3::config::Builder::from(&self.sdk).force_path_style(self.sdk.endpoint_url().is_some())
+        aws_sdk_s3::config::Builder::from(&self.sdk)
+            .force_path_style(self.sdk.endpoint_url().is_some())
+            .retry_classifier(conflict::RetryConflicts)
     }
 }
 
@@ -236,8 +239,8 @@ fn percent_decoded(text: &str) -> String {
     percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
-/// The same configuration with the profile's credentials, and no others: the SDK by itself would take the keys of the
-/// environment first, also where somebody names a profile to be somebody else. The AWS command line does it like this.
+/// The same configuration with the profile's credentials only: by default, the SDK prefers the keys of the environment to
+/// a named profile. The AWS CLI prefers the profile.
 fn of_profile(
     sdk: SdkConfig,
     profile: &str,
@@ -266,16 +269,16 @@ async fn as_role(sdk: SdkConfig, role: &Role) -> SdkConfig {
     sdk.into_builder().credentials_provider(credentials).build()
 }
 
-/// The failure of taking a role that the command line or the profile names.
+/// The error of a role that could not be assumed.
 fn role_refused(role: Option<&Role>, refusal: CallError) -> Error {
     let which = role.map_or_else(|| "of the profile".to_owned(), |role| role.arn.clone());
     match refusal.kind {
         Kind::Denied | Kind::Other | Kind::NotFound => {
-            Error::new(Exit::Access, "role-refused", format!("failed to take the role {which}")).source(refusal).hint(
+            Error::new(Exit::Access, "role-refused", format!("failed to assume the role {which}")).source(refusal).hint(
                 "Three things must hold: the ARN is right; the role's trust policy allows you, with the --external-id\n\
                      that it asks for, if any; and your own policy allows sts:AssumeRole on the role.",
             )
         }
-        _ => refusal.into_error(&format!("take the role {which}")),
+        _ => refusal.into_error(&format!("assume the role {which}")),
     }
 }

@@ -1,7 +1,8 @@
-//! What the services themselves say of a stack's resources, in CloudFormation's words, for `provisioner_planner::drift`.
+//! Reads the live state of a stack's resources from their services, in CloudFormation's format, for
+//! `provisioner_planner::drift`.
 //!
-//! One call a resource, at the same time. What cannot be read says so and stops nothing: a caller who may not look at a
-//! role may still see a plan.
+//! The resources are read concurrently. A resource that cannot be read is reported as such, without an error: a caller
+//! without permission to read a role still gets a plan.
 
 use std::collections::BTreeMap;
 
@@ -84,8 +85,8 @@ async fn function(aws: &Aws, name: &str) -> Properties {
     Ok(Some(properties))
 }
 
-/// A permission is a statement of the function's policy, which its physical id names. Nobody can change one, but take it
-/// away.
+/// A permission is a statement of the function's policy, which its physical id names. It cannot be changed, only
+/// removed.
 async fn permission(aws: &Aws, function: &str, statement: &str) -> Properties {
     let policy = Function::new(aws, function).policy().await?.unwrap_or_default();
     let policy: Value = serde_json::from_str(&policy).unwrap_or_default();
@@ -105,7 +106,7 @@ async fn bucket(aws: &Aws, bucket: &str) -> Properties {
     let Some(versioning) = optional(versioning.map_err(from_sdk))? else { return Ok(None) };
     // Without a block nothing is blocked.
     let block = optional(block.map_err(from_sdk))?.and_then(|b| b.public_access_block_configuration);
-    // A bucket whose template says nothing of versions is suspended once it had some.
+    // Without versioning in the template, the status is Suspended if versioning was enabled before.
     let versions = versioning.status.filter(|status| *status == BucketVersioningStatus::Enabled);
     Ok(Some(Map::from_iter([
         ("NotificationConfiguration".to_owned(), notified(&notification)),
@@ -122,7 +123,7 @@ async fn bucket(aws: &Aws, bucket: &str) -> Properties {
     ])))
 }
 
-/// Whom a bucket tells of what, as CloudFormation writes it: one entry an event; null where it tells nobody.
+/// A bucket's notification configuration in CloudFormation's format, one entry for each event; null if it is empty.
 fn notified(n: &GetBucketNotificationConfigurationOutput) -> Value {
     let lambdas = n.lambda_function_configurations().iter().flat_map(|c| {
         let filter = c.filter.as_ref().and_then(|f| f.key.as_ref());
@@ -270,7 +271,7 @@ async fn log_group(aws: &Aws, name: &str) -> Properties {
         .await
         .map_err(from_sdk)?;
     let group = output.log_groups.unwrap_or_default().into_iter().find(|g| g.log_group_name.as_deref() == Some(name));
-    // Without a period, logs are kept for ever: a difference, and one that has to be told.
+    // Without a retention period logs are kept forever, which is reported as a difference.
     Ok(group.map(|group| Map::from_iter([("RetentionInDays".to_owned(), json!(group.retention_in_days))])))
 }
 

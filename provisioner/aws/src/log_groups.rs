@@ -1,4 +1,4 @@
-//! Whether a log group exists. What stands in it, another module reads.
+//! Whether a log group exists. [`crate::logs`] reads its entries.
 
 use aws_sdk_cloudwatchlogs::Client;
 use provisioner_model::call_error::CallError;

@@ -42,7 +42,7 @@ impl Logs {
     }
 
     /// Gives all entries between two times (milliseconds since the Unix epoch, both inclusive) page by page, oldest
-    /// first. Entries may come twice; [`provisioner_model::log_lines::Seen`] tells.
+    /// first. Entries may come twice; [`provisioner_model::log_lines::Seen`] filters them.
     pub async fn read(&self, from: i64, to: i64, mut take: impl FnMut(Vec<Entry>)) -> Result<(), CallError> {
         let mut next: Option<Next> = None;
         loop {

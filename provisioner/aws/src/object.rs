@@ -1,4 +1,4 @@
-//! One object with all its versions, and whom its bucket tells of new ones.
+//! One object with all its versions, and its bucket's notification.
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{Event, FilterRuleName};

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity};
 use handler_contract::{Timestamp, table};
 use provisioner_model::call_error::{CallError, Kind};
 use provisioner_model::query::{Query, Row};
@@ -41,13 +41,47 @@ pub async fn newest(aws: &Aws, table: &str, n: usize, now: &Timestamp) -> Result
     Records::new(aws, table).page(&Query::default(), now, n, usize::MAX).await.map(|page| page.rows)
 }
 
+/// What a scan reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The table: records with all of their attributes.
+    Table,
+    /// The index of the newest records, in which every record is: the attributes of a list.
+    List,
+}
+
+impl Source {
+    /// The index's name; `None` for the table.
+    pub fn index(self) -> Option<&'static str> {
+        match self {
+            Self::Table => None,
+            Self::List => Some(table::RECENT.name),
+        }
+    }
+}
+
+/// Where a scan continues.
+#[derive(Debug)]
+pub struct Continuation(Key);
+
+/// One page of a scan: at most 1 MB.
+#[derive(Debug)]
+pub struct Scanned {
+    /// The items.
+    pub items: Vec<Value>,
+    /// The read units that the page took.
+    pub units: f64,
+    /// Where to continue; `None` after the last page.
+    pub next: Option<Continuation>,
+}
+
 impl Records {
     /// The table with this name.
     pub fn new(aws: &Aws, table: &str) -> Self {
         Self { client: Client::new(&aws.sdk), table: table.to_owned() }
     }
 
-    /// At most `limit` records that match, newest first. Looks at about `budget` records at most.
+    /// At most `limit` records that match, newest first. Examines at most about `budget` records.
     pub async fn page(&self, query: &Query, now: &Timestamp, limit: usize, budget: usize) -> Result<Page, CallError> {
         let (index, groups) = query.source(now);
         let low = query.since.as_ref().map_or(BEFORE_ALL, Timestamp::as_str).to_owned();
@@ -101,6 +135,27 @@ impl Records {
         let rows =
             answer.items.unwrap_or_default().into_iter().map(|item| self.parse(item)).collect::<Result<_, _>>()?;
         Ok((request.partition, rows, answer.last_evaluated_key.filter(|key| !key.is_empty())))
+    }
+
+    /// One page of all records, in no order.
+    pub async fn scan(&self, source: Source, from: Option<Continuation>) -> Result<Scanned, CallError> {
+        let answer = self
+            .client
+            .scan()
+            .table_name(&self.table)
+            .set_index_name(source.index().map(ToOwned::to_owned))
+            .set_exclusive_start_key(from.map(|from| from.0))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(from_sdk)?;
+        let items =
+            answer.items.unwrap_or_default().into_iter().map(|item| self.parse(item)).collect::<Result<_, _>>()?;
+        Ok(Scanned {
+            items,
+            units: answer.consumed_capacity.and_then(|consumed| consumed.capacity_units).unwrap_or_default(),
+            next: answer.last_evaluated_key.filter(|key| !key.is_empty()).map(Continuation),
+        })
     }
 
     /// Whole records, as they are kept, in the order of their ids. What does not exist is left out.

@@ -27,7 +27,7 @@ impl Roles {
         Ok(optional(output)?.is_some())
     }
 
-    /// Who may take the role, as a policy, and the role's description; `None` if there is no such role.
+    /// The role's trust policy and description; `None` if there is no such role.
     pub async fn trust(&self, role: &str) -> Result<Option<(Value, Option<String>)>, CallError> {
         let output = self.client.get_role().role_name(role).send().await.map_err(from_sdk);
         let role = optional(output)?.and_then(|output| output.role);

@@ -30,10 +30,9 @@ pub enum Purpose {
     Create,
     /// A stack that exists.
     Update,
-    /// A stack that exists, with what was changed behind its back put back (CloudFormation user guide, "Using
-    /// drift-aware change sets").
+    /// A stack that exists, with its drift reverted (CloudFormation user guide, "Using drift-aware change sets").
     RevertDrift,
-    /// A new stack that takes these over.
+    /// A new stack that imports these resources.
     Import(Vec<ImportCandidate>),
 }
 
@@ -54,17 +53,17 @@ pub struct Proposal {
     pub tags: BTreeMap<String, String>,
 }
 
-/// Attempts of a call while an operation is watched. Whoever watches sits failures out and says so; the SDK would be
-/// silent about them for a minute.
+/// Attempts of a call while an operation is followed. The caller retries and reports failures; the SDK would retry for a
+/// minute without a report.
 const WATCHING_ATTEMPTS: u32 = 2;
-/// How long such an attempt may take. A connection can die without a word while a laptop sleeps.
+/// The timeout of such an attempt. A connection can be lost without an error, for example while a laptop sleeps.
 const WATCHING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The client of CloudFormation.
 #[derive(Debug, Clone)]
 pub struct Stacks {
     client: Client,
-    /// The role that `CloudFormation` takes for its own calls.
+    /// The service role of `CloudFormation`.
     role: Option<String>,
     watching: Client,
 }
@@ -79,7 +78,7 @@ impl Stacks {
         Self { client: Client::new(&aws.sdk), role: aws.service_role.clone(), watching: Client::from_conf(watching) }
     }
 
-    /// The same as [`Self::describe`], for whoever watches an operation: fails soon.
+    /// The same as [`Self::describe`] for following an operation: fails soon.
     pub async fn watch(&self, stack: &str) -> Result<Option<Stack>, CallError> {
         Self::described_by(&self.watching, stack).await
     }
@@ -125,8 +124,8 @@ impl Stacks {
         Ok(resources)
     }
 
-    /// The template that is deployed, as JSON; `None` if there is no stack. A template in YAML is read too: somebody may
-    /// have deployed it with another tool.
+    /// The template that is deployed, as JSON; `None` if there is no stack. YAML is supported too: another tool may have
+    /// deployed the template.
     pub async fn deployed_template(&self, stack: &str) -> Result<Option<Value>, CallError> {
         let output = self.client.get_template().stack_name(stack).send().await.map_err(from_sdk);
         let Some(text) = optional(output)?.and_then(|o| o.template_body) else { return Ok(None) };
@@ -138,7 +137,7 @@ impl Stacks {
         provisioner_model::template::read(&text).ok_or_else(unreadable).map(Some)
     }
 
-    /// Has CloudFormation compare one resource with the template; `None` where it is in sync.
+    /// Runs CloudFormation's drift detection for one resource; `None` if it is in sync.
     ///
     /// Resource by resource, as the detection of a whole stack can only be waited for with a permission on everything
     /// (its status is asked by an id that IAM cannot limit to a stack).
@@ -154,7 +153,7 @@ impl Stacks {
                 kind: Kind::Other,
                 code: None,
                 message: drift.drift_status_reason.unwrap_or_else(|| {
-                    format!("CloudFormation says {}", other.as_ref().map_or("nothing", |status| status.as_str()))
+                    format!("CloudFormation reports {}", other.as_ref().map_or("nothing", |status| status.as_str()))
                 }),
             }),
         }
@@ -244,7 +243,7 @@ impl Stacks {
         }
     }
 
-    /// The ids of the stack's change sets that can still be looked at.
+    /// The ids of the stack's change sets that still exist.
     pub async fn change_sets(&self, stack: &str) -> Result<Vec<String>, CallError> {
         let mut pages = self.client.list_change_sets().stack_name(stack).into_paginator().send();
         let mut ids = Vec::new();
@@ -290,7 +289,7 @@ impl Stacks {
         Ok(())
     }
 
-    /// Goes on with a rollback that failed, leaving out these resources.
+    /// Continues a failed rollback, skipping these resources.
     pub async fn continue_rollback(&self, stack: &str, token: &str, skip: &[String]) -> Result<(), CallError> {
         self.client
             .continue_update_rollback()
@@ -316,8 +315,8 @@ impl Stacks {
         Ok(())
     }
 
-    /// The stack's events, for whoever watches an operation: fails soon. Newest first, page by page until `enough` says
-    /// so of an event (which is left out).
+    /// The stack's events, for following an operation: fails soon. Newest first, page by page until `enough`
+    /// returns true for an event (which is left out).
     pub async fn events(
         &self,
         stack: &str,
@@ -343,7 +342,7 @@ fn stack_from(stack: SdkStack) -> Result<Stack, CallError> {
     let parsed = StackStatus::parse(status).ok_or_else(|| CallError {
         kind: Kind::Other,
         code: None,
-        message: format!("CloudFormation reports the status {status:?}, which this version does not know"),
+        message: format!("CloudFormation reports the status {status:?}, which is unknown to this version"),
     })?;
     Ok(Stack {
         name: stack.stack_name.unwrap_or_default(),

@@ -31,7 +31,7 @@ pub struct Storage {
     bucket: String,
 }
 
-/// Where a listing goes on.
+/// Where a listing continues.
 #[derive(Debug, Default)]
 struct Marker {
     key: Option<String>,
@@ -66,7 +66,7 @@ impl Storage {
         }
     }
 
-    /// Counts what the bucket holds, in so many pages of 1,000 versions at most; an absent bucket holds nothing.
+    /// Counts the bucket's contents in at most `pages` pages of 1,000 versions; a missing bucket is empty.
     pub async fn contents(&self, pages: u32) -> Result<Contents, CallError> {
         let mut contents = Contents::default();
         let mut marker = Marker::default();
@@ -107,7 +107,7 @@ impl Storage {
         Ok(page)
     }
 
-    /// Takes away the notification, so that nothing is invoked any more by what still arrives.
+    /// Removes the notification configuration, so that later uploads invoke nothing.
     pub async fn disable_notifications(&self) -> Result<(), CallError> {
         let put = self
             .client
@@ -120,7 +120,7 @@ impl Storage {
         optional(put.map_err(from_sdk)).map(|_| ())
     }
 
-    /// Refuses every further upload. For a bucket that is about to be deleted while somebody still writes into it.
+    /// Denies all further uploads, for a bucket that is about to be deleted while another process writes to it.
     pub async fn refuse_writes(&self) -> Result<(), CallError> {
         let policy = serde_json::json!({
             "Version": "2012-10-17",
@@ -143,11 +143,11 @@ impl Storage {
         optional(put.map_err(from_sdk)).map(|_| ())
     }
 
-    /// Deletes every version, delete marker and open multipart upload that it finds in one pass. `progress` is told how
-    /// many are gone so far. Returns the number; an absent bucket has nothing to delete. What is written meanwhile may
-    /// stay: only a pass that finds nothing proves that the bucket is empty.
+    /// Deletes every version, delete marker and open multipart upload that it finds in one pass. `progress` receives
+    /// the number deleted so far. Returns the total; a missing bucket has nothing to delete. Objects that are written
+    /// meanwhile can remain: only a pass that finds nothing shows that the bucket is empty.
     ///
-    /// Listing goes on while what was listed is deleted, in [`PARALLEL`] requests at most.
+    /// Listing and deletion run concurrently, with at most [`PARALLEL`] deletion requests.
     pub async fn delete_pass(&self, mut progress: impl FnMut(u64)) -> Result<u64, CallError> {
         let mut running: JoinSet<Result<u64, CallError>> = JoinSet::new();
         let mut deleted = 0;
@@ -206,8 +206,7 @@ impl Storage {
         }
     }
 
-    /// Deletes so many at once. A request that succeeds can have failed for some of them: those that were too many for
-    /// S3 at that moment are asked for again.
+    /// Deletes one batch. A successful response can contain errors for single keys; throttled keys are retried.
     async fn delete_chunk(&self, mut chunk: Vec<Version>) -> Result<(), CallError> {
         let mut pause = FIRST_PAUSE;
         loop {
@@ -221,7 +220,7 @@ impl Storage {
         }
     }
 
-    /// Within: why some were not deleted, and those to ask for again, unless it is no use.
+    /// Sends one request. The inner error contains the first failure and the keys to retry; none if it is permanent.
     async fn delete_once(&self, chunk: Vec<Version>) -> Result<Result<(), (CallError, Vec<Version>)>, CallError> {
         let invalid_request =
             |e: aws_sdk_s3::error::BuildError| CallError { kind: Kind::Other, code: None, message: e.to_string() };
@@ -322,7 +321,7 @@ fn fits_xml(key: &str) -> bool {
     key.chars().all(|c| c == '\t' || c == '\n' || (c >= ' ' && c != '\u{fffe}' && c != '\u{ffff}'))
 }
 
-/// How the keys of a listing are read: the answer says whether it encoded them as asked.
+/// The decoder for keys of a listing: the response states whether keys are encoded.
 fn key_reader(encoding: Option<&EncodingType>) -> fn(&str) -> String {
     if encoding == Some(&EncodingType::Url) { decode } else { ToOwned::to_owned }
 }

@@ -1,4 +1,4 @@
-//! Asking a port who listens there, in the least HTTP that does it.
+//! Probes which program listens on a port, with a minimal HTTP request.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// More than any health answer has. Bytes.
 const LONGEST: u64 = 256 << 10;
 
-/// Who listens on a port.
+/// The program that listens on a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Probe {
-    /// Nobody.
+    /// No program.
     Nothing,
     /// MiniStack of this version.
     MiniStack {
         /// As it names itself.
         version: String,
     },
-    /// Somebody who does not answer.
+    /// A program that does not respond.
     Silent,
-    /// Somebody else.
+    /// Another program.
     Other,
 }
 
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_port_without_listener_is_told_from_one_of_another_program() {
+    async fn a_port_without_listener_differs_from_one_of_another_program() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let server = tokio::spawn(async move {

@@ -1,8 +1,8 @@
-//! The local emulator's life: start, stop, reset, and telling whether it runs.
+//! Starts, stops and resets the local emulator, and reports its status.
 //!
-//! The emulator is MiniStack, a program of its own that outlives the command which starts it. What must be remembered
-//! of it stands in one data folder a port: its state, its log, a pid file and a lock. It listens on 127.0.0.1 only.
-//! Nothing else in the provisioner knows that an endpoint is an emulator.
+//! The emulator is MiniStack, a separate program that outlives the command that starts it. Each port has a data folder
+//! with the emulator's state, its log, a pid file and a lock. It listens on 127.0.0.1 only.
+//! The rest of the provisioner treats it as any endpoint.
 
 pub mod event;
 mod health;
@@ -29,7 +29,7 @@ pub use program::Environment;
 /// The release of MiniStack that the project is tested with; `tools/requirements.txt` pins the same.
 pub const VERSION: &str = "1.5.33";
 
-/// So long a program that is ending may still hold the emulator's port.
+/// How long a terminating program can still hold the emulator's port.
 const PORT_LIMIT: Duration = Duration::from_secs(3);
 /// How long a start may take until the emulator answers. It takes 0.6 s on an idle machine.
 const START_LIMIT: Duration = Duration::from_mins(1);
@@ -37,7 +37,7 @@ const START_LIMIT: Duration = Duration::from_mins(1);
 const STOP_LIMIT: Duration = Duration::from_mins(1);
 /// How long to wait for another command that starts or stops the same emulator.
 const LOCK_LIMIT: Duration = Duration::from_secs(150);
-/// How often a condition is looked at again.
+/// The interval between two checks of a condition.
 const POLL: Duration = Duration::from_millis(20);
 
 /// The emulator of one port.
@@ -255,7 +255,7 @@ impl Emulator {
         Ok(())
     }
 
-    /// Ends the process: politely, so that it writes its state; by force when it does not listen. Then cleans up.
+    /// Stops the process with SIGTERM, so that it writes its state, or after a timeout with SIGKILL. Then cleans up.
     async fn end(&self, process: &Identity, events: &dyn Sink<LocalEvent>) -> Result<()> {
         let failed =
             |e| Error::new(Exit::Failure, "not-stopped", format!("failed to stop process {}", process.pid)).source(e);
@@ -401,7 +401,7 @@ impl Emulator {
         }
     }
 
-    /// What the pid file tells, if that very process still runs.
+    /// The content of the pid file, if that process still runs.
     fn ours(&self) -> Result<Option<Started>> {
         let path = self.pid_file();
         let text = match fs::read_to_string(&path) {
@@ -466,7 +466,7 @@ impl Emulator {
 /// Lets the program outlive this terminal: neither its Ctrl-C nor its end reaches another session.
 fn in_own_session(command: &mut Command) {
     let detach = || rustix::process::setsid().map(drop).map_err(io::Error::from);
-    #[expect(unsafe_code, reason = "the standard library has no stable call for a session of its own")]
+    #[expect(unsafe_code, reason = "the standard library has no stable call for setsid")]
     // SAFETY: between fork and exec the closure makes one system call, setsid, which is async-signal-safe, and it
     // neither allocates nor takes a lock.
     unsafe {

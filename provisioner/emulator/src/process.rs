@@ -1,6 +1,6 @@
-//! Processes that outlive the command which started them, told apart from later ones with the same number.
+//! Identifies processes that outlive the command that started them, even if their process ids are reused.
 //!
-//! A process number is used again after its process is gone; the moment of its start tells the two apart. Nothing is
+//! A process id can be reused after the process has ended; the start time distinguishes the two. Nothing is
 //! signalled unless both agree. Linux is read from `/proc`; elsewhere `ps` is asked, whose start times have a
 //! resolution of a second.
 
@@ -32,7 +32,7 @@ pub(super) fn is_alive(process: &Identity) -> bool {
     identify(process.pid).as_ref() == Some(process)
 }
 
-/// Signals this very process; one that is gone has nothing left to be told.
+/// Sends a signal to this process; does nothing if it has ended.
 pub(super) fn signal(process: &Identity, signal: Signal) -> io::Result<()> {
     if !is_alive(process) {
         return Ok(());
@@ -142,7 +142,7 @@ mod tests {
         }
     }
 
-    /// Waits for its input's end, hence for ever.
+    /// Starts a program that waits for the end of its input.
     fn waiting(program: &Path) -> Running {
         let child = Command::new(program).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         Running(child)

@@ -9,6 +9,7 @@ pub mod connection;
 pub mod dialog;
 pub mod down;
 pub mod event;
+pub mod export;
 pub mod handler;
 pub mod interrupt;
 pub mod logs;

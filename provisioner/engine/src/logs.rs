@@ -33,7 +33,7 @@ pub struct Tail {
 
 impl Tail {
     /// Follows entries from this time, milliseconds since the Unix epoch.
-    pub fn new(group: Group, from: i64) -> Self {
+    pub fn new(group: &Group, from: i64) -> Self {
         Self { group: group.without_retries(), seen: Seen::default(), from, failures: 0 }
     }
 
@@ -84,6 +84,20 @@ fn interval_after(failures: u32) -> Duration {
 /// Whether reading the log again may succeed: the service is throttling or does not answer.
 pub fn is_transient(error: &CallError) -> bool {
     matches!(error.kind, Kind::Throttled | Kind::Unreachable | Kind::Unavailable | Kind::NotAws)
+}
+
+/// The newest entries of a past time span that are shown, at most `limit`, oldest first. `between` is from the first
+/// time, inclusive, to the second, exclusive; milliseconds since the Unix epoch.
+pub async fn newest_until(
+    group: &Group,
+    between: (i64, i64),
+    limit: usize,
+    shown: impl Fn(&Entry) -> bool,
+) -> Result<VecDeque<Entry>, CallError> {
+    let (since, until) = between;
+    // Entries are looked for some minutes ahead of the end, as of the current time, because clocks differ.
+    let within = |entry: &Entry| entry.time < until && shown(entry);
+    newest(group, &mut Seen::default(), (since, until), limit, within).await
 }
 
 /// The newest entries that are shown, oldest first. Reads backwards in windows of doubling length, so that the newest

@@ -131,7 +131,7 @@ pub fn report_unprocessed(spec: &StackSpec, uploads: &[Upload], wait: bool, dial
             let message =
                 format!("{}: there would be no record to wait for: the key {} {reason}", upload.name(), upload.key);
             return Err(Error::new(Exit::Usage, "not-processed", message)
-                .hint("The stack file's bucket.prefix and bucket.suffix say which keys are processed. Give the key with --prefix or --key."));
+                .hint("The stack file's bucket.prefix and bucket.suffix define which keys are processed. Set the key with --prefix or --key."));
         }
         dialog.event(FilesEvent::NotProcessed { file: upload.name(), key: upload.key.clone(), reason });
     }
@@ -422,7 +422,7 @@ impl Work<'_> {
         if without_record > 0 {
             let message = format!("{without_record} file(s) have no record after {} s", self.timeout.as_secs());
             return Err(Error::new(Exit::Files, "no-record", message).hint(format!(
-                "Lookup at the function's log: provisioner logs -s {stack}\n\
+                "See the function's log: provisioner logs -s {stack}\n\
                  Events that failed every attempt are in the queue: provisioner status -s {stack}"
             )));
         }

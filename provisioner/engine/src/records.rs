@@ -49,14 +49,19 @@ impl<'a> Listing<'a> {
         self.table.documents(&ids).await.map_err(|error| self.failed(error))
     }
 
-    fn failed(&self, error: CallError) -> Error {
+    /// The error that the stack has no table.
+    pub fn missing(&self) -> Error {
+        Error::new(Exit::Failure, "no-table", format!("the stack {} has no table {}", self.spec.name, self.names.table))
+            .hint(format!(
+                "Without a stack: provisioner up -s {0}\nIf its table was deleted: provisioner up --revert-drift -s {0}",
+                self.stack
+            ))
+    }
+
+    /// The error of a failed read.
+    pub fn failed(&self, error: CallError) -> Error {
         match error.kind {
-            Kind::NotFound => Error::new(
-                Exit::Failure,
-                "no-table",
-                format!("the stack {} has no table {}", self.spec.name, self.names.table),
-            )
-            .hint(format!("Create the stack first: provisioner up -s {}", self.stack)),
+            Kind::NotFound => self.missing(),
             _ => error.into_error("read the table of records"),
         }
     }

@@ -27,6 +27,14 @@ impl StackFile {
         Ok(Self { spec: parse(&text, &path)?, path })
     }
 
+    /// The stack to use where none is named: this one, or, if there is no such file, the only one of the project. Returns
+    /// the name that finds it again.
+    pub fn load_default(stack: &str) -> Result<(String, Self)> {
+        let here = std::env::current_dir().map_err(|e| io("find", std::path::Path::new("."), e))?;
+        let stack = default_stack(stack, &here);
+        Self::load(&stack).map(|file| (stack, file))
+    }
+
     /// The same for a command that deploys nothing and so needs no project: outside a project, the default stack is the
     /// one that was compiled into this program.
     pub fn load_anywhere(stack: &str) -> Result<StackSpec> {
@@ -82,6 +90,18 @@ fn stack_file(stack: &str, here: &Path) -> Result<PathBuf> {
     };
     Err(Error::new(Exit::Invalid, "no-stack", format!("there is no stack {stack}: {} does not exist", path.display()))
         .hint(hint))
+}
+
+/// This stack, or the only one of the project if this one does not exist.
+fn default_stack(stack: &str, here: &Path) -> String {
+    if stack_file(stack, here).is_err()
+        && let Some(files) = root(here).and_then(|root| existing(&here.join(root)).ok())
+        && let [only] = files.as_slice()
+        && let Some(name) = only.file_stem().and_then(|name| name.to_str())
+    {
+        return name.to_owned();
+    }
+    stack.to_owned()
 }
 
 /// The `name:` of a stack file, if it can be read.
@@ -151,6 +171,17 @@ mod tests {
         assert_eq!(stack_file("dev", dir.path()).unwrap(), Path::new("stacks/dev.yaml"));
         write("other.yaml", "name: shop-dev\n");
         assert!(stack_file("shop-dev", dir.path()).is_err());
+    }
+
+    #[test]
+    fn the_only_stack_of_a_project_is_the_default() {
+        let dir = project();
+        assert_eq!(default_stack("dev", dir.path()), "dev");
+        std::fs::remove_file(dir.path().join("stacks/dev.yaml")).unwrap();
+        assert_eq!(default_stack("dev", &dir.path().join("deep/er")), "prod");
+        std::fs::write(dir.path().join("stacks/second.yaml"), "").unwrap();
+        assert_eq!(default_stack("dev", dir.path()), "dev", "one of two is not chosen");
+        assert_eq!(default_stack("dev", tempfile::tempdir().unwrap().path()), "dev");
     }
 
     #[test]

@@ -22,6 +22,7 @@ use provisioner_model::stack::{Deployed, Output, Presence, Resource, Stack};
 use provisioner_model::status::Phase;
 use provisioner_model::template;
 use provisioner_planner::drift::{Depth, Drift};
+use provisioner_planner::health::{Facts, Health, health};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -43,6 +44,8 @@ pub struct Status {
     pub account: String,
     /// The region.
     pub region: String,
+    /// Whether the stack does its work, and if not, why.
+    pub health: Health,
     /// The phase of the stack.
     pub phase: Phase,
     /// CloudFormation's status; absent where there is no stack.
@@ -130,6 +133,7 @@ fn absent(aws: &Aws, names: &Names, reads: StackReads) -> Result<Status> {
         stack: names.stack.clone(),
         account: aws.account.clone(),
         region: aws.region.clone(),
+        health: health(Facts { stack: &names.stack, status: None, drift: None, failed_events: None }),
         phase: Phase::Absent,
         code_name: None,
         reason: None,
@@ -167,11 +171,12 @@ async fn present(
         permissions(aws, &file.spec, &resources),
         sandbox::reported(aws, names),
     );
-    let drift = drift?;
+    let (drift, failed_events) = (drift?, depth?);
     Ok(Status {
         stack: names.stack.clone(),
         account: aws.account.clone(),
         region: aws.region.clone(),
+        health: health(Facts { stack: &names.stack, status: Some(stack.status), drift: Some(&drift), failed_events }),
         phase: stack.status.phase(),
         code_name: Some(stack.status.as_str()),
         reason: stack.reason,
@@ -188,7 +193,7 @@ async fn present(
         drift: (drift.depth != Depth::None).then_some(drift),
         resources,
         outputs: stack.outputs,
-        failed_events: depth?,
+        failed_events,
         records: records?,
         kept: Vec::new(),
     })

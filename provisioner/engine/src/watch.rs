@@ -30,7 +30,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(150);
 /// Watches until interrupted. `handler` is an executable that another process builds; `deployed` is the current build.
 pub async fn run(target: &DeployTarget<'_>, handler: Option<&Path>, deployed: Built) -> Result<()> {
     let group = Logs::new(target.aws, &target.names.log_group);
-    let tail = Tail::new(group, clock::now_millis());
+    let tail = Tail::new(&group, clock::now_millis());
     tokio::select! {
         ended = watch(target, handler, deployed) => ended,
         never = follow_log(tail, target.dialog) => match never {},

@@ -1,4 +1,4 @@
-//! What a failed call means, told apart by its error code in one pure table. `provisioner_aws` makes it from what the SDK says.
+//! Classifies failed AWS calls by their error code, in one pure table. `provisioner_aws` converts SDK errors to it.
 
 use crate::error::{Error, Exit};
 
@@ -7,9 +7,9 @@ use crate::error::{Error, Exit};
 pub enum Kind {
     /// There are no credentials, or they cannot be loaded.
     NoCredentials,
-    /// The profile signs on with IAM Identity Center, and nobody is signed on.
+    /// The profile uses IAM Identity Center, and there is no valid session.
     SsoSessionMissing,
-    /// The profile signs on with `aws login`, whose session this program cannot read.
+    /// The profile uses `aws login`, whose session this program cannot read.
     LoginSession,
     /// There is no profile of that name.
     NoProfile,
@@ -21,19 +21,21 @@ pub enum Kind {
     ClockSkew,
     /// The caller lacks a permission.
     Denied,
-    /// What was asked for does not exist.
+    /// The resource does not exist.
     NotFound,
-    /// What should be made is there already.
+    /// The resource exists already.
     AlreadyExists,
-    /// The same, and it is the caller's own.
+    /// The resource exists already and belongs to the caller.
     AlreadyOwnedByYou,
     /// The service asks to slow down, and retries did not help.
     Throttled,
+    /// A quota of the account is reached.
+    Quota,
     /// An update would change nothing.
     NoUpdates,
     /// The stack or resource is being changed by another operation.
     Busy,
-    /// What was to be changed has been changed by somebody else meanwhile.
+    /// The resource was changed by another user or process meanwhile.
     Superseded,
     /// The stack is protected from deletion.
     Protected,
@@ -55,16 +57,16 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct CallError {
-    /// What it means.
+    /// The classification.
     pub kind: Kind,
     /// The service's error code, if it answered.
     pub code: Option<String>,
-    /// The service's words, or the connection's.
+    /// The message of the service or of the connection.
     pub message: String,
 }
 
-/// What a service's answer means: its error code, where that says too little its words, and where there is neither (a
-/// HEAD request has no body) the HTTP status.
+/// Classifies a service's response by its error code; by its message if the code is ambiguous; by the HTTP status if it
+/// has neither (the response to a HEAD request has no body).
 pub fn kind(code: Option<&str>, message: &str, status: Option<u16>) -> Kind {
     match (code, status) {
         (Some("ValidationError"), _) => kind_by_words(message, &WORDS_OF_VALIDATION_ERRORS).unwrap_or(Kind::Other),
@@ -83,7 +85,7 @@ pub fn kind(code: Option<&str>, message: &str, status: Option<u16>) -> Kind {
     }
 }
 
-/// CloudFormation has one code for everything that is wrong with a request; its words are all there is.
+/// CloudFormation uses one code for all invalid requests, so the message is the only distinction.
 const WORDS_OF_VALIDATION_ERRORS: [(&str, Kind); 5] = [
     ("No updates are to be performed", Kind::NoUpdates),
     ("does not exist", Kind::NotFound),
@@ -110,12 +112,12 @@ const WORDS_OF_OTHER_FAILURES: [(&str, Kind); 7] = [
     ("credential provider", Kind::NoCredentials),
 ];
 
-/// What the first words that are found in the text mean.
+/// The kind of the first row whose words occur in the text.
 fn kind_by_words(text: &str, table: &[(&str, Kind)]) -> Option<Kind> {
     table.iter().find(|(words, _)| text.contains(words)).map(|(_, kind)| *kind)
 }
 
-/// What it means that a call could not even be sent, by the SDK's words.
+/// Classifies a call that could not be sent, by the SDK's message.
 pub fn kind_of_other(described: &str) -> Kind {
     kind_by_words(described, &WORDS_OF_OTHER_FAILURES).unwrap_or(Kind::Unreachable)
 }
@@ -170,8 +172,15 @@ pub fn kind_of(code: &str) -> Kind {
         | "RequestThrottled"
         | "RequestThrottledException"
         | "PriorRequestNotComplete"
-        | "BandwidthLimitExceeded"
-        | "LimitExceededException" => Kind::Throttled,
+        | "BandwidthLimitExceeded" => Kind::Throttled,
+        // CloudFormation, IAM, Lambda, CloudWatch Logs, SQS and S3. DynamoDB's control plane has the first one for too many
+        // changes at the same time, which `provisioner_aws::table` knows.
+        "LimitExceededException"
+        | "LimitExceeded"
+        | "ServiceQuotaExceededException"
+        | "CodeStorageExceededException"
+        | "OverLimit"
+        | "TooManyBuckets" => Kind::Quota,
         "ServiceUnavailable"
         | "ServiceUnavailableException"
         | "InternalFailure"
@@ -189,122 +198,135 @@ pub fn kind_of(code: &str) -> Kind {
     }
 }
 
-/// The exit code, the error code and the hint of a command that ends because of a failed call.
-fn consequence(kind: Kind) -> (Exit, &'static str, Option<&'static str>) {
-    match kind {
-        Kind::NoCredentials => (
-            Exit::Access,
-            "no-credentials",
-            Some(
-                "Give credentials in one of three ways: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment;\n\
-                     a profile of ~/.aws/config, named by --profile or AWS_PROFILE; or a sign-on with `aws sso login`.\n\
-                     Or deploy to the local emulator, which needs no account: provisioner up -s local",
-            ),
-        ),
-        Kind::SsoSessionMissing => (
-            Exit::Access,
-            "signed-off",
-            Some("Sign in with: aws sso login --profile NAME. Then run the same command again."),
-        ),
-        Kind::LoginSession => (
-            Exit::Access,
-            "login-session",
-            Some(
-                "Hand its credentials over as variables: \
-                     eval \"$(aws configure export-credentials --profile NAME --format env)\"\n\
-                     Then run the same command without --profile.",
-            ),
-        ),
-        Kind::NoProfile => {
-            (Exit::Access, "no-profile", Some("List those that there are with: aws configure list-profiles"))
-        }
-        Kind::Expired => (
-            Exit::Access,
-            "expired-credentials",
-            Some(
-                "Renew the credentials (for example `aws sso login`) and run the same command again: it goes on where this one stopped.",
-            ),
-        ),
-        Kind::InvalidCredentials => (
-            Exit::Access,
-            "invalid-credentials",
-            Some("Check the access key and its secret, or choose another profile with --profile."),
-        ),
-        Kind::ClockSkew => (
-            Exit::Access,
-            "clock-skew",
-            Some("The clock of this machine is wrong: AWS accepts a difference of five minutes. Set it and try again."),
-        ),
-        Kind::Denied => (
-            Exit::Access,
-            "denied",
-            Some("Print the policy that the caller needs, with the same -s: provisioner synth --permissions"),
-        ),
-        Kind::Untrusted => (
-            Exit::Access,
-            "certificate",
-            Some(
-                "A proxy may present a certificate of its own. Name the file of its authority with AWS_CA_BUNDLE\n\
-                     (only its certificates are trusted then), or add it to the system's store.",
-            ),
-        ),
-        Kind::NotAws => (
-            Exit::Access,
-            "not-aws",
-            Some(
-                "A proxy, the sign-in page of a network or another program answers in place of AWS. Sign in to the\n\
-                     network in a browser, or check --endpoint-url, HTTPS_PROXY and NO_PROXY.",
-            ),
-        ),
-        Kind::Unreachable => {
-            (Exit::Access, "unreachable", Some("Check the network, the region's name and --endpoint-url."))
-        }
-        Kind::Unavailable => (
-            Exit::Failure,
-            "unavailable",
-            Some("The fault is the service's own; run the same command again in a minute."),
-        ),
-        Kind::Throttled => {
-            (Exit::Failure, "throttled", Some("The service is busy; run the same command again in a minute."))
-        }
-        Kind::NotFound => (Exit::Failure, "not-found", None),
-        Kind::AlreadyExists | Kind::AlreadyOwnedByYou => (Exit::Failure, "already-exists", None),
-        Kind::Busy => (
-            Exit::Failure,
-            "busy",
-            Some("Another operation runs. Run the same command again: it shows that one first."),
-        ),
-        Kind::Superseded => (
-            Exit::Failure,
-            "superseded",
-            Some("Somebody else has changed it meanwhile. Run the same command again to see what would happen now."),
-        ),
-        Kind::Protected => (
-            Exit::Refused,
-            "termination-protection",
-            Some(
-                "Lift it with: aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name NAME",
-            ),
-        ),
-        Kind::NotEmpty => {
-            (Exit::Leftovers, "not-empty", Some("Something still writes into the bucket. Stop it and try again."))
-        }
-        Kind::NoUpdates | Kind::Other => (Exit::Failure, "service", None),
-    }
-}
-
 impl CallError {
-    /// The failure of a command that was doing this, in words that go behind "failed to".
+    /// Converts to the error of a command; `doing` completes "failed to …".
+    #[expect(clippy::too_many_lines, reason = "one table: a row for each kind")]
     pub fn into_error(self, doing: &str) -> Error {
         let message = format!("failed to {doing}");
-        let (exit, code, hint) = consequence(self.kind);
+        let (exit, code, hint) = match self.kind {
+            Kind::NoCredentials => (
+                Exit::Access,
+                "no-credentials",
+                Some(
+                    "Give credentials in one of three ways: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment;\n\
+                     a profile of ~/.aws/config, named by --profile or AWS_PROFILE; or a session of `aws sso login`.\n\
+                     Or deploy to the local emulator, which needs no account: provisioner up -s local",
+                ),
+            ),
+            Kind::SsoSessionMissing => (
+                Exit::Access,
+                "signed-off",
+                Some("Sign in with: aws sso login --profile NAME. Then run the same command again."),
+            ),
+            Kind::LoginSession => (
+                Exit::Access,
+                "login-session",
+                Some(
+                    "Export its credentials as environment variables: \
+                     eval \"$(aws configure export-credentials --profile NAME --format env)\"\n\
+                     Then run the same command without --profile.",
+                ),
+            ),
+            Kind::NoProfile => {
+                (Exit::Access, "no-profile", Some("List the profiles with: aws configure list-profiles"))
+            }
+            Kind::Expired => (
+                Exit::Access,
+                "expired-credentials",
+                Some(
+                    "Renew the credentials (for example `aws sso login`) and run the same command again: it continues where this one stopped.",
+                ),
+            ),
+            Kind::InvalidCredentials => (
+                Exit::Access,
+                "invalid-credentials",
+                Some(
+                    "Check the access key and its secret, or choose another profile with --profile.\n\
+                     A Region that the account has not enabled answers the same: aws account list-regions shows which are.",
+                ),
+            ),
+            Kind::ClockSkew => (
+                Exit::Access,
+                "clock-skew",
+                Some(
+                    "The clock of this machine is wrong: AWS accepts a difference of five minutes. Set it and try again.",
+                ),
+            ),
+            Kind::Denied => (
+                Exit::Access,
+                "denied",
+                Some("Print the policy that the caller needs, with the same -s: provisioner synth --permissions"),
+            ),
+            Kind::Untrusted => (
+                Exit::Access,
+                "certificate",
+                Some(
+                    "A proxy may present a certificate of its own. Name the file of its authority with AWS_CA_BUNDLE\n\
+                     (only its certificates are trusted then), or add it to the system's store.",
+                ),
+            ),
+            Kind::NotAws => (
+                Exit::Access,
+                "not-aws",
+                Some(
+                    "A proxy, the sign-in page of a network or another program answers in place of AWS. Sign in to the\n\
+                     network in a browser, or check --endpoint-url, HTTPS_PROXY and NO_PROXY.",
+                ),
+            ),
+            Kind::Unreachable => {
+                (Exit::Access, "unreachable", Some("Check the network, the region's name and --endpoint-url."))
+            }
+            Kind::Unavailable => (
+                Exit::Failure,
+                "unavailable",
+                Some("The service has an internal error; run the same command again in a minute."),
+            ),
+            Kind::Throttled => {
+                (Exit::Failure, "throttled", Some("The service is busy; run the same command again in a minute."))
+            }
+            Kind::Quota => (
+                Exit::Failure,
+                "quota",
+                Some(
+                    "A quota of the account is reached; waiting does not help. Delete something of that kind, or raise the \
+                     quota in Service Quotas.",
+                ),
+            ),
+            Kind::NotFound => (Exit::Failure, "not-found", None),
+            Kind::AlreadyExists | Kind::AlreadyOwnedByYou => (Exit::Failure, "already-exists", None),
+            Kind::Busy => (
+                Exit::Failure,
+                "busy",
+                Some("Another operation is running. Run the same command again: it follows that operation first."),
+            ),
+            Kind::Superseded => (
+                Exit::Failure,
+                "superseded",
+                Some(
+                    "Another user or process changed it meanwhile. Run the same command again to see the current plan.",
+                ),
+            ),
+            Kind::Protected => (
+                Exit::Refused,
+                "termination-protection",
+                Some(
+                    "Disable it with: aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name NAME",
+                ),
+            ),
+            Kind::NotEmpty => (
+                Exit::Leftovers,
+                "not-empty",
+                Some("Another process still writes to the bucket. Stop it and try again."),
+            ),
+            Kind::NoUpdates | Kind::Other => (Exit::Failure, "service", None),
+        };
         let mut error = Error::new(exit, code, message).source(self);
         error.hint = hint.map(ToOwned::to_owned);
         error
     }
 }
 
-/// Nothing where the failure says that there is nothing.
+/// `None` if the resource does not exist.
 pub fn optional<T>(result: Result<T, CallError>) -> Result<Option<T>, CallError> {
     match result {
         Ok(value) => Ok(Some(value)),
@@ -331,6 +353,8 @@ mod tests {
             (Kind::AlreadyOwnedByYou, ["BucketAlreadyOwnedByYou", "BucketAlreadyOwnedByYou"]),
             (Kind::Busy, ["ResourceInUseException", "ResourceInUseException"]),
             (Kind::Throttled, ["Throttling", "SlowDown"]),
+            (Kind::Quota, ["LimitExceededException", "LimitExceeded"]),
+            (Kind::Quota, ["TooManyBuckets", "OverLimit"]),
             (Kind::Busy, ["OperationAborted", "InvalidChangeSetStatus"]),
             (Kind::Busy, ["ResourceConflictException", "OperationInProgressException"]),
             (Kind::Superseded, ["PreconditionFailedException", "PreconditionFailedException"]),
@@ -412,6 +436,6 @@ mod tests {
             assert_eq!(kind(None, "", Some(status)), expected, "{status}");
         }
         assert_eq!(kind(Some("SomethingNew"), "", Some(502)), Kind::Unavailable);
-        assert_eq!(kind(Some("Throttling"), "", Some(503)), Kind::Throttled, "the code says more than the status");
+        assert_eq!(kind(Some("Throttling"), "", Some(503)), Kind::Throttled, "the code has precedence over the status");
     }
 }

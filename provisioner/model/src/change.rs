@@ -1,13 +1,13 @@
-//! What happens to a stack's resources, as data: resource by resource and property by property. [`crate::diff`] computes
-//! the changes between two templates; a change set has the same form.
+//! Changes of a stack's resources and their properties. [`crate::diff`] computes the changes between two templates; a
+//! change set has the same format.
 
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::resource_type::{BUCKET, TABLE};
 
-/// Properties that cannot change without another bucket or table. Where CloudFormation only says that a replacement is
-/// possible, these decide: the others of which it says so are changed in place by what this program does to them.
+/// Properties that cannot change without a new bucket or table. If CloudFormation reports a replacement as possible, only
+/// a change of one of these replaces the resource; this program changes the other properties in place.
 const IDENTITY: [&str; 4] = ["BucketName", "TableName", "KeySchema", "LocalSecondaryIndexes"];
 
 /// Whether a modified resource is replaced by another one.
@@ -16,19 +16,19 @@ const IDENTITY: [&str; 4] = ["BucketName", "TableName", "KeySchema", "LocalSecon
 pub enum Replacement {
     /// It is changed in place.
     None,
-    /// CloudFormation does not know beforehand.
+    /// CloudFormation cannot determine it beforehand.
     Possible,
-    /// A new one takes its place.
+    /// It is replaced by a new one.
     Certain,
 }
 
-/// What happens to a resource.
+/// The kind of change of a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
-    /// It is made.
+    /// It is created.
     Add,
-    /// It exists outside the stack and is taken in as it is.
+    /// It exists outside the stack and is imported.
     Import,
     /// It is changed.
     Modify(Replacement),
@@ -43,48 +43,48 @@ pub struct Detail {
     /// The path to the property, like `Environment.Variables.TABLE_NAME` or `Tags[stage]`; or the attribute of the
     /// resource (`DeletionPolicy`).
     pub property: String,
-    /// The value that is deployed; absent where there is none, or where CloudFormation does not tell.
+    /// The value that is deployed; absent if there is none or CloudFormation does not report it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Value>,
-    /// The value that would be.
+    /// The new value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Value>,
     /// Whether changing it can replace the resource.
     pub replaces: bool,
 }
 
-/// What happens to one resource.
+/// The change of one resource.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Change {
     /// The name in the template.
     pub logical_id: String,
-    /// The service's name of it, if it exists.
+    /// The physical id, if it exists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub physical_id: Option<String>,
     /// The CloudFormation type.
     #[serde(rename = "type")]
     pub kind: String,
-    /// What happens.
+    /// The kind of change.
     pub action: Action,
-    /// Whether what is removed or replaced stays, outside the stack: its policy says so.
+    /// Whether the removed or replaced resource is retained outside the stack by its policy.
     pub retained: bool,
-    /// The properties that change; empty for what is made or removed.
+    /// The properties that change; empty for added and removed resources.
     pub details: Vec<Detail>,
 }
 
 impl Change {
-    /// Whether the resource holds files or records.
+    /// Whether the resource contains files or records.
     pub fn holds_data(&self) -> bool {
         [BUCKET, TABLE].contains(&self.kind.as_str())
     }
 
-    /// Whether another resource takes this one's place.
+    /// Whether the resource is replaced.
     pub fn is_replaced(&self) -> bool {
         self.action == Action::Modify(Replacement::Certain)
     }
 
-    /// Whether files or records would be lost, or left behind where nobody looks.
+    /// Whether files or records would be lost, or retained outside the stack.
     pub fn loses_data(&self) -> bool {
         self.holds_data()
             && match self.action {

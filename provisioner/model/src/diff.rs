@@ -1,8 +1,8 @@
-//! What changes, resource by resource and property by property. Data only; how it looks, the report decides.
+//! Computes changes, for each resource and property. Data only; the report formats it.
 //!
 //! [`compare`] is a pure function of two templates whose known references are filled in
-//! ([`crate::resolve::Context::plain`]), so it needs no change set, and no permission to make one. What a property's
-//! change does to its resource stands in one table, [`REPLACING`].
+//! ([`crate::resolve::Context::plain`]), so it needs no change set, and no permission to make one. [`REPLACING`] lists
+//! the properties whose change replaces the resource.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,7 +41,7 @@ pub const REPLACING: [(&str, &[&str]); 11] = [
     ("AWS::SQS::QueuePolicy", &[]),
 ];
 
-/// The changes of a stack that is made from nothing but what is `kept`.
+/// The changes of the creation of a stack that imports the resources in `kept`.
 pub fn all_new(template: &Value, kept: &[ImportCandidate]) -> Vec<Change> {
     let resources = template["Resources"].as_object();
     resources
@@ -66,8 +66,8 @@ pub fn logical_id<'a>(template: &'a Value, kind: &str) -> Option<&'a str> {
     template["Resources"].as_object()?.iter().find(|(_, resource)| resource["Type"] == kind).map(|(id, _)| id.as_str())
 }
 
-/// What it takes to turn one template into another, by logical id. What one resource's replacement does to those that
-/// refer to it is followed to the end.
+/// The changes from one template to another, by logical id. Replacements propagate to the resources that refer to a
+/// replaced resource.
 pub fn compare(before: &Value, after: &Value) -> Vec<Change> {
     let (old, new) = (members(&before["Resources"]), members(&after["Resources"]));
     let mut changes: BTreeMap<&str, Change> = BTreeMap::new();
@@ -128,7 +128,7 @@ fn detail(property: String, before: Option<&Value>, after: Option<&Value>, repla
     Detail { property, before: before.cloned(), after: after.cloned(), replaces }
 }
 
-/// The properties of a resource that differ, and the policies that say what becomes of it.
+/// The properties of a resource that differ, and its deletion and replacement policies.
 pub fn resource_details(before: &Value, after: &Value) -> Vec<Detail> {
     let mut found = Vec::new();
     differences("", &before["Properties"], &after["Properties"], &mut found);
@@ -150,9 +150,9 @@ fn replaces(kind: &str, property: &str) -> bool {
     REPLACING.iter().any(|(of, properties)| *of == kind && properties.contains(&top))
 }
 
-/// Marks what a replacing property replaces, and what refers to a replaced resource.
+/// Marks resources that are replaced by a property's change, and resources that refer to them.
 fn follow_replacements<'a>(resources: &'a Map<String, Value>, changes: &mut BTreeMap<&'a str, Change>) {
-    let mut told = BTreeSet::new();
+    let mut handled = BTreeSet::new();
     loop {
         for change in changes.values_mut() {
             if change.action == Action::Modify(Replacement::None) && change.details.iter().any(|d| d.replaces) {
@@ -161,7 +161,7 @@ fn follow_replacements<'a>(resources: &'a Map<String, Value>, changes: &mut BTre
         }
         let replaced: Vec<String> = changes
             .values()
-            .filter(|c| c.is_replaced() && !told.contains(&c.logical_id))
+            .filter(|c| c.is_replaced() && !handled.contains(&c.logical_id))
             .map(|c| c.logical_id.clone())
             .collect();
         if replaced.is_empty() {
@@ -181,7 +181,7 @@ fn follow_replacements<'a>(resources: &'a Map<String, Value>, changes: &mut BTre
                 }
             }
         }
-        told.extend(replaced);
+        handled.extend(replaced);
     }
 }
 
@@ -195,7 +195,7 @@ fn refers(value: &Value, id: &str) -> bool {
     }
 }
 
-/// Walks two values side by side and notes where they differ, as deep as names lead.
+/// Compares two values recursively and adds their differences by path.
 fn differences(path: &str, before: &Value, after: &Value, found: &mut Vec<Detail>) {
     if before == after {
         return;
@@ -205,7 +205,7 @@ fn differences(path: &str, before: &Value, after: &Value, found: &mut Vec<Detail
         found.push(Detail { property: path.to_owned(), before: some(before), after: some(after), replaces: false });
     };
     let below = |step: &str| if path.is_empty() { step.to_owned() } else { format!("{path}.{step}") };
-    // What a policy allows is told in sentences; a difference in the middle of one says little.
+    // Policies are compared as a whole: their meaning is reported as changes of permissions.
     if path.ends_with("PolicyDocument") {
         return whole(found);
     }
@@ -245,7 +245,7 @@ fn differences(path: &str, before: &Value, after: &Value, found: &mut Vec<Detail
     }
 }
 
-/// The property that tells the items of a list apart. The order of keys in a key schema has a meaning.
+/// The property that identifies the items of a list. A key schema has none, because its order is significant.
 fn identity(path: &str, old: &[Value], new: &[Value]) -> Option<&'static str> {
     if path.ends_with("KeySchema") || (old.is_empty() && new.is_empty()) {
         return None;
@@ -259,7 +259,7 @@ fn identity(path: &str, old: &[Value], new: &[Value]) -> Option<&'static str> {
     })
 }
 
-/// Whether two lists of plain values hold the same, in whatever order.
+/// Whether two lists of scalars contain the same values in any order.
 fn same_set(old: &[Value], new: &[Value]) -> bool {
     let set = |list: &[Value]| -> Option<BTreeSet<String>> {
         list.iter().map(|v| (!v.is_object() && !v.is_array()).then(|| v.to_string())).collect()
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn what_loses_data() {
+    fn changes_that_lose_data() {
         use Replacement::{Certain, None, Possible};
         let rows = [
             (change(BUCKET, Action::Add, &[]), false),
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn values_differ_where_they_differ() {
+    fn differences_of_values_by_path() {
         let row = |path: &str, before: Value, after: Value| (path.to_owned(), before, after);
         let index = |name: &str, units: u32| json!({"IndexName": name, "Units": units});
         for (before, after, expected) in [
@@ -353,7 +353,7 @@ mod tests {
         ] {
             assert_eq!(found(&before, &after), expected, "{before} {after}");
         }
-        // The order of a key schema is its meaning.
+        // The order of a key schema is significant.
         let schema =
             |first: &str, second: &str| json!({"KeySchema": [{"AttributeName": first}, {"AttributeName": second}]});
         assert_eq!(found(&schema("a", "b"), &schema("b", "a")).len(), 2);
@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resource_that_is_replaced_takes_along_what_cannot_do_without_it() {
+    fn a_replacement_propagates_to_resources_that_refer_to_it() {
         use Replacement::{Certain, None};
         let renamed = json!({"Function": {"Type": "AWS::Lambda::Function", "UpdateReplacePolicy": "Retain",
             "Properties": {"FunctionName": "g", "MemorySize": 1}}});
@@ -391,7 +391,7 @@ mod tests {
             actions(&json!({}), &renamed),
             [row("Bucket", None, false), row("Function", Certain, false), row("Permission", Certain, false),]
         );
-        // Whether the old one stays, the deployed policy says.
+        // The deployed policy decides whether the old resource is retained.
         assert_eq!(actions(&renamed, &json!({}))[1], row("Function", Certain, true));
         let resized = json!({"Function": {"Type": "AWS::Lambda::Function",
             "Properties": {"FunctionName": "f", "MemorySize": 2}}});
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_goes_and_turns_into_something_else() {
+    fn added_removed_and_retyped_resources() {
         let removed = ("Queue".to_owned(), Action::Remove, true);
         assert_eq!(actions(&json!({}), &json!({"Queue": null})), [removed]);
         assert_eq!(actions(&json!({"Queue": null}), &json!({})), [("Queue".to_owned(), Action::Add, false)]);

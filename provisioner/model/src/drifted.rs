@@ -1,5 +1,5 @@
-//! What the services say of resources that are deployed, in the words of the template. `provisioner_planner::drift`
-//! compares it with the template.
+//! The live state of deployed resources, in the format of the template. `provisioner_planner::drift` compares it with the
+//! template.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -10,16 +10,16 @@ use serde_json::{Map, Value};
 pub struct Drifted {
     /// The name in the template.
     pub logical_id: String,
-    /// The service's name of it.
+    /// The physical id.
     pub physical_id: String,
     /// The CloudFormation type.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Whether it is gone.
+    /// Whether it was deleted.
     pub deleted: bool,
-    /// Property by property: what was deployed, and what there is.
+    /// The differences: deployed and live values.
     pub properties: Vec<Difference>,
-    /// The whole top-level properties that differ, as they are.
+    /// The complete live values of the top-level properties that differ.
     #[serde(skip)]
     pub actual: Map<String, Value>,
 }
@@ -30,20 +30,20 @@ pub struct Drifted {
 pub struct Difference {
     /// Its path.
     pub property: String,
-    /// What was deployed.
+    /// The deployed value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deployed: Option<Value>,
-    /// What there is.
+    /// The live value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actual: Option<Value>,
 }
 
-/// What a service says of one resource.
+/// The live state of one resource.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LiveState {
-    /// There is no such thing any more.
+    /// It does not exist.
     Gone,
-    /// Its properties in CloudFormation's words; only those that are to be compared.
+    /// Its properties in CloudFormation's format; only those that are compared.
     Properties(Map<String, Value>),
     /// It could not be read.
     Unreadable(String),

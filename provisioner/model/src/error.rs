@@ -1,6 +1,6 @@
-//! What every command's failure comes down to: a code for programs, a message and a hint for people, an exit code.
+//! The error type of all commands: a code for programs, a message and a hint for users, and an exit code.
 //!
-//! Modules have error types of their own where callers tell cases apart; at the edge they become this one.
+//! Modules have separate error types if callers distinguish cases; these are converted to this one.
 
 use std::process::ExitCode;
 
@@ -8,7 +8,7 @@ use std::process::ExitCode;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// Something failed that has no code of its own.
+    /// Any other failure.
     Failure = 1,
     /// The command line is wrong (clap uses the same code).
     Usage = 2,
@@ -24,11 +24,13 @@ pub enum Exit {
     Leftovers = 7,
     /// A file was recorded as FAILED, or its record did not arrive in time.
     Files = 8,
-    /// The stack is up, but a canary did not come through it.
+    /// The stack is deployed, but a canary was not recorded.
     Unverified = 9,
     /// No failure: `plan` found that something would change.
     Changes = 10,
-    /// Interrupted; what runs in AWS goes on.
+    /// `status --check`: the stack is broken or needs attention; also `plan` and `up` where resources were deleted.
+    Unhealthy = 11,
+    /// Interrupted; operations in AWS continue.
     Interrupted = 130,
 }
 
@@ -38,7 +40,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// A failure, ready to be told.
+/// A failure, ready to be reported.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
@@ -46,18 +48,18 @@ pub struct Error {
     pub code: &'static str,
     /// What failed and where, without a full stop.
     pub message: String,
-    /// How to mend it; whole sentences or a command to type.
+    /// How to fix it: sentences or a command.
     pub hint: Option<String>,
     /// The process's exit code.
     pub exit: Exit,
-    /// The data that was printed tells it too: with `--json` nothing follows that data on standard output.
+    /// Whether the printed data already contains the failure: with `--json`, nothing follows on standard output.
     pub already_reported: bool,
-    /// The underlying error, told below the message.
+    /// The underlying error, shown below the message.
     #[source]
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
-/// The result of everything that can fail for good.
+/// The result type of the provisioner.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
@@ -66,7 +68,7 @@ impl Error {
         Self { code, message: message.into(), hint: None, exit, already_reported: false, source: None }
     }
 
-    /// Adds how to mend it.
+    /// Adds a hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -80,18 +82,18 @@ impl Error {
         self
     }
 
-    /// Adds that what had to be done after the failure failed as well. The first failure stays the one that is told.
+    /// Adds a second failure that occurred during the cleanup. The first failure stays the reported one.
     #[must_use]
     pub fn with_followup_error(mut self, then: Result<()>) -> Self {
         if let Err(then) = then {
-            let told = [vec![then.message.clone()], then.causes()].concat().join(": ");
+            let followup = [vec![then.message.clone()], then.causes()].concat().join(": ");
             let before = self.hint.take().map(|hint| hint + "\n").unwrap_or_default();
-            self.hint = Some(format!("{before}After that, the command also {told}."));
+            self.hint = Some(format!("{before}After that, the command also {followup}."));
         }
         self
     }
 
-    /// Says that the data which was printed tells it too.
+    /// Marks the failure as contained in the printed data.
     #[must_use]
     pub fn already_reported(mut self) -> Self {
         self.already_reported = true;

@@ -1,7 +1,7 @@
-//! The provisioner's own types and what follows from them alone: stack files and their templates, changes, statuses,
-//! records, failures. Pure: no SDK, no clock, no environment, no files; bytes and text come in as arguments.
+//! The provisioner's types and pure functions on them: stack files and their templates, changes, statuses, records,
+//! failures. Pure: no SDK, no clock, no environment, no files; bytes and text come in as arguments.
 //!
-//! Every other crate of the provisioner stands on this one, and this one on the contract with the handler alone.
+//! Every other crate of the provisioner depends on this one; it depends only on `handler-contract`.
 
 pub mod advice;
 pub mod call_error;

@@ -1,6 +1,6 @@
-//! What AWS would refuse, or accept and let fail or cost later, found before any call.
+//! Finds what AWS would reject, or what would fail or cost money later, before any call.
 //!
-//! [`check`] is a pure function of spec and template. It looks at the template as CloudFormation sees it, a tree of
+//! [`check`] is a pure function of spec and template. It checks the template as CloudFormation receives it, a tree of
 //! JSON, so that it also judges what the types that made it cannot rule out. `docs/lint.md` lists what it finds.
 
 mod code;
@@ -32,9 +32,9 @@ const MAX_TIMEOUT: u64 = 900;
 const FETCH_RATE: u64 = 50_000_000;
 /// Bytes that pass through parent and child in a second of one whole processor (`docs/benchmarks-handler.md`).
 const PROCESSOR_RATE: u64 = 500_000_000;
-/// The longest text that stands for a region where none is known.
+/// The longest region name, used if no region is set.
 const LONGEST_REGION: &str = "ap-southeast-1";
-/// Stands for an account.
+/// A placeholder for an account id.
 const SOME_ACCOUNT: &str = "123456789012";
 
 /// Names that AWS limits: type, property, least and most characters (the services' API references).
@@ -78,7 +78,7 @@ pub fn refuse(findings: &[Finding]) -> Result<()> {
     if errors.is_empty() {
         return Ok(());
     }
-    Err(Error::new(Exit::Invalid, "lint", format!("AWS would not take this stack:\n{}", errors.join("\n"))))
+    Err(Error::new(Exit::Invalid, "lint", format!("AWS would reject this stack:\n{}", errors.join("\n"))))
 }
 
 /// What is wrong with a template, whoever made it.
@@ -110,19 +110,19 @@ fn check_tree(spec: &StackSpec, tree: &Value) -> Vec<Finding> {
 /// What the numbers of a stack file, each valid by itself, mean together.
 fn check_spec(spec: &StackSpec, findings: &mut Vec<Finding>) {
     if !spec.bucket.require_tls && spec.emulator.is_none() {
-        let problem = "AWS would accept requests without TLS, whose content anybody on the way can read";
+        let problem = "AWS would accept requests without TLS, whose content can be read on the network";
         findings.push(Finding::new(Code::NoTls, "bucket.requireTls", problem));
     }
     findings.extend(cpu_beyond_time(spec));
     findings.extend(size_beyond_time(spec));
 }
 
-/// Of a whole processor, as many 1,769ths as the function has.
+/// The function's share of a vCPU, in 1,769ths.
 fn processor(spec: &StackSpec) -> u64 {
     (spec.handler.memory.0 >> 20).clamp(1, WHOLE_PROCESSOR)
 }
 
-/// The time-out of which a file is given so many seconds, if Lambda has one.
+/// The function timeout that gives one file this number of seconds, if Lambda allows it.
 fn timeout_for(seconds: u64) -> Option<String> {
     let timeout = seconds.saturating_mul(4).div_ceil(3);
     (timeout <= MAX_TIMEOUT).then(|| format!("`timeout` {timeout}s"))
@@ -186,7 +186,7 @@ fn wildcards(place: &str, node: &Value, findings: &mut Vec<Finding>) {
         return;
     }
     for action in one_or_more(&node["Action"]).filter_map(Value::as_str).filter(|action| action.contains('*')) {
-        let problem = format!("allows {action}, which is more than anybody has looked at");
+        let problem = format!("allows {action}, a pattern that can match more than intended");
         findings.push(Finding::new(Code::WildcardAction, place, problem));
     }
     for resource in one_or_more(&node["Resource"]) {
@@ -234,7 +234,7 @@ mod tests {
         crate::spec::parse(&format!("name: dev\ndata: delete\n{text}"), Path::new("dev.yaml")).unwrap()
     }
 
-    /// The template of a small stack after somebody broke it.
+    /// The findings for a small template after a modification.
     fn broken(breaking: impl FnOnce(&mut Value)) -> Vec<String> {
         let spec = spec("");
         let mut tree = serde_json::to_value(template::build(&spec)).unwrap();
@@ -312,7 +312,7 @@ mod tests {
         }
     }
 
-    /// Ways in which a template can be wrong: what stands where, and what is found.
+    /// Ways in which a template can be wrong: the path, the value, and the expected finding.
     fn broken_templates() -> Vec<(&'static str, Value, Code, &'static str)> {
         use Code::{
             Cycle, DanglingReference, FreeTierAlarms, FreeTierBackups, FreeTierKeys, FreeTierLogs, FreeTierStorage,
@@ -375,7 +375,7 @@ mod tests {
                 "continuous backups",
             ),
             ("Resources", alarms.into(), FreeTierAlarms, "has 11 alarms, and 10 are free"),
-            ("Resources.HandlerLogs.Properties.RetentionInDays", json!(null), FreeTierLogs, "for ever"),
+            ("Resources.HandlerLogs.Properties.RetentionInDays", json!(null), FreeTierLogs, "no retention period"),
             ("Resources.Handler.Properties.EphemeralStorage.Size", json!(513), FreeTierStorage, "has 513 MiB"),
             (
                 "Resources.Table.Properties.SSESpecification.KMSMasterKeyId",
@@ -492,7 +492,7 @@ mod tests {
                         "maxSize" => fixed.files.max_size = value.parse().unwrap(),
                         _ => panic!("{way}"),
                     }
-                    assert!(findings(&fixed).iter().all(|finding| finding.code != code), "{way} does not mend {text}");
+                    assert!(findings(&fixed).iter().all(|finding| finding.code != code), "{way} does not fix {text}");
                     tried += 1;
                 }
             }
@@ -501,12 +501,12 @@ mod tests {
     }
 
     #[test]
-    fn only_a_free_tier_stack_on_aws_is_told_what_costs() {
+    fn costs_are_reported_only_for_a_free_tier_stack_on_aws() {
         let costly = "files: {maxSize: 1 GiB}\nhandler: {detailedMetrics: true}\ntable: {pointInTimeRecovery: true";
-        let told = |more: &str| findings(&spec(&format!("{costly}{more}")));
-        assert_eq!(told("}").len(), 3);
-        assert_eq!(told(", billing: on-demand}"), []);
-        assert_eq!(told("}\nemulator: {port: 4566}"), []);
+        let found = |more: &str| findings(&spec(&format!("{costly}{more}")));
+        assert_eq!(found("}").len(), 3);
+        assert_eq!(found(", billing: on-demand}"), []);
+        assert_eq!(found("}\nemulator: {port: 4566}"), []);
         assert_eq!(findings(&spec("bucket: {requireTls: false}\nemulator: {port: 4566}")), []);
     }
 

@@ -1,14 +1,15 @@
-//! What the function's log group holds, understood: the handler's lines, Lambda's own, and which were seen before.
+//! Parses the function's log: the handler's lines, Lambda's lines, and which entries were seen before.
 //!
 //! Pure. The handler's lines are JSON objects with `timestamp`, `level`, `message`, `requestId`, `durationMs` and more.
-//! Beside them stand metrics for CloudWatch and what Lambda tells of each invocation.
+//! The log also contains metrics for CloudWatch and Lambda's lines about each invocation.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use handler_contract::SandboxReport;
+use handler_contract::Timestamp;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// An entry of the log group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub struct Entry {
     pub message: String,
     /// The log stream: one a process of the function.
     pub stream: String,
-    /// Which entry it is, where the service says so.
+    /// Which entry it is, if the service returns one.
     pub id: Option<String>,
 }
 
@@ -30,13 +31,13 @@ pub enum Line {
     Handler(HandlerLine),
     /// Lambda, on an invocation that ended.
     Report(String),
-    /// Of no interest to people: metrics, and that an invocation begins or ends.
+    /// Not shown: metrics, and the start and end of invocations.
     Noise,
     /// Anybody else: a panic, for example.
     Text(String),
 }
 
-/// A line of the handler, as far as people want it.
+/// The fields of a handler's line that are shown.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HandlerLine {
@@ -52,7 +53,34 @@ pub struct HandlerLine {
     pub sandbox: Option<SandboxReport>,
 }
 
+impl Line {
+    /// The text for people, without its fields.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Handler(line) => line.message.clone(),
+            Self::Report(text) | Self::Text(text) => text.clone(),
+            Self::Noise => String::new(),
+        }
+    }
+}
+
 impl Entry {
+    /// The entry as a JSON object: the handler's lines as they were written, others with `timestamp`, `type` (`report`,
+    /// `platform` or `text`) and `message`.
+    pub fn to_json(&self) -> Value {
+        let text = self.message.trim_end();
+        if let Ok(object @ Value::Object(_)) = serde_json::from_str(text) {
+            return object;
+        }
+        let kind = match self.line() {
+            Line::Report(_) => "report",
+            Line::Noise => "platform",
+            Line::Handler(_) | Line::Text(_) => "text",
+        };
+        let time = Timestamp::from_unix_millis(self.time);
+        json!({ "timestamp": time.as_ref().map(Timestamp::as_str), "type": kind, "message": text })
+    }
+
     /// Who wrote it, and what.
     pub fn line(&self) -> Line {
         let text = self.message.trim_end();

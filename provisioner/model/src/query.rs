@@ -1,7 +1,7 @@
-//! Questions about records: filters, time windows, and the order of the answer. Pure: knows neither AWS nor the clock.
+//! Queries for records: filters, time windows, and the order of the results. Pure: no AWS, no clock.
 //!
 //! The order is total: newest first, and by id among records of the same millisecond. A [`Position`] in it is where a
-//! page ended; the next one goes on strictly after it, so that records which arrive meanwhile neither repeat nor hide
+//! page ended; the next one continues strictly after it, so that records which arrive meanwhile neither repeat nor hide
 //! others. [`crate::search`] finds the answer in a table's indexes.
 
 use std::fmt;
@@ -26,11 +26,11 @@ pub struct Row {
     pub file_type: String,
     /// Bytes.
     pub file_size: u64,
-    /// What became of it.
+    /// The status.
     pub status: Status,
     /// The whole key.
     pub object_key: String,
-    /// Why it failed. Text, because a newer handler may know more codes.
+    /// Why it failed. Text, because a newer handler can have more codes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_code: Option<String>,
     /// Words.
@@ -82,26 +82,69 @@ impl FromStr for Position {
 
 /// Text that is not a moment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a time; write 2026-11-22, 2026-11-22T16:00:00Z, or how long ago: 30m, 2h, 7d")]
+#[error(
+    "{0:?} is not a time; write 2026-11-22, '2026-11-22 16:00', 2026-11-22T16:00:00Z, today, yesterday, or an age: 30m, 2h, 7d, 1w"
+)]
 pub struct MomentError(String);
 
-/// Reads a moment: a day (its first instant, UTC), an RFC 3339 time, or how long before `now`.
+const WEEK: u64 = 7 * 86_400;
+
+/// Reads a moment: a day (its first instant), a time with or without seconds, also as lists print it, `today`,
+/// `yesterday`, or an age before `now`. Times without an offset are UTC, as everything that is printed.
 pub fn moment(text: &str, now: &Timestamp) -> Result<Timestamp, MomentError> {
     let text = text.trim();
     let error = || MomentError(text.to_owned());
-    if let Ok(Seconds(ago)) = text.parse::<Seconds>() {
-        let ago = i64::try_from(ago).ok().and_then(|s| s.checked_mul(1_000)).ok_or_else(error)?;
-        return now.unix_millis().checked_sub(ago).and_then(Timestamp::from_unix_millis).ok_or_else(error);
+    let weeks = text.strip_suffix(['w', 'W']).and_then(|weeks| weeks.trim().parse::<u64>().ok());
+    let age = weeks.and_then(|weeks| weeks.checked_mul(WEEK)).map(Seconds).or_else(|| text.parse::<Seconds>().ok());
+    if let Some(Seconds(age)) = age {
+        let age = i64::try_from(age).ok().and_then(|s| s.checked_mul(1_000)).ok_or_else(error)?;
+        return now.unix_millis().checked_sub(age).and_then(Timestamp::from_unix_millis).ok_or_else(error);
     }
-    Timestamp::parse(text).or_else(|_| Timestamp::parse(&format!("{text}T00:00:00Z"))).map_err(|_| error())
+    let day = |millis: i64| {
+        let midnight = millis.div_euclid(DAY_MILLIS) * DAY_MILLIS;
+        Timestamp::from_unix_millis(midnight).ok_or_else(error)
+    };
+    match text.to_ascii_lowercase().as_str() {
+        "now" => return Ok(now.clone()),
+        "today" => return day(now.unix_millis()),
+        "yesterday" => return day(now.unix_millis() - DAY_MILLIS),
+        _ => {}
+    }
+    let with_t = text.replacen(' ', "T", 1);
+    ["", "Z", ":00Z", "T00:00:00Z"]
+        .iter()
+        .find_map(|rest| Timestamp::parse(&format!("{with_t}{rest}")).ok())
+        .ok_or_else(error)
 }
 
-/// A text in which `*` stands for any characters, in any letter case.
+/// A text that is not a media type.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a media type; write one like application/pdf, or image/* for all of a kind{1}")]
+pub struct MediaTypeError(String, &'static str);
+
+/// Top-level types by which people ask, and common short names.
+const KINDS: [&str; 6] = ["image", "audio", "video", "text", "application", "font"];
+
+/// Reads a pattern for media types: `application/pdf`, `image/*`, `*/*`; a top-level type alone stands for all of it. A
+/// short name such as `pdf` is refused, because it would match nothing.
+pub fn media_type(text: &str) -> Result<Pattern, MediaTypeError> {
+    let text = text.trim();
+    if KINDS.contains(&text.to_ascii_lowercase().as_str()) {
+        return Ok(Pattern::whole(&format!("{text}/*")));
+    }
+    if text.contains('/') || text.contains('*') {
+        return Ok(Pattern::whole(text));
+    }
+    let example = if text.eq_ignore_ascii_case("pdf") { ". Did you mean application/pdf?" } else { "" };
+    Err(MediaTypeError(text.to_owned(), example))
+}
+
+/// A case-insensitive pattern in which `*` matches any characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
     /// Lower-case pieces between the stars.
     pieces: Vec<String>,
-    /// Whether the pattern may begin and end anywhere.
+    /// Whether the pattern can match anywhere in the text.
     anywhere: bool,
 }
 
@@ -136,7 +179,7 @@ impl Pattern {
     }
 }
 
-/// Which records are wanted.
+/// Which records to return.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Query {
     /// Only of this status.
@@ -151,7 +194,7 @@ pub struct Query {
     pub until: Option<Timestamp>,
     /// Only uploads of this bucket and key.
     pub object: Option<(String, String)>,
-    /// Only what stands behind this in the order.
+    /// Only records after this position.
     pub after: Option<Position>,
 }
 
@@ -242,12 +285,35 @@ mod tests {
             ("2026-11-22T16:00:00+02:00", "2026-11-22T14:00:00.000Z"),
             ("2h", "2026-11-21T14:33:49.120Z"),
             ("7d", "2026-11-14T16:33:49.120Z"),
+            ("1w", "2026-11-14T16:33:49.120Z"),
+            // As lists and logs print times.
+            ("2026-11-22 16:00:05", "2026-11-22T16:00:05.000Z"),
+            ("2026-11-22 16:00:05.250", "2026-11-22T16:00:05.250Z"),
+            ("2026-11-22 16:00", "2026-11-22T16:00:00.000Z"),
+            ("2026-11-22T16:00", "2026-11-22T16:00:00.000Z"),
+            ("today", "2026-11-21T00:00:00.000Z"),
+            ("Yesterday", "2026-11-20T00:00:00.000Z"),
+            ("now", "2026-11-21T16:33:49.120Z"),
         ] {
             assert_eq!(moment(text, &now).unwrap().as_str(), expected);
         }
-        for bad in ["", "yesterday", "2026-13-01", "2", "99999999999999d", "2026-11-22T16:00"] {
+        for bad in ["", "tomorrow", "2026-13-01", "2", "99999999999999d", "99999999999999999w", "2026-11-22 25:00", "w"]
+        {
             assert!(moment(bad, &now).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_type_that_would_match_nothing_is_refused() {
+        for (text, file_type) in
+            [("application/pdf", "application/pdf"), ("image/*", "image/png"), ("image", "image/png"), ("*/*", "a/b")]
+        {
+            assert!(media_type(text).unwrap().matches(file_type), "{text}");
+        }
+        assert!(!media_type("image").unwrap().matches("text/image"));
+        let error = media_type("pdf").unwrap_err().to_string();
+        assert!(error.contains("not a media type") && error.ends_with("Did you mean application/pdf?"), "{error}");
+        assert!(media_type("").is_err());
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::units::{Seconds, Size};
 
 pub use document::{architecture, name_in, parse};
 pub use limits::{child_limits, ephemeral_storage};
-pub use rules::{LOG_PERIODS, PARENT_MEMORY, is_region, role_arn};
+pub use rules::{LOG_PERIODS, PARENT_MEMORY, is_region, key_region, role_arn};
 pub use schema::json_schema;
 
 /// One deployment of the pipeline, as its stack file describes it.
@@ -49,6 +49,14 @@ pub struct StackSpec {
         extend("examples" = ["arn:aws:iam::123456789012:role/deploys-file-pipelines"])
     )]
     pub cloudformation_role: Option<String>,
+    /// The ARN of the KMS key that bucket, table, queue and logs are encrypted with; without it, AWS's own keys are used,
+    /// which cost nothing. The key's policy must allow what `synth --permissions=key` prints.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        regex(pattern = "^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$"),
+        extend("examples" = ["arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"])
+    )]
+    pub kms_key: Option<String>,
     /// Deploys to a local emulator instead of AWS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub emulator: Option<Emulator>,
@@ -87,7 +95,7 @@ pub struct Emulator {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DataPolicy {
-    /// Bucket and table stay, and the next `up` takes them back.
+    /// Bucket and table are retained, and the next `up` imports them.
     Keep,
     /// Bucket and table are deleted with the stack.
     Delete,
@@ -135,13 +143,13 @@ impl Default for Bucket {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct Table {
-    /// How capacity is paid for.
+    /// The billing mode.
     pub billing: Billing,
-    /// Continuous backups of the last 35 days (costs by size).
+    /// Continuous backups of the last 35 days (billed by size).
     pub point_in_time_recovery: bool,
 }
 
-/// How capacity is paid for.
+/// The billing mode of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Billing {
@@ -152,7 +160,7 @@ pub enum Billing {
     OnDemand,
 }
 
-/// Types that are read as they stream, or by their two ends where they are larger than the temporary storage.
+/// Types that are read as a stream, or by head and tail if they are larger than the temporary storage.
 const NEVER_WHOLE: [&str; 4] = ["text/", "image/", "audio/", "video/"];
 
 /// Which files are accepted.
@@ -162,7 +170,7 @@ pub struct Files {
     /// Larger files are recorded as FAILED, unread. Beyond 384 MiB the function's temporary storage grows with it, unless
     /// only text, images, audio and video are accepted, of which the two ends are enough.
     pub max_size: Size,
-    /// The media types that are accepted, judged by content: `type/subtype`, `type/*` or `*/*`.
+    /// The media types that are accepted, detected from the content: `type/subtype`, `type/*` or `*/*`.
     #[schemars(
         with = "Vec<String>",
         length(min = 1),
@@ -173,7 +181,7 @@ pub struct Files {
 }
 
 impl Files {
-    /// The first of the accepted types of which a file may have to be there as a whole to be read, like a PDF.
+    /// The first accepted type whose files must be stored as a whole to be read, like PDF.
     pub fn kept_whole(&self) -> Option<&str> {
         self.allowed_types.iter().find(|pattern| !NEVER_WHOLE.iter().any(|top| pattern.starts_with(top)))
     }
@@ -189,13 +197,13 @@ impl Default for Files {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct Handler {
-    /// Memory of the function, 128 MiB to 10,240 MiB. Processor time grows with it.
+    /// Memory of the function, 128 MiB to 10,240 MiB. CPU time is proportional to it.
     pub memory: Size,
     /// Time for one file, 3 s to 15 minutes.
     pub timeout: Seconds,
     /// The processor that the handler is built for.
     pub architecture: Architecture,
-    /// How many files are processed at once at most; without it the account's limit.
+    /// The largest number of files that are processed concurrently; without it the account's limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub max_concurrency: Option<u32>,
@@ -204,12 +212,12 @@ pub struct Handler {
     pub keep_logs: Seconds,
     /// Memory that reading one file may take, in a separate process. The function's memory holds it and 32 MiB more.
     pub child_memory: Size,
-    /// Processor time that reading one small file may take, at most three quarters of the timeout; a larger file has a
+    /// CPU time limit for reading one small file, at most three quarters of the timeout; a larger file has a
     /// second more for each MiB, up to those three quarters. Seconds of a whole processor, which a function has at
     /// 1,769 MiB.
     pub child_cpu: Seconds,
-    /// Also count metrics by file type and by error code. Each that occurs is a custom metric on the bill, of which the
-    /// first ten are free; without it there are five.
+    /// Also publish metrics by file type and by error code. Each is billed as a custom metric, of which the first ten are
+    /// free; without it there are five.
     pub detailed_metrics: bool,
 }
 
@@ -253,5 +261,5 @@ pub struct Alarm {
     pub topic: Option<String>,
 }
 
-/// The stack that is meant when none is named.
+/// The default stack.
 pub const DEFAULT_STACK: &str = "dev";

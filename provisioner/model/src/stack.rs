@@ -1,5 +1,4 @@
-//! What AWS says of a stack and of what belongs to it, in the provisioner's own types. Pure data: `provisioner-aws` fills
-//! it in, and whoever decides or tells needs no more than this.
+//! A stack and its parts as AWS reports them, in the provisioner's types. Pure data, filled in by `provisioner-aws`.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +16,7 @@ pub struct Stack {
     pub arn: String,
     /// The status.
     pub status: StackStatus,
-    /// Why it has this status, if CloudFormation says so.
+    /// The reason of the status, if CloudFormation gives one.
     pub reason: Option<String>,
     /// The parameters' values.
     pub parameters: BTreeMap<String, String>,
@@ -115,7 +114,7 @@ pub enum LastUpdate {
     Done,
     /// The function still serves what was there before.
     Running,
-    /// The function goes on serving what was there before, for this reason.
+    /// It failed for this reason; the function still serves the previous code.
     Failed(String),
 }
 
@@ -126,7 +125,7 @@ pub enum Presence {
     Absent,
     /// It belongs to this account.
     Ours,
-    /// It belongs to somebody else.
+    /// It belongs to another account.
     Foreign,
 }
 
@@ -142,7 +141,7 @@ pub struct Contents {
     pub markers: u64,
     /// Bytes of all versions.
     pub bytes: u64,
-    /// There is more than was counted.
+    /// Whether the count stopped at its limit, so that there is more.
     #[serde(rename = "andMore")]
     pub truncated: bool,
 }
@@ -153,7 +152,7 @@ pub struct Contents {
 pub struct Items {
     /// The number.
     pub items: u64,
-    /// It is DynamoDB's own count, which is up to six hours old.
+    /// Whether it is DynamoDB's approximate count, which is up to six hours old.
     #[serde(rename = "about")]
     pub approximate: bool,
 }
@@ -165,7 +164,7 @@ pub struct ResourceEvent {
     pub id: String,
     /// When, ISO 8601.
     pub time: String,
-    /// Whether it tells of the stack as a whole.
+    /// Whether it concerns the stack itself.
     pub stack_level: bool,
     /// The name in the template.
     pub logical_id: String,
@@ -175,7 +174,7 @@ pub struct ResourceEvent {
     pub kind: String,
     /// The status.
     pub status: ResourceStatus,
-    /// The status of the stack; only of an event that tells of it as a whole, and where this program knows the status.
+    /// The status of the stack; only for an event of the stack itself with a known status.
     pub stack_status: Option<StackStatus>,
     /// Why it has this status.
     pub reason: Option<String>,

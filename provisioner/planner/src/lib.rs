@@ -7,6 +7,7 @@ pub mod consent;
 pub mod down;
 pub mod drift;
 pub mod effects;
+pub mod health;
 pub mod permissions;
 pub mod plan;
 pub mod preview;

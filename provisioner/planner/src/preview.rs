@@ -22,6 +22,7 @@ use serde_json::Value;
 use crate::consent::{Allow, Consent};
 use crate::drift::Drift;
 use crate::effects::{self, SlowStep, Warning};
+use crate::health::{Facts, Problem, health};
 use crate::permissions::{self, PermissionChange};
 use crate::plan::{Plan, decide};
 use crate::state::{Desired, Observed};
@@ -211,6 +212,19 @@ pub fn preview(desired: &Desired, observed: &Observed, code: Code<'_>, drift: Dr
         consents,
         drift,
         reverts_drift,
+    }
+}
+
+impl Preview {
+    /// Why files do not get their records although the plan changes nothing: a stack without its table, for example, is
+    /// as its template says, and still not up to date.
+    pub fn broken(&self) -> Vec<Problem> {
+        if self.step != Step::None {
+            return Vec::new();
+        }
+        let status = self.basis.stack_status.as_deref().and_then(StackStatus::parse);
+        let facts = Facts { stack: &self.stack, status, drift: Some(&self.drift), failed_events: None };
+        health(facts).problems.into_iter().filter(|problem| problem.breaks).collect()
     }
 }
 

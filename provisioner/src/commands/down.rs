@@ -1,7 +1,6 @@
 //! `provisioner down`: lists what is deleted and what is kept, asks for confirmation, deletes, and verifies that
 //! nothing remains.
 
-use provisioner_engine::stack_file::StackFile;
 use provisioner_engine::{connection, down};
 use provisioner_model::error::Result;
 
@@ -10,7 +9,7 @@ use crate::report::Report;
 
 /// Runs the command.
 pub async fn run(global: &Global, args: &Down, report: &Report) -> Result<()> {
-    let spec = StackFile::load(&global.stack)?.spec;
+    let spec = super::stack_file(global, report)?.spec;
     let own_emulator = connection::own_emulator(&global.connection(), &spec);
     let _lock = crate::commands::deployment_lock(own_emulator, &spec.name, report).await;
     let aws = connection::connect(&global.connection(), &spec).await?;

@@ -41,7 +41,7 @@ pub async fn run(global: &Global, args: &Inspect, report: &Report) -> Result<()>
         if report.is_json() {
             records.push(record);
         } else {
-            report.text(&files::inspected(&path.display().to_string(), &record, report.style));
+            report.text(&files::inspected(&path.display().to_string(), &record, report.data_style));
         }
     }
     if report.is_json() {

@@ -3,7 +3,6 @@
 use provisioner_emulator::{Emulator, Environment};
 use provisioner_engine::stack_file::StackFile;
 use provisioner_model::error::{Error, Exit, Result};
-use provisioner_model::spec::DEFAULT_STACK;
 
 use crate::cli::{Global, Local};
 use crate::report::{Report, local as show};
@@ -13,8 +12,9 @@ const LOCAL_STACK: &str = "local";
 
 /// Runs one of the subcommands for the stack's emulator.
 pub async fn run(global: &Global, command: &Local, report: &Report) -> Result<()> {
-    let stack = if global.stack == DEFAULT_STACK { LOCAL_STACK } else { &global.stack };
+    let stack = if global.stack_named { &global.stack } else { LOCAL_STACK };
     let spec = StackFile::load(stack)?.spec;
+    report.set_stack(stack, &spec.name);
     let port = spec.emulator.as_ref().map(|emulator| emulator.port).ok_or_else(|| {
         Error::new(Exit::Invalid, "no-emulator", format!("the stack {} is not for a local emulator", spec.name))
             .hint("Name one whose file has `emulator:`, for example: provisioner local start -s local")
@@ -25,7 +25,7 @@ pub async fn run(global: &Global, command: &Local, report: &Report) -> Result<()
         Local::Stop => emulator.stop(report).await,
         Local::Status => {
             let status = emulator.status().await?;
-            report.data(&status, || show::status(&status, report.style));
+            report.data(&status, || show::status(&status, report.data_style));
             if status.running {
                 Ok(())
             } else {

@@ -1,23 +1,27 @@
 //! `provisioner logs`: the function's log lines.
 
 use provisioner_aws::logs::Logs as Group;
-use provisioner_engine::logs::{Tail, is_transient};
-use provisioner_engine::stack_file::StackFile;
+use provisioner_engine::logs::{Tail, is_transient, newest_until};
 use provisioner_engine::{clock, connection, interrupt};
 use provisioner_model::call_error::{CallError, Kind};
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::log_lines::{Entry, Line};
 use provisioner_model::names::Names;
-use provisioner_model::query::moment;
+use provisioner_model::query::{Pattern, moment};
 
 use crate::cli::{Global, Logs};
 use crate::report::Report;
 
 /// Prints the newest lines and, with `--follow`, new lines until interrupted.
 pub async fn run(global: &Global, args: &Logs, report: &Report) -> Result<()> {
-    let spec = StackFile::load(&global.stack)?.spec;
+    let spec = super::stack_file(global, report)?.spec;
     let now = clock::now()?;
     let since = moment(&args.since, &now).map_err(|e| Error::new(Exit::Usage, "usage", e.to_string()))?;
+    let until = args.until.as_deref().map(|text| moment(text, &now)).transpose();
+    let until = until.map_err(|e| Error::new(Exit::Usage, "usage", e.to_string()))?;
+    if until.as_ref().is_some_and(|until| since >= *until) {
+        return Err(Error::new(Exit::Usage, "usage", "--since is not before --until"));
+    }
     let aws = connection::connect(&global.connection(), &spec).await?;
     let names = Names::new(&spec.name, &aws.account, &aws.region);
     let failed = |fault: CallError| match fault.kind {
@@ -28,11 +32,26 @@ pub async fn run(global: &Global, args: &Logs, report: &Report) -> Result<()> {
         _ => fault.into_error("read the log"),
     };
     let group = Group::new(&aws, &names.log_group);
-    let json = report.is_json();
-    let shown = move |entry: &Entry| json || entry.line() != Line::Noise;
+    let pattern = args.grep.as_deref().map(Pattern::contained);
+    let reports = args.reports;
+    let shown = move |entry: &Entry| {
+        // What was uploaded is in the message as a JSON string, so the text is searched as it is printed too.
+        let matches = |pattern: &Pattern| pattern.matches(&entry.message) || pattern.matches(&entry.line().text());
+        (reports || !matches!(entry.line(), Line::Noise | Line::Report(_))) && pattern.as_ref().is_none_or(matches)
+    };
 
     let (now, since, limit) = (now.unix_millis(), since.unix_millis(), usize::from(args.limit));
-    let (newest, mut tail) = Tail::after_newest(group, (since, now), limit, shown).await.map_err(failed)?;
+    if let Some(until) = &until {
+        let lines = newest_until(&group, (since, until.unix_millis()), limit, &shown).await.map_err(failed)?;
+        if lines.is_empty() {
+            report.narrate("No line in this period.");
+        }
+        for entry in &lines {
+            report.log(entry);
+        }
+        return Ok(());
+    }
+    let (newest, mut tail) = Tail::after_newest(group, (since, now), limit, &shown).await.map_err(failed)?;
     let none = newest.is_empty();
     for entry in newest {
         report.log(&entry);

@@ -5,7 +5,6 @@ use std::path::Path;
 use provisioner_artifact::handler_build::Build;
 use provisioner_engine::dialog::Dialog;
 use provisioner_engine::observe::{self, ObservedState};
-use provisioner_engine::stack_file::StackFile;
 use provisioner_engine::{connection, handler};
 use provisioner_model::error::{Error, Exit, Result, io};
 use provisioner_model::names::Names;
@@ -14,11 +13,15 @@ use provisioner_planner::state::Desired;
 
 use crate::cli::{Global, Plan as Arguments, PlanFormat};
 use crate::commands;
+use crate::invocation::quoted;
 use crate::report::{Report, markdown, plan as human};
 
-/// Runs the command. Returns [`Exit::Changes`] if the plan has changes.
+/// Runs the command. Returns [`Exit::Changes`] if the plan has changes, and [`Exit::Unhealthy`] if it
+/// has none although the stack is broken.
 pub async fn run(global: &Global, args: &Arguments, report: &Report) -> Result<Option<Exit>> {
-    let file = StackFile::load(&global.stack)?;
+    let file = super::stack_file(global, report)?;
+    let format = commands::format(report, args.format, PlanFormat::Json)?;
+    report.set_handler(args.handler.as_deref());
     let template = commands::linted(&file.path, &file.spec, report)?.document();
     let aws = connection::connect(&global.connection(), &file.spec).await?;
     let names = Names::new(&file.spec.name, &aws.account, &aws.region);
@@ -36,20 +39,22 @@ pub async fn run(global: &Global, args: &Arguments, report: &Report) -> Result<O
     if let Some(path) = &args.out {
         write(path, &preview)?;
     }
-    match args.format {
-        PlanFormat::Text => report.data(&preview, || human::text(&preview, report.style)),
+    match format.unwrap_or(PlanFormat::Text) {
+        PlanFormat::Text => report.data(&preview, || report.completed(&human::text(&preview, report.data_style))),
         PlanFormat::Json => report.document(&preview),
-        PlanFormat::Markdown => report.text(&markdown::plan(&preview)),
+        PlanFormat::Markdown => report.text(&report.completed(&markdown::plan(&preview))),
     }
     if let Some(path) = &args.out {
         report.narrate(&format!(
-            "The plan is in {}. Apply exactly this plan with: provisioner up --plan {0} -s {}",
+            "The plan is in {}. Apply exactly this plan with: provisioner up --plan {} -s {}",
             path.display(),
+            quoted(&path.display().to_string()),
             preview.stack
         ));
     }
     match &preview.blocked {
         Some(block) => Err(block.refusal().already_reported()),
+        None if !preview.broken().is_empty() => Ok(Some(Exit::Unhealthy)),
         None => Ok(preview.changes.then_some(Exit::Changes)),
     }
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use provisioner_engine::connection;
 use provisioner_engine::put::{PutOptions, Target, report_unprocessed};
-use provisioner_engine::stack_file::StackFile;
 use provisioner_engine::upload_list::{Upload, collect_uploads};
 use provisioner_model::error::Result;
 
@@ -15,7 +14,7 @@ use crate::report::files::Uploading;
 
 /// Uploads all files. If one of them cannot be read, none is uploaded.
 pub async fn run(global: &Global, args: &Put, report: &Report) -> Result<()> {
-    let spec = StackFile::load(&global.stack)?.spec;
+    let spec = super::stack_file(global, report)?.spec;
     let uploads = collect_uploads(&args.files, &args.prefix, args.key.as_deref())?;
     report_unprocessed(&spec, &uploads, args.wait, report)?;
     let aws = connection::connect(&global.connection(), &spec).await?;

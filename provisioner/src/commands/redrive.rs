@@ -1,6 +1,5 @@
 //! `provisioner redrive`: sends failed events to the function again.
 
-use provisioner_engine::stack_file::StackFile;
 use provisioner_engine::{connection, redrive};
 use provisioner_model::error::Result;
 
@@ -9,7 +8,7 @@ use crate::report::Report;
 
 /// Runs the command.
 pub async fn run(global: &Global, args: &Redrive, report: &Report) -> Result<()> {
-    let spec = StackFile::load(&global.stack)?.spec;
+    let spec = super::stack_file(global, report)?.spec;
     let aws = connection::connect(&global.connection(), &spec).await?;
     redrive::redrive(&aws, &spec, args.yes, report).await
 }

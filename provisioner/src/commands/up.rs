@@ -4,7 +4,6 @@ use std::path::Path;
 
 use provisioner_artifact::handler_build::Build;
 use provisioner_engine::observe;
-use provisioner_engine::stack_file::StackFile;
 use provisioner_engine::up::{Consent, DeployOptions, DeployTarget, Done};
 use provisioner_engine::{connection, handler, verify, watch};
 use provisioner_model::error::{Error, Exit, Result, io};
@@ -17,7 +16,8 @@ use crate::report::Report;
 
 /// Runs the command.
 pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
-    let file = StackFile::load(&global.stack)?;
+    let file = super::stack_file(global, report)?;
+    report.set_handler(args.handler.as_deref());
     let spec = &file.spec;
     let saved = match &args.plan {
         Some(path) => Some((path.clone(), saved_plan(path)?)),

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use provisioner_engine::stack_file::StackFile;
 use provisioner_engine::{connection, verify};
 use provisioner_model::error::{Error, Exit, Result};
 
@@ -11,7 +10,7 @@ use crate::report::Report;
 
 /// Runs the command.
 pub async fn run(global: &Global, args: &Verify, report: &Report) -> Result<()> {
-    let spec = StackFile::load(&global.stack)?.spec;
+    let spec = super::stack_file(global, report)?.spec;
     let timeout = Duration::from_secs(args.timeout.0);
     let connected = tokio::time::timeout(timeout, connection::connect(&global.connection(), &spec)).await;
     let aws = connected.unwrap_or_else(|_| {

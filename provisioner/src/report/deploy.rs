@@ -40,6 +40,11 @@ pub fn line(event: &DeployEvent, style: Style) -> Option<String> {
         ),
         DeployEvent::DriftReverted { stack } => format!("{} {stack} is as it was deployed", style.good("✓")),
         DeployEvent::NoChange { stack } => format!("{} {stack} is up to date; nothing to change", style.good("✓")),
+        DeployEvent::WaitingForQueueName { stack, seconds } => format!(
+            "{} a queue of {stack} was deleted within the last minute, and SQS keeps its name reserved; the creation is \
+             repeated in {seconds:.0} s",
+            style.warn("!")
+        ),
         DeployEvent::Recreating { stack, status } => {
             format!("{} {stack} is in {status}: it never completed. It is deleted and created again.", style.warn("!"))
         }

@@ -3,18 +3,17 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use handler_contract::{Metadata, Status};
+use handler_contract::{Metadata, Status, table};
 use provisioner_engine::event::files::{FilesEvent, Tally};
 use provisioner_engine::put::Progress;
 use provisioner_model::log_lines::{Entry, Line};
-use provisioner_model::query::Row;
 use provisioner_model::units::Size;
 use serde_json::Value;
 
 use super::Style;
 use super::live::{LineId, Live, Place};
 use super::meter::{bar, clock};
-use super::table::{clean, table};
+use super::table::clean;
 
 /// The line for an event; `None` if a live line or data shows it.
 pub fn line(event: &FilesEvent, style: Style) -> Option<String> {
@@ -154,32 +153,6 @@ fn uploading(elapsed: Duration, bytes: u64, of: u64, message: &str, width: usize
     )
 }
 
-/// Records as aligned columns. Empty columns are left out.
-pub fn records(rows: &[Row], style: Style) -> String {
-    let number = |n: Option<u64>| n.map(|n| n.to_string()).unwrap_or_default();
-    let all = ["UPLOADED (UTC)", "STATUS", "TYPE", "SIZE", "WORDS", "PAGES", "ERROR", "KEY"];
-    let cells: Vec<Vec<String>> = rows
-        .iter()
-        .map(|row| {
-            vec![
-                row.uploaded_at.as_str()[..19].replace('T', " "),
-                row.status.to_string(),
-                row.file_type.clone(),
-                Size(row.file_size).rounded(),
-                number(row.word_count),
-                number(row.page_count),
-                row.error_code.clone().unwrap_or_default(),
-                row.object_key.clone(),
-            ]
-        })
-        .collect();
-    let used: Vec<usize> =
-        (0..all.len()).filter(|&n| cells.is_empty() || cells.iter().any(|row| !row[n].is_empty())).collect();
-    let header: Vec<&str> = used.iter().map(|&n| all[n]).collect();
-    let cells: Vec<Vec<String>> = cells.into_iter().map(|row| used.iter().map(|&n| row[n].clone()).collect()).collect();
-    table(&header, &cells, style)
-}
-
 /// The attributes of a record before the metadata, in the order in which they are printed.
 const ATTRIBUTES: [&str; 16] = [
     "documentId",
@@ -205,18 +178,38 @@ fn columns() -> impl Iterator<Item = &'static str> {
     ATTRIBUTES.into_iter().chain(Metadata::FIELDS.iter().map(|field| field.name))
 }
 
+/// The attributes of a list, which an index has of every record.
+fn list_columns() -> impl Iterator<Item = &'static str> {
+    [table::PARTITION_KEY, table::SORT_KEY].into_iter().chain(table::PROJECTED)
+}
+
+/// The header of a list as CSV.
+pub fn list_header() -> String {
+    csv_of(std::iter::once(list_columns().map(ToOwned::to_owned).collect()))
+}
+
+/// Rows of a list as CSV, without the header.
+pub fn list_rows(records: &[Value]) -> String {
+    csv_of(records.iter().map(|record| list_columns().map(|name| csv_cell(&record[name])).collect()))
+}
+
+fn csv_of(rows: impl Iterator<Item = Vec<String>>) -> String {
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    for row in rows {
+        // Writing into memory does not fail, and all rows have the same length.
+        let _ = writer.write_record(row);
+    }
+    writer.into_inner().ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
+}
+
 /// Records as CSV (RFC 4180) with a header.
 ///
 /// Names are chosen by whoever uploads. A text that a spreadsheet would evaluate as a formula is prefixed with an
 /// apostrophe; programs that need the exact text read the JSON output.
 pub fn csv(records: &[Value]) -> String {
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    // Writing into memory does not fail, and all rows have the header's length.
-    let _ = writer.write_record(columns());
-    for record in records {
-        let _ = writer.write_record(columns().map(|name| csv_cell(&record[name])));
-    }
-    writer.into_inner().ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
+    let header = columns().map(ToOwned::to_owned).collect();
+    let rows = records.iter().map(|record| columns().map(|name| csv_cell(&record[name])).collect());
+    csv_of(std::iter::once(header).chain(rows))
 }
 
 fn csv_cell(value: &Value) -> String {
@@ -262,13 +255,13 @@ pub fn inspected(file: &str, record: &Value, style: Style) -> String {
     lines.join("\n")
 }
 
-/// A log entry as one line; `None` for noise.
-pub fn log_line(entry: &Entry, style: Style) -> Option<String> {
+/// A log entry as one line.
+pub fn log_line(entry: &Entry, style: Style) -> String {
     let time = handler_contract::Timestamp::from_unix_millis(entry.time)
         .map(|time| time.as_str()[..23].replace('T', " "))
         .unwrap_or_default();
     let (level, text, rest) = match entry.line() {
-        Line::Noise => return None,
+        Line::Noise => ("", style.dim(&clean(entry.message.trim_end())), String::new()),
         Line::Report(text) => ("", style.dim(&clean(&text)), String::new()),
         Line::Text(text) => ("", clean(&text), String::new()),
         Line::Handler(line) => {
@@ -294,7 +287,7 @@ pub fn log_line(entry: &Entry, style: Style) -> Option<String> {
         "WARN" => style.warn(&padded),
         _ => padded,
     };
-    Some(format!("{}  {level}  {text}{}", style.dim(&time), style.dim(&rest)))
+    format!("{}  {level}  {text}{}", style.dim(&time), style.dim(&rest))
 }
 
 #[cfg(test)]
@@ -354,8 +347,7 @@ mod tests {
             ),
             PLAIN,
         );
-        assert_eq!(line.as_deref(), Some("2026-11-21 16:33:49.120  ERROR  File a\u{fffd}[2Jb failed  7 ms  01234567"));
-        assert_eq!(log_line(&entry("START RequestId: x"), PLAIN), None);
+        assert_eq!(line, "2026-11-21 16:33:49.120  ERROR  File a\u{fffd}[2Jb failed  7 ms  01234567");
     }
 
     #[test]

@@ -6,15 +6,22 @@ use provisioner_model::resource_type::words;
 use provisioner_planner::drift::Drift;
 use provisioner_planner::preview::Preview;
 
-use super::plan::{code, looked, sides, step, telling, value, verb};
+use super::plan::{code, looked, sides, telling, title, value, verb};
 use super::table::clean;
 
 /// The complete Markdown text.
 pub fn plan(plan: &Preview) -> String {
-    let mut text = format!("### Plan for `{}`: {}\n\n", plan.stack, step(plan.step));
+    let mut text = format!("### Plan for `{}`: {}\n\n", plan.stack, title(plan));
     text.push_str(&format!("Account `{}`, region `{}`{}\n", plan.account, plan.region, counts(&plan.resources)));
     if let Some(block) = &plan.blocked {
         text.push_str(&format!("\n> [!CAUTION]\n> {}\n>\n> {}\n", escape(&block.reason), escape(&block.hint)));
+    }
+    let broken = plan.broken();
+    if !broken.is_empty() {
+        text.push_str("\n> [!CAUTION]\n");
+        for problem in broken {
+            text.push_str(&format!("> {} {}\n", escape(&problem.what), escape(&problem.fix)));
+        }
     }
     if !plan.consents.is_empty() {
         text.push_str("\n> [!WARNING]\n> These need separate confirmation:\n>\n");

@@ -19,7 +19,7 @@ use super::table::{clean, cut};
 const VALUE: usize = 72;
 
 /// The first step of a plan, in words.
-pub fn step(step: Step) -> &'static str {
+fn step(step: Step) -> &'static str {
     match step {
         Step::None => "nothing to change",
         Step::Create => "create the stack",
@@ -31,6 +31,11 @@ pub fn step(step: Step) -> &'static str {
         Step::Wait => "wait for the running operation; the changes after it are not known yet",
         Step::Blocked => "blocked until you resolve the problem",
     }
+}
+
+/// What a plan does, in words. A broken stack is never up to date.
+pub fn title(plan: &Preview) -> &'static str {
+    if plan.broken().is_empty() { step(plan.step) } else { "the stack is broken, and its template is unchanged" }
 }
 
 /// The mark and the verb of a change.
@@ -82,8 +87,11 @@ pub fn code(code: &CodeChange) -> String {
 /// A plan, resource by resource: description, logical ID, type.
 pub fn text(plan: &Preview, style: Style) -> String {
     let Preview { stack, account, region, .. } = plan;
-    let mut lines =
-        vec![style.strong(&format!("Plan for {stack} in account {account}, {region}: {}", step(plan.step)))];
+    let mut lines = vec![style.strong(&format!("Plan for {stack} in account {account}, {region}: {}", title(plan)))];
+    for problem in plan.broken() {
+        lines.push(format!("  {} {}", style.bad("✗"), clean(&problem.what)));
+        lines.push(format!("    {} {}", style.warn("→"), problem.fix));
+    }
     if let Some(block) = &plan.blocked {
         lines.push(format!("  {} {}", style.bad("✗"), block.reason));
         lines.push(format!("    {} {}", style.warn("→"), block.hint));

@@ -3,19 +3,46 @@
 use provisioner_engine::status::{Permissions, Status};
 use provisioner_model::hash::short;
 use provisioner_model::resource_type::words;
-use provisioner_model::status::Phase;
+use provisioner_model::stack::Resource;
 use provisioner_model::units::Size;
+use provisioner_planner::health::State;
 
 use super::deploy::outputs;
 use super::plan::{drifted, looked};
-use super::{Style, files, table};
+use super::table::clean;
+use super::{Style, record_list, table};
+
+/// Whether the stack does its work; if not, why, and what to type.
+fn headline(status: &Status, style: Style) -> String {
+    let state = status.health.state;
+    let painted = match state {
+        State::Healthy => style.good(state.words()),
+        State::Changing | State::NeedsAttention | State::NotDeployed => style.warn(state.words()),
+        State::Broken => style.bad(state.words()),
+    };
+    let place = format!("account {}, {}", status.account, status.region);
+    let mut text = format!("{}  {painted}  ({place})", style.strong(&status.stack));
+    for problem in &status.health.problems {
+        let mark = if problem.breaks { style.bad("✗") } else { style.warn("!") };
+        text.push_str(&format!("\n  {mark} {}\n    {} {}", clean(&problem.what), style.warn("→"), problem.fix));
+    }
+    text
+}
+
+/// What a resource is: as CloudFormation left it, unless it is known to be otherwise now.
+fn live_state(status: &Status, resource: &Resource) -> String {
+    let drifted = status.drift.iter().flat_map(|drift| &drift.resources);
+    match drifted.into_iter().find(|drifted| drifted.logical_id == resource.logical_id) {
+        Some(drifted) if drifted.deleted => "deleted".to_owned(),
+        Some(_) => "changed".to_owned(),
+        None => resource.status.to_string(),
+    }
+}
 
 /// The stack on one screen.
 pub fn text(status: &Status, style: Style) -> String {
-    let place = format!("account {}, {}", status.account, status.region);
-    let name = style.strong(&status.stack);
     let Some(code_name) = status.code_name else {
-        let mut text = format!("{name}  not deployed ({place})");
+        let mut text = headline(status, style);
         if status.kept.is_empty() {
             text.push_str(&format!("\nDeploy it with: provisioner up -s {}", status.stack));
         } else {
@@ -27,22 +54,18 @@ pub fn text(status: &Status, style: Style) -> String {
         }
         return text;
     };
-    let painted = match status.phase {
-        Phase::Ready => style.good(code_name),
-        Phase::Running | Phase::Review => style.warn(code_name),
-        _ => style.bad(code_name),
-    };
-    let mut text = format!("{name}  {painted}  ({place})");
+    let mut text = headline(status, style);
+    text.push_str(&format!("\nstack          {code_name}"));
     if let Some(changed) = &status.changed {
-        text.push_str(&format!("\nlast changed {changed}"));
+        text.push_str(&format!(", last changed {changed}"));
     }
     if let Some(reason) = &status.reason {
-        text.push_str(&format!("\nreason: {reason}"));
+        text.push_str(&format!("\nreason         {}", clean(reason)));
     }
     let rows: Vec<Vec<String>> = status
         .resources
         .iter()
-        .map(|r| vec![words(&r.kind).to_owned(), r.status.to_string(), r.physical_id.clone()])
+        .map(|r| vec![words(&r.kind).to_owned(), live_state(status, r), r.physical_id.clone()])
         .collect();
     text.push_str(&format!("\n\n{}", table::table(&["RESOURCE", "STATUS", "NAME"], &rows, style)));
     if !status.outputs.is_empty() {
@@ -92,15 +115,11 @@ pub fn text(status: &Status, style: Style) -> String {
     match status.failed_events {
         // The alarm's only metric is this number; its state follows within a minute or two.
         Some(0) => text.push_str("\nfailed events  none; the alarm is OK"),
-        Some(n) => text.push_str(&format!(
-            "\nfailed events  {}; the alarm is in ALARM; send them again with: provisioner redrive -s {}",
-            style.bad(&n.to_string()),
-            status.stack
-        )),
+        Some(n) => text.push_str(&format!("\nfailed events  {}", style.bad(&n.to_string()))),
         None => {}
     }
     if !status.records.is_empty() {
-        text.push_str(&format!("\n\n{}", files::records(&status.records, style)));
+        text.push_str(&format!("\n\n{}", record_list::records(&status.records, style)));
     }
     text
 }

@@ -157,3 +157,22 @@ fn commands_that_write_files_list_them_as_json() {
     assert_eq!(json(&["synth", "--write", "--json"])["removed"][0], "stacks/rendered/prod.yaml");
     assert_eq!(json(&["man", "pages", "--json"])["folder"], "pages");
 }
+
+#[test]
+fn every_crate_that_is_linked_has_the_text_of_a_licence() {
+    let ran = std::process::Command::new("python3").arg(crate::root().join("tools/licenses")).output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let printed = String::from_utf8(ran.stdout).unwrap();
+    let (list, texts) = printed.split_once(&"=".repeat(80)).unwrap();
+    let crates: Vec<&str> = list.lines().skip(3).filter_map(|row| Some(row.split_once(": ")?.0)).collect();
+    assert!(crates.len() > 200, "{list}");
+    let users: Vec<&str> =
+        texts.lines().filter_map(|line| line.strip_prefix("The following text applies to: ")).collect();
+    for name in crates {
+        assert!(users.iter().any(|of| of.split(", ").any(|one| one == name)), "{name} has no text");
+    }
+    // What is only built with, or belongs to this workspace, is not handed out as a third party's.
+    for own in ["provisioner ", "handler-contract ", "serde_derive ", "proptest "] {
+        assert!(!list.lines().any(|row| row.starts_with(own)), "{own} is listed");
+    }
+}

@@ -119,7 +119,8 @@ fn every_page_that_the_code_names_exists() {
         for (at, _) in text.match_indices("docs/") {
             let is_own = !text[..at].ends_with(|c: char| c.is_alphanumeric() || "/.-_".contains(c));
             let path: String = text[at..].chars().take_while(|c| c.is_alphanumeric() || "/.-_".contains(*c)).collect();
-            if is_own && path.ends_with(".md") && !root().join(&path).exists() {
+            let is_page = Path::new(&path).extension().is_some_and(|ending| ending == "md");
+            if is_own && is_page && !root().join(&path).exists() {
                 missing.push(format!("{}: {path}", file.display()));
             }
         }
@@ -130,10 +131,23 @@ fn every_page_that_the_code_names_exists() {
 #[test]
 fn the_page_of_exit_codes_lists_each_of_them() {
     use Exit::{
-        Access, Changes, Deployment, Failure, Files, Interrupted, Invalid, Leftovers, Refused, Unverified, Usage,
+        Access, Changes, Deployment, Failure, Files, Interrupted, Invalid, Leftovers, Refused, Unhealthy, Unverified,
+        Usage,
     };
-    let codes =
-        [Failure, Usage, Invalid, Access, Refused, Deployment, Leftovers, Files, Unverified, Changes, Interrupted];
+    let codes = [
+        Failure,
+        Usage,
+        Invalid,
+        Access,
+        Refused,
+        Deployment,
+        Leftovers,
+        Files,
+        Unverified,
+        Changes,
+        Unhealthy,
+        Interrupted,
+    ];
     let expected: Vec<u8> = std::iter::once(0).chain(codes.map(|code| code as u8)).collect();
     let page = page("docs/exit-codes.md");
     let listed: Vec<u8> =

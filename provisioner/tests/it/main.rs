@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot continue fails, also in its helpers")]
 
 mod authorization;
+mod command_line;
 mod connection;
 mod deploy;
 mod dist;

@@ -174,6 +174,6 @@ fn code_that_changed_concurrently_is_not_overwritten() {
     // The code changed between the read of the function and the push.
     let site = Site::with_new_code();
     site.fake.state().lambda.concurrent_key = Some("handler/0123456789abcdef.zip");
-    site.up().ended(1).says("Somebody else has changed it meanwhile");
+    site.up().ended(1).says("Another user or process changed it meanwhile");
     assert_eq!(site.fake.count("cloudformation:ExecuteChangeSet"), 0);
 }

@@ -75,7 +75,7 @@ fn a_refused_role_is_reported_with_a_fix() {
     assert_eq!(ran.code, Some(4), "{ran:#?}");
     let error: serde_json::Value = serde_json::from_str(ran.out.lines().last().unwrap()).unwrap();
     assert_eq!((&error["code"], &error["causes"][0]), (&"role-refused".into(), &refusal.into()), "{error:#}");
-    assert_eq!(error["message"], format!("failed to take the role {DEPLOYER}"));
+    assert_eq!(error["message"], format!("failed to assume the role {DEPLOYER}"));
     assert!(error["hint"].as_str().unwrap().contains("trust policy"), "{error:#}");
     assert_eq!(fake.calls().len(), 1, "nothing else is called");
 
@@ -100,7 +100,7 @@ fn a_refused_role_of_the_profile_is_reported_too() {
             .unwrap(),
     );
     assert_eq!(ran.code, Some(4), "{ran:#?}");
-    assert!(ran.err.contains("failed to take the role of the profile"), "{ran:#?}");
+    assert!(ran.err.contains("failed to assume the role of the profile"), "{ran:#?}");
 }
 
 #[test]

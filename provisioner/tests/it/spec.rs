@@ -50,21 +50,18 @@ fn the_minimal_file_has_the_defaults_of_the_schema() {
 fn every_error_has_location_problem_and_fix() {
     for (more, expected) in [
         // Keys
-        ("handler:\n  memroy: 1 GiB", ":4:3: handler.memroy: is no key that is known here; did you mean `memory`?"),
-        (
-            "bucket: {require-tls: no}",
-            ":3:10: bucket.require-tls: is no key that is known here; did you mean `requireTls`?",
-        ),
+        ("handler:\n  memroy: 1 GiB", ":4:3: handler.memroy: is an unknown key; did you mean `memory`?"),
+        ("bucket: {require-tls: no}", ":3:10: bucket.require-tls: is an unknown key; did you mean `requireTls`?"),
         (
             "colour: blue",
-            ":3:1: colour: is no key that is known here; known are account, alarm, bucket, cloudformationRole, data, emulator, ",
+            ":3:1: colour: is an unknown key; known keys are account, alarm, bucket, cloudformationRole, data, emulator, ",
         ),
-        ("bucket:\n  <<: {versioning: true}", ":4:3: bucket.<<: is no key that is known here"),
+        ("bucket:\n  <<: {versioning: true}", ":4:3: bucket.<<: is an unknown key"),
         ("emulator: {}", ":3:1: emulator.port: is missing (The port on 127.0.0.1)"),
         // Types
         (
             "handler: 256 MiB",
-            ":3:10: handler: \"256 MiB\" stands where further keys are expected, like `architecture:`",
+            ":3:10: handler: \"256 MiB\" is given where a map of keys is expected, like `architecture:`",
         ),
         ("handler:", ":3:1: handler: has no value; give it one, or leave the key out"),
         ("handler:\n  memory: [1 GiB, 2 GiB]", ":4:11: handler.memory: holds several values where one is expected"),
@@ -114,6 +111,11 @@ fn every_error_has_location_problem_and_fix() {
             "cloudformationRole: deployer",
             ":3:21: cloudformationRole: \"deployer\" is not a role's ARN; write it like arn:aws:",
         ),
+        ("kmsKey: alias/files", ":3:9: kmsKey: \"alias/files\" is not a key's ARN; write it like arn:aws:kms:"),
+        (
+            "region: eu-west-1\nkmsKey: arn:aws:kms:eu-west-3:123456789012:key/a",
+            ":4:9: kmsKey: \"arn:aws:kms:eu-west-3:123456789012:key/a\" is in another region than the stack",
+        ),
         ("handler:\n  keepLogs: 25h", ":4:13: handler.keepLogs: \"25h\" is not a period"),
         ("tags:\n  '': a", ":4:3: tags.: has 0 characters; a tag's key has 1 to 128"),
         ("bucket:\n  prefix: ''", ":4:11: bucket.prefix: \"\" fits every key"),
@@ -158,12 +160,12 @@ fn every_error_has_location_problem_and_fix() {
         ),
         (
             "region: eu-west-3\nalarm:\n  topic: arn:aws:sns:eu-west-1:123456789012:q",
-            ":5:10: alarm.topic: \"arn:aws:sns:eu-west-1:123456789012:q\" is in eu-west-1, and an alarm tells topics of its own region only: eu-west-3",
+            ":5:10: alarm.topic: \"arn:aws:sns:eu-west-1:123456789012:q\" is in eu-west-1, and an alarm can notify only topics of its own region: eu-west-3",
         ),
-        ("tags:\n  aws:stage: dev", ":4:3: tags.aws:stage: begins with `aws:`"),
+        ("tags:\n  aws:stage: dev", ":4:3: tags.aws:stage: starts with `aws:`"),
         ("tags:\n  a: b\n  A: c", ":4:3: tags.a: differs from the tag \"A\" only in letter case"),
-        ("tags:\n  a*: b", ":4:3: tags.a*: holds a character that tags do not take"),
-        ("tags:\n  a: b?", ":4:6: tags.a: \"b?\" holds a character that tags do not take"),
+        ("tags:\n  a*: b", ":4:3: tags.a*: holds a character that tags do not allow"),
+        ("tags:\n  a: b?", ":4:6: tags.a: \"b?\" holds a character that tags do not allow"),
     ] {
         let found = fault(more);
         assert!(found.starts_with(expected), "{more}\n     found {found}\n  expected {expected}");
@@ -283,20 +285,17 @@ fn syntactic_and_semantic_errors_are_listed_together_without_follow_up_errors() 
 #[test]
 fn a_file_that_is_not_a_stack_file_is_refused() {
     for (text, expected) in [
-        ("", "stacks/dev.yaml: says nothing"),
-        ("# only a comment\n", "stacks/dev.yaml: says nothing"),
+        ("", "stacks/dev.yaml: is empty"),
+        ("# only a comment\n", "stacks/dev.yaml: is empty"),
         ("- name: dev\n", "stacks/dev.yaml: is a list"),
         ("dev", "stacks/dev.yaml: is a single value"),
         ("name: dev\n---\nname: prod\n", "stacks/dev.yaml: holds 2 YAML documents"),
         ("name: dev\ndata: [keep\n", "stacks/dev.yaml:3:1: is not YAML: "),
         ("name: dev\n\tdata: keep\n", "stacks/dev.yaml:2:1: is not YAML: "),
-        (
-            "name: dev\ndata: keep\nname: prod\n",
-            "stacks/dev.yaml:3:1: name: stands here a second time; the first is in line 1",
-        ),
+        ("name: dev\ndata: keep\nname: prod\n", "stacks/dev.yaml:3:1: name: is a duplicate; the first is in line 1"),
         (
             "name: dev\ndata: keep\nbucket:\n  prefix: a\n  prefix: b\n",
-            "stacks/dev.yaml:5:3: bucket.prefix: stands here a second time; the first is in line 4",
+            "stacks/dev.yaml:5:3: bucket.prefix: is a duplicate; the first is in line 4",
         ),
     ] {
         let message = refused(text);

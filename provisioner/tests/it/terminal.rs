@@ -49,14 +49,19 @@ fn cells(number: u16) -> NonZeroU16 {
 }
 
 impl Terminal {
-    pub(crate) fn start(mut command: Command, columns: u16) -> Self {
+    pub(crate) fn start(command: Command, columns: u16) -> Self {
+        Self::with_stdout(command, columns, None)
+    }
+
+    /// The same with standard output in a file.
+    pub(crate) fn with_stdout(mut command: Command, columns: u16, stdout: Option<std::fs::File>) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
         tcsetwinsize(&master, size(columns)).unwrap();
         let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
         let open = || std::fs::File::options().read(true).write(true).open(&name).unwrap();
-        command.stdin(open()).stdout(open()).stderr(open());
+        command.stdin(open()).stdout(stdout.unwrap_or_else(open)).stderr(open());
         let child = command.spawn().unwrap();
         // The command holds the terminal's slave end open; dropping it makes the end of file visible.
         drop(command);

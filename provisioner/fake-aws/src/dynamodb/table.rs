@@ -19,7 +19,7 @@ pub struct Table {
     /// The attributes of the primary key: the partition key and, if there is one, the sort key.
     pub(super) key: Vec<String>,
     /// The indexes.
-    pub(super) indexes: Vec<Index>,
+    pub indexes: Vec<Index>,
     /// The request that created it, in the format of `CreateTable`, which equals that of a template.
     pub(super) properties: Value,
     /// By primary key, in JSON.
@@ -99,6 +99,13 @@ impl Table {
             "ItemCount": self.items.len() as u64 + synthetic,
             "BillingModeSummary": { "BillingMode": self.properties["BillingMode"] },
         });
+        let encryption = &self.properties["SSESpecification"];
+        if encryption["SSEEnabled"] == true {
+            // Without a chosen key, the account's key for DynamoDB.
+            let own = format!("arn:aws:kms:{REGION}:{ACCOUNT}:key/aws-dynamodb");
+            let key = encryption["KMSMasterKeyId"].as_str().unwrap_or(&own);
+            table["SSEDescription"] = json!({ "Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": key });
+        }
         for property in ["AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "ProvisionedThroughput"] {
             if !self.properties[property].is_null() {
                 table[property] = self.properties[property].clone();

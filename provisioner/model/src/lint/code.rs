@@ -3,9 +3,9 @@
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
-    /// AWS would refuse it, or it grants too much: nothing is deployed.
+    /// AWS would reject it, or it grants too much: nothing is deployed.
     Error,
-    /// It can be deployed, and will probably disappoint or cost.
+    /// It can be deployed, but will probably fail for some files or cost money.
     Warning,
 }
 
@@ -36,7 +36,7 @@ macro_rules! codes {
                 match self { $(Self::$variant => concat!($($doc,)+),)+ }
             }
 
-            /// How to mend it, in general.
+            /// How to fix it, in general.
             pub fn fix(self) -> &'static str {
                 match self { $(Self::$variant => $fix,)+ }
             }
@@ -49,8 +49,8 @@ codes! {
     DanglingReference = Error "dangling-reference", fix: "correct the name, or add what it names";
     /// A resource is asked for an attribute that its type does not have.
     UnknownAttribute = Error "unknown-attribute", fix: "ask for one of its attributes";
-    /// Resources wait for each other in a circle.
-    Cycle = Error "cycle", fix: "make one of these refer to the other by a name that is known beforehand";
+    /// Resources depend on each other in a cycle.
+    Cycle = Error "cycle", fix: "make one of them refer to the other by its fixed name";
     /// A policy allows actions by a pattern.
     WildcardAction = Error "wildcard-action", fix: "name the actions in policies/*.json one by one";
     /// A policy allows its actions on everything.
@@ -64,7 +64,7 @@ codes! {
     /// The template's text is longer than CloudFormation takes.
     TemplateSize = Error "template-size", fix: "shorten what repeats in every resource: `tags` in the stack file";
     /// AWS would accept requests without TLS.
-    NoTls = Warning "no-tls", fix: "leave `bucket.requireTls` out; only a local emulator has reason to say no";
+    NoTls = Warning "no-tls", fix: "leave `bucket.requireTls` out; only a local emulator needs it";
     /// The time that one file has by the clock ends before the processor time that it may take, because a small memory means a small part of a processor.
     CpuBeyondTime = Warning "cpu-beyond-time", fix: "raise `handler.memory` or `handler.timeout`, or lower `handler.childCpu`";
     /// The largest accepted file does not pass through in the time that one file has: at what S3 gives, or at what the processor that comes with the memory can hash and read.
@@ -72,17 +72,17 @@ codes! {
     /// A free-tier stack reserves more than 25 read or write units, table and indexes together.
     FreeTierUnits = Warning "free-tier-units", fix: "lower the shares, or pay by request with `table.billing: on-demand`";
     /// A free-tier stack has more than the ten alarms that are free.
-    FreeTierAlarms = Warning "free-tier-alarms", fix: "leave some out, or say that the stack may cost with `table.billing: on-demand`";
+    FreeTierAlarms = Warning "free-tier-alarms", fix: "leave some out, or allow costs with `table.billing: on-demand`";
     /// A free-tier stack counts metrics by file type and error code, of which ten are free.
     FreeTierMetrics = Warning "free-tier-metrics", fix: "leave `handler.detailedMetrics` out";
-    /// A free-tier stack has a log group that keeps its logs for ever.
+    /// A free-tier stack has a log group without a retention period.
     FreeTierLogs = Warning "free-tier-logs", fix: "give the group a retention with `handler.keepLogs`";
     /// A free-tier stack has continuous backups, which cost by size.
     FreeTierBackups = Warning "free-tier-backups", fix: "leave `table.pointInTimeRecovery` out";
     /// A free-tier stack has more temporary storage than the 512 MiB that are free, because of the largest accepted file.
-    FreeTierStorage = Warning "free-tier-storage", fix: "lower `files.maxSize` to 384 MiB, or accept only text, images, sound and films";
-    /// A free-tier stack encrypts with a KMS key of its own, which costs by the month.
-    FreeTierKeys = Warning "free-tier-keys", fix: "leave the key out: what is stored is then encrypted with AWS's own";
+    FreeTierStorage = Warning "free-tier-storage", fix: "lower `files.maxSize` to 384 MiB, or accept only text, images, audio and video";
+    /// A free-tier stack encrypts with a customer managed KMS key, which is billed monthly.
+    FreeTierKeys = Warning "free-tier-keys", fix: "leave the key out: data is then encrypted with an AWS owned key";
 }
 
 impl std::fmt::Display for Code {

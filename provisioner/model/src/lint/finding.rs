@@ -5,23 +5,23 @@ use super::code::{Code, Severity};
 /// Something that is wrong with a stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What kind it is of.
+    /// The kind.
     pub code: Code,
     /// Where: a path through the template like `Resources.Table.Properties.TableName`, or a key of the stack file.
     pub place: String,
     /// What is wrong.
     pub problem: String,
-    /// How to mend it.
+    /// How to fix it.
     pub fix: String,
 }
 
 impl Finding {
-    /// A finding with the mend that its code has.
+    /// A finding with the general fix of its code.
     pub(super) fn new(code: Code, place: impl Into<String>, problem: impl Into<String>) -> Self {
         Self { code, place: place.into(), problem: problem.into(), fix: code.fix().to_owned() }
     }
 
-    /// The same with a mend that knows the numbers.
+    /// Replaces the fix by a specific one.
     pub(super) fn with_fix(self, fix: impl Into<String>) -> Self {
         Self { fix: fix.into(), ..self }
     }

@@ -1,4 +1,4 @@
-//! From text to a [`StackSpec`], or to everything that is wrong with it.
+//! Parses text to a [`StackSpec`], or to a list of all errors.
 
 use std::path::Path;
 
@@ -30,13 +30,13 @@ fn read(text: &str, path: &Path) -> Result<StackSpec, Diagnostics> {
             problems.extend(rules::check(&spec, &value, &unread));
             if problems.is_empty() { Ok(spec) } else { Err(Diagnostics::locate(problems, path, &lines)) }
         }
-        // What the schema does not know is told alone only where nothing else is wrong.
+        // An error that the schema does not describe is reported only if there is no other.
         Err(error) if problems.is_empty() => Err(Diagnostics(vec![Diagnostic::of_file(path, error.to_string())])),
         Err(_) => Err(Diagnostics::locate(problems, path, &lines)),
     }
 }
 
-/// Keys that a stack file must have, with values that stand for what could not be read.
+/// Required keys, with placeholders for values that could not be read.
 const REQUIRED: [(&[&str], &str); 3] = [(&["name"], "unread"), (&["data"], "keep"), (&["emulator", "port"], "1")];
 
 /// The document without what has not the right shape, so that the rest can be read and judged.
@@ -82,10 +82,9 @@ fn document(text: &str, path: &Path, lines: &Lines) -> Result<Value, Diagnostics
         ));
     }
     match documents.pop() {
-        None | Some(Value::Null) => fail(Diagnostic::of_file(
-            path,
-            "says nothing; the least that a stack file says is `name: dev` and `data: delete`",
-        )),
+        None | Some(Value::Null) => {
+            fail(Diagnostic::of_file(path, "is empty; the minimal stack file is `name: dev` and `data: delete`"))
+        }
         Some(value @ Value::Mapping(_)) => Ok(value),
         Some(Value::Sequence(_)) => fail(Diagnostic::of_file(
             path,
@@ -98,11 +97,11 @@ fn document(text: &str, path: &Path, lines: &Lines) -> Result<Value, Diagnostics
 }
 
 fn not_yaml(error: &serde_yaml::Error, path: &Path, lines: &Lines) -> Diagnostics {
-    // A key that stands twice fails the whole map, at the map's beginning; the text knows better where.
+    // serde_yaml reports a duplicate key at the start of the map; the text has the exact position.
     let twice: Vec<_> = lines
         .duplicates()
         .map(|(key, position, first)| {
-            let problem = format!("stands here a second time; the first is in line {first}");
+            let problem = format!("is a duplicate; the first is in line {first}");
             Diagnostic::at(path, lines, position, key.join("."), problem)
         })
         .collect();

@@ -1,8 +1,8 @@
-//! Where in the text of a YAML file a key or a value stands.
+//! Finds the position of a key or a value in the text of a YAML file.
 //!
-//! `serde_yaml` tells the place of an error only while it reads, and of one error only. This is no second YAML reader:
-//! it knows block maps, lists and scalars, quoted keys, comments and values between brackets as stack files have them,
-//! and where it does not find a key it answers with the nearest one above it.
+//! `serde_yaml` reports the position only of the first error while parsing. This is not a complete YAML parser: it
+//! supports block maps, lists and scalars, quoted keys, comments and flow values as in stack files. For a key that it does
+//! not find, it returns the position of the nearest parent.
 
 /// A place in the text. Line and column are counted from 1, the column in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub(super) struct Position {
 struct Entry {
     path: Vec<String>,
     key: Position,
-    /// The value, if it begins on the same line.
+    /// The value, if it starts on the same line.
     value: Option<Position>,
 }
 
@@ -48,7 +48,7 @@ impl<'a> Lines<'a> {
         self.lines.get(line.checked_sub(1)?).copied()
     }
 
-    /// Keys that stand twice in one map: the path, the second place, and the first one's line.
+    /// Duplicate keys of one map: the path, the second place, and the first one's line.
     pub(super) fn duplicates(&self) -> impl Iterator<Item = (&[String], Position, usize)> {
         self.entries.iter().enumerate().filter_map(|(n, entry)| {
             let first = self.entries[..n].iter().find(|earlier| earlier.path == entry.path)?;
@@ -56,7 +56,7 @@ impl<'a> Lines<'a> {
         })
     }
 
-    /// Where this key or its value stands, or else the nearest key above it, or else the file's beginning.
+    /// The position of this key or its value, else of the nearest parent, else of the start of the file.
     pub(super) fn find(&self, path: &[String], key: bool) -> Position {
         for depth in (1..=path.len()).rev() {
             let Some(entry) = self.entries.iter().find(|entry| entry.path == path[..depth]) else { continue };
@@ -143,7 +143,7 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// The key that begins here: its name, its length with quotes, and the column after the colon.
+/// The key that starts here: its name, its length with quotes, and the column after the colon.
 fn key_at(line: &[char], start: usize) -> Option<(String, usize, usize)> {
     let quote = line.get(start).copied().filter(|c| *c == '"' || *c == '\'');
     let end = match quote {
@@ -159,7 +159,7 @@ fn key_at(line: &[char], start: usize) -> Option<(String, usize, usize)> {
     plain.then_some((name, end - start, colon + 1))
 }
 
-/// The value that begins here, up to a comment; `None` if there is only a comment.
+/// The value that starts here, up to a comment; `None` if there is only a comment.
 fn value_at(line: &[char], number: usize, start: usize) -> Option<Position> {
     if line[start] == '#' {
         return None;
@@ -243,7 +243,7 @@ alarm:
     }
 
     #[test]
-    fn what_is_not_there_is_told_of_the_nearest_key_above_it() {
+    fn a_missing_key_has_the_position_of_the_nearest_parent() {
         assert_eq!(at(&["files", "maxSise"], false), (11, 1, 5));
         assert_eq!(at(&["handler", "architecture"], false), (10, 1, 7));
         assert_eq!(at(&["region"], false), (1, 1, 49));
@@ -252,7 +252,7 @@ alarm:
     }
 
     #[test]
-    fn a_key_that_stands_twice_is_found_in_its_own_map_only() {
+    fn duplicate_keys_are_found_within_one_map() {
         let text = "name: a\nbucket:\n  prefix: a\nfiles:\n  prefix: b\nname: c\n";
         let lines = Lines::of(text);
         let found: Vec<_> = lines.duplicates().map(|(path, at, first)| (path.join("."), at.line, first)).collect();

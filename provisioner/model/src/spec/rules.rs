@@ -1,4 +1,4 @@
-//! What a stack file of the right shape may still get wrong. Each limit names its source.
+//! Semantic checks of a stack file that matches the schema. Each limit names its source.
 
 use serde_yaml::Value;
 
@@ -33,8 +33,8 @@ const MAX_TAGS: usize = 50;
 const MAX_TAG_KEY: usize = 128;
 const MAX_TAG_VALUE: usize = 256;
 
-/// All that makes no sense. The document serves to quote values as they were written. Where something could not be read,
-/// the spec has the default, of which nothing is said, nor of what it means for others.
+/// Checks the values. `document` is used to quote values as they were written. For keys in `unread` the spec contains the
+/// default; they are not checked, nor their relations to other keys.
 pub(super) fn check(spec: &StackSpec, document: &Value, unread: &[KeyPath]) -> Vec<Problem> {
     let mut found = Found { document, unread, problems: Vec::new() };
     place(spec, &mut found);
@@ -52,7 +52,7 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
-    /// A wrong value, quoted as it was written; where the file does not say it, it is the default.
+    /// A wrong value, quoted as it was written; the default if the file does not contain the key.
     fn wrong(&mut self, path: &[&str], default: impl std::fmt::Display, text: impl std::fmt::Display) {
         let written = path.iter().try_fold(self.document, |value, step| value.get(step)).and_then(Value::as_str);
         self.text(
@@ -79,7 +79,7 @@ impl Found<'_> {
         }
     }
 
-    /// Whether this value is what the file says, with all that belongs to it.
+    /// Whether this value and its parents were read from the file.
     fn is_read(&self, path: &[&str]) -> bool {
         !self.unread.iter().any(|unread| unread.iter().zip(path).all(|(unread, step)| unread == step))
     }
@@ -107,6 +107,19 @@ fn place(spec: &StackSpec, found: &mut Found) {
     {
         found.wrong(&["cloudformationRole"], role, text);
     }
+    if let Some(key) = spec.kms_key.as_deref() {
+        match key_region(key) {
+            None => found.wrong(
+                &["kmsKey"],
+                key,
+                "is not a key's ARN; write it like arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+            ),
+            Some(region) if spec.region.as_deref().is_some_and(|stack| stack != region) => {
+                found.wrong(&["kmsKey"], key, "is in another region than the stack; a key works only in its own");
+            }
+            Some(_) => {}
+        }
+    }
     if let Some(topic) = &spec.alarm.topic {
         let path = &["alarm", "topic"];
         let Some(region) = topic_region(topic) else {
@@ -120,7 +133,7 @@ fn place(spec: &StackSpec, found: &mut Found) {
             found.wrong(
                 path,
                 topic,
-                format!("is in {region}, and an alarm tells topics of its own region only: {own}"),
+                format!("is in {region}, and an alarm can notify only topics of its own region: {own}"),
             );
         }
     }
@@ -154,7 +167,7 @@ fn files(spec: &StackSpec, found: &mut Found) {
         _ if size > MAX_OBJECT => format!("is more than the largest object that S3 keeps, {MAX_OBJECT}"),
         Some(pattern) if size > MAX_SPOOLED_FILE && found.is_read(&["files", "allowedTypes"]) => format!(
             "is more than the {MAX_SPOOLED_FILE} of temporary storage that formats like PDF can be read from; write at \
-             most that, or accept only types that need not be there as a whole, like text and films (allowedTypes: \
+             most that, or accept only types that need not be there as a whole, like text and video (allowedTypes: \
              [text/*, video/*], not {pattern})"
         ),
         _ => return,
@@ -217,7 +230,7 @@ fn handler(spec: &StackSpec, found: &mut Found) {
 
 fn tags(spec: &StackSpec, found: &mut Found) {
     const INVALID_TAG_TEXT: &str =
-        "holds a character that tags do not take; write letters, digits, spaces and _ . : / = + - @";
+        "holds a character that tags do not allow; write letters, digits, spaces and _ . : / = + - @";
     if spec.tags.len() > MAX_TAGS {
         found.text(&["tags"], format!("holds {} tags; AWS takes at most {MAX_TAGS} on a resource", spec.tags.len()));
     }
@@ -227,7 +240,7 @@ fn tags(spec: &StackSpec, found: &mut Found) {
         let path = &["tags", key.as_str()];
         let length = key.chars().count();
         if key.to_lowercase().starts_with("aws:") {
-            found.key(path, "begins with `aws:`, which is kept for AWS itself; name it otherwise".to_owned());
+            found.key(path, "starts with `aws:`, which is reserved for AWS; choose another name".to_owned());
         } else if length == 0 || length > MAX_TAG_KEY {
             found.key(path, format!("has {length} characters; a tag's key has 1 to {MAX_TAG_KEY}"));
         } else if !fits(key) {
@@ -273,7 +286,7 @@ fn is_account(account: &str) -> bool {
 /// A role's ARN as the command line and the stack file name it.
 ///
 /// # Errors
-/// Says, behind the text, what is wrong with it.
+/// Describes what is wrong; the text follows the quoted value.
 pub fn role_arn(arn: &str) -> Result<String, &'static str> {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let is_role = match parts[..] {
@@ -291,6 +304,15 @@ pub fn role_arn(arn: &str) -> Result<String, &'static str> {
     } else {
         Err("is not a role's ARN; write it like arn:aws:iam::123456789012:role/deployer")
     }
+}
+
+/// The region of a KMS key's ARN; `None` if it is no such ARN. An alias has an ARN too, but policies cannot name it.
+pub fn key_region(arn: &str) -> Option<&str> {
+    let parts: Vec<&str> = arn.split(':').collect();
+    let ["arn", partition, "kms", region, account, resource] = parts[..] else { return None };
+    let id = resource.strip_prefix("key/")?;
+    let is_id = !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    (partition.starts_with("aws") && is_region(region) && is_account(account) && is_id).then_some(region)
 }
 
 /// The region of an SNS topic's ARN; `None` if it is no such ARN.

@@ -1,7 +1,7 @@
-//! Whether keys and values have the shape that the schema gives them: every unknown and missing key, every value of a
-//! wrong kind, with what would be right.
+//! Checks keys and values against the schema: reports every unknown or missing key and every value of a wrong type, with
+//! a correction.
 //!
-//! Knows the parts of JSON Schema that our own types make, no more.
+//! Supports only the parts of JSON Schema that these types generate.
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,7 @@ use serde_yaml::Value;
 use super::diagnostics::Problem;
 use crate::units::{Seconds, Size};
 
-/// All that has not the schema's shape.
+/// All violations of the schema.
 pub(super) fn check(value: &Value, schema: &Schema) -> Vec<Problem> {
     let mut checker = SchemaChecker { root: schema, path: Vec::new(), problems: Vec::new() };
     checker.node(value, schema);
@@ -61,7 +61,7 @@ impl<'a> SchemaChecker<'a> {
             (_, Value::Null) => self.wrong("has no value; give it one, or leave the key out"),
             (Some("object"), Value::Mapping(map)) => self.object(map, schema),
             (Some("object"), _) => self.wrong(format!(
-                "{} stands where further keys are expected{}",
+                "{} is given where a map of keys is expected{}",
                 shown(value),
                 properties(schema).next().map(|key| format!(", like `{key}:`")).unwrap_or_default()
             )),
@@ -96,18 +96,18 @@ impl<'a> SchemaChecker<'a> {
                 } else {
                     let text = format!("{name} is not text; put it in quotes: \"{name}\"");
                     self.below(&name, |checker| {
-                        checker.problems.push(Problem { path: checker.path.clone(), key: true, text })
+                        checker.problems.push(Problem { path: checker.path.clone(), key: true, text });
                     });
                 }
             } else {
                 let known: Vec<&str> = properties(schema).collect();
-                let mut text = "is no key that is known here".to_owned();
+                let mut text = "is an unknown key".to_owned();
                 let _ = match nearest(&name, &known) {
                     Some(near) => write!(text, "; did you mean `{near}`?"),
-                    None => write!(text, "; known are {}", known.join(", ")),
+                    None => write!(text, "; known keys are {}", known.join(", ")),
                 };
                 self.below(&name, |checker| {
-                    checker.problems.push(Problem { path: checker.path.clone(), key: true, text })
+                    checker.problems.push(Problem { path: checker.path.clone(), key: true, text });
                 });
             }
         }
@@ -124,7 +124,7 @@ impl<'a> SchemaChecker<'a> {
     }
 
     fn array(&mut self, items: &[Value], schema: &'a Schema) {
-        // The one list that there is holds media types, which have a reader of their own.
+        // The only list contains media types, which have a separate parser.
         for (n, item) in items.iter().enumerate() {
             self.below(n.to_string(), |checker| match item {
                 Value::String(text) => {

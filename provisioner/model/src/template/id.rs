@@ -2,7 +2,7 @@
 
 /// The bucket that files are dropped into.
 pub const BUCKET: &str = "Bucket";
-/// What the bucket refuses; only where TLS is required.
+/// The bucket policy; only if TLS is required.
 pub const BUCKET_POLICY: &str = "BucketPolicy";
 /// The table of records.
 pub const TABLE: &str = "Table";
@@ -18,7 +18,7 @@ pub const HANDLER_PERMISSION: &str = "HandlerPermission";
 pub const HANDLER_RETRIES: &str = "HandlerRetries";
 /// The queue of events that failed every attempt.
 pub const FAILED_EVENTS: &str = "FailedEvents";
-/// What the queue refuses; only where TLS is required.
+/// The queue policy; only if TLS is required.
 pub const FAILED_EVENTS_POLICY: &str = "FailedEventsPolicy";
-/// Tells when an event arrives in the queue.
+/// The alarm on messages in the queue.
 pub const FAILED_EVENTS_ALARM: &str = "FailedEventsAlarm";

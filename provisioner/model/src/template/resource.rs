@@ -45,13 +45,13 @@ impl Resource {
         Self { depends_on: Vec::new(), policies: None, properties: properties.into() }
     }
 
-    /// Created after these, deleted before them.
+    /// Adds `DependsOn`: created after these, deleted before them.
     pub(crate) fn depends_on(mut self, others: &[&'static str]) -> Self {
         self.depends_on.extend(others);
         self
     }
 
-    /// Holds data: stays when the stack goes, or not.
+    /// Sets both policies: retain the resource when it leaves the stack, or delete it.
     pub(crate) fn deletion_policy(mut self, retain: bool) -> Self {
         self.policies = Some(if retain {
             (DeletionPolicy::RetainExceptOnCreate, UpdateReplacePolicy::Retain)

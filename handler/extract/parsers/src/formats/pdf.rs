@@ -4,11 +4,13 @@
 //! of its document, as far as its `operations` can be read, and `words` makes words of it.
 
 mod content;
+mod encryption;
 mod extras;
 mod fonts;
 mod information;
 mod layers;
 mod operations;
+mod start;
 mod words;
 
 use std::sync::Arc;
@@ -18,6 +20,7 @@ use hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
 use memchr::memmem;
 use memmap2::Mmap;
 
+pub(crate) use self::start::{has_table, headers, is_object};
 use self::words::Words;
 use crate::report::{Abort, Report};
 
@@ -29,7 +32,16 @@ const OPENINGS: usize = 16;
 
 /// Reads a document.
 pub(super) fn read(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Abort> {
-    let pdf = open(bytes).inspect_err(|failure| {
+    let (plain, opened) = match open(bytes) {
+        Err(_) if encryption::is_of_attachments(bytes) => {
+            let plain = encryption::without(bytes)?;
+            let opened = open(&plain);
+            (Some(plain), opened)
+        }
+        opened => (None, opened),
+    };
+    let bytes = plain.as_ref().unwrap_or(bytes);
+    let pdf = opened.inspect_err(|failure| {
         report.metadata.is_encrypted = (failure.code == ErrorCode::Encrypted).then_some(true);
     })?;
     let pages = pdf.pages().len();
@@ -39,6 +51,9 @@ pub(super) fn read(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Abort> 
     information::describe(&pdf, &mut report.metadata);
     extras::describe(&pdf, &mut report.metadata);
     report.metadata.page_count = Some(pages as u64);
+    if plain.is_some() {
+        report.metadata.is_encrypted = Some(true);
+    }
     if is_cut(bytes) {
         report.metadata.is_partial = Some(true);
     }
@@ -67,7 +82,7 @@ pub(super) fn read(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Abort> 
 }
 
 fn open(bytes: &Arc<Mmap>) -> Result<Pdf, Failure> {
-    Pdf::new(Arc::clone(bytes)).map_err(|error| match error {
+    Pdf::new(Arc::new(Document { file: Arc::clone(bytes), from: start::origin(bytes) })).map_err(|error| match error {
         LoadPdfError::Decryption(DecryptionError::PasswordProtected) => {
             Failure::new(ErrorCode::Encrypted, "the document needs a password")
         }
@@ -76,6 +91,18 @@ fn open(bytes: &Arc<Mmap>) -> Result<Pdf, Failure> {
         }
         LoadPdfError::Invalid => malformed(),
     })
+}
+
+/// A file from the byte on that its offsets are counted from.
+struct Document {
+    file: Arc<Mmap>,
+    from: usize,
+}
+
+impl AsRef<[u8]> for Document {
+    fn as_ref(&self) -> &[u8] {
+        &self.file[self.from..]
+    }
 }
 
 fn malformed() -> Failure {
@@ -103,3 +130,6 @@ fn linearized_length(bytes: &[u8]) -> Option<usize> {
     let length = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
     str::from_utf8(&digits[..length]).ok()?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests;

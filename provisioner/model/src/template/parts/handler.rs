@@ -1,4 +1,4 @@
-//! The function with its role, log group, permission, and what it is told through its environment.
+//! The function with its role, log group, permission and environment variables.
 
 use handler_contract::Settings;
 
@@ -18,7 +18,7 @@ use crate::template::{ARTIFACT_BUCKET, ARTIFACT_KEY, id};
 const MIB: u64 = 1 << 20;
 const DAY: u64 = 86_400;
 
-/// What the handler is told from outside.
+/// The handler's settings.
 fn settings(spec: &StackSpec, names: &Names) -> Settings {
     Settings {
         table_name: names.table.clone(),
@@ -27,6 +27,18 @@ fn settings(spec: &StackSpec, names: &Names) -> Settings {
         allowed_types: spec.files.allowed_types.clone(),
         limits: child_limits(spec),
     }
+}
+
+/// The policy of the handler's role.
+fn permissions(spec: &StackSpec) -> policy::Document {
+    let mut permissions = policy::handler();
+    if spec.bucket.versioning {
+        permissions = permissions.and(policy::handler_versions());
+    }
+    if let Some(key) = &spec.kms_key {
+        permissions = permissions.and(policy::handler_key().with_key(key));
+    }
+    permissions
 }
 
 pub(in crate::template) fn add(spec: &StackSpec, names: &Names, resources: &mut Resources) {
@@ -48,14 +60,15 @@ pub(in crate::template) fn add(spec: &StackSpec, names: &Names, resources: &mut 
         tags: tags(&spec.tags),
     };
     let role = Role {
-        description: "What the function that reads uploaded files may do",
+        description: "Permissions of the function that reads uploaded files",
         assume_role_policy_document: policy::handler_trust().for_template(names),
-        policies: [InlinePolicy { policy_name: "handler", policy_document: policy::handler().for_template(names) }],
+        policies: [InlinePolicy { policy_name: "handler", policy_document: permissions(spec).for_template(names) }],
         tags: tags(&spec.tags),
     };
     let logs = LogGroup {
         log_group_name: Value::text(&*names.log_group),
         retention_in_days: spec.handler.keep_logs.0 / DAY,
+        kms_key_id: spec.kms_key.clone(),
         tags: tags(&spec.tags),
     };
     let permission = Permission {
@@ -68,7 +81,7 @@ pub(in crate::template) fn add(spec: &StackSpec, names: &Names, resources: &mut 
     resources.extend([
         (id::HANDLER, Resource::new(function)),
         (id::HANDLER_ROLE, Resource::new(role)),
-        // Logs tell what became of files, so they are no files: they go with the stack, whatever is kept.
+        // Logs are deleted with the stack, whatever the data policy is.
         (id::HANDLER_LOGS, Resource::new(logs).deletion_policy(false)),
         (id::HANDLER_PERMISSION, Resource::new(permission)),
     ]);

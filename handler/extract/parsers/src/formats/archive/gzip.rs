@@ -6,7 +6,7 @@ use flate2::write::MultiGzDecoder;
 
 use handler_contract::{Failure, Metadata};
 
-use super::failures::{malformed, refuse_bomb};
+use super::failures::{malformed, refuse_ratio};
 use super::stream::StreamReader;
 use super::tar;
 
@@ -44,7 +44,7 @@ impl StreamReader for GzipReader {
         // An error is damage, the bound above, or something after the last member: what was unpacked counts.
         let finished = self.decoder.try_finish();
         let ended = self.outcome.and(finished);
-        let unpacked = self.decoder.get_ref().unpacked;
+        let Sink { unpacked, limit, .. } = *self.decoder.get_ref();
         if unpacked == 0 && ended.is_err() {
             return Err(malformed("not even its first byte can be unpacked"));
         }
@@ -57,7 +57,7 @@ impl StreamReader for GzipReader {
         if ended.is_err() {
             metadata.is_partial = Some(true);
         }
-        refuse_bomb(self.packed, unpacked)
+        if unpacked > limit { refuse_ratio(self.packed, unpacked) } else { Ok(()) }
     }
 }
 

@@ -5,6 +5,20 @@ use handler_contract::{ErrorCode, Failure, Metadata};
 use super::failures::{encrypted, malformed, refuse_bomb};
 use crate::formats::container::{Container, IN_ZIP_64, LOCAL_LEN};
 
+/// Deflate makes at most this many bytes of one (RFC 1951: 258 bytes out of two bits).
+const MOST_INFLATED: u64 = 1032;
+const DEFLATE: u16 = 8;
+
+/// Refuses an entry that says more than its packed bytes can hold, whatever they are.
+fn refuse_impossible(packed: u64, unpacked: u64) -> Result<(), Failure> {
+    if unpacked <= packed.saturating_add(1).saturating_mul(MOST_INFLATED) {
+        return Ok(());
+    }
+    let message =
+        format!("an entry of {packed} bytes says that it unpacks to {unpacked}, more than Deflate can make of it");
+    Err(Failure::new(ErrorCode::DecompressionBomb, message))
+}
+
 /// Reads the directory of an archive.
 pub(super) fn describe(container: Container, metadata: &mut Metadata) -> Result<(), Failure> {
     let file = container.file;
@@ -29,7 +43,9 @@ pub(super) fn describe(container: Container, metadata: &mut Metadata) -> Result<
         // With its header, so that entries without content count for something.
         packed = packed.saturating_add(entry.packed).saturating_add(LOCAL_LEN);
         unpacked = unpacked.saturating_add(size);
-        bomb = bomb.and_then(|()| refuse_bomb(entry.packed, size));
+        if entry.method == DEFLATE {
+            bomb = bomb.and_then(|()| refuse_impossible(entry.packed, size));
+        }
     }
     metadata.entry_count = Some(files);
     metadata.uncompressed_size = Some(unpacked);

@@ -16,8 +16,8 @@ pub(crate) enum DocumentError {
     /// It needs a password or a licence.
     #[error("{0}; save it without the protection")]
     Encrypted(&'static str),
-    /// A part unpacks to more than two hundred times its size.
-    #[error("a part of the document unpacks to more than 200 times its size, which no honest document does")]
+    /// A part unpacks to over 64 MiB, and to more than two hundred times its size.
+    #[error("a part of the document unpacks to over 64 MiB, more than 200 times its size")]
     Bomb,
     /// One tag or one run of text is longer than what is held in memory.
     #[error("a single tag or text in the document is longer than 8 MiB, which no honest document has")]

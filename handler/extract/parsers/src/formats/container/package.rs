@@ -19,13 +19,11 @@ const MOST_ENTRIES: usize = 65_536;
 const LONGEST_NAME: usize = 512;
 /// What all parts together may unpack to. More would not be read in the processor time of a child.
 const MOST_UNPACKED: u64 = 512 << 20;
-/// An entry that unpacks to more than this multiple of its size is a bomb. The largest honest one seen is 70.
+/// An entry that unpacks to more than this multiple of its size is a bomb, if it is large: sheets of cells that repeat
+/// each other are honest at any ratio.
 const RATIO: u64 = 200;
-/// Up to this size no ratio is suspicious.
-const HARMLESS: u64 = 1 << 20;
-/// From this size on the ratio holds for what was unpacked so far as well, so that a bomb is known before it has gone
-/// off.
-const LONG: u64 = 4 << 20;
+/// Up to this size no ratio is suspicious: it is read in a fraction of a second.
+const HARMLESS: u64 = 64 << 20;
 
 /// A zip file, open for look-ups.
 pub(crate) struct Package<'a> {
@@ -156,8 +154,8 @@ impl Read for Part<'_> {
         self.seen.update(&buffer[..read]);
         self.unpacked += read as u64;
         self.all.set(self.all.get() + read as u64);
-        let so_far = if self.unpacked > LONG { self.taken() } else { self.packed };
-        if is_bomb(so_far.min(self.packed), self.unpacked) {
+        // By what was taken so far, so that a bomb is known before it has gone off.
+        if is_bomb(self.taken().min(self.packed), self.unpacked) {
             return Err(DocumentError::Bomb.into());
         }
         if self.all.get() > MOST_UNPACKED {

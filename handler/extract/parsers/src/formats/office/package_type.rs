@@ -61,7 +61,8 @@ fn known(word: &str) -> Option<String> {
     is_self_declared(word).then(|| word.to_owned())
 }
 
-/// What the content type of an OOXML document's main part says (ISO/IEC 29500-2, section 7.2.3), if it is there.
+/// What the content type of an OOXML document's main part says (ISO/IEC 29500-2, section 7.2.3), if it is there, or relationships say
+/// where it was.
 fn by_content_types(package: &Package<'_>) -> Option<String> {
     let mut found = None;
     let picked = |tag: &super::markup::Tag<'_>| (tag.attribute("ContentType"), tag.attribute("PartName"));
@@ -75,7 +76,7 @@ fn by_content_types(package: &Package<'_>) -> Option<String> {
         let content_type = content_type.unwrap_or_default();
         if found.is_none()
             && let Some(file_type) = main_type(&content_type)
-            && part.is_none_or(|part| package.has(&part))
+            && part.is_none_or(|part| package.has(&part) || package.has("_rels/.rels"))
         {
             found = Some(file_type);
         }

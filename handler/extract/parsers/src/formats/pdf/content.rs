@@ -9,10 +9,11 @@ use std::mem;
 use hayro_font::UNITS_PER_EM;
 use hayro_font::kurbo::{Affine, Point, Rect, Vec2};
 use hayro_syntax::content::ops::TypedInstruction;
-use hayro_syntax::object::{Array, Dict, MaybeRef, Name, Number, Object, ObjectIdentifier, Rect as Box, Stream};
+use hayro_syntax::object::{self, dict_or_stream, Array, Dict, MaybeRef, Name, Number, Object, ObjectIdentifier, Rect as Box, Stream};
 use hayro_syntax::page::{Page, Resources};
 use hayro_syntax::xref::XRef;
 
+use super::information::text_string;
 use super::fonts::{FontId, Fonts};
 use super::layers::Layers;
 use super::operations;
@@ -24,6 +25,8 @@ const NESTED: usize = 50;
 const STATES: usize = 1 << 16;
 /// Glyphs that are placed before their text is added.
 const GLYPHS_AT_ONCE: usize = 4096;
+/// The longest text that content is said to mean. Bytes.
+const LONGEST_ACTUAL_TEXT: usize = 4 << 10;
 /// Flags of annotations that are not shown (section 8.4.2): hidden, and no view.
 const NOT_SHOWN: u32 = 1 << 1 | 1 << 5;
 
@@ -89,6 +92,8 @@ pub(super) struct PageReader<'a> {
     unsaved: usize,
     /// States that were saved outside of the content that is being read.
     outside: usize,
+    /// How many marks were open when content started that says what its glyphs mean.
+    actual_text: Option<usize>,
     /// The forms that are being drawn.
     forms: Vec<ObjectIdentifier>,
     run: Vec<Place>,
@@ -103,6 +108,7 @@ impl<'a> PageReader<'a> {
             saved: Vec::new(),
             unsaved: 0,
             outside: 0,
+            actual_text: None,
             forms: Vec::new(),
             run: Vec::new(),
         }
@@ -128,6 +134,7 @@ impl<'a> PageReader<'a> {
         let mut fonts = HashMap::new();
         operations::each(content, |operation| self.operation(operation, resources, &mut fonts, words));
         self.layers.end_content(layers);
+        self.end_actual_text(words);
         while self.depth() > self.outside {
             self.restore();
         }
@@ -160,8 +167,12 @@ impl<'a> PageReader<'a> {
             TypedInstruction::BeginMarkedContent(_) => self.layers.start(),
             TypedInstruction::BeginMarkedContentWithProperties(marked) => {
                 self.layers.begin_with(marked.1, resources);
+                self.begin_actual_text(marked.1, resources, words);
             }
-            TypedInstruction::EndMarkedContent(_) => self.layers.end(),
+            TypedInstruction::EndMarkedContent(_) => {
+                self.layers.end();
+                self.end_actual_text(words);
+            }
 
             TypedInstruction::BeginText(_) => self.state.set_matrix(Affine::IDENTITY),
             TypedInstruction::SetTextMatrix(m) => self.state.set_matrix(affine([m.0, m.1, m.2, m.3, m.4, m.5])),
@@ -214,6 +225,29 @@ impl<'a> PageReader<'a> {
                 self.end_run(words);
             }
             _ => {}
+        }
+    }
+
+    /// Marked content may say what its glyphs mean, in a resource or in place. The outermost that does counts.
+    fn begin_actual_text(&mut self, properties: &Object<'_>, resources: &Resources<'a>, words: &mut Words) {
+        if self.actual_text.is_some() {
+            return;
+        }
+        let text = match properties {
+            Object::Name(name) => resources.properties.get::<Dict<'_>>(name).and_then(|dict| actual_text(&dict)),
+            other => dict_or_stream(other).and_then(|(dict, _)| actual_text(dict)),
+        };
+        if let Some(text) = text {
+            self.actual_text = Some(self.layers.depth());
+            words.begin_actual_text(text);
+        }
+    }
+
+    /// Ends the text if its marked content has ended.
+    fn end_actual_text(&mut self, words: &mut Words) {
+        if self.actual_text.is_some_and(|depth| self.layers.depth() < depth) {
+            self.actual_text = None;
+            words.end_actual_text();
         }
     }
 
@@ -309,12 +343,21 @@ impl<'a> PageReader<'a> {
             if is_shown {
                 let x = pen.x + code.origin.x * wide;
                 let y = pen.y + code.origin.y * high + state.rise;
-                let end = if is_horizontal {
-                    Point::new(x + code.width * wide, y)
-                } else {
-                    Point::new(x, y - f64::from(UNITS_PER_EM) * high)
+                let after = |width: f64| {
+                    let after = if is_horizontal {
+                        Point::new(x + width * wide, y)
+                    } else {
+                        Point::new(x, y - f64::from(UNITS_PER_EM) * high)
+                    };
+                    to_page * after
                 };
-                self.run.push(Place { start: to_page * Point::new(x, y), end: to_page * end, code: number });
+                let end = code.advance.max(code.width);
+                self.run.push(Place {
+                    start: to_page * Point::new(x, y),
+                    pen: after(code.advance),
+                    end: after(end),
+                    code: number,
+                });
             }
             let word_space = if number == u32::from(b' ') && length == 1 { state.word_space } else { 0.0 };
             let advance = code.advance * unit + state.character_space + word_space;
@@ -396,6 +439,12 @@ impl<'a> PageReader<'a> {
         self.form(&form, resources, words);
         self.restore();
     }
+}
+
+/// The text that a dictionary gives for its content.
+fn actual_text(dict: &Dict<'_>) -> Option<String> {
+    let text = dict.get::<object::String<'_>>("ActualText")?;
+    Some(text_string(&text.as_bytes()[..text.as_bytes().len().min(LONGEST_ACTUAL_TEXT)]))
 }
 
 /// The objects of an array in a page's dictionary, without those that cannot be read.

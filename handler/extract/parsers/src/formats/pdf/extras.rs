@@ -6,14 +6,13 @@ use handler_contract::Metadata;
 use hayro_syntax::Pdf;
 use hayro_syntax::object::{Array, Dict, MaybeRef, Name, Object, ObjectIdentifier};
 use hayro_syntax::xref::XRef;
-use memchr::memmem;
+
+use super::encryption;
 
 /// Dictionaries that are looked at. A book of two thousand pages with thirty links on each has fewer.
 const LOOKED_AT: usize = 100_000;
 /// Dictionaries that wait to be looked at.
 const WAITING: usize = 10_000;
-/// How far around `/Encrypt` the rest of a trailer is looked for. Bytes.
-const TRAILER: usize = 1 << 10;
 
 /// Looks through the catalog, the name trees, the form's fields and the pages' annotations.
 pub(super) fn describe(pdf: &Pdf, metadata: &mut Metadata) {
@@ -50,7 +49,7 @@ pub(super) fn describe(pdf: &Pdf, metadata: &mut Metadata) {
     // What was found is there; what was not found may be beyond what was looked at.
     metadata.has_java_script = (search.scripts || search.left > 0).then_some(search.scripts);
     metadata.is_partial = metadata.is_partial.or((search.left == 0).then_some(true));
-    metadata.is_encrypted = Some(is_encrypted(pdf.data().as_ref()));
+    metadata.is_encrypted = Some(encryption::is_encrypted(pdf.data().as_ref()));
 }
 
 /// A walk through a document's objects that ends, however they refer to each other.
@@ -129,15 +128,4 @@ impl<'a> Search<'a> {
             self.dicts(&action, "Next", &mut open);
         }
     }
-}
-
-/// Whether a trailer, or the dictionary of a cross-reference stream, names an encryption dictionary. The parser opens
-/// what needs no password and does not show that it was encrypted.
-fn is_encrypted(bytes: &[u8]) -> bool {
-    memmem::find_iter(bytes, b"/Encrypt").any(|at| {
-        let value = bytes[at + b"/Encrypt".len()..].trim_ascii_start();
-        let around = &bytes[at.saturating_sub(TRAILER)..bytes.len().min(at + TRAILER)];
-        value.first().is_some_and(|byte| byte.is_ascii_digit() || *byte == b'<')
-            && memmem::find(around, b"/Root").is_some()
-    })
 }

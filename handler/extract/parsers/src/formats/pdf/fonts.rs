@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use hayro_cmap::BfString;
-use hayro_font::kurbo::Vec2;
+use hayro_font::kurbo::{Shape, Vec2};
 use hayro_font::{CMapResolverFn, Font, FontCache, FontGlyph, FontQuery, FontResolverFn, StandardFont};
 use hayro_syntax::object::Dict;
 
@@ -19,7 +19,7 @@ pub(super) struct Code {
     pub(super) text: BfString,
     /// From the pen to the glyph's origin.
     pub(super) origin: Vec2,
-    /// The glyph's width as it is drawn.
+    /// How far the glyph is seen to the right of its origin, where the font does not say how far the pen moves.
     pub(super) width: f64,
     /// How far the pen moves.
     pub(super) advance: f64,
@@ -61,16 +61,22 @@ impl<'a> KnownFont<'a> {
 
 fn look_up(font: &Font<'_>, code: u32) -> Code {
     let id = font.map_code(code);
-    let (text, width) = match font.glyph(id, code) {
-        FontGlyph::Outline(glyph) => (glyph.as_unicode(), glyph.advance_width().unwrap_or_default()),
-        FontGlyph::Type3(glyph) => (glyph.as_unicode(), glyph.advance_width()),
-    };
     let advance = font.code_advance(code);
+    let advance = if font.is_horizontal() { advance.x } else { advance.y };
+    let (text, width) = match font.glyph(id, code) {
+        FontGlyph::Outline(glyph) => {
+            // Of a font that does not say what its codes mean, a code of 32 that draws nothing is a space.
+            let is_space = || code == u32::from(b' ') && glyph.outline().is_empty();
+            let text = glyph.as_unicode().or_else(|| is_space().then_some(BfString::Char(' ')));
+            (text, if advance == 0.0 { glyph.outline().bounding_box().x1 } else { 0.0 })
+        }
+        FontGlyph::Type3(glyph) => (glyph.as_unicode(), 0.0),
+    };
     Code {
         text: text.unwrap_or(BfString::Char(char::REPLACEMENT_CHARACTER)),
         origin: font.origin_displacement(code),
-        width: f64::from(width) * font.glyph_stretch(id, code),
-        advance: if font.is_horizontal() { advance.x } else { advance.y },
+        width,
+        advance,
     }
 }
 

@@ -61,7 +61,7 @@ fn information_dictionary(pdf: &Pdf) -> Option<Dict<'_>> {
     let bytes = pdf.data().as_ref();
     memmem::rfind_iter(bytes, KEY).take(MOST_TRAILERS).find_map(|at| {
         let value = &bytes[at + KEY.len()..];
-        let value = str::from_utf8(&value[..value.len().min(32)].utf8_chunks().next()?.valid().as_bytes()).ok()?;
+        let value = value[..value.len().min(32)].utf8_chunks().next()?.valid();
         let mut words = value.split_ascii_whitespace();
         let (number, generation) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
         let is_reference = words.next().is_some_and(|word| word.starts_with('R'));
@@ -102,7 +102,7 @@ fn version(pdf: &Pdf) -> Option<&'static str> {
 }
 
 /// A text string (PDF 1.7 reference, section 3.8.1): UTF-16 or UTF-8 after a byte order mark, else `PDFDocEncoding`.
-fn text_string(bytes: &[u8]) -> String {
+pub(super) fn text_string(bytes: &[u8]) -> String {
     let utf16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
         let units: Vec<u16> = bytes.as_chunks::<2>().0.iter().map(|pair| unit(*pair)).collect();
         without_language(&String::from_utf16_lossy(&units))

@@ -22,6 +22,11 @@ impl Layers {
         Self { hidden: hidden(xref).unwrap_or_default(), open: Vec::new(), outside: 0 }
     }
 
+    /// How many marks are open.
+    pub(super) fn depth(&self) -> usize {
+        self.open.len()
+    }
+
     pub(super) fn is_visible(&self) -> bool {
         self.open.last().copied().unwrap_or(true)
     }

@@ -9,8 +9,8 @@ use hayro_font::kurbo::{Point, Rect, Vec2};
 use super::fonts::KnownFont;
 use crate::words::{Counter, Counts};
 
-/// A step along the line that parts words. Of the font's size.
-const WORD_GAP: f64 = 0.16;
+/// A step along the line that parts words. Of the font's size. `MuPDF` has the same.
+const WORD_GAP: f64 = 0.15;
 /// The same down a column, to either side: the parser does not report how far a glyph advances there, and what is
 /// written so has no spaces.
 const COLUMN_GAP: f64 = 1.0;
@@ -35,6 +35,9 @@ pub(super) enum Mode {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
     pub(super) start: Point,
+    /// Where the pen is then. The space that the text's state adds comes after it.
+    pub(super) pen: Point,
+    /// The same, or where the drawn glyph ends, if its font does not say how wide it is.
     pub(super) end: Point,
     /// The code that it was drawn for.
     pub(super) code: u32,
@@ -61,8 +64,33 @@ pub(super) struct Run<'a> {
     pub(super) mode: Mode,
 }
 
+/// A run that is drawn once more to look bold, or as a shadow, is not farther from the first than this. Of the font's
+/// size, along the line and off it. Poppler has the same.
+const TWICE_ALONG: f64 = 0.1;
+const TWICE_OFF: f64 = 0.2;
+/// Runs of a page that are kept to find those that are drawn twice.
+const DRAWN: usize = 1 << 10;
+
 /// What distinguishes runs: where the first glyph is, how large, and how many there are.
 type Identity = (Point, Vec2, Vec2, usize);
+
+/// A run that was drawn.
+#[derive(Debug, Clone, Copy)]
+struct Drawn {
+    page: u64,
+    text: u64,
+    start: Point,
+    right: Vec2,
+    up: Vec2,
+}
+
+/// What marked content says that its glyphs mean.
+#[derive(Debug)]
+struct ActualText {
+    text: String,
+    /// Whether a glyph was drawn, and so the text added.
+    is_added: bool,
+}
 
 /// The text of a document, as its glyphs are drawn.
 #[derive(Default)]
@@ -78,6 +106,11 @@ pub(super) struct Words {
     filled: Option<Identity>,
     /// The last font's size on the page.
     size: f64,
+    /// How many pages were started.
+    pages: u64,
+    /// Runs by what they draw. One takes the place of another.
+    drawn: Vec<Option<Drawn>>,
+    actual: Option<ActualText>,
     /// The page; nothing outside of it is seen.
     page: Option<Rect>,
 }
@@ -86,6 +119,17 @@ impl Words {
     /// Starts a page with what can be seen of it. One without an area is not looked at.
     pub(super) fn begin_page(&mut self, page: Rect) {
         self.page = (page.area() > 0.0).then_some(page);
+        self.pages += 1;
+    }
+
+    /// Starts content of which the glyphs stand for a text (PDF 1.7 reference, section 10.8.3).
+    pub(super) fn begin_actual_text(&mut self, text: String) {
+        self.actual = Some(ActualText { text, is_added: false });
+    }
+
+    /// Ends such content.
+    pub(super) fn end_actual_text(&mut self) {
+        self.actual = None;
     }
 
     pub(super) fn end_page(&mut self) {
@@ -110,6 +154,9 @@ impl Words {
             Mode::Fill => self.filled = identity,
             _ => self.filled = None,
         }
+        if self.is_drawn_twice(run) {
+            return;
+        }
         // What is raised or lowered is smaller than what it belongs to.
         let line = Line::of(run);
         let high = line.size.max(mem::replace(&mut self.size, line.size));
@@ -124,22 +171,69 @@ impl Words {
             }
             if let Some(end) = self.end {
                 let (along, off) = line.step(end, place.start);
-                if off * line.size > LINE_STEP * high {
-                    self.text.push('\n');
+                if self.actual.as_ref().is_some_and(|actual| actual.is_added) {
+                    // Within one text there are no gaps.
+                } else if off * line.size > LINE_STEP * high {
+                    self.end_line(&font.code(place.code).text);
                 } else if !(index == 0 && continues) && (along < -line.back || along > line.gap) {
                     self.text.push(' ');
                 }
             }
-            match &font.code(place.code).text {
-                BfString::Char(c) => self.text.push(*c),
-                BfString::String(text) => self.text.push_str(text),
+            match (&mut self.actual, &font.code(place.code).text) {
+                (Some(actual), _) => {
+                    if !mem::replace(&mut actual.is_added, true) {
+                        self.text.push_str(&actual.text);
+                    }
+                }
+                (None, BfString::Char(c)) => self.text.push(*c),
+                (None, BfString::String(text)) => self.text.push_str(text),
             }
-            self.end = Some(place.end);
+            self.end = Some(if index + 1 < run.places.len() { place.pen } else { place.end });
             if self.text.len() > TEXT_AT_ONCE {
                 self.count();
             }
         }
         self.start = Some(first.start);
+    }
+
+    /// Ends a line, of which the last word may continue on the next one.
+    fn end_line(&mut self, next: &BfString) {
+        const HYPHENS: [char; 3] = ['-', '\u{ad}', '\u{2010}'];
+        let before = self.text.strip_suffix(HYPHENS).unwrap_or_default();
+        let next = match next {
+            BfString::Char(c) => Some(*c),
+            BfString::String(text) => text.chars().next(),
+        };
+        let is_word = before.ends_with(char::is_alphabetic) && next.is_some_and(|next| next.is_alphabetic());
+        // A name or a heading starts a word of its own.
+        if is_word && next.is_some_and(|next| !next.is_uppercase()) {
+            self.text.truncate(before.len());
+        } else {
+            self.text.push('\n');
+        }
+    }
+
+    /// Whether the page has the same run in the same place already.
+    fn is_drawn_twice(&mut self, run: &Run<'_>) -> bool {
+        let text = run.places.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, place| {
+            (hash ^ u64::from(place.code)).wrapping_mul(0x0100_0000_01b3)
+        });
+        if self.drawn.is_empty() {
+            self.drawn.resize(DRAWN, None);
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "what is left is the place in the table")]
+        let slot = &mut self.drawn[(text >> 32) as usize % DRAWN];
+        let start = run.places[0].start;
+        if let Some(drawn) = slot.filter(|drawn| (drawn.page, drawn.text) == (self.pages, text))
+            && (drawn.right, drawn.up) == (run.right, run.up)
+        {
+            let (along, off) = Line::of(run).step(drawn.start, start);
+            if along.abs() < TWICE_ALONG && off < TWICE_OFF {
+                return true;
+            }
+        }
+        *slot = Some(Drawn { page: self.pages, text, start, right: run.right, up: run.up });
+        false
     }
 
     fn count(&mut self) {
