@@ -280,6 +280,8 @@ impl Work<'_> {
                         Ok(false) => (pause * 3 / 2).min(LONGEST_PAUSE),
                         // The uploads are another service's, and go on.
                         Err(error) => {
+                            let message = format!("the table of records cannot be read any more ({error}); uploads continue");
+                            self.dialog.remark(&message);
                             self.unreadable = Some((error, awaited));
                             self.wait = None;
                             pause
@@ -397,21 +399,26 @@ impl Work<'_> {
             .hint("Uploaded files are processed; `provisioner records` shows their records.")
     }
 
+    /// Fails if the table could not be read to the end.
+    fn all_readable(&mut self) -> Result<()> {
+        let Some((error, awaited)) = self.unreadable.take() else { return Ok(()) };
+        let mut error = error.into_error("read the table of records");
+        let uploaded = self.tally.uploaded;
+        error.message.push_str(&format!("; {uploaded} file(s) uploaded, {awaited} or more record(s) not awaited"));
+        Err(error)
+    }
+
     fn verdict(&mut self, stack: &str) -> Result<()> {
         let Tally { not_uploaded, failed, without_record, .. } = self.tally;
         if not_uploaded > 0 {
             let doing = format!("upload {not_uploaded} file(s)");
-            return Err(match self.stop_starting.take() {
+            let error = match self.stop_starting.take() {
                 Some(error) => error.into_error(&doing),
                 None => Error::new(Exit::Failure, "not-uploaded", format!("failed to {doing}")),
-            });
+            };
+            return Err(error.with_followup_error(self.all_readable()));
         }
-        if let Some((error, awaited)) = self.unreadable.take() {
-            let mut error = error.into_error("read the table of records");
-            let uploaded = self.tally.uploaded;
-            error.message.push_str(&format!("; {uploaded} file(s) uploaded, {awaited} or more record(s) not awaited"));
-            return Err(error);
-        }
+        self.all_readable()?;
         if without_record > 0 {
             let message = format!("{without_record} file(s) have no record after {} s", self.timeout.as_secs());
             return Err(Error::new(Exit::Files, "no-record", message).hint(format!(

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use fake_aws::Fault;
+use fake_aws::{Cut, Fault, Response};
 use serde_json::{Value, json};
 
 use crate::deploy::{STACK, Site};
@@ -50,6 +50,22 @@ fn a_throttled_follower_asks_once_and_later_again() {
     follower.0.stderr.take().unwrap().read_to_string(&mut narration).unwrap();
     assert_eq!(narration.matches("trying again").count(), 1, "{narration}");
     assert!(narration.contains("Rate exceeded"), "{narration}");
+}
+
+#[test]
+fn a_follower_sits_out_a_lost_connection() {
+    let page = Response::new(200, "<html>Sign in</html>").with("content-type", "text/html");
+    for fault in [Fault::NoAnswer(Cut::Reset), Fault::Answer(page)] {
+        let site = Site::new();
+        log(&site, "the first line");
+        let mut command = site.command(&["logs", "--follow"]);
+        let mut follower = Follower(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+        let mut lines = BufReader::new(follower.0.stdout.take().unwrap()).lines().map(Result::unwrap);
+        assert!(lines.next().unwrap().contains("the first line"));
+        site.fake.fail(READ, (0, 2), fault);
+        log(&site, "the second line");
+        assert!(lines.next().is_some_and(|line| line.contains("the second line")));
+    }
 }
 
 #[test]
