@@ -80,6 +80,14 @@ second-opinion: ## Run up, plan, status and down against moto, another implement
 		cp tools/second-opinion/requirements.txt target/second-opinion/installed.txt; }
 	@target/second-opinion/bin/python tools/second-opinion/run.py $(PROVISIONER) target/release/bootstrap
 
+.PHONY: acceptance
+acceptance: emulator ## Try everything in a real account and report on it: ACCOUNT=123456789012 REGION=us-east-1 PROFILE=name
+	@cargo build --release --locked --package provisioner
+	@cargo build --locked --profile lambda --package handler --bin bootstrap
+	@$(VENV)/bin/python tools/acceptance/run.py --account "$(ACCOUNT)" $(if $(REGION),--region "$(REGION)") \
+		$(if $(PROFILE),--profile "$(PROFILE)") --provisioner $(PROVISIONER) --handler target/lambda/bootstrap \
+		--report target/acceptance.md
+
 .PHONY: fuzz
 fuzz: ## Fuzz every parser for TIME seconds in total (TIME=600), or some: TARGETS="pdf media"
 	@$(PYTHON) tools/fuzz --time $(or $(TIME),600) $(TARGETS)

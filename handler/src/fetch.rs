@@ -58,6 +58,8 @@ async fn stream(
         .get_object()
         .bucket(&upload.bucket)
         .key(&upload.key)
+        // The version that the event reports: it is still there after the key was overwritten.
+        .set_version_id(upload.version_id.clone())
         .set_if_match(upload.e_tag.as_ref().map(|e_tag| format!("\"{e_tag}\"")));
     // The child takes its task while S3 looks for the object, and not before that is asked.
     let starting = async {
@@ -81,6 +83,7 @@ async fn stream(
         }
     }
     let mut session = session.map_err(|error| format!("failed to start the extraction: {error}"))?;
+    session.set_content_encoding(answer.content_encoding());
     let mut body = answer.body;
     let mut count = 0;
     while let Some(chunk) = body.next().await {

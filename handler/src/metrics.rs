@@ -179,8 +179,9 @@ mod tests {
     fn the_documentation_lists_every_metric_and_dimension() {
         let page = include_str!("../../docs/metrics.md");
         assert!(page.contains(&format!("Namespace: `{NAMESPACE}`")));
-        let line = line(&FileMetrics { error_code: Some(ErrorCode::Encrypted), ..FILE }, 0);
-        for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
+        let file = line(&FileMetrics { error_code: Some(ErrorCode::Encrypted), ..FILE }, 0);
+        let directives = [file, degraded_sandbox("f", 0)].map(|line| line["_aws"]["CloudWatchMetrics"].clone());
+        for directive in directives.iter().flat_map(|directives| directives.as_array().unwrap()) {
             let dimensions = directive["Dimensions"][0].as_array().unwrap();
             let dimensions: Vec<_> = dimensions.iter().map(|d| format!("`{}`", d.as_str().unwrap())).collect();
             for metric in directive["Metrics"].as_array().unwrap() {

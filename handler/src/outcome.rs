@@ -86,7 +86,9 @@ pub fn classify_get_error(call_error: &CallError) -> GetOutcome {
             ErrorCode::Superseded,
             "the key was overwritten before this upload was read; the later upload has its own record",
         ),
-        (404, "NoSuchKey") => refuse(ErrorCode::NotFound, "the object was deleted before it was read"),
+        (404, "NoSuchKey" | "NoSuchVersion") => {
+            refuse(ErrorCode::NotFound, "the object was deleted before it was read")
+        }
         (403, "InvalidObjectState") => refuse(
             ErrorCode::NotReadable,
             "the object is archived; restore it, or upload it to a storage class that can be read at once",
@@ -106,6 +108,12 @@ pub fn classify_get_error(call_error: &CallError) -> GetOutcome {
         ) => refuse(
             ErrorCode::NotReadable,
             "the KMS key that the object is encrypted with is disabled, deleted or unusable; enable it and upload again",
+        ),
+        // IAM names the action that it denied, and S3 asks KMS only for an object that is there.
+        (403, "AccessDenied") if message.contains("kms:Decrypt") => refuse(
+            ErrorCode::NotReadable,
+            "the function's role may not use the KMS key that the object is encrypted with; upload it with the bucket's \
+             default encryption, or name the key with `kmsKey` in the stack file",
         ),
         // Without s3:ListBucket a missing key looks like a missing permission, so this must not end in a record.
         (403, "AccessDenied") => GetOutcome::Retry(format!(
@@ -165,12 +173,18 @@ mod tests {
 
     #[test]
     fn each_failed_read_has_its_row() {
+        // As IAM denies it, with S3 as the caller's agent.
+        const KMS_DENIED: &str = "User: arn:aws:sts::123456789012:assumed-role/r/f is not authorized to perform: kms:Decrypt \
+                                  on resource: arn:aws:kms:eu-central-1:123456789012:key/k because no identity-based policy \
+                                  allows the kms:Decrypt action";
         let encrypted = "The object was stored using a form of Server Side Encryption. The correct parameters must be \
                          provided to retrieve the object.";
         for (status, code, message, expected) in [
             (412, "PreconditionFailed", "", Some(ErrorCode::Superseded)),
             (412, "", "", Some(ErrorCode::Superseded)),
             (404, "NoSuchKey", "", Some(ErrorCode::NotFound)),
+            (404, "NoSuchVersion", "", Some(ErrorCode::NotFound)),
+            (403, "AccessDenied", KMS_DENIED, Some(ErrorCode::NotReadable)),
             (403, "InvalidObjectState", "", Some(ErrorCode::NotReadable)),
             (400, "InvalidRequest", encrypted, Some(ErrorCode::NotReadable)),
             (400, "KMS.DisabledException", "", Some(ErrorCode::NotReadable)),

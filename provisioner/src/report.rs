@@ -7,6 +7,7 @@
 //! A closed standard output does not stop a command: an operation in AWS must still reach a consistent state. A command
 //! that prints without end checks [`Report::stdout_open`].
 
+mod answer;
 pub mod deploy;
 pub mod files;
 pub mod live;
@@ -43,6 +44,9 @@ use crate::invocation::Invocation;
 use live::Live;
 
 pub use style::Style;
+
+/// The code of an error that is the user's answer to a question.
+const DECLINED: &str = "declined";
 
 /// Writes data and messages.
 pub struct Report {
@@ -318,7 +322,12 @@ impl Report {
         }
         // Messages may contain file names.
         let safe = |text: &str| text.split('\n').map(table::clean).collect::<Vec<_>>().join("\n");
-        let mut text = format!("{} {}", self.style.bad("error:"), safe(&error.message));
+        let mut text = if error.code == DECLINED {
+            // The user's own answer is no error.
+            safe(&error.message)
+        } else {
+            format!("{} {}", self.style.bad("error:"), safe(&error.message))
+        };
         for cause in error.causes() {
             text.push_str(&format!("\n  {} {}", self.style.dim("because:"), safe(&cause)));
         }
@@ -351,18 +360,8 @@ impl Report {
         // Subscribe before the question is visible, so that an interrupt from then on is an answer.
         let mut interrupts = interrupt::subscribe();
         self.put_question(question, flag)?;
-        let (answer, answered) = tokio::sync::oneshot::channel();
-        // The thread may block on a line that never comes; it ends with the process.
-        std::thread::spawn(move || {
-            let mut line = String::new();
-            let read = std::io::stdin().read_line(&mut line);
-            drop(answer.send(read.map(|_| line)));
-        });
         tokio::select! {
-            line = answered => match line {
-                Ok(Ok(line)) => judge(&line),
-                _ => judge(""),
-            },
+            line = answer::STDIN.next() => judge(&line.unwrap_or_default()),
             () = interrupts.next() => {
                 self.narrate("");
                 judge("")
@@ -423,7 +422,7 @@ fn refused(message: String) -> Error {
 pub fn judge(answer: &str) -> Result<()> {
     match answer.trim().to_ascii_lowercase().as_str() {
         "y" | "yes" => Ok(()),
-        _ => Err(refused("not confirmed; nothing was changed".into())),
+        _ => Err(Error::new(Exit::Refused, DECLINED, "not confirmed; nothing was changed")),
     }
 }
 

@@ -82,12 +82,13 @@ class Account:
         template = cloudformation.get_template(StackName=self.stack)["TemplateBody"]
         if isinstance(template, str):
             template = json.loads(template)
+        statement = {"Effect": "Deny", "Action": "*", "Resource": "*"}
         template["Resources"]["Broken"] = {
-            "Type": "AWS::Lambda::Permission",
+            "Type": "AWS::IAM::Policy",
             "Properties": {
-                "FunctionName": f"{self.stack}-does-not-exist",
-                "Action": "lambda:InvokeFunction",
-                "Principal": "s3.amazonaws.com",
+                "PolicyName": "broken",
+                "Roles": [f"{self.stack}-does-not-exist"],
+                "PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]},
             },
         }
         stack = cloudformation.describe_stacks(StackName=self.stack)["Stacks"][0]

@@ -14,6 +14,8 @@ class Step:
     seconds: float = 0.0
     # What is compared with the emulator: exit codes, statuses, counts; nothing that changes from run to run.
     facts: dict = field(default_factory=dict)
+    # What is worth knowing and depends on where it runs.
+    seen: dict = field(default_factory=dict)
     # Why the step failed, if it did.
     problem: str = ""
 
@@ -69,7 +71,7 @@ class Report:
         lines += [f"- {difference}" for difference in differences] or ["Nothing."]
         lines += ["", "## Seen", ""]
         for step in self.steps:
-            if step.facts:
-                facts = ", ".join(f"{name} {value}" for name, value in step.facts.items())
+            if step.facts or step.seen:
+                facts = ", ".join(f"{name} {value}" for name, value in (step.facts | step.seen).items())
                 lines.append(f"- {step.name}: {facts}")
         return "\n".join(lines) + "\n"

@@ -65,7 +65,8 @@ error_codes! {
     Superseded = "SUPERSEDED",
     /// The object was deleted before it was read.
     NotFound = "NOT_FOUND",
-    /// The object cannot be read as it is stored: archived, or encrypted with a key that the request must carry.
+    /// The object cannot be read as it is stored: archived, encrypted with a key that the request must carry, or with a KMS key
+    /// that the function may not use.
     NotReadable = "NOT_READABLE",
 }
 

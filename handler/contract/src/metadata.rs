@@ -66,8 +66,8 @@ fields! {
     character_count: [u64] = "characterCount", "characters", "text";
     /// Lines; a last one without an end counts. Where there is no line feed, carriage returns end them.
     line_count: [u64] = "lineCount", "lines", "text";
-    /// The character encoding, as the WHATWG names it.
-    charset: [String] = "charset", "WHATWG name", "text, html";
+    /// The character encoding, as the WHATWG names it, or else IANA: code pages of DOS, EBCDIC, UTF-32.
+    charset: [String] = "charset", "WHATWG or IANA name", "text, html";
     /// The language of the text, where it can be detected with confidence, or the one the document declares.
     language: [String] = "language", "BCP 47", "text, markdown, html, email, office, epub";
 
@@ -124,6 +124,10 @@ fields! {
     attachment_names: [Vec<String>] = "attachmentNames", "", "email";
     /// Whether only a part could be read, so that counts are lower bounds and a playing time is an estimate.
     is_partial: [bool] = "isPartial", "", "all";
+
+    /// The coding that the object is stored in, as S3 has it: type and content are those of what it decodes to, size
+    /// and hash those of what is stored. Of a coding that cannot be decoded, such as `br`, nothing else is known.
+    content_encoding: [String] = "contentEncoding", "HTTP content coding", "all";
 
     // Data.
     /// Rows, the header not among them.

@@ -46,9 +46,10 @@ impl Limits {
     /// A second more for every MiB, so that a bomb must be as large as the time that it takes, and at most what the
     /// parent waits for an answer, which follows from the function's timeout. A second for a MiB is what a PDF of
     /// closely printed pages takes several times over; text takes a few milliseconds.
+    /// A file of unknown size may be the largest.
     #[must_use]
-    pub fn cpu_seconds_for(&self, size: u64) -> u32 {
-        let more = u32::try_from(size >> 20).unwrap_or(u32::MAX);
+    pub fn cpu_seconds_for(&self, size: Option<u64>) -> u32 {
+        let more = size.map_or(u32::MAX, |size| u32::try_from(size >> 20).unwrap_or(u32::MAX));
         self.cpu_seconds.saturating_add(more).min(self.cpu_seconds.max(self.wall_seconds))
     }
 }
@@ -162,16 +163,17 @@ mod tests {
     fn processor_time_grows_with_the_file_up_to_what_the_parent_waits() {
         let limits = |cpu_seconds, wall_seconds| Limits { cpu_seconds, wall_seconds, ..Limits::default() };
         for (limits, size, seconds) in [
-            (limits(5, 45), 0, 5),
-            (limits(5, 45), (1 << 20) - 1, 5),
-            (limits(5, 45), 30 << 20, 35),
-            (limits(5, 45), 100 << 20, 45),
-            (limits(5, 45), u64::MAX, 45),
+            (limits(5, 45), Some(0), 5),
+            (limits(5, 45), Some((1 << 20) - 1), 5),
+            (limits(5, 45), Some(30 << 20), 35),
+            (limits(5, 45), Some(100 << 20), 45),
+            (limits(5, 45), Some(u64::MAX), 45),
             // A wait that is shorter than the least of processor time takes nothing away.
-            (limits(60, 20), 30 << 20, 60),
-            (limits(u32::MAX, u32::MAX), u64::MAX, u32::MAX),
+            (limits(60, 20), Some(30 << 20), 60),
+            (limits(u32::MAX, u32::MAX), Some(u64::MAX), u32::MAX),
+            (limits(5, 45), None, 45),
         ] {
-            assert_eq!(limits.cpu_seconds_for(size), seconds, "{limits:?} {size}");
+            assert_eq!(limits.cpu_seconds_for(size), seconds, "{limits:?} {size:?}");
         }
     }
 

@@ -17,7 +17,7 @@ use handler_parsers::{Abort, Input, Report};
 
 use self::answer::{send, send_finding, send_last};
 use crate::limits;
-use crate::protocol::{CHILD_MARKER, ChildConfig, Message, Request};
+use crate::protocol::{CHILD_MARKER, ChildConfig, FileHeader, Message, Request};
 
 /// Runs this process as an extraction child if its first argument says so, and then returns its exit code.
 ///
@@ -76,6 +76,13 @@ fn wait_for_file() -> Result<Option<Assigned>, String> {
     let Some(request) = input.line().map_err(unread)? else { return Ok(None) };
     let Request { file_name } = serde_json::from_slice(&request).map_err(invalid)?;
     send(&[Message::Accepted])?;
+    // The input of a file without bytes ends instead.
+    if let Some(header) = input.line().map_err(unread)? {
+        let FileHeader { content_encoding } = serde_json::from_slice(&header).map_err(invalid)?;
+        if let Some(coding) = content_encoding {
+            input.set_content_encoding(&coding, &file_name).map_err(unread)?;
+        }
+    }
     Ok(Some(Assigned { name: file_name, allowed, input }))
 }
 

@@ -92,7 +92,7 @@ impl Extractor {
     /// file, and another attempt may succeed.
     pub async fn start(&self, file_name: &str, size: Option<u64>) -> io::Result<Session> {
         let request = Request { file_name: file_name.to_owned() };
-        let cpu_seconds = self.shared.limits.cpu_seconds_for(size.unwrap_or_default());
+        let cpu_seconds = self.shared.limits.cpu_seconds_for(size);
         let waiting = self.shared.prewarmed.lock().await.take();
         let accepted = match waiting {
             Some(process) => self.shared.assign(process, &request, cpu_seconds).await.ok(),

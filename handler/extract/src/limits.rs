@@ -25,7 +25,7 @@ pub(crate) fn set(limits: &Limits) -> io::Result<()> {
     }
     // No file is known yet, so this is what the largest may use. Of that the parent takes away what the file at hand
     // may not, which only Linux lets it do.
-    limit(Resource::Cpu, cpu(limits.cpu_seconds_for(u64::MAX)))?;
+    limit(Resource::Cpu, cpu(limits.cpu_seconds_for(None)))?;
     limit(Resource::Fsize, both(limits.spool))?;
     limit(Resource::Nofile, both(OPEN_FILES))?;
     limit(Resource::Core, both(0))?;

@@ -1,7 +1,7 @@
 //! What parent and child send each other.
 //!
-//! The parent writes two lines, the [`ChildConfig`] when the child starts and the [`Request`] when there is a file for
-//! it, and then the bytes of the file. The child answers with [`Message`]s, a JSON line each, of which [`Message::End`]
+//! The parent writes three lines, the [`ChildConfig`] when the child starts, the [`Request`] when there is a file for
+//! it and the [`FileHeader`] when the file arrives, and then the bytes of the file. The child answers with [`Message`]s, a JSON line each, of which [`Message::End`]
 //! is the last. A child whose input ends before the request is not needed and exits without a message.
 
 use std::fmt;
@@ -26,6 +26,14 @@ pub(crate) struct ChildConfig {
 pub(crate) struct Request {
     /// Serves only to compare its extension with the content.
     pub(crate) file_name: String,
+}
+
+/// What is known of the file only when its bytes arrive.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct FileHeader {
+    /// The coding that the bytes are in, as `Content-Encoding` has it.
+    pub(crate) content_encoding: Option<String>,
 }
 
 /// What the child sends.

@@ -17,6 +17,7 @@ use tokio::time::{sleep, timeout};
 use crate::child_output::{Answer, ChildOutput, Outcome, StreamEnd};
 use crate::exit_status::{ChildExit, KillReason, classify_exit};
 use crate::process::Process;
+use crate::protocol::FileHeader;
 
 /// One file that is read by a child. Dropping it kills the child.
 #[derive(Debug)]
@@ -28,12 +29,22 @@ pub struct Session {
     limits: Limits,
     size: u64,
     hash: Sha256,
+    /// What the child is sent before the first byte; `None` once it was.
+    header: Option<FileHeader>,
 }
 
 impl Session {
     /// For a child that has accepted its request.
     pub(crate) fn new(process: Process, limits: Limits) -> Self {
-        Self { process, end: None, limits, size: 0, hash: Sha256::new() }
+        Self { process, end: None, limits, size: 0, hash: Sha256::new(), header: Some(FileHeader::default()) }
+    }
+
+    /// Sets the coding that the bytes are in, as `Content-Encoding` has it. The child decodes them; size and hash are
+    /// those of the bytes as they are. Must be called before [`Self::feed`].
+    pub fn set_content_encoding(&mut self, content_encoding: Option<&str>) {
+        if let Some(header) = &mut self.header {
+            header.content_encoding = content_encoding.map(str::to_owned);
+        }
     }
 
     /// Hashes, counts and passes on the next bytes. Returns when the child has read them, has closed its input, or has
@@ -42,12 +53,14 @@ impl Session {
     /// # Errors
     /// The pipe from the child cannot be read.
     pub async fn feed(&mut self, chunk: &[u8]) -> io::Result<()> {
-        let Self { process, end, limits, size, hash } = self;
+        let Self { process, end, limits, size, hash, header } = self;
         *size += chunk.len() as u64;
         let piping = async {
             let Process { input, output, .. } = process;
             let Some(pipe) = input else { return Ok(()) };
-            match pipe_through(pipe, chunk, output, stall_timeout(*limits)).await? {
+            // In one piece with the first bytes, so that the child is woken once.
+            let first = header.take().map(|header| first_chunk(&header, chunk)).transpose()?;
+            match pipe_through(pipe, first.as_deref().unwrap_or(chunk), output, stall_timeout(*limits)).await? {
                 Piped::All => {}
                 Piped::BrokenPipe => *input = None,
                 Piped::Ended(how) => {
@@ -75,7 +88,7 @@ impl Session {
     /// The child could not work for a reason other than the file, for example because no temporary file can be made;
     /// another attempt may succeed.
     pub async fn finish(self) -> io::Result<Findings> {
-        let Self { mut process, end, limits, size, hash } = self;
+        let Self { mut process, end, limits, size, hash, header: _ } = self;
         process.input = None;
         let stall_timeout = stall_timeout(limits);
         let end = match end {
@@ -107,6 +120,15 @@ impl Session {
         process.retire();
         Ok(Findings { file_type, file_size: size, sha256: Some(hex::encode(hash.finalize())), metadata, failure })
     }
+}
+
+/// The line before the file, and the file's first bytes.
+fn first_chunk(header: &FileHeader, chunk: &[u8]) -> io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(header)?;
+    line.reserve(1 + chunk.len());
+    line.push(b'\n');
+    line.extend_from_slice(chunk);
+    Ok(line)
 }
 
 /// How long the parent waits for the child to read the next bytes, or for its answer after the last.

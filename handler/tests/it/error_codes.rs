@@ -23,7 +23,7 @@ fn every_code_has_a_cause_that_leads_to_it() {
     });
 }
 
-/// Does what the code stands for, and says what code the record has.
+/// Causes the failure that the code names, and returns the code of the record.
 fn provoke(code: ErrorCode) -> String {
     match code {
         ErrorCode::EmptyFile => file("x.txt", b""),

@@ -21,7 +21,7 @@ const KEYS: usize = 2;
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// Somebody puts an object; its event comes so many times.
+    /// An object is put; its event is delivered this number of times.
     Put { key: usize, deliveries: u8, refused: bool },
     /// Somebody deletes it.
     Delete { key: usize },

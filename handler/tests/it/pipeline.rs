@@ -5,6 +5,7 @@ use handler_bench::events::{Put, notification, queue};
 use handler_bench::function::{Function, lambda_vars};
 use handler_bench::runtime_api::Answer;
 use serde_json::{Value, json};
+use sha2::Digest as _;
 
 use crate::world::{MAX_FILE_SIZE, World, bootstrap};
 
@@ -58,6 +59,54 @@ fn a_file_becomes_one_record_and_one_line() {
 
     for line in world.function.lines() {
         assert!(!line.contains("four words in here"), "a log line shows the file's content: {line}");
+    }
+}
+
+/// A coding is that of the object, not of the file: what is decoded is typed and read, and what is stored is hashed.
+#[test]
+fn an_encoded_object_is_read_as_what_it_decodes_to() {
+    let gzip = |text: &str| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        std::io::Write::write_all(&mut encoder, text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    };
+    let json = "{\"a\": [1, 2]}";
+    let table = "a,b\n1,2\n3,4\n";
+    let cut = &gzip(&table.repeat(200))[..40];
+    let rows: &[(&str, &str, Vec<u8>, &str, &str, Option<&str>)] = &[
+        ("x.json", "gzip", gzip(json), "application/json", "", Some("gzip")),
+        ("x.csv", "x-gzip", gzip(table), "text/csv", "", Some("gzip")),
+        ("x.csv", "aws-chunked,gzip", gzip(table), "text/csv", "", Some("gzip")),
+        ("x.html", "gzip", gzip("<!DOCTYPE html><p>x"), "text/html", "", Some("gzip")),
+        ("x.csv", "aws-chunked", table.into(), "text/csv", "", None),
+        ("x.csv", "utf-8", table.into(), "text/csv", "", None),
+        // Said, but not so.
+        ("x.csv", "gzip", table.into(), "text/csv", "", None),
+        // Its name says that the object itself is the compressed file.
+        ("x.csv.gz", "gzip", gzip(table), "application/gzip", "", None),
+        // What nothing here decodes.
+        ("x.json", "br", b"\x0b\x05\x80".to_vec(), "application/octet-stream", "", Some("br")),
+        ("x.json", "zstd", b"\x28\xb5\x2f\xfd".to_vec(), "application/octet-stream", "", Some("zstd")),
+        // What it decodes to is judged as any file.
+        ("x.png", "gzip", gzip("a text"), "text/plain", "TYPE_MISMATCH", Some("gzip")),
+        ("x.csv", "gzip", b"\x1f\x8b\x08broken".to_vec(), "application/x-empty", "MALFORMED", Some("gzip")),
+        ("x.csv", "gzip", gzip(""), "application/x-empty", "EMPTY_FILE", Some("gzip")),
+        ("x.csv", "gzip", cut.to_vec(), "text/csv", "", Some("gzip")),
+    ];
+    let world = World::start();
+    for (n, (key, coding, content, file_type, code, recorded)) in rows.iter().enumerate() {
+        let key = format!("{n}/{key}");
+        let dropped = world.drop_encoded(&key, content, Some(coding), &format!("{n:04}"));
+        let outcome = if code.is_empty() { "stored" } else { "rejected" };
+        assert_eq!(world.outcome(&dropped.event), outcome, "{key} {coding}");
+        let items = world.items();
+        let item = items.iter().find(|item| text(item, "objectKey") == key).unwrap();
+        let found = (text(item, "fileType"), text(item, "errorCode"), item["contentEncoding"]["S"].as_str());
+        assert_eq!(found, ((*file_type).to_owned(), (*code).to_owned(), *recorded), "{key} {coding}");
+        assert_eq!(item["fileSize"], json!({"N": content.len().to_string()}), "{key}");
+        assert_eq!(text(item, "sha256"), hex::encode(sha2::Sha256::digest(content)), "the hash of what is stored");
+        let is_partial = content.len() == cut.len() && content == cut || matches!(*coding, "br" | "zstd");
+        assert_eq!(item["isPartial"]["BOOL"].as_bool().unwrap_or_default(), is_partial, "{key} {coding}");
     }
 }
 
@@ -137,6 +186,24 @@ fn an_overwritten_and_a_deleted_object_are_named() {
 }
 
 #[test]
+fn the_version_that_the_event_reports_is_read() {
+    let world = World::start();
+    world.keep_versions();
+    let old = world.drop_version("a.txt", b"one two three", "01");
+    let new = world.drop_version("a.txt", b"four five", "02");
+    assert_eq!(world.outcome(&old.event), "stored");
+    assert_eq!(world.outcome(&new.event), "stored");
+    let mut words: Vec<_> = world.items().iter().map(|item| item["wordCount"]["N"].clone()).collect();
+    words.sort_by_key(ToString::to_string);
+    assert_eq!(words, ["2", "3"]);
+
+    let gone = world.drop_version("b.txt", b"gone", "03");
+    world.aws.fail("s3:GetObject", (0, 1), (404, "NoSuchVersion", "The specified version does not exist."));
+    assert_eq!(world.outcome(&gone.event), "rejected");
+    assert!(world.items().iter().any(|item| text(item, "errorCode") == "NOT_FOUND"));
+}
+
+#[test]
 fn the_better_record_stays() {
     let world = World::start();
     let dropped = world.drop_file("a.txt", b"text", "01");
@@ -180,7 +247,7 @@ fn an_event_that_nobody_understands_fails_the_invocation() {
     let message = world.failure(&json!({"hello": "world"}), "EventNotUnderstood");
     assert!(message.contains("expected an S3 notification"), "{message}");
     assert_eq!(world.function.line(|line| line["level"] == "ERROR")["message"], message);
-    // And the function goes on.
+    // The function continues.
     let dropped = world.drop_file("a.txt", b"text", "01");
     assert_eq!(world.outcome(&dropped.event), "stored");
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use fake_aws::s3::Versioning;
 use fake_aws::{Call, Fake, Fault, Rule};
 use handler_bench::events::{Put, notification};
 use handler_bench::function::{Function, lambda_vars};
@@ -79,9 +80,27 @@ impl World {
 
     /// Puts a file into the bucket. The key is written in events as it is.
     pub(crate) fn drop_file(&self, key: &str, content: &[u8], sequencer: &str) -> Dropped {
-        let e_tag = self.put(key, content);
+        self.drop_encoded(key, content, None, sequencer)
+    }
+
+    /// The same for a file that is stored with this `Content-Encoding`.
+    pub(crate) fn drop_encoded(&self, key: &str, content: &[u8], coding: Option<&str>, sequencer: &str) -> Dropped {
+        let e_tag = self.aws.state().s3.put_encoded(BUCKET, key, content, coding);
         let size = content.len() as u64;
         Dropped { event: notification(&Put { bucket: BUCKET, key, e_tag: &e_tag, size, sequencer }) }
+    }
+
+    /// Lets the bucket keep versions from now on.
+    pub(crate) fn keep_versions(&self) {
+        self.aws.state().s3.create_bucket(BUCKET).versioning = Versioning::Enabled;
+    }
+
+    /// The same as [`Self::drop_file`] in a bucket that keeps versions: the event names the version.
+    pub(crate) fn drop_version(&self, key: &str, content: &[u8], sequencer: &str) -> Dropped {
+        let mut dropped = self.drop_file(key, content, sequencer);
+        let version = self.aws.state().s3.create_bucket(BUCKET).object(key).expect("it was put").version;
+        dropped.event["Records"][0]["s3"]["object"]["versionId"] = version.into();
+        dropped
     }
 
     /// Puts an object into the bucket, and says its `ETag`.

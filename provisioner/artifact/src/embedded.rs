@@ -40,7 +40,7 @@ pub struct Embedded {
     pub architecture: Architecture,
     /// The SHA-256 of the zip, in lower-case hexadecimal digits.
     pub sha256: String,
-    /// Where the zip begins in the file.
+    /// The offset of the zip in the file.
     offset: u64,
     /// The size of the zip, bytes.
     pub size: u64,
@@ -100,7 +100,7 @@ impl Index {
             let carried: Vec<&str> = self.handlers.iter().map(|h| architecture_name(h.architecture)).collect();
             let (what, fix) = match runs_on {
                 RunsOn::Lambda(wanted) => (
-                    format!("the stack file says {}", architecture_name(wanted)),
+                    format!("the stack file requires {}", architecture_name(wanted)),
                     "Change handler.architecture in the stack file, or name a handler with --handler PATH.",
                 ),
                 RunsOn::ThisMachine => (
@@ -273,7 +273,7 @@ mod tests {
         assert_eq!(error.exit, Exit::Invalid);
         assert_eq!(
             error.message,
-            "the handler inside this program is for Linux on x86_64, and the stack file says arm64"
+            "the handler inside this program is for Linux on x86_64, and the stack file requires arm64"
         );
         assert_eq!(this_machine("linux", "aarch64"), Some(Architecture::Arm64));
         assert_eq!(this_machine("macos", "aarch64"), None);

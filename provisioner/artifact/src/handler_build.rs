@@ -131,7 +131,7 @@ fn arguments(builder: Builder, wanted: RunsOn, kind: Build) -> Vec<&'static str>
     arguments
 }
 
-/// The executable that cargo says it made, from its messages.
+/// The path of the executable, from cargo's messages.
 fn executable_in(messages: &str) -> Option<PathBuf> {
     messages
         .lines()

@@ -43,7 +43,7 @@ pub enum PackageError {
     #[error("it is a damaged ELF file: {0}")]
     Damaged(String),
     /// An ELF file for another processor.
-    #[error("it is built for {found}, and the stack file says {}", architecture_name(*.wanted))]
+    #[error("it is built for {found}, and the stack file requires {}", architecture_name(*.wanted))]
     Machine {
         /// What the file is for.
         found: String,
@@ -280,7 +280,7 @@ fn newest_glibc(
     Ok(newest)
 }
 
-/// `GLIBC_2.34` and `GLIBC_2.2.5` in numbers. `GLIBC_ABI_DT_RELR` stands for the loader of 2.36, which brought it.
+/// `GLIBC_2.34` and `GLIBC_2.2.5` in numbers. `GLIBC_ABI_DT_RELR` requires the loader of 2.36, which introduced it.
 fn glibc_version(name: &[u8]) -> Option<Version> {
     let name = std::str::from_utf8(name).ok()?.strip_prefix("GLIBC_")?;
     if name == "ABI_DT_RELR" {

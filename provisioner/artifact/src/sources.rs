@@ -66,7 +66,7 @@ impl Snapshot {
         self.0.is_empty()
     }
 
-    /// The files of this snapshot, with what an earlier one says of those that it has.
+    /// The files of this snapshot, with the state of an earlier one for the files that it contains.
     #[must_use]
     pub fn or_as_in(self, earlier: &Self) -> Self {
         let as_before = |(path, now)| {
@@ -93,7 +93,7 @@ fn visit(path: &Path, found: &mut BTreeMap<PathBuf, (Option<SystemTime>, u64)>) 
     for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        // A link to a folder is not followed: it may lead back to where it stands.
+        // A link to a folder is not followed: it can lead to a cycle.
         let Ok(kind) = entry.file_type() else { continue };
         if kind.is_symlink() || is_passing(&name) || (kind.is_dir() && SKIPPED.contains(&name.as_ref())) {
             continue;
@@ -117,7 +117,7 @@ fn around(workspace: &Path, files: Vec<PathBuf>) -> BTreeSet<PathBuf> {
         let package = file.ancestors().skip(1).find(|above| above.join("Cargo.toml").is_file());
         watched.extend(package.map(|package| package.join("Cargo.toml")));
         match folder {
-            // A build script stands beside everything else of its package.
+            // A build script is in the root of its package.
             Some(folder) if is_rust && Some(folder.as_path()) != package && folder != workspace => {
                 watched.insert(folder);
             }

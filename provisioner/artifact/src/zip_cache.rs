@@ -51,7 +51,7 @@ impl ZipCache {
         if let Ok(zip) = fs::read(&path)
             && let Some(package) = Package::from_zip(executable, zip, runs_on)?
         {
-            // The date says which one was used last; without the right one, the wrong one goes first.
+            // The modification time records the last use; after a failure, another zip may be evicted first.
             let _ = File::open(&path).and_then(|file| file.set_modified(SystemTime::now()));
             return Ok(package);
         }

@@ -66,7 +66,7 @@ impl Function {
         Ok(limit.and_then(|n| u32::try_from(n).ok()))
     }
 
-    /// The policy that says who may invoke the function, JSON; `None` where nobody was ever given the permission.
+    /// The policy that says who may invoke the function, JSON; `None` without a policy.
     pub async fn policy(&self) -> Result<Option<String>, CallError> {
         let output = self.client.get_policy().function_name(&self.name).send().await;
         Ok(optional(output.map_err(from_sdk))?.and_then(|o| o.policy))

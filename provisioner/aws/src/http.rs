@@ -210,7 +210,7 @@ impl Progress {
         Self(Arc::new(Mutex::new(State { last: Instant::now(), size: body, left: body })))
     }
 
-    /// So many bytes of the body were taken.
+    /// This number of bytes of the body was taken.
     fn made(&self, bytes: u64) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.last = Instant::now();

@@ -6,6 +6,7 @@
 pub mod artifacts;
 mod call_error;
 pub mod calls;
+mod conflict;
 pub mod function;
 mod http;
 pub mod limits;
@@ -80,7 +81,7 @@ pub struct Aws {
     pub caller: String,
     /// The service role of `CloudFormation`.
     service_role: Option<String>,
-    pub(crate) limits: TimeLimits,
+    limits: TimeLimits,
     /// The configuration that every client is made from.
     pub(crate) sdk: SdkConfig,
 }
@@ -128,13 +129,11 @@ impl Aws {
             .retry_config(RetryConfig::standard().with_max_attempts(FIRST_ATTEMPTS))
             .build();
         let identity = aws_sdk_sts::Client::from_conf(once).get_caller_identity().send().await.map_err(|e| {
-            match call_error::refused_role(&e) {
-                Some(refusal) => role_refused(target.role.as_ref(), refusal),
-                None => {
-                    let named = profiles.as_ref().and_then(Profiles::named);
-                    not_connected(call_error::from_sdk(e), named, &region, target.endpoint.as_deref())
-                }
+            if let Some(refusal) = call_error::refused_role(&e) {
+                return role_refused(target.role.as_ref(), refusal);
             }
+            let named = profiles.as_ref().and_then(Profiles::named);
+            not_connected(call_error::from_sdk(e), named, &region, target.endpoint.as_deref())
         })?;
         Ok(Self {
             account: identity.account.unwrap_or_default(),
@@ -151,6 +150,11 @@ impl Aws {
         self.caller.split(':').nth(1).unwrap_or_else(|| Partition::of(&self.region).id)
     }
 
+    /// How long calls and what waits for them may take.
+    pub fn limits(&self) -> TimeLimits {
+        self.limits
+    }
+
     /// A client of S3, for calls without a file.
     pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
         aws_sdk_s3::Client::from_conf(self.s3_config().build())
@@ -158,7 +162,7 @@ impl Aws {
 
     /// A client of S3 for requests with a file in their body (see [`TimeLimits::stall`]).
     pub(crate) fn s3_transfer(&self) -> aws_sdk_s3::Client {
-        aws_sdk_s3::Client::from_conf(self.s3_config().timeout_config(self.limits.transfer()).build())
+        aws_sdk_s3::Client::from_conf(self.s3_config().timeout_config(TimeLimits::transfer()).build())
     }
 
     /// A client of S3 for `CompleteMultipartUpload`.
@@ -168,7 +172,9 @@ impl Aws {
 
     /// Another address than AWS's own has no host name for each bucket.
     fn s3_config(&self) -> aws_sdk_s3::config::Builder {
-        aws_sdk_s3::config::Builder::from(&self.sdk).force_path_style(self.sdk.endpoint_url().is_some())
+        aws_sdk_s3::config::Builder::from(&self.sdk)
+            .force_path_style(self.sdk.endpoint_url().is_some())
+            .retry_classifier(conflict::RetryConflicts)
     }
 }
 

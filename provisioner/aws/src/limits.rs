@@ -18,6 +18,8 @@ pub struct TimeLimits {
     pub stall: Duration,
     /// `CompleteMultipartUpload` with all its attempts, for which S3 may take minutes (its API reference).
     pub complete: Duration,
+    /// Until CloudFormation has computed a change set, which takes seconds and has no bound of its own.
+    pub change_set: Duration,
 }
 
 impl Default for TimeLimits {
@@ -28,6 +30,7 @@ impl Default for TimeLimits {
             call: Duration::from_mins(2),
             stall: Duration::from_secs(30),
             complete: Duration::from_mins(5),
+            change_set: Duration::from_mins(10),
         }
     }
 }
@@ -39,7 +42,7 @@ impl TimeLimits {
     }
 
     /// For requests with a file in their body: only [`TimeLimits::stall`] limits them.
-    pub(crate) fn transfer(self) -> TimeoutConfig {
+    pub(crate) fn transfer() -> TimeoutConfig {
         TimeoutConfig::builder().disable_operation_attempt_timeout().disable_operation_timeout().build()
     }
 

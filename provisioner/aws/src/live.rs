@@ -85,8 +85,8 @@ async fn function(aws: &Aws, name: &str) -> Properties {
     Ok(Some(properties))
 }
 
-/// A permission is a statement of the function's policy, which its physical id names. Nobody can change one, but take it
-/// away.
+/// A permission is a statement of the function's policy, which its physical id names. It cannot be changed, only
+/// removed.
 async fn permission(aws: &Aws, function: &str, statement: &str) -> Properties {
     let policy = Function::new(aws, function).policy().await?.unwrap_or_default();
     let policy: Value = serde_json::from_str(&policy).unwrap_or_default();
@@ -106,7 +106,7 @@ async fn bucket(aws: &Aws, bucket: &str) -> Properties {
     let Some(versioning) = optional(versioning.map_err(from_sdk))? else { return Ok(None) };
     // Without a block nothing is blocked.
     let block = optional(block.map_err(from_sdk))?.and_then(|b| b.public_access_block_configuration);
-    // A bucket whose template says nothing of versions is suspended once it had some.
+    // Without versioning in the template, the status is Suspended if versioning was enabled before.
     let versions = versioning.status.filter(|status| *status == BucketVersioningStatus::Enabled);
     Ok(Some(Map::from_iter([
         ("NotificationConfiguration".to_owned(), notified(&notification)),

@@ -35,7 +35,7 @@ impl Queue {
         Ok(optional(output)?.and_then(|o| o.queue_url).map(|url| Self { client, url }))
     }
 
-    /// About how many messages wait, those included that somebody has received and not deleted.
+    /// The approximate number of messages, including those that a consumer has received and not deleted.
     pub async fn depth(&self) -> Result<u64, CallError> {
         const COUNTS: [QueueAttributeName; 3] = [
             QueueAttributeName::ApproximateNumberOfMessages,

@@ -36,11 +36,6 @@ pub struct Records {
     table: String,
 }
 
-/// The newest records of a table.
-pub async fn newest(aws: &Aws, table: &str, n: usize, now: &Timestamp) -> Result<Vec<Row>, CallError> {
-    Records::new(aws, table).page(&Query::default(), now, n, usize::MAX).await.map(|page| page.rows)
-}
-
 /// What a scan reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
@@ -81,7 +76,7 @@ impl Records {
         Self { client: Client::new(&aws.sdk), table: table.to_owned() }
     }
 
-    /// At most `limit` records that match, newest first. Looks at about `budget` records at most.
+    /// At most `limit` records that match, newest first. Examines at most about `budget` records.
     pub async fn page(&self, query: &Query, now: &Timestamp, limit: usize, budget: usize) -> Result<Page, CallError> {
         let (index, groups) = query.source(now);
         let low = query.since.as_ref().map_or(BEFORE_ALL, Timestamp::as_str).to_owned();

@@ -124,8 +124,8 @@ impl Stacks {
         Ok(resources)
     }
 
-    /// The template that is deployed, as JSON; `None` if there is no stack. A template in YAML is read too: somebody may
-    /// have deployed it with another tool.
+    /// The template that is deployed, as JSON; `None` if there is no stack. YAML is supported too: another tool may have
+    /// deployed the template.
     pub async fn deployed_template(&self, stack: &str) -> Result<Option<Value>, CallError> {
         let output = self.client.get_template().stack_name(stack).send().await.map_err(from_sdk);
         let Some(text) = optional(output)?.and_then(|o| o.template_body) else { return Ok(None) };
@@ -153,7 +153,7 @@ impl Stacks {
                 kind: Kind::Other,
                 code: None,
                 message: drift.drift_status_reason.unwrap_or_else(|| {
-                    format!("CloudFormation says {}", other.as_ref().map_or("nothing", |status| status.as_str()))
+                    format!("CloudFormation reports {}", other.as_ref().map_or("nothing", |status| status.as_str()))
                 }),
             }),
         }
@@ -243,7 +243,7 @@ impl Stacks {
         }
     }
 
-    /// The ids of the stack's change sets that can still be looked at.
+    /// The ids of the stack's change sets that still exist.
     pub async fn change_sets(&self, stack: &str) -> Result<Vec<String>, CallError> {
         let mut pages = self.client.list_change_sets().stack_name(stack).into_paginator().send();
         let mut ids = Vec::new();
@@ -315,8 +315,8 @@ impl Stacks {
         Ok(())
     }
 
-    /// The stack's events, for following an operation: fails soon. Newest first, page by page until `enough` says
-    /// so of an event (which is left out).
+    /// The stack's events, for following an operation: fails soon. Newest first, page by page until `enough`
+    /// returns true for an event (which is left out).
     pub async fn events(
         &self,
         stack: &str,
@@ -342,7 +342,7 @@ fn stack_from(stack: SdkStack) -> Result<Stack, CallError> {
     let parsed = StackStatus::parse(status).ok_or_else(|| CallError {
         kind: Kind::Other,
         code: None,
-        message: format!("CloudFormation reports the status {status:?}, which this version does not know"),
+        message: format!("CloudFormation reports the status {status:?}, which is unknown to this version"),
     })?;
     Ok(Stack {
         name: stack.stack_name.unwrap_or_default(),

@@ -321,7 +321,7 @@ fn fits_xml(key: &str) -> bool {
     key.chars().all(|c| c == '\t' || c == '\n' || (c >= ' ' && c != '\u{fffe}' && c != '\u{ffff}'))
 }
 
-/// How the keys of a listing are read: the answer says whether it encoded them as asked.
+/// The decoder for keys of a listing: the response states whether keys are encoded.
 fn key_reader(encoding: Option<&EncodingType>) -> fn(&str) -> String {
     if encoding == Some(&EncodingType::Url) { decode } else { ToOwned::to_owned }
 }

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::{
-    BillingMode, GlobalSecondaryIndexDescription, KeySchemaElement, ProvisionedThroughputDescription, Select,
-    TableDescription,
+    BillingMode, GlobalSecondaryIndexDescription, KeySchemaElement, PointInTimeRecoveryStatus,
+    ProvisionedThroughputDescription, Select, SseStatus, TableDescription,
 };
 use provisioner_model::call_error::{CallError, Kind, optional};
 use provisioner_model::stack::Items;
@@ -78,6 +80,35 @@ impl Table {
         }))
     }
 
+    /// The table's properties in CloudFormation's words, for an import template: with encryption, backups and protection as
+    /// they are. Names the KMS key wherever one is used that is not DynamoDB's own: also where that is the account's key for
+    /// DynamoDB, which the service does not tell from a chosen one. `None` if there is no table.
+    pub async fn properties_for_import(&self) -> Result<Option<Value>, CallError> {
+        let backups = self.client.describe_continuous_backups().table_name(&self.name).send();
+        let table = self.client.describe_table().table_name(&self.name).send();
+        let (table, backups) = tokio::join!(table, backups);
+        let Some(table) = optional(table.map_err(from_sdk))?.and_then(|output| output.table) else { return Ok(None) };
+        let mut properties = properties(&self.name, &table);
+        properties["DeletionProtectionEnabled"] = json!(table.deletion_protection_enabled == Some(true));
+        let encryption = table.sse_description.as_ref();
+        let with_key =
+            encryption.and_then(|sse| sse.status.as_ref()).is_some_and(|status| *status != SseStatus::Disabled);
+        properties["SSESpecification"] = json!({ "SSEEnabled": with_key });
+        // Who may not read this may still import: the update that follows sets it.
+        let recovery = backups
+            .ok()
+            .and_then(|output| output.continuous_backups_description?.point_in_time_recovery_description)
+            .and_then(|recovery| recovery.point_in_time_recovery_status);
+        if let Some(status) = recovery {
+            let enabled = status == PointInTimeRecoveryStatus::Enabled;
+            properties["PointInTimeRecoverySpecification"] = json!({ "PointInTimeRecoveryEnabled": enabled });
+        }
+        if let Some(key) = encryption.filter(|_| with_key).and_then(|sse| sse.kms_master_key_arn.as_ref()) {
+            properties["SSESpecification"]["KMSMasterKeyId"] = json!(key);
+        }
+        Ok(Some(properties))
+    }
+
     /// Counts items: those of a small table by reading them, else by the service's own count. Reading costs capacity,
     /// which a table within the free tier has little of: so one page of 1 MB at most.
     pub async fn count(&self, described: &Described) -> Result<Items, CallError> {
@@ -90,17 +121,30 @@ impl Table {
     /// Takes away the protection from deletion.
     pub async fn unprotect(&self) -> Result<(), CallError> {
         let updated = self.client.update_table().table_name(&self.name).deletion_protection_enabled(false).send().await;
-        optional(updated.map_err(from_sdk)).map(|_| ())
+        optional(updated.map_err(control_plane_error)).map(|_| ())
     }
 
     /// Starts to delete the table; none is fine. `false` while it is being changed and cannot be deleted yet.
     pub async fn delete(&self) -> Result<bool, CallError> {
-        match self.client.delete_table().table_name(&self.name).send().await.map_err(from_sdk) {
+        match self.client.delete_table().table_name(&self.name).send().await.map_err(control_plane_error) {
             Ok(_) => Ok(true),
             Err(error) if error.kind == Kind::NotFound => Ok(true),
             Err(error) if error.kind == Kind::Busy => Ok(false),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// What a failed change of a table means. `LimitExceededException` is no quota here: too many tables of the account are
+/// being changed at the same time (DynamoDB API reference, `DeleteTable`, errors), which passes.
+fn control_plane_error<E>(error: SdkError<E, HttpResponse>) -> CallError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    let error = from_sdk(error);
+    match error.kind {
+        Kind::Quota => CallError { kind: Kind::Throttled, ..error },
+        _ => error,
     }
 }
 
@@ -169,4 +213,25 @@ fn index(index: &GlobalSecondaryIndexDescription, on_demand: bool) -> Value {
         value["ProvisionedThroughput"] = throughput(index.provisioned_throughput.as_ref());
     }
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::error::ErrorMetadata;
+    use aws_sdk_dynamodb::operation::delete_table::DeleteTableError;
+
+    use super::*;
+
+    #[test]
+    fn too_many_changes_of_tables_are_a_throttle_and_no_quota() {
+        for (code, kind) in [
+            ("LimitExceededException", Kind::Throttled),
+            ("ResourceInUseException", Kind::Busy),
+            ("ResourceNotFoundException", Kind::NotFound),
+        ] {
+            let error = DeleteTableError::generic(ErrorMetadata::builder().code(code).build());
+            let response = HttpResponse::new(400.try_into().unwrap(), Vec::new().into());
+            assert_eq!(control_plane_error(SdkError::service_error(error, response)).kind, kind, "{code}");
+        }
+    }
 }

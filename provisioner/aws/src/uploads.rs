@@ -24,7 +24,7 @@ const SINGLE: u64 = 8 << 20;
 const PART: u64 = 8 << 20;
 /// S3 user guide, "Amazon S3 multipart upload limits".
 const MAX_PARTS: u64 = 10_000;
-/// The size of the later half of a stream's parts: nobody knows its length, so that its parts must grow. Bytes.
+/// The size of the later half of a stream's parts: its length is unknown, so later parts are larger. Bytes.
 const LATE_PART: u64 = 64 << 20;
 /// Parts of a stream that are held in memory at the same time.
 const STREAM_PARTS: usize = 4;
@@ -170,7 +170,7 @@ impl Uploads {
             let body = if size == 0 { ByteStream::from_static(b"") } else { range(&path, 0, size).await? };
             self.single(&key, &content_type, body, size).await
         } else {
-            let open = self.begin(&key, &content_type).await?;
+            let open = self.start(&key, &content_type).await?;
             let parts = self.file_parts(&open, &path, size);
             self.end(&open, parts, size).await
         };
@@ -195,7 +195,7 @@ impl Uploads {
             let size = first.len() as u64;
             return self.single(&key, &content_type, first.into(), size).await;
         }
-        let open = self.begin(&key, &content_type).await?;
+        let open = self.start(&key, &content_type).await?;
         let mut size = 0;
         let parts = self.stream_parts(&open, &mut from, first, &mut size).await;
         self.end(&open, async { parts }, size).await
@@ -218,9 +218,9 @@ impl Uploads {
         Ok(Stored { e_tag: unquoted(answer.e_tag), version_id: answer.version_id, size })
     }
 
-    async fn begin(&self, key: &str, content_type: &str) -> Result<Open, NotStored> {
+    async fn start(&self, key: &str, content_type: &str) -> Result<Open, NotStored> {
         let _request = self.request().await?;
-        // Not interrupted: an answer that nobody reads would leave an upload whose id nobody knows.
+        // Not cancelled: a lost response would leave an upload whose id is unknown.
         let answer = self
             .client
             .create_multipart_upload()

@@ -10,19 +10,19 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// More than any health answer has. Bytes.
 const LONGEST: u64 = 256 << 10;
 
-/// Who listens on a port.
+/// The program that listens on a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Probe {
-    /// Nobody.
+    /// No program.
     Nothing,
     /// MiniStack of this version.
     MiniStack {
         /// As it names itself.
         version: String,
     },
-    /// Somebody who does not answer.
+    /// A program that does not respond.
     Silent,
-    /// Somebody else.
+    /// Another program.
     Other,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The emulator is MiniStack, a separate program that outlives the command that starts it. Each port has a data folder
 //! with the emulator's state, its log, a pid file and a lock. It listens on 127.0.0.1 only.
-//! Nothing else in the provisioner knows that an endpoint is an emulator.
+//! The rest of the provisioner treats it as any endpoint.
 
 pub mod event;
 mod health;
@@ -37,7 +37,7 @@ const START_LIMIT: Duration = Duration::from_mins(1);
 const STOP_LIMIT: Duration = Duration::from_mins(1);
 /// How long to wait for another command that starts or stops the same emulator.
 const LOCK_LIMIT: Duration = Duration::from_secs(150);
-/// How often a condition is looked at again.
+/// The interval between two checks of a condition.
 const POLL: Duration = Duration::from_millis(20);
 
 /// The emulator of one port.
@@ -119,7 +119,10 @@ impl Emulator {
 
     /// Starts it, and returns when it answers. Success also when it runs already.
     pub async fn start(&self, events: &dyn Sink<LocalEvent>) -> Result<()> {
-        let _lock = self.lock().await?;
+        let _lock = match self.lock().await {
+            Ok(lock) => lock,
+            Err(error) => return self.answers_already(error, events).await,
+        };
         if let Some(started) = self.ours()? {
             match self.wait_until_ready(None, &started.process).await {
                 Ok(version) => {
@@ -149,8 +152,11 @@ impl Emulator {
         let began = Instant::now();
         let mut child = self.spawn(&program)?;
         let process = process::identify(child.id()).ok_or_else(|| self.died(&mut child))?;
-        self.remember(&Started { process: process.clone(), program })?;
-        let version = match self.wait_until_ready(Some(&mut child), &process).await {
+        let ready = match self.remember(&Started { process: process.clone(), program }) {
+            Ok(()) => self.wait_until_ready(Some(&mut child), &process).await,
+            Err(error) => Err(error),
+        };
+        let version = match ready {
             Ok(version) => version,
             Err(error) => {
                 // Nothing half-started stays behind.
@@ -165,6 +171,47 @@ impl Emulator {
             seconds: began.elapsed().as_secs_f64(),
         });
         Ok(())
+    }
+
+    /// A data folder that cannot be used does not matter to an emulator that runs already.
+    async fn answers_already(&self, error: Error, events: &dyn Sink<LocalEvent>) -> Result<()> {
+        match health::probe(self.port).await {
+            Probe::MiniStack { version } if error.code == "io" => {
+                self.warn_of_version(&version, events);
+                events.event(LocalEvent::AlreadyRunning { endpoint: self.endpoint(), pid: None });
+                Ok(())
+            }
+            _ => Err(error),
+        }
+    }
+
+    /// Waits until no other command on this machine deploys or deletes this stack in the emulator, which does not refuse a
+    /// second operation on a stack as CloudFormation does. Commands of one data folder exclude each other until the file is
+    /// dropped. `waiting` is called once if there is one. `None` where the data folder cannot be used.
+    pub async fn deployment_lock(&self, stack: &str, waiting: impl FnOnce()) -> Option<File> {
+        fs::create_dir_all(&self.dir).ok()?;
+        let file = open_lock(&self.dir.join(format!("deployment-{stack}.lock"))).ok()?;
+        let mut waiting = Some(waiting);
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Some(file),
+                Err(TryLockError::WouldBlock) => {
+                    if let Some(waiting) = waiting.take() {
+                        waiting();
+                    }
+                    tokio::time::sleep(POLL).await;
+                }
+                Err(TryLockError::Error(_)) => return None,
+            }
+        }
+    }
+
+    /// The error that another program listens on the port, if one does. An own emulator that does not answer is none.
+    pub async fn port_conflict(&self) -> Option<Error> {
+        if matches!(self.ours(), Ok(Some(_))) {
+            return None;
+        }
+        matches!(health::probe(self.port).await, Probe::Silent | Probe::Other).then(|| self.port_taken())
     }
 
     /// Stops it, and returns when it has written its state and is gone. Success also when it does not run.
@@ -375,14 +422,12 @@ impl Emulator {
 
     /// Two commands that start or stop at the same moment take turns.
     async fn lock(&self) -> Result<File> {
-        fs::create_dir_all(&self.dir).map_err(|e| io_error("create", &self.dir, e))?;
+        let unusable = |error: Error| {
+            error.hint("Name another folder for the emulator's data with PROVISIONER_LOCAL_DIR or XDG_STATE_HOME.")
+        };
+        fs::create_dir_all(&self.dir).map_err(|e| unusable(io_error("create", &self.dir, e)))?;
         let path = self.dir.join("lock");
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(|e| io_error("open", &path, e))?;
+        let file = open_lock(&path).map_err(|e| unusable(io_error("open", &path, e)))?;
         let began = Instant::now();
         loop {
             match file.try_lock() {
@@ -421,12 +466,16 @@ impl Emulator {
 /// Lets the program outlive this terminal: neither its Ctrl-C nor its end reaches another session.
 fn in_own_session(command: &mut Command) {
     let detach = || rustix::process::setsid().map(drop).map_err(io::Error::from);
-    #[expect(unsafe_code, reason = "the standard library has no stable call for a session of its own")]
+    #[expect(unsafe_code, reason = "the standard library has no stable call for setsid")]
     // SAFETY: between fork and exec the closure makes one system call, setsid, which is async-signal-safe, and it
     // neither allocates nor takes a lock.
     unsafe {
         command.pre_exec(detach);
     }
+}
+
+fn open_lock(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).truncate(false).write(true).open(path)
 }
 
 /// Whether the condition came true in time.

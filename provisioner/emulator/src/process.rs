@@ -51,8 +51,10 @@ pub(super) fn running_from(folder: &Path) -> Vec<Identity> {
 
 #[cfg(target_os = "linux")]
 mod system {
+    use std::ffi::OsStr;
     use std::fs;
-    use std::path::Path;
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::path::{Path, PathBuf};
 
     /// proc(5): the start time of field 22 counts from the boot, so that the boot's own id belongs to it.
     pub(super) fn start_time(pid: u32) -> Option<String> {
@@ -70,18 +72,24 @@ mod system {
         if matches!(state, "Z" | "X") { None } else { fields.nth(18) }
     }
 
+    /// The script that a process runs. Its interpreter gets the script's path as an argument, as an editor or a pager would
+    /// get that of a file, but only the process of a script is named after it (proc(5), `comm`: at most 15 bytes).
+    fn script(pid: u32) -> Option<PathBuf> {
+        let name = fs::read(format!("/proc/{pid}/comm")).ok()?;
+        let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        let name = name.strip_suffix(b"\n").unwrap_or(&name);
+        let script = line.split(|&b| b == 0).nth(1).map(|word| Path::new(OsStr::from_bytes(word)))?;
+        let own = script.file_name()?.as_bytes();
+        (own.get(..own.len().min(15)) == Some(name)).then(|| script.to_owned())
+    }
+
     pub(super) fn running_from(folder: &Path) -> Vec<u32> {
         let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
         processes
             .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
             .filter(|pid| {
                 let program = fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe.starts_with(folder));
-                program
-                    || fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| {
-                        line.split(|&b| b == 0)
-                            .take(2)
-                            .any(|word| std::str::from_utf8(word).is_ok_and(|word| Path::new(word).starts_with(folder)))
-                    })
+                program || script(*pid).is_some_and(|script| script.starts_with(folder))
             })
             .collect()
     }
@@ -134,7 +142,7 @@ mod tests {
         }
     }
 
-    /// Waits for its input's end, hence for ever.
+    /// Starts a program that waits for the end of its input.
     fn waiting(program: &Path) -> Running {
         let child = Command::new(program).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         Running(child)
@@ -179,6 +187,11 @@ mod tests {
         std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         let inside = waiting(&script);
         let _outside = waiting(Path::new("cat"));
+        // A program whose argument lies in the folder, such as a pager, is not of the folder.
+        let notes = folder_path.join("notes");
+        std::fs::write(&notes, "read line\n").unwrap();
+        let reader = Command::new("sh").arg(&notes).stdin(Stdio::piped()).spawn();
+        let _reader = Running(reader.unwrap());
         // A process has no arguments to be found by for an instant while it becomes the program.
         let found = loop {
             let found = running_from(&folder_path);

@@ -7,7 +7,7 @@ use provisioner_model::error::{Error, Exit, Result};
 
 use super::VERSION;
 
-/// What the environment says that matters here.
+/// The relevant environment variables and the current directory.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
     /// `PROVISIONER_LOCAL_DIR`: the parent of the emulators' data folders.

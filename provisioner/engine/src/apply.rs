@@ -21,6 +21,7 @@ use provisioner_planner::plan::Plan;
 use provisioner_planner::preview;
 use provisioner_planner::state::Desired;
 
+use crate::clock;
 use crate::dialog::Dialog;
 use crate::event::deploy::DeployEvent;
 use crate::interrupt::{self, InterruptGuard};
@@ -34,6 +35,9 @@ const SILENT_POLLS: u32 = 20;
 /// The code of the error that another user or process changed the stack between two calls. The caller reads the state and
 /// decides again.
 pub const CONFLICT: &str = "overtaken";
+/// The code of the failure of a creation whose queue could not be created yet: one of the same name was deleted within the
+/// last minute. When this error is returned, the minute is over.
+pub const QUEUE_NAME_RESERVED: &str = "queue-name-reserved";
 
 /// The id of one run of the program, from which unique names and tokens are derived.
 #[derive(Debug, Clone)]
@@ -96,28 +100,38 @@ impl<'a> Applier<'a> {
         let failed = |error: CallError| conflict_or_error(error, &proposal.stack, &doing);
         let proposed = self.stacks.propose(proposal).await.map_err(failed)?;
         let mut backoff = Backoff::new(self.run.seed());
+        let began = tokio::time::Instant::now();
         loop {
             let set = self.stacks.change_set(&proposal.stack, &proposed.id).await.map_err(failed)?;
             if set.state != ChangeSetState::Pending {
                 return Ok(set);
+            }
+            let limit = self.aws.limits().change_set;
+            if began.elapsed() >= limit {
+                let seconds = limit.as_secs();
+                let message = format!("failed to {doing}: CloudFormation has not computed it within {seconds} s");
+                let error = Error::new(Exit::Deployment, "change-set-pending", message)
+                    .hint("Nothing was changed. Run the same command again later.");
+                return Err(error.with_followup_error(self.discard_change_set(&set).await));
             }
             tokio::time::sleep(backoff.next_delay()).await;
         }
     }
 
     /// Deletes a change set that will not be executed, and the empty stack that was created for it, unless the stack has
-    /// other change sets.
+    /// other change sets. Its own change set goes first, and others are looked for after that: the less time between the
+    /// look and the deletion, the less likely another user's change set is deleted with the stack.
     pub async fn discard_change_set(&self, set: &ChangeSet) -> Result<()> {
-        let doing = "delete the change set";
-        let stack = self.stacks.describe(&set.stack).await.map_err(|e| e.into_error(doing))?;
-        if let Some(stack) = stack.filter(|stack| stack.status.phase() == Phase::Review) {
-            let sets = self.stacks.change_sets(&stack.arn).await.map_err(|e| e.into_error(doing))?;
-            if sets.iter().all(|id| *id == set.id) {
-                let token = self.run.token("discard");
-                return self.stacks.delete(&stack.arn, &token, &[]).await.map_err(|e| e.into_error(doing));
-            }
+        let failed = |e: CallError| e.into_error("delete the change set");
+        self.stacks.discard(&set.stack, &set.id).await.map_err(failed)?;
+        let stack = self.stacks.describe(&set.stack).await.map_err(failed)?;
+        let Some(stack) = stack.filter(|stack| stack.status.phase() == Phase::Review) else { return Ok(()) };
+        let others = self.stacks.change_sets(&stack.arn).await.map_err(failed)?;
+        if others.iter().all(|id| *id == set.id) {
+            let token = self.run.token("discard");
+            self.stacks.delete(&stack.arn, &token, &[]).await.map_err(failed)?;
         }
-        self.stacks.discard(&set.stack, &set.id).await.map_err(|e| e.into_error(doing))
+        Ok(())
     }
 
     /// Applies the plan. Returns when the operation has succeeded.
@@ -232,8 +246,18 @@ impl<'a> Applier<'a> {
         let resources = Some(listed.len());
         self.dialog.event(DeployEvent::Started { stack: name_of(stack).to_owned(), operation, resources });
         let follower = Follower::new(Some(&token)).only_resources(listed);
-        let (status, cause) = self.follow(stack, operation, follower, interrupts).await?;
-        if status.is_success_for(operation) { Ok(()) } else { Err(failed(stack, operation, status, cause)) }
+        let (status, follower) = self.follow(stack, operation, follower, interrupts).await?;
+        if status.is_success_for(operation) {
+            return Ok(());
+        }
+        let error = failed(stack, operation, status, follower.cause());
+        match follower.queue_name_free_at().filter(|_| operation == Operation::Create) {
+            Some(free_at) => {
+                self.wait_for_queue_name(name_of(stack), free_at).await;
+                Err(Error { code: QUEUE_NAME_RESERVED, ..error })
+            }
+            None => Err(error),
+        }
     }
 
     /// Deletes a stack and waits until it is gone.
@@ -241,16 +265,24 @@ impl<'a> Applier<'a> {
         let token = self.run.token(what);
         let interrupts = interrupt::subscribe();
         self.stacks.delete(stack, &token, retain).await.map_err(|e| e.into_error("delete the stack"))?;
-        let (status, cause) = self.follow(stack, Operation::Delete, Follower::new(Some(&token)), interrupts).await?;
+        let (status, follower) = self.follow(stack, Operation::Delete, Follower::new(Some(&token)), interrupts).await?;
         if status.is_success_for(Operation::Delete) {
             Ok(())
         } else {
-            Err(failed(stack, Operation::Delete, status, cause))
+            Err(failed(stack, Operation::Delete, status, follower.cause()))
         }
     }
 
-    /// Follows an operation to its end and emits its events. Returns the last status, and the first cause if something
-    /// failed. Without a token, the running operation is followed, whoever started it. `interrupts` must be subscribed
+    /// Waits until the name of a queue that was deleted recently can be used again.
+    async fn wait_for_queue_name(&self, stack: &str, free_at: i64) {
+        let wait = Duration::from_millis(u64::try_from(free_at - clock::now_millis()).unwrap_or_default());
+        let seconds = wait.as_secs_f64().ceil();
+        self.dialog.event(DeployEvent::WaitingForQueueName { stack: stack.to_owned(), seconds });
+        tokio::time::sleep(wait).await;
+    }
+
+    /// Follows an operation to its end and emits its events. Returns the last status, and the follower, which has the first
+    /// cause if something failed. Without a token, the running operation is followed, whoever started it. `interrupts` must be subscribed
     /// before the operation starts, so that an interruption detaches from it and reports how to attach again.
     async fn follow(
         &self,
@@ -258,7 +290,7 @@ impl<'a> Applier<'a> {
         mut operation: Operation,
         mut follower: Follower,
         mut interrupts: InterruptGuard,
-    ) -> Result<(StackStatus, Option<String>)> {
+    ) -> Result<(StackStatus, Follower)> {
         let mut backoff = Backoff::new(self.run.seed());
         let (mut silent, mut ask, mut cancelled) = (0, follower.follows_any(), false);
         loop {
@@ -319,7 +351,7 @@ impl<'a> Applier<'a> {
                 if cancelled {
                     return Err(cancelled_in(stack, status));
                 }
-                return Ok((status, follower.cause().map(ToOwned::to_owned)));
+                return Ok((status, follower));
             }
         }
     }
@@ -449,14 +481,14 @@ fn compact(template: &serde_json::Value) -> String {
     template.to_string()
 }
 
-fn failed(stack: &str, operation: Operation, status: StackStatus, cause: Option<String>) -> Error {
+fn failed(stack: &str, operation: Operation, status: StackStatus, cause: Option<&str>) -> Error {
     let name = name_of(stack);
     let message = format!("the {} of the stack {name} failed; it is in {}", operation.noun(), status.as_str());
-    let advice = cause.as_deref().and_then(provisioner_model::advice::advice).unwrap_or("The cause names what to fix.");
+    let advice = cause.and_then(provisioner_model::advice::advice).unwrap_or("The cause names what to fix.");
     let again = format!("Then run again: provisioner {} -s {name}", command_for(operation));
     let error = Error::new(Exit::Deployment, "deployment-failed", message).hint(format!("{advice}\n{again}"));
     match cause {
-        Some(cause) => error.source(cause),
+        Some(cause) => error.source(cause.to_owned()),
         None => error,
     }
 }

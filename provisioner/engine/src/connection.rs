@@ -2,6 +2,7 @@
 
 use provisioner_aws::limits::TimeLimits;
 use provisioner_aws::{Aws, Role, Target};
+use provisioner_emulator::{Emulator, Environment};
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::spec::StackSpec;
 
@@ -53,15 +54,41 @@ pub fn target(options: &Options, spec: &StackSpec) -> Target {
     }
 }
 
-/// Connects, and fails if the account is not the one that the stack file names.
-pub async fn connect(options: &Options, spec: &StackSpec) -> Result<Aws> {
-    let aws = Aws::connect(&target(options, spec)).await.map_err(|error| match &spec.emulator {
-        Some(_) if error.code == "unreachable" => error.hint(format!(
+/// The port of the stack's own emulator; `None` for a stack on AWS, and if the command line or the environment names
+/// another endpoint.
+pub fn own_emulator(options: &Options, spec: &StackSpec) -> Option<u16> {
+    let port = spec.emulator.as_ref()?.port;
+    let own = |url: &String| {
+        let url = url.trim_end_matches('/');
+        ["127.0.0.1", "localhost"].iter().any(|host| url == format!("http://{host}:{port}"))
+    };
+    options.endpoint_url.as_ref().is_none_or(own).then_some(port)
+}
+
+/// The failure of the first call to an emulator, with what is known of the port.
+async fn with_state_of_emulator(error: Error, options: &Options, spec: &StackSpec) -> Error {
+    let Some(port) = own_emulator(options, spec) else { return error };
+    let emulator = Emulator::new(port, Environment::of_this_process());
+    if let Ok(emulator) = emulator
+        && let Some(conflict) = emulator.port_conflict().await
+    {
+        return conflict;
+    }
+    if error.code == "unreachable" {
+        return error.hint(format!(
             "The emulator of the stack {0} does not respond. Start it with: provisioner local start -s {0}",
             spec.name
-        )),
-        _ => error,
-    })?;
+        ));
+    }
+    error
+}
+
+/// Connects, and fails if the account is not the one that the stack file names.
+pub async fn connect(options: &Options, spec: &StackSpec) -> Result<Aws> {
+    let aws = match Aws::connect(&target(options, spec)).await {
+        Ok(aws) => aws,
+        Err(error) => return Err(with_state_of_emulator(error, options, spec).await),
+    };
     match &spec.account {
         Some(account) if *account != aws.account => Err(Error::new(
             Exit::Access,

@@ -33,7 +33,7 @@ const MOST_ATTACHMENTS: u32 = 4;
 pub struct DownOptions {
     /// Do not ask for confirmation.
     pub confirmed: bool,
-    /// Delete files and records too, whatever the stack file says.
+    /// Delete files and records too, whatever the data policy is.
     pub delete_data: bool,
 }
 

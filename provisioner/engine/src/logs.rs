@@ -33,7 +33,7 @@ pub struct Tail {
 
 impl Tail {
     /// Follows entries from this time, milliseconds since the Unix epoch.
-    pub fn new(group: Group, from: i64) -> Self {
+    pub fn new(group: &Group, from: i64) -> Self {
         Self { group: group.without_retries(), seen: Seen::default(), from, failures: 0 }
     }
 
@@ -83,7 +83,7 @@ fn interval_after(failures: u32) -> Duration {
 
 /// Whether reading the log again may succeed: the service is throttling or does not answer.
 pub fn is_transient(error: &CallError) -> bool {
-    matches!(error.kind, Kind::Throttled | Kind::Unreachable | Kind::Unavailable)
+    matches!(error.kind, Kind::Throttled | Kind::Unreachable | Kind::Unavailable | Kind::NotAws)
 }
 
 /// The newest entries of a past time span that are shown, at most `limit`, oldest first. `between` is from the first

@@ -9,7 +9,7 @@ use provisioner_aws::function::Function;
 use provisioner_aws::live;
 use provisioner_aws::stacks::Stacks;
 use provisioner_aws::storage::Storage;
-use provisioner_aws::table::{Described, Table};
+use provisioner_aws::table::Table;
 use provisioner_model::call_error::CallError;
 use provisioner_model::drifted::Drifted;
 use provisioner_model::error::Result;
@@ -63,8 +63,8 @@ pub struct StackReads {
     pub stack: Result<Option<Stack>, CallError>,
     /// The upload bucket, whether it belongs to the stack or not.
     pub bucket: Result<Presence, CallError>,
-    /// The table, whether it belongs to the stack or not.
-    pub table: Result<Option<Described>, CallError>,
+    /// The table's properties in CloudFormation's format, whether it belongs to the stack or not.
+    pub table: Result<Option<serde_json::Value>, CallError>,
     /// The template that is deployed.
     pub template: Result<Option<Value>, CallError>,
     /// The stack's resources.
@@ -81,7 +81,7 @@ pub async fn read_all(aws: &Aws, stacks: &Stacks, names: &Names) -> StackReads {
         tokio::join!(
             stacks.describe(&names.stack),
             bucket.presence(),
-            table.describe(),
+            table.properties_for_import(),
             stacks.deployed_template(&names.stack),
             stacks.resources(&names.stack),
             function.describe(),
@@ -113,9 +113,7 @@ impl StackReads {
         } else {
             (
                 self.bucket.map_err(|e| e.into_error(&format!("look for the bucket {}", names.bucket)))?,
-                self.table
-                    .map_err(|e| e.into_error(&format!("look for the table {}", names.table)))?
-                    .map(|t| t.properties),
+                self.table.map_err(|e| e.into_error(&format!("look for the table {}", names.table)))?,
             )
         };
         // These are needed only for a working stack; for others, some are not available.

@@ -18,15 +18,20 @@ use provisioner_planner::record_matching::{Awaited, Lookup, RecordMatcher, SLACK
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::clock;
 use crate::dialog::Dialog;
 use crate::event::files::{FilesEvent, Tally};
+use crate::interrupt::{self, InterruptGuard};
 use crate::upload_list::{Source, Upload};
-use crate::{clock, interrupt};
 
 /// The delay of the first poll for a record. A warm function is faster.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest delay between polls.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+/// How long the running uploads may take to abort after an interruption.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(30);
+/// The shortest time in which a poll must end, however short the time to wait for records is.
+const SHORTEST_POLL: Duration = Duration::from_secs(5);
 /// The page size when all newest records are read.
 const PAGE: usize = 1_000;
 
@@ -98,6 +103,7 @@ impl<'a> Target<'a> {
             tally: Tally::default(),
             wait,
             stop_starting: None,
+            unreadable: None,
         };
         let began = Instant::now();
         let done = work.all(aws, names, uploads, options.parallel).await;
@@ -125,7 +131,7 @@ pub fn report_unprocessed(spec: &StackSpec, uploads: &[Upload], wait: bool, dial
             let message =
                 format!("{}: there would be no record to wait for: the key {} {reason}", upload.name(), upload.key);
             return Err(Error::new(Exit::Usage, "not-processed", message)
-                .hint("The stack file's bucket.prefix and bucket.suffix say which keys are processed. Give the key with --prefix or --key."));
+                .hint("The stack file's bucket.prefix and bucket.suffix define which keys are processed. Set the key with --prefix or --key."));
         }
         dialog.event(FilesEvent::NotProcessed { file: upload.name(), key: upload.key.clone(), reason });
     }
@@ -219,6 +225,8 @@ struct Work<'a> {
     wait: Option<Wait>,
     /// The service's error because of which no further upload is started.
     stop_starting: Option<CallError>,
+    /// Why the table could not be read any more, and how many records were awaited then.
+    unreadable: Option<(CallError, usize)>,
 }
 
 impl Work<'_> {
@@ -226,7 +234,7 @@ impl Work<'_> {
         let (stop, stopped) = watch::channel(false);
         let progress = Arc::clone(&self.progress);
         let client = Uploads::new(aws, &names.bucket, parallel, stopped, Arc::new(move |bytes| progress.bytes(bytes)));
-        let mut interrupted = std::pin::pin!(interrupt::next());
+        let mut interrupts = interrupt::subscribe();
         let mut queue = uploads.into_iter();
         let mut under_way = JoinSet::new();
         let mut pause = FIRST_PAUSE;
@@ -246,8 +254,8 @@ impl Work<'_> {
                 self.progress.awaiting(awaited);
             }
             tokio::select! {
-                () = &mut interrupted => {
-                    self.leave(&stop, &mut under_way).await;
+                () = interrupts.next() => {
+                    self.leave(&stop, &mut under_way, &mut interrupts).await;
                     return Err(self.interrupted(queue.len(), awaited));
                 }
                 Some(ended) = under_way.join_next() => {
@@ -258,12 +266,23 @@ impl Work<'_> {
                     }
                 }
                 () = tokio::time::sleep_until(next_poll), if awaited > 0 => {
-                    pause = match self.poll().await {
+                    let polled = tokio::select! {
+                        biased;
+                        () = interrupts.next() => None,
+                        polled = self.poll() => Some(polled),
+                    };
+                    let Some(polled) = polled else {
+                        self.leave(&stop, &mut under_way, &mut interrupts).await;
+                        return Err(self.interrupted(queue.len(), awaited));
+                    };
+                    pause = match polled {
                         Ok(true) => FIRST_PAUSE,
                         Ok(false) => (pause * 3 / 2).min(LONGEST_PAUSE),
+                        // The uploads are another service's, and go on.
                         Err(error) => {
-                            self.leave(&stop, &mut under_way).await;
-                            return Err(error);
+                            self.unreadable = Some((error, awaited));
+                            self.wait = None;
+                            pause
                         }
                     };
                     next_poll = tokio::time::Instant::now() + pause;
@@ -274,16 +293,36 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Stops the running uploads: each one aborts its multipart upload first.
-    async fn leave(&mut self, stop: &watch::Sender<bool>, under_way: &mut JoinSet<Ended>) {
+    /// Stops the running uploads: each one aborts its multipart upload first. Another interruption, and a service that does
+    /// not answer, end that.
+    async fn leave(
+        &mut self,
+        stop: &watch::Sender<bool>,
+        under_way: &mut JoinSet<Ended>,
+        interrupts: &mut InterruptGuard,
+    ) {
         let _ = stop.send(true);
-        while let Some(ended) = under_way.join_next().await {
-            self.ended(ended);
+        let mut limit = std::pin::pin!(tokio::time::sleep(LEAVE_TIMEOUT));
+        loop {
+            tokio::select! {
+                ended = under_way.join_next() => match ended {
+                    Some(ended) => self.ended(ended),
+                    None => return,
+                },
+                () = interrupts.next() => break,
+                () = &mut limit => break,
+            }
         }
+        self.tally.not_uploaded += under_way.len();
+        self.dialog.remark(&format!(
+            "{} upload(s) could not be aborted; parts of them can be left in the bucket until its lifecycle removes them",
+            under_way.len()
+        ));
+        under_way.abort_all();
     }
 
     fn ended(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
-        // A task is never cancelled, and a panic has been reported already.
+        // A panic has been reported already.
         let Ok(Ended { upload, began, seconds, result }) = ended else {
             self.tally.not_uploaded += 1;
             return;
@@ -322,9 +361,13 @@ impl Work<'_> {
     }
 
     /// Polls once, and returns whether a record arrived.
-    async fn poll(&mut self) -> Result<bool> {
+    async fn poll(&mut self) -> Result<bool, CallError> {
         let Some(wait) = &mut self.wait else { return Ok(false) };
-        let arrived = wait.poll().await.map_err(|error| error.into_error("read the table of records"))?;
+        let timeout = self.timeout.max(SHORTEST_POLL);
+        let arrived = tokio::time::timeout(timeout, wait.poll()).await.unwrap_or_else(|_| {
+            let message = format!("no answer within {} s", timeout.as_secs());
+            Err(CallError { kind: Kind::Unreachable, code: None, message })
+        })?;
         let some = !arrived.is_empty();
         for (upload, record) in arrived {
             if record["status"] == Status::Failed.as_str() {
@@ -362,6 +405,12 @@ impl Work<'_> {
                 Some(error) => error.into_error(&doing),
                 None => Error::new(Exit::Failure, "not-uploaded", format!("failed to {doing}")),
             });
+        }
+        if let Some((error, awaited)) = self.unreadable.take() {
+            let mut error = error.into_error("read the table of records");
+            let uploaded = self.tally.uploaded;
+            error.message.push_str(&format!("; {uploaded} file(s) uploaded, {awaited} or more record(s) not awaited"));
+            return Err(error);
         }
         if without_record > 0 {
             let message = format!("{without_record} file(s) have no record after {} s", self.timeout.as_secs());

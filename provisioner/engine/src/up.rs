@@ -19,7 +19,7 @@ use provisioner_planner::preview::{self, Preview, SavedPlan};
 use provisioner_planner::state::{Desired, Observed};
 use provisioner_planner::step::Step;
 
-use crate::apply::{Applier, CONFLICT, Code, RunId, ensure_within_plan};
+use crate::apply::{Applier, CONFLICT, Code, QUEUE_NAME_RESERVED, RunId, ensure_within_plan};
 use crate::dialog::Dialog;
 use crate::event::deploy::DeployEvent;
 use crate::observe::{self, ObservedState};
@@ -142,11 +142,12 @@ struct Deployment<'a> {
 
 impl Deployment<'_> {
     /// Decides and applies until nothing is left to do.
+    #[expect(clippy::too_many_lines, reason = "one loop over the decisions of a plan")]
     async fn until_done(&self, current: ObservedState) -> Result<Done> {
         let ObservedState { mut observed, mut drift } = current;
         // The plan that was shown and agreed to. Consent to a plan that creates the stack covers all steps of the creation.
         let mut agreed: Option<Preview> = None;
-        let mut pushed = false;
+        let (mut pushed, mut waited) = (false, false);
         for round in 0..MOST_DECISIONS {
             let run = RunId(format!("{}-{round}", clock::run_id()));
             let applier = Applier::new(self.target.aws, self.target.dialog, run);
@@ -222,14 +223,20 @@ impl Deployment<'_> {
                     }
                 }
             }
+            let mut again = false;
             let outcome = match applier.apply(self.desired, &plan, self.code).await {
+                // The name is free by now: the next round deletes what was rolled back, and creates the stack.
+                Err(error) if error.code == QUEUE_NAME_RESERVED && !waited => {
+                    (waited, again) = (true, true);
+                    Ok(())
+                }
                 Err(error) if error.exit == Exit::Deployment && error.code != CONFLICT => {
                     Err(self.with_code_report(error, &applier, pushed).await)
                 }
                 outcome => outcome,
             };
             let done = self.unless_conflict(outcome)?;
-            if done.is_some() && matches!(plan, Plan::Execute { .. }) {
+            if done.is_some() && matches!(plan, Plan::Execute { .. }) && !again {
                 return Ok(Done::Changed);
             }
             if done.is_none() {

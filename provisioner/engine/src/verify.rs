@@ -38,6 +38,10 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_
 const DIAGNOSE_AFTER: Duration = Duration::from_secs(3);
 /// The extra time to wait for a record that can still arrive after an interruption or a timeout.
 const LATE_RECORD_GRACE: Duration = Duration::from_secs(3);
+/// How long the diagnosis may take after the timeout. It reads a few settings, the queue and the log.
+const DIAGNOSIS: Duration = Duration::from_secs(10);
+/// How long each step of the removal may take. A service that does not answer must not hold the command.
+const REMOVAL: Duration = Duration::from_secs(10);
 /// The maximum age of an asynchronous event, with a reserve of a day for manual retries. Milliseconds.
 const LATE_EVENT_WINDOW: i64 = 30 * 3_600_000;
 /// The largest number of records of late events that are removed, and of failures that are searched for them.
@@ -64,9 +68,13 @@ pub async fn verify(aws: &Aws, spec: &StackSpec, timeout: Duration, dialog: &dyn
     let interrupts = interrupt::subscribe();
     dialog.remark(&format!("sending {} through {}", canary.key, spec.name));
     let sent = Box::pin(verifying.send(&canary, LOG_TIMEOUT, interrupts)).await;
-    // Remove records that late events of earlier canaries left. A failure does not affect the result.
-    if let Err(error) = verifying.remove_late(&canary).await {
-        dialog.remark(&format!("could not look for records that late events of earlier canaries left: {error}"));
+    // Remove records that late events of earlier canaries left. A failure does not affect the result. An interruption ends
+    // the command here, as nothing of this canary is left to remove.
+    if !sent.as_ref().is_err_and(is_pointless_to_continue) {
+        let removed = tokio::time::timeout(REMOVAL, verifying.remove_late(&canary)).await;
+        if let Err(error) = removed.unwrap_or_else(|_| Err(no_answer(REMOVAL))) {
+            dialog.remark(&format!("could not look for records that late events of earlier canaries left: {error}"));
+        }
     }
     sent
 }
@@ -138,18 +146,21 @@ impl<'a> Verifying<'a> {
     }
 
     async fn send_and_wait(&self, canary: &Canary, log_timeout: Duration) -> Result<Verified> {
-        let ahead = clock_ahead(self.aws, &self.names.bucket).await.map_err(|error| match error.kind {
-            Kind::NotFound => Error::new(
-                Exit::Failure,
-                "no-bucket",
-                format!("the stack {} has no bucket {}", self.stack, self.names.bucket),
-            )
-            .hint(format!("Create the stack first: provisioner up -s {}", self.stack)),
-            _ => error.into_error("look for the bucket"),
-        })?;
+        let began = Instant::now();
+        let ahead =
+            self.in_time(began, clock_ahead(self.aws, &self.names.bucket)).await.map_err(|error| match error.kind {
+                Kind::NotFound => Error::new(
+                    Exit::Failure,
+                    "no-bucket",
+                    format!("the stack {} has no bucket {}", self.stack, self.names.bucket),
+                )
+                .hint(format!("Create the stack first: provisioner up -s {}", self.stack)),
+                _ => error.into_error("look for the bucket"),
+            })?;
         let put = clock::now_millis();
         self.expect(true);
-        let stored = self.put(canary).await?;
+        let put_in_time = tokio::time::timeout(self.timeout.saturating_sub(began.elapsed()), self.put(canary)).await;
+        let stored = put_in_time.unwrap_or_else(|_| Err(no_answer(self.timeout).into_error("send the canary")))?;
         let moments = Moments { put, stored: clock::now_millis(), seen: 0 };
         let (record, seen) = match Box::pin(self.wait(canary, &stored, put + ahead)).await? {
             Awaited::Record(record, seen) => (record, seen),
@@ -158,7 +169,7 @@ impl<'a> Verifying<'a> {
         self.judge(canary, &record)?;
         let moments = Moments { seen, ..moments };
         let log = self.read_log(canary, put, log_timeout).await;
-        let records = self.ids(canary, put + ahead).await.map_err(table_failed)?.len();
+        let records = self.in_time(began, self.ids(canary, put + ahead)).await.map_err(table_failed)?.len();
         if records > 1 {
             let cause = Cause {
                 text: format!("the table contains {records} records of this upload"),
@@ -184,6 +195,17 @@ impl<'a> Verifying<'a> {
         })
     }
 
+    /// The result of a call, or an error once the time to wait for the record is over. A call that started in time has at
+    /// least a second.
+    async fn in_time<T>(
+        &self,
+        began: Instant,
+        call: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
+        let left = self.timeout.saturating_sub(began.elapsed()).max(Duration::from_secs(1));
+        tokio::time::timeout(left, call).await.unwrap_or_else(|_| Err(no_answer(self.timeout)))
+    }
+
     async fn put(&self, canary: &Canary) -> Result<Stored> {
         let (_stop, stopped) = watch::channel(false);
         Uploads::new(self.aws, &self.names.bucket, 1, stopped, Arc::new(|_| {}))
@@ -199,19 +221,27 @@ impl<'a> Verifying<'a> {
         let mut pause = PAUSES.0;
         let mut diagnosed = false;
         loop {
-            let ids = match &known {
-                Some(id) => vec![id.clone()],
-                None => self.ids(canary, since).await.map_err(table_failed)?,
+            let look = async {
+                let ids = match &known {
+                    Some(id) => vec![id.clone()],
+                    None => self.ids(canary, since).await?,
+                };
+                if ids.is_empty() { Ok(Vec::new()) } else { self.records.documents(&ids).await }
             };
-            let found =
-                if ids.is_empty() { Vec::new() } else { self.records.documents(&ids).await.map_err(table_failed)? };
+            let found = self.in_time(began, look).await.map_err(table_failed)?;
             if let Some(record) = found.into_iter().next() {
                 self.expect(false);
                 return Ok(Awaited::Record(record, clock::now_millis()));
             }
             if began.elapsed() >= self.timeout {
-                let mut findings = Box::pin(self.findings(canary)).await;
-                self.find_reasons(canary, since, &mut findings).await;
+                let mut findings = Findings::default();
+                let diagnosed = tokio::time::timeout(DIAGNOSIS, async {
+                    findings = Box::pin(self.findings(canary)).await;
+                    self.find_reasons(canary, since, &mut findings).await;
+                });
+                if diagnosed.await.is_err() {
+                    findings.unreadable.push(format!("more: {}", no_answer(DIAGNOSIS)));
+                }
                 self.report_unreadable(&findings);
                 return Ok(Awaited::Nothing(diagnosis::cause(&findings)));
             }
@@ -268,7 +298,8 @@ impl<'a> Verifying<'a> {
         let began = Instant::now();
         let mut pause = PAUSES.0;
         loop {
-            match self.entries(put).await {
+            let read = tokio::time::timeout(LOG_TIMEOUT, self.entries(put)).await;
+            match read.unwrap_or_else(|_| Err(no_answer(LOG_TIMEOUT))) {
                 Ok(entries) => {
                     let log = diagnosis::observe_log(&entries, &canary.key);
                     if log.times > 0 || began.elapsed() >= timeout {
@@ -407,7 +438,7 @@ impl<'a> Verifying<'a> {
             false
         };
         let object = Object::new(self.aws, &self.names.bucket, &canary.key);
-        let mut cleaned = match object.delete_versions().await {
+        let mut cleaned = match step(interrupts, object.delete_versions()).await {
             Ok(()) => true,
             Err(error) => left(format!("the object {} of {}", canary.key, self.names.bucket), &error),
         };
@@ -416,7 +447,7 @@ impl<'a> Verifying<'a> {
         if self.expected.load(Ordering::Relaxed) {
             self.dialog.event(VerifyEvent::Expected { key: canary.key.clone(), stack: self.stack.to_owned() });
         }
-        let ids = match self.ids(canary, clock::now_millis() - HOUR).await {
+        let ids = match step(interrupts, self.ids(canary, clock::now_millis() - HOUR)).await {
             Ok(ids) => ids,
             // Without the table there is no record.
             Err(error) if error.kind == Kind::NotFound => Vec::new(),
@@ -426,7 +457,7 @@ impl<'a> Verifying<'a> {
             }
         };
         for id in ids {
-            if let Err(error) = self.records.delete(&id).await {
+            if let Err(error) = step(interrupts, self.records.delete(&id)).await {
                 cleaned = left(format!("the record {id} in {}", self.names.table), &error);
             }
         }
@@ -452,6 +483,26 @@ fn suspicious(entry: &Entry, key: &str) -> Option<String> {
 
 fn text<'a>(record: &'a Value, name: &str) -> &'a str {
     record[name].as_str().unwrap_or_default()
+}
+
+/// A step of the removal, which a service without an answer and an interruption end.
+async fn step<T>(
+    interrupts: &mut InterruptGuard,
+    call: impl Future<Output = Result<T, CallError>>,
+) -> Result<T, CallError> {
+    tokio::select! {
+        done = tokio::time::timeout(REMOVAL, call) => done.unwrap_or_else(|_| Err(no_answer(REMOVAL))),
+        () = interrupts.next() => Err(CallError { kind: Kind::Other, code: None, message: "interrupted".to_owned() }),
+    }
+}
+
+fn no_answer(after: Duration) -> CallError {
+    CallError { kind: Kind::Unreachable, code: None, message: format!("no answer within {} s", after.as_secs()) }
+}
+
+/// Whether a failure was an interruption, or a service that cannot be reached.
+fn is_pointless_to_continue(error: &Error) -> bool {
+    error.exit == Exit::Interrupted || error.exit == Exit::Access
 }
 
 fn table_failed(error: CallError) -> Error {

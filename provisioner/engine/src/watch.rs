@@ -30,7 +30,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(150);
 /// Watches until interrupted. `handler` is an executable that another process builds; `deployed` is the current build.
 pub async fn run(target: &DeployTarget<'_>, handler: Option<&Path>, deployed: Built) -> Result<()> {
     let group = Logs::new(target.aws, &target.names.log_group);
-    let tail = Tail::new(group, clock::now_millis());
+    let tail = Tail::new(&group, clock::now_millis());
     tokio::select! {
         ended = watch(target, handler, deployed) => ended,
         never = follow_log(tail, target.dialog) => match never {},
@@ -39,7 +39,8 @@ pub async fn run(target: &DeployTarget<'_>, handler: Option<&Path>, deployed: Bu
 
 async fn watch(target: &DeployTarget<'_>, handler: Option<&Path>, built: Built) -> Result<()> {
     let dialog = target.dialog;
-    let mut interrupts = interrupt::subscribe();
+    // A deployment that runs is completed: its own subscription gets no interruption.
+    let mut interrupts = interrupt::subscribe_exclusive();
     let (mut deployed, development) = (built.package.sha256, built.development);
     let mut watched = Watched::start(built.sources, &target.file.path);
     dialog.event(WatchEvent::Watching { files: watched.seen.len() });
@@ -76,14 +77,13 @@ async fn watch(target: &DeployTarget<'_>, handler: Option<&Path>, built: Built) 
             continue;
         }
         let mut deploying = std::pin::pin!(target.deploy_code(&package));
-        let mut ending = false;
-        let done = loop {
-            tokio::select! {
-                done = &mut deploying => break done,
-                () = interrupts.next(), if !ending => {
-                    ending = true;
-                    dialog.event(WatchEvent::Ending);
-                }
+        let (done, ending) = tokio::select! {
+            done = &mut deploying => (done, false),
+            () = interrupts.next() => {
+                dialog.event(WatchEvent::Ending);
+                // Another interruption belongs to the operation, which is left running in AWS.
+                interrupts.release();
+                (deploying.await, true)
             }
         };
         match done {

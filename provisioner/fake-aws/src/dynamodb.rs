@@ -69,6 +69,15 @@ impl DynamoDb {
             "DescribeTable" => self.table(name).map(|table| json!({ "Table": table.described(name) })),
             "UpdateTable" => self.table(name).map(|table| json!({ "TableDescription": table.update(name, body) })),
             "DeleteTable" => self.delete(name),
+            "DescribeContinuousBackups" => self.table(name).map(|table| {
+                let recovery =
+                    table.properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] == true;
+                let status = if recovery { "ENABLED" } else { "DISABLED" };
+                json!({ "ContinuousBackupsDescription": {
+                    "ContinuousBackupsStatus": "ENABLED",
+                    "PointInTimeRecoveryDescription": { "PointInTimeRecoveryStatus": status },
+                }})
+            }),
             "DescribeTimeToLive" => self.table(name).map(|table| {
                 let status = if table.time_to_live.is_some() { "ENABLED" } else { "DISABLED" };
                 json!({ "TimeToLiveDescription": { "TimeToLiveStatus": status, "AttributeName": table.time_to_live } })

@@ -64,7 +64,19 @@ impl S3 {
 
     /// Puts an object. Creates the bucket if it is missing. Returns the `ETag`, without quotes.
     pub fn put(&mut self, bucket: &str, key: &str, body: impl Into<Body>) -> String {
-        let object = self.new_object(body.into(), Now::default());
+        self.put_encoded(bucket, key, body, None)
+    }
+
+    /// The same for an object that is stored with this `Content-Encoding`.
+    pub fn put_encoded(
+        &mut self,
+        bucket: &str,
+        key: &str,
+        body: impl Into<Body>,
+        content_encoding: Option<&str>,
+    ) -> String {
+        let mut object = self.new_object(body.into(), Now::default());
+        object.content_encoding = content_encoding.map(ToOwned::to_owned);
         let e_tag = object.e_tag.clone();
         self.create_bucket(bucket).put(key, object);
         e_tag
@@ -97,6 +109,7 @@ impl S3 {
             body,
             modified: now.0,
             content_type: None,
+            content_encoding: None,
             metadata: BTreeMap::new(),
             crc32,
             is_marker: false,
@@ -206,6 +219,7 @@ impl S3 {
             "PutObject" => {
                 let mut object = self.new_object(content(target.request).into(), target.now);
                 object.content_type = target.request.header("content-type").map(ToOwned::to_owned);
+                object.content_encoding = objects::content_encoding(target.request);
                 object.metadata = objects::metadata(target.request);
                 object
             }
@@ -215,6 +229,7 @@ impl S3 {
                 let mut object = self.new_object(upload.whole().into(), target.now);
                 object.e_tag = format!("{}-{}", object.e_tag, upload.parts.len());
                 object.content_type = upload.content_type;
+                object.content_encoding = upload.content_encoding;
                 object.metadata = upload.metadata;
                 object
             }
@@ -245,7 +260,8 @@ impl S3 {
         let missing = || error("s3", 404, "NoSuchKey", "The specified key does not exist.");
         let source = found.filter(|object| !object.is_marker).ok_or_else(missing)?;
         let copy = self.new_object(source.body.clone(), target.now);
-        Ok(Object { content_type: source.content_type, metadata: source.metadata, ..copy })
+        let Object { content_type, content_encoding, metadata, .. } = source;
+        Ok(Object { content_type, content_encoding, metadata, ..copy })
     }
 
     fn delete_object(&mut self, target: &Target<'_>) -> Answered {
@@ -302,6 +318,7 @@ impl S3 {
             key: target.key.clone(),
             parts: BTreeMap::new(),
             content_type: target.request.header("content-type").map(ToOwned::to_owned),
+            content_encoding: objects::content_encoding(target.request),
             metadata: objects::metadata(target.request),
         };
         self.bucket_of(target)?.uploads.insert(id.clone(), upload);

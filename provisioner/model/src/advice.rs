@@ -1,43 +1,52 @@
-//! The reasons that CloudFormation gives for a failure, read: what to do about it, and whether it is only a consequence.
-//! The only place that reads a reason's words. Pure; a test a row.
+//! Interprets the reasons that CloudFormation gives for a failure: what to do about it, and whether it is only a
+//! consequence. The only place that matches on the text of a reason. Pure; a test a row.
 
-/// Whether a failed resource only suffers from another one's failure. Words of CloudFormation, which has no code for it.
+/// Whether a resource failed only because another one failed. CloudFormation has no code for this, only words.
 pub fn is_consequence(reason: &str) -> bool {
     reason.contains("cancelled") || reason.contains("canceled")
 }
 
 /// What to do about the first cause of a failure, where its words are known. The services have codes, but CloudFormation
-/// passes on their words. The first row counts that has a sign in the reason, so the special stands before the general.
+/// passes on their words. The first matching row is used, so special rows precede general ones.
 pub fn advice(reason: &str) -> Option<&'static str> {
     ADVICE.iter().find(|(signs, _)| signs.iter().any(|sign| reason.contains(sign))).map(|(_, advice)| *advice)
 }
+
+/// Whether a queue could not be created because one of the same name was deleted within the last minute (SQS API
+/// reference, `CreateQueue`, `QueueDeletedRecently`).
+pub fn is_queue_name_reserved(reason: &str) -> bool {
+    QUEUE_DELETED_RECENTLY.iter().any(|sign| reason.contains(sign))
+}
+
+/// Signs of that.
+const QUEUE_DELETED_RECENTLY: &[&str] = &["wait 60 seconds after deleting a queue", "QueueDeletedRecently"];
 
 /// Signs in a reason, and what to do.
 const ADVICE: &[(&[&str], &str)] = &[
     (
         &["explicit deny in a service control policy", "explicit deny in a permissions boundary"],
-        "The organisation forbids this to the account or the caller. Ask whoever runs it; no policy of your own helps.",
+        "The organisation forbids this to the account or the caller. Ask its administrator; an identity policy cannot override it.",
     ),
     (
         &["cannot be assumed by Lambda", "execution role does not have permissions to call"],
-        "A new role takes some seconds to be known everywhere. Run the same command again.",
+        "A new role takes some seconds to propagate. Run the same command again.",
     ),
     (
         &["iam:PassRole"],
-        "The caller may not hand the handler's role to Lambda. policies/cloudformation.json has the statement with \
+        "The caller lacks the permission to pass the handler's role to Lambda. policies/cloudformation.json has the statement with \
          iam:PassRole that deploying needs.",
     ),
     (
         &["KMS", "kms:"],
-        "A key of KMS may not be used, or is disabled or deleted. Look at the key that the reason names, and at its policy.",
+        "The caller lacks permission to use a KMS key, or the key is disabled or deleted. Check the key that the reason names, and its policy.",
     ),
     (
         &["is not authorized to perform", "not authorized", "AccessDenied", "Access Denied", "Access denied"],
-        "A permission is missing. Print what CloudFormation needs: provisioner synth --permissions=cloudformation",
+        "The caller lacks a permission. policies/provisioner.json lists what deploying needs.",
     ),
     (
         &["bucket name is not available", "BucketAlreadyExists", "bucket namespace is shared"],
-        "Somebody else in the world has a bucket of this name. Give the stack another `name:` in its stack file.",
+        "A bucket of this name exists in another account. Give the stack another `name:` in its stack file.",
     ),
     (
         &["OperationAborted", "conflicting conditional operation"],
@@ -45,18 +54,17 @@ const ADVICE: &[(&[&str], &str)] = &[
          minutes.",
     ),
     (
-        &["wait 60 seconds after deleting a queue", "QueueDeletedRecently"],
+        QUEUE_DELETED_RECENTLY,
         "SQS gives the name of a deleted queue free after a minute. Run the same command again then.",
     ),
     (
         &["AWS::Logs::LogGroup", "specified log group already exists"],
-        "A log group of this name is there, outside the stack. If its lines are not needed: aws logs delete-log-group \
+        "A log group of this name exists outside the stack. If its lines are not needed: aws logs delete-log-group \
          --log-group-name NAME",
     ),
     (
         &["Table already exists", "AWS::DynamoDB::Table' with identifier"],
-        "A table of this name is there, outside the stack, and came after this command looked. Run the same command again: \
-         it takes the table in.",
+        "A table of this name was created outside the stack meanwhile. Run the same command again: it imports the table.",
     ),
     (
         &["already exists"],
@@ -73,7 +81,12 @@ const ADVICE: &[(&[&str], &str)] = &[
     ),
     (
         &["Code storage limit exceeded", "CodeStorageExceeded"],
-        "The region's space for code of functions is full. Delete versions of functions that nobody uses.",
+        "The region's space for code of functions is full. Delete unused versions of functions.",
+    ),
+    (
+        &["deleted simultaneously"],
+        "Too many tables of the account are being created or changed at the same time. Run the same command again in a \
+         minute.",
     ),
     (
         &["Subscriber limit exceeded", "Cannot exceed quota", "LimitExceeded", "limit exceeded", "Limit of", "quota"],
@@ -106,7 +119,7 @@ const ADVICE: &[(&[&str], &str)] = &[
     ),
     (
         &["Unable to validate the following destination configurations"],
-        "S3 could not invoke the function yet, because the permission to is too new. Run the same command again.",
+        "S3 could not invoke the function yet, because the permission has not propagated. Run the same command again.",
     ),
     (
         &[
@@ -117,7 +130,7 @@ const ADVICE: &[(&[&str], &str)] = &[
             "did not stabilize",
             "ServiceUnavailable",
         ],
-        "A service had a fault of its own. Run the same command again.",
+        "A service had an internal error. Run the same command again.",
     ),
 ];
 
@@ -145,15 +158,15 @@ mod tests {
             (
                 "User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: iam:PassRole on resource: \
                  arn:aws:iam::1:role/shop-handler because no identity-based policy allows the iam:PassRole action",
-                "hand the handler's role to Lambda",
+                "pass the handler's role to Lambda",
             ),
-            ("Lambda was unable to decrypt the environment variables because KMS access was denied.", "key of KMS"),
-            ("The ciphertext refers to a customer master key … (kms:Decrypt), KMSDisabledException", "key of KMS"),
-            ("User: arn:… is not authorized to perform: iam:CreateRole", "permission is missing"),
+            ("Lambda was unable to decrypt the environment variables because KMS access was denied.", "KMS key"),
+            ("The ciphertext refers to a customer master key … (kms:Decrypt), KMSDisabledException", "KMS key"),
+            ("User: arn:… is not authorized to perform: iam:CreateRole", "lacks a permission"),
             (
                 "The requested bucket name is not available. The bucket namespace is shared by all users of the system. \
                  Please select a different name and try again. (Service: S3, Status Code: 409)",
-                "Somebody else in the world",
+                "in another account",
             ),
             (
                 "A conflicting conditional operation is currently in progress against this resource. Please try again. \
@@ -171,9 +184,9 @@ mod tests {
             ),
             (
                 "Resource of type 'AWS::DynamoDB::Table' with identifier 'shop-records' already exists.",
-                "takes the table in",
+                "imports the table",
             ),
-            ("Table already exists: shop-records", "takes the table in"),
+            ("Table already exists: shop-records", "imports the table"),
             ("Role with name shop-handler already exists.", "another name"),
             (
                 "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution \
@@ -181,8 +194,12 @@ mod tests {
                 "handler.maxConcurrency",
             ),
             ("You have attempted to create more buckets than allowed", "Delete one"),
-            ("Code storage limit exceeded. (Service: Lambda, Status Code: 400)", "Delete versions"),
+            ("Code storage limit exceeded. (Service: Lambda, Status Code: 400)", "Delete unused versions"),
             ("Cannot exceed quota for RolesPerAccount: 1000", "Service Quotas"),
+            (
+                "Subscriber limit exceeded: Only 10 tables can be created, updated, or deleted simultaneously",
+                "at the same time",
+            ),
             ("Subscriber limit exceeded: There is a limit of 2500 tables per subscriber", "Service Quotas"),
             ("The security token included in the request is expired", "Renew"),
             ("Rate exceeded (Service: Lambda, Status Code: 429)", "in a minute"),
@@ -202,8 +219,11 @@ mod tests {
                 "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.",
                 "--delete-data",
             ),
-            ("Unable to validate the following destination configurations (Service: S3, Status Code: 400)", "too new"),
-            ("Resource handler returned message: \"null\" (HandlerErrorCode: NotStabilized)", "fault of its own"),
+            (
+                "Unable to validate the following destination configurations (Service: S3, Status Code: 400)",
+                "not propagated",
+            ),
+            ("Resource handler returned message: \"null\" (HandlerErrorCode: NotStabilized)", "internal error"),
         ];
         for (reason, words) in rows {
             assert!(advice(reason).is_some_and(|a| a.contains(words)), "{reason}: {:?}", advice(reason));

@@ -29,6 +29,8 @@ pub enum Kind {
     AlreadyOwnedByYou,
     /// The service asks to slow down, and retries did not help.
     Throttled,
+    /// A quota of the account is reached.
+    Quota,
     /// An update would change nothing.
     NoUpdates,
     /// The stack or resource is being changed by another operation.
@@ -170,8 +172,15 @@ pub fn kind_of(code: &str) -> Kind {
         | "RequestThrottled"
         | "RequestThrottledException"
         | "PriorRequestNotComplete"
-        | "BandwidthLimitExceeded"
-        | "LimitExceededException" => Kind::Throttled,
+        | "BandwidthLimitExceeded" => Kind::Throttled,
+        // CloudFormation, IAM, Lambda, CloudWatch Logs, SQS and S3. DynamoDB's control plane has the first one for too many
+        // changes at the same time, which `provisioner_aws::table` knows.
+        "LimitExceededException"
+        | "LimitExceeded"
+        | "ServiceQuotaExceededException"
+        | "CodeStorageExceededException"
+        | "OverLimit"
+        | "TooManyBuckets" => Kind::Quota,
         "ServiceUnavailable"
         | "ServiceUnavailableException"
         | "InternalFailure"
@@ -191,6 +200,7 @@ pub fn kind_of(code: &str) -> Kind {
 
 impl CallError {
     /// Converts to the error of a command; `doing` completes "failed to …".
+    #[expect(clippy::too_many_lines, reason = "one table: a row for each kind")]
     pub fn into_error(self, doing: &str) -> Error {
         let message = format!("failed to {doing}");
         let (exit, code, hint) = match self.kind {
@@ -230,7 +240,10 @@ impl CallError {
             Kind::InvalidCredentials => (
                 Exit::Access,
                 "invalid-credentials",
-                Some("Check the access key and its secret, or choose another profile with --profile."),
+                Some(
+                    "Check the access key and its secret, or choose another profile with --profile.\n\
+                     A Region that the account has not enabled answers the same: aws account list-regions shows which are.",
+                ),
             ),
             Kind::ClockSkew => (
                 Exit::Access,
@@ -271,6 +284,14 @@ impl CallError {
             Kind::Throttled => {
                 (Exit::Failure, "throttled", Some("The service is busy; run the same command again in a minute."))
             }
+            Kind::Quota => (
+                Exit::Failure,
+                "quota",
+                Some(
+                    "A quota of the account is reached; waiting does not help. Delete something of that kind, or raise the \
+                     quota in Service Quotas.",
+                ),
+            ),
             Kind::NotFound => (Exit::Failure, "not-found", None),
             Kind::AlreadyExists | Kind::AlreadyOwnedByYou => (Exit::Failure, "already-exists", None),
             Kind::Busy => (
@@ -332,6 +353,8 @@ mod tests {
             (Kind::AlreadyOwnedByYou, ["BucketAlreadyOwnedByYou", "BucketAlreadyOwnedByYou"]),
             (Kind::Busy, ["ResourceInUseException", "ResourceInUseException"]),
             (Kind::Throttled, ["Throttling", "SlowDown"]),
+            (Kind::Quota, ["LimitExceededException", "LimitExceeded"]),
+            (Kind::Quota, ["TooManyBuckets", "OverLimit"]),
             (Kind::Busy, ["OperationAborted", "InvalidChangeSetStatus"]),
             (Kind::Busy, ["ResourceConflictException", "OperationInProgressException"]),
             (Kind::Superseded, ["PreconditionFailedException", "PreconditionFailedException"]),

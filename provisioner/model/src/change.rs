@@ -16,7 +16,7 @@ const IDENTITY: [&str; 4] = ["BucketName", "TableName", "KeySchema", "LocalSecon
 pub enum Replacement {
     /// It is changed in place.
     None,
-    /// CloudFormation does not know beforehand.
+    /// CloudFormation cannot determine it beforehand.
     Possible,
     /// It is replaced by a new one.
     Certain,

@@ -7,7 +7,7 @@ pub fn sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
-/// The first digits of a hash, enough to tell handlers apart by eye.
+/// The first digits of a hash, enough to distinguish handlers.
 pub fn short(sha256: &str) -> &str {
     sha256.get(..12).unwrap_or(sha256)
 }

@@ -1,6 +1,6 @@
 //! Finds what AWS would reject, or what would fail or cost money later, before any call.
 //!
-//! [`check`] is a pure function of spec and template. It looks at the template as CloudFormation sees it, a tree of
+//! [`check`] is a pure function of spec and template. It checks the template as CloudFormation receives it, a tree of
 //! JSON, so that it also judges what the types that made it cannot rule out. `docs/lint.md` lists what it finds.
 
 mod code;
@@ -32,9 +32,9 @@ const MAX_TIMEOUT: u64 = 900;
 const FETCH_RATE: u64 = 50_000_000;
 /// Bytes that pass through parent and child in a second of one whole processor (`docs/benchmarks-handler.md`).
 const PROCESSOR_RATE: u64 = 500_000_000;
-/// The longest text that stands for a region where none is known.
+/// The longest region name, used if no region is set.
 const LONGEST_REGION: &str = "ap-southeast-1";
-/// Stands for an account.
+/// A placeholder for an account id.
 const SOME_ACCOUNT: &str = "123456789012";
 
 /// Names that AWS limits: type, property, least and most characters (the services' API references).
@@ -312,7 +312,7 @@ mod tests {
         }
     }
 
-    /// Ways in which a template can be wrong: what stands where, and what is found.
+    /// Ways in which a template can be wrong: the path, the value, and the expected finding.
     fn broken_templates() -> Vec<(&'static str, Value, Code, &'static str)> {
         use Code::{
             Cycle, DanglingReference, FreeTierAlarms, FreeTierBackups, FreeTierKeys, FreeTierLogs, FreeTierStorage,
@@ -375,7 +375,7 @@ mod tests {
                 "continuous backups",
             ),
             ("Resources", alarms.into(), FreeTierAlarms, "has 11 alarms, and 10 are free"),
-            ("Resources.HandlerLogs.Properties.RetentionInDays", json!(null), FreeTierLogs, "for ever"),
+            ("Resources.HandlerLogs.Properties.RetentionInDays", json!(null), FreeTierLogs, "no retention period"),
             ("Resources.Handler.Properties.EphemeralStorage.Size", json!(513), FreeTierStorage, "has 513 MiB"),
             (
                 "Resources.Table.Properties.SSESpecification.KMSMasterKeyId",

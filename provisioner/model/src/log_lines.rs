@@ -20,7 +20,7 @@ pub struct Entry {
     pub message: String,
     /// The log stream: one a process of the function.
     pub stream: String,
-    /// Which entry it is, where the service says so.
+    /// Which entry it is, if the service returns one.
     pub id: Option<String>,
 }
 
@@ -31,13 +31,13 @@ pub enum Line {
     Handler(HandlerLine),
     /// Lambda, on an invocation that ended.
     Report(String),
-    /// Of no interest to people: metrics, and that an invocation begins or ends.
+    /// Not shown: metrics, and the start and end of invocations.
     Noise,
     /// Anybody else: a panic, for example.
     Text(String),
 }
 
-/// A line of the handler, as far as people want it.
+/// The fields of a handler's line that are shown.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HandlerLine {

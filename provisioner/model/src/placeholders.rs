@@ -1,13 +1,13 @@
-//! `${…}` in texts: how templates refer to what they make, and policies to who asks. Pure.
+//! Placeholders `${…}` in texts: references in templates, and variables in policies. Pure.
 
 /// A part of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Piece<'a> {
-    /// As it stands.
+    /// Literal text.
     Text(&'a str),
-    /// What stands between `${` and `}`.
+    /// The name between `${` and `}`.
     Name(&'a str),
-    /// `${` without an end, and all behind it.
+    /// `${` without an end, and all following text.
     Unclosed(&'a str),
 }
 

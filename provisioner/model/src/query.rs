@@ -1,4 +1,4 @@
-//! Questions about records: filters, time windows, and the order of the answer. Pure: knows neither AWS nor the clock.
+//! Queries for records: filters, time windows, and the order of the results. Pure: no AWS, no clock.
 //!
 //! The order is total: newest first, and by id among records of the same millisecond. A [`Position`] in it is where a
 //! page ended; the next one continues strictly after it, so that records which arrive meanwhile neither repeat nor hide
@@ -30,7 +30,7 @@ pub struct Row {
     pub status: Status,
     /// The whole key.
     pub object_key: String,
-    /// Why it failed. Text, because a newer handler may know more codes.
+    /// Why it failed. Text, because a newer handler can have more codes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_code: Option<String>,
     /// Words.
@@ -139,12 +139,12 @@ pub fn media_type(text: &str) -> Result<Pattern, MediaTypeError> {
     Err(MediaTypeError(text.to_owned(), example))
 }
 
-/// A text in which `*` stands for any characters, in any letter case.
+/// A case-insensitive pattern in which `*` matches any characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
     /// Lower-case pieces between the stars.
     pieces: Vec<String>,
-    /// Whether the pattern may begin and end anywhere.
+    /// Whether the pattern can match anywhere in the text.
     anywhere: bool,
 }
 
@@ -194,6 +194,8 @@ pub struct Query {
     pub until: Option<Timestamp>,
     /// Only uploads of this bucket and key.
     pub object: Option<(String, String)>,
+    /// Not records whose key contains this.
+    pub excluded: Option<&'static str>,
     /// Only records after this position.
     pub after: Option<Position>,
 }
@@ -247,6 +249,7 @@ impl Query {
             && self.since.as_ref().is_none_or(|since| row.uploaded_at >= *since)
             && self.until.as_ref().is_none_or(|until| row.uploaded_at < *until)
             && self.object.as_ref().is_none_or(|(_, key)| row.object_key == *key)
+            && self.excluded.is_none_or(|excluded| !row.object_key.contains(excluded))
             && self.after.as_ref().is_none_or(|after| row.position() < *after)
     }
 }

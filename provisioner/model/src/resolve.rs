@@ -1,7 +1,7 @@
 //! Resolves a template's references, against a deployed stack or as far as they are known beforehand. Pure.
 //!
-//! Knows `Ref`, `Fn::GetAtt` of `Arn`, and `Fn::Sub` of both, of parameters and of pseudo parameters, for the types of
-//! resource this program deploys. [`Context::resolve`] refuses what it does not know; [`Context::plain`] leaves it as
+//! Supports `Ref`, `Fn::GetAtt` of `Arn`, and `Fn::Sub` of both, of parameters and of pseudo parameters, for the types of
+//! resource this program deploys. [`Context::resolve`] fails for anything else; [`Context::plain`] leaves it as
 //! `${…}`, so that two templates compare by what they mean and read like text.
 
 use std::collections::BTreeMap;
@@ -33,7 +33,7 @@ pub struct Context {
 pub struct Unresolved(pub String);
 
 impl Context {
-    /// The value with every reference replaced by what it stands for.
+    /// The value with every reference replaced by its value.
     pub fn resolve(&self, value: &Value) -> Result<Value, Unresolved> {
         match value {
             Value::Array(items) => items.iter().map(|item| self.resolve(item)).collect(),
@@ -113,7 +113,7 @@ impl Context {
         resolved.collect()
     }
 
-    /// What a name in a template stands for: `AWS::Region`, `Table`, `Table.Arn`.
+    /// The value of a name in a template: `AWS::Region`, `Table`, `Table.Arn`.
     fn text(&self, name: &str) -> Result<String, Unresolved> {
         let unresolved = || Unresolved(name.to_owned());
         match name {

@@ -1,7 +1,7 @@
 //! The answer to a [`Query`]: paging, and the merge of many index partitions into one order. Pure.
 //!
-//! [`Search`] says which pages it needs ([`Search::step`]), is given them ([`Search::supply`]), and ends with one page of
-//! the answer. It holds at most one page a partition, whatever the table's size.
+//! [`Search`] requests pages ([`Search::step`]), receives them ([`Search::supply`]), and ends with one page of the answer.
+//! It holds at most one page a partition, whatever the table's size.
 
 use std::collections::VecDeque;
 
@@ -79,7 +79,7 @@ impl<K> Partition<K> {
 const MAX_PAGE: usize = 500;
 
 impl<K: Clone> Search<K> {
-    /// A search for at most `limit` records in these groups of partitions, which looks at about `budget` at most.
+    /// A search for at most `limit` records in these groups of partitions, which examines at most about `budget` records.
     pub fn new(query: Query, groups: Vec<Vec<String>>, limit: usize, budget: usize) -> Self {
         Self {
             query,
@@ -99,7 +99,7 @@ impl<K: Clone> Search<K> {
     pub fn step(&mut self) -> Step<K> {
         loop {
             if self.found.len() > self.limit {
-                // One more was found than is asked for: there is a next page, and it begins behind the last shown.
+                // One more was found than is asked for: there is a next page, and it starts after the last shown record.
                 self.found.truncate(self.limit);
                 let next = self.found.last().map(Row::position);
                 return self.done(next, None);
@@ -135,7 +135,7 @@ impl<K: Clone> Search<K> {
         }
     }
 
-    /// Gives a page that was asked for, and the place behind it if the partition goes on.
+    /// Adds a requested page, and its end position if the partition has more.
     pub fn supply(&mut self, partition: &str, rows: Vec<Row>, next: Option<K>) {
         if let Some(p) = self.partitions.iter_mut().find(|p| p.name == partition) {
             p.rows.extend(rows);
@@ -152,7 +152,7 @@ impl<K: Clone> Search<K> {
             group.into_iter().map(|name| Partition { name, rows: VecDeque::new(), next: Next::Start }).collect();
     }
 
-    /// All partitions that are low are asked at once, not only the one without which it does not go on.
+    /// Requests pages of all partitions with few rows, not only of the one that blocks the merge.
     fn requests(&mut self) -> Vec<Request<K>> {
         let limit = self.page_size;
         self.page_size = (2 * self.page_size).min(MAX_PAGE);
@@ -323,7 +323,7 @@ mod tests {
             let expected = reference(&rows, &query);
             let mut got = Vec::new();
             let mut next = query.clone();
-            // A page shows or looks at something, so there are no more pages than records.
+            // Each page shows or examines a record, so there are no more pages than records.
             for _ in 0..=rows.len() {
                 let (page, _) = run(&rows, &next, limit, budget, page_cap);
                 prop_assert!(page.rows.len() <= limit);

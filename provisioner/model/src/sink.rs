@@ -1,4 +1,4 @@
-//! Where events go: a terminal, a log, a browser or a test. Whoever emits them does not know which.
+//! A receiver of events, independent of the output: a terminal, a log, or a test.
 
 /// Takes the events of one kind, in the order in which they happen.
 pub trait Sink<E>: Send + Sync {

@@ -22,7 +22,7 @@ use crate::units::{Seconds, Size};
 
 pub use document::{architecture, name_in, parse};
 pub use limits::{child_limits, ephemeral_storage};
-pub use rules::{LOG_PERIODS, PARENT_MEMORY, is_region, role_arn};
+pub use rules::{LOG_PERIODS, PARENT_MEMORY, is_region, key_region, role_arn};
 pub use schema::json_schema;
 
 /// One deployment of the pipeline, as its stack file describes it.
@@ -49,6 +49,14 @@ pub struct StackSpec {
         extend("examples" = ["arn:aws:iam::123456789012:role/deploys-file-pipelines"])
     )]
     pub cloudformation_role: Option<String>,
+    /// The ARN of the KMS key that bucket, table, queue and logs are encrypted with; without it, AWS's own keys are used,
+    /// which cost nothing. The key's policy must allow what `synth --permissions=key` prints.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        regex(pattern = "^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$"),
+        extend("examples" = ["arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"])
+    )]
+    pub kms_key: Option<String>,
     /// Deploys to a local emulator instead of AWS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub emulator: Option<Emulator>,

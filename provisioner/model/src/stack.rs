@@ -16,7 +16,7 @@ pub struct Stack {
     pub arn: String,
     /// The status.
     pub status: StackStatus,
-    /// Why it has this status, if CloudFormation says so.
+    /// The reason of the status, if CloudFormation gives one.
     pub reason: Option<String>,
     /// The parameters' values.
     pub parameters: BTreeMap<String, String>,

@@ -73,7 +73,7 @@ macro_rules! stack_statuses {
             /// All of them.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// Reads CloudFormation's name; `None` for one that this program does not know.
+            /// Reads CloudFormation's name; `None` for an unknown one.
             pub fn parse(text: &str) -> Option<Self> {
                 match text { $($text => Some(Self::$variant),)+ _ => None }
             }
@@ -163,7 +163,7 @@ impl StackStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Progress {
-    /// Work on it goes on.
+    /// In progress.
     Running,
     /// Work on it ended well.
     Done,
@@ -186,7 +186,7 @@ enum Work {
     Import,
     /// What was done to it is taken back.
     RollBack,
-    /// Something that this program does not know.
+    /// An unknown operation.
     Other,
 }
 
@@ -205,8 +205,8 @@ impl Work {
 
 /// A resource's status: what is done to it, and how far that is. As text, it is CloudFormation's name.
 ///
-/// There are dozens of names, and CloudFormation adds to them; they are regular, so that the beginning says what is done
-/// and the ending how far it is.
+/// There are dozens of names, and CloudFormation adds to them; they are regular: the prefix is the
+/// operation and the suffix its progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResourceStatus {
     name: String,
@@ -298,7 +298,7 @@ pub enum ChangeSetState {
 }
 
 /// What became of a change set, by its status, execution status and reason. That nothing changes has no status of its
-/// own: CloudFormation says FAILED and these words.
+/// own: CloudFormation reports FAILED with these messages.
 pub fn change_set_state(status: &str, execution: &str, reason: &str) -> ChangeSetState {
     match (status, execution) {
         ("CREATE_PENDING" | "CREATE_IN_PROGRESS", _) => ChangeSetState::Pending,

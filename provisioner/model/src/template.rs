@@ -1,11 +1,11 @@
 //! The CloudFormation template of a stack: a pure function of its [`StackSpec`].
 //!
 //! [`build`] turns a validated spec into typed resources (`resource`), which serde writes as JSON or YAML. The parts
-//! of the stack stand in `parts`, one file a part; IAM documents come from `policies/*.json` through [`policy`].
-//! Nothing here knows an account, a region or the outside world: CloudFormation fills those in.
+//! of the stack are in `parts`, one file for each part; IAM documents come from `policies/*.json` through [`policy`].
+//! Account and region are not inputs: CloudFormation fills them in.
 //!
 //! Neither role nor permission refers to the bucket, whose notification needs both: the bucket's ARN is made of its
-//! name instead, which [`Names`] knows beforehand. So there is no cycle.
+//! name instead, which [`Names`] derives from the stack's name. So there is no cycle.
 
 pub mod id;
 mod intrinsic;

@@ -7,6 +7,7 @@
 use provisioner_model::change::Change;
 use provisioner_model::stack::{ImportCandidate, Presence, Resource};
 use provisioner_model::status::{ChangeSetState, Operation, Phase, StackStatus};
+use provisioner_model::template::id;
 use provisioner_model::{advice, diff, resource_type};
 use serde_json::{Value, json};
 
@@ -132,7 +133,7 @@ pub fn decide(desired: &Desired, observed: &Observed) -> Plan {
             code: "import-stuck",
             reason: format!("an import into the stack {} failed, and so did its rollback", stack.name),
             hint: format!(
-                "Look at the stack's events and fix what they name. Then set `data: keep` in the stack file and run \
+                "Check the stack's events and fix the errors. Then set `data: keep` in the stack file and run \
                  `provisioner down -s {0}`, which retains files and records, and `provisioner up -s {0}`, which imports \
                  them again.",
                 stack.name
@@ -210,12 +211,12 @@ fn import_candidates(desired: &Desired, observed: &Observed) -> Vec<ImportCandid
 }
 
 /// Describes the resources in their current state, so that the following update finds every difference. They are
-/// retained whatever the stack file says: a failed update must not lose data.
+/// retained whatever the data policy is: a failed update must not lose data.
 fn import_template(desired: &Desired, observed: &Observed, kept: &[ImportCandidate]) -> Value {
     let mut resources = serde_json::Map::new();
     for kept in kept {
         let properties = match (&observed.table, kept.kind.as_str()) {
-            (Some(table), resource_type::TABLE) => table.clone(),
+            (Some(table), resource_type::TABLE) => with_chosen_key(table, desired),
             _ => json!({ &kept.identifier: kept.name }),
         };
         resources.insert(
@@ -233,6 +234,24 @@ fn import_template(desired: &Desired, observed: &Observed, kept: &[ImportCandida
         "Description": desired.template["Description"],
         "Resources": resources,
     })
+}
+
+/// The table's properties, naming its KMS key only if that is the stack file's. Another one is the account's key for
+/// `DynamoDB`, which a template does not name, or one that the next update replaces.
+fn with_chosen_key(table: &Value, desired: &Desired) -> Value {
+    let wanted = &desired.template["Resources"][id::TABLE]["Properties"]["SSESpecification"];
+    let mut table = table.clone();
+    if let Some(encryption) = table["SSESpecification"].as_object_mut() {
+        match encryption.get("KMSMasterKeyId") {
+            Some(key) if *key == wanted["KMSMasterKeyId"] => {
+                encryption.insert("SSEType".to_owned(), json!("KMS"));
+            }
+            _ => {
+                encryption.remove("KMSMasterKeyId");
+            }
+        }
+    }
+    table
 }
 
 fn failed(resources: &[Resource]) -> Vec<(String, String)> {
@@ -424,6 +443,33 @@ mod tests {
 
         observed.bucket = Presence::Foreign;
         assert_eq!(name(&decide(&desired(), &observed)), "bucket-taken");
+    }
+
+    #[test]
+    fn an_imported_table_names_its_key_only_if_the_stack_file_does() {
+        let deployed = |key: Value| json!({ "TableName": "s-records", "SSESpecification": key });
+        for (now, wanted, imported) in [
+            (json!({"SSEEnabled": false}), json!({"SSEEnabled": true}), json!({"SSEEnabled": false})),
+            (
+                json!({"SSEEnabled": true, "KMSMasterKeyId": "k"}),
+                json!({"SSEEnabled": true}),
+                json!({"SSEEnabled": true}),
+            ),
+            (
+                json!({"SSEEnabled": true, "KMSMasterKeyId": "k"}),
+                json!({"SSEEnabled": true, "SSEType": "KMS", "KMSMasterKeyId": "k"}),
+                json!({"SSEEnabled": true, "SSEType": "KMS", "KMSMasterKeyId": "k"}),
+            ),
+            (
+                json!({"SSEEnabled": true, "KMSMasterKeyId": "other"}),
+                json!({"SSEEnabled": true, "SSEType": "KMS", "KMSMasterKeyId": "k"}),
+                json!({"SSEEnabled": true}),
+            ),
+        ] {
+            let mut desired = desired();
+            desired.template["Resources"][id::TABLE]["Properties"] = deployed(wanted);
+            assert_eq!(with_chosen_key(&deployed(now), &desired), deployed(imported));
+        }
     }
 
     #[test]

@@ -33,18 +33,26 @@ pub fn run(global: &Global, args: &Synth, report: &Report) -> Result<()> {
 
 /// Prints a policy for the stack, and on standard error what else is needed.
 fn permissions(global: &Global, spec: &StackSpec, whose: PolicyOf, report: &Report) -> Result<()> {
-    let region = global.region.as_deref().or(spec.region.as_deref());
+    let key = spec.kms_key.as_deref();
+    let region = global.region.as_deref().or(spec.region.as_deref()).or(key.and_then(spec::key_region));
     let role = global.cloudformation_role_arn.as_deref().or(spec.cloudformation_role.as_deref());
-    let filled = |policy: Document| policy.for_stack(&spec.name, spec.account.as_deref(), region);
+    let for_stack = |policy: Document| policy.for_stack(&spec.name, spec.account.as_deref(), region);
+    // With what it needs besides where the stack has a key.
+    let filled = |policy: Document, with_key: Document| {
+        for_stack(match key {
+            Some(key) => policy.and(with_key.with_key(key)),
+            None => policy,
+        })
+    };
     let (policy, use_it) = match (whose, role) {
         (PolicyOf::Caller, None) => (
-            filled(policy::caller()),
+            filled(policy::caller(), policy::caller_key()),
             "Attach it to whoever runs provisioner, and beside it the policy of --permissions=cloudformation: \
              CloudFormation makes the resources in the caller's name."
                 .to_owned(),
         ),
         (PolicyOf::Caller, Some(role)) => {
-            let mut policy = filled(policy::caller());
+            let mut policy = filled(policy::caller(), policy::caller_key());
             policy.let_pass(role);
             let use_it = format!(
                 "Attach it to whoever runs provisioner. {role} needs the policy of --permissions=cloudformation."
@@ -52,11 +60,27 @@ fn permissions(global: &Global, spec: &StackSpec, whose: PolicyOf, report: &Repo
             (policy, use_it)
         }
         (PolicyOf::Cloudformation, None) => (
-            filled(policy::cloudformation()),
+            filled(policy::cloudformation(), policy::cloudformation_key()),
             "Attach it to whoever runs provisioner, beside the policy of --permissions=caller.".to_owned(),
         ),
-        (PolicyOf::Cloudformation, Some(role)) => {
-            (filled(policy::cloudformation()), format!("Attach it to {role}, which CloudFormation assumes."))
+        (PolicyOf::Cloudformation, Some(role)) => (
+            filled(policy::cloudformation(), policy::cloudformation_key()),
+            format!("Attach it to {role}, which CloudFormation assumes."),
+        ),
+        (PolicyOf::Key, _) => {
+            let Some(key) = key else {
+                return Err(Error::new(Exit::Invalid, "no-key", "the stack file names no `kmsKey`")
+                    .hint("Without one, AWS's own keys are used, which need no policy."));
+            };
+            let Some(account) = &spec.account else {
+                return Err(Error::new(Exit::Invalid, "no-account", "the stack file names no `account`").hint(
+                    "The policy of a key names the account that may use it. Write `account:` into the stack file.",
+                ));
+            };
+            let policy = policy::key().for_stack(&spec.name, Some(account), region);
+            report.text(&policy.to_json());
+            report.narrate(&format!("The owner of {key} adds these statements to the key's policy."));
+            return Ok(());
         }
     };
     let length = policy.length();

@@ -6,7 +6,7 @@ use provisioner_artifact::handler_build::Build;
 use provisioner_engine::observe;
 use provisioner_engine::up::{Consent, DeployOptions, DeployTarget, Done};
 use provisioner_engine::{connection, handler, verify, watch};
-use provisioner_model::error::{Error, Exit, Result, io};
+use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::names::Names;
 use provisioner_planner::preview::SavedPlan;
 
@@ -17,7 +17,7 @@ use crate::report::Report;
 /// Runs the command.
 pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
     let file = super::stack_file(global, report)?;
-    report.set_handler(args.handler.as_deref());
+    commands::named_handler(args.handler.as_deref(), report)?;
     let spec = &file.spec;
     let saved = match &args.plan {
         Some(path) => Some((path.clone(), saved_plan(path)?)),
@@ -33,17 +33,19 @@ pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
     };
     // The build takes longest and does not depend on AWS, so both run concurrently.
     let observation = async {
-        // With `--endpoint-url` the user runs the service; only the stack's own emulator is started.
-        if let (Some(emulator), None) = (&spec.emulator, &global.endpoint_url) {
-            provisioner_emulator::ensure_running(emulator.port, report).await?;
+        // At another endpoint the user runs the service; only the stack's own emulator is started.
+        let own_emulator = connection::own_emulator(&global.connection(), spec);
+        if let Some(port) = own_emulator {
+            provisioner_emulator::ensure_running(port, report).await?;
         }
+        let lock = commands::deployment_lock(own_emulator, &spec.name, report).await;
         let aws = connection::connect(&global.connection(), spec).await?;
         let names = Names::new(&spec.name, &aws.account, &aws.region);
         let world = observe::observe_with_drift(&aws, &names, revert).await?;
-        Ok((aws, names, world))
+        Ok((aws, names, world, lock))
     };
     let kind = Build::of(spec, args.watch);
-    let (built, (aws, names, world)) =
+    let (built, (aws, names, world, lock)) =
         tokio::try_join!(handler::package(&file, args.handler.as_deref(), kind, report), observation)?;
     let target = DeployTarget { aws: &aws, file: &file, template, names, dialog: report };
     if args.watch && built.sources.is_empty() {
@@ -55,12 +57,13 @@ pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
         Done::Changed if !args.no_verify => Box::pin(verify::after_up(&aws, spec, report)).await,
         _ => Ok(()),
     };
+    drop(lock);
     target.report_ready().await?;
     verified?;
     if args.watch { Box::pin(watch::run(&target, args.handler.as_deref(), built)).await } else { Ok(()) }
 }
 
 fn saved_plan(path: &Path) -> Result<SavedPlan> {
-    let text = std::fs::read_to_string(path).map_err(|e| io("read the plan", path, e))?;
+    let text = std::fs::read_to_string(path).map_err(|e| commands::unreadable("the plan", path, e))?;
     SavedPlan::parse(&text, path)
 }

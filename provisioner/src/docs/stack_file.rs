@@ -106,7 +106,7 @@ fn kind(key: &Value) -> String {
     kind
 }
 
-/// The name of a key's type; that of an optional key stands in a list beside `null`.
+/// The name of a key's type; that of an optional key is in a list beside `null`.
 fn name_of_type(key: &Value) -> &str {
     let first = key["type"].as_array().and_then(|names| names.iter().find(|name| *name != "null"));
     first.unwrap_or(&key["type"]).as_str().unwrap_or_default()

@@ -9,7 +9,7 @@ use provisioner_model::hash::short;
 use provisioner_model::resource_type::words;
 use provisioner_model::stack::Output;
 use provisioner_model::status::{self, ResourceStatus};
-use provisioner_model::units::{Size, grouped};
+use provisioner_model::units::{Size, counted, grouped};
 
 use super::Style;
 use super::live::{LineId, Live, Place};
@@ -40,6 +40,11 @@ pub fn line(event: &DeployEvent, style: Style) -> Option<String> {
         ),
         DeployEvent::DriftReverted { stack } => format!("{} {stack} is as it was deployed", style.good("✓")),
         DeployEvent::NoChange { stack } => format!("{} {stack} is up to date; nothing to change", style.good("✓")),
+        DeployEvent::WaitingForQueueName { stack, seconds } => format!(
+            "{} a queue of {stack} was deleted within the last minute, and SQS keeps its name reserved; the creation is \
+             repeated in {seconds:.0} s",
+            style.warn("!")
+        ),
         DeployEvent::Recreating { stack, status } => {
             format!("{} {stack} is in {status}: it never completed. It is deleted and created again.", style.warn("!"))
         }
@@ -184,9 +189,9 @@ fn after(event: &DeployEvent, style: Style) -> Option<String> {
             text
         }
         DeployEvent::Redriven { sent, unreadable } => {
-            let mut text = format!("{} {sent} failed event(s) sent to the handler again", style.good("✓"));
+            let mut text = format!("{} {} sent to the handler again", style.good("✓"), counted(*sent, "failed event"));
             if *unreadable > 0 {
-                text.push_str(&format!("; {unreadable} message(s) contain no event and stay in the queue"));
+                text.push_str(&format!("; {} without an event left in the queue", counted(*unreadable, "message")));
             }
             text
         }

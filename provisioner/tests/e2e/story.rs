@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::rig::{Rig, root};
+use crate::rig::{Rig, root, wait_until};
 
 /// The samples and their expected records: the table of `samples/README.md`, as maps from column to cell.
 fn samples() -> BTreeMap<String, BTreeMap<String, String>> {
@@ -129,6 +129,37 @@ fn a_gibibyte_of_text_is_processed_in_constant_memory() {
         assert!(!peaks.is_empty(), "no warm handler process");
         assert!(peaks.iter().all(|&kib| kib < 32 << 10), "peak memory in KiB: {peaks:?}");
     }
+}
+
+#[test]
+fn an_object_with_a_content_encoding_is_read_as_what_it_decodes_to() {
+    // Two lines of NDJSON, by gzip.
+    const LINES: &[u8] =
+        b"\x1f\x8b\x08\0\0\0\0\0\x02\x03\xabVJT\xb2R0\xac\xe5\xaa\x063\x8cj\xb9\0\xce2\xde\xc1\x12\0\0\0";
+    // By `sha256sum`.
+    const SHA_256: &str = "157e4731a3cca066a7b8f8bb5a83a12a40ed89954ddda8d0c4513f938cafd4fb";
+    const BUCKET: &str = "local-uploads-000000000000-us-east-1";
+    let rig = Rig::up(&[]);
+    for (key, coding) in [("a.ndjson", "gzip"), ("b.ndjson", "br")] {
+        rig.ask(async |sdk| {
+            let s3 = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(true).build();
+            let put = aws_sdk_s3::Client::from_conf(s3).put_object().bucket(BUCKET).key(key);
+            put.content_encoding(coding).body(LINES.to_vec().into()).send().await.expect("the object is stored");
+        });
+    }
+    wait_until("both objects are recorded", || rig.records().len() == 2);
+    let records = rig.records();
+    let record = |key: &str| records.iter().find(|record| record["objectKey"] == key).expect("a record");
+    let decoded = record("a.ndjson");
+    assert_eq!(decoded["fileType"], "application/x-ndjson", "{decoded:#}");
+    assert_eq!((&decoded["itemCount"], &decoded["contentEncoding"]), (&json!(2), &json!("gzip")), "{decoded:#}");
+    // Size and hash are those of the object as it is stored.
+    assert_eq!(decoded["fileSize"], LINES.len());
+    assert_eq!(decoded["sha256"], SHA_256);
+    let opaque = record("b.ndjson");
+    assert_eq!(opaque["fileType"], "application/octet-stream", "{opaque:#}");
+    assert_eq!((&opaque["isPartial"], &opaque["contentEncoding"]), (&json!(true), &json!("br")), "{opaque:#}");
+    assert_eq!(opaque["sha256"], SHA_256);
 }
 
 #[test]

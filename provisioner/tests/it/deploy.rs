@@ -398,6 +398,11 @@ fn data_retained_by_an_earlier_down_is_imported() {
     let [imported] = state.cloudformation.imported.as_slice() else { panic!("one import") };
     assert_eq!(imported["Resources"].as_object().unwrap().len(), 2);
     assert_eq!(imported["Resources"]["Table"]["DeletionPolicy"], "Retain");
+    // As the table is, so that the update that follows finds every difference, and no other.
+    let table = &imported["Resources"]["Table"]["Properties"];
+    assert_eq!(table["SSESpecification"], json!({"SSEEnabled": false}));
+    assert_eq!(table["PointInTimeRecoverySpecification"], json!({"PointInTimeRecoveryEnabled": false}));
+    assert_eq!(table["DeletionProtectionEnabled"], false);
     assert!(state.s3.has(&Site::bucket(), "a.txt"));
 }
 
@@ -568,4 +573,39 @@ fn status_of_a_missing_stack_succeeds() {
     site.run(&["status"]).ended(0).says("not deployed");
     let ran = site.run(&["status", "--json"]);
     assert_eq!(ran.ended(0).json()["phase"], "absent");
+}
+
+#[test]
+fn a_queue_that_was_deleted_within_the_last_minute_is_waited_for() {
+    let reason = "You must wait 60 seconds after deleting a queue before you can create another with the same name.";
+    let site = Site::new();
+    site.fake.state().cloudformation.failing.insert("FailedEvents".into(), reason.into());
+    site.up().ended(0).says("SQS keeps its name reserved").says("CREATE_COMPLETE");
+    assert_eq!(site.status().as_deref(), Some("CREATE_COMPLETE"));
+}
+
+#[test]
+fn a_conflicting_operation_of_s3_is_repeated() {
+    let site = Site::new();
+    let conflict = || (409, "OperationAborted", "A conflicting conditional operation is currently in progress");
+    site.fake.fail("s3:PutBucketVersioning", (0, 1), conflict());
+    site.fake.fail("s3:CreateBucket", (0, 1), conflict());
+    site.up().ended(0);
+    assert_eq!(site.fake.count("s3:CreateBucket"), 2);
+    // Another 409 is an answer: the policy cannot be put as it is.
+    let site = Site::new();
+    site.fake.fail("s3:PutBucketVersioning", (0, 9), (409, "InvalidBucketState", "no"));
+    site.up().ended(1);
+    assert_eq!(site.fake.count("s3:PutBucketVersioning"), 1);
+}
+
+#[test]
+fn a_quota_is_not_reported_as_a_busy_service() {
+    let site = Site::new();
+    site.fake.fail(
+        "cloudformation:CreateChangeSet",
+        (0, 9),
+        (400, "LimitExceeded", "Limit for stack has been exceeded"),
+    );
+    site.up().ended(1).says("Limit for stack").says("Service Quotas");
 }

@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::Stdio;
 
-use crate::world::{Ran, World};
+use crate::world::{Ran, World, smallest_handler};
 
 fn pid(world: &World) -> i32 {
     let status = world.ok(&["local", "status", "--json", "-s", "local"]).json();
@@ -178,4 +178,85 @@ fn a_stack_without_emulator_is_refused() {
     let ran = world.run(&["local", "start", "-s", "stacks/prod.yaml"]);
     assert_eq!(ran.code, Some(3), "{ran:#?}");
     assert!(ran.err.contains("not for a local emulator"), "{ran:#?}");
+}
+
+#[test]
+fn a_pid_file_that_cannot_be_written_ends_the_emulator_that_was_started() {
+    let world = World::new();
+    // The name under which the file is written is taken by a folder.
+    std::fs::create_dir_all(world.data().join("emulator.new")).unwrap();
+    let ran = world.run(&["local", "start"]);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    assert!(ran.err.contains("emulator.json"), "{ran:#?}");
+    assert!(TcpStream::connect(("127.0.0.1", world.port)).is_err(), "it still runs");
+}
+
+#[test]
+fn a_data_folder_that_cannot_be_used_matters_only_where_the_emulator_must_be_started() {
+    let world = World::new();
+    let file = world.write("file", "");
+    let start = || {
+        let output = world.command(&["local", "start"]).env("PROVISIONER_LOCAL_DIR", file.join("below")).output();
+        Ran::of(&output.unwrap())
+    };
+    let refused = start();
+    assert_eq!(refused.code, Some(1), "{refused:#?}");
+    assert!(refused.err.contains("PROVISIONER_LOCAL_DIR or XDG_STATE_HOME"), "{refused:#?}");
+    world.ok(&["local", "start"]);
+    let running = start();
+    assert!(running.code == Some(0) && running.err.contains("is running at"), "{running:#?}");
+}
+
+#[test]
+fn every_command_names_another_program_on_the_emulator_s_port() {
+    let world = World::new();
+    world.write("a.txt", "words");
+    let listener = TcpListener::bind(("127.0.0.1", world.port)).unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            let page = "<!DOCTYPE HTML><html><p>Unsupported method ('POST')</html>";
+            let head = "HTTP/1.0 501 Unsupported method\r\nContent-Type: text/html;charset=utf-8\r\n\r\n";
+            let _ = stream.write_all(format!("{head}{page}").as_bytes());
+        }
+    });
+    for arguments in [&["status"][..], &["put", "a.txt"], &["records"], &["logs"], &["verify"]] {
+        let ran = world.run(&[arguments, &["-s", "local"]].concat());
+        assert!(
+            ran.err.contains(&format!("another program listens on port {}", world.port)),
+            "{arguments:?}: {ran:#?}"
+        );
+    }
+}
+
+#[test]
+fn the_emulator_s_own_address_in_the_environment_is_the_emulator() {
+    let world = World::new();
+    let handler = world.write("bootstrap", smallest_handler(1));
+    for host in ["127.0.0.1", "localhost"] {
+        let up = world
+            .command(&["up", "-s", "local", "--yes", "--handler", handler.to_str().unwrap()])
+            .env("AWS_ENDPOINT_URL", format!("http://{host}:{}/", world.port))
+            .output();
+        let ran = Ran::of(&up.unwrap());
+        assert_eq!(ran.code, Some(0), "{ran:#?}");
+        world.ok(&["local", "stop"]);
+    }
+}
+
+#[test]
+fn two_deployments_at_once_on_a_fresh_emulator_both_succeed() {
+    let world = World::new();
+    let handler = world.write("bootstrap", smallest_handler(1));
+    let ups: Vec<_> = (0..2)
+        .map(|_| {
+            let mut up = world.command(&["up", "-s", "local", "--yes", "--handler", handler.to_str().unwrap()]);
+            up.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    let ran: Vec<Ran> = ups.into_iter().map(|up| Ran::of(&up.wait_with_output().unwrap())).collect();
+    assert!(ran.iter().all(|ran| ran.code == Some(0)), "{ran:#?}");
+    assert_eq!(ran.iter().filter(|ran| ran.err.contains("up to date")).count(), 1, "{ran:#?}");
+    assert_eq!(world.run(&["plan", "-s", "local", "--handler", handler.to_str().unwrap()]).code, Some(0));
 }

@@ -14,6 +14,7 @@ mod deploy;
 mod dist;
 mod docs;
 mod down;
+mod hangs;
 mod inspect;
 mod local;
 mod logs;

@@ -29,25 +29,29 @@ pub(crate) fn any_spec() -> impl Strategy<Value = StackSpec> {
         of(1..=u16::MAX),
         any::<bool>(),
         of("[A-Za-z0-9_-]{1,20}"),
+        of("[a-f0-9-]{1,36}"),
     );
     let parts = (any_bucket(), any_table(), any_files(), any_handler(), any_tags());
-    (place, parts).prop_map(|((name, region, account, port, keep, topic), (bucket, table, files, handler, tags))| {
-        let topic_region = region.unwrap_or("eu-west-3");
-        StackSpec {
-            name,
-            region: region.map(ToOwned::to_owned),
-            account,
-            cloudformation_role: None,
-            emulator: port.map(|port| Emulator { port }),
-            data: if keep { DataPolicy::Keep } else { DataPolicy::Delete },
-            bucket,
-            table,
-            files,
-            handler,
-            alarm: Alarm { topic: topic.map(|name| format!("arn:aws:sns:{topic_region}:123456789012:{name}")) },
-            tags,
-        }
-    })
+    (place, parts).prop_map(
+        |((name, region, account, port, keep, topic, key), (bucket, table, files, handler, tags))| {
+            let topic_region = region.unwrap_or("eu-west-3");
+            StackSpec {
+                name,
+                region: region.map(ToOwned::to_owned),
+                account,
+                cloudformation_role: None,
+                kms_key: key.map(|id| format!("arn:aws:kms:{topic_region}:123456789012:key/{id}")),
+                emulator: port.map(|port| Emulator { port }),
+                data: if keep { DataPolicy::Keep } else { DataPolicy::Delete },
+                bucket,
+                table,
+                files,
+                handler,
+                alarm: Alarm { topic: topic.map(|name| format!("arn:aws:sns:{topic_region}:123456789012:{name}")) },
+                tags,
+            }
+        },
+    )
 }
 
 fn any_bucket() -> impl Strategy<Value = Bucket> {

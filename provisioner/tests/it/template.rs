@@ -1,7 +1,7 @@
 //! Templates and policies: they match the reviewed files in `stacks/rendered/`, and have the documented properties.
 
 use assert_cmd::Command;
-use handler_contract::actions::{ACTIONS, Resource};
+use handler_contract::actions::{ACTIONS, Resource, Stacks};
 use handler_contract::{Settings, table};
 use proptest::prelude::*;
 use provisioner_engine::stack_file::StackFile;
@@ -246,10 +246,10 @@ fn tags_are_on_every_resource_that_supports_them() {
     }
 }
 
+const KEY: &str = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+
 #[test]
 fn the_handler_s_policy_grants_the_contract_s_actions_on_their_resources_and_nothing_else() {
-    let tree = tree(&spec(""));
-    let document = &tree["Resources"]["HandlerRole"]["Properties"]["Policies"][0]["PolicyDocument"];
     let arn = |resource| match resource {
         Resource::UploadedObjects => {
             json!({"Fn::Sub": "arn:${AWS::Partition}:s3:::dev-uploads-${AWS::AccountId}-${AWS::Region}/*"})
@@ -259,30 +259,98 @@ fn the_handler_s_policy_grants_the_contract_s_actions_on_their_resources_and_not
             "Fn::Sub": "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/provisioner/dev/handler:log-stream:*"
         }),
         Resource::FailedEvents => json!({"Fn::GetAtt": ["FailedEvents", "Arn"]}),
+        Resource::Key => json!(KEY),
     };
-    let mut granted = Vec::new();
-    for statement in document["Statement"].as_array().unwrap() {
-        assert_eq!(statement["Effect"], "Allow");
-        let actions = match &statement["Action"] {
-            Value::Array(list) => list.clone(),
-            one => vec![one.clone()],
-        };
-        granted.extend(actions.into_iter().map(|action| (action, statement["Resource"].clone())));
+    for (versioning, key) in [(false, false), (true, false), (false, true), (true, true)] {
+        let key_line = if key { format!("kmsKey: {KEY}\n") } else { String::new() };
+        let tree = tree(&spec(&format!("{key_line}bucket: {{versioning: {versioning}}}")));
+        let document = &tree["Resources"]["HandlerRole"]["Properties"]["Policies"][0]["PolicyDocument"];
+        let mut granted = Vec::new();
+        for statement in document["Statement"].as_array().unwrap() {
+            assert_eq!(statement["Effect"], "Allow");
+            let actions = match &statement["Action"] {
+                Value::Array(list) => list.clone(),
+                one => vec![one.clone()],
+            };
+            granted.extend(actions.into_iter().map(|action| (action, statement["Resource"].clone())));
+        }
+        let performed = ACTIONS.iter().filter(|action| match action.stacks {
+            Stacks::All => true,
+            Stacks::Versioned => versioning,
+            Stacks::WithKey => key,
+        });
+        let wanted: Vec<_> = performed.map(|action| (json!(action.name), arn(action.resource))).collect();
+        assert_eq!(granted, wanted, "versioning {versioning}, key {key}");
     }
-    let wanted: Vec<_> = ACTIONS.iter().map(|action| (json!(action.name), arn(action.resource))).collect();
-    assert_eq!(granted, wanted);
+}
+
+#[test]
+fn a_key_encrypts_bucket_table_queue_and_logs() {
+    let with = tree(&spec(&format!("kmsKey: {KEY}")));
+    let of =
+        |id: &str, pointer: &str| with["Resources"][id]["Properties"].pointer(pointer).cloned().unwrap_or_default();
+    let rule = "/BucketEncryption/ServerSideEncryptionConfiguration/0";
+    let by_default = json!({"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEY});
+    let expected = json!({"ServerSideEncryptionByDefault": by_default, "BucketKeyEnabled": true});
+    assert_eq!(of("Bucket", rule), expected);
+    let table = json!({"SSEEnabled": true, "SSEType": "KMS", "KMSMasterKeyId": KEY});
+    assert_eq!(of("Table", "/SSESpecification"), table);
+    assert_eq!(of("FailedEvents", "/KmsMasterKeyId"), KEY);
+    assert_eq!(of("FailedEvents", "/SqsManagedSseEnabled"), false);
+    assert_eq!(of("HandlerLogs", "/KmsKeyId"), KEY);
+    let without = tree(&spec(""));
+    assert!(!without.to_string().to_lowercase().contains("kms"), "{without}");
+    assert_eq!(without["Resources"]["FailedEvents"]["Properties"]["SqsManagedSseEnabled"], true);
+}
+
+#[test]
+fn a_key_comes_with_grants_on_itself_alone_and_with_what_its_owner_adds() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("dev.yaml");
+    let print = |text: String, whose: &str| {
+        std::fs::write(&file, text).unwrap();
+        let output = provisioner().args(["synth", "-s"]).arg(&file).arg(format!("--permissions={whose}")).output();
+        let output = output.unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let text = |lines: &str| format!("name: dev\ndata: delete\n{lines}");
+    let whole = || text(&format!("account: \"123456789012\"\nkmsKey: {KEY}\n"));
+    for whose in ["caller", "cloudformation"] {
+        let (_, policy, _) = print(whole(), whose);
+        let policy: Value = serde_json::from_str(&policy).unwrap();
+        let about_keys =
+            policy["Statement"].as_array().unwrap().iter().filter(|s| s["Action"].to_string().contains("kms:"));
+        let resources: Vec<_> = about_keys.map(|statement| statement["Resource"].clone()).collect();
+        assert!(!resources.is_empty() && resources.iter().all(|resource| *resource == KEY), "{policy:#}");
+        assert!(!print(text(""), whose).1.contains("kms:"));
+    }
+    let (code, policy, said) = print(whole(), "key");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains(KEY), "{said}");
+    let policy: Value = serde_json::from_str(&policy).unwrap();
+    let logs = &policy["Statement"][0];
+    assert_eq!(logs["Principal"]["Service"], "logs.eu-central-1.amazonaws.com");
+    let group = "arn:aws:logs:eu-central-1:123456789012:log-group:/provisioner/dev/handler";
+    assert_eq!(logs["Condition"]["ArnEquals"]["kms:EncryptionContext:aws:logs:arn"], group);
+    assert_eq!(policy["Statement"][1]["Principal"]["AWS"], "arn:aws:iam::123456789012:root");
+    for (text, code, says) in
+        [(text(""), "no-key", "kmsKey"), (text(&format!("kmsKey: {KEY}\n")), "no-account", "account")]
+    {
+        let (exit, _, said) = print(text, "key");
+        assert!(exit == Some(3) && said.contains(says), "{code}: {said}");
+    }
 }
 
 #[test]
 fn no_policy_allows_a_whole_service_or_an_action_on_everything() {
+    // Actions that IAM cannot limit to a resource; `tools/permissions/audit` checks that these are.
+    const LISTS: &str = "LogGroupList";
     let policies: [(&str, Document); 4] = [
         ("handler-trust.json", policy::handler_trust()),
         ("handler.json", policy::handler()),
         ("caller.json", policy::caller()),
         ("cloudformation.json", policy::cloudformation()),
     ];
-    // Actions that IAM cannot limit to a resource; `tools/permissions/audit` checks that these are.
-    const LISTS: &str = "LogGroupList";
     for (file, document) in policies {
         for statement in document.statements() {
             assert_eq!(statement.effect, "Allow");
@@ -315,7 +383,12 @@ fn policies_for_a_stack_are_documents_that_iam_takes() {
             assert!(arn.starts_with("arn:aws-cn:"), "{file}: {arn}");
         }
         for account in [None, Some("123456789012")] {
-            let longest = policy.for_stack(&longest_name, account, Some("ap-southeast-1"));
+            let with_key = match file {
+                "caller" => policy::caller_key(),
+                _ => policy::cloudformation_key(),
+            };
+            let longest = policy.clone().and(with_key.with_key(KEY));
+            let longest = longest.for_stack(&longest_name, account, Some("ap-southeast-1"));
             assert!(longest.length() <= policy::MAX_MANAGED_POLICY, "{file}: {}", longest.length());
         }
         let page = std::fs::read_to_string(root().join("docs/permissions.md")).unwrap();
@@ -392,6 +465,7 @@ proptest! {
     fn no_arn_is_bound_to_a_partition_an_account_or_a_region(spec in any_spec()) {
         let mut spec = spec;
         spec.alarm.topic = None;
+        spec.kms_key = None;
         spec.tags.clear();
         let tree = tree(&spec);
         for text in texts(&tree) {

@@ -3,10 +3,15 @@
 use std::time::Duration;
 
 use fake_aws::{Cut, Fake, Fault, Gate, REGION, Rule};
+use provisioner::report::Report;
 use provisioner_aws::limits::TimeLimits;
 use provisioner_aws::uploads::{Cause, Uploads};
 use provisioner_aws::{Aws, Target};
+use provisioner_engine::apply::{Applier, RunId};
 use provisioner_model::call_error::Kind;
+use provisioner_model::names::Names;
+use provisioner_model::status::Operation;
+use provisioner_planner::state::Desired;
 use tokio::sync::watch;
 
 const SHORT: Duration = Duration::from_millis(200);
@@ -17,7 +22,7 @@ const BUCKET: &str = "uploads";
 /// Limits of which none is met, so that a test shortens the one that it is about.
 fn long() -> TimeLimits {
     let long = Duration::from_mins(10);
-    TimeLimits { connect: long, attempt: long, call: long, stall: long, complete: long }
+    TimeLimits { connect: long, attempt: long, call: long, stall: long, complete: long, change_set: long }
 }
 
 async fn connect(fake: &Fake, limits: TimeLimits) -> provisioner_model::error::Result<Aws> {
@@ -104,6 +109,27 @@ async fn completing_an_upload_may_take_longer_than_other_calls() {
     let put = uploads(&aws).stream(content.as_slice(), "big.bin".into(), "text/plain".into());
     let failed = tokio::time::timeout(END, put).await.expect("the limit ends the call").unwrap_err();
     assert!(matches!(&failed.cause, Cause::Service(error) if error.kind == Kind::Unreachable), "{failed:?}");
+}
+
+#[test]
+fn a_change_set_that_is_never_computed_is_given_up_and_deleted() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let fake = Fake::start();
+        fake.state().cloudformation.change_set_looks = u32::MAX;
+        let aws = connect(&fake, TimeLimits { change_set: SHORT, ..long() }).await.unwrap();
+        let names = Names::new("shop", &aws.account, &aws.region);
+        let place = provisioner_engine::observe::place(&aws, &names);
+        let tags = std::collections::BTreeMap::new();
+        let template = serde_json::json!({"Resources": {}});
+        let desired = Desired::new(place, names, template, tags, "handler.zip".to_owned());
+        let report = Report::silent();
+        let applier = Applier::new(&aws, &report, RunId("1".to_owned()));
+        let proposed = applier.propose(&desired, Operation::Create);
+        let error = tokio::time::timeout(END, proposed).await.expect("the limit ends the wait").unwrap_err();
+        assert_eq!(error.code, "change-set-pending");
+        assert_eq!(fake.count("cloudformation:DeleteChangeSet"), 1);
+    });
 }
 
 #[test]

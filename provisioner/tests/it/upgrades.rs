@@ -54,6 +54,25 @@ impl Deployed {
     }
 }
 
+/// The releases that the changelog names.
+fn releases() -> Vec<String> {
+    let changelog = std::fs::read_to_string(crate::root().join("CHANGELOG.md")).unwrap();
+    let names = changelog.lines().filter_map(|line| line.strip_prefix("## [")?.split(']').next());
+    let (unreleased, releases): (Vec<_>, Vec<_>) = names.partition(|name| *name == "Unreleased");
+    assert_eq!(unreleased.len(), 1, "the changelog has a section [Unreleased]");
+    releases.into_iter().map(ToOwned::to_owned).collect()
+}
+
+#[test]
+fn every_release_has_stacks_that_are_tested() {
+    let tested = deployed();
+    for release in releases().into_iter().chain(["759e429".to_owned()]) {
+        let prefix = format!("{release}/");
+        let found = tested.iter().any(|stack| stack.name.starts_with(&prefix));
+        assert!(found, "add the release with: tools/release-fixture {release}");
+    }
+}
+
 #[test]
 fn no_resource_of_a_deployed_stack_is_replaced_or_loses_data() {
     for deployed in deployed() {

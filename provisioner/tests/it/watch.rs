@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Lines};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
+use fake_aws::{Fault, Gate, Rule};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -228,4 +229,39 @@ fn an_interrupt_waits_for_the_running_deployment() {
     let printed: Vec<&str> = watch.seen.iter().filter_map(|e| e["event"].as_str()).collect();
     assert!(printed.contains(&"ending") && printed.ends_with(&["deployed", "watch-ended"]), "{printed:?}");
     assert!(site.code_is_in_function_and_stack());
+}
+
+#[test]
+fn an_interrupt_waits_for_the_stack_s_update_too() {
+    let site = Site::new();
+    let mut watch = Watch::start(&site, &["--handler", "bootstrap"]);
+    watch.until("watching");
+    let gate = Gate::new();
+    site.fake.inject(Rule::on("cloudformation:DescribeStackEvents", Fault::Held(gate.clone())));
+    let before = site.fake.count("cloudformation:DescribeStackEvents");
+    site.build_handler(2);
+    site.fake.wait_for("cloudformation:DescribeStackEvents", before + 1);
+    watch.interrupt();
+    watch.until("ending");
+    gate.open();
+    assert_eq!(watch.end(), Some(0), "{:#?}", watch.seen);
+    let printed: Vec<&str> = watch.seen.iter().filter_map(|e| e["event"].as_str()).collect();
+    assert!(printed.ends_with(&["deployed", "watch-ended"]) && !printed.contains(&"interrupted"), "{printed:?}");
+    assert!(site.code_is_in_function_and_stack());
+}
+
+#[test]
+fn a_second_interrupt_leaves_the_stack_s_update_running() {
+    let site = Site::new();
+    let mut watch = Watch::start(&site, &["--handler", "bootstrap"]);
+    watch.until("watching");
+    site.fake.inject(Rule::on("cloudformation:DescribeStackEvents", Fault::Held(Gate::new())).always());
+    let before = site.fake.count("cloudformation:DescribeStackEvents");
+    site.build_handler(2);
+    site.fake.wait_for("cloudformation:DescribeStackEvents", before + 1);
+    watch.interrupt();
+    watch.until("ending");
+    watch.interrupt();
+    watch.until("interrupted");
+    assert_eq!(watch.end(), Some(130), "{:#?}", watch.seen);
 }

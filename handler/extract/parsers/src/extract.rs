@@ -1,5 +1,6 @@
 //! One file from its bytes to its metadata: sniff, validate, read.
 
+use handler_contract::record::UNKNOWN_TYPE;
 use handler_contract::{ErrorCode, Failure, FileTypes};
 
 use crate::formats::{self, Container, FormatReader, Opened};
@@ -17,6 +18,28 @@ use crate::validate;
 /// [`Abort::Rejected`] if the file is empty, is not allowed, contradicts its name, or is damaged; the report holds
 /// what was read before. [`Abort::Internal`] if the input or the temporary file fails.
 pub fn extract(file_name: &str, allowed: &FileTypes, input: &mut Input, report: &mut Report) -> Result<(), Abort> {
+    report.metadata.content_encoding = input.content_encoding().map(str::to_owned);
+    if input.is_encoded() {
+        // Nothing can be said of what it decodes to, and its name says nothing of what is stored.
+        report.metadata.is_partial = Some(true);
+        report.send_type(UNKNOWN_TYPE)?;
+        return Ok(validate::validate("", UNKNOWN_TYPE, allowed)?);
+    }
+    let read = extract_decoded(file_name, allowed, input, report);
+    // A reader may have started its metadata anew.
+    report.metadata.content_encoding = input.content_encoding().map(str::to_owned);
+    match (input.is_cut_by_coding(), read) {
+        // Why the rest is missing says more than what is wrong with the part.
+        (Err(failure), Ok(()) | Err(Abort::Rejected(_))) => Err(failure.into()),
+        (Ok(true), Ok(())) => {
+            report.metadata.is_partial = Some(true);
+            Ok(())
+        }
+        (_, read) => read,
+    }
+}
+
+fn extract_decoded(file_name: &str, allowed: &FileTypes, input: &mut Input, report: &mut Report) -> Result<(), Abort> {
     input.fill_head()?;
     let spooled;
     let (sniffed, opened) = match sniff::head(input.head(), input.is_whole()) {

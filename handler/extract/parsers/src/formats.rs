@@ -22,7 +22,7 @@ mod markdown;
 mod mbox;
 pub(crate) mod media;
 pub(crate) mod office;
-mod pdf;
+pub(crate) mod pdf;
 #[cfg(test)]
 mod pieces;
 mod syntax;

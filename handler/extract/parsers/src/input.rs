@@ -1,6 +1,7 @@
 //! The file as it arrives: its head, a stream of it, or all of it in an unnamed temporary file. Of a file that is
 //! larger than the temporary file may be, the temporary file keeps the head and the tail.
 
+mod coding;
 mod spool;
 mod view;
 
@@ -9,8 +10,10 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
 
+use handler_contract::Failure;
 use memmap2::Mmap;
 
+use self::coding::{Coding, Decoder, Progress};
 use self::spool::{Spool, SpooledFile};
 use crate::report::Abort;
 
@@ -28,6 +31,19 @@ pub struct Input {
     head: Vec<u8>,
     ended: bool,
     spool: Spooling,
+    encoding: Encoding,
+}
+
+/// The coding that the object is stored in, and what becomes of it.
+enum Encoding {
+    /// None, or one that the bytes are not in.
+    Identity,
+    Decoded {
+        name: &'static str,
+        progress: Progress,
+    },
+    /// One that cannot be decoded.
+    Unknown(String),
 }
 
 enum Spooling {
@@ -47,14 +63,21 @@ impl fmt::Debug for Input {
 impl Input {
     /// The bytes that `source` gives until its end.
     pub fn new(source: impl Read + 'static) -> Self {
-        Self { source: Box::new(source), head: Vec::with_capacity(2 * CHUNK), ended: false, spool: Spooling::None }
+        Self {
+            source: Box::new(source),
+            head: Vec::with_capacity(2 * CHUNK),
+            ended: false,
+            spool: Spooling::None,
+            encoding: Encoding::Identity,
+        }
     }
 
     /// A file that is in memory already. If `rest` is not empty, the file arrives in pieces, of which `head` is the
     /// first.
     pub fn of(head: &[u8], rest: &[u8]) -> Self {
         let source = Box::new(io::Cursor::new(rest.to_vec()));
-        Self { source, head: head.to_vec(), ended: rest.is_empty(), spool: Spooling::None }
+        let (ended, spool, encoding) = (rest.is_empty(), Spooling::None, Encoding::Identity);
+        Self { source, head: head.to_vec(), ended, spool, encoding }
     }
 
     /// The next line before the file, with its line feed; `None` if the input ends instead.
@@ -86,6 +109,63 @@ impl Input {
             Ok(file) => Spooling::Prepared(Spool::new(file, limit)),
             Err(error) => Spooling::Missing(error),
         };
+    }
+
+    /// Sets the coding that the object is stored in, as `Content-Encoding` has it, so that what is read is decoded.
+    /// Called before anything of the file is read. A file whose name says that it is of that coding is not decoded, nor
+    /// is one that does not start as the coding does.
+    ///
+    /// # Errors
+    /// The source cannot be read.
+    pub fn set_content_encoding(&mut self, header: &str, file_name: &str) -> io::Result<()> {
+        let known = match Coding::of(header) {
+            Coding::Identity => return Ok(()),
+            Coding::Unknown(name) => {
+                self.encoding = Encoding::Unknown(name);
+                return Ok(());
+            }
+            Coding::Known(known) => known,
+        };
+        while self.head.len() < 2 && !self.ended {
+            self.read_more()?;
+        }
+        let extension = file_name.rsplit('.').next().unwrap_or_default();
+        let is_named = ["gz", "tgz", "gzip"].iter().any(|name| extension.eq_ignore_ascii_case(name));
+        if is_named || !known.is_at(&self.head) {
+            return Ok(());
+        }
+        let head = std::mem::replace(&mut self.head, Vec::with_capacity(2 * CHUNK));
+        let source = std::mem::replace(&mut self.source, Box::new(io::empty()));
+        let start: Vec<u8> = head.iter().take(2).copied().collect();
+        let decoder = Decoder::new(known, &start, io::Cursor::new(head).chain(source));
+        self.encoding = Encoding::Decoded { name: known.name(), progress: decoder.progress() };
+        (self.source, self.ended) = (Box::new(decoder), false);
+        Ok(())
+    }
+
+    /// The coding that the object is stored in; `None` if it is in none.
+    pub(crate) fn content_encoding(&self) -> Option<&str> {
+        match &self.encoding {
+            Encoding::Identity => None,
+            Encoding::Decoded { name, .. } => Some(name),
+            Encoding::Unknown(name) => Some(name),
+        }
+    }
+
+    /// Whether the object is in a coding that cannot be decoded.
+    pub(crate) fn is_encoded(&self) -> bool {
+        matches!(self.encoding, Encoding::Unknown(_))
+    }
+
+    /// Whether a part is all that could be decoded.
+    ///
+    /// # Errors
+    /// Nothing could be decoded, or too much.
+    pub(crate) fn is_cut_by_coding(&self) -> Result<bool, Failure> {
+        match &self.encoding {
+            Encoding::Decoded { progress, .. } => progress.check(),
+            Encoding::Identity | Encoding::Unknown(_) => Ok(false),
+        }
     }
 
     /// Waits for the first [`HEAD`] bytes, or for as many as there are.

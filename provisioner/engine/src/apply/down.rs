@@ -92,14 +92,14 @@ impl Applier<'_> {
                 operation: Operation::Delete,
                 resources: Some(resources),
             });
-            let (status, cause) =
+            let (status, follower) =
                 self.follow(stack, Operation::Delete, Follower::new(Some(&token)), interrupts).await?;
             if status.is_success_for(Operation::Delete) {
                 return Ok(());
             }
-            let refilled = cause.as_deref().is_some_and(|c| c.contains("not empty"));
+            let refilled = follower.cause().is_some_and(|c| c.contains("not empty"));
             if !refilled || round == ROUNDS {
-                let mut error = failed(stack, Operation::Delete, status, cause);
+                let mut error = failed(stack, Operation::Delete, status, follower.cause());
                 error.exit = Exit::Leftovers;
                 return Err(error);
             }

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use provisioner_model::advice::{advice, is_consequence};
+use handler_contract::Timestamp;
+use provisioner_model::advice::{advice, is_consequence, is_queue_name_reserved};
 use provisioner_model::call_error::Kind;
 use provisioner_model::stack::ResourceEvent;
 use provisioner_model::status::{Phase, Progress, ResourceStatus, StackStatus};
@@ -18,6 +19,9 @@ const LONGEST: Duration = Duration::from_millis(1500);
 const LONGEST_AFTER_FAILURES: Duration = Duration::from_secs(10);
 /// The number of consecutive failed polls after which following stops. With their pauses this is about 15 minutes.
 const MAX_FAILED_POLLS: u32 = 90;
+
+/// For how long the name of a deleted queue cannot be used (SQS API reference, `DeleteQueue`), and a second for clocks.
+const QUEUE_NAME_MILLIS: i64 = 61_000;
 
 /// The pauses between two polls: short at first, then about 1.5 seconds, with jitter, so that several runs do not poll in
 /// step.
@@ -51,7 +55,8 @@ impl Backoff {
     pub fn failed(&mut self, kind: Kind) -> PollOutcome {
         match kind {
             Kind::Throttled => self.longest = (self.longest * 2).min(LONGEST_AFTER_FAILURES),
-            Kind::Unreachable | Kind::Unavailable => {}
+            // A network that asks to sign in answers in place of AWS, as after a laptop has slept.
+            Kind::Unreachable | Kind::Unavailable | Kind::NotAws => {}
             _ => return PollOutcome::GiveUp,
         }
         self.next = (self.next * 2).clamp(LONGEST / 3, LONGEST_AFTER_FAILURES);
@@ -91,6 +96,8 @@ pub struct Follower {
     seen: HashSet<String>,
     last: HashMap<String, ResourceStatus>,
     cause: Option<String>,
+    /// From when on the name of a queue can be used again, if that was the cause. Milliseconds since the Unix epoch.
+    queue_name_free_at: Option<i64>,
     ended: Option<StackStatus>,
 }
 
@@ -103,6 +110,7 @@ impl Follower {
             seen: HashSet::new(),
             last: HashMap::new(),
             cause: None,
+            queue_name_free_at: None,
             ended: None,
         }
     }
@@ -164,6 +172,10 @@ impl Follower {
                 continue;
             }
             let reason = event.reason.clone().unwrap_or_default();
+            if progress == Progress::Failed && is_queue_name_reserved(&reason) {
+                self.queue_name_free_at =
+                    Timestamp::parse(&event.time).ok().map(|at| at.unix_millis() + QUEUE_NAME_MILLIS);
+            }
             let first = progress == Progress::Failed && self.cause.is_none() && !is_consequence(&reason);
             events.push(DeployEvent::Resource {
                 logical_id: event.logical_id.clone(),
@@ -189,6 +201,12 @@ impl Follower {
     /// The status in which the operation ended, once it has.
     pub fn ended(&self) -> Option<StackStatus> {
         self.ended
+    }
+
+    /// From when on the name of a queue can be used again, if the operation failed because one of that name was deleted
+    /// recently. Milliseconds since the Unix epoch.
+    pub fn queue_name_free_at(&self) -> Option<i64> {
+        self.queue_name_free_at
     }
 
     /// The first failure, in words.
@@ -284,7 +302,7 @@ mod tests {
 
     #[test]
     fn transient_errors_are_retried_and_permanent_ones_are_not() {
-        for kind in [Kind::Unreachable, Kind::Unavailable, Kind::Throttled] {
+        for kind in [Kind::Unreachable, Kind::Unavailable, Kind::NotAws, Kind::Throttled] {
             let mut backoff = Backoff::new(7);
             assert_eq!(backoff.failed(kind), PollOutcome::First, "{kind:?}");
             let mut waited = backoff.next_delay();

@@ -56,6 +56,14 @@ pub enum DeployEvent {
         /// The stack.
         stack: String,
     },
+    /// The creation failed because a queue of the same name was deleted within the last minute. It is repeated once the
+    /// name is free.
+    WaitingForQueueName {
+        /// The stack.
+        stack: String,
+        /// How long that takes, seconds.
+        seconds: f64,
+    },
     /// A stack whose creation failed is deleted first.
     Recreating {
         /// The stack.
@@ -96,6 +104,7 @@ pub enum DeployEvent {
         bucket: String,
     },
     /// The handler's zip was uploaded.
+    #[serde(rename = "artifact-uploaded")]
     Uploaded {
         /// The bucket.
         bucket: String,

@@ -99,6 +99,13 @@ impl Table {
             "ItemCount": self.items.len() as u64 + synthetic,
             "BillingModeSummary": { "BillingMode": self.properties["BillingMode"] },
         });
+        let encryption = &self.properties["SSESpecification"];
+        if encryption["SSEEnabled"] == true {
+            // Without a chosen key, the account's key for DynamoDB.
+            let own = format!("arn:aws:kms:{REGION}:{ACCOUNT}:key/aws-dynamodb");
+            let key = encryption["KMSMasterKeyId"].as_str().unwrap_or(&own);
+            table["SSEDescription"] = json!({ "Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": key });
+        }
         for property in ["AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "ProvisionedThroughput"] {
             if !self.properties[property].is_null() {
                 table[property] = self.properties[property].clone();

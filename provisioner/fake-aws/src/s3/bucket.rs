@@ -139,6 +139,9 @@ impl Bucket {
         if self.versioning != Versioning::Off {
             response = response.with("x-amz-version-id", object.version);
         }
+        if let Some(coding) = object.content_encoding {
+            response = response.with("content-encoding", coding);
+        }
         for (name, value) in object.metadata {
             response = response.with(&format!("x-amz-meta-{name}"), value);
         }

@@ -16,6 +16,8 @@ pub struct Upload {
     pub parts: BTreeMap<u32, (String, Vec<u8>)>,
     /// The object's media type.
     pub content_type: Option<String>,
+    /// The coding that the object will be stored in, if one was given.
+    pub content_encoding: Option<String>,
     /// The object's metadata.
     pub metadata: BTreeMap<String, String>,
 }

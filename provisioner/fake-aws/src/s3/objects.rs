@@ -21,6 +21,8 @@ pub struct Object {
     pub modified: Duration,
     /// The media type, if one was given.
     pub content_type: Option<String>,
+    /// The coding that the content is stored in, if one was given.
+    pub content_encoding: Option<String>,
     /// The headers `x-amz-meta-…`, without that prefix.
     pub metadata: BTreeMap<String, String>,
     /// The CRC-32 of the content, as S3 sends it; `None` for synthetic content.
@@ -38,6 +40,13 @@ pub struct SyntheticObject {
     pub size: u64,
     /// The `ETag`, without quotes.
     pub e_tag: String,
+}
+
+/// The coding that an object is stored in, without that of the upload itself.
+pub(crate) fn content_encoding(request: &Request) -> Option<String> {
+    let codings = request.header("content-encoding")?.split(',').map(str::trim);
+    let stored: Vec<_> = codings.filter(|coding| *coding != "aws-chunked" && !coding.is_empty()).collect();
+    (!stored.is_empty()).then(|| stored.join(","))
 }
 
 /// The headers of a request that become an object's metadata.
@@ -128,6 +137,7 @@ fn object(made: SyntheticObject) -> Object {
         body: Body::Repeat(Arc::new(vec![b'x'; 1 << 10]), made.size),
         modified: Duration::ZERO,
         content_type: None,
+        content_encoding: None,
         metadata: BTreeMap::new(),
         crc32: None,
         is_marker: false,

@@ -28,6 +28,7 @@ fn objects_are_put_read_and_deleted() {
     let e_tag = Call::new(&fake, "s3", "PUT /b/a%20b.txt")
         .with("content-type", "text/plain")
         .with("x-amz-meta-by", "me")
+        .with("content-encoding", "gzip")
         .body("0123456789")
         .send()
         .headers["etag"]
@@ -38,6 +39,7 @@ fn objects_are_put_read_and_deleted() {
         (answer.headers["content-type"].as_str(), answer.headers["x-amz-meta-by"].as_str()),
         ("text/plain", "me")
     );
+    assert_eq!(answer.headers["content-encoding"], "gzip");
     assert_eq!(answer.headers["last-modified"], "Sun, 22 Nov 2026 12:00:00 GMT");
     let head = s3(&fake, "HEAD /b/a%20b.txt");
     assert_eq!((head.status, head.headers["content-length"].as_str()), (200, "10"));

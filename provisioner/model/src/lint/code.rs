@@ -75,7 +75,7 @@ codes! {
     FreeTierAlarms = Warning "free-tier-alarms", fix: "leave some out, or allow costs with `table.billing: on-demand`";
     /// A free-tier stack counts metrics by file type and error code, of which ten are free.
     FreeTierMetrics = Warning "free-tier-metrics", fix: "leave `handler.detailedMetrics` out";
-    /// A free-tier stack has a log group that keeps its logs for ever.
+    /// A free-tier stack has a log group without a retention period.
     FreeTierLogs = Warning "free-tier-logs", fix: "give the group a retention with `handler.keepLogs`";
     /// A free-tier stack has continuous backups, which cost by size.
     FreeTierBackups = Warning "free-tier-backups", fix: "leave `table.pointInTimeRecovery` out";

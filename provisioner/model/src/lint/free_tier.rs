@@ -1,4 +1,4 @@
-//! What a stack that says `billing: free-tier` would cost nevertheless.
+//! Costs of a stack with `billing: free-tier`.
 //!
 //! What is free is free for a whole account and region together; another stack's part of it cannot be seen from here.
 
@@ -14,11 +14,11 @@ use crate::template::FREE_UNITS;
 const FREE_ALARMS: usize = 10;
 /// Temporary storage that a function has for nothing (Lambda pricing page). MiB.
 const FREE_STORAGE: u64 = 512;
-/// How the services call a KMS key that somebody pays for (CloudFormation resource reference).
+/// Properties for customer managed KMS keys, which are billed (CloudFormation resource reference).
 const KEYS: [&str; 5] = ["KMSMasterKeyId", "KMSMasterKeyID", "KmsMasterKeyId", "KmsKeyId", "KmsKeyArn"];
 
 pub(super) fn check(spec: &StackSpec, tree: &Value, findings: &mut Vec<Finding>) {
-    // An emulator bills nobody.
+    // An emulator has no costs.
     if spec.table.billing != Billing::FreeTier || spec.emulator.is_some() {
         return;
     }
@@ -38,7 +38,7 @@ pub(super) fn check(spec: &StackSpec, tree: &Value, findings: &mut Vec<Finding>)
     }
     for (id, group) in of_type("AWS::Logs::LogGroup") {
         if group["Properties"]["RetentionInDays"].is_null() {
-            let problem = "keeps its logs for ever, and 5 GB are free";
+            let problem = "has no retention period, and 5 GB of logs are free";
             findings.push(Finding::new(Code::FreeTierLogs, format!("Resources.{id}.Properties"), problem));
         }
     }

@@ -1,4 +1,4 @@
-//! What resources and outputs of a template say of each other: that it exists, and that nothing waits for itself.
+//! References between resources and outputs of a template: each target must exist, and there must be no cycle.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -100,7 +100,7 @@ fn references_of(node: &Value) -> Vec<(String, Option<String>)> {
         }
         _ => {}
     }
-    // With a list, the second item gives names of its own.
+    // In the list form, the second item defines additional names.
     let (text, own) = match object.get("Fn::Sub") {
         Some(Value::String(text)) => (text.as_str(), None),
         Some(Value::Array(parts)) => {

@@ -1,4 +1,4 @@
-//! What is wrong with a stack file, and where.
+//! Errors in a stack file, with their positions.
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ pub(super) struct Problem {
     pub(super) text: String,
 }
 
-/// One fault of a stack file.
+/// One error in a stack file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) struct Diagnostic {
     /// The file.

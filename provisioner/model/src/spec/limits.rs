@@ -1,4 +1,4 @@
-//! What the child that reads a file may use, and the storage that takes.
+//! The limits of the child process that reads a file, and the required storage.
 
 use handler_contract::Limits;
 
@@ -6,9 +6,9 @@ use super::StackSpec;
 use crate::units::Size;
 
 const MIB: u64 = 1 << 20;
-/// What Lambda gives for nothing, and at most (Lambda quotas, "/tmp directory storage"). Bytes.
+/// The free and the maximum size (Lambda quotas, "/tmp directory storage"). Bytes.
 const EPHEMERAL_STORAGE: (u64, u64) = (512 * MIB, 10_240 * MIB);
-/// Of the temporary storage, what is not for spooled files. Bytes.
+/// The part of the temporary storage that is not used for spooled files. Bytes.
 const STORAGE_RESERVE: u64 = 128 * MIB;
 
 /// The function's temporary storage: what is free, or as much more as the largest accepted file needs that must be there
@@ -22,10 +22,10 @@ pub fn ephemeral_storage(spec: &StackSpec) -> Size {
     Size(wanted.clamp(least, most))
 }
 
-/// What the child that reads one file may use.
+/// The limits of the child process that reads one file.
 ///
 /// Memory and processor time are the spec's. Time by the clock is three quarters of the function's timeout: the last
-/// quarter is for the record, also for the one that says the time was over. Temporary storage is the function's, less a
+/// quarter is for the record, including one that reports the timeout. Temporary storage is the function's, less a
 /// reserve.
 pub fn child_limits(spec: &StackSpec) -> Limits {
     let seconds = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);

@@ -18,7 +18,7 @@ pub(super) struct Position {
 struct Entry {
     path: Vec<String>,
     key: Position,
-    /// The value, if it begins on the same line.
+    /// The value, if it starts on the same line.
     value: Option<Position>,
 }
 
@@ -143,7 +143,7 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// The key that begins here: its name, its length with quotes, and the column after the colon.
+/// The key that starts here: its name, its length with quotes, and the column after the colon.
 fn key_at(line: &[char], start: usize) -> Option<(String, usize, usize)> {
     let quote = line.get(start).copied().filter(|c| *c == '"' || *c == '\'');
     let end = match quote {
@@ -159,7 +159,7 @@ fn key_at(line: &[char], start: usize) -> Option<(String, usize, usize)> {
     plain.then_some((name, end - start, colon + 1))
 }
 
-/// The value that begins here, up to a comment; `None` if there is only a comment.
+/// The value that starts here, up to a comment; `None` if there is only a comment.
 fn value_at(line: &[char], number: usize, start: usize) -> Option<Position> {
     if line[start] == '#' {
         return None;

@@ -52,7 +52,7 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
-    /// A wrong value, quoted as it was written; where the file does not say it, it is the default.
+    /// A wrong value, quoted as it was written; the default if the file does not contain the key.
     fn wrong(&mut self, path: &[&str], default: impl std::fmt::Display, text: impl std::fmt::Display) {
         let written = path.iter().try_fold(self.document, |value, step| value.get(step)).and_then(Value::as_str);
         self.text(
@@ -79,7 +79,7 @@ impl Found<'_> {
         }
     }
 
-    /// Whether this value is what the file says, with all that belongs to it.
+    /// Whether this value and its parents were read from the file.
     fn is_read(&self, path: &[&str]) -> bool {
         !self.unread.iter().any(|unread| unread.iter().zip(path).all(|(unread, step)| unread == step))
     }
@@ -106,6 +106,19 @@ fn place(spec: &StackSpec, found: &mut Found) {
         && let Err(text) = role_arn(role)
     {
         found.wrong(&["cloudformationRole"], role, text);
+    }
+    if let Some(key) = spec.kms_key.as_deref() {
+        match key_region(key) {
+            None => found.wrong(
+                &["kmsKey"],
+                key,
+                "is not a key's ARN; write it like arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+            ),
+            Some(region) if spec.region.as_deref().is_some_and(|stack| stack != region) => {
+                found.wrong(&["kmsKey"], key, "is in another region than the stack; a key works only in its own");
+            }
+            Some(_) => {}
+        }
     }
     if let Some(topic) = &spec.alarm.topic {
         let path = &["alarm", "topic"];
@@ -227,7 +240,7 @@ fn tags(spec: &StackSpec, found: &mut Found) {
         let path = &["tags", key.as_str()];
         let length = key.chars().count();
         if key.to_lowercase().starts_with("aws:") {
-            found.key(path, "begins with `aws:`, which is kept for AWS itself; name it otherwise".to_owned());
+            found.key(path, "starts with `aws:`, which is reserved for AWS; choose another name".to_owned());
         } else if length == 0 || length > MAX_TAG_KEY {
             found.key(path, format!("has {length} characters; a tag's key has 1 to {MAX_TAG_KEY}"));
         } else if !fits(key) {
@@ -291,6 +304,15 @@ pub fn role_arn(arn: &str) -> Result<String, &'static str> {
     } else {
         Err("is not a role's ARN; write it like arn:aws:iam::123456789012:role/deployer")
     }
+}
+
+/// The region of a KMS key's ARN; `None` if it is no such ARN. An alias has an ARN too, but policies cannot name it.
+pub fn key_region(arn: &str) -> Option<&str> {
+    let parts: Vec<&str> = arn.split(':').collect();
+    let ["arn", partition, "kms", region, account, resource] = parts[..] else { return None };
+    let id = resource.strip_prefix("key/")?;
+    let is_id = !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    (partition.starts_with("aws") && is_region(region) && is_account(account) && is_id).then_some(region)
 }
 
 /// The region of an SNS topic's ARN; `None` if it is no such ARN.

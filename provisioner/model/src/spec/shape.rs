@@ -1,7 +1,7 @@
-//! Whether keys and values have the shape that the schema gives them: every unknown and missing key, every value of a
-//! wrong kind, with what would be right.
+//! Checks keys and values against the schema: reports every unknown or missing key and every value of a wrong type, with
+//! a correction.
 //!
-//! Knows the parts of JSON Schema that our own types make, no more.
+//! Supports only the parts of JSON Schema that these types generate.
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,7 @@ use serde_yaml::Value;
 use super::diagnostics::Problem;
 use crate::units::{Seconds, Size};
 
-/// All that has not the schema's shape.
+/// All violations of the schema.
 pub(super) fn check(value: &Value, schema: &Schema) -> Vec<Problem> {
     let mut checker = SchemaChecker { root: schema, path: Vec::new(), problems: Vec::new() };
     checker.node(value, schema);
@@ -96,7 +96,7 @@ impl<'a> SchemaChecker<'a> {
                 } else {
                     let text = format!("{name} is not text; put it in quotes: \"{name}\"");
                     self.below(&name, |checker| {
-                        checker.problems.push(Problem { path: checker.path.clone(), key: true, text })
+                        checker.problems.push(Problem { path: checker.path.clone(), key: true, text });
                     });
                 }
             } else {
@@ -107,7 +107,7 @@ impl<'a> SchemaChecker<'a> {
                     None => write!(text, "; known keys are {}", known.join(", ")),
                 };
                 self.below(&name, |checker| {
-                    checker.problems.push(Problem { path: checker.path.clone(), key: true, text })
+                    checker.problems.push(Problem { path: checker.path.clone(), key: true, text });
                 });
             }
         }
@@ -124,7 +124,7 @@ impl<'a> SchemaChecker<'a> {
     }
 
     fn array(&mut self, items: &[Value], schema: &'a Schema) {
-        // The one list that there is holds media types, which have a reader of their own.
+        // The only list contains media types, which have a separate parser.
         for (n, item) in items.iter().enumerate() {
             self.below(n.to_string(), |checker| match item {
                 Value::String(text) => {

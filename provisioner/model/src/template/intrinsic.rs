@@ -1,4 +1,4 @@
-//! Values that CloudFormation knows and we do not: `Ref`, `Fn::GetAtt`, `Fn::Sub`.
+//! Values that CloudFormation resolves: `Ref`, `Fn::GetAtt`, `Fn::Sub`.
 
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
@@ -29,7 +29,7 @@ impl Value {
         Self::GetAtt(of.to_owned(), name.to_owned())
     }
 
-    /// The plainest value that says the same as `Fn::Sub` of this text.
+    /// The simplest value that is equivalent to `Fn::Sub` of this text.
     pub(crate) fn text(text: impl Into<String>) -> Self {
         let text = text.into();
         if !text.contains("${") {

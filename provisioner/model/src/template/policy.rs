@@ -105,6 +105,16 @@ policies! {
     /// What CloudFormation needs to create, update, read and delete the stack's resources: as the caller, or as the
     /// stack's `cloudformationRole`.
     cloudformation = "cloudformation.json",
+    /// What the handler may do besides where the bucket keeps versions.
+    handler_versions = "handler-versions.json",
+    /// What the handler may do besides where the stack has a KMS key of its own.
+    handler_key = "handler-key.json",
+    /// What the caller needs besides where the stack has a key.
+    caller_key = "caller-key.json",
+    /// What CloudFormation needs besides where the stack has a key.
+    cloudformation_key = "cloudformation-key.json",
+    /// What the policy of the stack's key must allow.
+    key = "key.json",
 }
 
 fn parse(file: &str, text: &str) -> Document {
@@ -138,6 +148,19 @@ impl<T> Document<T> {
 }
 
 impl Document {
+    /// Both documents in one.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.statement.extend(other.statement);
+        self
+    }
+
+    /// The document with the ARN of the stack's KMS key.
+    #[must_use]
+    pub fn with_key(&self, key: &str) -> Self {
+        self.map(|text| fill(text, &[("KmsKeyArn", key.to_owned())]))
+    }
+
     /// The document with names filled in and the rest left to CloudFormation.
     pub(crate) fn for_template(&self, names: &Names) -> Document<Value> {
         self.map(|text| Value::text(fill(text, &placeholders(names))))
@@ -152,11 +175,21 @@ impl Document {
     #[must_use]
     pub fn for_stack(&self, stack: &str, account: Option<&str>, region: Option<&str>) -> Self {
         let names = Names::new(stack, account.unwrap_or("${aws:PrincipalAccount}"), region.unwrap_or("*"));
+        let partition = Partition::of(region.unwrap_or_default());
         let mut values = placeholders(&names);
-        values.push(("AWS::Partition", Partition::of(region.unwrap_or_default()).id.to_owned()));
+        values.push(("AWS::Partition", partition.id.to_owned()));
+        values.push(("AWS::URLSuffix", partition.dns_suffix.to_owned()));
         values.push(("AWS::AccountId", account.unwrap_or("*").to_owned()));
         values.push(("AWS::Region", region.unwrap_or("*").to_owned()));
-        self.map(|text| fill(text, &values))
+        let mut filled = self.map(|text| fill(text, &values));
+        for statement in &mut filled.statement {
+            if let Some(Principal::Some(kinds)) = &mut statement.principal {
+                for name in kinds.values_mut() {
+                    *name = fill(name, &values);
+                }
+            }
+        }
+        filled
     }
 
     /// Allows the caller to pass this role to `CloudFormation`, and to no other service.
@@ -188,7 +221,7 @@ impl Document {
     }
 }
 
-/// What stands for the stack's names in policies.
+/// The placeholders of the stack's names in policies.
 fn placeholders(names: &Names) -> Vec<(&'static str, String)> {
     vec![
         ("StackName", names.stack.clone()),

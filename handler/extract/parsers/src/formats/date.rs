@@ -102,7 +102,7 @@ pub(super) fn from_pdf(text: &str) -> Option<String> {
     // Distiller 3 wrote the years since 1900 after the 19: `19103` is 2003.
     if digits >= 15 && text < "193" && text.starts_with("19") {
         let year = 1900 + text.get(2..5)?.parse::<u32>().ok()?;
-        let (parts, _) = numbers_after(year, &text[5..])?;
+        let (parts, _) = numbers_after(year, &text[5..]);
         return parts.iso();
     }
     match numbers(text) {
@@ -165,20 +165,20 @@ fn short(text: &str) -> Option<&str> {
 /// A date that starts with a year of four digits, and what follows it.
 fn numbers(text: &str) -> Option<(DateParts, &str)> {
     let year = digits(text, 4, 4)?;
-    numbers_after(year.0, year.1)
+    Some(numbers_after(year.0, year.1))
 }
 
 /// The rest of a date after its year. Fields follow each other, or have separators between them.
-fn numbers_after(year: u32, text: &str) -> Option<(DateParts, &str)> {
+fn numbers_after(year: u32, text: &str) -> (DateParts, &str) {
     let mut parts = DateParts { year, ..DateParts::default() };
     let (separator, rest) = separated(text, &['-', ':', '/', '.']);
-    let Some((month, rest)) = digits(rest, if separator { 1 } else { 2 }, 2) else { return Some((parts, text)) };
+    let Some((month, rest)) = digits(rest, if separator { 1 } else { 2 }, 2) else { return (parts, text) };
     parts.month = Some(month);
     let (separator, after) = separated(rest, &['-', ':', '/', '.']);
-    let Some((day, after)) = digits(after, if separator { 1 } else { 2 }, 2) else { return Some((parts, rest)) };
+    let Some((day, after)) = digits(after, if separator { 1 } else { 2 }, 2) else { return (parts, rest) };
     parts.day = Some(day);
     let start = after.trim_start_matches(['T', 't', ' ']);
-    let Some((hour, rest)) = digits(start, 2, 2) else { return Some((parts, after)) };
+    let Some((hour, rest)) = digits(start, 2, 2) else { return (parts, after) };
     // Hours without minutes are in PDF, and in dates of ID3.
     let (_, start) = separated(rest, &[':', '.']);
     let (minute, rest) = digits(start, 2, 2).unwrap_or((0, rest));
@@ -196,7 +196,7 @@ fn numbers_after(year: u32, text: &str) -> Option<(DateParts, &str)> {
         parts.offset = Some(minutes);
         rest = zone[end..].trim_start();
     }
-    Some((parts, rest))
+    (parts, rest)
 }
 
 fn separated<'a>(text: &'a str, separators: &[char]) -> (bool, &'a str) {

@@ -76,6 +76,7 @@ const COMPOUND: &[&str] = &["alternative", "related", "signed", "encrypted", "re
 
 /// A multipart whose parts are being read.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about the parts")]
 struct Multipart {
     boundary: Vec<u8>,
     /// Whether its parts say the same in different forms, of which one is read.
@@ -122,6 +123,7 @@ enum Body {
 }
 
 /// Reads a message piece by piece.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about what was read so far")]
 struct MessageReader {
     lines: Lines,
     /// The start of a line whose end has not arrived yet.

@@ -9,6 +9,7 @@ mod fonts;
 mod information;
 mod layers;
 mod operations;
+mod start;
 mod words;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
 use memchr::memmem;
 use memmap2::Mmap;
 
+pub(crate) use self::start::{has_table, headers, is_object};
 use self::words::Words;
 use crate::report::{Abort, Report};
 
@@ -67,7 +69,7 @@ pub(super) fn read(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Abort> 
 }
 
 fn open(bytes: &Arc<Mmap>) -> Result<Pdf, Failure> {
-    Pdf::new(Arc::clone(bytes)).map_err(|error| match error {
+    Pdf::new(Arc::new(Document { file: Arc::clone(bytes), from: start::origin(bytes) })).map_err(|error| match error {
         LoadPdfError::Decryption(DecryptionError::PasswordProtected) => {
             Failure::new(ErrorCode::Encrypted, "the document needs a password")
         }
@@ -76,6 +78,18 @@ fn open(bytes: &Arc<Mmap>) -> Result<Pdf, Failure> {
         }
         LoadPdfError::Invalid => malformed(),
     })
+}
+
+/// A file from the byte on that its offsets are counted from.
+struct Document {
+    file: Arc<Mmap>,
+    from: usize,
+}
+
+impl AsRef<[u8]> for Document {
+    fn as_ref(&self) -> &[u8] {
+        &self.file[self.from..]
+    }
 }
 
 fn malformed() -> Failure {

@@ -3,11 +3,10 @@
 //! Any text may quote the first lines of a PDF. What follows a header must therefore be a PDF's body: an object after
 //! the header, and, if the file is a text all through, a table of objects where the file's end says that it is.
 
-const HEADER: &[u8] = b"%PDF-";
-/// A PDF may start anywhere in the first N bytes (PDF 1.7 reference, appendix H.3, note 13).
-const WITHIN: usize = 1024;
-/// The end of a PDF says within its last N bytes where the table of objects is (note 18).
-const END_WITHIN: usize = 1024;
+use crate::formats::pdf::{has_table, headers, is_object};
+
+/// How much of the end is searched for a trailer. Bytes.
+const END: usize = 2048;
 /// Comments between a header and the first object that are skipped.
 const MOST_COMMENTS: usize = 8;
 
@@ -22,9 +21,8 @@ pub(super) enum Found {
 
 /// Looks for a PDF that does not start with the first byte. `whole` says that the file has no more bytes.
 pub(super) fn find(head: &[u8], whole: bool) -> Option<Found> {
-    let within = &head[..head.len().min(WITHIN + HEADER.len())];
     let mut found = None;
-    for at in memchr::memmem::find_iter(within, HEADER) {
+    for at in headers(head) {
         let before = &head[..at];
         let body = after_header(&head[at..]);
         let at_start =
@@ -85,13 +83,6 @@ fn after_header(header: &[u8]) -> Body {
     Body::Other
 }
 
-/// Whether a line starts with two numbers and `obj`.
-fn is_object(line: &[u8]) -> bool {
-    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    let mut number = || words.next().is_some_and(|word| word.len() <= 10 && word.iter().all(u8::is_ascii_digit));
-    number() && number() && words.next().is_some_and(|word| word.starts_with(b"obj"))
-}
-
 /// Whether there are bytes that no text has, as packed streams do.
 fn has_binary(bytes: &[u8]) -> bool {
     bytes.iter().any(|byte| *byte < 7 || (0x0e..0x1b).contains(byte))
@@ -105,21 +96,7 @@ fn is_complete(head: &[u8], header: usize, whole: bool) -> bool {
         // What a text quotes is shorter.
         return memchr::memmem::find(&head[header..], b"%%EOF").is_none();
     }
-    let end = head.trim_ascii_end();
-    if !end.ends_with(b"%%EOF") {
-        return false;
-    }
-    let tail = &end[end.len().saturating_sub(END_WITHIN)..];
-    let Some(at) = memchr::memmem::rfind(tail, b"startxref") else { return false };
-    let number = tail[at + 9..].trim_ascii_start();
-    let digits = number.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let offset = str::from_utf8(&number[..digits]).ok().and_then(|digits| digits.parse::<usize>().ok());
-    offset.is_some_and(|offset| {
-        [offset, offset.saturating_add(header)]
-            .into_iter()
-            .filter_map(|at| head.get(at..))
-            .any(|table| table.starts_with(b"xref") || is_object(&table[..table.len().min(64)]))
-    })
+    head.trim_ascii_end().ends_with(b"%%EOF") && (has_table(head, 0) || has_table(head, header))
 }
 
 /// A body without its header: an object first, and a trailer at the end.
@@ -128,7 +105,7 @@ fn is_headless(head: &[u8], whole: bool) -> bool {
     if !is_object(&start[..start.len().min(64)]) || memchr::memmem::find(start, b"endobj").is_none() {
         return false;
     }
-    let tail = &head[head.len().saturating_sub(2 * END_WITHIN)..];
+    let tail = &head[head.len().saturating_sub(END)..];
     !whole || [&b"trailer"[..], b"startxref"].iter().any(|word| memchr::memmem::find(tail, word).is_some())
 }
 

@@ -27,6 +27,9 @@ pub(super) enum Strength {
     UnlessText,
 }
 
+/// Whether the head of a file proves a type.
+type Proof = fn(Head) -> bool;
+
 /// A row of the table.
 pub(super) struct Signature {
     pub(super) file_type: &'static str,
@@ -34,7 +37,7 @@ pub(super) struct Signature {
     parts: &'static [(usize, &'static [u8])],
     pub(super) strength: Strength,
     /// What else must hold. A signature of a few bytes proves nothing by itself.
-    proof: fn(Head) -> bool,
+    proof: Proof,
 }
 
 impl Signature {
@@ -49,11 +52,7 @@ const fn strict(file_type: &'static str, parts: &'static [(usize, &'static [u8])
     proven(file_type, parts, |_| true)
 }
 
-const fn proven(
-    file_type: &'static str,
-    parts: &'static [(usize, &'static [u8])],
-    proof: fn(Head) -> bool,
-) -> Signature {
+const fn proven(file_type: &'static str, parts: &'static [(usize, &'static [u8])], proof: Proof) -> Signature {
     Signature { file_type, parts, strength: Strength::Strict, proof }
 }
 
@@ -169,7 +168,7 @@ pub(super) const SIGNATURES: &[Signature] = &[
 ];
 
 /// Types whose signature in `file-format` is too short to prove them, with what does.
-pub(super) const WEAK: &[(&str, fn(Head) -> bool)] = &[
+pub(super) const WEAK: &[(&str, Proof)] = &[
     // Decided above.
     ("application/x-x509-ca-cert", |_| false),
     ("application/x-tar", |_| false),

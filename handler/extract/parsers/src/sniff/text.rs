@@ -102,7 +102,7 @@ fn structured(start: &str, whole: bool) -> Option<&'static str> {
     (is_container && form(&plain).is_some()).then_some(JSON_WITH_COMMENTS)
 }
 
-/// A drawing of AutoCAD: a code and a name on lines of their own, with any blanks before the code.
+/// A drawing of `AutoCAD`: a code and a name on lines of their own, with any blanks before the code.
 fn drawing(start: &str) -> Option<&'static str> {
     let mut lines = start.lines().map(str::trim);
     let mut code = lines.next()?;

@@ -59,8 +59,8 @@ mod tests {
     use super::*;
 
     fn tiff(little_endian: bool, fields: &[(u16, u16, u32)], maker: &[u8]) -> Vec<u8> {
-        let (short, long): (fn(u16) -> [u8; 2], fn(u32) -> [u8; 4]) =
-            if little_endian { (u16::to_le_bytes, u32::to_le_bytes) } else { (u16::to_be_bytes, u32::to_be_bytes) };
+        let short = |value: u16| if little_endian { value.to_le_bytes() } else { value.to_be_bytes() };
+        let long = |value: u32| if little_endian { value.to_le_bytes() } else { value.to_be_bytes() };
         let count = fields.len() + usize::from(!maker.is_empty());
         let mut bytes = if little_endian { b"II".to_vec() } else { b"MM".to_vec() };
         bytes.extend([&short(42)[..], &long(8), &short(u16::try_from(count).unwrap())].concat());

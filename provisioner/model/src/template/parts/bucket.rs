@@ -14,7 +14,7 @@ use crate::template::resource::s3::{
 };
 use crate::template::resource::{Resource, tags};
 
-/// An upload in parts that nobody ends costs storage that no listing shows.
+/// An incomplete multipart upload uses storage that object listings do not show.
 const ABORT_UPLOADS_AFTER_DAYS: u64 = 7;
 const DAY: u64 = 86_400;
 
@@ -23,7 +23,12 @@ pub(in crate::template) fn add(spec: &StackSpec, names: &Names, resources: &mut 
         bucket_name: Value::text(&*names.bucket),
         bucket_encryption: BucketEncryption {
             server_side_encryption_configuration: [ServerSideEncryptionRule {
-                server_side_encryption_by_default: ServerSideEncryptionByDefault { sse_algorithm: "AES256" },
+                server_side_encryption_by_default: ServerSideEncryptionByDefault {
+                    sse_algorithm: if spec.kms_key.is_some() { "aws:kms" } else { "AES256" },
+                    kms_master_key_id: spec.kms_key.clone(),
+                },
+                // One call of KMS for many objects instead of one for each (S3 user guide, "S3 Bucket Keys").
+                bucket_key_enabled: spec.kms_key.as_ref().map(|_| true),
             }],
         },
         ownership_controls: OwnershipControls { rules: [OwnershipRule { object_ownership: "BucketOwnerEnforced" }] },

@@ -29,6 +29,18 @@ fn settings(spec: &StackSpec, names: &Names) -> Settings {
     }
 }
 
+/// The policy of the handler's role.
+fn permissions(spec: &StackSpec) -> policy::Document {
+    let mut permissions = policy::handler();
+    if spec.bucket.versioning {
+        permissions = permissions.and(policy::handler_versions());
+    }
+    if let Some(key) = &spec.kms_key {
+        permissions = permissions.and(policy::handler_key().with_key(key));
+    }
+    permissions
+}
+
 pub(in crate::template) fn add(spec: &StackSpec, names: &Names, resources: &mut Resources) {
     let function = Function {
         function_name: Value::text(&*names.function),
@@ -50,12 +62,13 @@ pub(in crate::template) fn add(spec: &StackSpec, names: &Names, resources: &mut 
     let role = Role {
         description: "Permissions of the function that reads uploaded files",
         assume_role_policy_document: policy::handler_trust().for_template(names),
-        policies: [InlinePolicy { policy_name: "handler", policy_document: policy::handler().for_template(names) }],
+        policies: [InlinePolicy { policy_name: "handler", policy_document: permissions(spec).for_template(names) }],
         tags: tags(&spec.tags),
     };
     let logs = LogGroup {
         log_group_name: Value::text(&*names.log_group),
         retention_in_days: spec.handler.keep_logs.0 / DAY,
+        kms_key_id: spec.kms_key.clone(),
         tags: tags(&spec.tags),
     };
     let permission = Permission {
@@ -68,7 +81,7 @@ pub(in crate::template) fn add(spec: &StackSpec, names: &Names, resources: &mut 
     resources.extend([
         (id::HANDLER, Resource::new(function)),
         (id::HANDLER_ROLE, Resource::new(role)),
-        // Logs are deleted with the stack, whatever the data policy says.
+        // Logs are deleted with the stack, whatever the data policy is.
         (id::HANDLER_LOGS, Resource::new(logs).deletion_policy(false)),
         (id::HANDLER_PERMISSION, Resource::new(permission)),
     ]);

@@ -56,7 +56,11 @@ pub(in crate::template) fn add(spec: &StackSpec, names: &Names, resources: &mut 
         },
         // DynamoDB always encrypts. `true` takes the account's own key, whose every use CloudTrail shows and KMS bills;
         // `false` takes a key of DynamoDB's, which costs nothing.
-        sse_specification: SseSpecification { sse_enabled: keep },
+        sse_specification: SseSpecification {
+            sse_enabled: keep || spec.kms_key.is_some(),
+            sse_type: spec.kms_key.as_ref().map(|_| "KMS"),
+            kms_master_key_id: spec.kms_key.clone(),
+        },
         tags: tags(&spec.tags),
     };
     resources.push((id::TABLE, Resource::new(table).deletion_policy(keep)));

@@ -71,4 +71,8 @@ pub(crate) struct PointInTimeRecoverySpecification {
 pub(crate) struct SseSpecification {
     #[serde(rename = "SSEEnabled")]
     pub(crate) sse_enabled: bool,
+    #[serde(rename = "SSEType", skip_serializing_if = "Option::is_none")]
+    pub(crate) sse_type: Option<&'static str>,
+    #[serde(rename = "KMSMasterKeyId", skip_serializing_if = "Option::is_none")]
+    pub(crate) kms_master_key_id: Option<String>,
 }

@@ -10,6 +10,8 @@ use crate::template::intrinsic::Value;
 pub(crate) struct LogGroup {
     pub(crate) log_group_name: Value,
     pub(crate) retention_in_days: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) kms_key_id: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) tags: Vec<Tag>,
 }

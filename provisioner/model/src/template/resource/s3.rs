@@ -32,12 +32,16 @@ pub(crate) struct BucketEncryption {
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct ServerSideEncryptionRule {
     pub(crate) server_side_encryption_by_default: ServerSideEncryptionByDefault,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) bucket_key_enabled: Option<bool>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct ServerSideEncryptionByDefault {
     #[serde(rename = "SSEAlgorithm")]
     pub(crate) sse_algorithm: &'static str,
+    #[serde(rename = "KMSMasterKeyID", skip_serializing_if = "Option::is_none")]
+    pub(crate) kms_master_key_id: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]

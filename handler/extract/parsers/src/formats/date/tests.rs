@@ -117,7 +117,8 @@ fn dates_of_pdf() {
 
 #[test]
 fn dates_of_exif() {
-    let rows: [(&[u8], Option<&[u8]>, Option<&str>); 8] = [
+    type Row = (&'static [u8], Option<&'static [u8]>, Option<&'static str>);
+    let rows: [Row; 8] = [
         (b"2003:10:31 15:44:19\0", None, Some("2003-10-31T15:44:19")),
         (b"2003:10:31 15:44:19\0", Some(b"+01:00\0"), Some("2003-10-31T14:44:19Z")),
         (b"2003:10:31 15:44:19\0", Some(b"   :  "), Some("2003-10-31T15:44:19")),

@@ -41,7 +41,7 @@ pub(super) fn mailboxes(list: &str) -> impl Iterator<Item = Mailbox> {
 struct Piece {
     mailbox: Mailbox,
     /// Whether the address is in angle brackets.
-    is_angle: bool,
+    has_brackets: bool,
     /// The text as it is written, if a comma ends it and it has no address in angle brackets.
     bare: Option<String>,
 }
@@ -54,7 +54,7 @@ impl Piece {
 
 /// Makes one mailbox of an address in angle brackets and the pieces of its name before it.
 fn join_name(pieces: &mut VecDeque<Piece>) {
-    let Some(last) = pieces.back_mut().filter(|last| last.is_angle) else { return };
+    let Some(last) = pieces.back_mut().filter(|last| last.has_brackets) else { return };
     let Some(name) = last.mailbox.name.take() else { return };
     let before: Vec<String> = pieces.iter_mut().filter_map(|piece| piece.bare.take()).collect();
     let Some(mut last) = pieces.pop_back() else { return };
@@ -101,8 +101,8 @@ fn next(list: &str) -> (Option<Piece>, &str) {
         }
     }
     let rest = list.get(end + 1..).unwrap_or_default();
-    let is_angle = angle.is_some();
-    let bare = (!is_angle && list.as_bytes().get(end) == Some(&b',')).then(|| decode_words(phrase.trim()));
+    let has_brackets = angle.is_some();
+    let bare = (!has_brackets && list.as_bytes().get(end) == Some(&b',')).then(|| decode_words(phrase.trim()));
     let (name, address) = match angle {
         // `<@route:address>`
         Some(address) => (phrase, address.rsplit(':').next().unwrap_or_default().trim().to_owned()),
@@ -111,7 +111,7 @@ fn next(list: &str) -> (Option<Piece>, &str) {
     let name = decode_words(name.trim());
     let mailbox = (!address.is_empty())
         .then(|| Mailbox { name: (!name.is_empty()).then_some(name), address: decode_words(&address) });
-    (mailbox.map(|mailbox| Piece { mailbox, is_angle, bare }), rest)
+    (mailbox.map(|mailbox| Piece { mailbox, has_brackets, bare }), rest)
 }
 
 #[cfg(test)]

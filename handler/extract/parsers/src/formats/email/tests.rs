@@ -147,7 +147,7 @@ fn headers_behind_what_others_put_before_them() {
         assert_eq!(metadata.recipients.as_deref(), Some(&["b@example.org".to_owned()][..]), "{kind}");
         assert_eq!((metadata.subject.as_deref(), metadata.word_count), (Some("Hi"), Some(words)), "{kind}");
     }
-    // What goes on without a field is no header.
+    // A continuation line without a field before it is no header.
     assert_eq!(read(&format!("{}{header}", "no field\n".repeat(20))).sender, None);
 }
 

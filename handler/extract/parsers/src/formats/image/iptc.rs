@@ -22,7 +22,7 @@ pub(super) fn read_resources(blocks: View, metadata: &mut Metadata) {
         }
         let (Some(id), Some(name)) = (view.u16(at + 4), view.u8(at + 6)) else { return };
         // The name's length and the name are together an even number of bytes, and so is the content.
-        let content = at + 6 + (u64::from(name) + 2) / 2 * 2;
+        let content = at + 6 + (u64::from(name) + 1).next_multiple_of(2);
         let Some(len) = view.u32(content).map(u64::from) else { return };
         let data = view.slice_up_to(content + 4, len);
         match id {
@@ -51,7 +51,7 @@ pub(super) fn read(fields: &[u8], metadata: &mut Metadata) {
         if len & 0x8000 != 0 {
             break;
         }
-        let data = view.slice_up_to(at + 5, len.into());
+        let value = view.slice_up_to(at + 5, len.into());
         at += 5 + u64::from(len);
         if record != 2 {
             continue;
@@ -61,23 +61,23 @@ pub(super) fn read(fields: &[u8], metadata: &mut Metadata) {
             80 => &mut metadata.author,
             120 => &mut metadata.description,
             25 => {
-                if let Some(word) = clean_bytes(data) {
+                if let Some(word) = clean_bytes(value) {
                     keywords = clean(&keywords.map_or(word.clone(), |before| format!("{before}, {word}")));
                 }
                 continue;
             }
             55 => {
-                date = str::from_utf8(data).ok();
+                date = str::from_utf8(value).ok();
                 continue;
             }
             60 => {
-                time = str::from_utf8(data).ok();
+                time = str::from_utf8(value).ok();
                 continue;
             }
             _ => continue,
         };
         if field.is_none() {
-            *field = clean_bytes(data);
+            *field = clean_bytes(value);
         }
     }
     metadata.keywords = metadata.keywords.take().or(keywords);

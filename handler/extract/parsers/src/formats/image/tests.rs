@@ -313,7 +313,7 @@ fn pictures_say_what_they_are_in_every_kind_of_text() {
     let packet = "<x:xmpmeta><rdf:RDF><rdf:Description><dc:title><rdf:Alt><rdf:li>A title</rdf:li></rdf:Alt></dc:title>\
         <dc:creator><rdf:Seq><rdf:li>Ann</rdf:li></rdf:Seq></dc:creator><exif:GPSLatitude>1N</exif:GPSLatitude>\
         </rdf:Description></rdf:RDF></x:xmpmeta>";
-    let packed = |text: &str| {
+    let zlib = |text: &str| {
         let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
         std::io::Write::write_all(&mut encoder, text.as_bytes()).unwrap();
         encoder.finish().unwrap()
@@ -364,18 +364,18 @@ fn pictures_say_what_they_are_in_every_kind_of_text() {
     for (kind, bytes, has_gps) in [
         (
             "png zTXt",
-            png(3, 2, &[chunk(b"zTXt", &[b"Title\0\0", &packed("A title")[..]].concat()), author_chunk.clone()]),
+            png(3, 2, &[chunk(b"zTXt", &[b"Title\0\0", &zlib("A title")[..]].concat()), author_chunk.clone()]),
             false,
         ),
         ("png iTXt", png(3, 2, &[chunk(b"iTXt", b"Title\0\0\0de\0Titel\0A title"), author_chunk.clone()]), false),
         (
             "png iTXt packed",
-            png(3, 2, &[chunk(b"iTXt", &[b"Title\0\x01\0\0\0", &packed("A title")[..]].concat()), author_chunk]),
+            png(3, 2, &[chunk(b"iTXt", &[b"Title\0\x01\0\0\0", &zlib("A title")[..]].concat()), author_chunk]),
             false,
         ),
         (
             "png xmp packed",
-            png(3, 2, &[chunk(b"iTXt", &[b"XML:com.adobe.xmp\0\x01\0\0\0", &packed(packet)[..]].concat())]),
+            png(3, 2, &[chunk(b"iTXt", &[b"XML:com.adobe.xmp\0\x01\0\0\0", &zlib(packet)[..]].concat())]),
             true,
         ),
         ("jpeg xmp", with_segment(0xe1, b"http://ns.adobe.com/xap/1.0/\0", packet.as_bytes()), true),
@@ -391,7 +391,7 @@ fn pictures_say_what_they_are_in_every_kind_of_text() {
         assert_eq!(metadata.has_gps == Some(true), has_gps, "{kind}");
     }
     // A text that unpacks to more than is read.
-    let bomb = chunk(b"zTXt", &[b"Title\0\0", &packed(&"A".repeat(64 << 20))[..]].concat());
+    let bomb = chunk(b"zTXt", &[b"Title\0\0", &zlib(&"A".repeat(64 << 20))[..]].concat());
     assert_eq!(read(&png(3, 2, &[bomb])).0.title.map(|title| title.len()), Some(1024));
     let dated = png(3, 2, &[chunk(b"tEXt", b"Creation Time\0Thu, 26 Nov 2026 10:00:00 +0100")]);
     assert_eq!(read(&dated).0.date_created.as_deref(), Some("2026-11-26T09:00:00Z"));

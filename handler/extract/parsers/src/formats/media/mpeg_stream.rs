@@ -204,7 +204,7 @@ fn read_transport(view: View, size: u64, lead: u64, metadata: &mut Metadata) -> 
     }
     reader.streams.describe(metadata);
     // Packets are whole, and so is a file of them.
-    (view.len() % size == 0).then_some(())
+    view.len().is_multiple_of(size).then_some(())
 }
 
 struct Transport {

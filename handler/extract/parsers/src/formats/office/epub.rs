@@ -134,7 +134,7 @@ fn read_book(input: impl Read, metadata: &mut Metadata, book: &mut Book) -> Resu
         match name {
             "identifier" if is_unique || metadata.identifier.is_none() => metadata.identifier = clean(text),
             "date" if attributes.event.as_deref() == Some("modification") => {
-                metadata.date_modified = from_numbers(text)
+                metadata.date_modified = from_numbers(text);
             }
             "date" if metadata.date_created.is_none() => metadata.date_created = from_numbers(text),
             "meta" if attributes.property.as_deref() == Some("dcterms:modified") => {

@@ -61,7 +61,7 @@ fn information_dictionary(pdf: &Pdf) -> Option<Dict<'_>> {
     let bytes = pdf.data().as_ref();
     memmem::rfind_iter(bytes, KEY).take(MOST_TRAILERS).find_map(|at| {
         let value = &bytes[at + KEY.len()..];
-        let value = str::from_utf8(&value[..value.len().min(32)].utf8_chunks().next()?.valid().as_bytes()).ok()?;
+        let value = value[..value.len().min(32)].utf8_chunks().next()?.valid();
         let mut words = value.split_ascii_whitespace();
         let (number, generation) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
         let is_reference = words.next().is_some_and(|word| word.starts_with('R'));

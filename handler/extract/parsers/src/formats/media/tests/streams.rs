@@ -287,9 +287,9 @@ fn a_recording_without_its_end_is_partial_or_malformed() {
         // Bytes that are too few for a header.
         "mp3" => len % 417 < 4,
         "aac" => len % 32 < 7,
-        "ac3" | "eac3" => len % 128 == 0,
-        "amr" => (len - 6) % 32 == 0,
-        "ts" => len % 188 == 0,
+        "ac3" | "eac3" => len.is_multiple_of(128),
+        "amr" => (len - 6).is_multiple_of(32),
+        "ts" => len.is_multiple_of(188),
         "adif" | "flac" | "wma" | "mp3 with a header" | "midi" => true,
         // Within the last frame, of which the length is not known, and before the byte that makes a chunk even.
         "flac with frames" => len >= bytes.len() - 60,
