@@ -46,7 +46,9 @@ pub async fn run(global: &Global, args: &Logs, report: &Report) -> Result<()> {
         if lines.is_empty() {
             report.narrate("No line in this period.");
         }
-        lines.iter().for_each(|entry| report.log(entry));
+        for entry in &lines {
+            report.log(entry);
+        }
         return Ok(());
     }
     let (newest, mut tail) = Tail::after_newest(group, (since, now), limit, &shown).await.map_err(failed)?;

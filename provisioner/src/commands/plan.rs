@@ -44,7 +44,7 @@ pub async fn run(global: &Global, args: &Arguments, report: &Report) -> Result<O
     }
     match format.unwrap_or(PlanFormat::Text) {
         PlanFormat::Text => {
-            report.data(&preview, || report.screen(&human::text(&preview, report.data_style, report.verbose)))
+            report.data(&preview, || report.screen(&human::text(&preview, report.data_style, report.verbose)));
         }
         PlanFormat::Json => report.document(&preview),
         PlanFormat::Markdown => report.text(&report.completed(&markdown::plan(&preview))),
