@@ -384,6 +384,9 @@ pub struct Records {
     /// formula is prefixed with an apostrophe
     #[arg(long, value_enum)]
     pub format: Option<Format>,
+    /// Also the test files of `verify` and `up`
+    #[arg(long)]
+    pub test_files: bool,
     /// Stream all matching records, in no order: the list's columns as CSV, or with --format json or --json all
     /// attributes as JSON lines. Paced to the table's read units
     #[arg(long, conflicts_with_all = ["limit", "after"])]
@@ -424,7 +427,7 @@ pub struct Redrive {
 /// `provisioner inspect`
 #[derive(Debug, Args)]
 pub struct Inspect {
-    /// The files. Attributes derived from the content equal those of an uploaded file's record; id, bucket, times,
+    /// Files; folders, with all files below them; `-` for standard input. Attributes derived from the content equal those of an uploaded file's record; id, bucket, times,
     /// version, `ETag` and shards are local placeholders
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,

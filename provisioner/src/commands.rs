@@ -18,6 +18,8 @@ pub mod synth;
 pub mod up;
 pub mod verify;
 
+use std::path::Path;
+
 use clap::ValueEnum;
 use provisioner_emulator::{Emulator, Environment};
 use provisioner_engine::stack_file::StackFile;
@@ -41,7 +43,7 @@ pub fn stack_file(global: &Global, report: &Report) -> Result<StackFile> {
 }
 
 /// Builds the stack's template. Lint errors are returned; lint warnings are printed.
-pub fn linted(file: &std::path::Path, spec: &StackSpec, report: &Report) -> Result<Template> {
+pub fn linted(file: &Path, spec: &StackSpec, report: &Report) -> Result<Template> {
     let template = provisioner_model::template::build(spec);
     let findings = lint::check(spec, &template);
     for finding in findings.iter().filter(|finding| finding.severity() == Severity::Warning) {
@@ -71,4 +73,19 @@ pub fn format<F: ValueEnum + PartialEq>(report: &Report, named: Option<F>, json:
         None if report.is_json() => Ok(Some(json)),
         named => Ok(named),
     }
+}
+
+/// A file that the command line names and that cannot be read: a mistake of the command line, whatever the command.
+pub fn unreadable(what: &str, path: &Path, source: std::io::Error) -> Error {
+    Error::new(Exit::Usage, "unreadable", format!("failed to read {what} {}", path.display())).source(source)
+}
+
+/// Checks that the named handler exists, and lets printed commands repeat it.
+pub fn named_handler(handler: Option<&Path>, report: &Report) -> Result<()> {
+    if let Some(path) = handler.filter(|path| path.as_os_str() != "embedded") {
+        std::fs::metadata(path).map_err(|e| unreadable("the handler", path, e))?;
+    }
+    let from_environment = std::env::var_os("PROVISIONER_HANDLER");
+    report.set_handler(handler.filter(|path| from_environment.as_deref() != Some(path.as_os_str())));
+    Ok(())
 }

@@ -45,6 +45,9 @@ use live::Live;
 
 pub use style::Style;
 
+/// The code of an error that is the user's answer to a question.
+const DECLINED: &str = "declined";
+
 /// Writes data and messages.
 pub struct Report {
     json: bool,
@@ -319,7 +322,12 @@ impl Report {
         }
         // Messages may contain file names.
         let safe = |text: &str| text.split('\n').map(table::clean).collect::<Vec<_>>().join("\n");
-        let mut text = format!("{} {}", self.style.bad("error:"), safe(&error.message));
+        let mut text = if error.code == DECLINED {
+            // The user's own answer is no error.
+            safe(&error.message)
+        } else {
+            format!("{} {}", self.style.bad("error:"), safe(&error.message))
+        };
         for cause in error.causes() {
             text.push_str(&format!("\n  {} {}", self.style.dim("because:"), safe(&cause)));
         }
@@ -414,7 +422,7 @@ fn refused(message: String) -> Error {
 pub fn judge(answer: &str) -> Result<()> {
     match answer.trim().to_ascii_lowercase().as_str() {
         "y" | "yes" => Ok(()),
-        _ => Err(refused("not confirmed; nothing was changed".into())),
+        _ => Err(Error::new(Exit::Refused, DECLINED, "not confirmed; nothing was changed")),
     }
 }
 

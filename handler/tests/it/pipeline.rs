@@ -65,6 +65,7 @@ fn a_file_becomes_one_record_and_one_line() {
 /// A coding is that of the object, not of the file: what is decoded is typed and read, and what is stored is hashed.
 #[test]
 fn an_encoded_object_is_read_as_what_it_decodes_to() {
+    type Row = (&'static str, &'static str, Vec<u8>, &'static str, &'static str, Option<&'static str>);
     let gzip = |text: &str| {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
         std::io::Write::write_all(&mut encoder, text.as_bytes()).unwrap();
@@ -73,7 +74,6 @@ fn an_encoded_object_is_read_as_what_it_decodes_to() {
     let json = "{\"a\": [1, 2]}";
     let table = "a,b\n1,2\n3,4\n";
     let cut = &gzip(&table.repeat(200))[..40];
-    type Row = (&'static str, &'static str, Vec<u8>, &'static str, &'static str, Option<&'static str>);
     let rows: &[Row] = &[
         ("x.json", "gzip", gzip(json), "application/json", "", Some("gzip")),
         ("x.csv", "x-gzip", gzip(table), "text/csv", "", Some("gzip")),

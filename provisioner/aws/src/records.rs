@@ -36,11 +36,6 @@ pub struct Records {
     table: String,
 }
 
-/// The newest records of a table.
-pub async fn newest(aws: &Aws, table: &str, n: usize, now: &Timestamp) -> Result<Vec<Row>, CallError> {
-    Records::new(aws, table).page(&Query::default(), now, n, usize::MAX).await.map(|page| page.rows)
-}
-
 /// What a scan reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {

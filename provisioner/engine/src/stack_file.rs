@@ -23,7 +23,7 @@ impl StackFile {
     pub fn load(stack: &str) -> Result<Self> {
         let here = std::env::current_dir().map_err(|e| io("find", std::path::Path::new("."), e))?;
         let path = stack_file(stack, &here)?;
-        let text = std::fs::read_to_string(&path).map_err(|e| io("read", &path, e))?;
+        let text = read(&path)?;
         Ok(Self { spec: parse(&text, &path)?, path })
     }
 
@@ -46,13 +46,26 @@ impl StackFile {
     }
 }
 
+/// The text of a stack file.
+fn read(path: &Path) -> Result<String> {
+    let unreadable = |e: std::io::Error| {
+        Error::new(Exit::Invalid, "no-stack", format!("failed to read the stack file {}", path.display())).source(e)
+    };
+    String::from_utf8(std::fs::read(path).map_err(unreadable)?).map_err(|_| {
+        Error::new(Exit::Invalid, "stack-file", format!("the stack file {} is not UTF-8", path.display()))
+            .hint("Save it as UTF-8.")
+    })
+}
+
 /// The file for a name or a path of the command line.
 fn stack_file(stack: &str, here: &Path) -> Result<PathBuf> {
     let is_path = stack.contains(std::path::is_separator)
         || Path::new(stack).extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
     if is_path {
         let path = PathBuf::from(stack);
-        return if here.join(&path).is_file() {
+        // A pipe is a stack file too: `-s <(command)`.
+        let found = here.join(&path);
+        return if found.exists() && !found.is_dir() {
             Ok(path)
         } else {
             Err(Error::new(Exit::Invalid, "no-stack", format!("there is no stack file {stack}"))
@@ -171,6 +184,20 @@ mod tests {
         assert_eq!(stack_file("dev", dir.path()).unwrap(), Path::new("stacks/dev.yaml"));
         write("other.yaml", "name: shop-dev\n");
         assert!(stack_file("shop-dev", dir.path()).is_err());
+    }
+
+    #[test]
+    fn a_file_that_is_not_text_is_invalid() {
+        let dir = project();
+        let path = dir.path().join("own.yml");
+        for bytes in [&b"name: caf\xe9\n"[..], &b"\xff\xfen\0a\0"[..]] {
+            std::fs::write(&path, bytes).unwrap();
+            let error = read(&path).unwrap_err();
+            assert_eq!((error.exit, error.hint.as_deref()), (Exit::Invalid, Some("Save it as UTF-8.")));
+        }
+        assert_eq!(read(&dir.path().join("none.yml")).unwrap_err().exit, Exit::Invalid);
+        assert!(stack_file("stacks/", dir.path()).is_err(), "a folder is no stack file");
+        assert_eq!(stack_file("/dev/null", dir.path()).unwrap(), Path::new("/dev/null"));
     }
 
     #[test]

@@ -9,18 +9,19 @@ use provisioner_artifact::embedded;
 use provisioner_artifact::handler_build::{self, Build};
 use provisioner_aws::Aws;
 use provisioner_aws::queue::Queue;
-use provisioner_aws::records;
+use provisioner_aws::records::Records;
 use provisioner_aws::roles::Roles;
 use provisioner_aws::stacks::Stacks;
 use provisioner_model::call_error::optional;
 use provisioner_model::error::Result;
 use provisioner_model::names::Names;
-use provisioner_model::query::Row;
+use provisioner_model::query::{Query, Row};
 use provisioner_model::resolve::Context;
 use provisioner_model::spec::StackSpec;
 use provisioner_model::stack::{Deployed, Output, Presence, Resource, Stack};
 use provisioner_model::status::Phase;
 use provisioner_model::template;
+use provisioner_planner::canary;
 use provisioner_planner::drift::{Depth, Drift};
 use provisioner_planner::health::{Facts, Health, health};
 use serde::Serialize;
@@ -33,6 +34,8 @@ use crate::stack_file::StackFile;
 
 /// The number of newest records to show.
 const NEWEST: usize = 5;
+/// The largest number of records that are examined for them, because test files are left out.
+const BUDGET: usize = 1_000;
 
 /// The output of `status`; `--json` prints it unchanged.
 #[derive(Debug, Serialize)]
@@ -209,7 +212,9 @@ async fn depth(aws: &Aws, names: &Names) -> Result<Option<u64>> {
 
 /// The newest records; none without a table.
 async fn newest(aws: &Aws, names: &Names) -> Result<Vec<Row>> {
-    let rows = records::newest(aws, &names.table, NEWEST, &clock::now()?).await;
+    let query = Query { excluded: Some(canary::NAME), ..Query::default() };
+    let rows = Records::new(aws, &names.table).page(&query, &clock::now()?, NEWEST, BUDGET).await;
+    let rows = rows.map(|page| page.rows);
     Ok(optional(rows).map_err(|e| e.into_error("read the newest records"))?.unwrap_or_default())
 }
 

@@ -194,6 +194,8 @@ pub struct Query {
     pub until: Option<Timestamp>,
     /// Only uploads of this bucket and key.
     pub object: Option<(String, String)>,
+    /// Not records whose key contains this.
+    pub excluded: Option<&'static str>,
     /// Only records after this position.
     pub after: Option<Position>,
 }
@@ -247,6 +249,7 @@ impl Query {
             && self.since.as_ref().is_none_or(|since| row.uploaded_at >= *since)
             && self.until.as_ref().is_none_or(|until| row.uploaded_at < *until)
             && self.object.as_ref().is_none_or(|(_, key)| row.object_key == *key)
+            && self.excluded.is_none_or(|excluded| !row.object_key.contains(excluded))
             && self.after.as_ref().is_none_or(|after| row.position() < *after)
     }
 }

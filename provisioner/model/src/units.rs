@@ -144,6 +144,11 @@ macro_rules! as_text {
 as_text!(Size, "size-with-unit", r"^\s*[0-9]+\s*([KMGTkmgt][Ii]?)?[Bb]\s*$", "100 MiB");
 as_text!(Seconds, "time-with-unit", r"^\s*[0-9]+\s*[smhdSMHD]\s*$", "60s");
 
+/// A number of things, in the plural where it is not one: `1 file`, `2,000 files`.
+pub fn counted(number: u64, thing: &str) -> String {
+    format!("{} {thing}{}", grouped(number), if number == 1 { "" } else { "s" })
+}
+
 /// A number with its thousands set apart: `1,234,567`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();

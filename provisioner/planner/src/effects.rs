@@ -2,6 +2,7 @@
 
 use provisioner_model::change::{Action, Change, Detail};
 use provisioner_model::resource_type::{BUCKET, TABLE};
+use provisioner_model::units::counted;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -71,10 +72,11 @@ fn deletes(kind: &str, detail: &Detail) -> Option<String> {
     };
     match (kind, detail.property.as_str()) {
         (LOG_GROUP, "RetentionInDays") => {
-            shortened().map(|days| format!("log lines older than {days} days are deleted"))
+            shortened().map(|days| format!("log lines older than {} are deleted", counted(days, "day")))
         }
-        (QUEUE, "MessageRetentionPeriod") => shortened()
-            .map(|seconds| format!("failed events that have waited longer than {} days are deleted", seconds / 86_400)),
+        (QUEUE, "MessageRetentionPeriod") => shortened().map(|seconds| {
+            format!("failed events that have waited longer than {} are deleted", counted(seconds / 86_400, "day"))
+        }),
         (TABLE, "PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled") => (detail.after == Some(false.into()))
             .then(|| "the table's backups of the last 35 days are deleted".to_owned()),
         // Paths name a rule by its id (template) or by its number (drift), or the whole configuration is new.
@@ -84,11 +86,10 @@ fn deletes(kind: &str, detail: &Detail) -> Option<String> {
             let (before, after) = (detail.before.as_ref(), days_to_live(path, detail.after.as_ref())?);
             days_to_live(path, before)
                 .is_none_or(|before| after < before)
-                .then(|| format!("files older than {after} days are deleted"))
+                .then(|| format!("files older than {} are deleted", counted(after, "day")))
         }
-        (BUCKET, path) if path.ends_with(".NoncurrentVersionExpiration.NoncurrentDays") => {
-            shortened().map(|days| format!("overwritten and deleted versions older than {days} days are deleted"))
-        }
+        (BUCKET, path) if path.ends_with(".NoncurrentVersionExpiration.NoncurrentDays") => shortened()
+            .map(|days| format!("overwritten and deleted versions older than {} are deleted", counted(days, "day"))),
         _ => None,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use provisioner_artifact::{embedded, handler_build};
 use provisioner_engine::stack_file;
 use provisioner_model::error::{Error, Exit, Result, io};
 use provisioner_model::spec;
@@ -34,11 +35,23 @@ pub fn run(report: &Report) -> Result<()> {
         let kept = outcome.kept.iter().map(|path| format!("kept {}, which exists", path.display()));
         rows.chain(kept).collect::<Vec<_>>().join("\n")
     });
+    if let Some(why) = no_handler(&here)? {
+        report.narrate(&format!("{} {why}", report.style.warn("!")));
+    }
     report.narrate(
         "Next: provisioner up -s local   on this machine, without an AWS account\n      \
          provisioner up            on AWS, after a review of stacks/dev.yaml",
     );
     Ok(())
+}
+
+/// Why `up` needs `--handler` here; `None` if there is a handler to deploy.
+fn no_handler(here: &Path) -> Result<Option<&'static str>> {
+    let found = embedded::Index::of_this_program()?.is_some() || handler_build::workspace(&[here]).is_some();
+    Ok((!found).then_some(
+        "This program carries no handler, and this folder is not in the workspace that builds it: add --handler PATH to \
+         the commands below, or use a program that `provisioner bundle` wrote.",
+    ))
 }
 
 fn write(here: &Path) -> Result<Outcome> {
@@ -85,6 +98,13 @@ mod tests {
             assert!(text.contains(&format!("$schema={SCHEMA}")), "{name}");
         }
         assert_eq!(write(folder.path()).unwrap().written, Vec::<PathBuf>::new());
+    }
+
+    #[test]
+    fn a_program_without_a_handler_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(no_handler(folder.path()).unwrap().is_some_and(|why| why.contains("--handler PATH")));
+        assert_eq!(no_handler(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap(), None);
     }
 
     #[test]

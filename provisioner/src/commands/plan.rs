@@ -21,7 +21,7 @@ use crate::report::{Report, markdown, plan as human};
 pub async fn run(global: &Global, args: &Arguments, report: &Report) -> Result<Option<Exit>> {
     let file = super::stack_file(global, report)?;
     let format = commands::format(report, args.format, PlanFormat::Json)?;
-    report.set_handler(args.handler.as_deref());
+    commands::named_handler(args.handler.as_deref(), report)?;
     let template = commands::linted(&file.path, &file.spec, report)?.document();
     let aws = connection::connect(&global.connection(), &file.spec).await?;
     let names = Names::new(&file.spec.name, &aws.account, &aws.region);

@@ -11,6 +11,7 @@ use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::names::Names;
 use provisioner_model::query::{Pattern, Query, media_type, moment};
 use provisioner_model::units::{Size, grouped};
+use provisioner_planner::canary;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -55,6 +56,8 @@ pub async fn run(global: &Global, args: &Records, report: &Report) -> Result<()>
         file_type,
         since,
         until,
+        // A canary's record is of no interest, unless it is asked for.
+        excluded: (!args.test_files && args.key.is_none()).then_some(canary::NAME),
         object: args.key.clone().map(|key| (listing.bucket().to_owned(), key)),
         after,
     };

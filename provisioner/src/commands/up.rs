@@ -6,7 +6,7 @@ use provisioner_artifact::handler_build::Build;
 use provisioner_engine::observe;
 use provisioner_engine::up::{Consent, DeployOptions, DeployTarget, Done};
 use provisioner_engine::{connection, handler, verify, watch};
-use provisioner_model::error::{Error, Exit, Result, io};
+use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::names::Names;
 use provisioner_planner::preview::SavedPlan;
 
@@ -17,7 +17,7 @@ use crate::report::Report;
 /// Runs the command.
 pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
     let file = super::stack_file(global, report)?;
-    report.set_handler(args.handler.as_deref());
+    commands::named_handler(args.handler.as_deref(), report)?;
     let spec = &file.spec;
     let saved = match &args.plan {
         Some(path) => Some((path.clone(), saved_plan(path)?)),
@@ -64,6 +64,6 @@ pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
 }
 
 fn saved_plan(path: &Path) -> Result<SavedPlan> {
-    let text = std::fs::read_to_string(path).map_err(|e| io("read the plan", path, e))?;
+    let text = std::fs::read_to_string(path).map_err(|e| commands::unreadable("the plan", path, e))?;
     SavedPlan::parse(&text, path)
 }

@@ -9,7 +9,7 @@ use provisioner_model::hash::short;
 use provisioner_model::resource_type::words;
 use provisioner_model::stack::Output;
 use provisioner_model::status::{self, ResourceStatus};
-use provisioner_model::units::{Size, grouped};
+use provisioner_model::units::{Size, counted, grouped};
 
 use super::Style;
 use super::live::{LineId, Live, Place};
@@ -189,12 +189,12 @@ fn after(event: &DeployEvent, style: Style) -> Option<String> {
             text
         }
         DeployEvent::Redriven { sent, unreadable, dropped } => {
-            let mut text = format!("{} {sent} failed event(s) sent to the handler again", style.good("✓"));
+            let mut text = format!("{} {} sent to the handler again", style.good("✓"), counted(*sent, "failed event"));
             if *dropped > 0 {
                 text.push_str(&format!("; {dropped} deleted, as their objects no longer exist"));
             }
             if *unreadable > 0 {
-                text.push_str(&format!("; {unreadable} message(s) contain no event and stay in the queue"));
+                text.push_str(&format!("; {} without an event left in the queue", counted(*unreadable, "message")));
             }
             text
         }

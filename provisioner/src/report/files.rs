@@ -7,7 +7,7 @@ use handler_contract::{Metadata, Status, table};
 use provisioner_engine::event::files::{FilesEvent, Tally};
 use provisioner_engine::put::Progress;
 use provisioner_model::log_lines::{Entry, Line};
-use provisioner_model::units::Size;
+use provisioner_model::units::{Size, counted};
 use serde_json::Value;
 
 use super::Style;
@@ -133,7 +133,7 @@ impl Progress for Uploading {
     }
 
     fn awaiting(&self, records: usize) {
-        self.change(|state| state.message = format!("waiting for {records} record(s)"));
+        self.change(|state| state.message = format!("waiting for {}", counted(records as u64, "record")));
     }
 
     fn end(&self) {

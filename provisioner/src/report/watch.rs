@@ -3,13 +3,17 @@
 use provisioner_engine::event::watch::WatchEvent;
 use provisioner_model::hash::short;
 
+use provisioner_model::units::counted;
+
 use super::Style;
 use super::table::clean;
 
 /// The line for an event; `None` for a line of the log, which is data.
 pub fn line(event: &WatchEvent, style: Style) -> Option<String> {
     Some(match event {
-        WatchEvent::Watching { files } => format!("watching {files} files; save one to deploy it, Ctrl-C to stop"),
+        WatchEvent::Watching { files } => {
+            format!("watching {}; save one to deploy it, Ctrl-C to stop", counted(*files as u64, "file"))
+        }
         WatchEvent::SourcesChanged { files } => {
             let first = files.first().and_then(|file| file.file_name()).unwrap_or_default().to_string_lossy();
             let more = if files.len() > 1 { format!(" and {} more", files.len() - 1) } else { String::new() };

@@ -56,7 +56,7 @@ fn a_restarted_emulator_has_all_its_state() {
 #[test]
 fn up_recovers_from_a_killed_up() {
     // Killed right after each of these events.
-    for moment in ["packaged", "planned", "uploaded", "started", "resource"] {
+    for moment in ["packaged", "planned", "artifact-uploaded", "started", "resource"] {
         let rig = Rig::new(&[]);
         let mut up =
             rig.command(&["up", "--yes", "--json"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();

@@ -239,3 +239,63 @@ fn all_records_can_be_filtered() {
     let without_table = Site::new();
     without_table.run(&["records", "--all"]).ended(1).says("has no table");
 }
+
+#[test]
+fn one_kind_of_mistake_has_one_exit_code() {
+    let site = Site::new();
+    for arguments in [
+        vec!["up", "--yes", "--handler", "missing"],
+        vec!["plan", "--handler", "missing"],
+        vec!["up", "--yes", "--plan", "missing"],
+        vec!["inspect", "missing"],
+        vec!["put", "missing"],
+        vec!["records", "-n", "0"],
+    ] {
+        assert_eq!(site.run(&arguments).code, Some(2), "{arguments:?}");
+    }
+}
+
+#[test]
+fn usage_errors_are_json_where_json_is_asked_for() {
+    let site = Site::new();
+    let ran = site.run(&["records", "--json", "--limit", "0"]);
+    let error = ran.ended(2).json();
+    assert_eq!((&error["event"], &error["code"], &error["exitCode"]), (&"error".into(), &"usage".into(), &2.into()));
+    assert!(error["message"].as_str().unwrap().contains("--limit"), "{error}");
+    assert!(ran.err.contains("--limit"), "a person reads standard error");
+    assert_eq!(site.run(&["records", "--limit", "0"]).out, "");
+    site.run(&["rollback"]).ended(2).says("provisioner up --handler PATH");
+}
+
+#[test]
+fn inspect_takes_what_put_takes() {
+    use std::io::Write as _;
+    let site = Site::new();
+    let folder = site.folder.path().join("in/deep");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("b.txt"), "two words").unwrap();
+    std::fs::write(site.folder.path().join("in/a.txt"), "one").unwrap();
+    let records = site.run(&["inspect", "in", "--json"]).ended(0).json();
+    let names: Vec<&str> = records.as_array().unwrap().iter().map(|r| r["fileName"].as_str().unwrap()).collect();
+    assert_eq!(names, ["a.txt", "b.txt"]);
+    let mut command = site.command(&["inspect", "-", "--json"]);
+    let piped = std::process::Stdio::piped;
+    let mut child = command.stdin(piped()).stdout(piped()).stderr(piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"three more words").unwrap();
+    let record = Ran::of(&child.wait_with_output().unwrap()).ended(0).json();
+    assert_eq!((&record[0]["wordCount"], &record[0]["fileName"]), (&3.into(), &"stdin".into()));
+}
+
+#[test]
+fn the_tools_own_test_files_are_hidden() {
+    let site = with_records(3);
+    let mut canary = item(7);
+    canary["objectKey"]["S"] = "in/provisioner-verify-0.txt".into();
+    site.fake.state().dynamodb.put(&Site::table(), canary);
+    for (arguments, expected) in [(vec!["records"], 3), (vec!["records", "--test-files"], 4)] {
+        let out = site.run(&arguments).ended(0).out.clone();
+        assert_eq!(out.lines().count(), 1 + expected, "{out}");
+    }
+    let all = |more: &str| site.run(&["records", "--all", more]).ended(0).out.lines().count();
+    assert_eq!((all("--json"), all("--test-files")), (3, 1 + 4));
+}

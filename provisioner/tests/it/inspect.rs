@@ -78,6 +78,6 @@ fn text_output_lists_fields_and_a_missing_file_is_reported() {
     assert!(ran.out.starts_with("a\u{fffd}b.txt\n  status"), "{ran:#?}");
     assert!(ran.out.contains("wordCount         2"), "{ran:#?}");
     let ran = world.run(&["inspect", "-s", "any", "missing.txt"]);
-    assert_eq!(ran.code, Some(1));
+    assert_eq!(ran.code, Some(2));
     assert!(ran.err.contains("failed to read missing.txt"), "{ran:#?}");
 }

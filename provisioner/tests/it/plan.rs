@@ -214,7 +214,7 @@ fn a_file_that_is_not_a_plan_is_refused() {
         ("text", 3, "text is not a plan"),
         ("old", 3, "version 0, and this program reads version 1"),
         ("half", 3, "is an incomplete plan"),
-        ("missing", 1, "failed to read the plan"),
+        ("missing", 2, "failed to read the plan"),
     ] {
         up(&site, &["--plan", name]).ended(code).says(part);
     }

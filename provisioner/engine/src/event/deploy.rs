@@ -104,6 +104,7 @@ pub enum DeployEvent {
         bucket: String,
     },
     /// The handler's zip was uploaded.
+    #[serde(rename = "artifact-uploaded")]
     Uploaded {
         /// The bucket.
         bucket: String,

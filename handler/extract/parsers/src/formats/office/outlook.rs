@@ -70,7 +70,7 @@ pub(super) fn describe<'b>(container: Container<'b>, metadata: &mut Metadata) ->
     metadata.date_created = time.and_then(date::from_file_time);
     // A class of messages that only their recipient can read ([MS-OXOSMIME], section 2.1.1).
     let class = message.text(MESSAGE_CLASS).unwrap_or_default().to_ascii_lowercase();
-    if class.ends_with(".smime") {
+    if class.rsplit('.').next() == Some("smime") {
         metadata.is_encrypted = Some(true);
     }
 
@@ -100,6 +100,7 @@ pub(super) fn describe<'b>(container: Container<'b>, metadata: &mut Metadata) ->
 }
 
 /// Counts the words of the body, where it is kept as a text.
+#[expect(clippy::unnecessary_wraps, reason = "the second step of every compound file has this form")]
 pub(super) fn count(file: &Compound<'_>, metadata: &mut Metadata) -> Result<(), DocumentError> {
     let mut words = Words::default();
     if let Some(body) = file.stream(&stream_name(BODY, WIDE)) {

@@ -47,7 +47,7 @@ pub(super) fn count(file: &Compound<'_>, words: &mut Words) -> Option<Result<(),
     Some(
         text.count(&stream, &pieces, 0..running)
             .and_then(|()| text.count(&stream, &pieces, before..before + boxes))
-            .and_then(|()| if stream.len() as u64 == MOST_BYTES { Err(DocumentError::Truncated) } else { Ok(()) }),
+            .and(if stream.len() as u64 == MOST_BYTES { Err(DocumentError::Truncated) } else { Ok(()) }),
     )
 }
 

@@ -18,7 +18,7 @@ fn document(pieces: &[(&str, bool)], lengths: [u32; 6]) -> Vec<u8> {
     let (mut positions, mut places) = (vec![0_u32], Vec::new());
     for (text, is_wide) in pieces {
         let at = u32::try_from(stream.len()).unwrap();
-        let place = if *is_wide { at } else { at * 2 | 0x4000_0000 };
+        let place = if *is_wide { at } else { (at * 2) | 0x4000_0000 };
         places.extend([&[0, 0][..], &place.to_le_bytes(), &[0, 0]].concat());
         let (bytes, _, _) = encoding_rs::WINDOWS_1252.encode(text);
         stream.extend(if *is_wide { wide(text) } else { bytes.into_owned() });
@@ -75,7 +75,7 @@ fn documents_whose_text_is_cut_or_lies_are_partial() {
     let at = file.windows(13).position(|window| window == b"one two three").unwrap();
     // A piece that is outside of the stream, and one that the same bytes serve a million times.
     let mut outside = file.clone();
-    let list = outside.windows(4).rposition(|window| window == (1024_u32 * 2 | 0x4000_0000).to_le_bytes()).unwrap();
+    let list = outside.windows(4).rposition(|window| window == ((1024_u32 * 2) | 0x4000_0000).to_le_bytes()).unwrap();
     outside[list..list + 4].copy_from_slice(&0x7fff_ffff_u32.to_le_bytes());
     assert_eq!(counted(&outside), (Some(0), Some(true), None));
     let many = document(&[("x ", false); 1], [u32::MAX, 0, 0, 0, 0, 0]);
@@ -123,8 +123,8 @@ fn presentation() -> Vec<u8> {
     let saved = add(&record(0x0ff5, 0, &words(&[0, 0, 0, directory, 1, 0, 0])));
     let new = add(&slides[3]);
     let directory = add(&record(0x1772, 0, &words(&[3 | 1 << 20, new])));
-    let last = add(&record(0x0ff5, 0, &words(&[0, 0, saved, directory, 1, 0, 0])));
-    let user = [words(&[0, 0, 0, 0xe391_c05f]), last.to_le_bytes().to_vec()].concat();
+    let newest_edit = add(&record(0x0ff5, 0, &words(&[0, 0, saved, directory, 1, 0, 0])));
+    let user = [words(&[0, 0, 0, 0xe391_c05f]), newest_edit.to_le_bytes().to_vec()].concat();
     compound(&[("PowerPoint Document", &stream), ("Current User", &user)])
 }
 
