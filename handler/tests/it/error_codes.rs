@@ -142,7 +142,14 @@ fn endless() -> Vec<u8> {
 /// An archive of an entry that claims to unpack to two gigabytes.
 fn bomb() -> Vec<u8> {
     let local = [&b"PK\x03\x04"[..], &[0; 26]].concat();
-    let central = [&b"PK\x01\x02"[..], &[0; 16], b"\x09\0\0\0\0\0\0\x80\x01\0", &[0; 16], b"x"].concat();
+    let central = [
+        &b"PK\x01\x02"[..],
+        &[0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        b"\x09\0\0\0\0\0\0\x80\x01\0",
+        &[0; 16],
+        b"x",
+    ]
+    .concat();
     let end = [&b"PK\x05\x06\0\0\0\0\x01\0\x01\0"[..], &[47, 0, 0, 0, 30, 0, 0, 0, 0, 0]].concat();
     [local, central, end].concat()
 }
