@@ -338,6 +338,8 @@ mod tests {
             ("a form with a NUL at the end of a field", [&b"field"[..], &[0; 12], b"value", &[0; 12]].concat(), false),
         ];
         for (what, bytes, is_text) in rows {
+            let charset = decoded([bytes.as_slice()]).1;
+            assert!(!is_text || charset == "UTF-8", "{what} is {charset}");
             assert_eq!(as_text(bytes, true).is_some(), *is_text, "{what}");
         }
     }

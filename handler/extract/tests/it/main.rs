@@ -9,6 +9,7 @@ mod fields;
 mod good;
 mod hostile;
 mod huge;
+mod kinds;
 mod pdf;
 mod texts;
 mod video;

@@ -51,8 +51,9 @@ fn is_utf32(bytes: &[u8], number: fn([u8; 4]) -> u32) -> bool {
 /// read in the other it is not.
 fn unmarked_utf16(head: &[u8]) -> Option<&'static Encoding> {
     let sample = &head[..head.len().min(SAMPLE)];
-    // A text over ASCII has none of the bytes that half of UTF-16 consists of.
-    if sample.len() < 4 || !sample.iter().any(|byte| is_control(*byte)) {
+    // A text over ASCII has hardly any of the bytes that half of UTF-16 consists of, and any pair of its letters is an
+    // ideograph in UTF-16.
+    if sample.len() < 4 || !sample.iter().any(|byte| is_control(*byte)) || !may_be_utf16(sample) {
         return None;
     }
     let [little, big] =
@@ -62,6 +63,19 @@ fn unmarked_utf16(head: &[u8]) -> Option<&'static Encoding> {
         (little, Some(big)) if big > 4 * little.unwrap_or(0) => Some(UTF_16BE),
         _ => None,
     }
+}
+
+/// Whether bytes are as mixed as those of UTF-16: many are beyond ASCII, as in East Asia, or one of an alphabet's few
+/// blocks is every second byte.
+fn may_be_utf16(sample: &[u8]) -> bool {
+    if sample.iter().any(|byte| !byte.is_ascii()) {
+        return sample.iter().filter(|byte| !byte.is_ascii() || is_control(**byte)).count() * 8 >= sample.len();
+    }
+    (0..2).any(|side| {
+        let mut counts = [0_usize; 256];
+        sample.iter().skip(side).step_by(2).for_each(|byte| counts[usize::from(*byte)] += 1);
+        counts.into_iter().max().unwrap_or(0) * 5 >= sample.len()
+    })
 }
 
 /// How many of the most common characters there are in a text of UTF-16: Latin letters, digits, white space, and the
