@@ -58,6 +58,7 @@ pub(super) fn kind(text: &str, whole: bool) -> String {
         .or_else(|| structured(start, whole))
         .or_else(|| html(start).then_some("text/html"))
         .or_else(|| xhtml(start).then_some("application/xhtml+xml"))
+        .or_else(|| flat_open_document(start))
         .or_else(|| mail(text));
     if let Some(known) = known {
         return known.to_owned();
@@ -116,6 +117,21 @@ fn undeclared_xml(start: &str, whole: bool) -> bool {
     let mut reader = xml::XmlReader::new();
     reader.feed(start);
     reader.elements() > 1 && if whole { reader.finish(&mut Metadata::default()).is_ok() } else { !reader.is_broken() }
+}
+
+/// OpenDocument in one XML file, which says in its outermost element which kind it is.
+fn flat_open_document(start: &str) -> Option<&'static str> {
+    const KINDS: [(&str, &str); 4] = [
+        ("text", "application/vnd.oasis.opendocument.text-flat-xml"),
+        ("spreadsheet", "application/vnd.oasis.opendocument.spreadsheet-flat-xml"),
+        ("presentation", "application/vnd.oasis.opendocument.presentation-flat-xml"),
+        ("graphics", "application/vnd.oasis.opendocument.graphics-flat-xml"),
+    ];
+    let (_, element) = start.strip_prefix("<?xml")?.split_once("<office:document ")?;
+    let (attributes, _) = element.split_once('>')?;
+    let (_, kind) = attributes.split_once("office:mimetype=\"application/vnd.oasis.opendocument.")?;
+    let kind = kind.split(['"', '-']).next()?;
+    KINDS.iter().find(|(name, _)| *name == kind).map(|(_, file_type)| *file_type)
 }
 
 fn html(start: &str) -> bool {
@@ -255,6 +271,11 @@ mod tests {
             ("<note><to>x</to></note>", "text/xml"),
             ("<note><to>x</note>", "text/plain"),
             ("<?xml version=\"1.0\"?><a/>", "text/xml"),
+            (
+                "<?xml version=\"1.0\"?><office:document xmlns:office=\"urn:oasis:names:tc:opendocument:xmlns:office:1.0\" \
+                 office:mimetype=\"application/vnd.oasis.opendocument.text\"><office:body/></office:document>",
+                "application/vnd.oasis.opendocument.text-flat-xml",
+            ),
             ("<?xml version=\"1.0\"?><!DOCTYPE html PUBLIC \"x\"><html/>", "application/xhtml+xml"),
             ("<?xml version=\"1.0\"?>\n<html xmlns=\"http://www.w3.org/1999/xhtml\"/>", "application/xhtml+xml"),
             ("From: a@example.com\nTo: b@example.com\nSubject: x\n\nHello", "message/rfc822"),
