@@ -39,7 +39,9 @@ use std::sync::Arc;
 use memmap2::Mmap;
 
 use crate::input::{Input, View};
-use crate::media_type::{is_executable, is_office_binary, is_open_document, is_open_xml, is_textual, is_zip};
+use crate::media_type::{
+    is_executable, is_flat_open_document, is_office_binary, is_open_document, is_open_xml, is_textual, is_zip,
+};
 use crate::report::{Abort, Report};
 
 pub(crate) use self::container::{Compound, Container, Movie, Opened, ZipFile};
@@ -79,6 +81,12 @@ const FORMATS: &[Format] = &[
         reader: FormatReader::WholeContainer(office::outlook),
     },
     Format { has: |file_type| file_type == "application/epub+zip", reader: FormatReader::Container(office::epub) },
+    Format { has: |file_type| file_type == "application/x-fb2+xml", reader: FormatReader::Whole(office::fiction_book) },
+    Format {
+        has: |file_type| file_type == "application/x-mobipocket-ebook",
+        reader: FormatReader::Whole(office::mobipocket),
+    },
+    Format { has: is_flat_open_document, reader: FormatReader::Whole(office::flat_open_document) },
     Format { has: |file_type| file_type == "application/rtf", reader: FormatReader::Whole(office::rtf) },
     // Office documents and e-books are zip archives too; their rows are above.
     Format { has: is_zip, reader: FormatReader::Container(archive::zip) },

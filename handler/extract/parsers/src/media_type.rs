@@ -86,7 +86,11 @@ pub(crate) fn is_executable(file_type: &str) -> bool {
 /// Whether a type is text, and may be read as such.
 pub(crate) fn is_textual(file_type: &str) -> bool {
     let zipped_or_not = |suffix| file_type.ends_with(suffix) && !file_type.starts_with("application/vnd.ms-");
-    file_type.starts_with("text/") || TEXTUAL.contains(&file_type) || zipped_or_not("+xml") || zipped_or_not("+json")
+    file_type.starts_with("text/")
+        || TEXTUAL.contains(&file_type)
+        || zipped_or_not("+xml")
+        || zipped_or_not("+json")
+        || is_flat_open_document(file_type)
 }
 
 /// Types of OOXML documents: those of the standard, and those of Microsoft for documents with macros.
@@ -97,7 +101,12 @@ pub(crate) fn is_open_xml(file_type: &str) -> bool {
 
 /// Types of OpenDocument packages.
 pub(crate) fn is_open_document(file_type: &str) -> bool {
-    file_type.starts_with("application/vnd.oasis.opendocument.")
+    file_type.starts_with("application/vnd.oasis.opendocument.") && !is_flat_open_document(file_type)
+}
+
+/// Types of OpenDocument in one XML file.
+pub(crate) fn is_flat_open_document(file_type: &str) -> bool {
+    file_type.starts_with("application/vnd.oasis.opendocument.") && file_type.ends_with("-flat-xml")
 }
 
 /// Types of the binary formats of Office 97, and of OOXML documents that are encrypted.

@@ -1,4 +1,5 @@
-//! Office documents and e-books: OOXML, OpenDocument, EPUB, RTF, and the binary formats before them.
+//! Office documents and e-books: OOXML, OpenDocument, EPUB, FictionBook, Mobipocket, RTF, and the binary formats before
+//! them.
 //!
 //! Every format is read in two steps, so that what a document says of itself is known before its text is counted,
 //! which may not come to an end. Of a file, which lies in a map outside the child's memory, nothing is held whose size
@@ -7,7 +8,9 @@
 mod binary;
 mod codepage;
 mod epub;
+mod fiction_book;
 mod markup;
+mod mobipocket;
 mod open_document;
 mod open_xml;
 mod outlook;
@@ -68,6 +71,23 @@ pub(super) fn rtf(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Abort> {
     // As its type is found: after white space and a byte order mark.
     let document = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
     in_two_steps(document, report, |bytes, _| Ok(bytes), |bytes, metadata| rtf::count(bytes, metadata))
+}
+
+/// Reads a book in the format of FictionBook.
+pub(super) fn fiction_book(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Abort> {
+    in_two_steps(&bytes[..], report, |bytes, _| Ok(bytes), |bytes, metadata| fiction_book::count(*bytes, metadata))
+}
+
+/// Reads an OpenDocument that is one XML file.
+pub(super) fn flat_open_document(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Abort> {
+    in_two_steps(&bytes[..], report, open_document::describe_flat, |bytes, metadata| {
+        open_document::count_flat(bytes, metadata)
+    })
+}
+
+/// Reads a book in the format of Mobipocket.
+pub(super) fn mobipocket(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Abort> {
+    in_two_steps(&bytes[..], report, mobipocket::describe, mobipocket::count)
 }
 
 fn in_two_steps<Source, Body>(

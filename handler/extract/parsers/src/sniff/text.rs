@@ -26,6 +26,7 @@ pub(super) fn kind(text: &str, whole: bool) -> Detected {
     let after_job = start.trim_start_matches('\u{4}');
     let proven = script(text)
         .or_else(|| structured(start, whole))
+        .or_else(|| flat_open_document(start))
         .or_else(|| markup::declared(start))
         .or_else(|| printer_job(start.as_bytes()))
         .or_else(|| drawing(start));
@@ -100,6 +101,21 @@ fn structured(start: &str, whole: bool) -> Option<&'static str> {
     let plain = json::without_comments(start)?;
     let is_container = plain.trim_start().starts_with(['{', '[']);
     (is_container && form(&plain).is_some()).then_some(JSON_WITH_COMMENTS)
+}
+
+/// OpenDocument in one XML file, whose outermost element states its kind.
+fn flat_open_document(start: &str) -> Option<&'static str> {
+    const KINDS: [(&str, &str); 4] = [
+        ("text", "application/vnd.oasis.opendocument.text-flat-xml"),
+        ("spreadsheet", "application/vnd.oasis.opendocument.spreadsheet-flat-xml"),
+        ("presentation", "application/vnd.oasis.opendocument.presentation-flat-xml"),
+        ("graphics", "application/vnd.oasis.opendocument.graphics-flat-xml"),
+    ];
+    let (_, element) = start.strip_prefix("<?xml")?.split_once("<office:document ")?;
+    let (attributes, _) = element.split_once('>')?;
+    let (_, kind) = attributes.split_once("office:mimetype=\"application/vnd.oasis.opendocument.")?;
+    let kind = kind.split(['"', '-']).next()?;
+    KINDS.iter().find(|(name, _)| *name == kind).map(|(_, file_type)| *file_type)
 }
 
 /// A drawing of `AutoCAD`: a code and a name on lines of their own, with any blanks before the code.

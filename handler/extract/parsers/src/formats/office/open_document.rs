@@ -7,6 +7,7 @@
 use std::io::Read;
 
 use handler_contract::Metadata;
+use memchr::memmem;
 
 use super::markup::{Markup, Node};
 use super::properties::{add, leaves};
@@ -134,7 +135,28 @@ const SHAPES: &[&str] = &[
 pub(super) fn count(package: &Package<'_>, metadata: &mut Metadata) -> Result<(), DocumentError> {
     let content =
         package.part("content.xml").ok_or(DocumentError::Damaged("the part that holds the document is missing"))?;
-    let mut markup = Markup::new(content?);
+    count_content(content?, metadata)
+}
+
+/// Reads what a document that is one file says of itself (OpenDocument 1.3 part 3, section 3.1.2).
+pub(super) fn describe_flat<'b>(bytes: &'b [u8], metadata: &mut Metadata) -> Result<&'b [u8], DocumentError> {
+    let end = memmem::find(bytes, b"<office:body").unwrap_or(bytes.len());
+    let head = &bytes[..end];
+    let meta = memmem::find(head, b"<office:meta>").zip(memmem::rfind(head, b"</office:meta>"));
+    if let Some((start, end)) = meta.filter(|(start, end)| start < end) {
+        let result = read_meta(&head[start..end + b"</office:meta>".len()], metadata);
+        minor(metadata, result)?;
+    }
+    Ok(bytes)
+}
+
+/// Counts what there is in a document that is one file.
+pub(super) fn count_flat(bytes: &[u8], metadata: &mut Metadata) -> Result<(), DocumentError> {
+    count_content(bytes, metadata)
+}
+
+fn count_content(content: impl Read, metadata: &mut Metadata) -> Result<(), DocumentError> {
+    let mut markup = Markup::new(content);
     let mut counts = Counts::default();
     let result = walk(&mut markup, &mut counts);
     if counts.has_text {

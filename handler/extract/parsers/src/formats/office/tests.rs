@@ -1,6 +1,7 @@
 //! Each format read as a whole document.
 
 mod binary_text;
+mod books;
 mod damage;
 mod outlook;
 mod samples;

@@ -16,6 +16,11 @@ fn kinds_of_text() {
         ("#!/opt/unheard-of\n", "text/plain"),
         ("@echo off\r\ndir", "text/x-msdos-batch?"),
         ("@echo off is how a batch file begins.\n", "text/plain"),
+        (
+            "<?xml version=\"1.0\"?><office:document xmlns:office=\"urn:oasis:names:tc:opendocument:xmlns:office:1.0\" \
+             office:mimetype=\"application/vnd.oasis.opendocument.text\"><office:body/></office:document>",
+            "application/vnd.oasis.opendocument.text-flat-xml",
+        ),
         ("{\"a\": [1, 2]}\n", "application/json"),
         ("[]", "application/json"),
         ("{\"a\":1}\n{\"a\":2}\n", "application/x-ndjson"),
