@@ -39,6 +39,8 @@ use profiles::Profiles;
 const ATTEMPTS: u32 = 8;
 /// Attempts of the first call: a wrong endpoint or region should be reported soon.
 const FIRST_ATTEMPTS: u32 = 2;
+/// Attempts of a call that fetches credentials, such as that of a role: the SDK's default.
+const CREDENTIALS_ATTEMPTS: u32 = 3;
 
 /// Where to connect, and as whom.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -98,7 +100,8 @@ impl Aws {
         let stalled = StalledStreamProtectionConfig::enabled().grace_period(target.limits.stall).build();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http.clone())
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            // Credentials are fetched with these: no network should be reported soon, too.
+            .retry_config(RetryConfig::standard().with_max_attempts(CREDENTIALS_ATTEMPTS))
             .timeout_config(target.limits.control())
             .stalled_stream_protection(stalled);
         if let Some(region) = &target.region {
@@ -135,6 +138,7 @@ impl Aws {
             let named = profiles.as_ref().and_then(Profiles::named);
             not_connected(call_error::from_sdk(e), named, &region, target.endpoint.as_deref())
         })?;
+        let sdk = sdk.into_builder().retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS)).build();
         Ok(Self {
             account: identity.account.unwrap_or_default(),
             region,
