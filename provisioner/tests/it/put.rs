@@ -88,7 +88,8 @@ fn files_become_records() {
     let one = world.ok(&["logs", "-s", "local", "-n", "1"]);
     assert_eq!(one.out.lines().count(), 1);
     let raw = world.ok(&["logs", "-s", "local", "--json", "-n", "1000"]);
-    assert!(raw.out.lines().any(|line| line.starts_with("START RequestId")), "{raw:#?}");
+    assert!(raw.out.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{raw:#?}");
+    assert!(raw.out.contains("words=446"), "{raw:#?}");
     following_shows_each_line_once(&world);
 }
 

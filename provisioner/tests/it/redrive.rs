@@ -24,7 +24,7 @@ fn events_that_another_consumer_received_are_reported() {
     let received = sqs(&world, "ReceiveMessage", &json!({"QueueUrl": url, "VisibilityTimeout": 600}));
     assert_eq!(received["Messages"].as_array().map(Vec::len), Some(1), "{received}");
     let hidden = world.ok(&["redrive", "-s", "local", "--yes"]);
-    assert!(hidden.err.contains("0 failed event(s) sent") && hidden.err.contains("1 more"), "{hidden:#?}");
+    assert!(hidden.err.contains("0 failed events sent") && hidden.err.contains("1 more"), "{hidden:#?}");
 }
 
 #[test]

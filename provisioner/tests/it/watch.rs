@@ -187,7 +187,7 @@ fn a_development_build_is_reported_until_up_deploys_the_optimized_build() {
     site.save("two");
     watch.until("deployed");
     watch.interrupt();
-    assert_eq!(watch.until("watch-ended")["release"], format!("provisioner up -s {STACK}"));
+    assert_eq!(watch.until("watch-ended")["release"], "provisioner up -s shop.yaml");
     assert_eq!(watch.end(), Some(0));
 
     run(&["status"]).ended(0).says("a development build of up --watch; up deploys the optimized build");
