@@ -8,10 +8,10 @@ use crate::{code, deflate, extractor, pdf, read};
 /// Reads a hostile file and then a good one.
 async fn attack(name: &str, bytes: &[u8], limits: Limits) -> Findings {
     let extractor = extractor(limits);
-    let findings = read(&extractor, name, bytes).await;
+    let findings = Box::pin(read(&extractor, name, bytes)).await;
     assert_eq!(findings.file_size, bytes.len() as u64);
     assert!(findings.sha256.is_some());
-    let good = read(&extractor, "good.pdf", &pdf::letter("Still here.")).await;
+    let good = Box::pin(read(&extractor, "good.pdf", &pdf::letter("Still here."))).await;
     assert_eq!((good.metadata.word_count, good.failure), (Some(2), None));
     findings
 }
