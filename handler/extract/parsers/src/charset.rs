@@ -332,6 +332,7 @@ mod tests {
             ("numbers", b"\0\x01\x02\x03\xff\xfe\xfd".to_vec(), false),
             ("small numbers", b"ab\x01\x01\x02\x03\x01\x01cd\x02\x01\x03".to_vec(), false),
             ("fields with their lengths", b"\n\x05hello\x12\x05there\x1a\x03you".to_vec(), false),
+            ("a public key", b"0Y0\x13\x06\x07*\x86H\xce=\x02\x01\x06\x08*\x86H\xce=\x03\x01\x07\x03B\0\x04k\x17\xd1\xf2\xe1,BG\xf8\xbc\xe6\xe5".to_vec(), false),
             ("erased memory", vec![0xff; 20_000], false),
             ("silence", [&b"\x80"[..]; 900].concat(), false),
             ("noise", noise, false),

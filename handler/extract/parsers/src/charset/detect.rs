@@ -82,17 +82,26 @@ fn may_be_utf16(sample: &[u8]) -> bool {
 /// punctuation of East Asia. `None` if it is no text.
 fn common_characters(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<usize> {
     let units = bytes.as_chunks().0.iter().map(|bytes| unit(*bytes));
-    let (mut all, mut common, mut letters, mut bad) = (0_usize, 0, 0, 0);
+    let (mut all, mut common, mut bad) = (0_usize, 0, 0);
+    // Letters of East Asia, of Korea, and of every block of 256 characters.
+    let (mut east_asian, mut hangul, mut blocks) = (0, 0, [0_usize; 256]);
     for character in char::decode_utf16(units) {
         all += 1;
+        let Ok(character) = character else {
+            bad += 1;
+            continue;
+        };
         match character {
-            Ok('\t' | '\n' | '\r' | ' '..='~' | '\u{3000}'..='\u{30ff}' | '\u{ff01}'..='\u{ff5e}') => common += 1,
-            Ok('\u{e000}'..='\u{f8ff}' | '\u{fff0}'..='\u{ffff}' | '\u{f0000}'..) | Err(_) => bad += 1,
-            Ok(character) if character.is_control() => bad += 1,
-            Ok(character) => letters += usize::from(character.is_alphanumeric()),
+            '\t' | '\n' | '\r' | ' '..='~' | '\u{3000}'..='\u{30ff}' | '\u{ff01}'..='\u{ff5e}' => common += 1,
+            '\u{e000}'..='\u{f8ff}' | '\u{fff0}'..='\u{ffff}' | '\u{f0000}'.. => bad += 1,
+            '\u{4e00}'..='\u{9fff}' => east_asian += 1,
+            '\u{ac00}'..='\u{d7af}' => hangul += 1,
+            character if character.is_control() => bad += 1,
+            character => blocks[usize::try_from(u32::from(character) >> 8 & 0xff).unwrap_or_default()] += 1,
         }
     }
-    // The sample may cut a character in two.
+    // A text is in one script. The sample may cut a character in two.
+    let letters = blocks.into_iter().max().unwrap_or(0).max(east_asian).max(hangul);
     let is_text = bad <= 1 + all / ONE_STRAY_IN && bad * 8 < all && (common + letters) * 10 >= all * 8;
     (is_text && common * 64 >= all && common > 0).then_some(common)
 }

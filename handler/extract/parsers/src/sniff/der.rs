@@ -61,8 +61,8 @@ impl<'a> Element<'a> {
 
 /// The type of a message; `None` for what is none that is known here.
 pub(super) fn media_type(head: Head) -> Option<&'static str> {
-    // A short form of length is too likely in a text, and too short for any of these.
-    if !matches!(head.bytes, [SEQUENCE, 0x80..=0x84, ..]) || !has_its_length(head) {
+    // Shorter than this is none of these messages.
+    if !matches!(head.bytes, [SEQUENCE, 0x20..=0x84, ..]) || !has_its_length(head) {
         return None;
     }
     let (body, _) = Element::of(SEQUENCE, head.bytes)?;
@@ -80,12 +80,14 @@ pub(super) fn media_type(head: Head) -> Option<&'static str> {
 /// Whether the sequence is as long as the file. Some programs write a line feed after it.
 fn has_its_length(head: Head) -> bool {
     let [_, length, rest @ ..] = head.bytes else { return false };
-    let count = usize::from(length & 0x7f);
-    if count == 0 {
-        return true;
-    }
-    let Some((number, content)) = rest.split_at_checked(count) else { return false };
-    let len = number.iter().fold(0, |number, byte| number << 8 | usize::from(*byte));
+    let (len, content) = match length {
+        0..0x80 => (usize::from(*length), rest),
+        0x80 => return true,
+        _ => {
+            let Some((number, content)) = rest.split_at_checked(usize::from(length & 0x7f)) else { return false };
+            (number.iter().fold(0, |number, byte| number << 8 | usize::from(*byte)), content)
+        }
+    };
     if head.is_whole { (len..=len + 2).contains(&content.len()) } else { len > content.len() }
 }
 
@@ -133,6 +135,11 @@ fn numbered(body: &[u8]) -> Option<&'static str> {
         }
         // RFC 8017, section A.1.2, and RFC 5915, section 3.
         ([0 | 1], INTEGER) | ([1], OCTET_STRING) => Some("application/x-der-private-key"),
+        // RFC 8017, section A.1.1: a modulus of any use, an exponent, and nothing more.
+        ([_, ..], INTEGER) if version.len() >= 64 => {
+            let (exponent, rest) = Element::of(INTEGER, rest)?;
+            (exponent.len() <= 4 && rest.trim_ascii().is_empty()).then_some("application/x-der-public-key")
+        }
         _ => None,
     }
 }
@@ -240,10 +247,17 @@ mod tests {
             (vec![sequence(&[number(1), algorithm(), name(), time()])], Some("application/pkix-crl")),
             (vec![sequence(&[algorithm(), name(), time()])], Some("application/pkix-crl")),
             (vec![element(ENUMERATED, &[0]), text()], Some("application/ocsp-response")),
+            (vec![element(INTEGER, &[9; 64]), element(INTEGER, &[1, 0, 1])], Some("application/x-der-public-key")),
+            (vec![element(INTEGER, &[9; 64]), element(INTEGER, &[1, 0, 1]), number(1)], None),
             (vec![text(), text()], None),
             (vec![identifier(b"\x2a\x03"), text()], None),
             (vec![number(7), number(7)], None),
         ];
+        // As short as a key on a curve is, with a length of one byte.
+        let key = sequence(&[algorithm(), element(BIT_STRING, &[4; 40])]);
+        assert_eq!(media_type(Head { bytes: &key, is_whole: true }), Some("application/x-der-public-key"));
+        let text = b"0+ or 0- is how this text starts, of a length that fits";
+        assert_eq!(media_type(Head { bytes: text, is_whole: true }), None);
         for (fields, expected) in rows {
             let bytes = message(fields);
             let of = |bytes: &[u8]| media_type(Head { bytes, is_whole: true });
