@@ -60,7 +60,7 @@ fields! {
     // Text and whatever has text in it.
     /// Words, separated by white space, as `wc -w` counts them.
     word_count: [u64] = "wordCount", "words", "text, html, email, pdf, office, epub";
-    /// Words by Unicode's rules (UAX 29), which also separate words where a script puts no spaces.
+    /// Words by Unicode's rules (UAX 29), which take each ideograph for a word; absent for Thai, Lao, Khmer and Burmese, whose words only a dictionary separates.
     unicode_word_count: [u64] = "unicodeWordCount", "words", "text, pdf, office, epub, html, email";
     /// Characters: Unicode scalar values.
     character_count: [u64] = "characterCount", "characters", "text";

@@ -354,6 +354,7 @@ fn words(bytes: &[u8]) {
     let reference = Counts {
         words: text.split_whitespace().count() as u64,
         unicode_words: counts.unicode_words,
+        unparted_letters: counts.unparted_letters,
         characters: text.chars().count() as u64,
         lines: lines_of(text),
     };

@@ -12,18 +12,23 @@ use segmenter::{Properties, Segmenter};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use segmenter::is_newer_than_std;
 
+/// One in so many words may be a letter of a script whose words are not parted.
+const UNPARTED_SHARE: u64 = 4;
 /// Bytes that are looked at together for one that is not ASCII.
 const STRETCH: usize = 16 * BLOCK;
 /// Bytes of ASCII ahead for which the path of its own is worth its start.
 const WORTH: usize = 16;
 
 /// What was counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     /// Words between white space, as `wc -w` and [`str::split_whitespace`] count them.
     pub(crate) words: u64,
     /// Segments between the word boundaries of UAX 29 that hold a letter or a digit.
     pub(crate) unicode_words: u64,
+    /// Letters of scripts that put no spaces between words and whose words only a dictionary parts (UAX 29, section 4):
+    /// Thai, Lao, Khmer, Burmese and their neighbours. Each counts as a word in [`Self::unicode_words`].
+    pub(crate) unparted_letters: u64,
     /// Unicode scalar values.
     pub(crate) characters: u64,
     /// Lines; a last one without an end counts. A line ends with a line feed; in a text without any, as the Macintosh
@@ -31,10 +36,37 @@ pub(crate) struct Counts {
     pub(crate) lines: u64,
 }
 
+impl Counts {
+    /// [`Self::unicode_words`], unless so much of the text is in scripts whose words are not parted that the number says
+    /// nothing. The dictionaries for these scripts are larger than all else that this crate is made of.
+    pub(crate) fn known_unicode_words(&self) -> Option<u64> {
+        (self.unparted_letters * UNPARTED_SHARE <= self.unicode_words).then_some(self.unicode_words)
+    }
+
+    /// Adds the words of another text.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.words += other.words;
+        self.unicode_words += other.unicode_words;
+        self.unparted_letters += other.unparted_letters;
+        self.characters += other.characters;
+        self.lines += other.lines;
+    }
+}
+
+/// Letters of a script whose words are not parted.
+fn is_unparted(c: char) -> bool {
+    matches!(c,
+        '\u{e01}'..='\u{e30}' | '\u{e40}'..='\u{e46}' | '\u{e81}'..='\u{eb0}' | '\u{ec0}'..='\u{ec6}' | '\u{edc}'..='\u{edf}'
+        | '\u{1000}'..='\u{102a}' | '\u{103f}' | '\u{1050}'..='\u{1055}' | '\u{1780}'..='\u{17b3}' | '\u{1950}'..='\u{1974}'
+        | '\u{1980}'..='\u{19c9}' | '\u{1a20}'..='\u{1a54}' | '\u{a9e0}'..='\u{a9ef}' | '\u{a9fa}'..='\u{a9fe}'
+        | '\u{aa60}'..='\u{aa76}' | '\u{aa80}'..='\u{aaaf}' | '\u{11700}'..='\u{1171a}')
+}
+
 /// Counts a text piece by piece.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Counter {
     words: u64,
+    unparted_letters: u64,
     characters: u64,
     line_feeds: u64,
     /// Those before the first line feed.
@@ -99,6 +131,7 @@ impl Counter {
             self.words += u64::from(!white_space && !self.in_word);
             self.in_word = !white_space;
             self.characters += 1;
+            self.unparted_letters += u64::from(c >= '\u{e01}' && is_unparted(c));
             self.line_feeds += u64::from(c == '\n');
             self.segmenter.push(character);
             let end = at + c.len_utf8();
@@ -117,6 +150,7 @@ impl Counter {
         Counts {
             words: self.words,
             unicode_words: self.segmenter.words(),
+            unparted_letters: self.unparted_letters,
             characters: self.characters,
             lines: ends + u64::from(self.last.is_some_and(|last| last != end)),
         }
@@ -147,6 +181,7 @@ mod tests {
         Counts {
             words: text.split_whitespace().count() as u64,
             unicode_words: text.unicode_words().count() as u64,
+            unparted_letters: text.chars().filter(|c| is_unparted(*c)).count() as u64,
             characters: text.chars().count() as u64,
             lines: lines_of(text),
         }
@@ -162,7 +197,7 @@ mod tests {
 
     #[test]
     fn known_texts() {
-        let counts = |words, unicode_words, characters, lines| Counts { words, unicode_words, characters, lines };
+        let counts = |words, unicode_words, characters, lines| Counts { words, unicode_words, unparted_letters: 0, characters, lines };
         assert_eq!(count(&[""]), counts(0, 0, 0, 0));
         assert_eq!(count(&["\n"]), counts(0, 0, 1, 1));
         assert_eq!(count(&["can't stop\nwon't stop"]), counts(4, 4, 21, 2));
@@ -172,6 +207,25 @@ mod tests {
         assert_eq!(count(&["a\r", "\nb\r"]), counts(2, 2, 5, 2));
         assert_eq!(count(&["a\r"]), counts(1, 1, 2, 1));
         assert_eq!(count(&["a\u{a0}b\u{3000}c"]), counts(3, 3, 5, 1));
+    }
+
+    #[test]
+    fn words_that_only_a_dictionary_parts_are_not_counted_letter_by_letter() {
+        for (text, known) in [
+            ("ภาษาไทยไม่มีช่องว่าง", None),
+            ("ភាសាខ្មែរ", None),
+            ("ພາສາລາວ", None),
+            ("မြန်မာဘာသာ", None),
+            ("Bangkok is called กทม in Thai, as every reader of this long sentence may know by now", Some(19)),
+            ("in Thai: ภาษาไทย", None),
+            // Every ideograph is a word by the rules, and words of Tibetan have marks between their syllables.
+            ("今天天气很好", Some(6)),
+            ("བོད་ཡིག", Some(2)),
+            ("plain words", Some(2)),
+            ("", Some(0)),
+        ] {
+            assert_eq!(count(&[text]).known_unicode_words(), known, "{text}");
+        }
     }
 
     #[test]

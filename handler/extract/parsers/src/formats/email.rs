@@ -93,16 +93,14 @@ struct Multipart {
 /// Words of the parts that are plain text, and of those that are HTML.
 #[derive(Debug, Clone, Copy, Default)]
 struct Texts {
-    plain: (u64, u64),
-    html: (u64, u64),
+    plain: Counts,
+    html: Counts,
 }
 
 impl Texts {
     fn add(&mut self, other: Self) {
-        for (sum, more) in [(&mut self.plain, other.plain), (&mut self.html, other.html)] {
-            sum.0 += more.0;
-            sum.1 += more.1;
-        }
+        self.plain.add(other.plain);
+        self.html.add(other.html);
     }
 }
 
@@ -227,16 +225,17 @@ impl MessageReader {
             self.metadata.is_partial = Some(true);
         }
         self.close(0);
-        let sum = |plain: u64, html: u64| Some(plain + html);
-        let (plain, html) = (self.texts.plain, self.texts.html);
-        let sample = if plain.0 >= html.0 { self.plain_sample.text() } else { &self.html_sample };
+        let Texts { plain, html } = self.texts;
+        let mut counts = plain;
+        counts.add(html);
+        let sample = if plain.words >= html.words { self.plain_sample.text() } else { &self.html_sample };
         Metadata {
             sender: self.metadata.sender.or(self.sent_by),
             recipients: (!self.recipients.is_empty()).then_some(self.recipients),
             attachment_count: Some(self.attachments),
             attachment_names: (!self.names.is_empty()).then_some(self.names),
-            word_count: sum(plain.0, html.0),
-            unicode_word_count: sum(plain.1, html.1),
+            word_count: Some(counts.words),
+            unicode_word_count: counts.known_unicode_words(),
             language: self.metadata.language.or_else(|| language::detect(sample)),
             ..self.metadata
         }
@@ -284,8 +283,8 @@ impl MessageReader {
         while self.open.len() > level {
             let Some(ended) = self.open.pop() else { return };
             let mut texts = ended.texts;
-            if ended.alternative && texts.plain.0 > 0 {
-                texts.html = (0, 0);
+            if ended.alternative && texts.plain.words > 0 {
+                texts.html = Counts::default();
             }
             self.parent().add(texts);
         }
@@ -458,14 +457,13 @@ impl MessageReader {
     }
 
     fn end_body(&mut self) {
-        let counted = |counts: Counts| (counts.words, counts.unicode_words);
         let mut texts = Texts::default();
         match std::mem::replace(&mut self.body, Body::Skipped) {
             Body::Skipped => return,
             Body::Plain { mut decoder, mut to_utf8, mut words } => {
                 decoder.finish(&mut |bytes| to_utf8.feed(bytes, &mut |text| words.feed(text)));
                 to_utf8.finish(&mut |text| words.feed(text));
-                texts.plain = counted(words.counts());
+                texts.plain = words.counts();
                 self.plain_sample.push(b"\n");
             }
             Body::Html { mut decoder, mut to_utf8, mut reader } => {
@@ -475,7 +473,7 @@ impl MessageReader {
                 if self.html_sample.is_empty() {
                     self.html_sample = sample;
                 }
-                texts.html = counted(counts);
+                texts.html = counts;
             }
         }
         self.parent().add(texts);

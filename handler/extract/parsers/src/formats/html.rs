@@ -186,7 +186,7 @@ impl HtmlReader {
             language: info.language.or(info.other_language).or_else(|| language::detect(self.sample.text())),
             has_java_script: Some(info.scripts),
             word_count: Some(counts.words),
-            unicode_word_count: Some(counts.unicode_words),
+            unicode_word_count: counts.known_unicode_words(),
             ..Metadata::default()
         }
     }

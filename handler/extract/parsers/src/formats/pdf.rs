@@ -76,7 +76,7 @@ pub(super) fn read(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Abort> 
     }
     let counts = words.counts();
     report.metadata.word_count = Some(counts.words);
-    report.metadata.unicode_word_count = Some(counts.unicode_words);
+    report.metadata.unicode_word_count = counts.known_unicode_words();
     report.metadata.has_text_layer = Some(counts.words > 0);
     Ok(())
 }

@@ -51,7 +51,7 @@ pub(super) fn stream(
     let counts = counter.counts();
     let metadata = &mut report.metadata;
     metadata.word_count = Some(counts.words);
-    metadata.unicode_word_count = Some(counts.unicode_words);
+    metadata.unicode_word_count = counts.known_unicode_words();
     metadata.character_count = Some(counts.characters);
     metadata.line_count = Some(counts.lines);
     metadata.charset = Some(to_utf8.charset().to_owned());

@@ -72,7 +72,7 @@ pub(super) fn count(book: &Book<'_>, metadata: &mut Metadata) -> Result<(), Docu
     to_utf8.finish(&mut |text| reader.feed(text));
     let (counts, sample) = reader.into_shown();
     metadata.word_count = Some(counts.words);
-    metadata.unicode_word_count = Some(counts.unicode_words);
+    metadata.unicode_word_count = counts.known_unicode_words();
     metadata.language = metadata.language.take().or_else(|| language::detect(&sample));
     result
 }

@@ -23,6 +23,6 @@ impl Words {
     pub(super) fn record(&self, metadata: &mut Metadata) {
         let counts = self.0.counts();
         metadata.word_count = Some(counts.words);
-        metadata.unicode_word_count = Some(counts.unicode_words);
+        metadata.unicode_word_count = counts.known_unicode_words();
     }
 }
