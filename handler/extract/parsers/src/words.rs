@@ -197,7 +197,13 @@ mod tests {
 
     #[test]
     fn known_texts() {
-        let counts = |words, unicode_words, characters, lines| Counts { words, unicode_words, unparted_letters: 0, characters, lines };
+        let counts = |words, unicode_words, characters, lines| Counts {
+            words,
+            unicode_words,
+            unparted_letters: 0,
+            characters,
+            lines,
+        };
         assert_eq!(count(&[""]), counts(0, 0, 0, 0));
         assert_eq!(count(&["\n"]), counts(0, 0, 1, 1));
         assert_eq!(count(&["can't stop\nwon't stop"]), counts(4, 4, 21, 2));
