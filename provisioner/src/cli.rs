@@ -405,7 +405,7 @@ pub struct Logs {
     /// Only lines before this time: a time, or an age
     #[arg(long, value_name = "TIME", conflicts_with = "follow")]
     pub until: Option<String>,
-    /// Only lines that contain this text, such as a file's name; * stands for any characters
+    /// Only lines that contain this text, such as a file's name; * matches any characters
     #[arg(long, value_name = "PATTERN")]
     pub grep: Option<String>,
     /// Also metrics, and Lambda's own lines on the start, the end and the billed duration of each invocation

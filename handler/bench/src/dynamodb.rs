@@ -80,7 +80,7 @@ impl Table {
     fn write(&mut self, put: &Value) -> bool {
         let item = put["Item"].clone();
         let allowed = put["ConditionExpression"].as_str().is_none_or(|condition| {
-            holds(
+            condition_holds(
                 condition,
                 |name| put["ExpressionAttributeNames"][name].as_str().map(ToOwned::to_owned),
                 |value| put["ExpressionAttributeValues"].get(value).cloned(),
@@ -98,12 +98,12 @@ fn id(item: &Value) -> String {
     item["documentId"]["S"].as_str().unwrap_or_default().to_owned()
 }
 
-/// Whether a condition holds for the item that is there, for the part of the language that the handler speaks:
+/// Whether a condition condition_holds for the item that is there, for the part of the language that the handler speaks:
 /// `attribute_not_exists(path)` and `path = :value`, joined by `OR`.
 ///
 /// # Panics
 /// When the condition says something else: a fake that guesses would prove nothing.
-pub fn holds(
+pub fn condition_holds(
     condition: &str,
     name: impl Fn(&str) -> Option<String>,
     value: impl Fn(&str) -> Option<Value>,

@@ -21,12 +21,12 @@ const BYTES_PER_UNIT: u64 = 8 << 10;
 
 /// How fast a table with provisioned capacity may be read.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Pace {
+pub struct ScanRate {
     /// Read units a second.
     pub units: u64,
 }
 
-impl Pace {
+impl ScanRate {
     /// How long reading this much takes.
     pub fn estimate(self, bytes: u64) -> Duration {
         let seconds = bytes.div_ceil(BYTES_PER_UNIT) / self.units.max(1);
@@ -47,7 +47,7 @@ pub struct Export {
     records: Records,
     source: Source,
     /// The pace; `None` for a table that is billed by request.
-    pub pace: Option<Pace>,
+    pub pace: Option<ScanRate>,
     /// The size of what is read by the service's own count, which is up to six hours old. Bytes.
     pub bytes: u64,
     /// The number of records by the same count.
@@ -65,7 +65,7 @@ impl Export {
         let Some(described) = Table::new(aws, &names.table).describe().await? else { return Ok(None) };
         let source = if whole { Source::Table } else { Source::List };
         let capacity = described.capacity(source.index());
-        let pace = capacity.units.map(|units| Pace { units });
+        let pace = capacity.units.map(|units| ScanRate { units });
         let records = Records::new(aws, &names.table);
         Ok(Some(Self { records, source, pace, bytes: capacity.bytes, items: described.items }))
     }
@@ -109,13 +109,13 @@ mod tests {
 
     #[test]
     fn an_export_takes_the_units_that_the_table_has() {
-        let pace = Pace { units: 3 };
+        let pace = ScanRate { units: 3 };
         // 100,000 records of 1 KiB are 12,800 units.
         assert_eq!(pace.estimate(100_000 << 10), Duration::from_secs(12_500 / 3 - 150));
         assert_eq!(pace.estimate(1 << 20), Duration::ZERO, "a small table is within the burst");
         for (consumed, elapsed, expected) in [(450.0, 0, 0), (900.0, 0, 150), (900.0, 100, 50), (900.0, 500, 0)] {
             assert_eq!(pace.pause(consumed, Duration::from_secs(elapsed)), Duration::from_secs(expected));
         }
-        assert_eq!(Pace { units: 0 }.pause(f64::NAN, Duration::ZERO), Duration::ZERO);
+        assert_eq!(ScanRate { units: 0 }.pause(f64::NAN, Duration::ZERO), Duration::ZERO);
     }
 }

@@ -125,7 +125,7 @@ pub struct MediaTypeError(String, &'static str);
 /// Top-level types by which people ask, and common short names.
 const KINDS: [&str; 6] = ["image", "audio", "video", "text", "application", "font"];
 
-/// Reads a pattern for media types: `application/pdf`, `image/*`, `*/*`; a top-level type alone stands for all of it. A
+/// Reads a pattern for media types: `application/pdf`, `image/*`, `*/*`; a top-level type without a subtype means for all of it. A
 /// short name such as `pdf` is refused, because it would match nothing.
 pub fn media_type(text: &str) -> Result<Pattern, MediaTypeError> {
     let text = text.trim();

@@ -1,6 +1,6 @@
 //! Lines of standard input as answers to questions.
 //!
-//! A read of a terminal cannot be cancelled. The thread of an abandoned question therefore goes on waiting, and the next
+//! A read of a terminal cannot be cancelled. The thread of an abandoned question therefore keeps waiting, and the next
 //! question takes over its read: a second thread would compete with it for the answer.
 
 use std::io;

@@ -12,7 +12,7 @@ use segmenter::{Properties, Segmenter};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use segmenter::is_newer_than_std;
 
-/// One in so many words may be a letter of a script whose words are not parted.
+/// One in this number of words may be a letter of a script whose words are not parted.
 const UNPARTED_SHARE: u64 = 4;
 /// Bytes that are looked at together for one that is not ASCII.
 const STRETCH: usize = 16 * BLOCK;

@@ -70,7 +70,7 @@ pub(super) fn from_unix_millis(millis: i64) -> Option<String> {
     Timestamp::from_unix_millis(millis).map(|instant| instant.to_string()).filter(|text| !text.starts_with("0000"))
 }
 
-/// The instant that is so many tenths of a microsecond after the year 1601, as Windows counts (`FILETIME`); zero means
+/// The instant that is this number of tenths of a microsecond after the start of 1601, as Windows counts (`FILETIME`); zero means
 /// none.
 pub(super) fn from_file_time(ticks: u64) -> Option<String> {
     const MILLIS_TO_UNIX: i64 = 11_644_473_600_000;
@@ -203,7 +203,7 @@ fn separated<'a>(text: &'a str, separators: &[char]) -> (bool, &'a str) {
     text.strip_prefix(separators).map_or((false, text), |rest| (true, rest))
 }
 
-/// A number of at least and at most so many digits, and what follows it.
+/// A number of at least `least` and at most `most` digits, and what follows it.
 fn digits(text: &str, least: usize, most: usize) -> Option<(u32, &str)> {
     let length = text.bytes().take(most).take_while(u8::is_ascii_digit).count();
     if length < least {

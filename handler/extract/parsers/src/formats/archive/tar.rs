@@ -29,7 +29,7 @@ struct State {
     pax: Option<u64>,
     /// What the pax header gives for the next entry.
     pax_sizes: PaxSizes,
-    /// Bytes of the sparse file whose list of pieces goes on in the next block.
+    /// Bytes of the sparse file whose list of pieces continues in the next block.
     sparse: Option<u64>,
     headers: u64,
     end: End,

@@ -344,7 +344,7 @@ fn read_program(view: View, metadata: &mut Metadata) -> Option<()> {
     complete.then_some(())
 }
 
-/// Follows packets by their lengths from `at` for so many bytes. Returns where it ended, and whether nothing was cut.
+/// Follows packets by their lengths from `at` for this number of bytes. Returns where it ended, and whether nothing was cut.
 fn walk_program(view: View, mut at: u64, most: u64, streams: &mut Streams, keep: bool) -> (u64, bool) {
     let stop = at.saturating_add(most);
     while at < stop && at < view.len() {

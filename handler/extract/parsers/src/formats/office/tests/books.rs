@@ -20,7 +20,7 @@ fn read_fiction_book(text: &str) -> (Metadata, Option<ErrorCode>) {
 fn words_of_a_fiction_book_are_those_of_its_bodies() {
     let description = "<description><title-info><genre>sf</genre><author><first-name>Ann</first-name><last-name>Lee\
         </last-name></author><author><nickname>Bob</nickname></author><book-title>A book</book-title><annotation><p>Its \
-        summary</p><p>goes on</p></annotation><keywords>one, two</keywords><date value='2024-05-06'>in May</date>\
+        summary</p><p>continues</p></annotation><keywords>one, two</keywords><date value='2024-05-06'>in May</date>\
         <lang>de</lang></title-info><document-info><author><nickname>Somebody</nickname></author><program-used>A tool\
         </program-used><id>id-1</id></document-info><publish-info><publisher>A house</publisher></publish-info>\
         </description>";
@@ -39,7 +39,7 @@ fn words_of_a_fiction_book_are_those_of_its_bodies() {
     let (metadata, _) = read_fiction_book(&book(section));
     assert_eq!((metadata.title.as_deref(), metadata.author.as_deref()), (Some("A book"), Some("Ann Lee, Bob")));
     assert_eq!((metadata.language.as_deref(), metadata.date_created.as_deref()), (Some("de"), Some("2024-05-06")));
-    assert_eq!(metadata.description.as_deref(), Some("Its summary goes on"));
+    assert_eq!(metadata.description.as_deref(), Some("Its summary continues"));
     assert_eq!((metadata.publisher.as_deref(), metadata.identifier.as_deref()), (Some("A house"), Some("id-1")));
     assert_eq!((metadata.keywords.as_deref(), metadata.creator_tool.as_deref()), (Some("one, two"), Some("A tool")));
     // What breaks off, and what nests.
@@ -87,7 +87,7 @@ fn open_documents_of_one_file_are_read_as_packages_are() {
     assert_eq!((metadata.word_count, metadata.is_partial, failure), (Some(2), Some(true), None));
 }
 
-/// A book of Mobipocket with its text in pieces, packed or not, and so many kinds of data after each.
+/// A book of Mobipocket with its text in pieces, packed or not, and this number of kinds of data after each.
 fn book(packing: u16, encryption: u16, trailing: u16, pieces: &[&[u8]]) -> Vec<u8> {
     let mut head = vec![0; 16 + 232];
     head[..2].copy_from_slice(&packing.to_be_bytes());
