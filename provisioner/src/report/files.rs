@@ -85,6 +85,10 @@ pub fn record_line(file: &str, record: &Value, style: Style) -> String {
             None => {}
         }
     }
+    // Only a part of the file could be read, for example because it breaks off in the middle.
+    if record["isPartial"] == true {
+        line.push_str(&format!("  {}", style.warn("partial")));
+    }
     line
 }
 
@@ -357,6 +361,8 @@ mod tests {
             record_line("a.pdf", &success, PLAIN),
             "SUCCESS  a.pdf  application/pdf  2.00 KiB  446 words  1 page"
         );
+        let cut = json!({"status": "SUCCESS", "fileType": "image/png", "fileSize": 2048, "isPartial": true});
+        assert_eq!(record_line("a.png", &cut, PLAIN), "SUCCESS  a.png  image/png  2.00 KiB  partial");
         let failed = json!({"status": "FAILED", "errorCode": "EMPTY_FILE", "errorMessage": "the file is empty"});
         assert_eq!(record_line("a\nb", &failed, PLAIN), "FAILED   a\u{fffd}b  EMPTY_FILE: the file is empty");
     }
