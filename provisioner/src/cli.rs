@@ -535,23 +535,6 @@ pub fn command() -> clap::Command {
     <Cli as CommandFactory>::command().long_version(version.as_str())
 }
 
-/// Parses this process's arguments. Exits the process after `--help`, `--version` and usage errors, as clap does; with
-/// `--json` a usage error is a line of JSON too.
-pub fn parse() -> Cli {
-    let arguments: Vec<OsString> = std::env::args_os().collect();
-    parse_from(arguments.iter().cloned()).unwrap_or_else(|error| {
-        if error.use_stderr() && arguments.iter().any(|argument| argument == "--json") {
-            crate::report::usage_error(&error.to_string());
-        }
-        let hint = help::instead(&error);
-        let _ = error.print();
-        if let Some(hint) = hint {
-            crate::report::usage_hint(hint);
-        }
-        std::process::exit(error.exit_code())
-    })
-}
-
 /// Parses arguments, the first of which is the program's name.
 pub fn parse_from(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
     let mut command = command();

@@ -12,6 +12,7 @@ pub mod help;
 pub mod invocation;
 pub mod report;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use provisioner_aws::calls;
@@ -21,7 +22,24 @@ use provisioner_model::error::{self, Result};
 use cli::{Cli, Command};
 use report::Report;
 
-pub use cli::{command, parse};
+pub use cli::command;
+
+/// Parses this process's arguments. Exits the process after `--help`, `--version` and usage errors, as clap does; with
+/// `--json` a usage error is a line of JSON too.
+pub fn parse() -> Cli {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    cli::parse_from(arguments.iter().cloned()).unwrap_or_else(|error| {
+        if error.use_stderr() && arguments.iter().any(|argument| argument == "--json") {
+            report::usage_error(&error.to_string());
+        }
+        let hint = help::instead(&error);
+        let _ = error.print();
+        if let Some(hint) = hint {
+            report::usage_hint(hint);
+        }
+        std::process::exit(error.exit_code())
+    })
+}
 
 /// Runs one command to completion. Returns the exit code of a command that did not fail.
 pub fn run(cli: Cli, report: &Report) -> Result<ExitCode> {

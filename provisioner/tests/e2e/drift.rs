@@ -84,9 +84,13 @@ fn drift_is_reported_and_reverted() {
         assert!(status.contains(line), "{line}: {status}");
     }
     // Without --revert-drift, `up` and `plan` leave drift unchanged.
-    let plan = rig.run(&["plan"]).expect(0).out;
-    for line in ["nothing to change", "Drift in local", "MemorySize  512 → 1024", "role HandlerRole gains s3:* on *"]
-    {
+    let plan = rig.run(&["plan"]).expect(11).out;
+    for line in [
+        "does not send its events to the function",
+        "Drift in local",
+        "MemorySize  512 → 1024",
+        "role HandlerRole gains s3:* on *",
+    ] {
         assert!(plan.contains(line), "{line}: {plan}");
     }
     let plan = rig.run(&["plan", "--revert-drift", "--drift", "--json"]).expect(10).json();

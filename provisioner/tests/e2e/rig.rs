@@ -137,6 +137,7 @@ impl Rig {
             .env("XDG_CACHE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"))
             .env_remove("AWS_ENDPOINT_URL")
             .env_remove("AWS_PROFILE")
+            .env_remove("AWS_CA_BUNDLE")
             .envs(self.env.iter().map(|(k, v)| (k, v)))
             .stdin(Stdio::null());
         command

@@ -64,8 +64,8 @@ fn deploy_process_files_and_delete() {
 
     // No change: nothing is uploaded, and no change set remains.
     let second = rig.run(&["up", "--yes", "--json"]).expect(0);
-    assert!(first.out.contains("\"uploaded\""), "{}", first.out);
-    assert!(!second.out.contains("\"uploaded\""), "{}", second.out);
+    assert!(first.out.contains("\"artifact-uploaded\""), "{}", first.out);
+    assert!(!second.out.contains("\"artifact-uploaded\""), "{}", second.out);
     assert!(second.out.contains("\"no-change\""), "{}", second.out);
 
     rig.run(&["down", "--yes"]).expect(0);

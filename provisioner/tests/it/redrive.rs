@@ -46,7 +46,7 @@ fn events_of_objects_that_are_gone_are_deleted_and_others_are_sent_again() {
     }
     site.fake.inject(fake_aws::Rule::on("s3:HeadObject", fake_aws::Fault::error(403, "AccessDenied", "no")).after(2));
     let ran = site.run(&["redrive", "--yes"]);
-    ran.ended(0).says("2 failed event(s) sent").says("1 deleted, as their objects no longer exist");
+    ran.ended(0).says("2 failed events sent").says("1 deleted, as their objects no longer exist");
     assert_eq!(site.fake.count("lambda:Invoke"), 2);
     assert_eq!(site.fake.count("sqs:DeleteMessage"), 3);
 

@@ -4,38 +4,18 @@
 //! Bytes that contradict the choice later become U+FFFD and end nothing.
 
 mod detect;
+mod encoding;
 mod single_byte;
+mod text;
 
 use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8};
 
-pub(crate) use self::detect::as_text;
+use self::encoding::Charset;
 use self::single_byte::SingleByte;
+pub(crate) use self::text::as_text;
 
 /// Bytes of a decoded piece.
 const PIECE: usize = 64 << 10;
-
-/// An encoding.
-#[derive(Debug, Clone, Copy)]
-enum Charset {
-    /// One that the WHATWG has for the web.
-    Web(&'static Encoding),
-    /// One of a byte a character.
-    SingleByte(&'static SingleByte),
-    Utf32 {
-        big_endian: bool,
-    },
-}
-
-impl Charset {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Web(encoding) => encoding.name(),
-            Self::SingleByte(encoding) => encoding.name,
-            Self::Utf32 { big_endian: false } => "UTF-32LE",
-            Self::Utf32 { big_endian: true } => "UTF-32BE",
-        }
-    }
-}
 
 /// Turns a text into UTF-8, piece by piece.
 pub(crate) struct ToUtf8 {

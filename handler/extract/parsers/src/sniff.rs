@@ -10,6 +10,7 @@
 //! Of a container the content decides further ([`whole`]): the inner type must be proven, a name inside is not enough.
 
 mod der;
+mod head;
 mod iso_media;
 mod pdf;
 mod signatures;
@@ -25,7 +26,8 @@ use std::io::Cursor;
 use file_format::FileFormat;
 use handler_contract::record::UNKNOWN_TYPE;
 
-use self::signatures::{COMPOUND, DER, Head, ID3, MATROSKA, MP4, OGG, PNG, SIGNATURES, Strength, TIFF, WEAK, ZIP};
+use self::head::Head;
+use self::signatures::{COMPOUND, DER, ID3, MATROSKA, MP4, OGG, PNG, SIGNATURES, Strength, TIFF, WEAK, ZIP};
 use crate::charset;
 use crate::formats::{Compound, Movie, Opened, ZipFile, media, office};
 use crate::input::View;

@@ -3,7 +3,7 @@
 //! Keys, certificates, signatures and time stamps all start as a sequence; the object identifier or the fields after
 //! that distinguish them. No more is read than that.
 
-use super::signatures::Head;
+use super::head::Head;
 
 const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;

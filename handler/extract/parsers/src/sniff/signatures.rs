@@ -3,19 +3,12 @@
 //! Types that are not here are those of `file-format`, whose signatures decide only about bytes that are no text, and
 //! only if [`WEAK`] does not ask for a proof that fails.
 
+use super::head::Head;
 use super::structure::{
     holds, is_ac3, is_adts, is_android_chunk, is_animation, is_au, is_bitmap, is_coff, is_cpio, is_dbase,
     is_file_type_box, is_float_map, is_gif, is_icon, is_id3, is_mpeg_audio, is_netpbm, is_pcx, is_plain_netpbm, is_sgi,
     is_tar, is_tga, is_transport_stream, is_true_type, is_unix_archive,
 };
-
-/// The first bytes of a file.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Head<'a> {
-    pub(super) bytes: &'a [u8],
-    /// Whether the file has no more bytes.
-    pub(super) is_whole: bool,
-}
 
 /// What may override a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

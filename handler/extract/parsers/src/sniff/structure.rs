@@ -2,7 +2,7 @@
 //!
 //! Everything is read from the head. What a field refers to beyond it is not looked at.
 
-use super::signatures::Head;
+use super::head::Head;
 use crate::input::View;
 
 impl<'a> Head<'a> {

@@ -117,7 +117,8 @@ pub(super) fn read_tiff(tiff: Tiff, directory: Directory, metadata: &mut Metadat
         iptc::read(fields.bytes(), metadata);
     }
     if let Some(blocks) = photoshop {
-        iptc::read_resources(View::big_endian(blocks.bytes()), metadata);
+        // The directory at hand is the Exif data.
+        iptc::read_resources(View::big_endian(blocks.bytes()), metadata, |_, _| {});
     }
 }
 

@@ -3,7 +3,7 @@
 use handler_contract::Metadata;
 
 use super::fields::set_size;
-use super::iptc;
+use super::{exif, iptc};
 use crate::formats::boxes::Boxes;
 use crate::input::View;
 
@@ -55,7 +55,9 @@ pub(super) fn psd(file: View, metadata: &mut Metadata) -> Option<()> {
     // Colours, resources, layers: each is preceded by its length. PSB has lengths of 64 bits for layers.
     let resources = 30 + u64::from(view.u32(26)?);
     let layers = resources + 4 + u64::from(view.u32(resources)?);
-    iptc::read_resources(view.part_up_to(resources + 4, layers - resources - 4), metadata);
+    iptc::read_resources(view.part_up_to(resources + 4, layers - resources - 4), metadata, |data, metadata| {
+        exif::Block::default().read(data, metadata);
+    });
     let is_wide = view.u16(4)? == 2;
     let (header, len) = if is_wide { (8, view.u64(layers)?) } else { (4, view.u32(layers)?.into()) };
     // Of the picture after them, at least its coding.

@@ -2,7 +2,6 @@
 
 use handler_contract::Metadata;
 
-use super::exif;
 use crate::formats::date::from_numbers;
 use crate::formats::value::{clean, clean_bytes};
 use crate::formats::xmp;
@@ -12,8 +11,8 @@ use crate::input::View;
 const MOST: usize = 1024;
 
 /// Reads the resource blocks of Photoshop (Adobe Photoshop File Formats Specification, "Image Resource Blocks"), which
-/// JPEG, TIFF and PSD have.
-pub(super) fn read_resources(blocks: View, metadata: &mut Metadata) {
+/// JPEG, TIFF and PSD have. `read_exif` reads the Exif data that may be among them.
+pub(super) fn read_resources(blocks: View, metadata: &mut Metadata, read_exif: impl Fn(&[u8], &mut Metadata)) {
     let view = blocks.as_big_endian();
     let mut at = 0;
     for _ in 0..MOST {
@@ -27,7 +26,7 @@ pub(super) fn read_resources(blocks: View, metadata: &mut Metadata) {
         let data = view.slice_up_to(content + 4, len);
         match id {
             0x0404 => read(data, metadata),
-            0x0422 => exif::Block::default().read(data, metadata),
+            0x0422 => read_exif(data, metadata),
             0x0424 => xmp::fill(xmp::read(data), metadata),
             _ => {}
         }
@@ -127,7 +126,7 @@ pub(super) mod tests {
         for name in ["", "a", "ab"] {
             let blocks = [resource(0x03ed, name, b"odd"), resource(0x0404, name, &fields)].concat();
             let mut metadata = Metadata::default();
-            read_resources(View::big_endian(&blocks), &mut metadata);
+            read_resources(View::big_endian(&blocks), &mut metadata, |_, _| {});
             assert_eq!((metadata.title.as_deref(), metadata.author.as_deref()), (Some("Größe"), Some("Ann")), "{name}");
             assert_eq!(metadata.description.as_deref(), Some("A caption"), "{name}");
             assert_eq!(metadata.keywords.as_deref(), Some("one, two"), "{name}");
@@ -142,7 +141,7 @@ pub(super) mod tests {
     fn what_is_cut_or_lies_is_left_out() {
         let blocks = resource(0x0404, "", &field(5, "A title"));
         for at in 0..blocks.len() {
-            read_resources(View::big_endian(&blocks[..at]), &mut Metadata::default());
+            read_resources(View::big_endian(&blocks[..at]), &mut Metadata::default(), |_, _| {});
         }
         let mut metadata = Metadata::default();
         read(&[0x1c, 2, 5, 0x80, 4, 0xff, 0xff, 0xff, 0xff], &mut metadata);

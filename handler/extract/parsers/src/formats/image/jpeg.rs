@@ -59,7 +59,9 @@ impl Application {
         } else if data.starts_with(b"http://ns.adobe.com/xmp/extension/\0") && has_gps(data) {
             metadata.has_gps = Some(true);
         } else if let Some(blocks) = data.strip_prefix(b"Photoshop 3.0\0") {
-            iptc::read_resources(View::big_endian(blocks), metadata);
+            iptc::read_resources(View::big_endian(blocks), metadata, |data, metadata| {
+                exif::Block::default().read(data, metadata);
+            });
         }
     }
 }
