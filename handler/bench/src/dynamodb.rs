@@ -98,7 +98,7 @@ fn id(item: &Value) -> String {
     item["documentId"]["S"].as_str().unwrap_or_default().to_owned()
 }
 
-/// Whether a condition condition_holds for the item that is there, for the part of the language that the handler speaks:
+/// Whether a condition holds for the item that is there, for the part of the language that the handler speaks:
 /// `attribute_not_exists(path)` and `path = :value`, joined by `OR`.
 ///
 /// # Panics
