@@ -181,7 +181,7 @@ pub(super) fn pnm(file: View, metadata: &mut Metadata) -> Option<()> {
         words.clone().take_while(|word| *word != b"ENDHDR").skip_while(|word| *word != name).nth(1).and_then(number)
     };
     // Bits of a pixel, by the largest value of a sample.
-    let bits = |samples: u64, largest: u64| samples * if largest > 255 { 16 } else { 8 };
+    let bits = |samples: u64, largest: u64| samples.saturating_mul(if largest > 255 { 16 } else { 8 });
     let (width, height, bits) = if kind == b"P7" {
         let (width, height) = (value(b"WIDTH")?, value(b"HEIGHT")?);
         (width, height, bits(value(b"DEPTH").unwrap_or(1), value(b"MAXVAL").unwrap_or(255)))
