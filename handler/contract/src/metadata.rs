@@ -59,9 +59,9 @@ macro_rules! fields {
 fields! {
     // Text and whatever has text in it.
     /// Words, separated by white space, as `wc -w` counts them.
-    word_count: [u64] = "wordCount", "words", "text, html, email, pdf, office, epub";
+    word_count: [u64] = "wordCount", "words", "text, html, email, pdf, office, e-books";
     /// Words by Unicode's rules (UAX 29), which take each ideograph for a word; absent for Thai, Lao, Khmer and Burmese, whose words only a dictionary separates.
-    unicode_word_count: [u64] = "unicodeWordCount", "words", "text, pdf, office, epub, html, email";
+    unicode_word_count: [u64] = "unicodeWordCount", "words", "text, pdf, office, e-books, html, email";
     /// Characters: Unicode scalar values.
     character_count: [u64] = "characterCount", "characters", "text";
     /// Lines; a last one without an end counts. Where there is no line feed, carriage returns end them.
@@ -69,13 +69,13 @@ fields! {
     /// The character encoding, as the WHATWG names it, or else IANA: code pages of DOS, EBCDIC, UTF-32.
     charset: [String] = "charset", "WHATWG or IANA name", "text, html";
     /// The language of the text, where it can be detected with confidence, or the one the document declares.
-    language: [String] = "language", "BCP 47", "text, markdown, html, email, office, epub";
+    language: [String] = "language", "BCP 47", "text, markdown, html, email, pdf, office, e-books";
 
     // Documents.
     /// Pages, counted.
     page_count: [u64] = "pageCount", "pages", "pdf, tiff, postscript";
     /// Slides, counted.
-    slide_count: [u64] = "slideCount", "slides", "pptx, odp";
+    slide_count: [u64] = "slideCount", "slides", "pptx, ppt, odp";
     /// Sheets, counted.
     sheet_count: [u64] = "sheetCount", "sheets", "xlsx, xlsb, xls, ods";
     /// Pages as the program that wrote the file declared them; often wrong.
@@ -83,31 +83,31 @@ fields! {
     /// Words as the program that wrote the file declared them; often wrong.
     declared_word_count: [u64] = "declaredWordCount", "words", "office";
     /// The title that the file gives itself.
-    title: [String] = "title", "", "pdf, office, epub, html, image, audio, video, markdown, postscript";
+    title: [String] = "title", "", "pdf, office, e-books, html, image, audio, video, markdown, postscript";
     /// Who made it: the author or the artist.
-    author: [String] = "author", "", "pdf, office, epub, html, image, audio, video, markdown, email, postscript";
+    author: [String] = "author", "", "pdf, office, e-books, html, image, audio, video, markdown, email, postscript";
     /// What it is about.
-    subject: [String] = "subject", "", "pdf, office, epub, email";
+    subject: [String] = "subject", "", "pdf, office, e-books, email, image";
     /// Its summary.
-    description: [String] = "description", "", "office, epub, html, image, audio, video, markdown";
+    description: [String] = "description", "", "office, e-books, html, image, audio, video, markdown";
     /// Its keywords, as the file spells them.
-    keywords: [String] = "keywords", "", "pdf, office, html, markdown";
+    keywords: [String] = "keywords", "", "pdf, office, e-books, html, markdown, image";
     /// Who published it.
-    publisher: [String] = "publisher", "", "epub, office";
+    publisher: [String] = "publisher", "", "e-books, office";
     /// The identifier it gives itself, such as an ISBN or a message's id.
-    identifier: [String] = "identifier", "", "epub, office, email";
+    identifier: [String] = "identifier", "", "e-books, office, email";
     /// The program that wrote the original.
-    creator_tool: [String] = "creatorTool", "", "pdf, office, html, image, audio, video, email, postscript";
+    creator_tool: [String] = "creatorTool", "", "pdf, office, e-books, html, image, audio, video, email, postscript";
     /// The program that made this file of it.
     producer: [String] = "producer", "", "pdf";
     /// Who changed it last.
     last_modified_by: [String] = "lastModifiedBy", "", "office";
     /// When the content was made, sent or photographed, as the file says: in UTC (`Z`) where it gives a zone, else without one.
-    date_created: [String] = "dateCreated", "ISO 8601", "pdf, office, epub, email, image, audio, video";
+    date_created: [String] = "dateCreated", "ISO 8601", "pdf, office, e-books, email, image, audio, video";
     /// When the content was last changed, as the file says: in UTC (`Z`) where it gives a zone, else without one.
-    date_modified: [String] = "dateModified", "ISO 8601", "pdf, office, epub, image";
+    date_modified: [String] = "dateModified", "ISO 8601", "pdf, office, e-books, image";
     /// The version of its format.
-    format_version: [String] = "formatVersion", "", "pdf, xml, epub";
+    format_version: [String] = "formatVersion", "", "pdf, xml, e-books";
     /// Whether any page has text that can be selected; a scan has none.
     has_text_layer: [bool] = "hasTextLayer", "", "pdf";
     /// Whether it has a form to fill in.
@@ -117,12 +117,12 @@ fields! {
     /// Whether it carries macros.
     has_macros: [bool] = "hasMacros", "", "office";
     /// Whether it, or a part of it, is encrypted.
-    is_encrypted: [bool] = "isEncrypted", "", "pdf, office, epub, archives, email";
+    is_encrypted: [bool] = "isEncrypted", "", "pdf, office, e-books, archives, email";
     /// Files embedded or attached.
     attachment_count: [u64] = "attachmentCount", "files", "pdf, email";
     /// The names of attached files, at most 32.
     attachment_names: [Vec<String>] = "attachmentNames", "", "email";
-    /// Whether only a part could be read, so that counts are lower bounds and a playing time is an estimate.
+    /// Whether only a part could be read, because the file breaks off, is damaged or too large: counts are lower bounds, and a playing time is an estimate.
     is_partial: [bool] = "isPartial", "", "all";
 
     /// The coding that the object is stored in, as S3 has it: type and content are those of what it decodes to, size
@@ -163,7 +163,7 @@ fields! {
     /// Height, before any rotation that `orientation` asks for.
     height: [u64] = "height", "pixels", "image, video, svg, postscript";
     /// How the picture is to be turned: the Exif value 1 to 8.
-    orientation: [u64] = "orientation", "Exif value", "image";
+    orientation: [u64] = "orientation", "Exif value", "image, video";
     /// The maker of the camera.
     camera_make: [String] = "cameraMake", "", "image, video";
     /// The model of the camera.

@@ -110,6 +110,7 @@ const FORMATS: &[Format] = &[
     Format { has: is_html, reader: FormatReader::Stream(html::read) },
     Format { has: is_xml, reader: FormatReader::Stream(xml::read) },
     Format { has: |file_type| file_type == "message/rfc822", reader: FormatReader::Stream(email::read) },
+    Format { has: |file_type| file_type == "application/vnd.ms-tnef", reader: FormatReader::Whole(email::read_tnef) },
     Format { has: |file_type| file_type == "message/x-emlx", reader: FormatReader::Stream(email::read_emlx) },
     Format { has: |file_type| file_type == "application/mbox", reader: FormatReader::Stream(mbox::read) },
     Format { has: |file_type| file_type == "text/markdown", reader: FormatReader::Stream(text::read_markdown) },
@@ -133,4 +134,13 @@ fn is_xml(file_type: &str) -> bool {
 /// How files of a type are read; `None` where type, size and hash are all that is recorded.
 pub(crate) fn reader(file_type: &str) -> Option<FormatReader> {
     FORMATS.iter().find(|format| (format.has)(file_type)).map(|format| format.reader)
+}
+
+/// What a packet of XMP says, as a picture has it and as a document does. For fuzzers.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn xmp_readings(packet: &[u8]) -> [handler_contract::Metadata; 2] {
+    let (mut picture, mut document) = (handler_contract::Metadata::default(), handler_contract::Metadata::default());
+    xmp::fill_picture(xmp::read(packet), &mut picture);
+    xmp::fill_document(xmp::read(packet), &mut document);
+    [picture, document]
 }

@@ -46,6 +46,13 @@ const TARGETS: &[(&str, Target)] = &[
     ("office_binary", Target::Reads(&["application/msword"])),
     ("outlook", Target::Reads(&["application/vnd.ms-outlook"])),
     ("epub", Target::Reads(&["application/epub+zip"])),
+    ("fiction_book", Target::Reads(&["application/x-fb2+xml"])),
+    ("mobipocket", Target::Reads(&["application/x-mobipocket-ebook"])),
+    ("flat_open_document", Target::Reads(&["application/vnd.oasis.opendocument.text-flat-xml"])),
+    ("tnef", Target::Reads(&["application/vnd.ms-tnef"])),
+    ("emlx", Target::Pieces(&["message/x-emlx"])),
+    ("xmp", Target::Other(xmp)),
+    ("dates", Target::Other(dates)),
     ("rtf", Target::Reads(&["application/rtf"])),
     ("zip", Target::Reads(&["application/zip"])),
     ("tar", Target::Pieces(&["application/x-tar"])),
@@ -304,6 +311,20 @@ fn content_encoding(bytes: &[u8]) {
         if !matches!(result, Err(Abort::Internal(_))) {
             outcome(&report, result);
         }
+    }
+}
+
+/// What a packet of XMP says of a picture and of a document.
+fn xmp(bytes: &[u8]) {
+    for metadata in formats::xmp_readings(bytes) {
+        check(&metadata, None);
+    }
+}
+
+/// Whatever a date is taken for, it becomes ISO 8601 or nothing.
+fn dates(bytes: &[u8]) {
+    for date in formats::date::readings(&String::from_utf8_lossy(bytes)) {
+        assert!(formats::date::is_iso(&date), "{date}");
     }
 }
 

@@ -164,13 +164,18 @@ fn documents() -> Vec<Sample> {
     let information = b"<< /Title (A) /Author (B) /Subject (S) /Keywords (d) /Creator (E) /Producer (F) \
         /CreationDate (D:20260101000000Z) /ModDate (D:20260102000000Z) >>";
     let pdf = pdf::build(&[
-        b"<< /Type /Catalog /Pages 2 0 R >>".to_vec(),
+        b"<< /Type /Catalog /Pages 2 0 R /Lang (en) >>".to_vec(),
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>".to_vec(),
         b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] >>".to_vec(),
         information.to_vec(),
     ]);
+    let fiction = "<?xml version=\"1.0\"?><FictionBook xmlns=\"http://www.gribuser.ru/xml/fictionbook/2.0\"><description>\
+        <title-info><book-title>A</book-title><keywords>d</keywords></title-info><document-info><program-used>E\
+        </program-used></document-info></description><body><p>two words</p></body></FictionBook>";
     vec![
         sample(&["pdf"], "x.pdf", pdf),
+        sample(&["e-books"], "x.fb2", fiction),
+        sample(&["office", "ppt"], "x.ppt", presentation()),
         sample(&["office"], "x.docx", docx),
         sample(&["office"], "encrypted.docx", encrypted),
         sample(&["office", "pptx"], "x.pptx", open_xml(SLIDES, "ppt/presentation.xml", slides, &[])),
@@ -179,15 +184,35 @@ fn documents() -> Vec<Sample> {
         sample(&["office", "xls"], "x.xls", compound(&[("Workbook", workbook)])),
         sample(&["office", "ods"], "x.ods", open_document("spreadsheet", "<spreadsheet><table/></spreadsheet>")),
         sample(&["office", "odp"], "x.odp", open_document("presentation", "<presentation><page/></presentation>")),
-        sample(&["epub"], "x.epub", zip(&parts)),
-        sample(&["epub"], "locked.epub", zip(&locked)),
+        sample(&["e-books"], "x.epub", zip(&parts)),
+        sample(&["e-books"], "locked.epub", zip(&locked)),
     ]
+}
+
+/// A presentation of the binary format with one slide.
+fn presentation() -> Vec<u8> {
+    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>();
+    let record = |head: u16, kind: u16, content: &[u8]| {
+        let length = u32::try_from(content.len()).expect("a sample can be made");
+        [&head.to_le_bytes()[..], &kind.to_le_bytes(), &length.to_le_bytes(), content].concat()
+    };
+    let list =
+        record(15, 0x0ff0, &[record(0, 0x03f3, &words(&[2, 0, 0, 0, 0])), record(0, 0x0fa8, b"two words")].concat());
+    let (document, slide) = (record(15, 0x03e8, &list), record(15, 0x03ee, b""));
+    let at = |before: &[&Vec<u8>]| u32::try_from(before.iter().map(|part| part.len()).sum::<usize>());
+    let second = at(&[&document]).expect("a sample can be made");
+    let third = at(&[&document, &slide]).expect("a sample can be made");
+    let directory = record(0, 0x1772, &words(&[1 | 2 << 20, 0, second]));
+    let edit = at(&[&document, &slide, &directory]).expect("a sample can be made");
+    let saved = record(0, 0x0ff5, &words(&[0, 0, 0, third, 1, 0, 0]));
+    let user = [words(&[0, 0, 0, 0xe391_c05f]), words(&[edit])].concat();
+    compound(&[("PowerPoint Document", &[document, slide, directory, saved].concat()), ("Current User", &user)])
 }
 
 /// A picture of TIFF with all that a camera writes: entries, in the order of their tags, and then what does not fit.
 fn tiff() -> Vec<u8> {
     const DATE: &[u8] = b"2026:01:02 00:00:00\0";
-    let (directory, details) = (8, 8 + 2 + 10 * 12 + 4);
+    let (directory, details) = (8, 8 + 2 + 12 * 12 + 4);
     let date_at = details + 2 + 12 + 4;
     let entry = |tag: u16, kind: u16, value: &[u8]| {
         let count = u32::try_from(if kind == 2 { value.len() } else { 1 }).expect("a sample can be made");
@@ -203,7 +228,7 @@ fn tiff() -> Vec<u8> {
     [
         &b"II\x2a\0"[..],
         &number(directory),
-        b"\x0a\0",
+        b"\x0c\0",
         &entry(0x0100, 4, &number(320)),
         &entry(0x0101, 4, &number(240)),
         &entry(0x010e, 2, b"C\0"),
@@ -214,6 +239,9 @@ fn tiff() -> Vec<u8> {
         &entry(0x0132, 2, DATE),
         &entry(0x013b, 2, b"B\0"),
         &entry(0x8769, 4, &number(details)),
+        // Texts of Windows, of two bytes a character.
+        &entry(0x9c9e, 2, b"d\0\0\0"),
+        &entry(0x9c9f, 2, b"S\0\0\0"),
         &[0; 4],
         b"\x01\0",
         &entry(0x9003, 2, DATE),

@@ -20,7 +20,9 @@ pub(crate) fn video(user: &[u8]) -> Vec<u8> {
             boxed(b"hdlr", &[&words(&[0, 0])[..], handler, &[0; 12]].concat()),
             boxed(b"minf", &boxed(b"stbl", &description)),
         ];
-        let header = boxed(b"tkhd", &[&[0; 76][..], &words(&[640 << 16, 360 << 16])].concat());
+        // Not turned: ones on the diagonal, of which the last has its point two bits before the end.
+        let matrix = words(&[1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30]);
+        let header = boxed(b"tkhd", &[&[0; 40][..], &matrix, &words(&[640 << 16, 360 << 16])].concat());
         boxed(b"trak", &[header, boxed(b"mdia", &media.concat())].concat())
     };
     let picture = boxed(b"avc1", &[&[0; 24][..], &words(&[(640 << 16) + 360]), &[0; 50]].concat());

@@ -363,5 +363,12 @@ pub(crate) fn is_iso(text: &str) -> bool {
     }
 }
 
+/// What each reader makes of a text. For fuzzers.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn readings(text: &str) -> Vec<String> {
+    let exif = from_exif(text.as_bytes(), text.get(19..).map(str::as_bytes));
+    [from_message(text), from_numbers(text), from_pdf(text), exif].into_iter().flatten().collect()
+}
+
 #[cfg(test)]
 mod tests;

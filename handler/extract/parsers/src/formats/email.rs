@@ -7,9 +7,14 @@
 mod address;
 mod header;
 mod lines;
+mod mapi;
+mod tnef;
 mod transfer;
 
+use std::sync::Arc;
+
 use handler_contract::Metadata;
+use memmap2::Mmap;
 
 use self::header::{ContentType, Disposition, DispositionKind};
 pub(super) use self::lines::Lines;
@@ -66,6 +71,17 @@ pub(super) fn read_emlx(input: &mut Input, report: &mut Report) -> Result<(), Ab
     })?;
     report.metadata = reader.finish();
     if left.is_none_or(|left| left > 0) {
+        report.metadata.is_partial = Some(true);
+    }
+    Ok(())
+}
+
+/// Reads what Outlook packs the properties and the attachments of a message into.
+#[expect(clippy::unnecessary_wraps, reason = "readers of files may fail")]
+pub(super) fn read_tnef(bytes: &Arc<Mmap>, report: &mut Report) -> Result<(), Abort> {
+    let (message, is_whole) = tnef::describe(bytes);
+    report.metadata = message.finish();
+    if !is_whole {
         report.metadata.is_partial = Some(true);
     }
     Ok(())

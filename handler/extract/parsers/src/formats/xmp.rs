@@ -22,11 +22,12 @@ const LONGEST_TEXT: usize = 4096;
 /// What a packet says.
 #[derive(Debug, Default)]
 pub(super) struct Xmp {
-    pub(super) title: Option<String>,
-    pub(super) author: Option<String>,
-    pub(super) description: Option<String>,
+    title: Option<String>,
+    author: Option<String>,
+    description: Option<String>,
     keywords: Option<String>,
     creator_tool: Option<String>,
+    producer: Option<String>,
     date_created: Option<String>,
     date_modified: Option<String>,
     /// When the picture was taken, which counts more than when the file was made.
@@ -83,10 +84,10 @@ pub(super) fn read(packet: &[u8]) -> Xmp {
     }
 }
 
-/// Fills in what is not known yet.
-pub(super) fn fill(found: Xmp, metadata: &mut Metadata) {
+/// Fills in what a picture does not say elsewhere.
+pub(super) fn fill_picture(found: Xmp, metadata: &mut Metadata) {
     let Xmp { title, author, description, keywords, creator_tool, date_created, date_modified, .. } = found;
-    for (field, value) in [
+    fill([
         (&mut metadata.title, title),
         (&mut metadata.author, author),
         (&mut metadata.description, description),
@@ -94,16 +95,34 @@ pub(super) fn fill(found: Xmp, metadata: &mut Metadata) {
         (&mut metadata.creator_tool, creator_tool),
         (&mut metadata.date_created, found.date_taken.or(date_created)),
         (&mut metadata.date_modified, date_modified),
-        (&mut metadata.language, found.language),
         (&mut metadata.camera_make, found.camera_make),
         (&mut metadata.camera_model, found.camera_model),
-    ] {
+    ]);
+    if found.has_gps {
+        metadata.has_gps = Some(true);
+    }
+}
+
+/// Fills in what a document does not say elsewhere. What it is about is its subject.
+pub(super) fn fill_document(found: Xmp, metadata: &mut Metadata) {
+    fill([
+        (&mut metadata.title, found.title),
+        (&mut metadata.author, found.author),
+        (&mut metadata.subject, found.description),
+        (&mut metadata.keywords, found.keywords),
+        (&mut metadata.creator_tool, found.creator_tool),
+        (&mut metadata.producer, found.producer),
+        (&mut metadata.date_created, found.date_created),
+        (&mut metadata.date_modified, found.date_modified),
+        (&mut metadata.language, found.language),
+    ]);
+}
+
+fn fill<const N: usize>(fields: [(&mut Option<String>, Option<String>); N]) {
+    for (field, value) in fields {
         if field.is_none() {
             *field = value;
         }
-    }
-    if found.has_gps {
-        metadata.has_gps = Some(true);
     }
 }
 
@@ -158,6 +177,7 @@ impl Xmp {
             "title" => &mut self.title,
             "description" => &mut self.description,
             "CreatorTool" => &mut self.creator_tool,
+            "Producer" => &mut self.producer,
             "Make" => &mut self.camera_make,
             "Model" => &mut self.camera_model,
             "creator" => return add(&mut self.author, value),
@@ -202,7 +222,7 @@ mod tests {
 
     fn described(packet: &[u8]) -> Metadata {
         let mut metadata = Metadata::default();
-        fill(read(packet), &mut metadata);
+        fill_picture(read(packet), &mut metadata);
         metadata
     }
 
@@ -245,9 +265,18 @@ mod tests {
     }
 
     #[test]
+    fn documents_are_about_something_and_no_camera_made_them() {
+        let packet = packet("tiff:Make='M' pdf:Producer='P' exif:GPSLatitude='1N' dc:description='D'", "");
+        let mut metadata = Metadata::default();
+        fill_document(read(packet.as_bytes()), &mut metadata);
+        assert_eq!((metadata.subject.as_deref(), metadata.producer.as_deref()), (Some("D"), Some("P")));
+        assert_eq!((metadata.description, metadata.camera_make, metadata.has_gps), (None, None, None));
+    }
+
+    #[test]
     fn what_is_known_stays() {
         let mut metadata = Metadata { title: Some("Known".to_owned()), ..Metadata::default() };
-        fill(read(packet("dc:title='Other' dc:creator='Ann'", "").as_bytes()), &mut metadata);
+        fill_picture(read(packet("dc:title='Other' dc:creator='Ann'", "").as_bytes()), &mut metadata);
         assert_eq!((metadata.title.as_deref(), metadata.author.as_deref()), (Some("Known"), Some("Ann")));
     }
 }

@@ -1,6 +1,8 @@
 use super::*;
 use proptest::prelude::*;
 
+mod tnef;
+
 fn read(text: &str) -> Metadata {
     let mut reader = MessageReader::new();
     reader.feed(text.as_bytes());

@@ -111,7 +111,7 @@ pub(super) fn read_tiff(tiff: Tiff, directory: Directory, metadata: &mut Metadat
         *field = field.take().or(value);
     }
     if let Some(packet) = xmp_packet {
-        xmp::fill(xmp::read(packet.bytes()), metadata);
+        xmp::fill_picture(xmp::read(packet.bytes()), metadata);
     }
     if let Some(fields) = iptc_fields {
         iptc::read(fields.bytes(), metadata);

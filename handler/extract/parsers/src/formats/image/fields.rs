@@ -32,7 +32,7 @@ impl Packets {
     pub(super) fn read(&mut self, packet: &[u8], metadata: &mut Metadata) {
         self.0 += 1;
         if self.0 <= MOST_PACKETS {
-            xmp::fill(xmp::read(packet), metadata);
+            xmp::fill_picture(xmp::read(packet), metadata);
         }
     }
 }

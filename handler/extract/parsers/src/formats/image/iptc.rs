@@ -27,7 +27,7 @@ pub(super) fn read_resources(blocks: View, metadata: &mut Metadata, read_exif: i
         match id {
             0x0404 => read(data, metadata),
             0x0422 => read_exif(data, metadata),
-            0x0424 => xmp::fill(xmp::read(data), metadata),
+            0x0424 => xmp::fill_picture(xmp::read(data), metadata),
             _ => {}
         }
         at = content + 4 + len + (len & 1);

@@ -95,7 +95,7 @@ fn set_text(keyword: &[u8], text: &[u8], metadata: &mut Metadata) {
             return;
         }
         b"XML:com.adobe.xmp" => {
-            xmp::fill(xmp::read(text), metadata);
+            xmp::fill_picture(xmp::read(text), metadata);
             return;
         }
         _ => return,

@@ -25,15 +25,17 @@ const PALM_DOC: u16 = 2;
 /// A book of which the description is read.
 pub(super) struct Book<'a> {
     file: View<'a>,
-    /// The record that describes the book.
+    /// The record that describes the book. Empty in a database without records.
     head: View<'a>,
 }
 
 /// Reads what a book says of itself.
 pub(super) fn describe<'a>(bytes: &'a [u8], metadata: &mut Metadata) -> Result<Book<'a>, DocumentError> {
     let file = View::big_endian(bytes);
-    let damaged = DocumentError::Damaged("the record that describes the book is missing");
-    let head = record(file, 0).filter(|head| head.len() >= 16).ok_or(damaged)?;
+    let head = match file.u16(76) {
+        Some(0) => file.part_up_to(0, 0),
+        _ => record(file, 0).ok_or(DocumentError::Truncated)?,
+    };
     let book = Book { file, head };
     if head.has(16, b"MOBI") {
         book.title(metadata);

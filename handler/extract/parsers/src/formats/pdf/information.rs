@@ -44,10 +44,7 @@ pub(super) fn describe_by_xmp(pdf: &Pdf, metadata: &mut Metadata) {
         return;
     }
     if let Ok(packet) = stream.decoded_data() {
-        let mut found = xmp::read(&packet);
-        // Of a document this is the subject; its description is of pictures.
-        metadata.subject = metadata.subject.take().or(found.description.take());
-        xmp::fill(found, metadata);
+        xmp::fill_document(xmp::read(&packet), metadata);
     }
 }
 

@@ -71,7 +71,7 @@ fn pictures_are_turned_as_their_matrix_says() {
     const MINUS: u32 = ONE.wrapping_neg();
     let whole = video(b"");
     let size = words(&[640 << 16, 360 << 16]);
-    let header = [&[0; 36][..], &size].concat();
+    let header = [words(&[ONE, 0, 0, 0, ONE, 0, 0, 0, 1 << 30]), size.clone()].concat();
     for (matrix, orientation) in [
         ([ONE, 0, 0, 0, ONE, 0], Some(1)),
         ([MINUS, 0, 0, 0, ONE, 0], Some(2)),
@@ -307,8 +307,8 @@ fn a_recording_without_its_end_is_partial_or_malformed() {
         assert_eq!((failure, whole.is_partial), (None, None), "{name}");
         for len in bytes.len() / 2..bytes.len() {
             let (metadata, failure) = read(&bytes[..len]);
-            let is_told = failure.is_some() || metadata.is_partial == Some(true);
-            assert!(is_told || between(name, &bytes, len), "{name}: {len} of {}", bytes.len());
+            let is_reported = failure.is_some() || metadata.is_partial == Some(true);
+            assert!(is_reported || between(name, &bytes, len), "{name}: {len} of {}", bytes.len());
         }
     }
     // A video whose media is missing altogether, although the movie comes first.

@@ -150,6 +150,10 @@ fn words_of_a_mobipocket_book() {
     let whole = book(1, 0, 0, &[stored, b"o</p><p>three</p>"]);
     let (metadata, failure) = read_book(&whole[..whole.len() - 20]);
     assert_eq!((metadata.is_partial, failure), (Some(true), None));
+    // A database without records, and one of which the first is cut.
+    let empty = [&[0; 60][..], b"BOOKMOBI", &[0; 20]].concat();
+    assert_eq!(read_book(&empty), (Metadata::default(), None));
+    assert_eq!(read_book(&whole[..200]).0.is_partial, Some(true));
     for bytes in [book(2, 0, 3, &[packed, packed]), whole] {
         for len in 0..bytes.len() {
             read_book(&bytes[..len]);
