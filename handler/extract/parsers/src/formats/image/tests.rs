@@ -181,6 +181,8 @@ fn sizes_by_format() {
         (b"\x01\xda\x01\x01\0\x02\0\x07\0\x06\0\x03", (7, 6)),
         (b"P5 # a comment\n# another\n7\n6 255\n", (7, 6)),
         (b"P7\nWIDTH 7\nHEIGHT 6\nDEPTH 3\nENDHDR\n", (7, 6)),
+        // More bits in a row than 64 bits can count.
+        (b"P7\nWIDTH 7\nHEIGHT 6\nDEPTH 18446744073709551615\nENDHDR\n", (7, 6)),
         (b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 6 +X 7\n", (7, 6)),
         (b"#?RADIANCE\n\n+X 7 -Y 6\n", (7, 6)),
         (b"\x76\x2f\x31\x01\x02\0\0\0dataWindow\0box2i\0\x10\0\0\0\x01\0\0\0\x01\0\0\0\x07\0\0\0\x06\0\0\0", (7, 6)),
