@@ -53,7 +53,7 @@ error_codes! {
     SpoolLimit = "SPOOL_LIMIT",
     /// The file's metadata is larger than a record can hold.
     OutputLimit = "OUTPUT_LIMIT",
-    /// The content unpacks to an absurd multiple of its size.
+    /// The content unpacks to an absurd size: more than is read, and over 200 times as many bytes.
     DecompressionBomb = "DECOMPRESSION_BOMB",
     /// The child process tried something that its sandbox forbids, and was killed.
     SandboxViolation = "SANDBOX_VIOLATION",

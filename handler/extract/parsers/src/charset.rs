@@ -261,6 +261,11 @@ mod tests {
                 "IBM437",
                 "Die Größe des Schlüssels heißt Länge",
             ),
+            (
+                b"Za\xbe\xa2\x88\x86 g\xa9\x98l\xa5 ja\xab\xe4, ma\x88y ko\xe4".to_vec(),
+                "IBM852",
+                "Zażółć gęślą jaźń, mały koń",
+            ),
             (b"Zu\xbeycie \xabr\xa2d\x88a, b\x88\xa5d i w\xa5\xbe".to_vec(), "IBM852", "Zużycie źródła, błąd i wąż"),
             (
                 b"S\xc6o Jo\xc6o e Cora\x87\xc6o, n\xc6o irm\xc6os, aten\x87\xe4es".to_vec(),
@@ -298,6 +303,8 @@ mod tests {
         let rows: &[(&str, Vec<u8>, bool)] = &[
             ("truncated while it was written", log(4096, 0, 0), true),
             ("a hole", log(0, 600, 0), true),
+            ("a hole of a few bytes", [line.repeat(3).as_bytes(), &[0; 3], line.as_bytes()].concat(), true),
+            ("fields of one character", b"a\x1fb\x1fc\x1e1\x1f2\x1f3\x1e".to_vec(), true),
             ("a tail that was never written", log(0, 0, 4096), true),
             ("nothing but NULs", vec![0; 4096], false),
             ("as a string of C", b"hello there\0".to_vec(), true),

@@ -27,7 +27,7 @@ use file_format::FileFormat;
 use handler_contract::record::UNKNOWN_TYPE;
 
 use self::head::Head;
-use self::signatures::{COMPOUND, DER, ID3, MATROSKA, MP4, OGG, PNG, SIGNATURES, Strength, TIFF, WEAK, ZIP};
+use self::signatures::{COMPOUND, DER, HDF5, ID3, MATROSKA, MP4, OGG, PNG, SIGNATURES, Strength, TIFF, WEAK, ZIP};
 use crate::charset;
 use crate::formats::{Compound, Movie, Opened, ZipFile, media, office};
 use crate::input::View;
@@ -119,6 +119,8 @@ fn refine(head: Head, file_type: &'static str) -> Sniffed {
         },
         TIFF => tiff::media_type(head.bytes).into(),
         DER => der::media_type(head).unwrap_or(UNKNOWN_TYPE).into(),
+        // netCDF 4 is HDF5 under another extension.
+        HDF5 => Sniffed::Type(Detected { by_extension: &[("nc", "application/x-netcdf")], ..Detected::proven(HDF5) }),
         PNG | OGG => foreign_signature(head).as_deref().unwrap_or(file_type).into(),
         _ => file_type.into(),
     }

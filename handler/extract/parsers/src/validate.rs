@@ -185,7 +185,7 @@ const EXTENSION_RULES: &[ExtensionRule] = &[
     certain(&["java"], &["text/x-java"]),
     certain(&["sh", "bash"], &["text/x-shellscript"]),
     certain(&["tex"], &["text/x-tex"]),
-    certain(&["eml"], &["message/rfc822"]),
+    certain(&["eml", "mht", "mhtml"], &["message/rfc822"]),
     certain(&["mbox"], &["application/mbox"]),
     certain(&["ics"], &["text/calendar"]),
     certain(&["vcf"], &["text/vcard"]),

@@ -124,7 +124,7 @@ const KINDS: &[(&str, &str, &str, &str)] = &[
     ("winmail.dat", "application/vnd.ms-tnef", "", "{}"),
     // Data of science.
     ("plain.h5", "application/x-hdf5", "", "{}"),
-    ("netcdf4.nc", "application/x-hdf5", "", "{}"),
+    ("netcdf4.nc", "application/x-netcdf", "", "{}"),
     ("plain.npy", "application/x-npy", "", "{}"),
     ("plain.orc", "application/x-orc", "", "{}"),
     ("plain.dbf", "application/vnd.dbf", "", "{}"),

@@ -146,12 +146,7 @@ pub(super) fn has_escapes(piece: &[u8]) -> bool {
 /// The code page of a text of DOS, which the web's encodings would make a text of quotes within words, of syllables of
 /// East Asia between Latin letters, or of letters where lines are drawn.
 fn code_page(piece: &[u8], guess: &'static Encoding) -> Option<&'static SingleByte> {
-    // Bytes between two small letters.
-    let within: Vec<u8> = piece
-        .windows(3)
-        .filter(|bytes| bytes[0].is_ascii_lowercase() && !bytes[1].is_ascii() && bytes[2].is_ascii_lowercase())
-        .map(|bytes| bytes[1])
-        .collect();
+    let within = within_words(piece, guess);
     let is_wrong = if guess.is_single_byte() {
         let character = |byte| guess.decode_without_bom_handling(&[byte]).0.chars().next().unwrap_or_default();
         // No capital letter is within a word. What writers put between two words without a blank is no sign of
@@ -179,6 +174,28 @@ fn code_page(piece: &[u8], guess: &'static Encoding) -> Option<&'static SingleBy
         }
     }
     has_drawings(piece).then_some(&CP437)
+}
+
+/// Bytes beyond ASCII that are within words of small letters. Several of them may also start or end a word, unless
+/// they are the quotes and dashes of writers.
+fn within_words(piece: &[u8], guess: &'static Encoding) -> Vec<u8> {
+    let mut within = Vec::new();
+    let mut at = 0_usize;
+    for run in piece.chunk_by(|a, b| a.is_ascii() == b.is_ascii()) {
+        let is_small = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_lowercase);
+        let (before, after) =
+            (is_small(at.checked_sub(1).and_then(|at| piece.get(at))), is_small(piece.get(at + run.len())));
+        at += run.len();
+        let is_in_word = if run.len() == 1 { before && after } else { run.len() <= 6 && (before || after) };
+        let is_quote = |byte: &u8| {
+            guess.is_single_byte()
+                && guess.decode_without_bom_handling(&[*byte]).0.chars().all(|c| "“”„‚‘’–—…«»\u{a0}".contains(c))
+        };
+        if !run[0].is_ascii() && is_in_word && (run.len() == 1 || !run.iter().all(is_quote)) {
+            within.extend_from_slice(run);
+        }
+    }
+    within
 }
 
 /// Whether most of what is not ASCII is lines and blocks that a text of DOS draws.

@@ -46,7 +46,7 @@ fn may_be_text(head: &[u8]) -> bool {
     let end = head.iter().rposition(|byte| !matches!(byte, 0 | 0x1a)).map_or(0, |at| at + 1);
     let start = head.iter().position(|byte| *byte != 0).unwrap_or(end).min(end);
     let text = &head[start..end];
-    let (mut strays, mut separators, mut holes, mut empty) = (0, 0, 0, 0);
+    let (mut strays, mut separators, mut low_numbers, mut holes, mut empty) = (0, 0, 0, 0, 0);
     for run in text.chunk_by(|a, b| *a == 0 && *b == 0) {
         match run[0] {
             0 if run.len() >= HOLE => {
@@ -54,26 +54,29 @@ fn may_be_text(head: &[u8]) -> bool {
                 empty += run.len();
             }
             // Of FIX and Hive, of HL7, and what ASCII has them for.
-            0x01..=0x03 | 0x1c..=0x1f => separators += 1,
+            0x01..=0x03 => (separators, low_numbers) = (separators + 1, low_numbers + 1),
+            0x1c..=0x1f => separators += 1,
             byte if is_control(byte) => strays += 1,
             _ => {}
         }
     }
     let content = text.len() - empty;
+    let is_lines = content >= 64 && text.contains(&b'\n');
     content > 0
-        && strays * ONE_STRAY_IN <= content
+        // A short text of lines may have one, too.
+        && (strays * ONE_STRAY_IN <= content || strays == 1 && is_lines)
         && holes <= 1 + content / 256
         && (holes == 0 || content >= 32 && text.contains(&b'\n'))
         // Numbers in a binary file are small as often as not; what separates fields has fields on both sides.
         && separators * 2 <= content
-        && (separators == 0 || separated_by_fields(text))
+        && (separators == 0 || separated_by_fields(text, low_numbers > 0))
 }
 
-/// Whether the separators of a text are few kinds, with text between most of them.
-fn separated_by_fields(text: &[u8]) -> bool {
+/// Whether there is text between most separators. What ASCII has for the purpose may part single characters; the lowest
+/// numbers are in any file.
+fn separated_by_fields(text: &[u8], has_low_numbers: bool) -> bool {
     let printable = text.iter().filter(|byte| matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r') || **byte >= 0x80);
-    // In a text of some length even a field of one character is longer than its separator.
-    printable.count() * 8 >= text.len() * 5
+    printable.count() * 8 >= text.len() * if has_low_numbers { 5 } else { 4 }
 }
 
 /// Whether a text that is no UTF-8 is one in a language: of a random file, bytes that most encodings have are common.
@@ -102,7 +105,11 @@ fn is_language(head: &[u8], decoded: &str, charset: Charset) -> bool {
                 *(if is_latin { &mut latin } else { &mut other }) += 1;
             }
             // In Latin letters with marks are the exception, elsewhere all letters are beyond ASCII.
-            if other > latin { (other + latin) * 10 >= beyond_ascii * 6 } else { beyond_ascii * 5 <= visible * 2 }
+            if other > latin {
+                (other + latin) * 10 >= beyond_ascii * 6
+            } else {
+                beyond_ascii * 5 <= visible * 2 || beyond_ascii * 2 <= visible && visible >= 16
+            }
         }
     }
 }

@@ -61,6 +61,7 @@ pub(super) const ID3: &str = "application/x-id3v2";
 pub(super) const TIFF: &str = "image/tiff";
 pub(super) const OGG: &str = "application/ogg";
 pub(super) const PNG: &str = "image/png";
+pub(super) const HDF5: &str = "application/x-hdf5";
 pub(super) const DER: &str = "application/x-der";
 
 /// Own signatures. The first that matches decides.
@@ -142,7 +143,7 @@ pub(super) const SIGNATURES: &[Signature] = &[
     // Data.
     strict("application/vnd.sqlite3", &[(0, b"SQLite format 3\0")]),
     strict("application/cbor", &[(0, b"\xd9\xd9\xf7")]),
-    strict("application/x-hdf5", &[(0, b"\x89HDF\r\n\x1a\n")]),
+    strict(HDF5, &[(0, b"\x89HDF\r\n\x1a\n")]),
     strict("application/x-hdf", &[(0, b"\x0e\x03\x13\x01")]),
     proven("application/x-netcdf", &[(0, b"CDF")], |head| matches!(head.bytes.get(3), Some(1 | 2 | 5))),
     strict("application/x-npy", &[(0, b"\x93NUMPY")]),

@@ -91,15 +91,22 @@ fn is_after_separator(line: &str, rest: &str) -> bool {
 
 fn header(text: &str) -> Header {
     let (mut has_writer, mut written, mut added, mut is_lower_case) = (false, 0, 0, true);
+    let (mut has_version, mut has_parts) = (false, false);
     for field in fields(text) {
         let Some((name, value)) = field else { return Header::None };
         let is_from = matches!(name.as_str(), "from" | "return-path" | "sender" | "resent-from");
         has_writer |= is_from && value.contains('@') || name == "received" || name == "return-path";
         written += usize::from(is_in(WRITTEN, &name));
         added += usize::from(is_in(ADDED, &name));
+        has_version |= name == "mime-version";
+        has_parts |= name == "content-type" && value.trim_start().to_ascii_lowercase().starts_with("multipart/");
         is_lower_case &= !text.is_empty() && text.starts_with(|c: char| c.is_ascii_lowercase());
     }
     let ends = text.contains("\n\n") || text.contains("\r\n\r\n") || text.contains("\r\r");
+    // A page with its pictures is saved as a message that nobody wrote (RFC 2557).
+    if has_version && has_parts {
+        return Header::Certain;
+    }
     match (has_writer, written, added) {
         (true, _, 2..) | (true, 1.., 1) => Header::Certain,
         (true, 2.., _) if ends && !is_lower_case => Header::Likely,
@@ -164,6 +171,7 @@ mod tests {
                 Some(Detected::proven(MESSAGES)),
             ),
             ("From here it continues.\nAnd on: so.\n".to_owned(), None),
+            ("MIME-Version: 1.0\nContent-Type: multipart/related;\n boundary=x\n\n--x\n".to_owned(), certain()),
             ("from: a\nto: b\nsubject: c\n".to_owned(), None),
             ("from: a@example.org\nto: b@example.org\nsubject: c\n\nnext: 1\n".to_owned(), None),
             ("from: noreply@example.org\nreply-to: help@example.org\nsmtp: mail\n".to_owned(), None),
