@@ -18,6 +18,7 @@ mod html;
 mod image;
 pub(crate) mod json;
 mod language;
+mod mapi_properties;
 mod markdown;
 mod mbox;
 pub(crate) mod media;

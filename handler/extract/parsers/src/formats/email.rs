@@ -20,7 +20,7 @@ use self::header::{ContentType, Disposition, DispositionKind};
 pub(super) use self::lines::Lines;
 use self::transfer::{Coding, Decoder};
 use super::bounded_buffer::BoundedBuffer;
-use super::value::clean;
+use super::value::{LISTED, clean};
 use super::{date, html, language};
 use crate::charset::ToUtf8;
 use crate::input::Input;
@@ -37,8 +37,6 @@ const MAX_DEPTH: usize = 64;
 const BOUNDARY: usize = 256;
 /// Lines before the header that are none of its fields: what mail programs and servers put there.
 const MOST_BANNER_LINES: usize = 8;
-/// Names and addresses in a record.
-const LISTED: usize = 32;
 
 /// Reads a message.
 pub(super) fn read(input: &mut Input, report: &mut Report) -> Result<(), Abort> {

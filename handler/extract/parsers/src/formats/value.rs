@@ -2,6 +2,8 @@
 
 /// The longest value. Bytes.
 const MAX_VALUE: usize = 1 << 10;
+/// The names, or addresses, of one kind that a record lists at most.
+pub(super) const LISTED: usize = 32;
 
 /// Whether a character is invisible but changes how the text around it is shown, in a terminal or a log: controls, and
 /// the marks by which a text is made to read in another order than it is written in (Unicode TR 36, section 2.10). The

@@ -3,10 +3,10 @@
 use encoding_rs::UTF_16LE;
 use handler_contract::Metadata;
 
-use super::LISTED;
 use crate::formats::date::from_file_time;
 use crate::formats::html::HtmlReader;
-use crate::formats::value::{clean, clean_bytes};
+use crate::formats::mapi_properties as tag;
+use crate::formats::value::{LISTED, clean, clean_bytes};
 use crate::words::{Counter, Counts};
 
 /// Kinds of values ([MS-OXCDATA], section 2.11.1).
@@ -17,27 +17,6 @@ pub(super) const BINARY: u16 = 0x0102;
 
 /// The longest text that is decoded of a property that is recorded, in bytes.
 const LONGEST: usize = 4096;
-
-/// A property's number.
-pub(super) mod tag {
-    pub(in super::super) const SUBJECT: u16 = 0x0037;
-    pub(in super::super) const CLIENT_SUBMIT_TIME: u16 = 0x0039;
-    pub(in super::super) const SENT_REPRESENTING_NAME: u16 = 0x0042;
-    pub(in super::super) const SENT_REPRESENTING_ADDRESS: u16 = 0x0065;
-    pub(in super::super) const SENDER_NAME: u16 = 0x0c1a;
-    pub(in super::super) const SENDER_ADDRESS: u16 = 0x0c1f;
-    pub(in super::super) const DELIVERY_TIME: u16 = 0x0e06;
-    pub(in super::super) const BODY: u16 = 0x1000;
-    pub(in super::super) const HTML: u16 = 0x1013;
-    pub(in super::super) const MESSAGE_ID: u16 = 0x1035;
-    pub(in super::super) const DISPLAY_NAME: u16 = 0x3001;
-    pub(in super::super) const ADDRESS: u16 = 0x3003;
-    pub(in super::super) const CREATION_TIME: u16 = 0x3007;
-    pub(in super::super) const ATTACHMENT_LONG_NAME: u16 = 0x3707;
-    pub(in super::super) const SMTP_ADDRESS: u16 = 0x39fe;
-    pub(in super::super) const SENDER_SMTP_ADDRESS: u16 = 0x5d01;
-    pub(in super::super) const SENT_REPRESENTING_SMTP_ADDRESS: u16 = 0x5d02;
-}
 
 /// The text of a value, if it is text.
 pub(super) fn text(kind: u16, value: &[u8]) -> Option<String> {

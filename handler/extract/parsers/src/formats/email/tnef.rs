@@ -3,6 +3,7 @@
 
 use super::mapi::{BINARY, MapiMessage, Person, STRING, STRING_8, TIME, text};
 use crate::formats::date::DateParts;
+use crate::formats::mapi_properties as tag;
 use crate::formats::value::clean_bytes;
 use crate::input::View;
 
@@ -40,9 +41,9 @@ pub(super) fn describe(bytes: &[u8]) -> (MapiMessage, bool) {
         };
         let Some(content) = view.part(at + 9, len.into()) else { return finish(message, attachment, false) };
         match id {
-            SUBJECT => message.property(super::mapi::tag::SUBJECT, STRING_8, content.bytes()),
-            MESSAGE_ID => message.property(super::mapi::tag::MESSAGE_ID, STRING_8, content.bytes()),
-            BODY => message.property(super::mapi::tag::BODY, STRING_8, content.bytes()),
+            SUBJECT => message.property(tag::SUBJECT, STRING_8, content.bytes()),
+            MESSAGE_ID => message.property(tag::MESSAGE_ID, STRING_8, content.bytes()),
+            BODY => message.property(tag::BODY, STRING_8, content.bytes()),
             DATE_SENT => message.sent(date(content)),
             FROM => from(content, &mut message).unwrap_or_default(),
             ATTACHMENT_START => end(attachment.replace(Attachment::default()), &mut message),
@@ -50,7 +51,7 @@ pub(super) fn describe(bytes: &[u8]) -> (MapiMessage, bool) {
             ATTACHMENT_PROPERTIES => {
                 let attachment = attachment.get_or_insert_default();
                 properties(content, 0, &mut left, &mut |number, kind, value| {
-                    if number == super::mapi::tag::ATTACHMENT_LONG_NAME {
+                    if number == tag::ATTACHMENT_LONG_NAME {
                         attachment.long_name = text(kind, value);
                     }
                 });
@@ -94,9 +95,9 @@ fn from(content: View, message: &mut MapiMessage) -> Option<()> {
     let (name, address) = (u64::from(content.u16(4)?), u64::from(content.u16(6)?));
     let name_text = content.slice(8, name)?;
     let address_text = content.slice(8 + name, address)?;
-    message.property(super::mapi::tag::SENDER_NAME, STRING_8, name_text);
+    message.property(tag::SENDER_NAME, STRING_8, name_text);
     let address_text = address_text.strip_prefix(b"SMTP:").unwrap_or(address_text);
-    message.property(super::mapi::tag::SENDER_ADDRESS, STRING_8, address_text);
+    message.property(tag::SENDER_ADDRESS, STRING_8, address_text);
     Some(())
 }
 

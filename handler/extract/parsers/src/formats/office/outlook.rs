@@ -9,35 +9,19 @@ use super::codepage::{self, CodePage};
 use super::words::Words;
 use crate::formats::container::{Compound, Container, DocumentError, Storage, Stream, u32_at, u64_at};
 use crate::formats::date;
-use crate::formats::value::clean;
+use crate::formats::mapi_properties::{
+    ADDRESS, ATTACHMENT_LONG_NAME, BODY, CLIENT_SUBMIT_TIME, DELIVERY_TIME, DISPLAY_NAME, FILE_NAME, MESSAGE_CLASS,
+    MESSAGE_CODE_PAGE, MESSAGE_ID, SENDER_ADDRESS, SENDER_NAME, SENDER_SMTP_ADDRESS, SENT_REPRESENTING_ADDRESS,
+    SENT_REPRESENTING_SMTP_ADDRESS, SMTP_ADDRESS, SUBJECT,
+};
+use crate::formats::value::{LISTED, clean};
 
 /// The longest text of a property that is read, other than the body. Bytes.
 const LONGEST: u64 = 64 << 10;
 /// The longest body that is counted. Bytes.
 const LONGEST_BODY: u64 = 16 << 20;
-/// Names and addresses that a record lists.
-const LISTED: usize = 32;
 /// More recipients and attachments than this are not looked at.
 const MOST_STORAGES: usize = 1024;
-
-// Properties ([MS-OXPROPS]).
-const MESSAGE_CLASS: u16 = 0x001a;
-const SUBJECT: u16 = 0x0037;
-const SUBMIT_TIME: u16 = 0x0039;
-const SENDER_ADDRESS: u16 = 0x0c1f;
-const SENDER_SMTP_ADDRESS: u16 = 0x5d01;
-const SENT_REPRESENTING_ADDRESS: u16 = 0x0065;
-const SENT_REPRESENTING_SMTP_ADDRESS: u16 = 0x5d02;
-const SENDER_NAME: u16 = 0x0c1a;
-const DELIVERY_TIME: u16 = 0x0e06;
-const BODY: u16 = 0x1000;
-const MESSAGE_ID: u16 = 0x1035;
-const DISPLAY_NAME: u16 = 0x3001;
-const ADDRESS: u16 = 0x3003;
-const SMTP_ADDRESS: u16 = 0x39fe;
-const FILE_NAME: u16 = 0x3704;
-const LONG_FILE_NAME: u16 = 0x3707;
-const MESSAGE_CODE_PAGE: u16 = 0x3ffd;
 
 /// The stream of the properties that are no texts.
 const PROPERTIES: &str = "__properties_version1.0";
@@ -66,7 +50,7 @@ pub(super) fn describe<'b>(container: Container<'b>, metadata: &mut Metadata) ->
     let senders = [SENDER_SMTP_ADDRESS, SENDER_ADDRESS, SENT_REPRESENTING_SMTP_ADDRESS, SENT_REPRESENTING_ADDRESS];
     metadata.sender =
         senders.into_iter().find_map(|property| message.address(property)).or_else(|| message.text(SENDER_NAME));
-    let time = number(&numbers, SUBMIT_TIME).or_else(|| number(&numbers, DELIVERY_TIME));
+    let time = number(&numbers, CLIENT_SUBMIT_TIME).or_else(|| number(&numbers, DELIVERY_TIME));
     metadata.date_created = time.and_then(date::from_file_time);
     // A class of messages that only their recipient can read ([MS-OXOSMIME], section 2.1.1).
     let class = message.text(MESSAGE_CLASS).unwrap_or_default().to_ascii_lowercase();
@@ -91,7 +75,8 @@ pub(super) fn describe<'b>(container: Container<'b>, metadata: &mut Metadata) ->
     for storage in file.storages("__attach_version1.0_#").take(MOST_STORAGES) {
         count += 1;
         let attachment = message.within(&storage);
-        let name = [LONG_FILE_NAME, FILE_NAME, DISPLAY_NAME].into_iter().find_map(|property| attachment.text(property));
+        let name =
+            [ATTACHMENT_LONG_NAME, FILE_NAME, DISPLAY_NAME].into_iter().find_map(|property| attachment.text(property));
         names.extend(name.filter(|_| names.len() < LISTED));
     }
     metadata.attachment_count = Some(count);
