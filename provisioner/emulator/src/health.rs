@@ -93,6 +93,10 @@ mod tests {
         });
         assert_eq!(probe(port).await, Probe::Other);
         server.await.unwrap();
-        assert_eq!(probe(port).await, Probe::Nothing);
+
+        // Bound and not listening: no other test gets this port meanwhile.
+        let silent = tokio::net::TcpSocket::new_v4().unwrap();
+        silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        assert_eq!(probe(silent.local_addr().unwrap().port()).await, Probe::Nothing);
     }
 }

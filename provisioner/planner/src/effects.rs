@@ -261,7 +261,7 @@ mod tests {
             (modified(LOG_GROUP, "RetentionInDays", json!(7), Value::Null), None),
             (
                 modified(QUEUE, "MessageRetentionPeriod", json!(1_209_600), json!(86_400)),
-                Some((Allow::Delete, "longer than 1 days")),
+                Some((Allow::Delete, "longer than 1 day are")),
             ),
             (
                 modified(

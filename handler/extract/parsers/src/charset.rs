@@ -11,7 +11,7 @@ mod text;
 use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8};
 
 use self::encoding::Charset;
-use self::single_byte::SingleByte;
+pub(crate) use self::single_byte::{CP437, CP850, CP852, SingleByte};
 pub(crate) use self::text::as_text;
 
 /// Bytes of a decoded piece.

@@ -18,6 +18,11 @@ impl SingleByte {
         }
         table
     }
+
+    /// The character of one byte. For short texts: it is looked up from the end of all characters.
+    pub(crate) fn character(&self, byte: u8) -> char {
+        self.characters.chars().rev().nth(usize::from(u8::MAX - byte)).unwrap_or(char::from(byte))
+    }
 }
 
 /// Code page 437, of the first PCs.
@@ -69,6 +74,9 @@ mod tests {
             assert_eq!(encoding.characters.chars().count(), *count, "{}", encoding.name);
             let table = encoding.table();
             assert_eq!(bytes.iter().map(|byte| table[usize::from(*byte)]).collect::<String>(), *text);
+            for byte in 0..=u8::MAX {
+                assert_eq!(encoding.character(byte), table[usize::from(byte)], "{} {byte}", encoding.name);
+            }
         }
     }
 }

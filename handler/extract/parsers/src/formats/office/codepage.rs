@@ -8,28 +8,15 @@ use encoding_rs::{
     WINDOWS_1256, WINDOWS_1257, WINDOWS_1258, X_MAC_CYRILLIC,
 };
 
-/// The upper half of code page 437, which DOS had in America.
-const CP437: &str = "\
-    ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒ\
-    áíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐\
-    └┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀\
-    αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u{a0}\
-    ";
-/// The upper half of code page 850, which DOS had in Western Europe.
-const CP850: &str = "\
-    ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜø£Ø×ƒ\
-    áíóúñÑªº¿®¬½¼¡«»░▒▓│┤ÁÂÀ©╣║╗╝¢¥┐\
-    └┴┬├─┼ãÃ╚╔╩╦╠═╬¤ðÐÊËÈıÍÎÏ┘┌█▄¦Ì▀\
-    ÓßÔÒõÕµþÞÚÛÙýÝ¯´\u{ad}±‗¾¶§÷¸°¨·¹³²■\u{a0}\
-    ";
+use crate::charset::{CP437, CP850, CP852, SingleByte};
 
 /// An encoding of eight bits or more a character, of which the lower half is ASCII.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum CodePage {
     /// One that the web knows.
     Web(&'static Encoding),
-    /// One of DOS, which has a character for each byte: those from 128 on.
-    Dos(&'static str),
+    /// One of DOS, which has a character for each byte.
+    Dos(&'static SingleByte),
 }
 
 impl CodePage {
@@ -37,7 +24,7 @@ impl CodePage {
     pub(super) fn decode(self, bytes: &[u8]) -> Cow<'_, str> {
         match self {
             Self::Web(encoding) => encoding.decode_without_bom_handling(bytes).0,
-            Self::Dos(upper) => bytes.iter().map(|byte| dos_character(upper, *byte)).collect(),
+            Self::Dos(encoding) => bytes.iter().map(|byte| encoding.character(*byte)).collect(),
         }
     }
 
@@ -58,16 +45,12 @@ impl CodePage {
     }
 }
 
-fn dos_character(upper: &str, byte: u8) -> char {
-    let above = byte.checked_sub(128).and_then(|at| upper.chars().nth(at.into()));
-    above.unwrap_or(char::from(byte))
-}
-
 /// The encoding of a code page; of one that is unknown, the one that most of the world's files have.
 pub(super) fn encoding(codepage: u16) -> CodePage {
     CodePage::Web(match codepage {
-        437 => return CodePage::Dos(CP437),
-        850 | 858 => return CodePage::Dos(CP850),
+        437 => return CodePage::Dos(&CP437),
+        850 | 858 => return CodePage::Dos(&CP850),
+        852 => return CodePage::Dos(&CP852),
         866 => IBM866,
         874 => WINDOWS_874,
         932 => SHIFT_JIS,
@@ -98,13 +81,13 @@ pub(super) fn encoding(codepage: u16) -> CodePage {
 
 #[cfg(test)]
 mod tests {
-    use super::{CP437, CP850, encoding};
+    use super::encoding;
 
     #[test]
     fn code_pages_of_dos_have_a_character_for_each_byte() {
-        assert_eq!((CP437.chars().count(), CP850.chars().count()), (128, 128));
         assert_eq!(encoding(437).decode(b"Gr\x94\xe1e \xab \xe0"), "Größe ½ α");
         assert_eq!(encoding(850).decode(b"Gr\x94\xe1e \xab \xe0"), "Größe ½ Ó");
+        assert_eq!(encoding(852).decode(b"\xbe\xa2\x88ty"), "żółty");
         assert_eq!(encoding(1252).decode(b"Gr\xf6\xdfe"), "Größe");
         assert_eq!(encoding(932).decode_whole(b"\x82"), None);
     }
