@@ -244,6 +244,7 @@ impl Function<'_> {
             Ok(findings) => {
                 let processed_at = Timestamp::from_unix_millis(extracted).unwrap_or_else(|| upload.uploaded_at.clone());
                 let record = Record::with_id(id, upload, findings, processed_at, env!("CARGO_PKG_VERSION"));
+                let record = record.kept_for(self.settings.keep_records);
                 let time = deadline::for_record(invocation.left(extracted));
                 store::put(&self.clients.dynamodb, &self.settings.table_name, record, time).await
             }

@@ -11,6 +11,7 @@ pub mod down;
 pub mod event;
 pub mod export;
 pub mod failed_events;
+pub mod forget;
 pub mod handler;
 pub mod interrupt;
 pub mod logs;
