@@ -1,5 +1,7 @@
 //! The command line. Arguments and help texts only; `commands/` contains what a command does.
 
+mod operate;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -14,6 +16,8 @@ use provisioner_planner::consent;
 
 use crate::help;
 use crate::invocation::Invocation;
+
+pub use operate::{Forget, Logs, Redrive, Show, Trace};
 
 /// The session name of an assumed role, unless another is given.
 const ROLE_SESSION_NAME: &str = "provisioner";
@@ -178,11 +182,21 @@ pub enum Command {
     /// List records, newest first
     #[command(alias = "ls", alias = "list", after_long_help = help::RECORDS)]
     Records(Records),
+    /// Show one record whole, and the other uploads of its key
+    #[command(after_long_help = help::SHOW)]
+    Show(Show),
+    /// Show what happened to one file: uploads, events, invocations with their log lines, records, failed events
+    #[command(after_long_help = help::TRACE)]
+    Trace(Trace),
     /// Show the handler's log lines
     #[command(alias = "log", after_long_help = help::LOGS)]
     Logs(Logs),
-    /// Send events that failed every attempt to the handler again
+    /// List events that failed every attempt, and send them to the handler again
+    #[command(after_long_help = help::REDRIVE)]
     Redrive(Redrive),
+    /// Delete one file with all of its versions and records
+    #[command(after_long_help = help::FORGET)]
+    Forget(Forget),
     /// Show the record that the handler would write for a local file, without calling AWS
     #[command(after_long_help = help::INSPECT)]
     Inspect(Inspect),
@@ -391,37 +405,6 @@ pub struct Records {
     /// attributes as JSON lines. Paced to the table's read units
     #[arg(long, conflicts_with_all = ["limit", "after"])]
     pub all: bool,
-}
-
-/// `provisioner logs`
-#[derive(Debug, Args)]
-pub struct Logs {
-    /// Keep printing new lines until interrupted
-    #[arg(short, long)]
-    pub follow: bool,
-    /// Only lines at or after this time: a time, or an age
-    #[arg(long, value_name = "TIME", default_value = "1h")]
-    pub since: String,
-    /// Only lines before this time: a time, or an age
-    #[arg(long, value_name = "TIME", conflicts_with = "follow")]
-    pub until: Option<String>,
-    /// Only lines that contain this text, such as a file's name; * matches any characters
-    #[arg(long, value_name = "PATTERN")]
-    pub grep: Option<String>,
-    /// Also metrics, and Lambda's own lines on the start, the end and the billed duration of each invocation
-    #[arg(long)]
-    pub reports: bool,
-    /// The maximum number of lines; the newest are printed
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 100, value_parser = up_to_10_000)]
-    pub limit: u16,
-}
-
-/// `provisioner redrive`
-#[derive(Debug, Args)]
-pub struct Redrive {
-    /// Do not ask for confirmation
-    #[arg(short, long)]
-    pub yes: bool,
 }
 
 /// `provisioner inspect`

@@ -98,8 +98,9 @@ pub fn events() -> String {
          Fields marked `?` may be absent.\n",
         event::VERSION
     );
-    events_of::<event::deploy::DeployEvent>(&mut page, "up, down, redrive");
+    events_of::<event::deploy::DeployEvent>(&mut page, "up, down");
     events_of::<event::files::FilesEvent>(&mut page, "put");
+    events_of::<event::redrive::RedriveEvent>(&mut page, "redrive");
     events_of::<provisioner_emulator::event::LocalEvent>(&mut page, "local, and up when it starts the emulator");
     events_of::<event::verify::VerifyEvent>(&mut page, "verify, and up when it verifies");
     events_of::<event::watch::WatchEvent>(&mut page, "up --watch");

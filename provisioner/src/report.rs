@@ -10,15 +10,19 @@
 mod answer;
 pub mod deploy;
 pub mod files;
+pub mod forget;
 pub mod live;
 pub mod local;
 pub mod markdown;
 pub mod meter;
 pub mod plan;
 pub mod record_list;
+pub mod redrive;
+pub mod show;
 pub mod status;
 mod style;
 pub mod table;
+pub mod trace;
 pub mod verify;
 pub mod watch;
 pub mod wrap;
@@ -181,6 +185,7 @@ impl Report {
             }
             Event::Files(event) => files::line(event, self.style),
             Event::Local(event) => local::line(event, self.style),
+            Event::Redrive(event) => Some(redrive::line(event, self.style)),
             Event::Verify(event) => Some(verify::line(event, self.style)),
             Event::Watch(WatchEvent::Log { time, message }) => {
                 let entry = Entry { time: *time, message: message.clone(), stream: String::new(), id: None };

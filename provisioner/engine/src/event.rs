@@ -2,6 +2,7 @@
 
 pub mod deploy;
 pub mod files;
+pub mod redrive;
 pub mod verify;
 pub mod watch;
 
@@ -16,12 +17,14 @@ pub const VERSION: u32 = 1;
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 pub enum Event {
-    /// From `up`, `down` and `redrive`.
+    /// From `up` and `down`.
     Deploy(deploy::DeployEvent),
     /// From `put`.
     Files(files::FilesEvent),
     /// From `local`, and from `up` when it starts the emulator.
     Local(LocalEvent),
+    /// From `redrive`.
+    Redrive(redrive::RedriveEvent),
     /// From `verify`, and from `up` when it verifies.
     Verify(verify::VerifyEvent),
     /// From `up --watch`.
@@ -57,6 +60,7 @@ from!(
     deploy::DeployEvent => Deploy,
     files::FilesEvent => Files,
     LocalEvent => Local,
+    redrive::RedriveEvent => Redrive,
     verify::VerifyEvent => Verify,
     watch::WatchEvent => Watch
 );
