@@ -173,6 +173,12 @@ impl World {
         items[0].clone()
     }
 
+    /// Starts another function with other settings, as an update of the stack does.
+    pub(crate) fn change_settings(&mut self, change: impl FnOnce(&mut Settings)) {
+        change(&mut self.settings);
+        self.kill_and_restart();
+    }
+
     /// Ends the function as `kill -9` does, and starts another one, as Lambda would.
     pub(crate) fn kill_and_restart(&mut self) {
         self.function.kill().expect("the function is killed");
