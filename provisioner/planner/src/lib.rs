@@ -11,6 +11,7 @@ pub mod health;
 pub mod permissions;
 pub mod plan;
 pub mod preview;
+pub mod reconcile;
 pub mod record_matching;
 #[cfg(test)]
 mod samples;
