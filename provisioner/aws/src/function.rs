@@ -8,20 +8,35 @@ use base64::prelude::BASE64_STANDARD as BASE64;
 use provisioner_model::call_error::{CallError, Kind, optional};
 use provisioner_model::stack::{Deployed, LastUpdate};
 
+use serde_json::Value;
+
 use super::Aws;
 use super::call_error::from_sdk;
+use super::limits::TimeLimits;
+
+/// The result of a synchronous invocation.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Invoked {
+    /// The function's answer.
+    Answered(Value),
+    /// The invocation failed. Lambda does not repeat it, and does not send its event to the queue.
+    Failed(String),
+}
 
 /// The client of one function.
 #[derive(Debug, Clone)]
 pub struct Function {
     client: Client,
+    /// For synchronous invocations.
+    waiting: Client,
     name: String,
 }
 
 impl Function {
     /// The function of this name.
     pub fn new(aws: &Aws, name: &str) -> Self {
-        Self { client: Client::new(&aws.sdk), name: name.to_owned() }
+        let waiting = aws_sdk_lambda::config::Builder::from(&aws.sdk).timeout_config(TimeLimits::invocation()).build();
+        Self { client: Client::new(&aws.sdk), waiting: Client::from_conf(waiting), name: name.to_owned() }
     }
 
     /// What is deployed; `None` if there is no such function.
@@ -70,6 +85,25 @@ impl Function {
     pub async fn policy(&self) -> Result<Option<String>, CallError> {
         let output = self.client.get_policy().function_name(&self.name).send().await;
         Ok(optional(output.map_err(from_sdk))?.and_then(|o| o.policy))
+    }
+
+    /// Has the function process an event, and waits for its answer.
+    pub async fn invoke(&self, event: Vec<u8>) -> Result<Invoked, CallError> {
+        let output = self
+            .waiting
+            .invoke()
+            .function_name(&self.name)
+            .invocation_type(InvocationType::RequestResponse)
+            .payload(Blob::new(event))
+            .send()
+            .await
+            .map_err(from_sdk)?;
+        let answer: Value = output.payload.and_then(|p| serde_json::from_slice(p.as_ref()).ok()).unwrap_or_default();
+        Ok(match output.function_error {
+            None => Invoked::Answered(answer),
+            // Lambda developer guide, "Lambda function errors": the payload has errorType and errorMessage.
+            Some(kind) => Invoked::Failed(answer["errorMessage"].as_str().map_or(kind, ToOwned::to_owned)),
+        })
     }
 
     /// Hands an event to the function, as S3 does; returns when Lambda has taken it into its queue.

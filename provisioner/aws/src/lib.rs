@@ -7,6 +7,7 @@ pub mod artifacts;
 mod call_error;
 pub mod calls;
 mod conflict;
+pub mod documents;
 pub mod function;
 mod http;
 pub mod limits;
@@ -22,6 +23,7 @@ pub mod stacks;
 pub mod storage;
 pub mod table;
 pub mod uploads;
+pub mod versions;
 
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;

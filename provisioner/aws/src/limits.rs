@@ -46,6 +46,17 @@ impl TimeLimits {
         TimeoutConfig::builder().disable_operation_attempt_timeout().disable_operation_timeout().build()
     }
 
+    /// For a synchronous invocation: the answer comes when the function has finished, after at most 15 minutes (Lambda
+    /// quotas, "Function timeout"). The read timeout is the limit without progress (see [`crate::http`]).
+    pub(crate) fn invocation() -> TimeoutConfig {
+        const LONGEST: Duration = Duration::from_secs(15 * 60 + 30);
+        TimeoutConfig::builder()
+            .read_timeout(LONGEST)
+            .operation_attempt_timeout(LONGEST)
+            .disable_operation_timeout()
+            .build()
+    }
+
     /// For `CompleteMultipartUpload`. The read timeout is the limit without progress (see [`crate::http`]).
     pub(crate) fn complete(self) -> TimeoutConfig {
         TimeoutConfig::builder()

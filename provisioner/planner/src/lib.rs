@@ -13,6 +13,7 @@ pub mod plan;
 pub mod preview;
 pub mod reconcile;
 pub mod record_matching;
+pub mod replay;
 #[cfg(test)]
 mod samples;
 pub mod setting;

@@ -130,66 +130,70 @@ impl Ord for Row {
     }
 }
 
+/// The kinds of findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FindingKind {
+    /// A file has no record.
+    FileWithoutRecord,
+    /// A record has no file, and nothing explains that.
+    RecordWithoutFile,
+    /// A record describes other bytes than its file has.
+    OtherContent,
+    /// One upload has two records.
+    Doubled,
+}
+
 /// A disagreement of bucket and table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(tag = "finding", rename_all = "kebab-case", rename_all_fields = "camelCase")]
-pub enum Finding {
-    /// A file has no record.
-    FileWithoutRecord {
-        /// The object's key.
-        key: String,
-        /// The version, in a bucket that keeps versions.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        version_id: Option<String>,
-        /// The object's `ETag`.
-        e_tag: String,
-        /// Bytes.
-        size: u64,
-        /// When it was put, ISO 8601.
-        uploaded_at: String,
-    },
-    /// A record has no file, and nothing explains that.
-    RecordWithoutFile {
-        /// The record.
-        document_id: String,
-        /// The object's key.
-        key: String,
-        /// The version, in a bucket that keeps versions.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        version_id: Option<String>,
-        /// When the file was put, by the record, ISO 8601.
-        uploaded_at: String,
-    },
-    /// A record describes other bytes than its file has.
-    OtherContent {
-        /// The record.
-        document_id: String,
-        /// The object's key.
-        key: String,
-        /// The version, in a bucket that keeps versions.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        version_id: Option<String>,
-        /// The size of the file, bytes.
-        size: u64,
-        /// The `ETag` of the file.
-        e_tag: String,
-        /// The size in the record, bytes.
-        recorded_size: u64,
-        /// The `ETag` in the record.
-        recorded_e_tag: String,
-    },
-    /// One upload has two records.
-    Doubled {
-        /// The record.
-        document_id: String,
-        /// The other record.
-        other_document_id: String,
-        /// The object's key.
-        key: String,
-        /// The version, in a bucket that keeps versions.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        version_id: Option<String>,
-    },
+#[serde(rename_all = "camelCase")]
+pub struct Finding {
+    /// What disagrees.
+    pub kind: FindingKind,
+    /// The object's key.
+    pub key: String,
+    /// The version, in a bucket that keeps versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version_id: Option<String>,
+    /// The record; absent for a file without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub document_id: Option<String>,
+    /// The other record of the same upload.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other_document_id: Option<String>,
+    /// When the file was put, ISO 8601.
+    pub uploaded_at: String,
+    /// The size of the file, bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// The `ETag` of the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub e_tag: Option<String>,
+    /// The size in the record, bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recorded_size: Option<u64>,
+    /// The `ETag` in the record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recorded_e_tag: Option<String>,
+}
+
+impl Finding {
+    /// What is known of a file or record.
+    fn of(kind: FindingKind, row: &Row) -> Self {
+        let is_file = row.kind == Kind::File;
+        Self {
+            kind,
+            key: row.key.clone(),
+            version_id: Some(row.version.clone()).filter(|version| !version.is_empty()),
+            document_id: Some(row.id.clone()).filter(|id| !id.is_empty()),
+            other_document_id: None,
+            uploaded_at: Timestamp::from_unix_millis(row.at).map(String::from).unwrap_or_default(),
+            size: is_file.then_some(row.size),
+            e_tag: is_file.then(|| row.e_tag.clone()),
+            recorded_size: (!is_file).then_some(row.size),
+            recorded_e_tag: (!is_file).then(|| row.e_tag.clone()),
+        }
+    }
 }
 
 /// What a comparison counted.
@@ -344,11 +348,9 @@ impl Comparison {
         counts.records += 1;
         if let Some(other) = group.twin(&record) {
             counts.doubled += 1;
-            findings(Finding::Doubled {
-                document_id: record.id.clone(),
-                other_document_id: other.id.clone(),
-                key: record.key.clone(),
-                version_id: version_id(&record),
+            findings(Finding {
+                other_document_id: Some(other.id.clone()),
+                ..Finding::of(FindingKind::Doubled, &record)
             });
         }
         match &group.file {
@@ -367,12 +369,7 @@ impl Comparison {
             None if !scope.includes(&record.key, 1) => counts.gone += 1,
             None if scope.is_unexplained(&record, head.as_ref()) => {
                 counts.without_file += 1;
-                findings(Finding::RecordWithoutFile {
-                    document_id: record.id.clone(),
-                    key: record.key.clone(),
-                    version_id: version_id(&record),
-                    uploaded_at: time(record.at),
-                });
+                findings(Finding::of(FindingKind::RecordWithoutFile, &record));
             }
             None => counts.gone += 1,
         }
@@ -398,13 +395,7 @@ impl Comparison {
                 None if self.scope.is_pending(file) => self.counts.pending += 1,
                 None => {
                     self.counts.missing += 1;
-                    findings(Finding::FileWithoutRecord {
-                        key: file.key.clone(),
-                        version_id: version_id(file),
-                        e_tag: file.e_tag.clone(),
-                        size: file.size,
-                        uploaded_at: time(file.at),
-                    });
+                    findings(Finding::of(FindingKind::FileWithoutRecord, file));
                 }
             }
         } else if group.other.is_some() {
@@ -436,23 +427,8 @@ fn describes(record: &Row, file: &Row) -> bool {
 }
 
 fn other_content(record: &Row, file: &Row) -> Finding {
-    Finding::OtherContent {
-        document_id: record.id.clone(),
-        key: file.key.clone(),
-        version_id: version_id(file),
-        size: file.size,
-        e_tag: file.e_tag.clone(),
-        recorded_size: record.size,
-        recorded_e_tag: record.e_tag.clone(),
-    }
-}
-
-fn version_id(row: &Row) -> Option<String> {
-    Some(row.version.clone()).filter(|version| !version.is_empty())
-}
-
-fn time(millis: i64) -> String {
-    Timestamp::from_unix_millis(millis).map(String::from).unwrap_or_default()
+    let size_and_tag = Finding::of(FindingKind::OtherContent, file);
+    Finding { size: size_and_tag.size, e_tag: size_and_tag.e_tag, ..Finding::of(FindingKind::OtherContent, record) }
 }
 
 #[cfg(test)]

@@ -58,11 +58,14 @@ fn names(scope: &Scope, rows: Vec<Row>) -> Vec<String> {
     let (_, found) = compare(scope, rows);
     found
         .iter()
-        .map(|finding| match finding {
-            Finding::FileWithoutRecord { key, .. } => format!("missing {key}"),
-            Finding::RecordWithoutFile { document_id, .. } => format!("without file {document_id}"),
-            Finding::OtherContent { document_id, .. } => format!("other content {document_id}"),
-            Finding::Doubled { document_id, other_document_id, .. } => format!("doubled {document_id} {other_document_id}"),
+        .map(|finding| {
+            let id = finding.document_id.as_deref().unwrap_or_default();
+            match finding.kind {
+                FindingKind::FileWithoutRecord => format!("missing {}", finding.key),
+                FindingKind::RecordWithoutFile => format!("without file {id}"),
+                FindingKind::OtherContent => format!("other content {id}"),
+                FindingKind::Doubled => format!("doubled {id} {}", finding.other_document_id.as_deref().unwrap()),
+            }
         })
         .collect()
 }
