@@ -49,6 +49,7 @@ Exit codes:
     9  the stack is up, but a test file did not get its record
    10  `plan` found that something would change
    11  the stack is broken or needs attention
+   12  `reconcile`: bucket and table disagree
   130  interrupted; what runs in AWS continues";
 
 /// Examples of `up`.
@@ -101,6 +102,29 @@ Examples:
   provisioner logs -f                       keep printing
   provisioner logs --grep report.pdf --since 7d
   provisioner logs --since '2026-11-26 14:00' --until '2026-11-26 15:00' --json | jq .message";
+
+/// Examples of `reconcile`.
+pub const RECONCILE: &str = "\
+Examples:
+  provisioner reconcile                     compare, and change nothing
+  provisioner reconcile --fix               also process the files without a record
+  provisioner reconcile --fix --now --yes   right after an outage, without a question
+  provisioner reconcile --json | jq -r 'select(.event == \"finding\").key'
+
+Exit codes: 0 bucket and table agree, 12 they do not
+
+An interrupted run (Ctrl-C) is continued by the same command within 24 hours. The result is shown by `status`.";
+
+/// Examples of `reprocess`.
+pub const REPROCESS: &str = "\
+Examples:
+  provisioner reprocess --code FILE_TOO_LARGE          after files.maxSize was raised
+  provisioner reprocess --handler-version 0.1.0 --type application/pdf
+  provisioner reprocess --since 7d --dry-run           count the files
+  provisioner reprocess scans/report.pdf --yes
+
+A record is replaced under its id, unless a later run or event has written it meanwhile. A file that can no longer
+be read keeps its record.";
 
 /// Examples of `inspect`.
 pub const INSPECT: &str = "\
@@ -165,7 +189,7 @@ mod tests {
 
     #[test]
     fn every_example_is_a_valid_command() {
-        for text in [SHORT, LONG, UP, PLAN, STATUS, DOWN, PUT, RECORDS, LOGS, INSPECT] {
+        for text in [SHORT, LONG, UP, PLAN, STATUS, DOWN, PUT, RECORDS, LOGS, RECONCILE, REPROCESS, INSPECT] {
             for line in text.lines().filter_map(|line| line.strip_prefix("  provisioner ")) {
                 let line = line.split("   ").next().unwrap();
                 let line = line.split_once("  ").map_or(line, |(command, _)| command);

@@ -156,6 +156,11 @@ impl Aws {
         self.caller.split(':').nth(1).unwrap_or_else(|| Partition::of(&self.region).id)
     }
 
+    /// The endpoint that replaces AWS's own; empty without one.
+    pub fn endpoint(&self) -> &str {
+        self.sdk.endpoint_url().unwrap_or_default()
+    }
+
     /// How long calls and what waits for them may take.
     pub fn limits(&self) -> TimeLimits {
         self.limits

@@ -2,6 +2,8 @@
 
 pub mod deploy;
 pub mod files;
+pub mod reconcile;
+pub mod replay;
 pub mod verify;
 pub mod watch;
 
@@ -22,6 +24,10 @@ pub enum Event {
     Files(files::FilesEvent),
     /// From `local`, and from `up` when it starts the emulator.
     Local(LocalEvent),
+    /// From `reconcile`.
+    Reconcile(reconcile::ReconcileEvent),
+    /// From `reconcile --fix` and `reprocess`.
+    Replay(replay::ReplayEvent),
     /// From `verify`, and from `up` when it verifies.
     Verify(verify::VerifyEvent),
     /// From `up --watch`.
@@ -57,6 +63,8 @@ from!(
     deploy::DeployEvent => Deploy,
     files::FilesEvent => Files,
     LocalEvent => Local,
+    reconcile::ReconcileEvent => Reconcile,
+    replay::ReplayEvent => Replay,
     verify::VerifyEvent => Verify,
     watch::WatchEvent => Watch
 );
