@@ -9,10 +9,40 @@ use std::borrow::Cow;
 /// The program's name, as messages write it.
 const PROGRAM: &str = "provisioner ";
 /// The commands that work on a stack.
-const ON_A_STACK: [&str; 12] =
-    ["up", "plan", "status", "verify", "down", "put", "records", "logs", "redrive", "inspect", "local", "synth"];
+const ON_A_STACK: [&str; 16] = [
+    "up",
+    "plan",
+    "status",
+    "verify",
+    "down",
+    "put",
+    "records",
+    "logs",
+    "redrive",
+    "reconcile",
+    "reprocess",
+    "rollback",
+    "history",
+    "inspect",
+    "local",
+    "synth",
+];
 /// The commands that call AWS.
-const CONNECTED: [&str; 9] = ["up", "plan", "status", "verify", "down", "put", "records", "logs", "redrive"];
+const CONNECTED: [&str; 13] = [
+    "up",
+    "plan",
+    "status",
+    "verify",
+    "down",
+    "put",
+    "records",
+    "logs",
+    "redrive",
+    "reconcile",
+    "reprocess",
+    "rollback",
+    "history",
+];
 /// The commands that deploy a handler.
 const WITH_HANDLER: [&str; 2] = ["up", "plan"];
 

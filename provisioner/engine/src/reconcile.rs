@@ -5,6 +5,7 @@
 //! whatever their size. An interrupted run continues where it was ([`state`]).
 
 mod last;
+mod newest;
 mod spill;
 mod state;
 
@@ -28,14 +29,16 @@ use serde_json::Value;
 
 use crate::clock;
 use crate::dialog::Dialog;
-use crate::event::replay::{ReplayEvent, Sent};
 use crate::event::reconcile::{ReconcileEvent, Summary};
+use crate::event::replay::{ReplayEvent, Sent};
 use crate::export::Export;
 use crate::interrupt::{self, InterruptGuard};
 use crate::records::Listing;
 use crate::replay::{Replay, send};
 
 pub use last::{LastRun, last_run};
+pub use newest::Newest;
+pub(crate) use newest::look;
 
 use spill::Sorter;
 use state::{Folder, Position, State, Subject};
@@ -131,6 +134,43 @@ pub async fn reconcile(
     Ok(summary)
 }
 
+/// Files of a bucket that is taken over whose records are looked for.
+const TAKEN_OVER: usize = 1_000;
+
+/// Offers to process the files that the bucket held before its stack listened, or whose records were lost with the table.
+/// Where nobody can be asked, names the command. The deployment is done: a failed look is only reported.
+pub async fn offer(aws: &Aws, spec: &StackSpec, stack: &str, dialog: &dyn Dialog) -> Result<()> {
+    let names = Names::new(&spec.name, &aws.account, &aws.region);
+    let found = match look(aws, spec, &names, TAKEN_OVER).await {
+        Ok(found) => found,
+        Err(error) => {
+            dialog.remark(&format!("Whether the bucket holds files without a record is not known: {error}"));
+            return Ok(());
+        }
+    };
+    if found.without_record == 0 {
+        return Ok(());
+    }
+    let number = format!("{}{}", if found.partial { "at least " } else { "" }, counted(found.without_record, "file"));
+    let command = format!("provisioner reconcile --fix --now -s {}", spec.name);
+    dialog.remark(&format!("The bucket {} holds {number} without a record.", names.bucket));
+    if !dialog.can_ask() {
+        dialog.remark(&format!("Process them with: {command}"));
+        return Ok(());
+    }
+    match dialog.ask("Process them now?", "--yes").await {
+        Ok(()) => {
+            let options = Options { fix: true, now: true, restart: true, yes: true, parallel: 8 };
+            Box::pin(reconcile(aws, spec, stack, options, dialog)).await.map(|_| ())
+        }
+        Err(error) if error.exit == Exit::Refused => {
+            dialog.remark(&format!("They stay without a record. To process them later: {command}"));
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// Whether to send what is missing: with `--fix` after a confirmation.
 async fn fix_wanted(options: Options, counts: Counts, names: &Names, dialog: &dyn Dialog) -> Result<bool> {
     if !options.fix || counts.missing == 0 {
@@ -224,11 +264,8 @@ impl Reading<'_> {
     fn interrupted(&mut self) -> Result<Error> {
         self.save()?;
         let State { listed, scanned, .. } = &self.state;
-        let message = format!(
-            "interrupted; {} and {} were read",
-            counted(*listed, "version"),
-            counted(*scanned, "record")
-        );
+        let message =
+            format!("interrupted; {} and {} were read", counted(*listed, "version"), counted(*scanned, "record"));
         Ok(Error::new(Exit::Interrupted, "interrupted", message)
             .hint("Within 24 hours, the same command continues there."))
     }
@@ -247,9 +284,8 @@ fn rows_of_version(version: Version) -> impl Iterator<Item = Row> {
         at: modified,
         id: String::new(),
     };
-    let head = is_latest.then(|| {
-        row(if content.is_some() { Kind::Head } else { Kind::Deleted }, String::new(), String::new(), 0)
-    });
+    let head = is_latest
+        .then(|| row(if content.is_some() { Kind::Head } else { Kind::Deleted }, String::new(), String::new(), 0));
     let file = content.map(|content| row(Kind::File, id.unwrap_or_default(), content.e_tag, content.size));
     head.into_iter().chain(file)
 }

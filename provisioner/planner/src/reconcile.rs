@@ -283,6 +283,32 @@ fn is_canary(key: &str, rest: &str) -> bool {
     rest.starts_with(canary::NAME) || key.rsplit('/').next().is_some_and(|name| name.starts_with(canary::NAME))
 }
 
+/// The age from which a newest file is expected to have its record: Lambda repeats a failed event after one and after two
+/// minutes more, and then sends it to the queue of failed events. Milliseconds.
+const EXPECTED_MILLIS: i64 = 10 * 60_000;
+
+impl Scope {
+    /// The newest files that are expected to have a record, at most this number.
+    pub fn newest<'a>(&self, files: &'a [Row], most: usize) -> Vec<&'a Row> {
+        let is_due = |row: &&Row| {
+            let age = self.started.saturating_sub(row.at);
+            row.kind == Kind::File && age >= EXPECTED_MILLIS && self.includes(&row.key, row.size)
+        };
+        let mut newest: Vec<&Row> = files.iter().filter(is_due).collect();
+        newest.sort_by_key(|row| std::cmp::Reverse(row.at));
+        newest.truncate(most);
+        newest
+    }
+}
+
+/// The files that none of these records, as keys and times, can belong to. The records are all that there are since the time
+/// `since`; older files are not judged.
+pub fn without_record<'a>(files: &[&'a Row], records: &[(&str, i64)], since: i64) -> Vec<&'a Row> {
+    let has_record =
+        |file: &Row| records.iter().any(|(key, at)| *key == file.key && *at >= file.at - SAME_UPLOAD_MILLIS);
+    files.iter().copied().filter(|file| file.at >= since && !has_record(file)).collect()
+}
+
 /// A comparison in progress.
 #[derive(Debug)]
 pub struct Comparison {

@@ -153,7 +153,9 @@ mod tests {
             let answer = json!({ "files": [{ "documentId": "d", "outcome": name }] });
             assert_eq!(Outcome::in_answer(&answer), outcome, "{name}");
         }
-        for other in [json!(null), json!({ "files": [] }), json!({ "files": [{}, {}] }), json!({ "batchItemFailures": [] })] {
+        for other in
+            [json!(null), json!({ "files": [] }), json!({ "files": [{}, {}] }), json!({ "batchItemFailures": [] })]
+        {
             assert_eq!(Outcome::in_answer(&other), None, "{other}");
         }
     }

@@ -1,7 +1,7 @@
 //! `provisioner reconcile`: compares the bucket with the table.
 
-use provisioner_engine::reconcile::{self, Options};
 use provisioner_engine::connection;
+use provisioner_engine::reconcile::{self, Options};
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::units::counted;
 

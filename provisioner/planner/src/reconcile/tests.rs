@@ -5,7 +5,8 @@ const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;
 
 fn spec(yaml: &str) -> StackSpec {
-    provisioner_model::spec::parse(&format!("name: shop\ndata: delete\n{yaml}"), std::path::Path::new("shop.yaml")).unwrap()
+    provisioner_model::spec::parse(&format!("name: shop\ndata: delete\n{yaml}"), std::path::Path::new("shop.yaml"))
+        .unwrap()
 }
 
 fn plain() -> Scope {
@@ -168,7 +169,11 @@ fn what_is_explained_is_no_finding() {
         (
             "overwritten",
             plain(),
-            vec![file("a", "", "new", old + DAY), record("a", "", "new", old + DAY, "s"), record("a", "", "e", old, "r")],
+            vec![
+                file("a", "", "new", old + DAY),
+                record("a", "", "new", old + DAY, "s"),
+                record("a", "", "e", old, "r"),
+            ],
         ),
         (
             "an overwritten version that expired",
@@ -241,8 +246,7 @@ fn counts_cover_every_row() {
         record("e", "", "e", old, "s"),
     ];
     let (counts, _) = compare(&plain(), rows);
-    let expected =
-        Counts { files: 3, records: 2, missing: 1, pending: 1, gone: 1, outside: 1, ..Counts::default() };
+    let expected = Counts { files: 3, records: 2, missing: 1, pending: 1, gone: 1, outside: 1, ..Counts::default() };
     assert_eq!(counts, expected);
 }
 
@@ -272,4 +276,29 @@ fn the_head_of_a_key_comes_first_and_a_file_before_its_records() {
     let mut shuffled: Vec<Row> = ordered.iter().rev().cloned().collect();
     shuffled.sort();
     assert_eq!(shuffled, ordered);
+}
+
+#[test]
+fn a_look_at_the_newest_files_judges_what_is_due_and_known() {
+    let files = [
+        file("new", "", "e", NOW - EXPECTED_MILLIS + 1),
+        file("a", "", "e", NOW - HOUR),
+        head("a", NOW - HOUR),
+        file("b", "", "e", NOW - 2 * HOUR),
+        file("folder/", "", "", NOW - 2 * HOUR),
+        file("c", "", "e", NOW - 3 * HOUR),
+        file("old", "", "e", NOW - 9 * HOUR),
+    ];
+    let scope = plain();
+    let keys = |rows: &[&Row]| rows.iter().map(|row| row.key.clone()).collect::<Vec<_>>();
+    let newest = scope.newest(&files, 3);
+    assert_eq!(keys(&newest), ["a", "b", "c"]);
+    for (records, since, expected) in [
+        (vec![("a", NOW - HOUR), ("b", NOW - 2 * HOUR + 500)], 0, vec!["c"]),
+        // Of an earlier upload of the same key.
+        (vec![("a", NOW - 5 * HOUR)], NOW - 2 * HOUR, vec!["a", "b"]),
+        (vec![], NOW - HOUR, vec!["a"]),
+    ] {
+        assert_eq!(keys(&without_record(&newest, &records, since)), expected);
+    }
 }
