@@ -48,7 +48,7 @@ const SAVE_INTERVAL: Duration = Duration::from_secs(120);
 /// The file of the files without a record, in the folder of the state.
 const MISSING: &str = "missing";
 /// The attributes of a record that are compared.
-const ATTRIBUTES: [&str; 8] =
+pub const ATTRIBUTES: [&str; 8] =
     ["documentId", "objectKey", "versionId", "eTag", "fileSize", "sequencer", "uploadedAt", "status"];
 
 /// How `reconcile` runs.

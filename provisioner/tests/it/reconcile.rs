@@ -349,3 +349,48 @@ fn up_offers_to_process_what_a_bucket_held_before() {
     site.up().ended(0);
     assert_eq!(site.fake.count("s3:ListObjectVersions"), 0);
 }
+
+#[test]
+fn many_objects_are_compared_in_bounded_memory() {
+    const OBJECTS: u64 = 60_000;
+    let site = Site::new();
+    {
+        let mut state = site.fake.state();
+        state.s3.create_bucket(&Site::bucket()).synthesize(OBJECTS, |number| fake_aws::s3::SyntheticObject {
+            key: format!("{number:06}"),
+            size: 10,
+            e_tag: format!("{number:x}"),
+        });
+        let table = state.dynamodb.create_table(&Site::table(), handler_contract::table::PARTITION_KEY);
+        // In another order than the bucket's, as DynamoDB returns them.
+        let make = |number: u64| {
+            let number = number * 7_919 % (OBJECTS - 1);
+            let upload = Upload {
+                bucket: Site::bucket(),
+                key: format!("{number:06}"),
+                version_id: None,
+                e_tag: Some(format!("{number:x}")),
+                sequencer: Some("01".into()),
+                size: Some(10),
+                uploaded_at: Timestamp::parse(PUT).unwrap(),
+            };
+            crate::service::item(&record(&upload))
+        };
+        table.synthesize(OBJECTS - 1, make, |_| None);
+    }
+    // Its last call, which writes the result, is answered when its peak was read.
+    let gate = Gate::new();
+    site.fake.inject(Rule::on("s3:PutObject", Fault::Held(gate.clone())));
+    let mut command = site.command(&["reconcile", "--json"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let process = child.id();
+    site.fake.wait_for("s3:PutObject", 1);
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    gate.open();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(peak < 100 << 10, "{peak} KiB");
+    let ran = Ran::of(&child.wait_with_output().unwrap());
+    ran.ended(12);
+    assert_eq!(findings(&ran), [format!("file-without-record {:06}", OBJECTS - 1)]);
+}
