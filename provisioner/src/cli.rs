@@ -197,6 +197,12 @@ pub enum Command {
     /// Delete one file with all of its versions and records
     #[command(after_long_help = help::FORGET)]
     Forget(Forget),
+    /// Compare the bucket with the table: files without a record, records without a file, doubled records
+    #[command(after_long_help = help::RECONCILE)]
+    Reconcile(Reconcile),
+    /// Process files again whose records exist, after a limit or the handler changed
+    #[command(after_long_help = help::REPROCESS)]
+    Reprocess(Reprocess),
     /// Show the record that the handler would write for a local file, without calling AWS
     #[command(after_long_help = help::INSPECT)]
     Inspect(Inspect),
@@ -405,6 +411,63 @@ pub struct Records {
     /// attributes as JSON lines. Paced to the table's read units
     #[arg(long, conflicts_with_all = ["limit", "after"])]
     pub all: bool,
+}
+
+/// `provisioner reconcile`
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub struct Reconcile {
+    /// Process the files without a record, except those that are younger than 6.5 hours, whose event may still arrive
+    #[arg(long)]
+    pub fix: bool,
+    /// Files younger than 6.5 hours are findings, too. In a bucket without versions: if they are older than two minutes
+    #[arg(long)]
+    pub now: bool,
+    /// Start from the beginning, also if an interrupted run could be continued
+    #[arg(long)]
+    pub restart: bool,
+    /// Do not ask before processing files
+    #[arg(short, long, requires = "fix")]
+    pub yes: bool,
+    /// The number of concurrent invocations
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = up_to_256)]
+    pub parallel: u16,
+}
+
+/// `provisioner reprocess`
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("selection").required(true).multiple(true))]
+pub struct Reprocess {
+    /// All uploads of these object keys
+    #[arg(value_name = "KEY", group = "selection")]
+    pub keys: Vec<String>,
+    /// Only files of this media type, like application/pdf or image/*
+    #[arg(long = "type", value_name = "TYPE", group = "selection")]
+    pub file_type: Option<String>,
+    /// Only files that were recorded as FAILED with this code (docs/error-codes.md)
+    #[arg(long, value_name = "CODE", group = "selection")]
+    pub code: Option<String>,
+    /// Only records that this version of the handler wrote
+    #[arg(long, value_name = "VERSION", group = "selection")]
+    pub handler_version: Option<String>,
+    /// Only files uploaded at or after this time: a time, or an age (30m, 2h, 7d, 1w)
+    #[arg(long, value_name = "TIME", group = "selection")]
+    pub since: Option<String>,
+    /// Only files uploaded before this time: a time, or an age
+    #[arg(long, value_name = "TIME", group = "selection")]
+    pub until: Option<String>,
+    /// All files
+    #[arg(long, group = "selection")]
+    pub all: bool,
+    /// Count the files, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask before processing files
+    #[arg(short, long)]
+    pub yes: bool,
+    /// The number of concurrent invocations
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = up_to_256)]
+    pub parallel: u16,
 }
 
 /// `provisioner inspect`

@@ -102,6 +102,8 @@ pub fn events() -> String {
     events_of::<event::files::FilesEvent>(&mut page, "put");
     events_of::<event::redrive::RedriveEvent>(&mut page, "redrive");
     events_of::<provisioner_emulator::event::LocalEvent>(&mut page, "local, and up when it starts the emulator");
+    events_of::<event::reconcile::ReconcileEvent>(&mut page, "reconcile");
+    events_of::<event::replay::ReplayEvent>(&mut page, "reprocess, and reconcile --fix");
     events_of::<event::verify::VerifyEvent>(&mut page, "verify, and up when it verifies");
     events_of::<event::watch::WatchEvent>(&mut page, "up --watch");
     page.push_str(

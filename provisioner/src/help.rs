@@ -49,6 +49,7 @@ Exit codes:
     9  the stack is up, but a test file did not get its record
    10  `plan` found that something would change
    11  the stack is broken or needs attention
+   12  `reconcile`: bucket and table disagree
   130  interrupted; what runs in AWS continues";
 
 /// Examples of `up`.
@@ -146,6 +147,28 @@ pub const FORGET: &str = "\
 Examples:
   provisioner forget in/report.pdf          count versions and records, ask, delete, say what remains
   provisioner forget in/report.pdf --yes --json";
+/// Examples of `reconcile`.
+pub const RECONCILE: &str = "\
+Examples:
+  provisioner reconcile                     compare, and change nothing
+  provisioner reconcile --fix               also process the files without a record
+  provisioner reconcile --fix --now --yes   right after an outage, without a question
+  provisioner reconcile --json | jq -r 'select(.event == \"finding\").key'
+
+Exit codes: 0 bucket and table agree, 12 they do not
+
+An interrupted run (Ctrl-C) is continued by the same command within 24 hours. The result is shown by `status`.";
+
+/// Examples of `reprocess`.
+pub const REPROCESS: &str = "\
+Examples:
+  provisioner reprocess --code FILE_TOO_LARGE          after files.maxSize was raised
+  provisioner reprocess --handler-version 0.1.0 --type application/pdf
+  provisioner reprocess --since 7d --dry-run           count the files
+  provisioner reprocess scans/report.pdf --yes
+
+A record is replaced under its id, unless a later run or event has written it meanwhile. A file that can no longer
+be read keeps its record.";
 
 /// Examples of `inspect`.
 pub const INSPECT: &str = "\
@@ -209,7 +232,10 @@ mod tests {
 
     #[test]
     fn every_example_is_a_valid_command() {
-        for text in [SHORT, LONG, UP, PLAN, STATUS, DOWN, PUT, RECORDS, SHOW, TRACE, LOGS, REDRIVE, FORGET, INSPECT] {
+        for text in [
+            SHORT, LONG, UP, PLAN, STATUS, DOWN, PUT, RECORDS, SHOW, TRACE, LOGS, REDRIVE, RECONCILE, REPROCESS,
+            FORGET, INSPECT,
+        ] {
             for line in text.lines().filter_map(|line| line.strip_prefix("  provisioner ")) {
                 let line = line.split("   ").next().unwrap();
                 let line = line.split_once("  ").map_or(line, |(command, _)| command);

@@ -2,7 +2,9 @@
 
 pub mod deploy;
 pub mod files;
+pub mod reconcile;
 pub mod redrive;
+pub mod replay;
 pub mod verify;
 pub mod watch;
 
@@ -25,6 +27,10 @@ pub enum Event {
     Local(LocalEvent),
     /// From `redrive`.
     Redrive(redrive::RedriveEvent),
+    /// From `reconcile`.
+    Reconcile(reconcile::ReconcileEvent),
+    /// From `reconcile --fix` and `reprocess`.
+    Replay(replay::ReplayEvent),
     /// From `verify`, and from `up` when it verifies.
     Verify(verify::VerifyEvent),
     /// From `up --watch`.
@@ -61,6 +67,8 @@ from!(
     files::FilesEvent => Files,
     LocalEvent => Local,
     redrive::RedriveEvent => Redrive,
+    reconcile::ReconcileEvent => Reconcile,
+    replay::ReplayEvent => Replay,
     verify::VerifyEvent => Verify,
     watch::WatchEvent => Watch
 );

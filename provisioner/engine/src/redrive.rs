@@ -12,8 +12,8 @@ use provisioner_aws::Aws;
 use provisioner_aws::function::Function;
 use provisioner_aws::object::Object;
 use provisioner_aws::queue::Queue;
-use provisioner_model::call_error::CallError;
-use provisioner_model::delivery::{Delivery, Outcome, delivery, envelope};
+use provisioner_model::call_error::{CallError, Kind};
+use provisioner_model::delivery::{Delivery, InvocationAnswer, Outcome, delivery, envelope};
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::failed_event::FailedEvent;
 use provisioner_model::names::Names;
@@ -436,22 +436,31 @@ impl Resender {
         Self { function: Arc::new(Function::new(aws, &names.function).for_invocations(aws, timeout)) }
     }
 
-    /// Sends an event, marked for the log with who sends it ([`handler_contract::origin`]). Repeats an invocation that was
-    /// throttled.
+    /// Sends an event, marked for the log with who sends it ([`handler_contract::origin`]).
     ///
     /// # Errors
     /// The call failed in a way in which every further one would: no permission, no function, no credentials.
     pub async fn send(&self, event: &Value, mark: &str) -> Result<Delivery, CallError> {
-        let event = serde_json::to_vec(&envelope(event, mark)).unwrap_or_default();
+        let answer = self.invoke(&envelope(event, mark)).await;
+        match delivery(&answer) {
+            Some(delivery) => Ok(delivery),
+            None => Err(answer.err().unwrap_or_else(|| other("the answer has no outcome".to_owned()))),
+        }
+    }
+
+    /// Sends an event as it is, and repeats an invocation that was throttled.
+    ///
+    /// # Errors
+    /// The call failed, or was throttled each time.
+    pub async fn invoke(&self, event: &Value) -> Result<InvocationAnswer, CallError> {
+        let event = serde_json::to_vec(event).unwrap_or_default();
         let mut pauses = PAUSES.into_iter();
         loop {
             let answer = self.function.invoke(event.clone()).await;
-            let Some(delivery) = delivery(&answer) else {
-                return Err(answer.err().unwrap_or_else(|| other("the answer has no outcome".to_owned())));
-            };
-            match pauses.next().filter(|_| delivery.outcome == Outcome::Throttled) {
+            let is_throttled = answer.as_ref().is_err_and(|error| error.kind == Kind::Throttled);
+            match pauses.next().filter(|_| is_throttled) {
                 Some(pause) => tokio::time::sleep(pause).await,
-                None => return Ok(delivery),
+                None => return answer,
             }
         }
     }
@@ -462,5 +471,5 @@ fn joined<T>(ended: Result<T, tokio::task::JoinError>) -> Result<T> {
 }
 
 fn other(message: String) -> CallError {
-    CallError { kind: provisioner_model::call_error::Kind::Other, code: None, message }
+    CallError { kind: Kind::Other, code: None, message }
 }

@@ -24,6 +24,7 @@ mod partitions;
 mod plan;
 mod push;
 mod put;
+mod reconcile;
 mod records;
 mod redrive;
 mod roles;
