@@ -55,6 +55,7 @@ impl World {
             table_name: TABLE.to_owned(),
             max_file_size: MAX_FILE_SIZE,
             allowed_types: FileTypes::any(),
+            keep_records: None,
             detailed_metrics: false,
             limits: Limits::default(),
         };
