@@ -149,6 +149,7 @@ impl Bench {
             table_name: "records".to_owned(),
             max_file_size: u64::MAX,
             allowed_types: FileTypes::any(),
+            keep_records: None,
             detailed_metrics: false,
             limits: Limits::default(),
         };

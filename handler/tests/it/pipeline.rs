@@ -304,6 +304,18 @@ fn a_child_that_was_killed_while_it_waited_costs_no_file() {
 }
 
 #[test]
+fn a_record_expires_only_where_the_settings_say_so() {
+    for (keep, expires) in [(None, false), (Some(90 * 86_400), true)] {
+        let world = World::with(|settings| settings.keep_records = keep);
+        assert_eq!(world.outcome(&world.drop_file("a.txt", b"words", "01").event), "stored");
+        let item = world.item();
+        let processed = handler_contract::Timestamp::parse(&text(&item, "processedAt")).unwrap().unix_millis() / 1_000;
+        let expected = expires.then(|| json!({ "N": (processed + 90 * 86_400).to_string() }));
+        assert_eq!(item.get("expiresAt"), expected.as_ref());
+    }
+}
+
+#[test]
 fn a_start_without_settings_is_refused_with_every_fault() {
     let api = handler_bench::runtime_api::RuntimeApi::start().unwrap();
     for (vars, named) in [

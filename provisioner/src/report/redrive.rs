@@ -2,6 +2,7 @@
 
 use provisioner_engine::event::redrive::{Action, RedriveEvent, Tally};
 use provisioner_engine::redrive::Listing;
+use provisioner_model::delivery::Outcome;
 use provisioner_model::units::counted;
 
 use super::Style;
@@ -18,7 +19,7 @@ pub fn line(event: &RedriveEvent, style: Style) -> String {
     match event {
         RedriveEvent::FailedEvent { message_id, keys, code, outcome, action, reason } => {
             let name = if keys.is_empty() { format!("message {}", clean(message_id)) } else { clean(&keys.join(", ")) };
-            let outcome = outcome.map(|outcome| outcome.name());
+            let outcome = outcome.map(Outcome::name);
             let painted = match (outcome, action) {
                 (Some(outcome), Action::Deleted) => style.good(outcome),
                 (Some(outcome), _) => style.warn(outcome),
@@ -106,7 +107,6 @@ fn age(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use provisioner_engine::redrive::Listed;
-    use provisioner_model::delivery::Outcome;
     use unicode_width::UnicodeWidthStr as _;
 
     use super::*;
