@@ -42,7 +42,7 @@ Exit codes:
     2  the command line is wrong
     3  the stack file, a saved plan or the handler's binary is invalid; nothing was changed
     4  no credentials, no Region, no permission, or the service cannot be reached
-    5  confirmation is missing; nothing was changed
+    5  refused, or confirmation is missing; nothing was changed
     6  the deployment failed
     7  something could not be removed
     8  a file was recorded as FAILED, or its record did not arrive in time

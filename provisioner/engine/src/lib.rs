@@ -15,6 +15,7 @@ pub mod interrupt;
 pub mod logs;
 pub mod observe;
 pub mod put;
+pub mod ready;
 pub mod reconcile;
 pub mod records;
 pub mod redrive;

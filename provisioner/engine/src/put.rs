@@ -72,7 +72,7 @@ pub struct Target<'a> {
 impl<'a> Target<'a> {
     /// Checks that the stack has a bucket, and reads the clock of S3. `stack` is the stack as the caller named it.
     pub async fn find(aws: &'a Aws, spec: &StackSpec, stack: &'a str) -> Result<Self> {
-        let names = Names::new(&spec.name, &aws.account, &aws.region);
+        let names = Names::new(spec, &aws.account, &aws.region);
         let ahead = clock_ahead(aws, &names.bucket).await.map_err(|error| match error.kind {
             Kind::NotFound => Error::new(
                 Exit::Failure,

@@ -15,7 +15,7 @@ use crate::event::deploy::DeployEvent;
 /// Sends every event in the queue of failed events to the function. Asks first, unless `agreed` is set or the queue is
 /// empty.
 pub async fn redrive(aws: &Aws, spec: &StackSpec, agreed: bool, dialog: &dyn Dialog) -> Result<()> {
-    let names = Names::new(&spec.name, &aws.account, &aws.region);
+    let names = Names::new(spec, &aws.account, &aws.region);
     let queue = Queue::find(aws, &names.queue)
         .await
         .map_err(|e| e.into_error(&format!("look for the queue {}", names.queue)))?

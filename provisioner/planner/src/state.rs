@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use provisioner_model::diff;
 use provisioner_model::names::Names;
 use provisioner_model::resolve::Context;
+use provisioner_model::spec::{DeploymentMode, StackSpec};
 use provisioner_model::stack::{ChangeSet, Deployed, Presence, Resource, Stack};
-use provisioner_model::template::{ARTIFACT_BUCKET, ARTIFACT_KEY};
+use provisioner_model::template::{ARTIFACT_BUCKET, ARTIFACT_KEY, ARTIFACT_VERSION};
 use serde_json::Value;
 
 /// Where a stack is or will be.
@@ -48,7 +49,12 @@ pub struct Desired {
     pub parameters: BTreeMap<String, String>,
     /// The stack's tags.
     pub tags: BTreeMap<String, String>,
+    /// How CloudFormation deploys changes.
+    pub deployment: DeploymentMode,
 }
+
+/// The version of the handler's zip in a plan that uploads it.
+const NOT_UPLOADED: &str = "known after the upload";
 
 /// The observed state.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,10 +78,35 @@ pub struct Observed {
 }
 
 impl Desired {
-    /// The desired state once the handler is packaged. `key` is the key of its zip in the artifact bucket.
-    pub fn new(place: Place, names: Names, template: Value, tags: BTreeMap<String, String>, key: String) -> Self {
-        let parameters = [(ARTIFACT_BUCKET.to_owned(), names.artifacts.clone()), (ARTIFACT_KEY.to_owned(), key)].into();
-        Self { place, names, template, parameters, tags }
+    /// The desired state once the handler is packaged. `key` is the key of its zip in the artifact bucket. The zip's version
+    /// is that of the deployed stack if the stack has this zip, otherwise it is known after the upload ([`Self::pin`]).
+    pub fn new(
+        place: Place,
+        names: Names,
+        template: Value,
+        spec: &StackSpec,
+        key: String,
+        observed: Option<&Stack>,
+    ) -> Self {
+        let mut parameters: BTreeMap<String, String> =
+            [(ARTIFACT_BUCKET.to_owned(), names.artifacts.clone()), (ARTIFACT_KEY.to_owned(), key)].into();
+        let deployed = observed.map(|stack| &stack.parameters);
+        let is_deployed = |deployed: &&BTreeMap<String, String>| {
+            [ARTIFACT_BUCKET, ARTIFACT_KEY].iter().all(|name| deployed.get(*name) == parameters.get(*name))
+        };
+        let version = deployed.filter(is_deployed).and_then(|deployed| deployed.get(ARTIFACT_VERSION)).cloned();
+        parameters.insert(ARTIFACT_VERSION.to_owned(), version.unwrap_or_else(|| NOT_UPLOADED.to_owned()));
+        Self { place, names, template, parameters, tags: spec.tags.clone(), deployment: spec.deployment }
+    }
+
+    /// The version of the handler's zip, if it was uploaded.
+    pub fn version(&self) -> &str {
+        &self.parameters[ARTIFACT_VERSION]
+    }
+
+    /// Sets the version of the handler's zip.
+    pub fn pin(&mut self, version: String) {
+        self.parameters.insert(ARTIFACT_VERSION.to_owned(), version);
     }
 
     /// The template with the references resolved that are known before the deployment.
@@ -85,6 +116,11 @@ impl Desired {
 }
 
 impl Observed {
+    /// The artifact bucket of the deployed stack.
+    pub fn artifacts(&self) -> Option<&str> {
+        self.stack.as_ref()?.parameters.get(ARTIFACT_BUCKET).map(String::as_str)
+    }
+
     /// The deployed template with the references resolved that are known before the deployment.
     pub fn plain(&self, place: &Place) -> Option<Value> {
         let parameters = self.stack.as_ref()?.parameters.clone();

@@ -41,7 +41,7 @@ pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
         }
         let lock = commands::deployment_lock(own_emulator, &spec.name, report).await;
         let aws = connection::connect(&global.connection(), spec).await?;
-        let names = Names::new(&spec.name, &aws.account, &aws.region);
+        let names = Names::new(spec, &aws.account, &aws.region);
         let world = observe::observe_with_drift(&aws, &names, revert).await?;
         Ok((aws, names, world, lock))
     };

@@ -499,23 +499,6 @@ fn files_and_records_are_counted_before_deletion() {
 }
 
 #[test]
-fn the_artifact_bucket_is_deleted_with_its_last_stack() {
-    let site = Site::new();
-    site.deployed();
-    let artifacts = site.fake.state().s3.buckets.keys().find(|name| name.contains("artifacts")).unwrap().clone();
-    let other = site.fake.state().cloudformation.live(STACK).unwrap().parameters.clone();
-    site.fake.state().cloudformation.put("other", "CREATE_COMPLETE", serde_json::Value::Null).parameters = other;
-    site.run(&["down", "--yes"]).ended(0).says("is deleted");
-    let holds = site.fake.state().s3.buckets.get(&artifacts).map(|bucket| bucket.keys().count());
-    assert_eq!(holds, Some(1), "the other stack still deploys from this zip");
-
-    site.fake.state().cloudformation.stacks.retain(|stack| stack.name != "other");
-    site.up().ended(0);
-    site.run(&["down", "--yes"]).ended(0).says("deleted the artifact bucket");
-    assert!(site.fake.state().s3.buckets.is_empty());
-}
-
-#[test]
 fn the_cause_of_a_failure_is_reported_with_advice() {
     for (resource, reason, advice) in [
         (

@@ -7,6 +7,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot continue fails, also in its helpers")]
 
+mod artifacts;
 mod authorization;
 mod command_line;
 mod connection;
@@ -14,10 +15,13 @@ mod deploy;
 mod dist;
 mod docs;
 mod down;
+mod express;
+mod failures;
 mod hangs;
 mod inspect;
 mod local;
 mod logs;
+mod namespaces;
 mod package;
 mod partitions;
 mod plan;

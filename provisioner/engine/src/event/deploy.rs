@@ -1,7 +1,7 @@
 //! Events of `up`, `down` and `redrive`.
 
-use provisioner_model::stack::ImportCandidate;
-use provisioner_model::stack::{Contents, Items, Output};
+use provisioner_model::spec::DeploymentMode;
+use provisioner_model::stack::{Contents, ImportCandidate, Items, Output};
 use provisioner_model::status::{Operation, Progress, ResourceStatus};
 use provisioner_planner::drift::Drift;
 use provisioner_planner::preview::Preview;
@@ -103,6 +103,11 @@ pub enum DeployEvent {
         /// Its name.
         bucket: String,
     },
+    /// The stack no longer uses the artifact bucket that it shared with other stacks; it is left, because they may use it.
+    SharedArtifactsLeft {
+        /// Its name.
+        bucket: String,
+    },
     /// The handler's zip was uploaded.
     #[serde(rename = "artifact-uploaded")]
     Uploaded {
@@ -122,6 +127,9 @@ pub enum DeployEvent {
         /// The number of resources that it changes, if known.
         #[serde(skip_serializing_if = "Option::is_none")]
         resources: Option<usize>,
+        /// How CloudFormation deploys; absent for a deletion.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        mode: Option<DeploymentMode>,
     },
     /// A resource's state changed.
     Resource {
