@@ -21,7 +21,7 @@ use provisioner_model::query::{Pattern, Query};
 use provisioner_model::spec::StackSpec;
 use provisioner_planner::canary::{Canary, NAME, canary};
 use provisioner_planner::record_matching::id_of_version;
-use provisioner_planner::verify::{self as diagnosis, Cause, Findings, LogObservation, Moments};
+use provisioner_planner::verify::{self as diagnosis, Cause, FailedEvent, Findings, LogObservation, Moments};
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -36,6 +36,8 @@ pub const RECORD_TIMEOUT: Duration = Duration::from_mins(2);
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 /// The time without a record after which the configuration is checked: some errors make waiting useless.
 const DIAGNOSE_AFTER: Duration = Duration::from_secs(3);
+/// The pause between reads of the queue and the log while the record is awaited.
+const REASONS_EVERY: Duration = Duration::from_secs(2);
 /// The extra time to wait for a record that can still arrive after an interruption or a timeout.
 const LATE_RECORD_GRACE: Duration = Duration::from_secs(3);
 /// How long the diagnosis may take after the timeout. It reads a few settings, the queue and the log.
@@ -171,13 +173,11 @@ impl<'a> Verifying<'a> {
         let log = self.read_log(canary, put, log_timeout).await;
         let records = self.in_time(began, self.ids(canary, put + ahead)).await.map_err(table_failed)?.len();
         if records > 1 {
-            let cause = Cause {
-                text: format!("the table contains {records} records of this upload"),
-                hint:
-                    "Two handlers that derive record ids differently write to this table. Deploy one: provisioner up \
-                       -s {stack}"
-                        .to_owned(),
-            };
+            let cause = Cause::new(
+                format!("the table contains {records} records of this upload"),
+                "Two handlers that derive record ids differently write to this table. Deploy one: provisioner up \
+                 -s {stack}",
+            );
             return Err(self.failed("it was recorded twice", cause));
         }
         Ok(Verified {
@@ -216,10 +216,32 @@ impl<'a> Verifying<'a> {
 
     /// Polls for the record until it arrives, until waiting is useless, or until the timeout.
     async fn wait(&self, canary: &Canary, stored: &Stored, since: i64) -> Result<Awaited> {
+        let arrived = tokio::select! {
+            biased;
+            arrived = self.record(canary, stored, since) => arrived?,
+            cause = self.until_hopeless(canary, since) => return Ok(Awaited::Nothing(cause)),
+        };
+        if let Some(record) = arrived {
+            self.expect(false);
+            return Ok(Awaited::Record(record, clock::now_millis()));
+        }
+        let mut findings = Findings::default();
+        let diagnosed = tokio::time::timeout(DIAGNOSIS, async {
+            findings = self.findings(canary).await;
+            self.find_reasons(canary, since, &mut findings).await;
+        });
+        if diagnosed.await.is_err() {
+            findings.unreadable.push(format!("more: {}", no_answer(DIAGNOSIS)));
+        }
+        self.report_unreadable(&findings);
+        Ok(Awaited::Nothing(diagnosis::cause(&findings)))
+    }
+
+    /// The record; `None` after the timeout.
+    async fn record(&self, canary: &Canary, stored: &Stored, since: i64) -> Result<Option<Value>> {
         let began = Instant::now();
         let known = self.known_id(canary, stored);
         let mut pause = PAUSES.0;
-        let mut diagnosed = false;
         loop {
             let look = async {
                 let ids = match &known {
@@ -228,36 +250,45 @@ impl<'a> Verifying<'a> {
                 };
                 if ids.is_empty() { Ok(Vec::new()) } else { self.records.documents(&ids).await }
             };
-            let found = self.in_time(began, look).await.map_err(table_failed)?;
-            if let Some(record) = found.into_iter().next() {
-                self.expect(false);
-                return Ok(Awaited::Record(record, clock::now_millis()));
-            }
-            if began.elapsed() >= self.timeout {
-                let mut findings = Findings::default();
-                let diagnosed = tokio::time::timeout(DIAGNOSIS, async {
-                    findings = Box::pin(self.findings(canary)).await;
-                    self.find_reasons(canary, since, &mut findings).await;
-                });
-                if diagnosed.await.is_err() {
-                    findings.unreadable.push(format!("more: {}", no_answer(DIAGNOSIS)));
-                }
-                self.report_unreadable(&findings);
-                return Ok(Awaited::Nothing(diagnosis::cause(&findings)));
-            }
-            if !diagnosed && began.elapsed() >= DIAGNOSE_AFTER {
-                diagnosed = true;
-                let findings = Box::pin(self.findings(canary)).await;
-                if let Some(cause) = diagnosis::certain_cause(&findings) {
-                    self.expect(diagnosis::event_possible(&findings));
-                    return Ok(Awaited::Nothing(cause));
-                }
-                self.dialog
-                    .remark("no record yet; bucket, permission and function are configured correctly, still waiting");
+            let found = self.in_time(began, look).await.map_err(|error| self.unreadable_table(error))?;
+            let arrived = found.into_iter().next();
+            if arrived.is_some() || began.elapsed() >= self.timeout {
+                return Ok(arrived);
             }
             tokio::time::sleep(pause.min(self.timeout.saturating_sub(began.elapsed()))).await;
             pause = (pause * 3 / 2).min(PAUSES.1);
         }
+    }
+
+    /// Returns when no record can be expected any more, with the cause: a part of the pipeline is missing, every attempt
+    /// failed, or the handler's process ends at its start. Otherwise never.
+    async fn until_hopeless(&self, canary: &Canary, since: i64) -> Cause {
+        tokio::time::sleep(DIAGNOSE_AFTER).await;
+        let mut findings = self.findings(canary).await;
+        if let Some(cause) = diagnosis::certain_cause(&findings) {
+            self.expect(diagnosis::event_possible(&findings));
+            return cause;
+        }
+        self.dialog.remark("no record yet; bucket, permission and function are configured correctly, still waiting");
+        loop {
+            findings.unreadable.clear();
+            self.find_reasons(canary, since, &mut findings).await;
+            if let Some(cause) = diagnosis::failed_attempts(&findings) {
+                // An event in the queue had its last attempt.
+                self.expect(findings.queued.is_none());
+                return cause;
+            }
+            tokio::time::sleep(REASONS_EVERY).await;
+        }
+    }
+
+    /// A table that does not exist ends the pipeline, as a function that does not exist does.
+    fn unreadable_table(&self, error: CallError) -> Error {
+        if error.kind != Kind::NotFound {
+            return table_failed(error);
+        }
+        let text = format!("the table of records {} does not exist", self.names.table);
+        self.failed("its record cannot arrive", diagnosis::out_of_band(&text))
     }
 
     /// The record's id, which follows from the version in a bucket with versioning.
@@ -288,8 +319,8 @@ impl<'a> Verifying<'a> {
         } else {
             format!("{}: {}", text(record, "errorCode"), text(record, "errorMessage"))
         };
-        let hint = "The function's settings may differ from the stack file: provisioner plan -s {stack}".to_owned();
-        Err(self.failed("it was recorded incorrectly", Cause { text: is, hint }))
+        let hint = "The function's settings may differ from the stack file: provisioner plan -s {stack}";
+        Err(self.failed("it was recorded incorrectly", Cause::new(is, hint)))
     }
 
     /// The canary's processing according to the log, or nothing after the timeout. An unreadable log is not an error of the
@@ -363,13 +394,16 @@ impl<'a> Verifying<'a> {
             Err(error) => findings.unreadable.push(format!("the queue of failed events: {error}")),
         }
         match self.entries(since).await {
-            Ok(entries) => findings.lines = entries.iter().filter_map(|entry| suspicious(entry, &canary.key)).collect(),
+            Ok(entries) => {
+                findings.lines = entries.iter().filter_map(|entry| suspicious(entry, &canary.key)).collect();
+                findings.crash = diagnosis::crash_of(&entries, since);
+            }
             Err(error) => findings.unreadable.push(format!("the log: {error}")),
         }
     }
 
     /// The canary's error in the queue of failed events. Its message is deleted, because the file is removed.
-    async fn queued(&self, canary: &Canary) -> Result<Option<String>, CallError> {
+    async fn queued(&self, canary: &Canary) -> Result<Option<FailedEvent>, CallError> {
         let Some(queue) = Queue::find(self.aws, &self.names.queue).await? else { return Ok(None) };
         for _ in 0..MAX_QUEUE_READS {
             let messages = queue.peek().await?;
@@ -466,7 +500,7 @@ impl<'a> Verifying<'a> {
 
     fn failed(&self, what: &str, cause: Cause) -> Error {
         let message = format!("a canary was sent through {}, and {what}", self.stack);
-        Error::new(Exit::Unverified, "not-verified", message)
+        Error::new(Exit::Unverified, cause.code, message)
             .source(cause.text)
             .hint(cause.hint.replace("{stack}", self.stack))
     }

@@ -58,7 +58,7 @@ pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
         _ => Ok(()),
     };
     drop(lock);
-    target.report_ready().await?;
+    target.report_ready(verified.is_ok()).await?;
     verified?;
     if args.watch { Box::pin(watch::run(&target, args.handler.as_deref(), built)).await } else { Ok(()) }
 }
