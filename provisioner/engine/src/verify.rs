@@ -7,15 +7,12 @@ use std::time::{Duration, Instant};
 
 use handler_contract::{ErrorCode, Status, Timestamp};
 use provisioner_aws::Aws;
-use provisioner_aws::function::Function;
-use provisioner_aws::logs::Logs;
 use provisioner_aws::object::Object;
-use provisioner_aws::queue::Queue;
 use provisioner_aws::records::Records;
 use provisioner_aws::uploads::{Stored, Uploads, clock_ahead};
 use provisioner_model::call_error::{CallError, Kind};
 use provisioner_model::error::{Error, Exit, Result};
-use provisioner_model::log_lines::{Entry, Line};
+use provisioner_model::log_lines::Entry;
 use provisioner_model::names::Names;
 use provisioner_model::query::{Pattern, Query};
 use provisioner_model::spec::StackSpec;
@@ -26,6 +23,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::clock;
+use crate::diagnose;
 use crate::dialog::Dialog;
 use crate::event::verify::{Verified, VerifyEvent};
 use crate::interrupt::{self, InterruptGuard};
@@ -56,8 +54,6 @@ const CLOCK_SKEW: i64 = 60_000;
 const MAX_RECORDS: usize = 10;
 /// Milliseconds.
 const HOUR: i64 = 3_600_000;
-/// The largest number of batches of ten messages that are read from the queue.
-const MAX_QUEUE_READS: usize = 10;
 
 /// Sends a canary through the stack's pipeline, waits up to `timeout` for its record, and removes both.
 pub async fn verify(aws: &Aws, spec: &StackSpec, timeout: Duration, dialog: &dyn Dialog) -> Result<Verified> {
@@ -348,43 +344,11 @@ impl<'a> Verifying<'a> {
     }
 
     async fn entries(&self, since: i64) -> Result<Vec<Entry>, CallError> {
-        let mut entries = Vec::new();
-        let group = Logs::new(self.aws, &self.names.log_group);
-        group.read(since - CLOCK_SKEW, clock::now_millis() + CLOCK_SKEW, |page| entries.extend(page)).await?;
-        Ok(entries)
+        diagnose::log(self.aws, &self.names, since - CLOCK_SKEW).await
     }
 
-    /// Reads the configuration of the pipeline's parts.
     async fn findings(&self, canary: &Canary) -> Findings {
-        let function = Function::new(self.aws, &self.names.function);
-        let object = Object::new(self.aws, &self.names.bucket, &canary.key);
-        let (invokes, described, policy, concurrency) = tokio::join!(
-            object.invokes(&self.names.function),
-            function.describe(),
-            function.policy(),
-            function.concurrency()
-        );
-        let mut findings = Findings::default();
-        let mut unreadable = Vec::new();
-        let mut note = |what: &str, error: CallError| unreadable.push(format!("{what}: {error}"));
-        match invokes {
-            Ok(invokes) => findings.notified = Some(invokes),
-            Err(error) => note("the bucket's notification", error),
-        }
-        match described {
-            Ok(described) => findings.function = Some(described.map(|d| d.state)),
-            Err(error) => note("the function", error),
-        }
-        match policy {
-            Ok(policy) => findings.permitted = Some(policy.is_some_and(|policy| diagnosis::lets_s3_invoke(&policy))),
-            Err(error) => note("the function's policy", error),
-        }
-        match concurrency {
-            Ok(concurrency) => findings.concurrency = Some(concurrency),
-            Err(error) => note("the function's concurrency", error),
-        }
-        findings.unreadable = unreadable;
-        findings
+        diagnose::configuration(self.aws, &self.names, &canary.key).await
     }
 
     /// Reads the queue of failed events and the log, which contain the errors of a failed handler.
@@ -394,30 +358,19 @@ impl<'a> Verifying<'a> {
             Err(error) => findings.unreadable.push(format!("the queue of failed events: {error}")),
         }
         match self.entries(since).await {
-            Ok(entries) => {
-                findings.lines = entries.iter().filter_map(|entry| suspicious(entry, &canary.key)).collect();
-                findings.crash = diagnosis::crash_of(&entries, since);
-            }
+            Ok(entries) => diagnose::note_log(&entries, |key| key == canary.key, since, findings),
             Err(error) => findings.unreadable.push(format!("the log: {error}")),
         }
     }
 
     /// The canary's error in the queue of failed events. Its message is deleted, because the file is removed.
     async fn queued(&self, canary: &Canary) -> Result<Option<FailedEvent>, CallError> {
-        let Some(queue) = Queue::find(self.aws, &self.names.queue).await? else { return Ok(None) };
-        for _ in 0..MAX_QUEUE_READS {
-            let messages = queue.peek().await?;
-            if messages.is_empty() {
-                return Ok(None);
-            }
-            for message in messages {
-                if let Some(failure) = diagnosis::failure_of(&message.body, &canary.key) {
-                    queue.delete(&message).await?;
-                    return Ok(Some(failure));
-                }
-            }
-        }
-        Ok(None)
+        let Some((queue, message, event)) = diagnose::queued(self.aws, &self.names, |key| key == canary.key).await?
+        else {
+            return Ok(None);
+        };
+        queue.delete(&message).await?;
+        Ok(Some(event))
     }
 
     fn report_unreadable(&self, findings: &Findings) {
@@ -503,15 +456,6 @@ impl<'a> Verifying<'a> {
         Error::new(Exit::Unverified, cause.code, message)
             .source(cause.text)
             .hint(cause.hint.replace("{stack}", self.stack))
-    }
-}
-
-/// The line of an entry that can contain the reason of the failure.
-fn suspicious(entry: &Entry, key: &str) -> Option<String> {
-    match entry.line() {
-        Line::Handler(line) if line.level != "INFO" && entry.message.contains(key) => Some(line.message),
-        Line::Text(text) => Some(text),
-        _ => None,
     }
 }
 

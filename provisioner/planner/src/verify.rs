@@ -75,6 +75,8 @@ pub fn legs(moments: Moments, log: LogObservation) -> Vec<Leg> {
 /// The state of the pipeline's parts when no record arrived. `None` if a part could not be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Findings {
+    /// Whether the stack is deployed; read only where there is no function.
+    pub deployed: Option<bool>,
     /// Whether the bucket notifies the function of new objects with such a key.
     pub notified: Option<bool>,
     /// Whether S3 may invoke the function.
@@ -140,6 +142,12 @@ pub fn out_of_band(text: &str) -> Cause {
 /// A cause that is certain, so that waiting longer cannot help.
 pub fn certain_cause(findings: &Findings) -> Option<Cause> {
     let cause = |text: &str, hint: &str| Some(Cause::new(text, hint));
+    if findings.function == Some(None) && findings.deployed == Some(false) {
+        return cause(
+            "the stack is not deployed; only its data was kept",
+            "Deploy it first: provisioner up -s {stack}",
+        );
+    }
     if findings.function == Some(None) {
         return cause("the function does not exist any more", DRIFT);
     }
@@ -245,22 +253,17 @@ pub fn lets_s3_invoke(policy: &str) -> bool {
     })
 }
 
-/// The error in Lambda's record of a failed event, if the event concerns this key. Lambda developer guide, "Capturing
+/// The key, as the event has it, and the error in Lambda's record of a failed event of S3. Lambda developer guide, "Capturing
 /// records of asynchronous invocations".
-pub fn failure_of(body: &str, key: &str) -> Option<FailedEvent> {
+pub fn failure_of(body: &str) -> Option<(String, FailedEvent)> {
     let record: Value = serde_json::from_str(body).ok()?;
-    let encoded = &record["requestPayload"]["Records"][0]["s3"]["object"]["key"];
-    // The characters of a canary's name are not URL-encoded; those of its prefix can be.
-    let name = |key: &str| key.rsplit_once(crate::canary::NAME).map(|(_, rest)| rest.to_owned());
-    if name(encoded.as_str()?) != name(key) {
-        return None;
-    }
+    let key = record["requestPayload"]["Records"][0]["s3"]["object"]["key"].as_str()?.to_owned();
     let message = record["responsePayload"]["errorMessage"].as_str().unwrap_or_default();
     let condition = record["requestContext"]["condition"].as_str().unwrap_or("no reason given");
     // Lambda's own errors have types like Runtime.ExitError, the handler's have others.
     let kind = record["responsePayload"]["errorType"].as_str().unwrap_or_default();
     let error = if message.is_empty() { condition.to_owned() } else { message.to_owned() };
-    Some(FailedEvent { error, is_crash: kind.starts_with("Runtime.") })
+    Some((key, FailedEvent { error, is_crash: kind.starts_with("Runtime.") }))
 }
 
 #[cfg(test)]
@@ -363,6 +366,7 @@ mod tests {
         };
         let rows = [
             (Findings { function: Some(None), notified: Some(false), ..fine.clone() }, true, "does not exist"),
+            (Findings { function: Some(None), deployed: Some(false), ..fine.clone() }, true, "is not deployed"),
             (Findings { notified: Some(false), queued: Some(failed("x")), ..fine.clone() }, true, "does not notify"),
             (Findings { permitted: Some(false), ..fine.clone() }, true, "policy does not allow"),
             (Findings { concurrency: Some(Some(0)), ..fine.clone() }, true, "concurrency is 0"),
@@ -422,11 +426,8 @@ mod tests {
             })
             .to_string()
         };
-        let key = "a b/provisioner-verify-7.txt";
         let expected = FailedEvent { error: "failed to read the object".into(), is_crash: true };
-        assert_eq!(failure_of(&body("a+b/provisioner-verify-7.txt"), key), Some(expected));
-        assert_eq!(failure_of(&body("a+b/provisioner-verify-8.txt"), key), None);
-        assert_eq!(failure_of(&body("other.txt"), key), None);
-        assert_eq!(failure_of("{}", key), None);
+        assert_eq!(failure_of(&body("a+b/c.txt")), Some(("a+b/c.txt".to_owned(), expected)));
+        assert_eq!(failure_of("{}"), None);
     }
 }
