@@ -325,6 +325,7 @@ pub struct Down {
 
 /// `provisioner put`
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Put {
     /// Files, uploaded under their names; folders, whose files are uploaded under their relative paths; `-` for
     /// standard input
@@ -336,6 +337,17 @@ pub struct Put {
     /// The object key; only with a single file
     #[arg(long, value_name = "KEY", conflicts_with = "prefix")]
     pub key: Option<String>,
+    /// Leave out files and folders whose name, or path within the folder, matches; can be repeated. * matches within a
+    /// name, ** across folders, {a,b} either
+    #[arg(short = 'x', long, value_name = "PATTERN")]
+    pub exclude: Vec<String>,
+    /// Leave out files that the bucket has already: same key and size, uploaded after the file's last change. After an
+    /// interruption, the rest is uploaded
+    #[arg(long)]
+    pub skip_existing: bool,
+    /// Show what would be uploaded under which key, and upload nothing
+    #[arg(long, conflicts_with_all = ["wait", "yes"])]
+    pub dry_run: bool,
     /// Wait for each file's record and show it
     #[arg(short, long)]
     pub wait: bool,
@@ -345,6 +357,9 @@ pub struct Put {
     /// The number of concurrent uploads
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = up_to_256)]
     pub parallel: u16,
+    /// Do not ask before uploading hidden files, files larger than the stack's limit, or files that nothing processes
+    #[arg(short, long)]
+    pub yes: bool,
 }
 
 /// The output formats of records.

@@ -86,7 +86,9 @@ pub const PUT: &str = "\
 Examples:
   provisioner put report.pdf scans/ --wait  files and folders, with their records
   tar c logs | provisioner put - --key logs.tar
-  provisioner put report.pdf --prefix in/   as in/report.pdf";
+  provisioner put report.pdf --prefix in/   as in/report.pdf
+  provisioner put . -x '.*' -x '*.tmp' --dry-run
+  provisioner put scans/ --skip-existing    what the bucket has not yet";
 
 /// Examples of `records`.
 pub const RECORDS: &str = "\

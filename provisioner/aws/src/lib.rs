@@ -38,9 +38,6 @@ use provisioner_model::spec::is_region;
 use limits::TimeLimits;
 use profiles::Profiles;
 
-/// Attempts of a call before it counts as failed. Control planes throttle early: CloudFormation allows some calls only
-/// a few times a second, so more attempts than the SDK's three are worth their wait.
-const ATTEMPTS: u32 = 8;
 /// Attempts of the first call: a wrong endpoint or region should be reported soon.
 const FIRST_ATTEMPTS: u32 = 2;
 /// Attempts of a call that fetches credentials, such as that of a role: the SDK's default.
@@ -142,7 +139,8 @@ impl Aws {
             let named = profiles.as_ref().and_then(Profiles::named);
             not_connected(call_error::from_sdk(e), named, &region, target.endpoint.as_deref())
         })?;
-        let sdk = sdk.into_builder().retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS)).build();
+        let sdk =
+            sdk.into_builder().retry_config(RetryConfig::standard().with_max_attempts(target.limits.attempts)).build();
         Ok(Self {
             account: identity.account.unwrap_or_default(),
             region,
@@ -254,7 +252,7 @@ fn hex_of_base64(text: &str) -> String {
 }
 
 /// The text with what follows its percent signs decoded (RFC 3986), as keys and policies come.
-fn percent_decoded(text: &str) -> String {
+pub fn percent_decoded(text: &str) -> String {
     percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 

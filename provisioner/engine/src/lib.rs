@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod clock;
 pub mod connection;
+pub mod diagnose;
 pub mod dialog;
 pub mod down;
 pub mod event;

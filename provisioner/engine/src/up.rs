@@ -136,8 +136,8 @@ impl DeployTarget<'_> {
         }
     }
 
-    /// Reports that the stack is deployed, with the next commands.
-    pub async fn report_ready(&self) -> Result<()> {
+    /// Reports that the stack is deployed, and with `works` the next commands: before an error they would mislead.
+    pub async fn report_ready(&self, works: bool) -> Result<()> {
         let (name, stacks) = (&self.names.stack, Stacks::new(self.aws));
         let stack =
             stacks.describe(name).await.map_err(|e| e.into_error(&format!("read the stack {name}")))?.ok_or_else(
@@ -153,7 +153,7 @@ impl DeployTarget<'_> {
             stack: name.clone(),
             arn: stack.arn,
             outputs: stack.outputs,
-            next: vec![self.command("put FILE… --wait"), self.command("status")],
+            next: if works { vec![self.command("put FILE… --wait"), self.command("status")] } else { Vec::new() },
         });
         Ok(())
     }

@@ -60,7 +60,7 @@ pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
         _ => Ok(()),
     };
     drop(lock);
-    target.report_ready().await?;
+    target.report_ready(verified.is_ok()).await?;
     verified?;
     if done == Done::Changed && takes_over {
         Box::pin(reconcile::offer(&aws, spec, &global.stack, report)).await?;

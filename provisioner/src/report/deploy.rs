@@ -156,6 +156,7 @@ fn during(event: &DeployEvent, style: Style) -> Option<String> {
 /// The lines of the end of an operation, and of deletions.
 fn after(event: &DeployEvent, style: Style) -> Option<String> {
     Some(match event {
+        DeployEvent::Ready { next, .. } if next.is_empty() => return None,
         DeployEvent::Ready { next, .. } => {
             format!("Next: {}", next.iter().map(|n| style.strong(n)).collect::<Vec<_>>().join("\n      "))
         }

@@ -39,6 +39,7 @@ mod template;
 mod terminal;
 mod time_limits;
 mod upgrades;
+mod uploads;
 mod verify;
 mod watch;
 mod world;
