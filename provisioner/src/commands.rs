@@ -3,6 +3,7 @@
 pub mod bundle;
 pub mod completions;
 pub mod down;
+pub mod history;
 pub mod init;
 pub mod inspect;
 pub mod local;
@@ -14,6 +15,7 @@ pub mod reconcile;
 pub mod records;
 pub mod redrive;
 pub mod reprocess;
+pub mod rollback;
 pub mod schema;
 pub mod status;
 pub mod synth;

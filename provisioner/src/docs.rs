@@ -98,7 +98,7 @@ pub fn events() -> String {
          Fields marked `?` may be absent.\n",
         event::VERSION
     );
-    events_of::<event::deploy::DeployEvent>(&mut page, "up, down, redrive");
+    events_of::<event::deploy::DeployEvent>(&mut page, "up, down, redrive, rollback");
     events_of::<event::files::FilesEvent>(&mut page, "put");
     events_of::<provisioner_emulator::event::LocalEvent>(&mut page, "local, and up when it starts the emulator");
     events_of::<event::reconcile::ReconcileEvent>(&mut page, "reconcile");

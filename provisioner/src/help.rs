@@ -105,6 +105,16 @@ Examples:
   provisioner logs --grep report.pdf --since 7d
   provisioner logs --since '2026-11-26 14:00' --until '2026-11-26 15:00' --json | jq .message";
 
+/// Examples of `rollback`.
+pub const ROLLBACK: &str = "\
+Examples:
+  provisioner rollback -s prod              the previous code, with the template that is deployed
+  provisioner rollback --template           the previous code and template
+  provisioner rollback --to 1f0c2a          the code whose hash starts like this
+  provisioner history                       what there is to return to
+
+The stack file and the sources stay as they are: the next `up` deploys them.";
+
 /// Examples of `reconcile`.
 pub const RECONCILE: &str = "\
 Examples:
@@ -136,8 +146,7 @@ Examples:
   curl -s https://example.com | provisioner inspect -";
 
 /// What other tools call a command, and what does it here.
-const INSTEAD: [(&str, &str); 5] = [
-    ("rollback", "To go back to earlier code or settings, deploy them again: provisioner up --handler PATH"),
+const INSTEAD: [(&str, &str); 4] = [
     ("show", "Records are listed by: provisioner records --key KEY. The stack is shown by: provisioner status"),
     ("start", "The emulator is started by: provisioner local start"),
     ("stop", "The emulator is stopped by: provisioner local stop"),
@@ -191,7 +200,7 @@ mod tests {
 
     #[test]
     fn every_example_is_a_valid_command() {
-        for text in [SHORT, LONG, UP, PLAN, STATUS, DOWN, PUT, RECORDS, LOGS, RECONCILE, REPROCESS, INSPECT] {
+        for text in [SHORT, LONG, UP, PLAN, STATUS, DOWN, PUT, RECORDS, LOGS, ROLLBACK, RECONCILE, REPROCESS, INSPECT] {
             for line in text.lines().filter_map(|line| line.strip_prefix("  provisioner ")) {
                 let line = line.split("   ").next().unwrap();
                 let line = line.split_once("  ").map_or(line, |(command, _)| command);

@@ -94,7 +94,7 @@ impl<'a> Applier<'a> {
             purpose,
             deployment: desired.deployment,
             template: compact(&desired.template),
-            parameters: desired.parameters.clone(),
+            parameters: desired.declared_parameters(),
             tags: desired.tags.clone(),
         })
         .await

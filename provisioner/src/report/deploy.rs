@@ -196,6 +196,10 @@ fn after(event: &DeployEvent, style: Style) -> Option<String> {
             }
             text
         }
+        DeployEvent::Returning { stack, sha256, at, template } => {
+            let what = if *template { "code and template" } else { "code" };
+            format!("Returning {stack} to the {what} of {at}: handler {}", short(sha256))
+        }
         DeployEvent::Redriven { sent, unreadable, dropped } => {
             let mut text = format!("{} {} sent to the handler again", style.good("✓"), counted(*sent, "failed event"));
             if *dropped > 0 {

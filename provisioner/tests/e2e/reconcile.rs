@@ -45,13 +45,19 @@ fn silence(rig: &Rig) {
     rig.ask(async |sdk| {
         let s3 = aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(&sdk).force_path_style(true).build());
         let nothing = aws_sdk_s3::types::NotificationConfiguration::builder().build();
-        s3.put_bucket_notification_configuration().bucket(BUCKET).notification_configuration(nothing).send().await.unwrap();
+        s3.put_bucket_notification_configuration()
+            .bucket(BUCKET)
+            .notification_configuration(nothing)
+            .send()
+            .await
+            .unwrap();
     });
 }
 
 /// The event of a record's upload as S3 would deliver it late. The sequencer is made up if the record has none.
 fn late_event(record: &Value, uploaded_at: &str) -> Value {
-    let sequencer = if record["sequencer"].is_null() { json!("0055AED6DCD90281E5") } else { record["sequencer"].clone() };
+    let sequencer =
+        if record["sequencer"].is_null() { json!("0055AED6DCD90281E5") } else { record["sequencer"].clone() };
     json!({"Records": [{
         "eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "eventTime": uploaded_at,
         "s3": { "bucket": { "name": record["bucket"] }, "object": {
@@ -86,7 +92,12 @@ fn files_that_were_lost_doubled_and_altered_are_found_and_the_lost_ones_fixed() 
     assert_eq!(findings(&rig, &[], 0), [""; 0]);
     let altered = record(&rig, "altered.txt");
     put_changed(&rig, &altered, "fileSize", json!({ "N": "99" }));
-    put_changed(&rig, &record(&rig, "doubled.txt"), "documentId", json!({ "S": "00000000-0000-5000-8000-000000000000" }));
+    put_changed(
+        &rig,
+        &record(&rig, "doubled.txt"),
+        "documentId",
+        json!({ "S": "00000000-0000-5000-8000-000000000000" }),
+    );
     silence(&rig);
     rig.run(&["put", &rig.file("lost.txt", "four words in here")]).expect(0);
 

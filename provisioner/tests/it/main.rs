@@ -31,6 +31,7 @@ mod reconcile;
 mod records;
 mod redrive;
 mod roles;
+mod rollback;
 mod service;
 mod spec;
 mod specs;

@@ -12,6 +12,17 @@ use serde::Serialize;
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum DeployEvent {
+    /// `rollback` returns to an earlier deployment.
+    Returning {
+        /// The stack.
+        stack: String,
+        /// The SHA-256 of the code.
+        sha256: String,
+        /// When it was deployed, ISO 8601.
+        at: String,
+        /// Whether the template is restored as well.
+        template: bool,
+    },
     /// Cargo builds the handler, if it is stale; its own messages follow.
     Building,
     /// The handler is checked and packaged.
