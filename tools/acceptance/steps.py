@@ -274,9 +274,7 @@ class Acceptance:
 
     def take_down(self):
         if self.role:
-            # As the administrator: `down` asks for all stacks, to see whether another one uses the shared artifact bucket,
-            # which the policy denies.
-            self.step("down", ["down", "--yes", "--delete-data", "--region", self.options.region], 0, role=False)
+            self.step("down", ["down", "--yes", "--delete-data"], 0)
         self.do("the role and its policies are deleted", "aws iam delete-role, delete-policy",
                 lambda step: self.account.delete_deployer(POLICIES))
 

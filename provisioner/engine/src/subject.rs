@@ -55,7 +55,7 @@ pub struct Finder<'a> {
 impl<'a> Finder<'a> {
     /// A finder for this stack.
     pub fn new(aws: &'a Aws, spec: &'a StackSpec) -> Self {
-        let names = Names::new(&spec.name, &aws.account, &aws.region);
+        let names = Names::new(spec, &aws.account, &aws.region);
         Self { aws, spec, records: Records::new(aws, &names.table), names }
     }
 

@@ -24,7 +24,7 @@ pub async fn run(global: &Global, args: &Arguments, report: &Report) -> Result<O
     commands::named_handler(args.handler.as_deref(), report)?;
     let template = commands::linted(&file.path, &file.spec, report)?.document();
     let aws = connection::connect(&global.connection(), &file.spec).await?;
-    let names = Names::new(&file.spec.name, &aws.account, &aws.region);
+    let names = Names::new(&file.spec, &aws.account, &aws.region);
     // With --json, standard output contains only the document.
     let silent = Report::silent();
     let narrator: &dyn Dialog = if report.is_json() { &silent } else { report };
@@ -34,7 +34,7 @@ pub async fn run(global: &Global, args: &Arguments, report: &Report) -> Result<O
     );
     let (package, ObservedState { observed, drift }) = (built?.package, world?);
     let place = observe::place(&aws, &names);
-    let desired = Desired::new(place, names, template, file.spec.tags.clone(), package.key());
+    let desired = Desired::new(place, names, template, &file.spec, package.key(), observed.stack.as_ref());
     let mut preview = preview::preview(&desired, &observed, handler::code(&package), drift, args.revert_drift);
     if file.spec.emulator.is_some() {
         preview.slow.clear();

@@ -62,7 +62,7 @@ pub async fn run(global: &Global, args: &Records, report: &Report) -> Result<()>
         after,
     };
     if args.all {
-        let names = Names::new(&spec.name, &aws.account, &aws.region);
+        let names = Names::new(&spec, &aws.account, &aws.region);
         return all(&aws, &names, &listing, &query, format, report).await;
     }
     let format = format.unwrap_or(Format::Table);

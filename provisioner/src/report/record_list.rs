@@ -103,7 +103,7 @@ impl Layout {
 }
 
 /// The last part of a media type's name: `pdf`, `spreadsheetml.sheet`.
-fn short_type(file_type: &str) -> &str {
+pub fn short_type(file_type: &str) -> &str {
     let (_, subtype) = file_type.split_once('/').unwrap_or(("", file_type));
     subtype.strip_prefix("vnd.openxmlformats-officedocument.").or_else(|| subtype.strip_prefix("x-")).unwrap_or(subtype)
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::rig::Rig;
 
 const TABLE: &str = "local-records";
-const BUCKET: &str = "local-uploads-000000000000-us-east-1";
+const BUCKET: &str = "local-uploads-000000000000-us-east-1-an";
 
 /// A call of `DynamoDB` on the emulator.
 fn dynamodb(rig: &Rig, action: &str, body: &Value) -> Value {

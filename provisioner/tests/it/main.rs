@@ -7,6 +7,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot continue fails, also in its helpers")]
 
+mod artifacts;
 mod authorization;
 mod command_line;
 mod connection;
@@ -15,10 +16,13 @@ mod dist;
 mod docs;
 mod down;
 mod forget;
+mod express;
+mod failures;
 mod hangs;
 mod inspect;
 mod local;
 mod logs;
+mod namespaces;
 mod package;
 mod partitions;
 mod plan;
@@ -28,6 +32,7 @@ mod reconcile;
 mod records;
 mod redrive;
 mod roles;
+mod rollback;
 mod service;
 mod spec;
 mod specs;
@@ -37,6 +42,7 @@ mod template;
 mod terminal;
 mod time_limits;
 mod upgrades;
+mod uploads;
 mod verify;
 mod watch;
 mod world;

@@ -347,7 +347,8 @@ fn up_offers_to_process_what_a_bucket_held_before() {
     site.build_handler(2);
     site.fake.forget_calls();
     site.up().ended(0);
-    assert_eq!(site.fake.count("s3:ListObjectVersions"), 0);
+    let listings = site.fake.calls_of("s3:ListObjectVersions");
+    assert!(listings.iter().all(|call| call.request.segment(0) != Site::bucket()));
 }
 
 #[test]

@@ -22,7 +22,7 @@ const BUCKET: &str = "uploads";
 /// Limits of which none is met, so that a test shortens the one that it is about.
 fn long() -> TimeLimits {
     let long = Duration::from_mins(10);
-    TimeLimits { connect: long, attempt: long, call: long, stall: long, complete: long, change_set: long }
+    TimeLimits { connect: long, attempt: long, call: long, stall: long, complete: long, attempts: 8, change_set: long }
 }
 
 async fn connect(fake: &Fake, limits: TimeLimits) -> provisioner_model::error::Result<Aws> {
@@ -107,8 +107,58 @@ async fn completing_an_upload_may_take_longer_than_other_calls() {
     let gate = Gate::new();
     fake.inject(Rule::on("s3:CompleteMultipartUpload", Fault::Held(gate)).always());
     let put = uploads(&aws).stream(content.as_slice(), "big.bin".into(), "text/plain".into());
-    let failed = tokio::time::timeout(END, put).await.expect("the limit ends the call").unwrap_err();
-    assert!(matches!(&failed.cause, Cause::Service(error) if error.kind == Kind::Unreachable), "{failed:?}");
+    // The service has completed it, although its answer did not arrive.
+    let stored = tokio::time::timeout(END, put).await.expect("the limit ends the call").unwrap();
+    assert_eq!(stored.size, content.len() as u64);
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_resolved_by_a_look_into_the_bucket() {
+    const CALLS: [(usize, &str); 2] = [(10, "s3:PutObject"), (9 << 20, "s3:CompleteMultipartUpload")];
+    for (size, call) in CALLS {
+        for (fault, others_answer, expected) in [
+            // The call is made, and its answer lost.
+            (Fault::LostAnswer(Cut::Reset), true, "stored"),
+            // The call is never made.
+            (Fault::NoAnswer(Cut::Reset), true, "not stored"),
+            // Nothing else is answered either.
+            (Fault::LostAnswer(Cut::Reset), false, "unknown"),
+        ] {
+            let fake = Fake::start();
+            fake.state().s3.put(BUCKET, "other", "");
+            let aws = connect(&fake, TimeLimits { attempts: 1, ..long() }).await.unwrap();
+            fake.inject(Rule::on(call, fault));
+            if !others_answer {
+                for look in ["s3:HeadObject", "s3:ListParts"] {
+                    fake.inject(Rule::on(look, Fault::NoAnswer(Cut::Reset)).always());
+                }
+            }
+            let content = vec![7; size];
+            let put = uploads(&aws).stream(content.as_slice(), "a.bin".into(), "text/plain".into()).await;
+            let found = match &put {
+                Ok(_) => "stored",
+                Err(not) if matches!(not.cause, Cause::Unknown(_)) => "unknown",
+                Err(not) => {
+                    assert!(matches!(not.cause, Cause::Service(_)) && not.left_open.is_none(), "{call}: {not:?}");
+                    "not stored"
+                }
+            };
+            assert_eq!(found, expected, "{call}: {put:?}");
+            let mut state = fake.state();
+            assert_eq!(state.s3.has(BUCKET, "a.bin"), expected != "not stored", "{call}");
+            assert!(state.s3.create_bucket(BUCKET).uploads.is_empty(), "{call}: parts are left");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_object_of_another_content_is_not_taken_for_a_lost_upload() {
+    let fake = Fake::start();
+    fake.state().s3.put(BUCKET, "a.bin", "before");
+    let aws = connect(&fake, TimeLimits { attempts: 1, ..long() }).await.unwrap();
+    fake.inject(Rule::on("s3:PutObject", Fault::NoAnswer(Cut::Reset)));
+    let put = uploads(&aws).stream(&b"behind"[..], "a.bin".into(), "text/plain".into()).await;
+    assert!(matches!(put.unwrap_err().cause, Cause::Service(_)));
 }
 
 #[test]
@@ -118,11 +168,11 @@ fn a_change_set_that_is_never_computed_is_given_up_and_deleted() {
         let fake = Fake::start();
         fake.state().cloudformation.change_set_looks = u32::MAX;
         let aws = connect(&fake, TimeLimits { change_set: SHORT, ..long() }).await.unwrap();
-        let names = Names::new("shop", &aws.account, &aws.region);
+        let spec = crate::specs::named("shop");
+        let names = Names::new(&spec, &aws.account, &aws.region);
         let place = provisioner_engine::observe::place(&aws, &names);
-        let tags = std::collections::BTreeMap::new();
         let template = serde_json::json!({"Resources": {}});
-        let desired = Desired::new(place, names, template, tags, "handler.zip".to_owned());
+        let desired = Desired::new(place, names, template, &spec, "handler.zip".to_owned(), None);
         let report = Report::silent();
         let applier = Applier::new(&aws, &report, RunId("1".to_owned()));
         let proposed = applier.propose(&desired, Operation::Create);
