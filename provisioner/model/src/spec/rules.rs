@@ -3,7 +3,7 @@
 use serde_yaml::Value;
 
 use super::StackSpec;
-use super::diagnostics::{KeyPath, Problem};
+use super::diagnostics::{KeyPath, Problem, quoted};
 use super::limits::child_limits;
 use crate::names::MAX_STACK_NAME;
 use crate::units::{MAX_OBJECT, Size};
@@ -58,7 +58,7 @@ impl Found<'_> {
         self.text(
             path,
             match written {
-                Some(written) => format!("{written:?} {text}"),
+                Some(written) => format!("{} {text}", quoted(written)),
                 None => format!("\"{default}\", the default, {text}"),
             },
         );
