@@ -21,6 +21,7 @@ mod logs;
 mod package;
 mod partitions;
 mod plan;
+mod protection;
 mod push;
 mod put;
 mod records;

@@ -115,6 +115,15 @@ fn every_error_has_location_problem_and_fix() {
             "cloudformationRole: deployer",
             ":3:21: cloudformationRole: \"deployer\" is not a role's ARN; write it like arn:aws:",
         ),
+        (
+            "permissionsBoundary: boundary",
+            ":3:22: permissionsBoundary: \"boundary\" is not a managed policy's ARN; write it like arn:aws:iam::",
+        ),
+        (
+            "account: '111111111111'\npermissionsBoundary: arn:aws:iam::222222222222:policy/b",
+            ":4:22: permissionsBoundary: \"arn:aws:iam::222222222222:policy/b\" is in another account",
+        ),
+        ("terminationProtection: yes", ":3:24: terminationProtection: \"yes\" is not true or false"),
         ("kmsKey: alias/files", ":3:9: kmsKey: \"alias/files\" is not a key's ARN; write it like arn:aws:kms:"),
         (
             "region: eu-west-1\nkmsKey: arn:aws:kms:eu-west-3:123456789012:key/a",
