@@ -32,7 +32,7 @@ fn a_file_becomes_one_record_and_one_line() {
     assert_eq!(text(&item, "fileName"), "four words.txt");
     assert_eq!(text(&item, "status"), "SUCCESS");
     assert_eq!(item["fileSize"], json!({"N": "19"}));
-    assert_eq!(text(&item, "uploadedAt"), "2026-11-22T16:33:49.120Z");
+    assert_eq!(text(&item, "uploadedAt"), event["Records"][0]["eventTime"]);
     assert!(!text(&item, "fileType").is_empty());
     assert_eq!(text(&item, "objectKey"), "a/four words.txt");
     assert_eq!(text(&item, "bucket"), "uploads");
@@ -55,7 +55,11 @@ fn a_file_becomes_one_record_and_one_line() {
     assert_eq!((&metrics["Files"], &metrics["Bytes"], &metrics["ColdStart"]), (&json!(1), &json!(19), &json!(1)));
     // The second invocation is warm.
     assert_eq!(world.outcome(&event), "duplicate");
-    assert_eq!(world.function.line(|line| line["outcome"] == "duplicate")["coldStart"], false);
+    let again = world.function.line(|line| line["outcome"] == "duplicate");
+    assert_eq!((&again["coldStart"], &again["origin"]), (&json!(false), &json!(null)));
+    // What the provisioner sends again is marked as such in the log.
+    assert_eq!(world.outcome(&json!({ "requestPayload": event, "origin": "redrive" })), "duplicate");
+    world.function.line(|line| line["origin"] == "redrive" && line["key"] == "a/four words.txt");
 
     for line in world.function.lines() {
         assert!(!line.contains("four words in here"), "a log line shows the file's content: {line}");
@@ -320,6 +324,7 @@ fn a_start_without_settings_is_refused_with_every_fault() {
                 table_name: "records".to_owned(),
                 max_file_size: 1,
                 allowed_types: handler_contract::FileTypes::any(),
+                keep_records: None,
                 detailed_metrics: false,
                 limits: handler_contract::Limits::default(),
             }

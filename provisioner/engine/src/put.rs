@@ -166,19 +166,10 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Why the stack's notification does not match a key; `None` if it does.
-fn not_processed(spec: &StackSpec, key: &str) -> Option<String> {
-    match (&spec.bucket.prefix, &spec.bucket.suffix) {
-        (Some(prefix), _) if !key.starts_with(prefix.as_str()) => Some(format!("does not start with {prefix:?}")),
-        (_, Some(suffix)) if !key.ends_with(suffix.as_str()) => Some(format!("does not end with {suffix:?}")),
-        _ => None,
-    }
-}
-
 /// Reports keys that the stack's notification does not match: they never get a record. With `wait`, such a key is an error.
 pub fn report_unprocessed(spec: &StackSpec, uploads: &[Upload], wait: bool, dialog: &dyn Dialog) -> Result<()> {
     for upload in uploads {
-        let Some(reason) = not_processed(spec, &upload.key) else { continue };
+        let Some(reason) = spec.bucket.mismatch(&upload.key) else { continue };
         if wait {
             let message =
                 format!("{}: there would be no record to wait for: the key {} {reason}", upload.name(), upload.key);

@@ -139,6 +139,19 @@ pub struct Bucket {
     pub suffix: Option<String>,
 }
 
+impl Bucket {
+    /// Why objects with this key are not processed, as the end of a sentence about the key; `None` if they are.
+    pub fn mismatch(&self, key: &str) -> Option<String> {
+        let prefix = self.prefix.as_ref().filter(|prefix| !key.starts_with(*prefix));
+        let suffix = self.suffix.as_ref().filter(|suffix| !key.ends_with(*suffix));
+        match (prefix, suffix) {
+            (Some(prefix), _) => Some(format!("does not start with {prefix:?}")),
+            (None, Some(suffix)) => Some(format!("does not end with {suffix:?}")),
+            (None, None) => None,
+        }
+    }
+}
+
 impl Default for Bucket {
     fn default() -> Self {
         Self {
@@ -160,6 +173,11 @@ pub struct Table {
     pub billing: Billing,
     /// Continuous backups of the last 35 days (billed by size).
     pub point_in_time_recovery: bool,
+    /// Delete records this long after they were written, in whole days; if absent, they stay. Records that were written before
+    /// the key was set stay too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = ["90d"]))]
+    pub keep_records: Option<Seconds>,
 }
 
 /// The billing mode of the table.

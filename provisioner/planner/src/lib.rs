@@ -11,10 +11,13 @@ pub mod health;
 pub mod permissions;
 pub mod plan;
 pub mod preview;
+pub mod reconcile;
 pub mod record_matching;
+pub mod replay;
 #[cfg(test)]
 mod samples;
 pub mod setting;
 pub mod state;
 pub mod step;
+pub mod trace;
 pub mod verify;
