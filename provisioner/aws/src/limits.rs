@@ -23,6 +23,9 @@ pub struct TimeLimits {
     pub attempts: u32,
     /// Until CloudFormation has computed a change set, which takes seconds and has no bound of its own.
     pub change_set: Duration,
+    /// Until every part of a deleted stack is gone. SQS reports a deleted queue for up to 60 seconds (its API reference,
+    /// `DeleteQueue`).
+    pub leftovers: Duration,
 }
 
 impl Default for TimeLimits {
@@ -35,6 +38,7 @@ impl Default for TimeLimits {
             complete: Duration::from_mins(5),
             attempts: 8,
             change_set: Duration::from_mins(10),
+            leftovers: Duration::from_secs(90),
         }
     }
 }

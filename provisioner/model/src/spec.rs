@@ -49,6 +49,19 @@ pub struct StackSpec {
         extend("examples" = ["arn:aws:iam::123456789012:role/deploys-file-pipelines"])
     )]
     pub cloudformation_role: Option<String>,
+    /// The permissions boundary of the handler's role: the ARN of a managed policy that limits what the role's own policy can
+    /// grant. Some organisations deny roles without one. The policy that `synth --permissions=cloudformation` prints allows
+    /// the role only with this boundary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        regex(pattern = "^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/[!-~]+$"),
+        extend("examples" = ["arn:aws:iam::123456789012:policy/boundary-of-applications"])
+    )]
+    pub permissions_boundary: Option<String>,
+    /// Whether CloudFormation refuses to delete the stack. `up` turns the protection on or off; if absent, `up` leaves it as
+    /// it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub termination_protection: Option<bool>,
     /// The ARN of the KMS key that bucket, table, queue and logs are encrypted with; without it, AWS's own keys are used,
     /// which cost nothing. The key's policy must allow what `synth --permissions=key` prints.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -156,6 +156,11 @@ fn during(event: &DeployEvent, style: Style) -> Option<String> {
 /// The lines of the end of an operation, and of deletions.
 fn after(event: &DeployEvent, style: Style) -> Option<String> {
     Some(match event {
+        DeployEvent::TerminationProtection { stack, enabled } => format!(
+            "{} {stack} {}",
+            style.good("✓"),
+            if *enabled { "is protected from termination" } else { "is no longer protected from termination" }
+        ),
         DeployEvent::Ready { next, .. } if next.is_empty() => return None,
         DeployEvent::Ready { next, .. } => {
             format!("Next: {}", next.iter().map(|n| style.strong(n)).collect::<Vec<_>>().join("\n      "))

@@ -46,6 +46,8 @@ pub(crate) fn any_spec() -> impl Strategy<Value = StackSpec> {
                 account,
                 cloudformation_role: None,
                 deployment: if keep { DeploymentMode::Standard } else { DeploymentMode::Express },
+                permissions_boundary: None,
+                termination_protection: Some(keep),
                 kms_key: key.map(|id| format!("arn:aws:kms:{topic_region}:123456789012:key/{id}")),
                 emulator: port.map(|port| Emulator { port }),
                 data: if keep { DataPolicy::Keep } else { DataPolicy::Delete },

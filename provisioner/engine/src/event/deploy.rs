@@ -224,6 +224,13 @@ pub enum DeployEvent {
         /// The operation.
         operation: Operation,
     },
+    /// The stack's termination protection was turned on or off, as the stack file has it.
+    TerminationProtection {
+        /// The stack.
+        stack: String,
+        /// Whether it is on now.
+        enabled: bool,
+    },
     /// The stack is deployed.
     Ready {
         /// The stack.

@@ -3,7 +3,7 @@
 use serde_yaml::Value;
 
 use super::StackSpec;
-use super::diagnostics::{KeyPath, Problem};
+use super::diagnostics::{KeyPath, Problem, quoted};
 use super::limits::child_limits;
 use crate::names::{MAX_STACK_NAME, Names};
 use crate::units::{MAX_OBJECT, Size};
@@ -59,7 +59,7 @@ impl Found<'_> {
         self.text(
             path,
             match written {
-                Some(written) => format!("{written:?} {text}"),
+                Some(written) => format!("{} {text}", quoted(written)),
                 None => format!("\"{default}\", the default, {text}"),
             },
         );
@@ -114,6 +114,20 @@ fn place(spec: &StackSpec, found: &mut Found) {
         && let Err(text) = role_arn(role)
     {
         found.wrong(&["cloudformationRole"], role, text);
+    }
+    if let Some(boundary) = spec.permissions_boundary.as_deref() {
+        let account = spec.account.as_deref();
+        match boundary_account(boundary) {
+            None => found.wrong(
+                &["permissionsBoundary"],
+                boundary,
+                "is not a managed policy's ARN; write it like arn:aws:iam::123456789012:policy/boundary",
+            ),
+            Some(owner) if owner != "aws" && account.is_some_and(|account| account != owner) => {
+                found.wrong(&["permissionsBoundary"], boundary, "is in another account than the stack");
+            }
+            Some(_) => {}
+        }
     }
     if let Some(key) = spec.kms_key.as_deref() {
         match key_region(key) {
@@ -329,6 +343,15 @@ pub fn role_arn(arn: &str) -> Result<String, &'static str> {
     } else {
         Err("is not a role's ARN; write it like arn:aws:iam::123456789012:role/deployer")
     }
+}
+
+/// The account of a managed policy's ARN, or `aws`; `None` if it is no such ARN.
+fn boundary_account(arn: &str) -> Option<&str> {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let ["arn", partition, "iam", "", account, resource] = parts[..] else { return None };
+    let path = resource.strip_prefix("policy/")?;
+    let is_path = !path.is_empty() && path.bytes().all(|b| b.is_ascii_graphic());
+    (partition.starts_with("aws") && is_path && (account == "aws" || is_account(account))).then_some(account)
 }
 
 /// The region of a KMS key's ARN; `None` if it is no such ARN. An alias has an ARN too, but policies cannot name it.

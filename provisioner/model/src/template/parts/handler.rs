@@ -68,6 +68,7 @@ pub(in crate::template) fn add(spec: &StackSpec, names: &Names, resources: &mut 
         description: "Permissions of the function that reads uploaded files",
         assume_role_policy_document: policy::handler_trust().for_template(names),
         policies: [InlinePolicy { policy_name: "handler", policy_document: permissions(spec).for_template(names) }],
+        permissions_boundary: spec.permissions_boundary.clone(),
         tags: tags(&spec.tags),
     };
     let logs = LogGroup {
