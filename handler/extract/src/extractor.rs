@@ -1,7 +1,11 @@
 //! Starts children, one for each file, and before the file is known where the caller asks for that.
 //!
-//! A child takes milliseconds to start and less than one to read a small file. So one may be started before its file
-//! is known. It enters its sandbox and waits, without any data of any file. It still reads one file and exits.
+//! A child may be started before its file is known. It enters its sandbox and waits, without any data of any file. It
+//! still reads one file and exits.
+//!
+//! On Linux children are forked by a template ([`Template`]), which takes a fraction of what it takes to execute a
+//! program. All children of one template have the same addresses, so it is replaced after any child that has ended in
+//! another way than a good file's does: what an attack learns by a crash is worth nothing to the next one.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,14 +14,18 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use handler_contract::{FileTypes, Limits};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::process::{Pool, Process};
+#[cfg(target_os = "linux")]
+use crate::protocol::TEMPLATE_MARKER;
 use crate::protocol::{CHILD_MARKER, ChildConfig, Request, SandboxStatus};
 use crate::session::Session;
+#[cfg(target_os = "linux")]
+use crate::template::{Template, sockets};
 
 /// How long a child may take to start and to accept its request, which takes a few milliseconds of processor time.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,9 +43,37 @@ struct Shared {
     limits: Limits,
     allowed: FileTypes,
     sandbox: OnceLock<SandboxStatus>,
+    start: ChildStart,
     /// The child that was started ahead of its file.
     prewarmed: Mutex<Option<Process>>,
+    /// What forks the children, once it was started.
+    #[cfg(target_os = "linux")]
+    template: Mutex<Option<Template>>,
     pool: Arc<Pool>,
+}
+
+/// How children are started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ChildStart {
+    /// Each is the program, executed.
+    Execute,
+    /// By the template.
+    #[cfg(target_os = "linux")]
+    Fork,
+}
+
+impl ChildStart {
+    /// What takes the least time on this system.
+    const FASTEST: Self = {
+        #[cfg(target_os = "linux")]
+        {
+            Self::Fork
+        }
+        #[cfg(not(target_os = "linux"))]
+        {
+            Self::Execute
+        }
+    };
 }
 
 impl Extractor {
@@ -54,13 +90,25 @@ impl Extractor {
 
     /// Children are instances of another program whose `main` calls [`crate::child::run_if_asked`].
     pub fn with_program(program: impl Into<PathBuf>, limits: Limits, allowed: FileTypes) -> Self {
+        Self::with_start(ChildStart::FASTEST, program.into(), limits, allowed)
+    }
+
+    /// The same without a template, as on systems that have none: each child is the program, executed.
+    pub fn without_template(program: impl Into<PathBuf>, limits: Limits, allowed: FileTypes) -> Self {
+        Self::with_start(ChildStart::Execute, program.into(), limits, allowed)
+    }
+
+    fn with_start(start: ChildStart, program: PathBuf, limits: Limits, allowed: FileTypes) -> Self {
         Self {
             shared: Arc::new(Shared {
-                program: program.into(),
+                program,
                 limits,
                 allowed,
                 sandbox: OnceLock::new(),
+                start,
                 prewarmed: Mutex::default(),
+                #[cfg(target_os = "linux")]
+                template: Mutex::default(),
                 pool: Arc::default(),
             }),
         }
@@ -112,25 +160,67 @@ impl Extractor {
 impl Shared {
     /// Starts a child that waits for its request.
     async fn spawn(&self) -> io::Result<Process> {
+        match self.start {
+            ChildStart::Execute => self.execute_child().await,
+            #[cfg(target_os = "linux")]
+            ChildStart::Fork => self.fork_child().await,
+        }
+    }
+
+    async fn execute_child(&self) -> io::Result<Process> {
+        let child = self.execute(CHILD_MARKER, [Stdio::piped(), Stdio::piped(), Stdio::piped()]).await?;
+        let mut process = Process::executed(child, &self.pool);
+        process.send_line(&self.config()).await?;
+        Ok(process)
+    }
+
+    /// Has the template fork a child. Starts the template where there is none, and replaces it where it may not be used
+    /// any more or does not work.
+    #[cfg(target_os = "linux")]
+    async fn fork_child(&self) -> io::Result<Process> {
+        let mut template = self.template.lock().await;
+        let must_be_replaced = self.pool.take_abnormal_end();
+        if let Some(old) = template.take_if(|template| must_be_replaced || template.is_spent()) {
+            self.pool.leave(old.into_process());
+        }
+        let spool = self.pool.spool();
+        if let Some(running) = &mut *template {
+            match timeout(START_TIMEOUT, running.fork(spool.as_ref())).await {
+                Ok(Ok(child)) => return Process::forked(child, spool.ok(), &self.pool),
+                // It may have been killed for lack of memory, which is no reason not to start another one.
+                Ok(Err(_)) | Err(_) => template.take().into_iter().for_each(|old| self.pool.leave(old.into_process())),
+            }
+        }
+        let (socket, stdin) = sockets()?;
+        let process = self.execute(TEMPLATE_MARKER, [stdin.into(), Stdio::null(), Stdio::null()]).await?;
+        let running = template.insert(Template::new(process, socket, &self.config())?);
+        let late = |_| Err(io::Error::new(io::ErrorKind::TimedOut, "the parser does not start"));
+        let child = timeout(START_TIMEOUT, running.fork(spool.as_ref())).await.unwrap_or_else(late)?;
+        Process::forked(child, spool.ok(), &self.pool)
+    }
+
+    /// Starts the program as a further process.
+    async fn execute(&self, marker: &str, [stdin, stdout, stderr]: [Stdio; 3]) -> io::Result<Child> {
         let mut command = Command::new(&self.program);
         command
             .arg0("handler-extract")
-            .arg(CHILD_MARKER)
+            .arg(marker)
             .env_clear()
             // Without it glibc reserves 64 MiB of address space for each further arena (mallopt(3), M_ARENA_MAX), and
             // good files exceed the limit.
             .env("MALLOC_ARENA_MAX", "1")
             .env("TMPDIR", std::env::temp_dir())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stdin(stdin)
+            .stdout(stdout)
+            .stderr(stderr)
             .kill_on_drop(true);
         // The thread that starts a program blocks until the program is loaded, and the runtime's own has a record to
         // write.
-        let child = spawn_blocking(move || command.spawn()).await.map_err(io::Error::other)??;
-        let mut process = Process::new(child, &self.pool);
-        process.send_line(&ChildConfig { allowed: self.allowed.clone(), limits: self.limits }).await?;
-        Ok(process)
+        spawn_blocking(move || command.spawn()).await.map_err(io::Error::other)?
+    }
+
+    fn config(&self) -> ChildConfig {
+        ChildConfig { allowed: self.allowed.clone(), limits: self.limits }
     }
 
     /// Sends a child its request, and waits until it has accepted it.

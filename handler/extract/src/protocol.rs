@@ -1,16 +1,24 @@
 //! What parent and child send each other.
 //!
-//! The parent writes three lines, the [`ChildConfig`] when the child starts, the [`Request`] when there is a file for
-//! it and the [`FileHeader`] when the file arrives, and then the bytes of the file. The child answers with [`Message`]s, a JSON line each, of which [`Message::End`]
-//! is the last. A child whose input ends before the request is not needed and exits without a message.
+//! A child that is executed is sent its [`ChildConfig`] as its first line; one that is forked has it from its template.
+//! Both are then sent two lines, the [`Request`] when there is a file for it and the [`FileHeader`] when the file
+//! arrives, and after them the bytes of the file. The child answers with [`Message`]s, a JSON line each, of which
+//! [`Message::End`] is the last. A child whose input ends before the request is not needed and exits without a message.
+//!
+//! Parent and template talk over a socket that keeps the bounds of packets. The first packet is the [`ChildConfig`].
+//! Every further one is a [`ForkRequest`] with the file descriptors of the new child, and is answered with a
+//! [`ForkReply`].
 
 use std::fmt;
 
 use handler_contract::{Failure, FileTypes, Limits, Metadata};
 use serde::{Deserialize, Serialize};
 
-/// The first argument of a process that is started as a child.
+/// The first argument of a process that is executed as a child.
 pub(crate) const CHILD_MARKER: &str = "handler-extract/child";
+/// The first argument of a process that is executed as the template of children.
+#[cfg(target_os = "linux")]
+pub(crate) const TEMPLATE_MARKER: &str = "handler-extract/template";
 
 /// What applies to every file. A child that has it can prepare everything that does not depend on the file.
 #[derive(Debug, Serialize, Deserialize)]
@@ -18,6 +26,27 @@ pub(crate) const CHILD_MARKER: &str = "handler-extract/child";
 pub(crate) struct ChildConfig {
     pub(crate) allowed: FileTypes,
     pub(crate) limits: Limits,
+}
+
+/// Asks the template for a child. The packet carries file descriptors: the child's standard input, output and error, and
+/// the temporary file if there is one.
+#[cfg(target_os = "linux")]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ForkRequest {
+    /// Why there is no temporary file, as an error number of the system; zero if there is one.
+    pub(crate) spool_error: i32,
+}
+
+/// What became of a [`ForkRequest`].
+#[cfg(target_os = "linux")]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum ForkReply {
+    /// The child's process id.
+    Forked(i32),
+    /// Why there is no child. The template exits.
+    Failed(String),
 }
 
 /// What the child must know before it reads the file.

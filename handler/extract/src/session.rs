@@ -7,8 +7,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use handler_contract::Limits;
 use handler_contract::record::Findings;
+use handler_contract::{ErrorCode, Limits};
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 use tokio::process::ChildStdin;
@@ -55,6 +55,7 @@ impl Session {
     pub async fn feed(&mut self, chunk: &[u8]) -> io::Result<()> {
         let Self { process, end, limits, size, hash, header } = self;
         *size += chunk.len() as u64;
+        process.is_reading = true;
         let piping = async {
             let Process { input, output, .. } = process;
             let Some(pipe) = input else { return Ok(()) };
@@ -106,6 +107,9 @@ impl Session {
             StreamEnd::Malformed => Some(ChildExit::Killed(KillReason::ProtocolError)),
         };
         let Answer { file_type, metadata, outcome, .. } = std::mem::take(&mut process.output.answer);
+        // Whatever else has ended the child may have been an attack that has learned something.
+        let is_normal =
+            exit.is_none() && !matches!(&outcome, Some(Outcome::End(Some(f))) if f.code == ErrorCode::Crashed);
         let failure = match (outcome, exit) {
             (Some(Outcome::InternalError(error)), _) => return Err(io::Error::other(error)),
             (Some(Outcome::End(failure)), _) => failure,
@@ -117,7 +121,7 @@ impl Session {
             }
             (None, None) => None,
         };
-        process.retire();
+        process.retire(is_normal);
         Ok(Findings { file_type, file_size: size, sha256: Some(hex::encode(hash.finalize())), metadata, failure })
     }
 }

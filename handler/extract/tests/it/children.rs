@@ -1,4 +1,5 @@
-//! Children that do not do their work: whatever they do instead ends in a named outcome, within the limits.
+//! Children that do not do their work: whatever they do instead ends in a named outcome, within the limits. They are
+//! scripts, executed; `tests/template` has those that a template forks.
 
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
@@ -13,7 +14,7 @@ use crate::{code, read};
 
 fn extractor() -> Extractor {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/children/misbehave.sh");
-    Extractor::with_program(program, Limits { wall_seconds: 1, ..Limits::default() }, FileTypes::any())
+    Extractor::without_template(program, Limits { wall_seconds: 1, ..Limits::default() }, FileTypes::any())
 }
 
 #[tokio::test]
@@ -68,9 +69,11 @@ async fn an_internal_error_is_an_error() {
 
 #[tokio::test]
 async fn a_program_that_cannot_be_started_is_an_error() {
-    let extractor = Extractor::with_program("/nonexistent/program", Limits::default(), FileTypes::any());
-    extractor.prepare().await;
-    assert!(extractor.start("x.txt", None).await.is_err());
+    for new in [Extractor::with_program, Extractor::without_template] {
+        let extractor = new("/nonexistent/program", Limits::default(), FileTypes::any());
+        extractor.prepare().await;
+        assert!(extractor.start("x.txt", None).await.is_err());
+    }
 }
 
 /// A program made of this shell script, in a directory of its own.
@@ -79,7 +82,7 @@ fn scripted(script: &str) -> (TempDir, Extractor) {
     let program = directory.path().join("child.sh");
     std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).expect("the script is written");
     std::fs::set_permissions(&program, PermissionsExt::from_mode(0o700)).expect("the script may be run");
-    let extractor = Extractor::with_program(program, Limits::default(), FileTypes::any());
+    let extractor = Extractor::without_template(program, Limits::default(), FileTypes::any());
     (directory, extractor)
 }
 
@@ -119,6 +122,12 @@ async fn a_child_that_ends_before_it_has_a_file_twice_is_an_error_and_no_finding
     }
 }
 
+/// An extractor that executes each of its children, so that they are the only processes that it starts.
+#[cfg(target_os = "linux")]
+fn executing(limits: Limits) -> Extractor {
+    Extractor::without_template(env!("CARGO_BIN_EXE_extract"), limits, FileTypes::any())
+}
+
 /// Runs a test that counts its children: one thread starts all of them, and none of another test's.
 #[cfg(target_os = "linux")]
 fn counting(test: impl Future<Output = ()>) {
@@ -145,7 +154,7 @@ async fn until_all_have_ended() {
 #[test]
 fn the_child_that_waits_reads_one_file_and_the_next_file_has_another() {
     counting(async {
-        let extractor = crate::extractor(Limits::default());
+        let extractor = executing(Limits::default());
         let mut last = String::new();
         for content in [b"one".as_slice(), b"and two"] {
             extractor.prepare().await;
@@ -171,7 +180,7 @@ fn the_child_that_waits_reads_one_file_and_the_next_file_has_another() {
 #[test]
 fn a_file_has_processor_time_by_its_size() {
     counting(async {
-        let extractor = crate::extractor(Limits { cpu_seconds: 7, wall_seconds: 20, ..Limits::default() });
+        let extractor = executing(Limits { cpu_seconds: 7, wall_seconds: 20, ..Limits::default() });
         for (size, least_and_most) in
             [(None, ["20", "21"]), (Some(2 << 20), ["9", "10"]), (Some(1 << 40), ["20", "21"])]
         {
@@ -224,7 +233,7 @@ fn a_child_that_goes_on_after_its_answer_is_ended_before_the_next_one_starts_and
 #[test]
 fn an_extractor_that_is_dropped_leaves_no_child() {
     counting(async {
-        let extractor = crate::extractor(Limits::default());
+        let extractor = executing(Limits::default());
         extractor.prepare().await;
         assert!(!running().await.is_empty());
         drop(extractor);
