@@ -30,23 +30,53 @@ pub(crate) struct ChildConfig {
 
 /// Asks the template for a child. The packet carries file descriptors: the child's standard input, output and error, and
 /// the temporary file if there is one.
+///
+/// This and the reply are encoded by hand into buffers of a fixed size: every page of memory that a template writes to
+/// between two children is copied each time.
 #[cfg(target_os = "linux")]
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ForkRequest {
     /// Why there is no temporary file, as an error number of the system; zero if there is one.
     pub(crate) spool_error: i32,
 }
 
-/// What became of a [`ForkRequest`].
 #[cfg(target_os = "linux")]
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) enum ForkReply {
-    /// The child's process id.
-    Forked(i32),
-    /// Why there is no child. The template exits.
-    Failed(String),
+impl ForkRequest {
+    /// Bytes.
+    pub(crate) const LENGTH: usize = size_of::<i32>();
+
+    pub(crate) const fn encode(self) -> [u8; Self::LENGTH] {
+        self.spool_error.to_ne_bytes()
+    }
+
+    pub(crate) fn decode(packet: &[u8]) -> Option<Self> {
+        Some(Self { spool_error: i32::from_ne_bytes(packet.try_into().ok()?) })
+    }
+}
+
+/// What became of a [`ForkRequest`]: the child's process id, or why there is no child. Then the template exits.
+#[cfg(target_os = "linux")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ForkReply(pub(crate) Result<i32, String>);
+
+#[cfg(target_os = "linux")]
+impl ForkReply {
+    pub(crate) const fn encode_id(id: i32) -> [u8; size_of::<i32>()] {
+        id.to_ne_bytes()
+    }
+
+    /// In place of an id, a zero is before the reason.
+    pub(crate) fn encode_reason(reason: &str) -> Vec<u8> {
+        [&[0; size_of::<i32>()], reason.as_bytes()].concat()
+    }
+
+    pub(crate) fn decode(packet: &[u8]) -> Option<Self> {
+        let (id, reason) = packet.split_first_chunk()?;
+        Some(Self(match i32::from_ne_bytes(*id) {
+            0 => Err(String::from_utf8_lossy(reason).into_owned()),
+            id => Ok(id),
+        }))
+    }
 }
 
 /// What the child must know before it reads the file.
@@ -69,7 +99,7 @@ pub(crate) struct FileHeader {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Message {
-    /// How well the child is sandboxed. The first message, which is sent before the request is read.
+    /// How well the child is sandboxed. The first message.
     Sandbox(SandboxStatus),
     /// The request was read, the file was not yet. If the child exits before this message, the file is not the cause.
     Accepted,
@@ -108,5 +138,23 @@ impl fmt::Display for SandboxStatus {
             (false, true) => "Landlock, but no seccomp on this system",
             (false, false) => "resource limits only: no seccomp and no Landlock on this system",
         })
+    }
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use super::{ForkReply, ForkRequest};
+
+    #[test]
+    fn packets_are_read_as_they_were_written() {
+        let request = ForkRequest { spool_error: 28 };
+        assert_eq!(ForkRequest::decode(&request.encode()), Some(request));
+        assert_eq!(ForkReply::decode(&ForkReply::encode_id(4711)), Some(ForkReply(Ok(4711))));
+        let reason = "the parser failed to limit itself";
+        assert_eq!(ForkReply::decode(&ForkReply::encode_reason(reason)), Some(ForkReply(Err(reason.to_owned()))));
+        for packet in [&[][..], &[1, 2, 3]] {
+            assert_eq!((ForkRequest::decode(packet), ForkReply::decode(packet)), (None, None));
+        }
     }
 }

@@ -89,14 +89,14 @@ impl Template {
         let mut descriptors = vec![child_stdin.as_fd(), child_stdout.as_fd(), child_stderr.as_fd()];
         descriptors.extend(spool.ok().map(File::as_fd));
         let spool_error = spool.err().map_or(0, |error| error.raw_os_error().unwrap_or(libc::EIO));
-        self.request(&ForkRequest { spool_error }, &descriptors)?;
+        self.request(ForkRequest { spool_error }, &descriptors)?;
         self.is_reply_due = true;
         let process = Forked::new(self.reply().await?);
         Ok(NewChild { process, stdin: stdin.into(), stdout: stdout.into(), stderr: stderr.into() })
     }
 
-    fn request(&self, request: &ForkRequest, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
-        let packet = serde_json::to_vec(request)?;
+    fn request(&self, request: ForkRequest, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+        let packet = request.encode();
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
         let mut control = SendAncillaryBuffer::new(&mut space);
         control.push(SendAncillaryMessage::ScmRights(descriptors));
@@ -111,9 +111,7 @@ impl Template {
         let (length, _) = self.socket.async_io(Interest::READABLE, receive).await?;
         self.is_reply_due = false;
         let ended = || io::Error::other("the parser's template has ended");
-        match serde_json::from_slice(&packet[..length]).map_err(|_| ended())? {
-            ForkReply::Forked(id) => Pid::from_raw(id).ok_or_else(ended),
-            ForkReply::Failed(reason) => Err(io::Error::other(reason)),
-        }
+        let ForkReply(forked) = ForkReply::decode(&packet[..length]).ok_or_else(ended)?;
+        Pid::from_raw(forked.map_err(io::Error::other)?).ok_or_else(ended)
     }
 }

@@ -76,11 +76,16 @@ mod linux {
     /// What a template has entered of the sandbox, and the rest of it for its children.
     pub(in super::super) struct Confinement {
         status: SandboxStatus,
+        /// The filter of a child, compiled, with [`NO_PROCESS`] in the place of the child's id.
+        filter: BpfProgram,
     }
+
+    /// No process has this id: Linux gives out four million at most (`PID_MAX_LIMIT`).
+    const NO_PROCESS: u32 = 0x7fff_ffff;
 
     /// Enters the sandbox of a child, for good.
     pub(in super::super) fn enter() -> io::Result<SandboxStatus> {
-        let filter = compile(child_rules()?, Otherwise::Kill)?;
+        let filter = compile(child_rules(std::process::id())?, Otherwise::Kill)?;
         Ok(SandboxStatus { files: are_files_hidden(), system_calls: apply_filter(&filter).is_ok() })
     }
 
@@ -88,15 +93,17 @@ mod linux {
     pub(in super::super) fn enter_template() -> io::Result<Confinement> {
         let filter = compile(template_rules()?, Otherwise::Kill)?;
         let status = SandboxStatus { files: are_files_hidden(), system_calls: apply_filter(&filter).is_ok() };
-        Ok(Confinement { status })
+        Ok(Confinement { status, filter: compile(rules_against_template()?, Otherwise::Allow)? })
     }
 
     impl Confinement {
         /// Gives up what a template may do and a child may not, for good. Called in the child.
-        pub(in super::super) fn confine_child(&self) -> io::Result<SandboxStatus> {
+        pub(in super::super) fn confine_child(mut self) -> SandboxStatus {
+            for instruction in self.filter.iter_mut().filter(|instruction| instruction.k == NO_PROCESS) {
+                instruction.k = std::process::id();
+            }
             let SandboxStatus { files, system_calls } = self.status;
-            let filter = compile(rules_against_template()?, Otherwise::Allow)?;
-            Ok(SandboxStatus { files, system_calls: system_calls && apply_filter(&filter).is_ok() })
+            SandboxStatus { files, system_calls: system_calls && apply_filter(&self.filter).is_ok() }
         }
     }
 
@@ -143,11 +150,11 @@ mod linux {
         Ok(rules)
     }
 
-    /// What a child may do.
-    fn child_rules() -> io::Result<Rules> {
+    /// What a child with this id may do.
+    fn child_rules(id: u32) -> io::Result<Rules> {
         let mut rules = common_rules()?;
         // Aborting means a signal, to nobody but itself.
-        rules.insert(libc::SYS_tgkill, only(argument(0, SeccompCmpOp::Eq, u64::from(std::process::id()))?)?);
+        rules.insert(libc::SYS_tgkill, only(argument(0, SeccompCmpOp::Eq, id.into())?)?);
         Ok(rules)
     }
 
@@ -168,10 +175,10 @@ mod linux {
         Ok(rules)
     }
 
-    /// What a template may do and its child, the calling process, may not.
+    /// What a template may do and its child, [`NO_PROCESS`], may not.
     fn rules_against_template() -> io::Result<Rules> {
         let mut rules: Rules = OF_TEMPLATE.iter().map(|call| (*call, Vec::new())).collect();
-        rules.insert(libc::SYS_tgkill, only(argument(0, SeccompCmpOp::Ne, u64::from(std::process::id()))?)?);
+        rules.insert(libc::SYS_tgkill, only(argument(0, SeccompCmpOp::Ne, NO_PROCESS.into())?)?);
         Ok(rules)
     }
 

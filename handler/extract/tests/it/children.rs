@@ -245,7 +245,7 @@ fn an_extractor_that_is_dropped_leaves_no_child() {
 fn a_child_that_nobody_needs_ends_by_itself_and_says_nothing() {
     let config =
         r#"{"allowed":["*/*"],"limits":{"memory":100663296,"cpu_seconds":5,"wall_seconds":5,"spool":1048576}}"#;
-    for (input, said) in [(String::new(), ""), (format!("{config}\n"), "{\"sandbox\":")] {
+    for input in [String::new(), format!("{config}\n")] {
         let mut child = Command::new(env!("CARGO_BIN_EXE_extract"))
             .arg("handler-extract/child")
             .stdin(Stdio::piped())
@@ -255,7 +255,6 @@ fn a_child_that_nobody_needs_ends_by_itself_and_says_nothing() {
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "{output:?}");
-        let text = String::from_utf8(output.stdout).unwrap();
-        assert!(text.starts_with(said) && text.lines().count() <= 1, "{text}");
+        assert!(output.stdout.is_empty(), "{output:?}");
     }
 }
