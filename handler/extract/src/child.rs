@@ -23,7 +23,7 @@ use self::answer::{send, send_finding, send_last};
 use crate::limits;
 #[cfg(target_os = "linux")]
 use crate::protocol::TEMPLATE_MARKER;
-use crate::protocol::{CHILD_MARKER, ChildConfig, FileHeader, Message, Request, SandboxStatus};
+use crate::protocol::{CHILD_MARKER, ChildConfig, Message, Request, SandboxStatus};
 
 /// Reads a file, as [`handler_parsers::extract`] does: its name, the types that are allowed, its bytes, what is found.
 pub type Parser = fn(&str, &FileTypes, &mut Input, &mut Report) -> Result<(), Abort>;
@@ -129,14 +129,10 @@ fn wait_for_file(ready: Ready) -> Result<Option<Assigned>, String> {
     let invalid = |error| failed_to("parse its request", &error);
     let Ready { mut input, allowed, sandbox } = ready;
     let Some(request) = input.line().map_err(unread)? else { return Ok(None) };
-    let Request { file_name } = serde_json::from_slice(&request).map_err(invalid)?;
+    let Request { file_name, content_encoding } = serde_json::from_slice(&request).map_err(invalid)?;
     send(&[Message::Sandbox(sandbox), Message::Accepted])?;
-    // The input of a file without bytes ends instead.
-    if let Some(header) = input.line().map_err(unread)? {
-        let FileHeader { content_encoding } = serde_json::from_slice(&header).map_err(invalid)?;
-        if let Some(coding) = content_encoding {
-            input.set_content_encoding(&coding, &file_name).map_err(unread)?;
-        }
+    if let Some(coding) = content_encoding {
+        input.set_content_encoding(&coding, &file_name).map_err(unread)?;
     }
     Ok(Some(Assigned { name: file_name, allowed, input }))
 }

@@ -10,13 +10,15 @@
 use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+#[cfg(target_os = "linux")]
 use std::time::Duration;
 
 use handler_contract::{FileTypes, Limits};
 use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
+#[cfg(target_os = "linux")]
 use tokio::time::timeout;
 
 use crate::process::{Pool, Process};
@@ -27,7 +29,8 @@ use crate::session::Session;
 #[cfg(target_os = "linux")]
 use crate::template::{Template, sockets};
 
-/// How long a child may take to start and to accept its request, which takes a few milliseconds of processor time.
+/// How long a template may take to start and to fork, which takes a few milliseconds of processor time.
+#[cfg(target_os = "linux")]
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Starts children. Created once in a process; clones share everything. Dropping the last clone kills the child that
@@ -42,7 +45,6 @@ struct Shared {
     program: PathBuf,
     limits: Limits,
     allowed: FileTypes,
-    sandbox: OnceLock<SandboxStatus>,
     start: ChildStart,
     /// The child that was started ahead of its file.
     prewarmed: Mutex<Option<Process>>,
@@ -104,7 +106,6 @@ impl Extractor {
                 program,
                 limits,
                 allowed,
-                sandbox: OnceLock::new(),
                 start,
                 prewarmed: Mutex::default(),
                 #[cfg(target_os = "linux")]
@@ -114,9 +115,9 @@ impl Extractor {
         }
     }
 
-    /// How well children are sandboxed, which the first one that accepts a file reports; `None` before.
+    /// How well children are sandboxed, which the first one that reads a file reports; `None` before.
     pub fn sandbox_status(&self) -> Option<SandboxStatus> {
-        self.shared.sandbox.get().copied()
+        self.shared.pool.sandbox.get().copied()
     }
 
     /// Starts a child ahead of its file, unless one waits already. Reaps those that have finished first, so that no two
@@ -130,30 +131,26 @@ impl Extractor {
         }
     }
 
-    /// Assigns one file to the child that waits, or to one that is started now, and returns when the child has accepted
-    /// it. The name serves only to compare its extension with the content. The size in bytes, as far as it is known,
-    /// gives a large file more processor time ([`Limits::cpu_seconds_for`]). Must be called where [`Self::prepare`] may
-    /// be.
+    /// Assigns one file to the child that waits, or to one that is started now. The name serves only to compare its
+    /// extension with the content. The size in bytes, as far as it is known, gives a large file more processor time
+    /// ([`Limits::cpu_seconds_for`]). Must be called where [`Self::prepare`] may be.
     ///
     /// # Errors
-    /// No child can be started, or it exits or does not answer before it accepts the file; nothing is known of the
-    /// file, and another attempt may succeed.
+    /// No child can be started; nothing is known of the file, and another attempt may succeed.
     pub async fn start(&self, file_name: &str, size: Option<u64>) -> io::Result<Session> {
-        let request = Request { file_name: file_name.to_owned() };
+        let request = Request { file_name: file_name.to_owned(), content_encoding: None };
         let cpu_seconds = self.shared.limits.cpu_seconds_for(size);
-        let waiting = self.shared.prewarmed.lock().await.take();
-        let accepted = match waiting {
-            Some(process) => self.shared.assign(process, &request, cpu_seconds).await.ok(),
-            None => None,
-        };
-        let process = if let Some(process) = accepted {
+        let mut waiting = self.shared.prewarmed.lock().await.take();
+        // It may have been killed meanwhile for lack of memory, which is not the file's fault.
+        waiting.take_if(|process| process.has_exited() || self.shared.pool.has_abnormal_end());
+        let process = if let Some(process) = waiting {
             process
         } else {
-            // A child that waited may have been killed meanwhile for lack of memory, which is not the file's fault.
             self.shared.pool.reap().await;
-            self.shared.assign(self.shared.spawn().await?, &request, cpu_seconds).await?
+            self.shared.spawn().await?
         };
-        Ok(Session::new(process, Limits { cpu_seconds, ..self.shared.limits }))
+        process.limit_cpu(cpu_seconds);
+        Ok(Session::new(process, Limits { cpu_seconds, ..self.shared.limits }, request))
     }
 }
 
@@ -221,20 +218,5 @@ impl Shared {
 
     fn config(&self) -> ChildConfig {
         ChildConfig { allowed: self.allowed.clone(), limits: self.limits }
-    }
-
-    /// Sends a child its request, and waits until it has accepted it.
-    async fn assign(&self, mut process: Process, request: &Request, cpu_seconds: u32) -> io::Result<Process> {
-        let accepting = async {
-            process.send_line(request).await?;
-            process.output.accepted().await
-        };
-        let late = |_| Err(io::Error::new(io::ErrorKind::TimedOut, "the parser does not start"));
-        timeout(START_TIMEOUT, accepting).await.unwrap_or_else(late)?;
-        if let Some(sandbox) = process.output.sandbox() {
-            self.sandbox.get_or_init(|| sandbox);
-        }
-        process.limit_cpu(cpu_seconds);
-        Ok(process)
     }
 }

@@ -8,11 +8,11 @@ use std::io::Seek;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use rustix::process::Signal;
 #[cfg(target_os = "linux")]
-use rustix::process::{Pid, Resource, prlimit};
+use rustix::process::{Pid, Resource, WaitOptions, prlimit};
 use serde::Serialize;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin};
@@ -24,6 +24,7 @@ use crate::child_output::ChildOutput;
 use crate::forked::Forked;
 #[cfg(target_os = "linux")]
 use crate::limits::cpu;
+use crate::protocol::SandboxStatus;
 #[cfg(target_os = "linux")]
 use crate::template::NewChild;
 
@@ -40,6 +41,8 @@ pub(crate) struct Pool {
     unreaped: Mutex<Vec<Remains>>,
     /// Whether a child has ended in another way than a good file's does.
     abnormal_end: AtomicBool,
+    /// How well the first child that has accepted a file was sandboxed.
+    pub(crate) sandbox: OnceLock<SandboxStatus>,
     /// A temporary file that no child has written to, and that no process has open.
     #[cfg(target_os = "linux")]
     spool: Mutex<Option<File>>,
@@ -84,7 +87,12 @@ impl Pool {
         self.abnormal_end.store(true, Ordering::Relaxed);
     }
 
-    /// Whether a child has ended in another way than a good file's does, since this was last asked.
+    /// Whether a child has ended in another way than a good file's does, since that was last taken care of.
+    pub(crate) fn has_abnormal_end(&self) -> bool {
+        self.abnormal_end.load(Ordering::Relaxed)
+    }
+
+    /// The same, and takes it for taken care of.
     #[cfg(target_os = "linux")]
     pub(crate) fn take_abnormal_end(&self) -> bool {
         self.abnormal_end.swap(false, Ordering::Relaxed)
@@ -135,6 +143,14 @@ impl Handle {
             #[cfg(target_os = "linux")]
             Self::Forked(child) => child.kill(),
         }
+    }
+
+    fn has_exited(&mut self) -> io::Result<bool> {
+        Ok(match self {
+            Self::Executed(child) => child.try_wait()?.is_some(),
+            #[cfg(target_os = "linux")]
+            Self::Forked(child) => child.reap(WaitOptions::NOHANG)?.is_some(),
+        })
     }
 
     async fn wait(&mut self) -> io::Result<ExitStatus> {
@@ -217,7 +233,7 @@ impl Process {
         }
     }
 
-    /// Lowers the limit on processor time, in seconds, to that of the file which the child has accepted. Where the
+    /// Lowers the limit on processor time, in seconds, to that of the file which the child is about to read. Where the
     /// system does not let the parent do that, the limit of the largest file stays.
     pub(crate) fn limit_cpu(&self, seconds: u32) {
         #[cfg(target_os = "linux")]
@@ -247,6 +263,19 @@ impl Process {
     pub(crate) fn kill(&mut self) {
         if let Some(handle) = &mut self.handle {
             handle.kill();
+        }
+    }
+
+    /// Whether the child has exited, as far as that is known without waiting.
+    pub(crate) fn has_exited(&mut self) -> bool {
+        // One that cannot be asked does not exist any more.
+        self.handle.as_mut().is_none_or(|handle| handle.has_exited().unwrap_or(true))
+    }
+
+    /// Notes how well the child is sandboxed.
+    pub(crate) fn note_sandbox(&self, status: SandboxStatus) {
+        if let Some(pool) = self.pool.upgrade() {
+            pool.sandbox.get_or_init(|| status);
         }
     }
 

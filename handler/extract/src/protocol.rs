@@ -1,9 +1,12 @@
 //! What parent and child send each other.
 //!
 //! A child that is executed is sent its [`ChildConfig`] as its first line; one that is forked has it from its template.
-//! Both are then sent two lines, the [`Request`] when there is a file for it and the [`FileHeader`] when the file
-//! arrives, and after them the bytes of the file. The child answers with [`Message`]s, a JSON line each, of which
-//! [`Message::End`] is the last. A child whose input ends before the request is not needed and exits without a message.
+//! Both are then sent a line with the [`Request`], and after it the bytes of the file. The child answers with
+//! [`Message`]s, a JSON line each, of which [`Message::End`] is the last. A child whose input ends before the request is
+//! not needed and exits without a message.
+//!
+//! The request is sent in one piece with the first bytes, and answered in as few pieces as can be: each wakes the other
+//! process.
 //!
 //! Parent and template talk over a socket that keeps the bounds of packets. The first packet is the [`ChildConfig`].
 //! Every further one is a [`ForkRequest`] with the file descriptors of the new child, and is answered with a
@@ -80,17 +83,11 @@ impl ForkReply {
 }
 
 /// What the child must know before it reads the file.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Request {
     /// Serves only to compare its extension with the content.
     pub(crate) file_name: String,
-}
-
-/// What is known of the file only when its bytes arrive.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct FileHeader {
     /// The coding that the bytes are in, as `Content-Encoding` has it.
     pub(crate) content_encoding: Option<String>,
 }

@@ -89,36 +89,39 @@ fn scripted(script: &str) -> (TempDir, Extractor) {
 /// The second instance answers; what the first one does is written before it.
 const ANSWER: &str = "read -r config; read -r request; echo '\"accepted\"'; cat >/dev/null; echo '{\"end\":null}'";
 
-#[tokio::test]
-async fn a_child_that_ends_before_it_has_a_file_is_replaced() {
-    for first in [
-        "exit 7",
-        "kill -KILL $$",
-        // As late as can be: the request is out, and the child gone.
-        "read -r config; read -r request; exit 7",
-        "read -r config; read -r request; kill -KILL $$",
-        "echo '{\"internalError\":\"not today\"}'",
-        "echo nonsense",
-    ] {
-        let (_directory, extractor) =
-            scripted(&format!("if mkdir $0.first 2>/dev/null; then {first}; exit; fi; {ANSWER}"));
-        extractor.prepare().await;
-        let findings = read(&extractor, "a.txt", b"bytes").await;
-        assert_eq!((code(&findings), findings.file_size), (None, 5), "{first}");
+#[cfg(target_os = "linux")]
+#[test]
+fn a_child_that_ends_before_it_has_a_file_is_replaced() {
+    for first in ["exit 7", "kill -KILL $$", "echo '{\"internalError\":\"not today\"}'", "echo nonsense"] {
+        counting(async {
+            let (_directory, extractor) =
+                scripted(&format!("if mkdir $0.first 2>/dev/null; then {first}; exit; fi; {ANSWER}"));
+            extractor.prepare().await;
+            until_it_has_exited().await;
+            let findings = read(&extractor, "a.txt", b"bytes").await;
+            assert_eq!((code(&findings), findings.file_size), (None, 5), "{first}");
+        });
     }
 }
 
 #[tokio::test]
-async fn a_child_that_ends_before_it_has_a_file_twice_is_an_error_and_no_finding() {
+async fn a_child_that_ends_before_it_has_accepted_its_file_is_an_error_and_no_finding() {
     for (script, said) in [
         ("exit 7", "the parser ended before it accepted the file"),
         ("read -r config; read -r request; exit 7", "the parser ended before it accepted the file"),
+        ("read -r config; read -r request; kill -KILL $$", "the parser ended before it accepted the file"),
+        ("echo nonsense; cat >/dev/null", "the parser ended before it accepted the file"),
         ("echo '{\"internalError\":\"not today\"}'; cat >/dev/null", "not today"),
     ] {
-        let (_directory, extractor) = scripted(script);
-        extractor.prepare().await;
-        let error = extractor.start("a.txt", None).await.unwrap_err();
-        assert_eq!(error.to_string(), said, "{script}");
+        for bytes in [&b""[..], b"bytes"] {
+            let (_directory, extractor) = scripted(script);
+            let mut session = extractor.start("a.txt", None).await.unwrap();
+            if !bytes.is_empty() {
+                session.feed(bytes).await.unwrap();
+            }
+            let error = session.finish().await.unwrap_err();
+            assert_eq!(error.to_string(), said, "{script}");
+        }
     }
 }
 
@@ -140,6 +143,18 @@ fn counting(test: impl Future<Output = ()>) {
 async fn running() -> String {
     let list = || std::fs::read_to_string("/proc/thread-self/children").expect("Linux lists them");
     tokio::task::spawn_blocking(list).await.expect("the list is read")
+}
+
+/// A child that has exited stays a zombie until it is reaped.
+#[cfg(target_os = "linux")]
+async fn until_it_has_exited() {
+    let is_zombie = |id: &str| {
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+        stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z'))
+    };
+    while !is_zombie(running().await.trim()) {
+        tokio::task::yield_now().await;
+    }
 }
 
 /// The runtime reaps what was killed as soon as it gets to it.
