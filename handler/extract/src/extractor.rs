@@ -5,12 +5,17 @@
 //!
 //! On Linux children are forked by a template ([`Template`]), which takes a fraction of what it takes to execute a
 //! program. All children of one template have the same addresses, so it is replaced after any child that has ended in
-//! another way than a good file's does: what an attack learns by a crash is worth nothing to the next one.
+//! another way than a good file's does: what an attack learns by a crash is worth nothing to the next one. Where a template
+//! cannot be used, children are executed, as on other systems.
 
+#[cfg(target_os = "linux")]
+use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
+#[cfg(target_os = "linux")]
+use std::sync::atomic::{AtomicU32, Ordering};
 #[cfg(target_os = "linux")]
 use std::time::Duration;
 
@@ -27,11 +32,15 @@ use crate::protocol::TEMPLATE_MARKER;
 use crate::protocol::{CHILD_MARKER, ChildConfig, Request, SandboxStatus};
 use crate::session::Session;
 #[cfg(target_os = "linux")]
-use crate::template::{Template, sockets};
+use crate::template::{NewChild, Template, sockets};
 
 /// How long a template may take to start and to fork, which takes a few milliseconds of processor time.
 #[cfg(target_os = "linux")]
 const START_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// After this many templates in a row that did not give a child no further one is started: the system does not let it.
+#[cfg(target_os = "linux")]
+const MAX_FAILED_TEMPLATES: u32 = 3;
 
 /// Starts children. Created once in a process; clones share everything. Dropping the last clone kills the child that
 /// waits.
@@ -51,6 +60,9 @@ struct Shared {
     /// What forks the children, once it was started.
     #[cfg(target_os = "linux")]
     template: Mutex<Option<Template>>,
+    /// Templates in a row that did not give a child.
+    #[cfg(target_os = "linux")]
+    failed_templates: AtomicU32,
     pool: Arc<Pool>,
 }
 
@@ -110,6 +122,8 @@ impl Extractor {
                 prewarmed: Mutex::default(),
                 #[cfg(target_os = "linux")]
                 template: Mutex::default(),
+                #[cfg(target_os = "linux")]
+                failed_templates: AtomicU32::new(0),
                 pool: Arc::default(),
             }),
         }
@@ -158,9 +172,11 @@ impl Shared {
     /// Starts a child that waits for its request.
     async fn spawn(&self) -> io::Result<Process> {
         match self.start {
-            ChildStart::Execute => self.execute_child().await,
             #[cfg(target_os = "linux")]
-            ChildStart::Fork => self.fork_child().await,
+            ChildStart::Fork if self.failed_templates.load(Ordering::Relaxed) < MAX_FAILED_TEMPLATES => {
+                self.fork_child().await
+            }
+            _ => self.execute_child().await,
         }
     }
 
@@ -188,12 +204,32 @@ impl Shared {
                 Ok(Err(_)) | Err(_) => template.take().into_iter().for_each(|old| self.pool.leave(old.into_process())),
             }
         }
+        match self.start_template(&mut template, spool.as_ref()).await {
+            Ok(child) => {
+                self.failed_templates.store(0, Ordering::Relaxed);
+                Process::forked(child, spool.ok(), &self.pool)
+            }
+            // Whatever this system does not let a template do, a child that is executed does without it.
+            Err(_) => {
+                template.take().into_iter().for_each(|old| self.pool.leave(old.into_process()));
+                self.failed_templates.fetch_add(1, Ordering::Relaxed);
+                self.execute_child().await
+            }
+        }
+    }
+
+    /// Starts a template and has it fork its first child.
+    #[cfg(target_os = "linux")]
+    async fn start_template(
+        &self,
+        template: &mut Option<Template>,
+        spool: Result<&File, &io::Error>,
+    ) -> io::Result<NewChild> {
         let (socket, stdin) = sockets()?;
         let process = self.execute(TEMPLATE_MARKER, [stdin.into(), Stdio::null(), Stdio::null()]).await?;
         let running = template.insert(Template::new(process, socket, &self.config())?);
-        let late = |_| Err(io::Error::new(io::ErrorKind::TimedOut, "the parser does not start"));
-        let child = timeout(START_TIMEOUT, running.fork(spool.as_ref())).await.unwrap_or_else(late)?;
-        Process::forked(child, spool.ok(), &self.pool)
+        let late = |_| Err(io::Error::new(io::ErrorKind::TimedOut, "the parser's template does not start"));
+        timeout(START_TIMEOUT, running.fork(spool)).await.unwrap_or_else(late)
     }
 
     /// Starts the program as a further process.

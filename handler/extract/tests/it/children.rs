@@ -3,7 +3,7 @@
 
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use handler_contract::{ErrorCode, FileTypes, Limits};
@@ -79,11 +79,17 @@ async fn a_program_that_cannot_be_started_is_an_error() {
 /// A program made of this shell script, in a directory of its own.
 fn scripted(script: &str) -> (TempDir, Extractor) {
     let directory = tempfile::tempdir().expect("a directory");
+    let extractor = program(&directory, script, Extractor::without_template);
+    (directory, extractor)
+}
+
+type New = fn(PathBuf, Limits, FileTypes) -> Extractor;
+
+fn program(directory: &TempDir, script: &str, new: New) -> Extractor {
     let program = directory.path().join("child.sh");
     std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).expect("the script is written");
     std::fs::set_permissions(&program, PermissionsExt::from_mode(0o700)).expect("the script may be run");
-    let extractor = Extractor::without_template(program, Limits::default(), FileTypes::any());
-    (directory, extractor)
+    new(program, Limits::default(), FileTypes::any())
 }
 
 /// The second instance answers; what the first one does is written before it.
@@ -123,6 +129,20 @@ async fn a_child_that_ends_before_it_has_accepted_its_file_is_an_error_and_no_fi
             assert_eq!(error.to_string(), said, "{script}");
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn where_a_template_cannot_be_used_children_are_executed() {
+    let script = format!("echo $1 >>$0.log; case $1 in */template) exit 7;; esac; {ANSWER}");
+    let directory = tempfile::tempdir().unwrap();
+    let extractor = program(&directory, &script, Extractor::with_program);
+    for _ in 0..5 {
+        assert_eq!(code(&read(&extractor, "a.txt", b"bytes").await), None);
+    }
+    // It is not tried for each file.
+    let log = std::fs::read_to_string(directory.path().join("child.sh.log")).unwrap();
+    assert_eq!((log.matches("/template").count(), log.matches("/child").count()), (3, 5), "{log}");
 }
 
 /// An extractor that executes each of its children, so that they are the only processes that it starts.
