@@ -6,6 +6,7 @@ mod misbehaviour;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use handler_contract::record::Findings;
@@ -118,7 +119,7 @@ async fn files_that_are_refused_do_not_replace_the_template() {
         ("broken.pdf", b"%PDF-1.4 nothing else", Some(ErrorCode::Malformed)),
         // Leaves the next child's temporary file at another position than its start.
         (misbehaviour::MOVES_POSITION, b"bytes", None),
-        ("b.pdf", include_bytes!("../../../../samples/sample.pdf"), None),
+        ("b.png", include_bytes!("../../../../samples/picture.png"), None),
     ] {
         let findings = read(&extractor, name, bytes).await;
         assert_eq!(code(&findings), expected, "{name}: {:?}", findings.failure);
@@ -152,12 +153,18 @@ async fn a_template_that_was_killed_costs_no_file() {
 async fn a_start_that_nobody_waits_for_leaves_no_child() {
     let extractor = usual();
     assert!(is_read_well(&extractor).await);
+    extractor.prepare().await;
+    let waiting = extractor.start("a.txt", None).await.expect("a child waits");
     {
         // As far as it gets without waiting, which is until the template has its request.
-        let mut start = std::pin::pin!(extractor.start("a.txt", None));
-        std::future::poll_fn(|context| std::task::Poll::Ready(start.as_mut().poll(context).is_pending())).await;
+        let mut start = std::pin::pin!(extractor.start("b.txt", None));
+        let pending = std::future::poll_fn(|context| Poll::Ready(start.as_mut().poll(context).is_pending())).await;
+        assert!(pending, "a child was forked in no time");
     }
-    assert!(is_read_well(&extractor).await);
+    drop(waiting);
+    for _ in 0..3 {
+        assert!(is_read_well(&extractor).await);
+    }
     extractor.prepare().await;
     assert_eq!(children().len(), 2, "the template and the child that waits");
 }
