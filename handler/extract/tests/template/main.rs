@@ -123,6 +123,9 @@ async fn files_that_are_refused_do_not_replace_the_template() {
     ] {
         let findings = read(&extractor, name, bytes).await;
         assert_eq!(code(&findings), expected, "{name}: {:?}", findings.failure);
+        if name == "b.png" {
+            assert_eq!(findings.metadata.width, Some(64), "{:?}", findings.metadata);
+        }
         extractor.prepare().await;
         assert_eq!(template().await, before, "{name}");
         assert_eq!(children().len(), 2, "{name}: the template and the child that waits");
