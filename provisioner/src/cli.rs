@@ -183,6 +183,9 @@ pub enum Command {
     Logs(Logs),
     /// Send events that failed every attempt to the handler again
     Redrive(Redrive),
+    /// Serve the stack's web page on this machine: drop files, watch their records
+    #[command(after_long_help = help::WEB)]
+    Web(Web),
     /// Show the record that the handler would write for a local file, without calling AWS
     #[command(after_long_help = help::INSPECT)]
     Inspect(Inspect),
@@ -422,6 +425,17 @@ pub struct Redrive {
     /// Do not ask for confirmation
     #[arg(short, long)]
     pub yes: bool,
+}
+
+/// `provisioner web`
+#[derive(Debug, Args)]
+pub struct Web {
+    /// The port on 127.0.0.1; 0 for any free one [default: 8484, or a free one if that is taken]
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+    /// Open the page in the default browser
+    #[arg(long)]
+    pub open: bool,
 }
 
 /// `provisioner inspect`

@@ -17,6 +17,7 @@ pub mod status;
 pub mod synth;
 pub mod up;
 pub mod verify;
+pub mod web;
 
 use std::path::Path;
 

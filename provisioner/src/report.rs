@@ -21,6 +21,7 @@ mod style;
 pub mod table;
 pub mod verify;
 pub mod watch;
+pub mod web;
 pub mod wrap;
 
 use std::io::{IsTerminal as _, Write};
@@ -190,6 +191,7 @@ impl Report {
                 None
             }
             Event::Watch(event) => watch::line(event, self.style),
+            Event::Web(event) => Some(web::line(event, self.style)),
         };
         if let Some(line) = line {
             self.narrate(&line);

@@ -4,6 +4,7 @@ pub mod deploy;
 pub mod files;
 pub mod verify;
 pub mod watch;
+pub mod web;
 
 use provisioner_emulator::event::LocalEvent;
 use serde::Serialize;
@@ -26,6 +27,8 @@ pub enum Event {
     Verify(verify::VerifyEvent),
     /// From `up --watch`.
     Watch(watch::WatchEvent),
+    /// From `web`.
+    Web(web::WebEvent),
 }
 
 /// An event as a line of JSON, with the version of the format.
@@ -58,5 +61,6 @@ from!(
     files::FilesEvent => Files,
     LocalEvent => Local,
     verify::VerifyEvent => Verify,
-    watch::WatchEvent => Watch
+    watch::WatchEvent => Watch,
+    web::WebEvent => Web
 );

@@ -95,7 +95,7 @@ pub fn collect_uploads(paths: &[PathBuf], prefix: &str, key: Option<&str>) -> Re
     let mut names = BTreeMap::<String, String>::new();
     let mut uploads = Vec::new();
     for (source, key) in found {
-        let content_type = mime_guess::from_path(&key).first_or_octet_stream().to_string();
+        let content_type = content_type(&key);
         let upload = Upload { source, key: format!("{prefix}{key}"), content_type };
         let name = upload.name();
         if upload.key.is_empty() || upload.key.len() > LONGEST_KEY {
@@ -118,6 +118,11 @@ pub fn collect_uploads(paths: &[PathBuf], prefix: &str, key: Option<&str>) -> Re
     }
     let message = format!("nothing is uploaded, because of {count} file(s):\n  {}", errors.join("\n  "));
     Err(Error::new(Exit::Usage, "files", message))
+}
+
+/// The media type by the name's extension; the handler judges by content.
+pub fn content_type(key: &str) -> String {
+    mime_guess::from_path(key).first_or_octet_stream().to_string()
 }
 
 fn walk(root: &Path, folder: &Path, is_named: bool, found: &mut Vec<(Source, String)>, errors: &mut Vec<String>) {

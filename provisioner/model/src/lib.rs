@@ -16,6 +16,7 @@ pub mod names;
 pub mod partition;
 pub mod placeholders;
 pub mod query;
+pub mod record_csv;
 pub mod resolve;
 pub mod resource_type;
 pub mod search;
