@@ -91,7 +91,12 @@ fn resources(status: &Status) -> Vec<Resource> {
                 (state, tone)
             }
         };
-        Resource { kind: words(&resource.kind).to_owned(), name: resource.physical_id.clone(), status: state, tone }
+        // A queue's physical id is its address.
+        let name = match resource.physical_id.split_once("://") {
+            Some((_, address)) => address.rsplit('/').next().unwrap_or(address),
+            None => &resource.physical_id,
+        };
+        Resource { kind: words(&resource.kind).to_owned(), name: name.to_owned(), status: state, tone }
     });
     resources.collect()
 }

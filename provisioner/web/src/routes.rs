@@ -62,7 +62,7 @@ fn html(status: StatusCode, page: Markup) -> Response {
 fn halves(before: Markup, content: impl Future<Output = Markup> + Send + 'static) -> Response {
     use futures_util::stream::{StreamExt as _, once};
     let first = once(async move { Ok::<_, std::convert::Infallible>(before.into_string()) });
-    let rest = once(async move { Ok((content.await.into_string()) + &view::after().into_string()) });
+    let rest = once(async move { Ok(content.await.into_string() + view::after().into_string().as_str()) });
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
         // A compressor would keep the first half until the second one comes.

@@ -92,7 +92,11 @@ impl Transfers {
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| ending())?;
         let (chunks, outcome) = start(pipeline, key, permit, self.stop.subscribe());
         let mut sending = Sending { offset: 0, chunks: Some(chunks) };
-        sending.feed(body, limit, || too_large(limit)).await?;
+        match sending.feed(body, limit, || too_large(limit)).await {
+            // The upload ended before its body did, and says why.
+            Err(error) if error.code == ENDED => return Err(result_of(outcome).await.err().unwrap_or(error)),
+            fed => fed?,
+        }
         sending.end().await;
         result_of(outcome).await
     }
@@ -130,9 +134,11 @@ impl Transfers {
         }
         let fed = sending.feed(body, transfer.size, || beyond(transfer.size)).await;
         transfer.touch();
-        if let Err(error) = fed {
-            // An upload that failed says why; a request that broke off is continued.
-            return Err(transfer.failed().unwrap_or(error));
+        match fed {
+            Err(error) if error.code == ENDED => {
+                return Err(result_of(transfer.outcome.clone()).await.err().unwrap_or(error));
+            }
+            fed => fed?,
         }
         if sending.offset < transfer.size {
             return Ok(Progress::At(sending.offset));
@@ -190,10 +196,6 @@ impl Transfer {
         *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
-    /// Why the upload failed, if it did.
-    fn failed(&self) -> Option<Error> {
-        self.outcome.borrow().as_ref().and_then(|outcome| outcome.as_ref().err()).map(|error| copy(error))
-    }
 }
 
 impl Sending {
@@ -288,8 +290,11 @@ fn ending() -> Error {
     Error::new(Exit::Interrupted, "ending", "the server is ending").hint("Start it again, then send the file again.")
 }
 
+/// The code of the error of an upload that takes no more bytes.
+const ENDED: &str = "upload-ended";
+
 fn over() -> Error {
-    Error::new(Exit::Failure, "upload-ended", "this upload has ended").hint("Send the file again.")
+    Error::new(Exit::Failure, ENDED, "this upload has ended").hint("Send the file again.")
 }
 
 fn beyond(size: u64) -> Error {

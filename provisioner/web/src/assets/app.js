@@ -237,6 +237,7 @@ function drawAll() {
   const sent = files.reduce((sum, f) => sum + (isOver(f) || f.state === 'stored' ? f.file.size + 1 : f.sent), 0);
   $('#queue').hidden = !files.length;
   $('#overall').value = bytes ? sent / bytes : 0;
+  $('#overall').hidden = files.every(isOver);
   const parts = [[count('success'), 'read'], [count('failed'), 'failed'], [count('error'), 'not sent'], [count('stored'), 'being read'],
     [count('sending'), 'being sent'], [count('waiting'), 'waiting'], [count('paused'), 'paused'], [count('late'), 'without record']];
   $('#overall-text').textContent = `${number(files.length)} ${files.length === 1 ? 'file' : 'files'}: `

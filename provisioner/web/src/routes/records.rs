@@ -68,7 +68,7 @@ fn in_display_order(order: Order, filter: &Filter, page: Page) -> view::List {
 pub(super) async fn csv(State(context): State<Context>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
     let write = |records: &[Value], is_first: bool| {
         let header = if is_first { record_csv::list_header() } else { String::new() };
-        header + &record_csv::list_rows(records)
+        header + record_csv::list_rows(records).as_str()
     };
     export(context, &headers, query, ("text/csv; charset=utf-8", "csv"), false, write).await
 }
@@ -121,7 +121,8 @@ async fn export(
     let body = futures_util::stream::unfold(state, move |state| async move {
         match state {
             Step::Page { context, mut query, page: (records_of_page, next), opening } => {
-                let text = opening.to_owned() + &write(&records_of_page, !opening.is_empty() || query.after.is_none());
+                let written = write(&records_of_page, query.after.is_none());
+                let text = format!("{opening}{written}");
                 let Some(next) = next else {
                     let closing = if is_whole { "\n]\n" } else { "" };
                     return Some((Ok(Bytes::from(text + closing)), Step::End));

@@ -4,6 +4,7 @@ use handler_contract::Status;
 use maud::{Markup, html};
 use provisioner_model::error::Error;
 use provisioner_model::query::Row;
+use provisioner_model::units::Size;
 
 use super::format::{count, foreign, size, time, type_name};
 use super::records::{status, table};
@@ -19,7 +20,7 @@ pub(crate) struct Sent {
 
 /// The rules of the stack, in words.
 fn rules(about: &About) -> Vec<String> {
-    let mut rules = vec![format!("Up to {} a file", size(about.max_size))];
+    let mut rules = vec![format!("Up to {} a file", Size(about.max_size))];
     let types: Vec<&str> = about.allowed_types.iter().collect();
     rules.push(if types.contains(&"*/*") {
         "Any type".to_owned()
@@ -53,7 +54,7 @@ pub(crate) fn files(about: &About, recent: &Result<Vec<Row>, Error>) -> Markup {
     let content = html! {
         h1.unseen { "Upload files" }
         form #upload method="post" action="/files" enctype="multipart/form-data"
-            data-max=(about.max_size) data-max-text=(size(about.max_size)) data-suffix=(suffix) {
+            data-max=(about.max_size) data-max-text=(Size(about.max_size)) data-suffix=(suffix) {
             div #drop.drop {
                 (icon::upload())
                 p.drop-title { span.scripted { "Drop files or folders here" } span.plain { "Choose files to upload" } }

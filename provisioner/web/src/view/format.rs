@@ -104,7 +104,9 @@ pub(crate) fn type_name(media_type: &str) -> String {
         return (*name).to_owned();
     }
     let subtype = media_type.split_once('/').map_or(media_type, |(_, subtype)| subtype);
-    subtype.strip_prefix("x-").or_else(|| subtype.strip_prefix("vnd.")).unwrap_or(subtype).to_owned()
+    let name = subtype.strip_prefix("x-").or_else(|| subtype.strip_prefix("vnd.")).unwrap_or(subtype);
+    let mut letters = name.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -136,7 +138,7 @@ mod tests {
     #[test]
     fn types_have_names() {
         for (media_type, name) in
-            [("application/pdf", "PDF"), ("application/x-foo", "foo"), ("font/woff2", "woff2"), ("odd", "odd")]
+            [("application/pdf", "PDF"), ("application/x-foo", "Foo"), ("font/woff2", "Woff2"), ("odd", "Odd"), ("a/", "")]
         {
             assert_eq!(type_name(media_type), name);
         }

@@ -22,7 +22,7 @@ pub(crate) fn health(health: &Health) -> Markup {
                     }
                 }
             }
-            div.columns {
+            div.columns.even {
                 section.group aria-label="Facts" {
                     h2 { "Facts" }
                     dl {
