@@ -145,6 +145,8 @@ impl From<InvocationError> for Diagnostic {
 struct Invocation {
     context: Context,
     cold_start: bool,
+    /// Who sent the event again, if it did not come from S3.
+    origin: Option<String>,
 }
 
 impl Invocation {
@@ -161,6 +163,7 @@ impl Invocation {
             request_id: Some(&self.context.request_id),
             xray_trace_id: self.context.xray_trace_id.as_deref(),
             cold_start: Some(self.cold_start),
+            origin: self.origin.as_deref(),
             ..Line::default()
         }
     }
@@ -168,7 +171,8 @@ impl Invocation {
 
 impl Function<'_> {
     async fn handle(&self, event: LambdaEvent<Value>) -> Result<Answer, InvocationError> {
-        let invocation = Invocation { context: event.context, cold_start: self.cold.replace(false) };
+        let origin = event::origin(&event.payload).map(ToOwned::to_owned);
+        let invocation = Invocation { context: event.context, cold_start: self.cold.replace(false), origin };
         let refuse = |error: &EventError| self.log.write(&invocation.line(Level::Error, error.to_string()));
         // Whether a file has the invocation's time to itself.
         let mut is_first_file = true;

@@ -55,7 +55,11 @@ fn a_file_becomes_one_record_and_one_line() {
     assert_eq!((&metrics["Files"], &metrics["Bytes"], &metrics["ColdStart"]), (&json!(1), &json!(19), &json!(1)));
     // The second invocation is warm.
     assert_eq!(world.outcome(&event), "duplicate");
-    assert_eq!(world.function.line(|line| line["outcome"] == "duplicate")["coldStart"], false);
+    let again = world.function.line(|line| line["outcome"] == "duplicate");
+    assert_eq!((&again["coldStart"], &again["origin"]), (&json!(false), &json!(null)));
+    // What the provisioner sends again is marked as such in the log.
+    assert_eq!(world.outcome(&json!({ "requestPayload": event, "origin": "redrive" })), "duplicate");
+    world.function.line(|line| line["origin"] == "redrive" && line["key"] == "a/four words.txt");
 
     for line in world.function.lines() {
         assert!(!line.contains("four words in here"), "a log line shows the file's content: {line}");

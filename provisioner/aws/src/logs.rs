@@ -3,6 +3,7 @@
 use aws_config::retry::RetryConfig;
 use aws_sdk_cloudwatchlogs::Client;
 use provisioner_model::call_error::CallError;
+use provisioner_model::log_filter::ServerFilter;
 use provisioner_model::log_lines::Entry;
 
 use super::Aws;
@@ -16,6 +17,10 @@ const PAGE: usize = 10_000;
 pub struct Logs {
     client: Client,
     group: String,
+    /// The filter pattern of every read.
+    pattern: Option<String>,
+    /// Whether the service is AWS's own, and not at another endpoint.
+    is_aws: bool,
 }
 
 /// Where the next page is.
@@ -30,7 +35,14 @@ enum Next {
 impl Logs {
     /// The group with this name.
     pub fn new(aws: &Aws, group: &str) -> Self {
-        Self { client: Client::new(&aws.sdk), group: group.to_owned() }
+        let is_aws = aws.sdk.endpoint_url().is_none();
+        Self { client: Client::new(&aws.sdk), group: group.to_owned(), pattern: None, is_aws }
+    }
+
+    /// The same group, of which only entries are read that can match.
+    #[must_use]
+    pub fn matching(&self, filter: &ServerFilter) -> Self {
+        Self { pattern: filter.pattern(self.is_aws), ..self.clone() }
     }
 
     /// The same group, each of whose calls is made once: for a caller that reads again and again anyway, and should not
@@ -38,29 +50,41 @@ impl Logs {
     #[must_use]
     pub fn without_retries(&self) -> Self {
         let config = self.client.config().to_builder().retry_config(RetryConfig::disabled()).build();
-        Self { client: Client::from_conf(config), group: self.group.clone() }
+        Self { client: Client::from_conf(config), ..self.clone() }
     }
 
     /// Gives all entries between two times (milliseconds since the Unix epoch, both inclusive) page by page, oldest
     /// first. Entries may come twice; [`provisioner_model::log_lines::Seen`] filters them.
-    pub async fn read(&self, from: i64, to: i64, mut take: impl FnMut(Vec<Entry>)) -> Result<(), CallError> {
+    pub async fn read(&self, from: i64, to: i64, take: impl FnMut(Vec<Entry>)) -> Result<(), CallError> {
+        self.read_in_calls(from, to, usize::MAX, take).await.map(|_| ())
+    }
+
+    /// The same with at most this many calls. Returns whether everything between the times was read.
+    pub async fn read_in_calls(
+        &self,
+        from: i64,
+        to: i64,
+        most_calls: usize,
+        mut take: impl FnMut(Vec<Entry>),
+    ) -> Result<bool, CallError> {
         let mut next: Option<Next> = None;
-        loop {
+        for _ in 0..most_calls {
             let (start, token) = match &next {
                 None => (from, None),
                 Some(Next::Token(token)) => (from, Some(token.clone())),
                 Some(Next::From(start)) => (*start, None),
             };
-            let (entries, token) = self.page((start, to), None, token).await?;
+            let (entries, token) = self.page((start, to), self.pattern.as_deref(), token).await?;
             let last = entries.last().map(|entry| entry.time);
             let full = entries.len() >= PAGE;
             take(entries);
             next = match (token, last) {
                 (Some(token), _) => Some(Next::Token(token)),
                 (None, Some(last)) if full && last > start => Some(Next::From(last)),
-                (None, _) => return Ok(()),
+                (None, _) => return Ok(true),
             };
         }
+        Ok(false)
     }
 
     /// The entries between two times (milliseconds since the Unix epoch, both inclusive) that contain a word, oldest first.

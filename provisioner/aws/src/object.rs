@@ -3,12 +3,20 @@
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
+<<<<<<< HEAD
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::types::{Event, FilterRuleName};
+=======
+use aws_sdk_s3::primitives::DateTime;
+use aws_sdk_s3::types::{DeleteMarkerEntry, EncodingType, Event, FilterRuleName};
+use handler_contract::Timestamp;
+>>>>>>> n-op1
 use provisioner_model::call_error::{CallError, Kind, optional};
+use provisioner_model::object::ObjectVersion;
 use serde_json::Value;
 
 use super::call_error::from_sdk;
+use super::storage::key_reader;
 use super::{Aws, percent_decoded};
 
 /// How long an address for a download is valid. A download that has started continues.
@@ -81,6 +89,7 @@ impl Object {
         }
     }
 
+<<<<<<< HEAD
     /// The address from which the object can be downloaded as an attachment of this name, for a minute; `None` if it is gone,
     /// or has another `ETag` now. The address carries the caller's permission to read it, and makes no call.
     pub async fn download_link(&self, file_name: &str, e_tag: Option<&str>) -> Result<Option<String>, CallError> {
@@ -114,29 +123,59 @@ impl Object {
     /// Deletes every version and every delete marker; none is fine.
     pub async fn delete_versions(&self) -> Result<(), CallError> {
         let listed = self
+=======
+    /// Every version and every delete marker of exactly this key, newest first; at most `pages` pages of 1,000 keys and
+    /// versions. A missing bucket has none.
+    pub async fn versions(&self, pages: usize) -> Result<Vec<ObjectVersion>, CallError> {
+        let mut found = Vec::new();
+        let (mut key_marker, mut version_marker) = (None, None);
+        for _ in 0..pages {
+            let page = self
+                .client
+                .list_object_versions()
+                .bucket(&self.bucket)
+                .prefix(&self.key)
+                .encoding_type(EncodingType::Url)
+                .set_key_marker(key_marker.take())
+                .set_version_id_marker(version_marker.take())
+                .expected_bucket_owner(&self.account)
+                .send()
+                .await;
+            let Some(page) = optional(page.map_err(from_sdk))? else { break };
+            let read = key_reader(page.encoding_type.as_ref());
+            let listed = page.versions().iter().filter_map(|v| version(v, read));
+            let markers = page.delete_markers().iter().filter_map(|m| delete_marker(m, read));
+            found.extend(listed.chain(markers).filter(|version| version.key == self.key));
+            // Keys are listed in order, so that no other page has this key once a longer one was listed.
+            key_marker = page.next_key_marker.as_deref().map(read);
+            version_marker = page.next_version_id_marker;
+            if page.is_truncated != Some(true) || key_marker.as_ref() != Some(&self.key) {
+                break;
+            }
+        }
+        found.sort_by(|a, b| (b.is_latest, &b.modified).cmp(&(a.is_latest, &a.modified)));
+        Ok(found)
+    }
+
+    /// Deletes one version or delete marker; none is fine.
+    pub async fn delete_version(&self, version_id: Option<&str>) -> Result<(), CallError> {
+        let gone = self
+>>>>>>> n-op1
             .client
-            .list_object_versions()
+            .delete_object()
             .bucket(&self.bucket)
-            .prefix(&self.key)
+            .key(&self.key)
+            .set_version_id(version_id.map(ToOwned::to_owned))
             .expected_bucket_owner(&self.account)
             .send()
             .await;
-        let Some(listed) = optional(listed.map_err(from_sdk))? else { return Ok(()) };
-        let versions = listed.versions.unwrap_or_default().into_iter().map(|v| (v.key, v.version_id));
-        let markers = listed.delete_markers.unwrap_or_default().into_iter().map(|m| (m.key, m.version_id));
-        for (key, version) in versions.chain(markers) {
-            if key.as_ref() == Some(&self.key) {
-                let gone = self
-                    .client
-                    .delete_object()
-                    .bucket(&self.bucket)
-                    .key(&self.key)
-                    .set_version_id(version)
-                    .expected_bucket_owner(&self.account)
-                    .send()
-                    .await;
-                optional(gone.map_err(from_sdk))?;
-            }
+        optional(gone.map_err(from_sdk)).map(|_| ())
+    }
+
+    /// Deletes every version and every delete marker; none is fine.
+    pub async fn delete_versions(&self) -> Result<(), CallError> {
+        for version in self.versions(usize::MAX).await? {
+            self.delete_version(version.version_id.as_deref()).await?;
         }
         Ok(())
     }
@@ -170,4 +209,32 @@ impl Object {
             fits && name == Some(function) && configuration.events.iter().any(of_uploads)
         }))
     }
+}
+
+fn version(version: &aws_sdk_s3::types::ObjectVersion, read: fn(&str) -> String) -> Option<ObjectVersion> {
+    Some(ObjectVersion {
+        key: read(version.key()?),
+        version_id: version.version_id.clone(),
+        modified: timestamp(version.last_modified()?)?,
+        size: version.size.and_then(|size| u64::try_from(size).ok()),
+        e_tag: version.e_tag().map(|tag| tag.trim_matches('"').to_owned()),
+        is_latest: version.is_latest == Some(true),
+        is_delete_marker: false,
+    })
+}
+
+fn delete_marker(marker: &DeleteMarkerEntry, read: fn(&str) -> String) -> Option<ObjectVersion> {
+    Some(ObjectVersion {
+        key: read(marker.key()?),
+        version_id: marker.version_id.clone(),
+        modified: timestamp(marker.last_modified()?)?,
+        size: None,
+        e_tag: None,
+        is_latest: marker.is_latest == Some(true),
+        is_delete_marker: true,
+    })
+}
+
+fn timestamp(time: &DateTime) -> Option<Timestamp> {
+    Timestamp::from_unix_millis(time.to_millis().ok()?)
 }

@@ -123,15 +123,7 @@ impl<'a> Target<'a> {
 /// Reports keys that the stack's notification does not match: they never get a record. With `wait`, such a key is an error.
 pub fn report_unprocessed(spec: &StackSpec, uploads: &[Upload], wait: bool, dialog: &dyn Dialog) -> Result<()> {
     for upload in uploads {
-        let missing =
-            |part: &Option<String>, is: fn(&str, &str) -> bool| part.clone().filter(|part| !is(&upload.key, part));
-        let prefix = missing(&spec.bucket.prefix, |key, part| key.starts_with(part));
-        let suffix = missing(&spec.bucket.suffix, |key, part| key.ends_with(part));
-        let reason = match (prefix, suffix) {
-            (Some(prefix), _) => format!("does not start with {prefix:?}"),
-            (None, Some(suffix)) => format!("does not end with {suffix:?}"),
-            (None, None) => continue,
-        };
+        let Some(reason) = spec.bucket.mismatch(&upload.key) else { continue };
         if wait {
             let message =
                 format!("{}: there would be no record to wait for: the key {} {reason}", upload.name(), upload.key);

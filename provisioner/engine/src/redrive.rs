@@ -35,7 +35,10 @@ pub async fn redrive(aws: &Aws, spec: &StackSpec, agreed: bool, dialog: &dyn Dia
     let (mut sent, mut unreadable, mut gone) = (0, 0, Vec::new());
     // An event that fails again returns to the queue; the initial count bounds the loop.
     while sent + unreadable + (gone.len() as u64) < waiting {
-        let messages = queue.receive().await.map_err(|e| e.into_error("receive failed events"))?;
+        let messages = queue
+            .receive(crate::failed_events::HELD_SECONDS)
+            .await
+            .map_err(|e| e.into_error("receive failed events"))?;
         if messages.is_empty() {
             break;
         }

@@ -4,6 +4,7 @@
 //! page ended; the next one continues strictly after it, so that records which arrive meanwhile neither repeat nor hide
 //! others. [`crate::search`] finds the answer in a table's indexes.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -140,29 +141,36 @@ pub fn media_type(text: &str) -> Result<Pattern, MediaTypeError> {
     Err(MediaTypeError(text.to_owned(), example))
 }
 
-/// A case-insensitive pattern in which `*` matches any characters.
+/// A pattern in which `*` matches any characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
-    /// Lower-case pieces between the stars.
+    /// The pieces between the stars; in lower case, unless the pattern is case-sensitive.
     pieces: Vec<String>,
     /// Whether the pattern can match anywhere in the text.
     anywhere: bool,
+    case_sensitive: bool,
 }
 
 impl Pattern {
-    /// Matches a whole text.
+    /// Matches a whole text, whatever its case.
     pub fn whole(pattern: &str) -> Self {
-        Self { pieces: pattern.to_lowercase().split('*').map(ToOwned::to_owned).collect(), anywhere: false }
+        Self { case_sensitive: false, ..Self::exactly(&pattern.to_lowercase()) }
     }
 
-    /// Matches a text that contains this; with a `*` in it, a whole text.
+    /// Matches a whole text of the same case, such as a key of S3.
+    pub fn exactly(pattern: &str) -> Self {
+        let pieces = pattern.split('*').map(ToOwned::to_owned).collect();
+        Self { pieces, anywhere: false, case_sensitive: true }
+    }
+
+    /// Matches a text that contains this, whatever its case; with a `*` in it, a whole text.
     pub fn contained(pattern: &str) -> Self {
         Self { anywhere: !pattern.contains('*'), ..Self::whole(pattern) }
     }
 
     /// Whether the text matches.
     pub fn matches(&self, text: &str) -> bool {
-        let text = text.to_lowercase();
+        let text = if self.case_sensitive { Cow::Borrowed(text) } else { Cow::Owned(text.to_lowercase()) };
         if self.anywhere {
             return text.contains(&self.pieces[0]);
         }

@@ -126,6 +126,19 @@ pub struct Bucket {
     pub suffix: Option<String>,
 }
 
+impl Bucket {
+    /// Why objects with this key are not processed, as the end of a sentence about the key; `None` if they are.
+    pub fn mismatch(&self, key: &str) -> Option<String> {
+        let prefix = self.prefix.as_ref().filter(|prefix| !key.starts_with(*prefix));
+        let suffix = self.suffix.as_ref().filter(|suffix| !key.ends_with(*suffix));
+        match (prefix, suffix) {
+            (Some(prefix), _) => Some(format!("does not start with {prefix:?}")),
+            (None, Some(suffix)) => Some(format!("does not end with {suffix:?}")),
+            (None, None) => None,
+        }
+    }
+}
+
 impl Default for Bucket {
     fn default() -> Self {
         Self {

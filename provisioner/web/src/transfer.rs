@@ -195,7 +195,6 @@ impl Transfer {
     fn touch(&self) {
         *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
-
 }
 
 impl Sending {

@@ -109,7 +109,8 @@ async fn a_file_is_stored_whole_or_not_at_all() {
     assert_eq!(error.code, "broken-off");
     // A request whose connection is lost is dropped.
     let never = body(&["abc"]).chain(stream::pending());
-    let dropped = tokio::time::timeout(Duration::from_millis(20), transfers.whole(&pipeline, "d".into(), 9, never)).await;
+    let dropped =
+        tokio::time::timeout(Duration::from_millis(20), transfers.whole(&pipeline, "d".into(), 9, never)).await;
     assert!(dropped.is_err());
     transfers.end().await;
     assert_eq!(bucket.aborted.load(Ordering::SeqCst), 3);
@@ -126,7 +127,9 @@ async fn parts_continue_where_the_last_one_broke_off() {
     for wrong in [0, 3, 9] {
         assert_eq!(transfers.send(&id, wrong, body(&["x"])).await.unwrap_err().code, "wrong-offset");
     }
-    let Progress::Stored(done) = transfers.send(&id, 4, body(&["ef", "ghi"])).await.unwrap() else { panic!("not stored") };
+    let Progress::Stored(done) = transfers.send(&id, 4, body(&["ef", "ghi"])).await.unwrap() else {
+        panic!("not stored")
+    };
     assert_eq!((done.key.as_str(), done.size), ("k", 9));
     // The answer can be lost: it is given again.
     assert_eq!(transfers.progress(&id).await.unwrap(), Progress::Stored(done.clone()));

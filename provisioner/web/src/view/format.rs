@@ -137,9 +137,13 @@ mod tests {
 
     #[test]
     fn types_have_names() {
-        for (media_type, name) in
-            [("application/pdf", "PDF"), ("application/x-foo", "Foo"), ("font/woff2", "Woff2"), ("odd", "Odd"), ("a/", "")]
-        {
+        for (media_type, name) in [
+            ("application/pdf", "PDF"),
+            ("application/x-foo", "Foo"),
+            ("font/woff2", "Woff2"),
+            ("odd", "Odd"),
+            ("a/", ""),
+        ] {
             assert_eq!(type_name(media_type), name);
         }
     }
