@@ -15,6 +15,7 @@ use provisioner_aws::uploads::{Cause, NotStored, Uploads};
 use provisioner_engine::put::Target;
 use provisioner_engine::records::Listing;
 use provisioner_engine::stack_file::StackFile;
+use provisioner_engine::trace as engine_trace;
 use provisioner_engine::{clock, status, upload_list};
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::names::Names;
@@ -122,7 +123,10 @@ impl Pipeline for Stack {
     }
 
     fn trace<'a>(&'a self, record: &'a Value) -> Answer<'a, Vec<TraceStep>> {
-        Box::pin(trace::trace(self, record))
+        Box::pin(async move {
+            let id = record["documentId"].as_str().unwrap_or_default();
+            Ok(trace::view(&engine_trace::trace(&self.aws, &self.file.spec, id).await?))
+        })
     }
 
     fn download_link<'a>(&'a self, record: &'a Value) -> Answer<'a, String> {

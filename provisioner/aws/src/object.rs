@@ -3,14 +3,10 @@
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
-<<<<<<< HEAD
 use aws_sdk_s3::presigning::PresigningConfig;
-use aws_sdk_s3::types::{Event, FilterRuleName};
-=======
 use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::{DeleteMarkerEntry, EncodingType, Event, FilterRuleName};
 use handler_contract::Timestamp;
->>>>>>> n-op1
 use provisioner_model::call_error::{CallError, Kind, optional};
 use provisioner_model::object::ObjectVersion;
 use serde_json::Value;
@@ -89,7 +85,6 @@ impl Object {
         }
     }
 
-<<<<<<< HEAD
     /// The address from which the object can be downloaded as an attachment of this name, for a minute; `None` if it is gone,
     /// or has another `ETag` now. The address carries the caller's permission to read it, and makes no call.
     pub async fn download_link(&self, file_name: &str, e_tag: Option<&str>) -> Result<Option<String>, CallError> {
@@ -120,10 +115,6 @@ impl Object {
         Ok(Some(request.uri().to_owned()))
     }
 
-    /// Deletes every version and every delete marker; none is fine.
-    pub async fn delete_versions(&self) -> Result<(), CallError> {
-        let listed = self
-=======
     /// Every version and every delete marker of exactly this key, newest first; at most `pages` pages of 1,000 keys and
     /// versions. A missing bucket has none.
     pub async fn versions(&self, pages: usize) -> Result<Vec<ObjectVersion>, CallError> {
@@ -160,7 +151,6 @@ impl Object {
     /// Deletes one version or delete marker; none is fine.
     pub async fn delete_version(&self, version_id: Option<&str>) -> Result<(), CallError> {
         let gone = self
->>>>>>> n-op1
             .client
             .delete_object()
             .bucket(&self.bucket)
