@@ -17,6 +17,7 @@ use axum::routing::{get, post};
 use maud::Markup;
 use provisioner_model::error::{Error, Exit};
 use serde_json::json;
+use tokio::time::Instant;
 use tower_http::compression::CompressionLayer;
 
 use crate::{Context, assets, guard, view};
@@ -55,6 +56,16 @@ pub(crate) fn router(context: Context) -> Router {
 /// A page.
 fn html(status: StatusCode, page: Markup) -> Response {
     (status, [(CONTENT_TYPE, "text/html; charset=utf-8")], page.into_string()).into_response()
+}
+
+/// Adds how long a page took to the answer (W3C Server Timing): to read what it shows, and to render it.
+fn timed(mut response: Response, started: Instant, read: Instant) -> Response {
+    let millis = |from: Instant, to: Instant| (to - from).as_secs_f64() * 1_000.0;
+    let timing = format!("read;dur={:.2}, render;dur={:.2}", millis(started, read), millis(read, Instant::now()));
+    if let Ok(timing) = HeaderValue::from_str(&timing) {
+        response.headers_mut().insert("server-timing", timing);
+    }
+    response
 }
 
 /// A page that is sent in two halves: what is known at once, then the content once it is. It works without script, and

@@ -259,7 +259,7 @@ fn start(
     });
     // A request that ends early must not end this task: it aborts the upload properly.
     tokio::spawn(async move {
-        let stored = pipeline.upload(key, Box::pin(content)).await.map_err(Arc::new);
+        let stored = pipeline.upload(key, Box::pin(content.fuse())).await.map_err(Arc::new);
         let _ = done.send(Some(stored));
         drop(permit);
     });

@@ -39,7 +39,7 @@ pub(crate) fn page(about: &About, place: Place, title: &str, content: &Markup) -
 
 /// Everything before the content, so that it can be sent before the content is known.
 pub(crate) fn before(about: &About, place: Place, title: &str) -> Markup {
-    let title = format!("{title} · {}", about.stack);
+    let title = format!("{} · {}", format::clean(title), about.stack);
     html! {
         (DOCTYPE)
         (maud::PreEscaped("<html lang=\"en\">"))

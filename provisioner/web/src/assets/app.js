@@ -223,12 +223,12 @@ function drawRow(f) {
   bar.value = f.file.size ? f.sent / f.file.size : 0;
   bar.setAttribute('aria-label', `${f.name} sent`);
   if (!bar.hidden) detail.textContent = `${size(f.sent)} of ${size(f.file.size)}`;
-  const focused = f.row.contains(document.activeElement);
+  const focused = document.activeElement;
   for (const button of all('[data-do]', f.row)) {
     button.hidden = !CAN[button.dataset.do](f);
     button.setAttribute('aria-label', `${button.textContent} ${f.name}`);
   }
-  if (focused && document.activeElement.hidden) ($('[data-do]:not([hidden])', f.row) ?? $('a', detail) ?? $('#choose-files')).focus();
+  if (f.row.contains(focused) && focused.hidden) ($('[data-do]:not([hidden])', f.row) ?? $('a', detail) ?? $('#choose-files')).focus();
 }
 
 function drawAll() {

@@ -9,8 +9,9 @@ use form_urlencoded::Serializer;
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::query::Query;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
-use super::{failed, html, is_page, redirect};
+use super::{failed, html, is_page, redirect, timed};
 use crate::Context;
 use crate::pipeline::Stored;
 use crate::transfer::{Progress, too_large};
@@ -29,10 +30,12 @@ const MOST_FILES: usize = 10_000;
 
 /// The page of uploads.
 pub(super) async fn page(State(context): State<Context>) -> Response {
+    let started = Instant::now();
     let about = context.pipeline.about();
     let query = Query { excluded: Some(about.test_files), ..Query::default() };
     let recent = context.pipeline.list(&query, RECENT).await.map(|page| page.rows);
-    html(StatusCode::OK, view::files(about, &recent))
+    let read = Instant::now();
+    timed(html(StatusCode::OK, view::files(about, &recent)), started, read)
 }
 
 /// The object's key for a name that a browser sent: below the stack's prefix. An error says what is wrong with it.

@@ -8,6 +8,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
+use futures_util::StreamExt as _;
 use handler_contract::Timestamp;
 use provisioner_model::query::{Query, Row};
 use serde_json::{Value, json};
@@ -66,7 +67,7 @@ pub(super) async fn events(State(context): State<Context>, headers: HeaderMap, R
             }
         }
     });
-    Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
+    Sse::new(stream.fuse()).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
 }
 
 /// Tells the page to read its list again.

@@ -5,8 +5,9 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use provisioner_model::error::{Error, Exit, Result};
 use serde_json::Value;
+use tokio::time::Instant;
 
-use super::{failed, html, is_page, redirect, status_of};
+use super::{failed, html, is_page, redirect, status_of, timed};
 use crate::Context;
 use crate::view::record as view;
 
@@ -28,6 +29,7 @@ async fn find(context: &Context, id: &str) -> Result<Value> {
 
 /// The page of a record; with `.json` after its id, the record as it is kept.
 pub(super) async fn page(State(context): State<Context>, headers: HeaderMap, Path(id): Path<String>) -> Response {
+    let started = Instant::now();
     let (id, is_json) = id.strip_suffix(".json").map_or((id.as_str(), false), |id| (id, true));
     let record = match find(&context, id).await {
         Ok(record) => record,
@@ -41,7 +43,8 @@ pub(super) async fn page(State(context): State<Context>, headers: HeaderMap, Pat
         futures_util::future::join(context.pipeline.trace(&record), context.pipeline.uploads_of(key, OTHERS + 1)).await;
     let others = others.map(|rows| rows.into_iter().filter(|row| row.document_id != id).take(OTHERS).collect());
     let shown = view::Shown { id, record: &record, trace: &trace, others: &others };
-    html(StatusCode::OK, view::record(context.pipeline.about(), &shown))
+    let read = Instant::now();
+    timed(html(StatusCode::OK, view::record(context.pipeline.about(), &shown)), started, read)
 }
 
 /// The file of a record, as a download from where it is stored.

@@ -6,14 +6,16 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use handler_contract::Timestamp;
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::query::{Order, Query, Row};
 use provisioner_model::record_csv;
 use provisioner_model::search::Page;
 use serde_json::Value;
+use tokio::time::Instant;
 
-use super::{failed, html};
+use super::{failed, html, timed};
 use crate::Context;
 use crate::filter::{Filter, Mistake};
 use crate::view::records as view;
@@ -30,11 +32,13 @@ fn now(context: &Context) -> Result<Timestamp> {
 
 /// The page of records.
 pub(super) async fn page(State(context): State<Context>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
+    let started = Instant::now();
     let filter = Filter::parse(&query.unwrap_or_default());
     match list(&context, &filter).await {
         Ok(list) => {
+            let read = Instant::now();
             let status = if list.is_ok() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
-            html(status, view::records(context.pipeline.about(), &filter, &list))
+            timed(html(status, view::records(context.pipeline.about(), &filter, &list)), started, read)
         }
         Err(error) => failed(&context, &headers, &error),
     }
@@ -139,7 +143,8 @@ async fn export(
         }
     });
     let headers = [(CONTENT_TYPE, HeaderValue::from_static(media_type)), (CONTENT_DISPOSITION, disposition)];
-    (headers, Body::from_stream(body)).into_response()
+    // A compressor asks again after the end.
+    (headers, Body::from_stream(body.fuse())).into_response()
 }
 
 type Records = (Vec<Value>, Option<provisioner_model::query::Position>);

@@ -70,6 +70,9 @@ fn failure(code: &str, message: &str) -> Markup {
                 h2 { (remedy.title) " " code { (code) } }
                 p { (foreign(message)) }
                 p.hint { (remedy.fix) }
+                @if let Some(code) = provisioner_model::remedy::code(code) {
+                    p.dim { "For the operator: " (provisioner_model::remedy::remedy(code)) "." }
+                }
             }
         }
     }
