@@ -57,6 +57,7 @@ function localMoments() {
     const today = new Date(new Date().setHours(0, 0, 0, 0));
     const at = text === 'today' ? today : text ? date : null;
     if (at && Number.isNaN(+at)) continue;
+    input.value = '';
     input.type = 'datetime-local';
     input.value = at ? new Date(at - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16) : '';
     const label = $(`label[for=${input.id}]`);
@@ -65,7 +66,7 @@ function localMoments() {
 }
 filters?.addEventListener('formdata', ({ formData }) => {
   for (const input of all('[data-moment]', filters)) {
-    if (input.type === 'datetime-local' && input.value) formData.set(input.name, `${new Date(input.value).toISOString().slice(0, 16)}Z`);
+    if (input.type === 'datetime-local' && input.value) formData.set(input.name, new Date(input.value).toISOString().replace('.000', ''));
   }
   for (const [name, value] of [...formData]) if (!value) formData.delete(name);
 });
@@ -96,7 +97,11 @@ function connect() {
     act(JSON.parse(event.data));
   });
   on('connected', () => { if (live.dataset.state !== 'unread') state('live', 'Live'); });
-  on('record', (record) => { showRow(record); settle(record); });
+  on('record', (record) => {
+    if (pending.push(record) === 1) requestAnimationFrame(showRows);
+    if (pending.length > 500) pending.splice(1, 1);
+    settle(record);
+  });
   on('retrying', retrying);
   on('gap', reload);
   on('source', ({ problem }) => (problem ? state('unread', 'Not live', problem) : state('live', 'Live')));
@@ -109,7 +114,13 @@ function connect() {
   };
 }
 
-// A row of a record that this page lists.
+// Rows of records that this page lists. Many can come at once, of which only the newest are shown.
+const pending = [];
+function showRows() {
+  pending.sort((a, b) => a.uploadedAt - b.uploadedAt).slice(-Number(list.dataset.most ?? 50)).forEach(showRow);
+  pending.length = 0;
+}
+
 function showRow(record) {
   const body = $('#rows', list);
   if (!body) return void reload();
@@ -171,6 +182,7 @@ const upload = $('#upload');
 const files = [];
 const dirty = new Set();
 const arrived = new Map();
+const byKey = new Map();
 let limit = SHOWN;
 let sending = 0;
 
@@ -326,6 +338,7 @@ async function start(f) {
     f.stored = stored;
     f.storedAt = Date.now();
     f.askAt = f.storedAt + 10_000;
+    byKey.set(stored.key, [...(byKey.get(stored.key) ?? []), f]);
     change(f, 'stored', 'Waiting for its record');
     for (const record of arrived.get(stored.key) ?? []) settle(record);
   } catch (error) {
@@ -357,12 +370,12 @@ function add(chosen) {
 }
 
 // Whether a record is that of this upload: the same version or content, and not older.
-const isOf = (record, f) => f.stored?.key === record.key && record.uploadedAt >= f.stored.since - 5000
+const isOf = (record, f) => record.uploadedAt >= f.stored.since - 5000
   && (f.stored.versionId && record.versionId ? f.stored.versionId === record.versionId : !f.stored.eTag || f.stored.eTag === record.eTag);
 
 function settle(record) {
   if (!upload) return;
-  for (const f of files) {
+  for (const f of byKey.get(record.key) ?? []) {
     if (['stored', 'late'].includes(f.state) && isOf(record, f)) change(f, record.failed ? 'failed' : 'success', element(record.outcome));
   }
   // A record can be faster than the answer to its upload.
@@ -372,7 +385,7 @@ function settle(record) {
 }
 
 function retrying({ key, reason }) {
-  for (const f of files) if (f.state === 'stored' && f.stored.key === key) change(f, 'stored', `Will be tried again. ${reason}`);
+  for (const f of byKey.get(key) ?? []) if (f.state === 'stored') change(f, 'stored', `Will be tried again. ${reason}`);
 }
 
 // Where no event comes, the index is asked, a few files at a time and less and less often.
