@@ -17,7 +17,7 @@
 
 use std::borrow::Cow;
 
-use handler_contract::{Timestamp, Upload, origin};
+use handler_contract::{Request, Timestamp, Upload, origin};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::Value;
@@ -45,6 +45,8 @@ pub struct Message {
 pub enum Item {
     /// An object was put.
     Upload(Upload),
+    /// The provisioner asks to process an object.
+    Requested(Upload, Request),
     /// Something that leaves no record.
     Ignored(Ignored),
 }
@@ -212,6 +214,8 @@ struct S3Record {
     event_name: String,
     event_time: Timestamp,
     s3: S3Entity,
+    #[serde(rename = "provisionerRequest")]
+    request: Option<Request>,
 }
 
 #[derive(Deserialize)]
@@ -236,7 +240,7 @@ struct S3Object {
 }
 
 fn s3_notification(record: &Value) -> Result<Item, EventError> {
-    let S3Record { event_name, event_time, s3 } = Deserialize::deserialize(record)
+    let S3Record { event_name, event_time, s3, request } = Deserialize::deserialize(record)
         .map_err(|error: serde_json::Error| EventError(format!("a record of S3 is incomplete: {error}")))?;
     let key = decode_key(&s3.object.key)?;
     // Event names come with and without the "s3:" of the notification's configuration.
@@ -247,7 +251,7 @@ fn s3_notification(record: &Value) -> Result<Item, EventError> {
     if !name.starts_with("ObjectCreated:") {
         return Err(EventError(format!("a record of S3 reports {event_name:?}, which is no event that S3 documents")));
     }
-    Ok(upload(Upload {
+    let item = upload(Upload {
         bucket: s3.bucket.name,
         key,
         version_id: non_empty(s3.object.version_id),
@@ -255,7 +259,11 @@ fn s3_notification(record: &Value) -> Result<Item, EventError> {
         sequencer: non_empty(s3.object.sequencer),
         size: s3.object.size,
         uploaded_at: event_time,
-    }))
+    });
+    Ok(match (item, request) {
+        (Item::Upload(upload), Some(request)) => Item::Requested(upload, request),
+        (item, _) => item,
+    })
 }
 
 #[derive(Deserialize)]

@@ -15,13 +15,14 @@ pub mod metrics;
 pub mod outcome;
 pub mod process;
 pub mod store;
+pub mod target;
 
 use std::cell::Cell;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use handler_contract::record::Findings;
-use handler_contract::{DocumentId, ErrorCode, Failure, Record, SandboxReport, Settings, Status, Timestamp, Upload};
+use handler_contract::{ErrorCode, Failure, Record, Request, SandboxReport, Settings, Status, Timestamp, Upload};
 use handler_extract::{Extractor, SandboxStatus};
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde::Serialize;
@@ -33,6 +34,7 @@ use crate::fetch::Unread;
 use crate::log::{Level, Line, Log};
 use crate::metrics::FileMetrics;
 use crate::outcome::Outcome;
+use crate::target::Target;
 
 /// Serves events until Lambda ends the process. Returns only when it cannot start, or lost the Runtime API.
 /// `inspection_denied` is whether [`process::deny_inspection`] succeeded.
@@ -212,10 +214,13 @@ impl Function<'_> {
                     self.log_ignored(invocation, ignored);
                     files.push(FileAnswer { document_id: None, outcome: "ignored" });
                 }
-                Item::Upload(upload) => {
-                    let id = upload.document_id();
-                    let outcome = self.process(invocation, upload, id, std::mem::take(is_first_file)).await;
-                    files.push(FileAnswer { document_id: Some(id.to_string()), outcome: outcome.name() });
+                Item::Upload(upload) | Item::Requested(upload, _) => {
+                    let request = if let Item::Requested(_, request) = item { Some(request) } else { None };
+                    let outcome = self.process(invocation, upload, request, std::mem::take(is_first_file)).await;
+                    files.push(FileAnswer {
+                        document_id: Some(record_id(upload, request, &outcome)),
+                        outcome: outcome.name(),
+                    });
                     if let Outcome::Retry(reason) = outcome {
                         retries.push(format!("{}/{}: {reason}", upload.bucket, upload.key));
                     }
@@ -226,8 +231,15 @@ impl Function<'_> {
     }
 
     /// Fetch, extract, record, put: one file from its event to its outcome.
-    async fn process(&self, invocation: &Invocation, upload: &Upload, id: DocumentId, is_first_file: bool) -> Outcome {
+    async fn process(
+        &self,
+        invocation: &Invocation,
+        upload: &Upload,
+        request: Option<&Request>,
+        is_first_file: bool,
+    ) -> Outcome {
         let started = self.log.now();
+        let is_reprocess = matches!(request, Some(Request::Reprocess { .. }));
         let max_file_size = self.settings.max_file_size;
         let time = deadline::for_work(invocation.left(started));
         let read = fetch::findings(&self.clients.s3, &self.extractor, upload, max_file_size, time).await;
@@ -240,18 +252,23 @@ impl Function<'_> {
             Err(Unread::OutOfTime { .. }) => Err("files before this one in the same event took its time".to_owned()),
             Err(Unread::Retry(reason)) => Err(reason),
         };
-        let outcome = match findings {
-            Ok(findings) => {
-                let processed_at = Timestamp::from_unix_millis(extracted).unwrap_or_else(|| upload.uploaded_at.clone());
-                let record = Record::with_id(id, upload, findings, processed_at, env!("CARGO_PKG_VERSION"));
-                let time = deadline::for_record(invocation.left(extracted));
-                store::put(&self.clients.dynamodb, &self.settings.table_name, record, time).await
+        let outcome = match (findings, Target::of(upload, request, extracted)) {
+            (Ok(Findings { failure: Some(failure), .. }), Ok(_)) if is_reprocess && outcome::is_lost(failure.code) => {
+                Outcome::Unreadable(failure)
             }
-            Err(reason) => Outcome::Retry(reason),
+            (Ok(findings), Ok(target)) => {
+                let processed_at = Timestamp::from_unix_millis(extracted).unwrap_or_else(|| upload.uploaded_at.clone());
+                let record = Record::new(upload, findings, processed_at, env!("CARGO_PKG_VERSION"));
+                let record = record.kept_for(self.settings.keep_records);
+                let time = deadline::for_record(invocation.left(extracted));
+                store::put(&self.clients.dynamodb, &self.settings.table_name, record, target, time).await
+            }
+            (Err(reason), _) => Outcome::Retry(reason),
+            (_, Err(foreign)) => Outcome::Retry(foreign.to_string()),
         };
 
         let record = outcome.record();
-        let id = id.to_string();
+        let id = record_id(upload, request, &outcome);
         let sandbox = self.unreported_sandbox();
         let line = Line {
             bucket: Some(&upload.bucket),
@@ -268,7 +285,7 @@ impl Function<'_> {
         };
         let file = FileMetrics {
             function_name: &invocation.context.env_config.function_name,
-            recorded: matches!(outcome, Outcome::Recorded(_)),
+            recorded: matches!(outcome, Outcome::Recorded(_)) && !is_reprocess,
             bytes: record.map_or(0, |record| record.file_size),
             file_type: record.map(|record| record.file_type.as_str()),
             error_code: record.and_then(|record| record.error_code),
@@ -333,11 +350,20 @@ fn out_of_time(size: u64, time: Duration) -> Findings {
     Findings::unread(size, Failure::new(ErrorCode::DeadlineExceeded, message))
 }
 
+/// The record that an outcome is about.
+fn record_id(upload: &Upload, request: Option<&Request>, outcome: &Outcome) -> String {
+    match (outcome.record(), request) {
+        (Some(record), _) => record.document_id.clone(),
+        (None, Some(Request::Reprocess { document_id, .. })) => document_id.clone(),
+        (None, _) => upload.document_id().to_string(),
+    }
+}
+
 fn level(outcome: &Outcome) -> Level {
     match outcome {
         Outcome::Recorded(record) if record.status == Status::Failed => Level::Error,
         Outcome::Recorded(_) | Outcome::Duplicate(_) => Level::Info,
-        Outcome::Retry(_) => Level::Warn,
+        Outcome::Unreadable(_) | Outcome::Retry(_) => Level::Warn,
     }
 }
 
@@ -356,6 +382,9 @@ fn message(upload: &Upload, outcome: &Outcome) -> String {
             format!("File {name} processed with status {}{detail}", record.status)
         }
         Outcome::Duplicate(_) => format!("File {name} has its record already"),
+        Outcome::Unreadable(failure) => {
+            format!("File {name} can no longer be read, so its record stays: {failure}")
+        }
         Outcome::Retry(reason) => format!("File {name} was not processed and will be tried again: {reason}"),
     }
 }

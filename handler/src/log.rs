@@ -54,7 +54,7 @@ pub struct Line<'a> {
     /// The record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub document_id: Option<&'a str>,
-    /// How the work on the file ended: stored, rejected, duplicate, ignored, retry.
+    /// How the work on the file ended: stored, rejected, duplicate, unreadable, ignored, retry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<&'static str>,
     /// Why the file was refused.

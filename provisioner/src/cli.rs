@@ -1,5 +1,7 @@
 //! The command line. Arguments and help texts only; `commands/` contains what a command does.
 
+mod operate;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -14,6 +16,8 @@ use provisioner_planner::consent;
 
 use crate::help;
 use crate::invocation::Invocation;
+
+pub use operate::{Forget, Logs, Redrive, Show, Trace};
 
 /// The session name of an assumed role, unless another is given.
 const ROLE_SESSION_NAME: &str = "provisioner";
@@ -178,14 +182,30 @@ pub enum Command {
     /// List records, newest first
     #[command(alias = "ls", alias = "list", after_long_help = help::RECORDS)]
     Records(Records),
+    /// Show one record whole, and the other uploads of its key
+    #[command(after_long_help = help::SHOW)]
+    Show(Show),
+    /// Show what happened to one file: uploads, events, invocations with their log lines, records, failed events
+    #[command(after_long_help = help::TRACE)]
+    Trace(Trace),
     /// Show the handler's log lines
     #[command(alias = "log", after_long_help = help::LOGS)]
     Logs(Logs),
-    /// Send events that failed every attempt to the handler again
+    /// List events that failed every attempt, and send them to the handler again
+    #[command(after_long_help = help::REDRIVE)]
     Redrive(Redrive),
     /// Serve the stack's web page on this machine: drop files, watch their records
     #[command(after_long_help = help::WEB)]
     Web(Web),
+    /// Delete one file with all of its versions and records
+    #[command(after_long_help = help::FORGET)]
+    Forget(Forget),
+    /// Compare the bucket with the table: files without a record, records without a file, doubled records
+    #[command(after_long_help = help::RECONCILE)]
+    Reconcile(Reconcile),
+    /// Process files again whose records exist, after a limit or the handler changed
+    #[command(after_long_help = help::REPROCESS)]
+    Reprocess(Reprocess),
     /// Show the record that the handler would write for a local file, without calling AWS
     #[command(after_long_help = help::INSPECT)]
     Inspect(Inspect),
@@ -396,35 +416,61 @@ pub struct Records {
     pub all: bool,
 }
 
-/// `provisioner logs`
+/// `provisioner reconcile`
 #[derive(Debug, Args)]
-pub struct Logs {
-    /// Keep printing new lines until interrupted
-    #[arg(short, long)]
-    pub follow: bool,
-    /// Only lines at or after this time: a time, or an age
-    #[arg(long, value_name = "TIME", default_value = "1h")]
-    pub since: String,
-    /// Only lines before this time: a time, or an age
-    #[arg(long, value_name = "TIME", conflicts_with = "follow")]
-    pub until: Option<String>,
-    /// Only lines that contain this text, such as a file's name; * matches any characters
-    #[arg(long, value_name = "PATTERN")]
-    pub grep: Option<String>,
-    /// Also metrics, and Lambda's own lines on the start, the end and the billed duration of each invocation
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub struct Reconcile {
+    /// Process the files without a record, except those that are younger than 6.5 hours, whose event may still arrive
     #[arg(long)]
-    pub reports: bool,
-    /// The maximum number of lines; the newest are printed
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 100, value_parser = up_to_10_000)]
-    pub limit: u16,
+    pub fix: bool,
+    /// Files younger than 6.5 hours are findings, too. In a bucket without versions: if they are older than two minutes
+    #[arg(long)]
+    pub now: bool,
+    /// Start from the beginning, also if an interrupted run could be continued
+    #[arg(long)]
+    pub restart: bool,
+    /// Do not ask before processing files
+    #[arg(short, long, requires = "fix")]
+    pub yes: bool,
+    /// The number of concurrent invocations
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = up_to_256)]
+    pub parallel: u16,
 }
 
-/// `provisioner redrive`
+/// `provisioner reprocess`
 #[derive(Debug, Args)]
-pub struct Redrive {
-    /// Do not ask for confirmation
+#[command(group = clap::ArgGroup::new("selection").required(true).multiple(true))]
+pub struct Reprocess {
+    /// All uploads of these object keys
+    #[arg(value_name = "KEY", group = "selection")]
+    pub keys: Vec<String>,
+    /// Only files of this media type, like application/pdf or image/*
+    #[arg(long = "type", value_name = "TYPE", group = "selection")]
+    pub file_type: Option<String>,
+    /// Only files that were recorded as FAILED with this code (docs/error-codes.md)
+    #[arg(long, value_name = "CODE", group = "selection")]
+    pub code: Option<String>,
+    /// Only records that this version of the handler wrote
+    #[arg(long, value_name = "VERSION", group = "selection")]
+    pub handler_version: Option<String>,
+    /// Only files uploaded at or after this time: a time, or an age (30m, 2h, 7d, 1w)
+    #[arg(long, value_name = "TIME", group = "selection")]
+    pub since: Option<String>,
+    /// Only files uploaded before this time: a time, or an age
+    #[arg(long, value_name = "TIME", group = "selection")]
+    pub until: Option<String>,
+    /// All files
+    #[arg(long, group = "selection")]
+    pub all: bool,
+    /// Count the files, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask before processing files
     #[arg(short, long)]
     pub yes: bool,
+    /// The number of concurrent invocations
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = up_to_256)]
+    pub parallel: u16,
 }
 
 /// `provisioner web`

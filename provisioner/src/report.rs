@@ -10,15 +10,20 @@
 mod answer;
 pub mod deploy;
 pub mod files;
+pub mod forget;
 pub mod live;
 pub mod local;
 pub mod markdown;
 pub mod meter;
 pub mod plan;
+pub mod reconcile;
 pub mod record_list;
+pub mod redrive;
+pub mod show;
 pub mod status;
 mod style;
 pub mod table;
+pub mod trace;
 pub mod verify;
 pub mod watch;
 pub mod web;
@@ -26,10 +31,12 @@ pub mod wrap;
 
 use std::io::{IsTerminal as _, Write};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use provisioner_engine::dialog::{Answer, Dialog};
 use provisioner_engine::event::deploy::DeployEvent;
 use provisioner_engine::event::files::FilesEvent;
+use provisioner_engine::event::reconcile::ReconcileEvent;
 use provisioner_engine::event::verify::{Verified, VerifyEvent};
 use provisioner_engine::event::watch::WatchEvent;
 use provisioner_engine::event::{Event, Line};
@@ -37,6 +44,7 @@ use provisioner_engine::{clock, interrupt};
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::log_lines::{Entry, Line as LogLine};
 use provisioner_model::sink::Sink;
+use provisioner_planner::reconcile::Finding;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -64,6 +72,8 @@ pub struct Report {
     pub live: Live,
     can_ask: bool,
     progress: Mutex<deploy::Progress>,
+    /// Findings of `reconcile` so far.
+    findings: AtomicU64,
     /// The current time, for lines in a log.
     clock: fn() -> String,
     out: Mutex<Stream>,
@@ -117,6 +127,7 @@ impl Report {
             live: if live { Live::on_terminal() } else { Live::hidden() },
             can_ask: err.is_terminal() && std::io::stdin().is_terminal() && !ci,
             progress: Mutex::default(),
+            findings: AtomicU64::new(0),
             clock: this_second,
             out: Stream::to(out),
             err: Stream::to(err),
@@ -134,6 +145,7 @@ impl Report {
             live: Live::hidden(),
             can_ask: false,
             progress: Mutex::default(),
+            findings: AtomicU64::new(0),
             clock: this_second,
             out: Stream::to(std::io::sink()),
             err: Stream::to(std::io::sink()),
@@ -182,6 +194,16 @@ impl Report {
             }
             Event::Files(event) => files::line(event, self.style),
             Event::Local(event) => local::line(event, self.style),
+            Event::Redrive(event) => Some(redrive::line(event, self.style)),
+            Event::Reconcile(ReconcileEvent::Finding(finding)) => {
+                self.finding(finding);
+                None
+            }
+            Event::Reconcile(event) => {
+                self.findings.store(0, Ordering::Relaxed);
+                reconcile::line(event, self.style)
+            }
+            Event::Replay(event) => reconcile::replayed(event, self.style),
             Event::Verify(event) => Some(verify::line(event, self.style)),
             Event::Watch(WatchEvent::Log { time, message }) => {
                 let entry = Entry { time: *time, message: message.clone(), stream: String::new(), id: None };
@@ -195,6 +217,16 @@ impl Report {
         };
         if let Some(line) = line {
             self.narrate(&line);
+        }
+    }
+
+    /// Prints the first findings as data, and says once that there are more.
+    fn finding(&self, finding: &Finding) {
+        let printed = self.findings.fetch_add(1, Ordering::Relaxed);
+        match printed.cmp(&reconcile::MOST_FINDINGS) {
+            std::cmp::Ordering::Less => self.text(&reconcile::finding(finding, self.data_style)),
+            std::cmp::Ordering::Equal => self.narrate("More findings follow, which only --json prints."),
+            std::cmp::Ordering::Greater => {}
         }
     }
 

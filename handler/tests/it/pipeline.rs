@@ -32,7 +32,7 @@ fn a_file_becomes_one_record_and_one_line() {
     assert_eq!(text(&item, "fileName"), "four words.txt");
     assert_eq!(text(&item, "status"), "SUCCESS");
     assert_eq!(item["fileSize"], json!({"N": "19"}));
-    assert_eq!(text(&item, "uploadedAt"), "2026-11-22T16:33:49.120Z");
+    assert_eq!(text(&item, "uploadedAt"), event["Records"][0]["eventTime"]);
     assert!(!text(&item, "fileType").is_empty());
     assert_eq!(text(&item, "objectKey"), "a/four words.txt");
     assert_eq!(text(&item, "bucket"), "uploads");
@@ -324,6 +324,7 @@ fn a_start_without_settings_is_refused_with_every_fault() {
                 table_name: "records".to_owned(),
                 max_file_size: 1,
                 allowed_types: handler_contract::FileTypes::any(),
+                keep_records: None,
                 detailed_metrics: false,
                 limits: handler_contract::Limits::default(),
             }

@@ -55,6 +55,7 @@ impl World {
             table_name: TABLE.to_owned(),
             max_file_size: MAX_FILE_SIZE,
             allowed_types: FileTypes::any(),
+            keep_records: None,
             detailed_metrics: false,
             limits: Limits::default(),
         };
@@ -171,6 +172,12 @@ impl World {
         let items = self.items();
         assert_eq!(items.len(), 1, "{items:?}");
         items[0].clone()
+    }
+
+    /// Starts another function with other settings, as an update of the stack does.
+    pub(crate) fn change_settings(&mut self, change: impl FnOnce(&mut Settings)) {
+        change(&mut self.settings);
+        self.kill_and_restart();
     }
 
     /// Ends the function as `kill -9` does, and starts another one, as Lambda would.

@@ -7,6 +7,7 @@ pub mod artifacts;
 mod call_error;
 pub mod calls;
 mod conflict;
+pub mod documents;
 pub mod function;
 mod http;
 pub mod limits;
@@ -22,6 +23,7 @@ pub mod stacks;
 pub mod storage;
 pub mod table;
 pub mod uploads;
+pub mod versions;
 
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
@@ -152,6 +154,11 @@ impl Aws {
     /// The partition, such as `aws-cn`: that of the caller's ARN, else that of the Region.
     pub fn partition(&self) -> &str {
         self.caller.split(':').nth(1).unwrap_or_else(|| Partition::of(&self.region).id)
+    }
+
+    /// The endpoint that replaces AWS's own; empty without one.
+    pub fn endpoint(&self) -> &str {
+        self.sdk.endpoint_url().unwrap_or_default()
     }
 
     /// How long calls and what waits for them may take.

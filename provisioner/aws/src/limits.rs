@@ -46,6 +46,13 @@ impl TimeLimits {
         TimeoutConfig::builder().disable_operation_attempt_timeout().disable_operation_timeout().build()
     }
 
+    /// For a synchronous invocation of a function with this timeout, which answers when the function has ended: half a minute
+    /// longer than that.
+    pub(crate) fn invocation(self, function: Duration) -> TimeoutConfig {
+        let limit = function.saturating_add(self.attempt);
+        TimeoutConfig::builder().read_timeout(limit).operation_attempt_timeout(limit).operation_timeout(limit).build()
+    }
+
     /// For `CompleteMultipartUpload`. The read timeout is the limit without progress (see [`crate::http`]).
     pub(crate) fn complete(self) -> TimeoutConfig {
         TimeoutConfig::builder()

@@ -1,6 +1,6 @@
 //! The table of records, read: pages of an index for a [`Search`], whole records by their ids.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -56,8 +56,24 @@ impl Source {
 }
 
 /// Where a scan continues.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Continuation(Key);
+
+impl Continuation {
+    /// As a text that [`Self::from_text`] reads. All keys of the table and its indexes are texts.
+    pub fn to_text(&self) -> String {
+        let texts: BTreeMap<&String, &String> =
+            self.0.iter().filter_map(|(name, value)| Some((name, value.as_s().ok()?))).collect();
+        serde_json::to_string(&texts).unwrap_or_default()
+    }
+
+    /// The continuation of a text; `None` if it is not one.
+    pub fn from_text(text: &str) -> Option<Self> {
+        let texts: BTreeMap<String, String> = serde_json::from_str(text).ok()?;
+        (!texts.is_empty())
+            .then(|| Self(texts.into_iter().map(|(name, value)| (name, AttributeValue::S(value))).collect()))
+    }
+}
 
 /// One page of a scan: at most 1 MB.
 #[derive(Debug)]
@@ -136,11 +152,28 @@ impl Records {
 
     /// One page of all records, in no order.
     pub async fn scan(&self, source: Source, from: Option<Continuation>) -> Result<Scanned, CallError> {
+        self.scan_attributes(source, &[], from).await
+    }
+
+    /// One page of all records, in no order, with these attributes only; without any, with all. The page takes as many read
+    /// units as with all, and less time.
+    pub async fn scan_attributes(
+        &self,
+        source: Source,
+        attributes: &[&str],
+        from: Option<Continuation>,
+    ) -> Result<Scanned, CallError> {
+        // Placeholders, because some names are reserved words.
+        let named = |n: usize| format!("#a{n}");
+        let names = attributes.iter().enumerate().map(|(n, name)| (named(n), (*name).to_owned())).collect();
+        let projection = (0..attributes.len()).map(named).collect::<Vec<_>>().join(", ");
         let answer = self
             .client
             .scan()
             .table_name(&self.table)
             .set_index_name(source.index().map(ToOwned::to_owned))
+            .set_projection_expression(Some(projection).filter(|projection| !projection.is_empty()))
+            .set_expression_attribute_names(Some(names).filter(|names: &HashMap<_, _>| !names.is_empty()))
             .set_exclusive_start_key(from.map(|from| from.0))
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
@@ -228,4 +261,19 @@ impl Records {
 
 fn other(message: String) -> CallError {
     CallError { kind: Kind::Other, code: None, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_continuation_survives_being_stored() {
+        let key = |name: &str, value: &str| (name.to_owned(), AttributeValue::S(value.to_owned()));
+        let continuation = Continuation(HashMap::from([key("documentId", "a"), key("recentShard", "01")]));
+        assert_eq!(Continuation::from_text(&continuation.to_text()), Some(continuation));
+        for broken in ["", "{}", "[]", "{\"documentId\":1}"] {
+            assert_eq!(Continuation::from_text(broken), None, "{broken}");
+        }
+    }
 }

@@ -2,6 +2,9 @@
 
 pub mod deploy;
 pub mod files;
+pub mod reconcile;
+pub mod redrive;
+pub mod replay;
 pub mod verify;
 pub mod watch;
 pub mod web;
@@ -17,12 +20,18 @@ pub const VERSION: u32 = 1;
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 pub enum Event {
-    /// From `up`, `down` and `redrive`.
+    /// From `up` and `down`.
     Deploy(deploy::DeployEvent),
     /// From `put`.
     Files(files::FilesEvent),
     /// From `local`, and from `up` when it starts the emulator.
     Local(LocalEvent),
+    /// From `redrive`.
+    Redrive(redrive::RedriveEvent),
+    /// From `reconcile`.
+    Reconcile(reconcile::ReconcileEvent),
+    /// From `reconcile --fix` and `reprocess`.
+    Replay(replay::ReplayEvent),
     /// From `verify`, and from `up` when it verifies.
     Verify(verify::VerifyEvent),
     /// From `up --watch`.
@@ -60,6 +69,9 @@ from!(
     deploy::DeployEvent => Deploy,
     files::FilesEvent => Files,
     LocalEvent => Local,
+    redrive::RedriveEvent => Redrive,
+    reconcile::ReconcileEvent => Reconcile,
+    replay::ReplayEvent => Replay,
     verify::VerifyEvent => Verify,
     watch::WatchEvent => Watch,
     web::WebEvent => Web

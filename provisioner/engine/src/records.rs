@@ -46,7 +46,12 @@ impl<'a> Listing<'a> {
     /// The whole records of a page, in its order.
     pub async fn documents(&self, page: &Page) -> Result<Vec<Value>> {
         let ids: Vec<String> = page.rows.iter().map(|row| row.document_id.clone()).collect();
-        self.table.documents(&ids).await.map_err(|error| self.failed(error))
+        self.documents_of(&ids).await
+    }
+
+    /// The whole records with these ids, in their order; those that do not exist are left out.
+    pub async fn documents_of(&self, ids: &[String]) -> Result<Vec<Value>> {
+        self.table.documents(ids).await.map_err(|error| self.failed(error))
     }
 
     /// The error that the stack has no table.

@@ -44,6 +44,7 @@ pub async fn trace(aws: &Aws, spec: &StackSpec, text: &str) -> Result<Trace> {
     let now = clock::now()?;
     let mut facts = Facts { not_processed: spec.bucket.mismatch(&found.key), ..Facts::default() };
 
+    let since = first_time(&found).unwrap_or(now.unix_millis() - UNKNOWN_TIME) - SKEW;
     let scan = found.failed_events.take();
     let queue = async {
         match scan {
@@ -52,7 +53,6 @@ pub async fn trace(aws: &Aws, spec: &StackSpec, text: &str) -> Result<Trace> {
         }
     };
     let group = Logs::new(aws, &finder.names.log_group);
-    let since = first_time(&found).unwrap_or(now.unix_millis() - UNKNOWN_TIME) - SKEW;
     let until = now.unix_millis() + SKEW;
     let about_file = search(group.clone(), ServerFilter::containing(&found.key), since, until);
     let (records, queue, logged) = tokio::join!(finder.documents(&found.rows), queue, about_file);
@@ -62,7 +62,7 @@ pub async fn trace(aws: &Aws, spec: &StackSpec, text: &str) -> Result<Trace> {
         facts.unread.push(format!("records before the newest {MOST_UPLOADS}"));
     }
     match found.versions {
-        Ok(versions) => facts.versions = versions,
+        Ok(versions) => (facts.versions, facts.versions_known) = (versions, true),
         Err(error) => facts.unread.push(format!("the object's versions: {error}")),
     }
     match queue {

@@ -6,6 +6,7 @@
 pub mod advice;
 pub mod call_error;
 pub mod change;
+pub mod delivery;
 pub mod diff;
 pub mod drifted;
 pub mod error;

@@ -160,6 +160,11 @@ pub struct Table {
     pub billing: Billing,
     /// Continuous backups of the last 35 days (billed by size).
     pub point_in_time_recovery: bool,
+    /// Delete records this long after they were written, in whole days; if absent, they stay. Records that were written before
+    /// the key was set stay too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = ["90d"]))]
+    pub keep_records: Option<Seconds>,
 }
 
 /// The billing mode of the table.

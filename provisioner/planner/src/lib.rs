@@ -11,7 +11,9 @@ pub mod health;
 pub mod permissions;
 pub mod plan;
 pub mod preview;
+pub mod reconcile;
 pub mod record_matching;
+pub mod replay;
 #[cfg(test)]
 mod samples;
 pub mod setting;

@@ -44,6 +44,8 @@ pub struct Queued {
 pub struct Facts {
     /// The object's versions and delete markers.
     pub versions: Vec<ObjectVersion>,
+    /// Whether the versions were read, so that none means that the object is gone.
+    pub versions_known: bool,
     /// Its records, whole.
     pub records: Vec<Value>,
     /// Entries of the function's log that may be about it.

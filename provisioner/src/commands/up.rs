@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use provisioner_artifact::handler_build::Build;
-use provisioner_engine::observe;
+use provisioner_engine::observe::{self, ObservedState};
 use provisioner_engine::up::{Consent, DeployOptions, DeployTarget, Done};
-use provisioner_engine::{connection, handler, verify, watch};
+use provisioner_engine::{connection, handler, reconcile, verify, watch};
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::names::Names;
+use provisioner_model::stack::Presence;
 use provisioner_planner::preview::SavedPlan;
 
 use crate::cli::{Global, Up};
@@ -52,6 +53,7 @@ pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
         return Err(Error::new(Exit::Usage, "nothing-to-watch", "the embedded handler never changes")
             .hint("--watch requires the handler's sources, or a file: --handler PATH."));
     }
+    let takes_over = takes_over_files(&world, options.revert);
     let done = Box::pin(target.deploy(&built.package, world, options)).await?;
     let verified = match done {
         Done::Changed if !args.no_verify => Box::pin(verify::after_up(&aws, spec, report)).await,
@@ -60,7 +62,16 @@ pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
     drop(lock);
     target.report_ready().await?;
     verified?;
+    if done == Done::Changed && takes_over {
+        Box::pin(reconcile::offer(&aws, spec, &global.stack, report)).await?;
+    }
     if args.watch { Box::pin(watch::run(&target, args.handler.as_deref(), built)).await } else { Ok(()) }
+}
+
+/// Whether the bucket may hold files without a record: it was there before its stack, or its table or notification was lost.
+fn takes_over_files(before: &ObservedState, revert: bool) -> bool {
+    let observed = &before.observed;
+    observed.bucket == Presence::Ours && (observed.stack.is_none() || observed.table.is_none() || revert)
 }
 
 fn saved_plan(path: &Path) -> Result<SavedPlan> {

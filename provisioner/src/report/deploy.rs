@@ -9,7 +9,7 @@ use provisioner_model::hash::short;
 use provisioner_model::resource_type::words;
 use provisioner_model::stack::Output;
 use provisioner_model::status::{self, ResourceStatus};
-use provisioner_model::units::{Size, counted, grouped};
+use provisioner_model::units::{Size, grouped};
 
 use super::Style;
 use super::live::{LineId, Live, Place};
@@ -185,16 +185,6 @@ fn after(event: &DeployEvent, style: Style) -> Option<String> {
                 format!("{} {stack} is deleted. Verified as absent: {}", style.good("✓"), checked.join(", "));
             if !kept.is_empty() {
                 text.push_str(&format!("\n  kept: {}", kept.join(", ")));
-            }
-            text
-        }
-        DeployEvent::Redriven { sent, unreadable, dropped } => {
-            let mut text = format!("{} {} sent to the handler again", style.good("✓"), counted(*sent, "failed event"));
-            if *dropped > 0 {
-                text.push_str(&format!("; {dropped} deleted, as their objects no longer exist"));
-            }
-            if *unreadable > 0 {
-                text.push_str(&format!("; {} without an event left in the queue", counted(*unreadable, "message")));
             }
             text
         }

@@ -161,11 +161,17 @@ fn uploading(elapsed: Duration, bytes: u64, of: u64, message: &str, width: usize
 pub fn inspected(file: &str, record: &Value, style: Style) -> String {
     let shown = ["status", "fileType", "fileSize", "errorCode", "errorMessage", "sha256"];
     let names = shown.into_iter().chain(Metadata::FIELDS.iter().map(|field| field.name));
+    let mut lines = vec![style.strong(&clean(file))];
+    lines.extend(fields(record, names, style));
+    lines.join("\n")
+}
+
+/// The attributes of a record as aligned lines, in this order; those that it does not have are left out.
+pub fn fields<'a>(record: &'a Value, names: impl Iterator<Item = &'a str>, style: Style) -> Vec<String> {
     let present: Vec<(&str, &Value)> =
         names.map(|name| (name, &record[name])).filter(|(_, value)| !value.is_null()).collect();
-    let width = present.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
-    let mut lines = vec![style.strong(&clean(file))];
-    for (name, value) in present {
+    let width = present.iter().map(|(name, _)| clean(name).len()).max().unwrap_or_default();
+    let line = |(name, value): (&str, &Value)| {
         let text = match (name, value) {
             ("fileSize", value) => {
                 let size = value.as_u64().unwrap_or_default();
@@ -175,16 +181,22 @@ pub fn inspected(file: &str, record: &Value, style: Style) -> String {
             (_, Value::Array(items)) => {
                 items.iter().map(|i| clean(i.as_str().unwrap_or_default())).collect::<Vec<_>>().join(", ")
             }
-            (_, other) => other.to_string(),
+            (_, other) => clean(&other.to_string()),
         };
         let text = match (name, text.as_str()) {
             ("status", "FAILED") | ("errorCode", _) => style.bad(&text),
             ("status", _) => style.good(&text),
             _ => text,
         };
-        lines.push(format!("  {name:<width$}  {text}"));
-    }
-    lines.join("\n")
+        let name = clean(name);
+        format!("  {name:<width$}  {text}")
+    };
+    present.into_iter().map(line).collect()
+}
+
+/// The start of an invocation's id, which is enough for `logs --request`.
+pub fn request_id(id: &str) -> String {
+    clean(&id.chars().take(8).collect::<String>())
 }
 
 /// A log entry as one line.
@@ -208,7 +220,7 @@ pub fn log_line(entry: &Entry, style: Style) -> String {
                 rest.push_str(&format!("  {duration} ms"));
             }
             if let Some(id) = &line.request_id {
-                rest.push_str(&format!("  {}", clean(&id.chars().take(8).collect::<String>())));
+                rest.push_str(&format!("  {}", request_id(id)));
             }
             (level, clean(&line.message), rest)
         }

@@ -4,9 +4,9 @@ use std::sync::{Mutex, PoisonError};
 
 use provisioner_engine::dialog::{Answer, Dialog};
 use provisioner_engine::event::Event;
-use provisioner_engine::event::deploy::DeployEvent;
+use provisioner_engine::event::redrive::{Action, RedriveEvent, Tally};
 use provisioner_engine::failed_events::{Scan, Waiting, peek};
-use provisioner_engine::redrive;
+use provisioner_engine::redrive::{self, Options};
 use provisioner_model::error::Result;
 use provisioner_model::sink::Sink;
 use provisioner_web::pipeline::{FailedEvent, FailedEvents, Redriven};
@@ -15,6 +15,8 @@ use super::Stack;
 
 /// Events that the page shows, at most.
 const SHOWN: usize = 100;
+/// Reasons that the page shows, at most.
+const MOST_REMARKS: usize = 20;
 
 /// The events that can be read.
 pub(super) async fn list(stack: &Stack) -> Result<FailedEvents> {
@@ -40,19 +42,44 @@ fn failed_event(waiting: &Waiting) -> FailedEvent {
 /// Sends all of them again. The page has asked.
 pub(super) async fn redrive(stack: &Stack) -> Result<Redriven> {
     let answers = Answers::default();
-    redrive::redrive(&stack.aws, &stack.file.spec, true, &answers).await?;
-    Ok(answers.0.into_inner().unwrap_or_else(PoisonError::into_inner))
+    let options = Options { agreed: true, limit: usize::MAX, ..Options::default() };
+    let ended = redrive::redrive(&stack.aws, &stack.file.spec, &options, &answers).await;
+    let Collected { tally, mut remarks } = answers.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+    match (ended, tally) {
+        // Events that failed again are a result of the page, and no error.
+        (_, Some(tally)) => {
+            let left = tally.failed + tally.unreadable + tally.left;
+            remarks.truncate(MOST_REMARKS);
+            Ok(Redriven { sent: tally.sent, left, dropped: tally.dropped, remarks })
+        }
+        (ended, None) => ended.map(|()| Redriven::default()),
+    }
 }
 
-/// Takes the events of a command that asks nothing.
+/// What a command reported that asks nothing.
 #[derive(Default)]
-struct Answers(Mutex<Redriven>);
+struct Collected {
+    tally: Option<Tally>,
+    remarks: Vec<String>,
+}
+
+#[derive(Default)]
+struct Answers(Mutex<Collected>);
+
+impl Answers {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Collected> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Sink<Event> for Answers {
     fn take(&self, event: Event) {
-        if let Event::Deploy(DeployEvent::Redriven { sent, unreadable, dropped }) = event {
-            let mut result = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            (result.sent, result.left, result.dropped) = (sent, unreadable, dropped);
+        match event {
+            Event::Redrive(RedriveEvent::Redriven(tally)) => self.lock().tally = Some(tally),
+            Event::Redrive(RedriveEvent::FailedEvent { keys, action: Action::Kept, reason: Some(reason), .. }) => {
+                self.lock().remarks.push(format!("{}: {reason}", keys.join(", ")));
+            }
+            _ => {}
         }
     }
 }
@@ -67,6 +94,6 @@ impl Dialog for Answers {
     }
 
     fn remark(&self, text: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remarks.push(text.to_owned());
+        self.lock().remarks.push(text.to_owned());
     }
 }

@@ -9,6 +9,8 @@ mod dist;
 mod drift;
 mod faults;
 mod program;
+mod reconcile;
 mod rig;
 mod story;
 mod tls;
+mod web;

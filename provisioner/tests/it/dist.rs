@@ -26,7 +26,7 @@ fn bash_completes_commands_options_and_values() {
     assert_eq!((script.code, script.err.as_str()), (Some(0), ""));
     std::fs::write(folder.path().join("script"), &script.out).unwrap();
     for (typed, expected) in [
-        ("rec", "records"),
+        ("reco", "records reconcile"),
         ("local st", "start stop status"),
         ("up --han", "--handler"),
         ("records --format c", "csv"),

@@ -131,8 +131,8 @@ fn every_page_that_the_code_names_exists() {
 #[test]
 fn the_page_of_exit_codes_lists_each_of_them() {
     use Exit::{
-        Access, Changes, Deployment, Failure, Files, Interrupted, Invalid, Leftovers, Refused, Unhealthy, Unverified,
-        Usage,
+        Access, Changes, Deployment, Failure, Files, Findings, Interrupted, Invalid, Leftovers, Refused, Unhealthy,
+        Unverified, Usage,
     };
     let codes = [
         Failure,
@@ -146,6 +146,7 @@ fn the_page_of_exit_codes_lists_each_of_them() {
         Unverified,
         Changes,
         Unhealthy,
+        Findings,
         Interrupted,
     ];
     let expected: Vec<u8> = std::iter::once(0).chain(codes.map(|code| code as u8)).collect();

@@ -12,7 +12,12 @@ use crate::deploy::{STACK, Site};
 const READ: &str = "logs:FilterLogEvents";
 
 fn log(site: &Site, message: &str) {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    log_after(site, 0, message);
+}
+
+/// Logs a line some milliseconds from now.
+fn log_after(site: &Site, millis: u128, message: &str) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() + millis;
     let group = format!("/provisioner/{STACK}/handler");
     site.fake.state().logs.log(&group, i64::try_from(now).unwrap(), "stream", message);
 }
@@ -74,6 +79,64 @@ fn a_follower_ends_when_the_log_is_denied() {
     log(&site, "the first line");
     site.fake.fail(READ, (0, usize::MAX), Fault::error(400, "AccessDeniedException", "not you"));
     site.run(&["logs", "--follow"]).ended(4).says("not you");
+}
+
+/// A line of the handler about a file.
+fn handled(level: &str, key: &str, request: &str) -> String {
+    let name = key.rsplit('/').next().unwrap();
+    let message = format!("File {name} was seen");
+    json!({ "level": level, "message": message, "key": key, "bucket": Site::bucket(), "requestId": request })
+        .to_string()
+}
+
+#[test]
+fn lines_are_filtered_by_file_error_and_invocation() {
+    let site = Site::new();
+    let id = "0123abcd-0000-4000-8000-000000000001";
+    let lines = [
+        handled("INFO", "in/a.txt", id),
+        handled("WARN", "in/b.txt", "ffff"),
+        handled("INFO", "ERROR a.txt", "eeee"),
+        handled("INFO", r#"in/say "hi" \ a.txt"#, "dddd"),
+        format!("START RequestId: {id} Version: $LATEST"),
+        format!("REPORT RequestId: {id}\tDuration: 3 ms\t"),
+        "2026-11-26T12:00:00.000Z cccc Task timed out after 20.00 seconds".to_owned(),
+        "thread 'main' panicked at src/lib.rs:1".to_owned(),
+    ];
+    for (line, millis) in lines.iter().zip((0..).step_by(100)) {
+        log_after(&site, millis, line);
+    }
+    let shown = |arguments: &[&str]| -> Vec<String> {
+        let ran = site.run(&[&["logs", "--json"], arguments].concat());
+        let lines = ran.ended(0).out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.map(|line| line["key"].as_str().or(line["message"].as_str()).unwrap_or_default().to_owned()).collect()
+    };
+    let pattern = || {
+        let calls = site.fake.calls_of(READ);
+        calls.last().unwrap().request.json()["filterPattern"].as_str().map(ToOwned::to_owned)
+    };
+    assert_eq!(shown(&["--file", "a.txt"]), ["in/a.txt"]);
+    assert_eq!(pattern().as_deref(), Some(r#""a.txt""#));
+    assert_eq!(shown(&["--file", "in/a.txt"]), ["in/a.txt"]);
+    assert_eq!(shown(&["--file", "*a.txt"]).len(), 3);
+    // A name with characters that a pattern and JSON reserve.
+    assert_eq!(shown(&["--file", r#"say "hi" \ a.txt"#]), [r#"in/say "hi" \ a.txt"#]);
+    assert_eq!(pattern().as_deref(), Some(r#""a.txt" "say" "hi""#));
+    assert_eq!(shown(&["--file", "ERROR a.txt"]), ["ERROR a.txt"]);
+    assert_eq!(
+        shown(&["--request", "0123abcd"]),
+        ["in/a.txt".to_owned(), format!("REPORT RequestId: {id}\tDuration: 3 ms")]
+    );
+    assert_eq!(shown(&["--request", "0123abcd", "--reports"]).len(), 3);
+    let errors = shown(&["--errors"]);
+    assert_eq!(errors[0], "in/b.txt");
+    assert!(errors[1].contains("timed out") && errors[2].contains("panicked") && errors.len() == 3, "{errors:?}");
+    assert_eq!(pattern(), None, "another service than AWS may not know optional terms");
+    assert_eq!(shown(&["--errors", "--file", "b.txt"]), ["in/b.txt"]);
+    // A terminal gets no raw character of a name.
+    log(&site, &handled("ERROR", "x\u{1b}[2J.txt", "r"));
+    let ran = site.run(&["logs", "--file", "x\u{1b}[2J.txt"]);
+    assert!(ran.ended(0).out.contains("x\u{fffd}[2J.txt") && !ran.out.contains('\u{1b}'), "{ran:#?}");
 }
 
 /// What a process of the function writes with its first file.

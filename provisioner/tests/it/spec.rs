@@ -101,6 +101,8 @@ fn every_error_has_location_problem_and_fix() {
         ("region: eu-1", ":3:9: region: \"eu-1\" is not a region"),
         ("account: '1234'", ":3:10: account: \"1234\" is not an account's number; write its 12 digits in quotes"),
         ("bucket:\n  keepOldVersions: 36h", ":4:20: bucket.keepOldVersions: \"36h\" is not a number of whole days"),
+        ("table:\n  keepRecords: 36h", ":4:16: table.keepRecords: \"36h\" is not a number of whole days"),
+        ("table:\n  keepRecords: 0d", ":4:16: table.keepRecords: \"0d\" is not a number of whole days"),
         ("bucket:\n  expireFiles: 0d", ":4:16: bucket.expireFiles: \"0d\" is not a number of whole days"),
         (
             "bucket:\n  expireFiles: 2147483648d",

@@ -69,9 +69,10 @@ fn any_bucket() -> impl Strategy<Value = Bucket> {
 }
 
 fn any_table() -> impl Strategy<Value = Table> {
-    (any::<bool>(), any::<bool>()).prop_map(|(free, point_in_time_recovery)| Table {
+    (any::<bool>(), any::<bool>(), of(1..4_000_u64)).prop_map(|(free, point_in_time_recovery, keep)| Table {
         billing: if free { Billing::FreeTier } else { Billing::OnDemand },
         point_in_time_recovery,
+        keep_records: keep.map(|days| Seconds(days * DAY)),
     })
 }
 

@@ -214,6 +214,19 @@ fn retained_data_is_protected_from_deletion_and_replacement() {
 }
 
 #[test]
+fn records_expire_only_where_the_stack_file_says_so() {
+    let tree_of = |text: &str| tree(&spec(text));
+    let kept = tree_of("table: {keepRecords: 90d}");
+    let expiry = json!({ "AttributeName": table::EXPIRY, "Enabled": true });
+    assert_eq!(kept["Resources"]["Table"]["Properties"]["TimeToLiveSpecification"], expiry);
+    let variables = |tree: &Value| tree["Resources"]["Handler"]["Properties"]["Environment"]["Variables"].clone();
+    assert_eq!(variables(&kept)["KEEP_RECORDS_SECONDS"], (90 * 86_400).to_string());
+    // Not even a word about it elsewhere, so that deployed stacks do not change.
+    let without = tree_of("table: {pointInTimeRecovery: true}").to_string();
+    assert!(!without.contains("TimeToLive") && !without.contains("KEEP_RECORDS"), "{without}");
+}
+
+#[test]
 fn the_table_has_the_contract_s_keys_and_indexes() {
     let on_demand = tree(&spec("table: {billing: on-demand}"));
     let table = &on_demand["Resources"]["Table"]["Properties"];

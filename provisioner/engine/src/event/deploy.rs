@@ -1,4 +1,4 @@
-//! Events of `up`, `down` and `redrive`.
+//! Events of `up` and `down`.
 
 use provisioner_model::stack::ImportCandidate;
 use provisioner_model::stack::{Contents, Items, Output};
@@ -295,14 +295,5 @@ pub enum DeployEvent {
         sha256: String,
         /// Whether that is the new code, which differs from the stack.
         new: bool,
-    },
-    /// Failed events were sent to the function again.
-    Redriven {
-        /// Events that Lambda accepted.
-        sent: u64,
-        /// Messages without an event; they stay in the queue.
-        unreadable: u64,
-        /// Events that were deleted because their objects no longer exist.
-        dropped: u64,
     },
 }

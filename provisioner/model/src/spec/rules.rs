@@ -40,6 +40,7 @@ pub(super) fn check(spec: &StackSpec, document: &Value, unread: &[KeyPath]) -> V
     place(spec, &mut found);
     bucket(spec, &mut found);
     files(spec, &mut found);
+    table(spec, &mut found);
     handler(spec, &mut found);
     tags(spec, &mut found);
     found.problems
@@ -157,6 +158,15 @@ fn bucket(spec: &StackSpec, found: &mut Found) {
             }
             _ => {}
         }
+    }
+}
+
+fn table(spec: &StackSpec, found: &mut Found) {
+    let Some(time) = spec.table.keep_records else { return };
+    if time.0 == 0 || !time.0.is_multiple_of(DAY) || time.0 / DAY > MAX_DAYS {
+        let text =
+            "is not a number of whole days; DynamoDB deletes what has expired within a few days. Write it like 90d";
+        found.wrong(&["table", "keepRecords"], time, text);
     }
 }
 

@@ -237,12 +237,15 @@ fn one_upload_of_several_has_its_own_story() {
 #[test]
 fn a_deleted_object_says_so() {
     let marker = ObjectVersion { is_delete_marker: true, size: None, e_tag: None, ..version(Some("d"), 9_000, true) };
-    let mut facts = Facts { versions: vec![marker, version(Some("v1"), 0, false)], ..Facts::default() };
+    let versions = vec![marker, version(Some("v1"), 0, false)];
+    let mut facts = Facts { versions, versions_known: true, ..Facts::default() };
     facts.queued = vec![queued("r", "01")];
     let trace = tell(facts, 10_000);
     assert!(trace.conclusion.what.ends_with("The object has been deleted"), "{trace:?}");
     assert!(trace.conclusion.next.as_ref().unwrap().contains("dropped"), "{trace:?}");
     assert!(names(&trace).iter().any(|(name, _)| name == "deleted"));
+    let unread = tell(Facts { queued: vec![queued("r", "01")], ..Facts::default() }, 10_000);
+    assert!(!unread.conclusion.what.contains("deleted"), "nobody looked: {unread:?}");
 }
 
 #[test]

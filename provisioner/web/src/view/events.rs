@@ -75,7 +75,7 @@ pub(crate) fn redriven(about: &About, result: &Redriven) -> Markup {
             @if result.sent > 0 { p { (badge(Tone::Good, "Sent")) " Their records appear within seconds." } }
             @if result.dropped > 0 { p { (count(result.dropped, "event", "events")) " of deleted files removed." } }
             @if result.left > 0 { p { (badge(Tone::Warning, "Left")) " " (count(result.left, "event stays", "events stay")) " in the queue." } }
-            @for remark in &result.remarks { p.note { (remark) } }
+            @for remark in &result.remarks { p.note { (foreign(remark)) } }
             p { a.button href="/records" { "Records" } " " a.button href="/failed-events" { "Failed events" } }
         }
     };

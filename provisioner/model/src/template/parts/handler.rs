@@ -23,6 +23,7 @@ fn settings(spec: &StackSpec, names: &Names) -> Settings {
     Settings {
         table_name: names.table.clone(),
         max_file_size: spec.files.max_size.0,
+        keep_records: spec.table.keep_records.map(|time| time.0),
         detailed_metrics: spec.handler.detailed_metrics,
         allowed_types: spec.files.allowed_types.clone(),
         limits: child_limits(spec),
