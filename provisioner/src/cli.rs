@@ -202,6 +202,9 @@ pub enum Command {
     /// List events that failed every attempt, and send them to the handler again
     #[command(after_long_help = help::REDRIVE)]
     Redrive(Redrive),
+    /// Serve the stack's web page on this machine: drop files, watch their records
+    #[command(after_long_help = help::WEB)]
+    Web(Web),
     /// Delete one file with all of its versions and records
     #[command(after_long_help = help::FORGET)]
     Forget(Forget),
@@ -434,6 +437,17 @@ pub struct Records {
     /// attributes as JSON lines. Paced to the table's read units
     #[arg(long, conflicts_with_all = ["limit", "after"])]
     pub all: bool,
+}
+
+/// `provisioner web`
+#[derive(Debug, Args)]
+pub struct Web {
+    /// The port on 127.0.0.1; 0 for any free one [default: 8484, or a free one if that is taken]
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+    /// Open the page in the default browser
+    #[arg(long)]
+    pub open: bool,
 }
 
 /// `provisioner inspect`

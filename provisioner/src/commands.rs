@@ -24,6 +24,7 @@ pub mod synth;
 pub mod trace;
 pub mod up;
 pub mod verify;
+pub mod web;
 
 use std::path::Path;
 

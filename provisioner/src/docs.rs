@@ -106,6 +106,7 @@ pub fn events() -> String {
     events_of::<event::replay::ReplayEvent>(&mut page, "reprocess, and reconcile --fix");
     events_of::<event::verify::VerifyEvent>(&mut page, "verify, and up when it verifies");
     events_of::<event::watch::WatchEvent>(&mut page, "up --watch");
+    events_of::<event::web::WebEvent>(&mut page, "web");
     page.push_str(
         "\n## Every command\n\n\
          ### `error`\n\nThe command failed. Always the last line, unless the document before it reports the failure.\n\n\

@@ -107,6 +107,14 @@ Examples:
   provisioner logs --request 0123abcd --reports
   provisioner logs --since '2026-11-26 14:00' --until '2026-11-26 15:00' --json | jq .message";
 
+/// Examples of `web`.
+pub const WEB: &str = "\
+Examples:
+  provisioner web -s local --open           the page of the local stack, in the browser
+  provisioner web -s prod --port 9000       with your credentials, for this machine only
+
+The printed address signs one browser in. Ctrl-C ends the server.";
+
 /// Examples of `show`.
 pub const SHOW: &str = "\
 Examples:

@@ -27,6 +27,7 @@ pub mod trace;
 pub mod uploads;
 pub mod verify;
 pub mod watch;
+pub mod web;
 pub mod wrap;
 
 use std::io::{IsTerminal as _, Write};
@@ -223,6 +224,7 @@ impl Report {
                 None
             }
             Event::Watch(event) => watch::line(event, self.style),
+            Event::Web(event) => Some(web::line(event, self.style)),
         };
         if let Some(line) = line {
             self.narrate(&line);

@@ -87,6 +87,11 @@ impl<'a> Target<'a> {
         Ok(Self { aws, names, stack, ahead })
     }
 
+    /// How far S3's clock is ahead of this machine's. Milliseconds.
+    pub fn clock_ahead(&self) -> i64 {
+        self.ahead
+    }
+
     /// Uploads the files and optionally waits for their records.
     pub async fn put(
         &self,

@@ -14,3 +14,4 @@ mod reconcile;
 mod rig;
 mod story;
 mod tls;
+mod web;
