@@ -1,5 +1,6 @@
 //! Human-readable text for records and the function's log lines.
 
+use handler_contract::Metadata;
 use provisioner_model::log_lines::{Entry, Line};
 use provisioner_model::units::Size;
 use serde_json::Value;
@@ -86,7 +87,6 @@ pub fn log_line(entry: &Entry, style: Style) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
 
     use super::*;
 

@@ -47,7 +47,7 @@ fn a_permissions_boundary_is_set_and_required_by_the_printed_policy() {
     assert_eq!(role(&with)["Properties"]["PermissionsBoundary"], BOUNDARY);
     assert!(role(&spec(""))["Properties"]["PermissionsBoundary"].is_null());
 
-    let policy = policy::cloudformation().with_boundary(BOUNDARY).for_stack("s", Some("123456789012"), None);
+    let policy = policy::cloudformation().with_boundary(BOUNDARY).for_stack(&with, Some("123456789012"), None);
     let policy: serde_json::Value = serde_json::from_str(&policy.to_json()).unwrap();
     let statements = policy["Statement"].as_array().unwrap();
     for action in ["iam:CreateRole", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary"] {
