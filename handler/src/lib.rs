@@ -256,7 +256,8 @@ impl Function<'_> {
                 let processed_at = Timestamp::from_unix_millis(extracted).unwrap_or_else(|| upload.uploaded_at.clone());
                 let record = Record::new(upload, findings, processed_at, env!("CARGO_PKG_VERSION"));
                 let time = deadline::for_record(invocation.left(extracted));
-                store::put(&self.clients.dynamodb, &self.settings.table_name, record, target, time).await
+                // On the heap, because it holds up to three requests.
+                Box::pin(store::put(&self.clients.dynamodb, &self.settings.table_name, record, target, time)).await
             }
             (Err(reason), _) => Outcome::Retry(reason),
             (_, Err(foreign)) => Outcome::Retry(foreign.to_string()),
