@@ -25,6 +25,11 @@ demo: ## Run the whole pipeline on the local emulator with real files, and show 
 	@cargo build $(BOTH_PROGRAMS)
 	@tools/demo $(PROVISIONER)
 
+.PHONY: web
+web: ## Open the web page of the local stack: drop files, watch their records (after `make demo`)
+	@test -x $(PROVISIONER) || { echo "Run \`make demo\` first: it builds the programs and deploys the local stack." >&2; exit 1; }
+	@$(PROVISIONER) web -s $(STACK) --open
+
 .PHONY: demo-stop
 demo-stop: ## Delete the demo stack and stop the emulator
 	@$(PROVISIONER) down -s local --yes

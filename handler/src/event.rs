@@ -17,7 +17,7 @@
 
 use std::borrow::Cow;
 
-use handler_contract::{Request, Timestamp, Upload};
+use handler_contract::{Request, Timestamp, Upload, origin};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::Value;
@@ -133,6 +133,14 @@ pub fn read(event: &Value) -> Result<Event, EventError> {
         batch.push(Message { id: id.to_owned(), items: items_of_record(message, MAX_NESTING).and_then(at_least_one) });
     }
     Ok(Event::Batch(batch))
+}
+
+/// Who sent the event again: a mark that the provisioner adds beside `requestPayload`. It only goes into the log.
+pub fn origin(event: &Value) -> Option<&str> {
+    let mark = event[origin::FIELD].as_str().filter(|_| !event["requestPayload"].is_null())?;
+    let is_plain =
+        (1..=origin::LONGEST).contains(&mark.len()) && mark.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+    is_plain.then_some(mark)
 }
 
 /// The records, if they are messages of a queue that waits for a partial batch response.

@@ -42,6 +42,9 @@ pub struct Line<'a> {
     /// Whether the invocation is the process's first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cold_start: Option<bool>,
+    /// Who sent the event again, if it did not come from S3.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<&'a str>,
     /// The object's bucket.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bucket: Option<&'a str>,

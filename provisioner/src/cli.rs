@@ -1,5 +1,7 @@
 //! The command line. Arguments and help texts only; `commands/` contains what a command does.
 
+mod operate;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -17,6 +19,7 @@ use crate::invocation::Invocation;
 
 mod operating;
 
+pub use operate::{Forget, Logs, Redrive, Show, Trace};
 pub use operating::{History, Reconcile, Reprocess, Rollback};
 
 /// The session name of an assumed role, unless another is given.
@@ -187,11 +190,24 @@ pub enum Command {
     /// List records, newest first
     #[command(alias = "ls", alias = "list", after_long_help = help::RECORDS)]
     Records(Records),
+    /// Show one record whole, and the other uploads of its key
+    #[command(after_long_help = help::SHOW)]
+    Show(Show),
+    /// Show what happened to one file: uploads, events, invocations with their log lines, records, failed events
+    #[command(after_long_help = help::TRACE)]
+    Trace(Trace),
     /// Show the handler's log lines
     #[command(alias = "log", after_long_help = help::LOGS)]
     Logs(Logs),
-    /// Send events that failed every attempt to the handler again
+    /// List events that failed every attempt, and send them to the handler again
+    #[command(after_long_help = help::REDRIVE)]
     Redrive(Redrive),
+    /// Serve the stack's web page on this machine: drop files, watch their records
+    #[command(after_long_help = help::WEB)]
+    Web(Web),
+    /// Delete one file with all of its versions and records
+    #[command(after_long_help = help::FORGET)]
+    Forget(Forget),
     /// Compare the bucket with the table: files without a record, records without a file, doubled records
     #[command(after_long_help = help::RECONCILE)]
     Reconcile(Reconcile),
@@ -423,35 +439,15 @@ pub struct Records {
     pub all: bool,
 }
 
-/// `provisioner logs`
+/// `provisioner web`
 #[derive(Debug, Args)]
-pub struct Logs {
-    /// Keep printing new lines until interrupted
-    #[arg(short, long)]
-    pub follow: bool,
-    /// Only lines at or after this time: a time, or an age
-    #[arg(long, value_name = "TIME", default_value = "1h")]
-    pub since: String,
-    /// Only lines before this time: a time, or an age
-    #[arg(long, value_name = "TIME", conflicts_with = "follow")]
-    pub until: Option<String>,
-    /// Only lines that contain this text, such as a file's name; * matches any characters
-    #[arg(long, value_name = "PATTERN")]
-    pub grep: Option<String>,
-    /// Also metrics, and Lambda's own lines on the start, the end and the billed duration of each invocation
+pub struct Web {
+    /// The port on 127.0.0.1; 0 for any free one [default: 8484, or a free one if that is taken]
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+    /// Open the page in the default browser
     #[arg(long)]
-    pub reports: bool,
-    /// The maximum number of lines; the newest are printed
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 100, value_parser = up_to_10_000)]
-    pub limit: u16,
-}
-
-/// `provisioner redrive`
-#[derive(Debug, Args)]
-pub struct Redrive {
-    /// Do not ask for confirmation
-    #[arg(short, long)]
-    pub yes: bool,
+    pub open: bool,
 }
 
 /// `provisioner inspect`

@@ -3,6 +3,7 @@
 pub mod bundle;
 pub mod completions;
 pub mod down;
+pub mod forget;
 pub mod history;
 pub mod init;
 pub mod inspect;
@@ -17,10 +18,13 @@ pub mod redrive;
 pub mod reprocess;
 pub mod rollback;
 pub mod schema;
+pub mod show;
 pub mod status;
 pub mod synth;
+pub mod trace;
 pub mod up;
 pub mod verify;
+pub mod web;
 
 use std::path::Path;
 

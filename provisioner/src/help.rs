@@ -102,9 +102,61 @@ Examples:
 pub const LOGS: &str = "\
 Examples:
   provisioner logs -f                       keep printing
-  provisioner logs --grep report.pdf --since 7d
+  provisioner logs --file report.pdf --since 7d
+  provisioner logs --errors --since today   warnings, errors, panics and time-outs
+  provisioner logs --request 0123abcd --reports
   provisioner logs --since '2026-11-26 14:00' --until '2026-11-26 15:00' --json | jq .message";
 
+/// Examples of `web`.
+pub const WEB: &str = "\
+Examples:
+  provisioner web -s local --open           the page of the local stack, in the browser
+  provisioner web -s prod --port 9000       with your credentials, for this machine only
+
+The printed address signs one browser in. Ctrl-C ends the server.";
+
+/// Examples of `show`.
+pub const SHOW: &str = "\
+Examples:
+  provisioner show report.pdf               the newest record of the file of this name
+  provisioner show in/report.pdf            of the object with this key
+  provisioner show 46938d60-b8de-5c3e-b61f-bf1a798ecb96 --json";
+
+/// Examples of `trace`.
+pub const TRACE: &str = "\
+Examples:
+  provisioner trace report.pdf              everything that happened to the file of this name
+  provisioner trace in/report.pdf --json    for programs: `conclusion.state` and `steps`
+  provisioner trace 46938d60-b8de-5c3e-b61f-bf1a798ecb96";
+
+/// Examples of `redrive`, and the outcomes of an event.
+pub const REDRIVE: &str = "\
+Examples:
+  provisioner redrive --list                what the queue holds, and why; changes nothing
+  provisioner redrive --dry-run             what would be sent and what would be deleted
+  provisioner redrive --code SlowDown --limit 10
+  provisioner redrive --name '*.pdf' --keep
+  provisioner redrive --code EventNotUnderstood --discard
+
+Outcome of an event, and what becomes of its message:
+  stored           the file has a record                                  deleted
+  rejected         the file has a record with the status FAILED           deleted
+  duplicate        the file had a record already                          deleted
+  ignored          the event leads to no record                           deleted
+  gone             the object no longer exists                            deleted after confirmation
+  retry            the function failed again                              kept
+  not-understood   the function cannot read the event                     kept
+  failed           the function ended early: out of time, crashed         kept
+  throttled        the function has no free concurrency                   kept
+  no-answer        the connection was lost; the file may have a record    kept
+  unknown          the function's answer is not understood                kept
+  unreadable       the message contains no event                          kept";
+
+/// Examples of `forget`.
+pub const FORGET: &str = "\
+Examples:
+  provisioner forget in/report.pdf          count versions and records, ask, delete, say what remains
+  provisioner forget in/report.pdf --yes --json";
 /// Examples of `rollback`.
 pub const ROLLBACK: &str = "\
 Examples:
@@ -146,8 +198,7 @@ Examples:
   curl -s https://example.com | provisioner inspect -";
 
 /// What other tools call a command, and what does it here.
-const INSTEAD: [(&str, &str); 4] = [
-    ("show", "Records are listed by: provisioner records --key KEY. The stack is shown by: provisioner status"),
+const INSTEAD: [(&str, &str); 3] = [
     ("start", "The emulator is started by: provisioner local start"),
     ("stop", "The emulator is stopped by: provisioner local stop"),
     ("update", "A stack is created and updated by: provisioner up"),
@@ -200,7 +251,10 @@ mod tests {
 
     #[test]
     fn every_example_is_a_valid_command() {
-        for text in [SHORT, LONG, UP, PLAN, STATUS, DOWN, PUT, RECORDS, LOGS, ROLLBACK, RECONCILE, REPROCESS, INSPECT] {
+        for text in [
+            SHORT, LONG, UP, PLAN, STATUS, DOWN, PUT, RECORDS, SHOW, TRACE, LOGS, REDRIVE, RECONCILE, REPROCESS,
+            ROLLBACK, FORGET, INSPECT,
+        ] {
             for line in text.lines().filter_map(|line| line.strip_prefix("  provisioner ")) {
                 let line = line.split("   ").next().unwrap();
                 let line = line.split_once("  ").map_or(line, |(command, _)| command);

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 /// The program's name, as messages write it.
 const PROGRAM: &str = "provisioner ";
 /// The commands that work on a stack.
-const ON_A_STACK: [&str; 16] = [
+const ON_A_STACK: [&str; 19] = [
     "up",
     "plan",
     "status",
@@ -17,18 +17,21 @@ const ON_A_STACK: [&str; 16] = [
     "down",
     "put",
     "records",
+    "show",
+    "trace",
     "logs",
     "redrive",
     "reconcile",
     "reprocess",
     "rollback",
     "history",
+    "forget",
     "inspect",
     "local",
     "synth",
 ];
 /// The commands that call AWS.
-const CONNECTED: [&str; 13] = [
+const CONNECTED: [&str; 16] = [
     "up",
     "plan",
     "status",
@@ -36,12 +39,15 @@ const CONNECTED: [&str; 13] = [
     "down",
     "put",
     "records",
+    "show",
+    "trace",
     "logs",
     "redrive",
     "reconcile",
     "reprocess",
     "rollback",
     "history",
+    "forget",
 ];
 /// The commands that deploy a handler.
 const WITH_HANDLER: [&str; 2] = ["up", "plan"];

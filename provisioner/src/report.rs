@@ -10,6 +10,7 @@
 mod answer;
 pub mod deploy;
 pub mod files;
+pub mod forget;
 pub mod live;
 pub mod local;
 pub mod markdown;
@@ -17,12 +18,16 @@ pub mod meter;
 pub mod plan;
 pub mod reconcile;
 pub mod record_list;
+pub mod redrive;
+pub mod show;
 pub mod status;
 mod style;
 pub mod table;
+pub mod trace;
 pub mod uploads;
 pub mod verify;
 pub mod watch;
+pub mod web;
 pub mod wrap;
 
 use std::io::{IsTerminal as _, Write};
@@ -200,6 +205,7 @@ impl Report {
             }
             Event::Files(event) => uploads::line(event, self.style),
             Event::Local(event) => local::line(event, self.style),
+            Event::Redrive(event) => Some(redrive::line(event, self.style)),
             Event::Reconcile(ReconcileEvent::Finding(finding)) => {
                 self.finding(finding);
                 None
@@ -218,6 +224,7 @@ impl Report {
                 None
             }
             Event::Watch(event) => watch::line(event, self.style),
+            Event::Web(event) => Some(web::line(event, self.style)),
         };
         if let Some(line) = line {
             self.narrate(&line);

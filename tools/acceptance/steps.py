@@ -96,6 +96,7 @@ class Acceptance:
             self.without_account()
             if self.create_deployer() and self.create_stack():
                 self.use()
+                self.reach_for_code_of_another_stack()
                 self.inject_bad_template()
                 self.revoke_permission_of_deployer()
                 self.revoke_permission_of_function()
@@ -208,6 +209,15 @@ class Acceptance:
     @staticmethod
     def drifted(plan):
         return sorted(entry["logicalId"] for entry in plan["drift"]["resources"])
+
+    def reach_for_code_of_another_stack(self):
+        def reach(step):
+            own, other = self.account.refused_on_code(self.role)
+            step.facts |= {"refused on its own bucket": own, "refused on the other one": other}
+            expect(not own, f"the deployer may not change the code of its own stack: {own}")
+            expect(len(other) == 3, f"the deployer may change the code of another stack: only {other} are refused")
+
+        self.do("the code of another stack is out of reach", "aws s3api put-object, delete-object, put-bucket-policy", reach)
 
     def inject_bad_template(self):
         def deploy(step):

@@ -12,6 +12,7 @@ pub mod actions;
 pub mod error_code;
 pub mod file_types;
 pub mod metadata;
+pub mod origin;
 pub mod record;
 pub mod request;
 pub mod sandbox;

@@ -132,6 +132,10 @@ pub struct Record {
 
     /// The partition of the record in the index of the newest.
     pub recent_shard: String,
+    /// When `DynamoDB` deletes the record, seconds since the Unix epoch; only where the stack file limits how long records are
+    /// kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<u64>,
     /// The partition in the index of failures by day; only on failures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_shard: Option<String>,
@@ -169,6 +173,7 @@ impl Record {
         "handlerVersion": "text", "", "all", "The handler's version.";
         "reprocessedAt": "text", "ISO 8601, UTC, milliseconds", "files that were processed again", "When the run of `provisioner reprocess` that wrote the record was requested. It orders the runs: only a later one replaces the record.";
         "recentShard": "text", "00 to 31", "all", "The partition of the index `recent`.";
+        "expiresAt": "number", "seconds since 1970, UTC", "stacks with table.keepRecords", "When DynamoDB deletes the record (time to live), which it does within a few days after.";
         "failureShard": "text", "day#shard", "FAILED", "The partition of the index `failures`.";
         "objectShard": "text", "shard#bucket/key", "all", "The partition of the index `by-object`.";
     };
@@ -210,6 +215,7 @@ impl Record {
             reprocessed_at: None,
             metadata: findings.metadata,
             recent_shard: table::recent_shard(id),
+            expires_at: None,
             failure_shard: (status == Status::Failed).then(|| table::failure_shard(upload.uploaded_at.day(), id)),
             object_shard: table::object_shard(&upload.bucket, &upload.key, id),
         }
@@ -223,6 +229,18 @@ impl Record {
         self.failure_shard = self.failure_shard.map(|_| table::failure_shard(self.uploaded_at.day(), id));
         self.object_shard = table::object_shard(&self.bucket, &self.object_key, id);
         self
+    }
+}
+
+impl Record {
+    /// The same record, kept for this long after it was written. Seconds; `None` for ever.
+    ///
+    /// The time counts from the writing and not from the upload, so that what is read again, or late, is kept as long as the
+    /// rest.
+    #[must_use]
+    pub fn kept_for(self, seconds: Option<u64>) -> Self {
+        let written = u64::try_from(self.processed_at.unix_millis() / 1_000).unwrap_or_default();
+        Self { expires_at: seconds.map(|seconds| written.saturating_add(seconds)), ..self }
     }
 }
 
@@ -270,8 +288,12 @@ mod tests {
             failure: Some(Failure::new(ErrorCode::Malformed, "is not whole")),
         };
         let processed_at = upload.uploaded_at.clone();
-        let mut record = Record::new(&upload, findings, processed_at, "1");
-        record.reprocessed_at = Some(record.processed_at.clone());
+        let record = Record::new(&upload, findings, processed_at, "1");
+        assert_eq!(record.clone().kept_for(None), record);
+        let record = record.kept_for(Some(90 * 86_400));
+        // 2027-02-20T16:33:49Z.
+        assert_eq!(record.expires_at, Some(1_803_141_229));
+        let record = Record { reprocessed_at: Some(record.processed_at.clone()), ..record };
         let item = serde_json::to_value(record).unwrap();
         let mut written: Vec<_> = item.as_object().unwrap().keys().map(String::as_str).collect();
         let mut documented: Vec<_> = Record::FIELDS.iter().map(|field| field.name).collect();

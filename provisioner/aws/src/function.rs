@@ -1,40 +1,37 @@
 //! The Lambda function.
 
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{InvocationType, LastUpdateStatus};
-use provisioner_model::call_error::{CallError, Kind, optional};
+use provisioner_model::call_error::{CallError, optional};
+use provisioner_model::delivery::InvocationAnswer;
 use provisioner_model::stack::{Deployed, LastUpdate};
 
-use serde_json::Value;
-
 use super::call_error::from_sdk;
-use super::limits::TimeLimits;
 use super::{Aws, hex_of_base64};
-
-/// The result of a synchronous invocation.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Invoked {
-    /// The function's answer.
-    Answered(Value),
-    /// The invocation failed. Lambda does not repeat it, and does not send its event to the queue.
-    Failed(String),
-}
 
 /// The client of one function.
 #[derive(Debug, Clone)]
 pub struct Function {
     client: Client,
-    /// For synchronous invocations.
-    waiting: Client,
     name: String,
 }
 
 impl Function {
     /// The function of this name.
     pub fn new(aws: &Aws, name: &str) -> Self {
-        let waiting = aws_sdk_lambda::config::Builder::from(&aws.sdk).timeout_config(TimeLimits::invocation()).build();
-        Self { client: Client::new(&aws.sdk), waiting: Client::from_conf(waiting), name: name.to_owned() }
+        Self { client: Client::new(&aws.sdk), name: name.to_owned() }
+    }
+
+    /// The same function, to be invoked synchronously: with this timeout of its own, and without repetitions.
+    #[must_use]
+    pub fn for_invocations(&self, aws: &Aws, timeout: Duration) -> Self {
+        let config = self.client.config().to_builder();
+        let config = config.retry_config(RetryConfig::disabled()).timeout_config(aws.limits().invocation(timeout));
+        Self { client: Client::from_conf(config.build()), name: self.name.clone() }
     }
 
     /// What is deployed; `None` if there is no such function.
@@ -92,10 +89,11 @@ impl Function {
         Ok(optional(output.map_err(from_sdk))?.and_then(|o| o.policy))
     }
 
-    /// Has the function process an event, and waits for its answer.
-    pub async fn invoke(&self, event: Vec<u8>) -> Result<Invoked, CallError> {
-        let output = self
-            .waiting
+    /// Invokes the function with an event and waits for its answer. Made once: after a lost answer, the function may have
+    /// worked, and the caller decides whether to send the event again.
+    pub async fn invoke(&self, event: Vec<u8>) -> Result<InvocationAnswer, CallError> {
+        let answer = self
+            .client
             .invoke()
             .function_name(&self.name)
             .invocation_type(InvocationType::RequestResponse)
@@ -103,32 +101,10 @@ impl Function {
             .send()
             .await
             .map_err(from_sdk)?;
-        let answer: Value = output.payload.and_then(|p| serde_json::from_slice(p.as_ref()).ok()).unwrap_or_default();
-        Ok(match output.function_error {
-            None => Invoked::Answered(answer),
-            // Lambda developer guide, "Lambda function errors": the payload has errorType and errorMessage.
-            Some(kind) => Invoked::Failed(answer["errorMessage"].as_str().map_or(kind, ToOwned::to_owned)),
-        })
-    }
-
-    /// Hands an event to the function, as S3 does; returns when Lambda has taken it into its queue.
-    pub async fn invoke_later(&self, event: Vec<u8>) -> Result<(), CallError> {
-        let output = self
-            .client
-            .invoke()
-            .function_name(&self.name)
-            .invocation_type(InvocationType::Event)
-            .payload(Blob::new(event))
-            .send()
-            .await
-            .map_err(from_sdk)?;
-        if output.status_code == 202 {
-            return Ok(());
-        }
-        Err(CallError {
-            kind: Kind::Other,
-            code: None,
-            message: format!("Lambda answered {} instead of 202 (accepted)", output.status_code),
+        let payload = answer.payload.map(Blob::into_inner).unwrap_or_default();
+        Ok(InvocationAnswer {
+            function_error: answer.function_error,
+            payload: serde_json::from_slice(&payload).unwrap_or_default(),
         })
     }
 }

@@ -23,6 +23,9 @@ pub struct TimeLimits {
     pub attempts: u32,
     /// Until CloudFormation has computed a change set, which takes seconds and has no bound of its own.
     pub change_set: Duration,
+    /// Until every part of a deleted stack is gone. SQS reports a deleted queue for up to 60 seconds (its API reference,
+    /// `DeleteQueue`).
+    pub leftovers: Duration,
 }
 
 impl Default for TimeLimits {
@@ -35,6 +38,7 @@ impl Default for TimeLimits {
             complete: Duration::from_mins(5),
             attempts: 8,
             change_set: Duration::from_mins(10),
+            leftovers: Duration::from_secs(90),
         }
     }
 }
@@ -50,15 +54,11 @@ impl TimeLimits {
         TimeoutConfig::builder().disable_operation_attempt_timeout().disable_operation_timeout().build()
     }
 
-    /// For a synchronous invocation: the answer comes when the function has finished, after at most 15 minutes (Lambda
-    /// quotas, "Function timeout"). The read timeout is the limit without progress (see [`crate::http`]).
-    pub(crate) fn invocation() -> TimeoutConfig {
-        const LONGEST: Duration = Duration::from_secs(15 * 60 + 30);
-        TimeoutConfig::builder()
-            .read_timeout(LONGEST)
-            .operation_attempt_timeout(LONGEST)
-            .disable_operation_timeout()
-            .build()
+    /// For a synchronous invocation of a function with this timeout, which answers when the function has ended: half a minute
+    /// longer than that.
+    pub(crate) fn invocation(self, function: Duration) -> TimeoutConfig {
+        let limit = function.saturating_add(self.attempt);
+        TimeoutConfig::builder().read_timeout(limit).operation_attempt_timeout(limit).operation_timeout(limit).build()
     }
 
     /// For `CompleteMultipartUpload`. The read timeout is the limit without progress (see [`crate::http`]).

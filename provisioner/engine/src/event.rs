@@ -3,9 +3,11 @@
 pub mod deploy;
 pub mod files;
 pub mod reconcile;
+pub mod redrive;
 pub mod replay;
 pub mod verify;
 pub mod watch;
+pub mod web;
 
 use provisioner_emulator::event::LocalEvent;
 use serde::Serialize;
@@ -18,12 +20,14 @@ pub const VERSION: u32 = 1;
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 pub enum Event {
-    /// From `up`, `down` and `redrive`.
+    /// From `up` and `down`.
     Deploy(deploy::DeployEvent),
     /// From `put`.
     Files(files::FilesEvent),
     /// From `local`, and from `up` when it starts the emulator.
     Local(LocalEvent),
+    /// From `redrive`.
+    Redrive(redrive::RedriveEvent),
     /// From `reconcile`.
     Reconcile(reconcile::ReconcileEvent),
     /// From `reconcile --fix` and `reprocess`.
@@ -32,6 +36,8 @@ pub enum Event {
     Verify(verify::VerifyEvent),
     /// From `up --watch`.
     Watch(watch::WatchEvent),
+    /// From `web`.
+    Web(web::WebEvent),
 }
 
 /// An event as a line of JSON, with the version of the format.
@@ -63,8 +69,10 @@ from!(
     deploy::DeployEvent => Deploy,
     files::FilesEvent => Files,
     LocalEvent => Local,
+    redrive::RedriveEvent => Redrive,
     reconcile::ReconcileEvent => Reconcile,
     replay::ReplayEvent => Replay,
     verify::VerifyEvent => Verify,
-    watch::WatchEvent => Watch
+    watch::WatchEvent => Watch,
+    web::WebEvent => Web
 );

@@ -87,6 +87,11 @@ impl<'a> Target<'a> {
         Ok(Self { aws, names, stack, ahead })
     }
 
+    /// How far S3's clock is ahead of this machine's. Milliseconds.
+    pub fn clock_ahead(&self) -> i64 {
+        self.ahead
+    }
+
     /// Uploads the files and optionally waits for their records.
     pub async fn put(
         &self,
@@ -166,19 +171,10 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Why the stack's notification does not match a key; `None` if it does.
-fn not_processed(spec: &StackSpec, key: &str) -> Option<String> {
-    match (&spec.bucket.prefix, &spec.bucket.suffix) {
-        (Some(prefix), _) if !key.starts_with(prefix.as_str()) => Some(format!("does not start with {prefix:?}")),
-        (_, Some(suffix)) if !key.ends_with(suffix.as_str()) => Some(format!("does not end with {suffix:?}")),
-        _ => None,
-    }
-}
-
 /// Reports keys that the stack's notification does not match: they never get a record. With `wait`, such a key is an error.
 pub fn report_unprocessed(spec: &StackSpec, uploads: &[Upload], wait: bool, dialog: &dyn Dialog) -> Result<()> {
     for upload in uploads {
-        let Some(reason) = not_processed(spec, &upload.key) else { continue };
+        let Some(reason) = spec.bucket.mismatch(&upload.key) else { continue };
         if wait {
             let message =
                 format!("{}: there would be no record to wait for: the key {} {reason}", upload.name(), upload.key);

@@ -16,7 +16,6 @@ use std::time::{Duration, Instant};
 
 use handler_contract::{Request, Timestamp};
 use provisioner_aws::Aws;
-use provisioner_aws::function::Function;
 use provisioner_aws::records::{Continuation, Records, Source};
 use provisioner_aws::versions::{Version, Versions};
 use provisioner_model::error::{self, Error, Exit, Result};
@@ -34,6 +33,7 @@ use crate::event::replay::{ReplayEvent, Sent};
 use crate::export::Export;
 use crate::interrupt::{self, InterruptGuard};
 use crate::records::Listing;
+use crate::redrive::Resender;
 use crate::replay::{Replay, send};
 
 pub use last::{LastRun, last_run};
@@ -121,7 +121,17 @@ pub async fn reconcile(
     dialog.event(ReconcileEvent::Compared(counts));
     let sent = if fix_wanted(options, counts, &names, dialog).await? {
         let versioned = spec.bucket.versioning;
-        Some(send_missing(aws, &names, versioned, &missing, options.parallel, dialog).await?)
+        Some(
+            send_missing(
+                &Resender::new(aws, spec, &names),
+                &names.bucket,
+                versioned,
+                &missing,
+                options.parallel,
+                dialog,
+            )
+            .await?,
+        )
     } else {
         None
     };
@@ -332,8 +342,8 @@ fn compare(folder: &Folder, runs: &[String], scope: Scope, missing: &Path, dialo
 
 /// Sends the files of the list through the pipeline.
 async fn send_missing(
-    aws: &Aws,
-    names: &Names,
+    function: &Resender,
+    bucket: &str,
     versioned: bool,
     missing: &Path,
     parallel: u16,
@@ -345,12 +355,12 @@ async fn send_missing(
         let Some(line) = lines.next() else { return Ok(None) };
         let invalid = || std::io::Error::new(std::io::ErrorKind::InvalidData, "a line is not a finding");
         let finding: Finding = serde_json::from_str(&line.map_err(failed)?).map_err(|_| failed(invalid()))?;
-        let upload = replay::upload_of_finding(&names.bucket, versioned, &finding).ok_or_else(|| failed(invalid()))?;
+        let upload = replay::upload_of_finding(bucket, versioned, &finding).ok_or_else(|| failed(invalid()))?;
         let event = replay::event(&upload, &Request::Missing);
         Ok(Some(Replay { key: finding.key, version_id: finding.version_id, event }))
     };
     let mut sent = Sent::default();
-    send(&Function::new(aws, &names.function), parallel.into(), next, &mut sent, dialog).await?;
+    send(function, parallel.into(), next, &mut sent, dialog).await?;
     dialog.event(ReplayEvent::ReplayDone(sent));
     Ok(sent)
 }

@@ -1,7 +1,7 @@
 //! Sends files through the pipeline again: by synchronous invocations, whose answers name what became of each.
 
-use provisioner_aws::function::{Function, Invoked};
 use provisioner_model::call_error::{CallError, Kind};
+use provisioner_model::delivery::InvocationAnswer;
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_planner::replay::Outcome;
 use serde_json::Value;
@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use crate::dialog::Dialog;
 use crate::event::replay::{ReplayEvent, Sent};
 use crate::interrupt;
+use crate::redrive::Resender;
 
 /// A file to send.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,14 +26,14 @@ pub(crate) struct Replay {
 /// An invocation that fails does not stop the others; a function that cannot be invoked at all does. After an interruption
 /// no more are sent. Those that run continue in Lambda; sending them again changes nothing.
 pub(crate) async fn send(
-    function: &Function,
+    function: &Resender,
     parallel: usize,
     mut next: impl FnMut() -> Result<Option<Replay>>,
     sent: &mut Sent,
     dialog: &dyn Dialog,
 ) -> Result<()> {
     let mut interrupts = interrupt::subscribe();
-    let mut running: JoinSet<(Replay, std::result::Result<Invoked, CallError>)> = JoinSet::new();
+    let mut running: JoinSet<(Replay, std::result::Result<InvocationAnswer, CallError>)> = JoinSet::new();
     let mut is_last = false;
     loop {
         while !is_last && running.len() < parallel.max(1) {
@@ -42,7 +43,7 @@ pub(crate) async fn send(
             };
             let function = function.clone();
             running.spawn(async move {
-                let invoked = function.invoke(serde_json::to_vec(&replay.event).unwrap_or_default()).await;
+                let invoked = function.invoke(&replay.event).await;
                 (replay, invoked)
             });
         }
@@ -61,11 +62,14 @@ pub(crate) async fn send(
         let (replay, invoked) =
             finished.map_err(|e| Error::new(Exit::Failure, "internal", "an invocation was lost").source(e))?;
         let (outcome, document_id, reason) = match invoked {
-            Ok(Invoked::Answered(answer)) => match Outcome::in_answer(&answer) {
-                Some(outcome) => (outcome, answer["files"][0]["documentId"].as_str().map(ToOwned::to_owned), None),
+            Ok(InvocationAnswer { function_error: None, payload }) => match Outcome::in_answer(&payload) {
+                Some(outcome) => (outcome, payload["files"][0]["documentId"].as_str().map(ToOwned::to_owned), None),
                 None => (Outcome::Failed, None, Some("the answer of the function is not understood".to_owned())),
             },
-            Ok(Invoked::Failed(reason)) => (Outcome::Failed, None, Some(reason)),
+            // Lambda developer guide, "Lambda function errors": the payload has errorType and errorMessage.
+            Ok(InvocationAnswer { function_error: Some(kind), payload }) => {
+                (Outcome::Failed, None, Some(payload["errorMessage"].as_str().map_or(kind, ToOwned::to_owned)))
+            }
             Err(error) if is_final(&error) => return Err(error.into_error("invoke the function")),
             Err(error) => (Outcome::Failed, None, Some(error.message)),
         };

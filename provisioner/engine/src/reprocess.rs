@@ -4,7 +4,6 @@
 
 use handler_contract::{ErrorCode, Request};
 use provisioner_aws::Aws;
-use provisioner_aws::function::Function;
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::names::Names;
 use provisioner_model::query::{Query, Row};
@@ -18,6 +17,7 @@ use crate::clock;
 use crate::dialog::Dialog;
 use crate::event::replay::{ReplayEvent, Sent};
 use crate::records::Listing;
+use crate::redrive::Resender;
 use crate::replay::{Replay, send};
 
 /// Records of a page of the selection, and of whole records that are in memory while their files are sent.
@@ -79,7 +79,7 @@ pub async fn reprocess(
         dialog.ask(&question, "--yes").await?;
     }
     let requested_at = clock::now()?;
-    let function = Function::new(aws, &names.function);
+    let function = Resender::new(aws, spec, &names);
     for chunk in ids.chunks(PAGE) {
         let chunk: Vec<String> = chunk.iter().map(Uuid::to_string).collect();
         let mut documents = listing.documents_of(&chunk).await?.into_iter();

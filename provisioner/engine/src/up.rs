@@ -147,6 +147,24 @@ impl DeployTarget<'_> {
         }
     }
 
+    /// Turns the termination protection on or off, as the stack file has it. Asks, unless that is confirmed.
+    pub async fn protect(&self, confirmed: bool) -> Result<()> {
+        let (name, stacks) = (&self.names.stack, Stacks::new(self.aws));
+        let Some(enable) = self.file.spec.termination_protection else { return Ok(()) };
+        let stack = stacks.describe(name).await.map_err(|e| e.into_error(&format!("read the stack {name}")))?;
+        if stack.is_none_or(|stack| stack.protected == enable) {
+            return Ok(());
+        }
+        let verb = if enable { "Protect" } else { "No longer protect" };
+        if !confirmed {
+            self.dialog.ask(&format!("{verb} the stack {name} from termination?"), "--yes").await?;
+        }
+        let turned = if enable { "turn termination protection on" } else { "turn termination protection off" };
+        stacks.protect(name, enable).await.map_err(|e| e.into_error(turned))?;
+        self.dialog.event(DeployEvent::TerminationProtection { stack: name.clone(), enabled: enable });
+        Ok(())
+    }
+
     /// Reports that the stack is deployed, and with `works` the next commands: before an error they would mislead.
     pub async fn report_ready(&self, works: bool) -> Result<()> {
         let (name, stacks) = (&self.names.stack, Stacks::new(self.aws));

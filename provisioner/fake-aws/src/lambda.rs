@@ -39,6 +39,8 @@ pub struct Lambda {
     pub forbids_invocation: bool,
     /// The response of a synchronous invocation.
     pub answer: Value,
+    /// Synchronous invocations whose payload contains a text fail with an error, the response's payload.
+    pub errors: Vec<(String, Value)>,
 }
 
 /// An invocation.
@@ -97,9 +99,15 @@ impl Lambda {
             }
             "Invoke" => {
                 let kind = request.header("x-amz-invocation-type").unwrap_or("RequestResponse").to_owned();
-                let is_event = kind == "Event";
-                self.invocations.push(Invocation { function: name, kind, payload: request.json() });
-                if is_event { Response::new(202, "") } else { json(200, &self.answer) }
+                let (is_event, payload) = (kind == "Event", request.json());
+                let text = payload.to_string();
+                self.invocations.push(Invocation { function: name, kind, payload });
+                match self.errors.iter().find(|(part, _)| text.contains(part)) {
+                    _ if is_event => Response::new(202, ""),
+                    // API, `Invoke`, response elements: X-Amz-Function-Error.
+                    Some((_, error)) => json(200, error).with("x-amz-function-error", "Unhandled"),
+                    None => json(200, &self.answer),
+                }
             }
             // Properties that only the template has are read from there, by physical id.
             "GetPolicy" if self.forbids_invocation || stacks.properties_of_kind(PERMISSION).is_none() => {

@@ -20,4 +20,5 @@ mod samples;
 pub mod setting;
 pub mod state;
 pub mod step;
+pub mod trace;
 pub mod verify;

@@ -61,6 +61,7 @@ pub async fn run(global: &Global, args: &Up, report: &Report) -> Result<()> {
     }
     let takes_over = takes_over_files(&world, options.revert);
     let done = Box::pin(target.deploy(&built.package, world, options)).await?;
+    Box::pin(target.protect(args.yes || done == Done::Changed)).await?;
     let verified = match done {
         Done::Changed if !args.no_verify => Box::pin(verify::after_up(&aws, spec, report)).await,
         _ => Ok(()),

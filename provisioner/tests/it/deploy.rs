@@ -400,7 +400,8 @@ fn data_retained_by_an_earlier_down_is_imported() {
     {
         let mut state = site.fake.state();
         state.s3.put(&Site::bucket(), "a.txt", TEN_BYTES);
-        state.dynamodb.create_table(&Site::table(), PARTITION_KEY);
+        let table = state.dynamodb.create_table(&Site::table(), PARTITION_KEY);
+        table.time_to_live = Some("expiresAt".to_owned());
     }
     site.up().ended(0).says("+ adopt").says("importing").says("IMPORT_COMPLETE").says("UPDATE_COMPLETE");
     let state = site.fake.state();
@@ -412,6 +413,7 @@ fn data_retained_by_an_earlier_down_is_imported() {
     assert_eq!(table["SSESpecification"], json!({"SSEEnabled": false}));
     assert_eq!(table["PointInTimeRecoverySpecification"], json!({"PointInTimeRecoveryEnabled": false}));
     assert_eq!(table["DeletionProtectionEnabled"], false);
+    assert_eq!(table["TimeToLiveSpecification"], json!({"AttributeName": "expiresAt", "Enabled": true}));
     assert!(state.s3.has(&Site::bucket(), "a.txt"));
 }
 

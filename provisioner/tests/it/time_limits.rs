@@ -2,17 +2,21 @@
 
 use std::time::Duration;
 
-use fake_aws::{Cut, Fake, Fault, Gate, REGION, Rule};
+use fake_aws::{Cut, Fake, Fault, Gate, REGION, Rule, Visible};
 use provisioner::report::Report;
 use provisioner_aws::limits::TimeLimits;
 use provisioner_aws::uploads::{Cause, Uploads};
 use provisioner_aws::{Aws, Target};
 use provisioner_engine::apply::{Applier, RunId};
+use provisioner_engine::down::DownOptions;
 use provisioner_model::call_error::Kind;
+use provisioner_model::error::Exit;
 use provisioner_model::names::Names;
 use provisioner_model::status::Operation;
 use provisioner_planner::state::Desired;
 use tokio::sync::watch;
+
+use crate::deploy::{STACK, Site};
 
 const SHORT: Duration = Duration::from_millis(200);
 /// Far above every limit of these tests, and far below the real ones.
@@ -22,7 +26,16 @@ const BUCKET: &str = "uploads";
 /// Limits of which none is met, so that a test shortens the one that it is about.
 fn long() -> TimeLimits {
     let long = Duration::from_mins(10);
-    TimeLimits { connect: long, attempt: long, call: long, stall: long, complete: long, attempts: 8, change_set: long }
+    TimeLimits {
+        connect: long,
+        attempt: long,
+        call: long,
+        stall: long,
+        complete: long,
+        attempts: 8,
+        change_set: long,
+        leftovers: long,
+    }
 }
 
 async fn connect(fake: &Fake, limits: TimeLimits) -> provisioner_model::error::Result<Aws> {
@@ -182,9 +195,29 @@ fn a_change_set_that_is_never_computed_is_given_up_and_deleted() {
     });
 }
 
+/// A deployed stack whose queue is reported this often after its deletion, taken down.
+async fn take_down(reports: usize, limits: TimeLimits) -> provisioner_model::error::Result<()> {
+    let site = Site::new();
+    site.deployed();
+    site.fake.lag("sqs:GetQueueUrl", Visible::AfterReads(reports));
+    let aws = connect(&site.fake, limits).await.unwrap();
+    let spec = format!("name: {STACK}\nregion: {REGION}\ndata: delete\n");
+    let spec = provisioner_model::spec::parse(&spec, std::path::Path::new("shop.yaml")).unwrap();
+    let options = DownOptions { confirmed: true, delete_data: false };
+    Box::pin(provisioner_engine::down::take_down(&aws, &spec, options, &Report::silent())).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn down_looks_for_leftovers_until_they_are_gone_or_the_limit() {
+    take_down(3, long()).await.unwrap();
+    let error = take_down(usize::MAX, TimeLimits { leftovers: SHORT, ..long() }).await.unwrap_err();
+    assert_eq!((error.code, error.exit), ("leftovers", Exit::Leftovers));
+    assert!(error.message.contains("queue shop-failed-events"), "{}", error.message);
+}
+
 #[test]
 fn limits_are_those_of_the_documentation() {
     let seconds = |limit: Duration| limit.as_secs();
-    let TimeLimits { attempt, stall, complete, .. } = TimeLimits::default();
-    assert_eq!((seconds(attempt), seconds(stall), seconds(complete)), (30, 30, 300));
+    let TimeLimits { attempt, stall, complete, leftovers, .. } = TimeLimits::default();
+    assert_eq!((seconds(attempt), seconds(stall), seconds(complete), seconds(leftovers)), (30, 30, 300, 90));
 }

@@ -1,4 +1,4 @@
-//! Events of `up`, `down` and `redrive`.
+//! Events of `up` and `down`.
 
 use provisioner_model::spec::DeploymentMode;
 use provisioner_model::stack::{Contents, ImportCandidate, Items, Output};
@@ -224,6 +224,13 @@ pub enum DeployEvent {
         /// The operation.
         operation: Operation,
     },
+    /// The stack's termination protection was turned on or off, as the stack file has it.
+    TerminationProtection {
+        /// The stack.
+        stack: String,
+        /// Whether it is on now.
+        enabled: bool,
+    },
     /// The stack is deployed.
     Ready {
         /// The stack.
@@ -314,14 +321,5 @@ pub enum DeployEvent {
         sha256: String,
         /// Whether that is the new code, which differs from the stack.
         new: bool,
-    },
-    /// Failed events were sent to the function again.
-    Redriven {
-        /// Events that Lambda accepted.
-        sent: u64,
-        /// Messages without an event; they stay in the queue.
-        unreadable: u64,
-        /// Events that were deleted because their objects no longer exist.
-        dropped: u64,
     },
 }

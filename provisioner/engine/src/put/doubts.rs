@@ -72,7 +72,7 @@ impl Target<'_> {
     pub async fn doubts(&self, uploads: &[Upload], spec: &StackSpec) -> Vec<Doubt> {
         let mut doubts = doubts(uploads, spec);
         // Keys that the stack does not process are reported one by one.
-        let processed = |upload: &&Upload| super::not_processed(spec, &upload.key).is_none();
+        let processed = |upload: &&Upload| spec.bucket.mismatch(&upload.key).is_none();
         let Some(first) = uploads.iter().find(processed) else { return doubts };
         if let Some(cause) = self.nobody_listens(&first.key).await {
             doubts.push(Doubt {
