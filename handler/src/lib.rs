@@ -277,7 +277,8 @@ impl Function<'_> {
                 let record = Record::new(upload, findings, processed_at, env!("CARGO_PKG_VERSION"));
                 let record = record.kept_for(self.settings.keep_records);
                 let time = deadline::for_record(invocation.left(extracted));
-                store::put(&self.clients.dynamodb, &self.settings.table_name, record, target, time).await
+                // On the heap, because it holds up to three requests.
+                Box::pin(store::put(&self.clients.dynamodb, &self.settings.table_name, record, target, time)).await
             }
             (Err(reason), _) => Outcome::Retry(reason),
             (_, Err(foreign)) => Outcome::Retry(foreign.to_string()),

@@ -44,7 +44,7 @@ use spill::Sorter;
 use state::{Folder, Position, State, Subject};
 
 /// The longest time without a saved state.
-const SAVE_INTERVAL: Duration = Duration::from_secs(120);
+const SAVE_INTERVAL: Duration = Duration::from_mins(2);
 /// The file of the files without a record, in the folder of the state.
 const MISSING: &str = "missing";
 /// The attributes of a record that are compared.

@@ -238,7 +238,9 @@ fn chosen_files_are_processed_again() {
     let large = put(&site, "large.txt");
     let failure = Failure::new(ErrorCode::FileTooLarge, "too large");
     let refused = Record::new(&large, Findings::unread(10, failure), large.uploaded_at.clone(), "0.1.0");
-    [&pdf, &old, &refused].iter().for_each(|record| put_record(&site, record));
+    for record in [&pdf, &old, &refused] {
+        put_record(&site, record);
+    }
     answer(&site, "stored");
 
     for (arguments, expected) in [
