@@ -56,8 +56,8 @@ pub(super) fn conclusion(stack: &str, subject: &Subject, facts: &Facts, now: &Ti
         Some(version) => facts.records.iter().find(|record| is_of_version(subject, record, version)),
         None => facts.records.iter().max_by_key(|record| record["uploadedAt"].as_str().unwrap_or_default().to_owned()),
     };
-    let is_gone = facts.versions_known
-        && facts.versions.iter().all(|version| version.is_delete_marker || !version.is_latest);
+    let is_gone =
+        facts.versions_known && facts.versions.iter().all(|version| version.is_delete_marker || !version.is_latest);
     let deleted = if is_gone { ". The object has been deleted" } else { "" };
     // A FAILED record and an event in the queue: a later delivery failed, and the record says more.
     if let Some(record) = record {
