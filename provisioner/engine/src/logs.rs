@@ -136,11 +136,11 @@ async fn newest_first(
     loop {
         let (mut entries, next) = group.newest_first((since, now + AHEAD), most, token).await?;
         let is_last = next.is_none() && entries.len() < most;
-        let is_ascending = entries.first().zip(entries.last()).is_some_and(|(first, last)| first.time < last.time);
-        if is_ascending && !(is_last && found.is_empty()) {
+        let ends = entries.first().zip(entries.last()).map(|(first, last)| (first.time, last.time));
+        if ends.is_some_and(|(first, last)| first < last) && !(is_last && found.is_empty()) {
             return Ok(None);
         }
-        if !is_ascending {
+        if ends.is_some_and(|(first, last)| first > last) {
             entries.reverse();
         }
         entries.sort_by_key(|entry| entry.time);

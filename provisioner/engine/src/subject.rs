@@ -75,6 +75,11 @@ impl<'a> Finder<'a> {
             return Ok(found);
         }
         let name = text.rsplit('/').find(|part| !part.is_empty()).unwrap_or(text);
+        if let Some(prefix) = &self.spec.bucket.prefix
+            && let Some(found) = self.by_key(&format!("{prefix}{name}")).await?
+        {
+            return Ok(found);
+        }
         if let Some(key) = one_key(text, self.keys_of_name(name).await?)? {
             return Ok(self.by_key(&key).await?.unwrap_or_else(|| Found::nothing(key)));
         }
@@ -84,7 +89,8 @@ impl<'a> Finder<'a> {
             let fits = |key: &&str| *key == text || key.rsplit('/').next() == Some(name);
             let keys = keys.filter(fits).map(ToOwned::to_owned).collect();
             if let Some(key) = one_key(text, keys)? {
-                return Ok(Found { failed_events: Some(scan), ..Found::nothing(key) });
+                let found = self.by_key(&key).await?.unwrap_or_else(|| Found::nothing(key));
+                return Ok(Found { failed_events: Some(scan), ..found });
             }
         }
         Err(Error::new(Exit::Failure, "no-such-file", format!("the stack {} knows no file {text}", self.spec.name))
