@@ -8,12 +8,14 @@ use std::sync::OnceLock;
 
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap_complete::engine::ArgValueCompleter;
 use provisioner_artifact::embedded::Index;
 use provisioner_aws::Role;
 use provisioner_engine::connection::Options;
 use provisioner_model::spec::{Architecture, DEFAULT_STACK, architecture};
 use provisioner_planner::consent;
 
+use crate::commands::completions;
 use crate::help;
 use crate::invocation::Invocation;
 
@@ -44,7 +46,7 @@ pub struct Cli {
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// The stack: a name for stacks/NAME.yaml or for the file there with this `name:`, or a path to a stack file
-    #[arg(short, long, global = true, value_name = "NAME|PATH", env = "PROVISIONER_STACK", default_value = DEFAULT_STACK)]
+    #[arg(short, long, global = true, value_name = "NAME|PATH", env = "PROVISIONER_STACK", default_value = DEFAULT_STACK, add = ArgValueCompleter::new(completions::stacks))]
     pub stack: String,
     /// Whether the stack was named, on the command line or by the environment.
     #[arg(skip)]
@@ -56,7 +58,7 @@ pub struct Global {
     #[arg(short, long, global = true, hide_short_help = true)]
     pub verbose: bool,
     /// The profile of the AWS configuration files; overrides `AWS_PROFILE` and keys in the environment
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", add = ArgValueCompleter::new(completions::profiles))]
     pub profile: Option<String>,
     /// The region; overrides `region` in the stack file
     #[arg(long, global = true, value_name = "REGION")]

@@ -169,8 +169,17 @@ pub fn sha256_of(key: &str) -> Option<&str> {
 fn check_target(executable: &[u8], runs_on: RunsOn) -> Result<(), PackageError> {
     match runs_on {
         RunsOn::Lambda(architecture) => check(executable, architecture),
-        RunsOn::ThisMachine => Ok(()),
+        // A script is a handler too, and macOS has another format.
+        RunsOn::ThisMachine => match not_elf(executable) {
+            Some(what) if !executable.starts_with(b"#!") && !is_mach_o(executable) => Err(PackageError::NotElf(what)),
+            _ => Ok(()),
+        },
     }
+}
+
+/// Whether it starts as a 64-bit Mach-O file does, or one for several processors (`mach-o/loader.h`, `mach-o/fat.h`).
+fn is_mach_o(executable: &[u8]) -> bool {
+    executable.starts_with(&[0xcf, 0xfa, 0xed, 0xfe]) || executable.starts_with(&[0xca, 0xfe, 0xba, 0xbe])
 }
 
 /// Whether a zip has the executable in it, as Lambda must find it, and nothing else.
@@ -319,6 +328,21 @@ mod tests {
         file.extend(64_u16.to_le_bytes());
         file.extend([0; 10]);
         file
+    }
+
+    #[test]
+    fn the_emulator_takes_programs_and_scripts_and_nothing_else() {
+        let mach_o = [0xcf, 0xfa, 0xed, 0xfe, 0x07];
+        for (content, fits) in [
+            (&b"#!/bin/sh\nexit 1\n"[..], true),
+            (&mach_o, true),
+            (b"\x7fELF\x02\x01\x01", true),
+            (b"", false),
+            (b"PK\x03\x04", false),
+            (b"words", false),
+        ] {
+            assert_eq!(check_target(content, RunsOn::ThisMachine).is_ok(), fits, "{content:?}");
+        }
     }
 
     #[test]

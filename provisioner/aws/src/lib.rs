@@ -15,7 +15,7 @@ pub mod live;
 pub mod log_groups;
 pub mod logs;
 pub mod object;
-mod profiles;
+pub mod profiles;
 pub mod queue;
 pub mod records;
 pub mod roles;

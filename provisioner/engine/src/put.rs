@@ -171,10 +171,21 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Reports keys that the stack's notification does not match: they never get a record. With `wait`, such a key is an error.
+/// Why an object of this key never gets a record: the stack's notification does not match it, or the emulator denies it.
+fn unprocessed(spec: &StackSpec, key: &str) -> Option<String> {
+    let denied = spec.emulator.is_some() && key.contains('\n');
+    spec.bucket.mismatch(key).or_else(|| {
+        denied.then(|| {
+            "contains a line feed, with which the emulator denies the handler every object; AWS does not (docs/emulator.md)"
+                .to_owned()
+        })
+    })
+}
+
+/// Reports keys that never get a record. With `wait`, such a key is an error.
 pub fn report_unprocessed(spec: &StackSpec, uploads: &[Upload], wait: bool, dialog: &dyn Dialog) -> Result<()> {
     for upload in uploads {
-        let Some(reason) = spec.bucket.mismatch(&upload.key) else { continue };
+        let Some(reason) = unprocessed(spec, &upload.key) else { continue };
         if wait {
             let message =
                 format!("{}: there would be no record to wait for: the key {} {reason}", upload.name(), upload.key);

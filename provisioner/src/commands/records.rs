@@ -75,7 +75,8 @@ pub async fn run(global: &Global, args: &Records, report: &Report) -> Result<()>
         if page.rows.is_empty() {
             report.narrate("No record matches.");
         } else {
-            report.text(&record_list::records(&page.rows, report.data_style));
+            let partial = listing.partial(&page).await?;
+            report.text(&record_list::records(&page.rows, &partial, report.data_style));
         }
     } else {
         let records = listing.documents(&page).await?;

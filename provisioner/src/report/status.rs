@@ -159,7 +159,10 @@ pub fn text(status: &Status, style: Style) -> String {
         text.push_str(&format!("\nfiles          {}", files_line(files, style)));
     }
     if !status.records.is_empty() {
-        text.push_str(&format!("\n\n{}", record_list::records(&status.records, style)));
+        text.push_str(&format!(
+            "\n\n{}",
+            record_list::records(&status.records, &std::collections::BTreeSet::new(), style)
+        ));
     }
     text
 }

@@ -58,6 +58,18 @@ fn a_boundary_is_planned_in_the_words_of_the_stack_file_and_its_removal_broadens
 }
 
 #[test]
+fn settings_are_planned_without_a_handler() {
+    let site = Site::new();
+    site.deployed();
+    site.set("handler: {memory: 1 GiB}\n");
+    let plan = site.run(&["plan"]);
+    plan.ended(10).says("leaves the deployed code as it is").says("256 MiB → 1 GiB").says("1 to change");
+    assert!(!plan.out.contains("code  "), "{plan:#?}");
+    // Without a stack there is nothing to leave.
+    Site::new().run(&["plan"]).ended(2).says("there is no handler to deploy");
+}
+
+#[test]
 fn a_markdown_plan_has_the_words_of_the_stack_file() {
     let site = Site::new();
     site.deployed();

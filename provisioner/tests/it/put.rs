@@ -197,6 +197,16 @@ fn a_missing_record_is_reported_by_file_name() {
 }
 
 #[test]
+fn a_key_that_only_the_emulator_denies_is_reported() {
+    let world = World::new();
+    world.write("a.txt", "a");
+    // On AWS, such a key is processed.
+    let ran = world.run(&["put", "-s", "local", "--wait", "--key", "new\nline.txt", "a.txt"]);
+    assert_eq!(ran.code, Some(2), "{ran:#?}");
+    assert!(ran.err.contains("emulator denies the handler every object; AWS does not (docs/emulator.md)"), "{ran:#?}");
+}
+
+#[test]
 fn a_key_outside_of_the_stack_s_filter_is_reported() {
     let world = World::new();
     world.write("a.txt", "a");
