@@ -11,6 +11,7 @@
 #[cfg(target_os = "linux")]
 use std::fs::File;
 use std::io;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -20,12 +21,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use handler_contract::{FileTypes, Limits};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 #[cfg(target_os = "linux")]
 use tokio::time::timeout;
 
+#[cfg(target_os = "linux")]
+use crate::forked::Forked;
 use crate::process::{Pool, Process};
 #[cfg(target_os = "linux")]
 use crate::protocol::TEMPLATE_MARKER;
@@ -181,7 +184,11 @@ impl Shared {
     }
 
     async fn execute_child(&self) -> io::Result<Process> {
-        let child = self.execute(CHILD_MARKER, [Stdio::piped(), Stdio::piped(), Stdio::piped()]).await?;
+        let mut command = Command::from(self.command(CHILD_MARKER));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        // The thread that starts a program blocks until the program is loaded, and the runtime's own has a record to
+        // write.
+        let child = spawn_blocking(move || command.spawn()).await.map_err(io::Error::other)??;
         let mut process = Process::executed(child, &self.pool);
         process.send_line(&self.config()).await?;
         Ok(process)
@@ -226,15 +233,17 @@ impl Shared {
         spool: Result<&File, &io::Error>,
     ) -> io::Result<NewChild> {
         let (socket, stdin) = sockets()?;
-        let process = self.execute(TEMPLATE_MARKER, [stdin.into(), Stdio::null(), Stdio::null()]).await?;
+        let mut command = self.command(TEMPLATE_MARKER);
+        command.stdin(stdin).stdout(Stdio::null()).stderr(Stdio::null());
+        let process = spawn_blocking(move || Forked::adopt(command.spawn()?)).await.map_err(io::Error::other)??;
         let running = template.insert(Template::new(process, socket, &self.config())?);
         let late = |_| Err(io::Error::new(io::ErrorKind::TimedOut, "the parser's template does not start"));
         timeout(START_TIMEOUT, running.fork(spool)).await.unwrap_or_else(late)
     }
 
-    /// Starts the program as a further process.
-    async fn execute(&self, marker: &str, [stdin, stdout, stderr]: [Stdio; 3]) -> io::Result<Child> {
-        let mut command = Command::new(&self.program);
+    /// The program as a further process.
+    fn command(&self, marker: &str) -> std::process::Command {
+        let mut command = std::process::Command::new(&self.program);
         command
             .arg0("handler-extract")
             .arg(marker)
@@ -242,14 +251,8 @@ impl Shared {
             // Without it glibc reserves 64 MiB of address space for each further arena (mallopt(3), M_ARENA_MAX), and
             // good files exceed the limit.
             .env("MALLOC_ARENA_MAX", "1")
-            .env("TMPDIR", std::env::temp_dir())
-            .stdin(stdin)
-            .stdout(stdout)
-            .stderr(stderr)
-            .kill_on_drop(true);
-        // The thread that starts a program blocks until the program is loaded, and the runtime's own has a record to
-        // write.
-        spawn_blocking(move || command.spawn()).await.map_err(io::Error::other)?
+            .env("TMPDIR", std::env::temp_dir());
+        command
     }
 
     fn config(&self) -> ChildConfig {

@@ -1,9 +1,10 @@
-//! A child that the template has forked. It is a child of this process, but of no library that starts processes.
+//! The template, or a child that it has forked: a child of this process that no library waits for. The runtime's own
+//! would have the system signal each exit, and be woken by it.
 
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
-use std::process::ExitStatus;
+use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
 use rustix::process::{
@@ -29,6 +30,14 @@ impl Forked {
     /// Takes over a child of this process that nobody else waits for.
     pub(crate) const fn new(pid: Pid) -> Self {
         Self { pid, status: None }
+    }
+
+    /// Takes over a process that was just started.
+    pub(crate) fn adopt(started: Child) -> io::Result<Self> {
+        let pid = Pid::from_raw(started.id().cast_signed()).ok_or(io::ErrorKind::InvalidInput)?;
+        // Dropping it neither kills the process nor waits for it.
+        drop(started);
+        Ok(Self::new(pid))
     }
 
     /// Kills it, without waiting for its exit.

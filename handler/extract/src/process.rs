@@ -74,12 +74,11 @@ impl Pool {
         }
     }
 
-    /// Leaves a process that was started by other means to be reaped.
+    /// Kills a template, and leaves it to be reaped.
     #[cfg(target_os = "linux")]
-    pub(crate) fn leave(&self, mut process: Child) {
-        // An error means that it has exited already.
-        let _ = process.start_kill();
-        lock(&self.unreaped).push(Remains { handle: Handle::Executed(process), spool: None });
+    pub(crate) fn leave(&self, template: Forked) {
+        template.kill();
+        lock(&self.unreaped).push(Remains { handle: Handle::Forked(template), spool: None });
     }
 
     /// Notes that a child has ended in another way than a good file's does.

@@ -16,7 +16,6 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::Pid;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::process::Child;
 
 use crate::forked::Forked;
 use crate::protocol::{ChildConfig, ForkReply, ForkRequest};
@@ -32,7 +31,7 @@ const MAX_REPLY: usize = 4 << 10;
 /// A running template, and the parent's end of the socket to it. Dropping it kills it.
 #[derive(Debug)]
 pub(crate) struct Template {
-    process: Child,
+    process: Forked,
     socket: AsyncFd<OwnedFd>,
     children: u32,
     /// Whether a request has no reply yet.
@@ -57,7 +56,7 @@ pub(crate) fn sockets() -> io::Result<(OwnedFd, OwnedFd)> {
 
 impl Template {
     /// Takes over a process that was started with the other end of the socket, and sends it what applies to every file.
-    pub(crate) fn new(process: Child, socket: OwnedFd, config: &ChildConfig) -> io::Result<Self> {
+    pub(crate) fn new(process: Forked, socket: OwnedFd, config: &ChildConfig) -> io::Result<Self> {
         // The first packet, for which a socket has room.
         send(&socket, &serde_json::to_vec(config)?, SendFlags::NOSIGNAL)?;
         Ok(Self { process, socket: watch(socket)?, children: 0, is_reply_due: false })
@@ -69,7 +68,7 @@ impl Template {
     }
 
     /// The process, without the socket, so that it ends by itself.
-    pub(crate) fn into_process(self) -> Child {
+    pub(crate) fn into_process(self) -> Forked {
         self.process
     }
 

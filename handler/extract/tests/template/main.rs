@@ -159,10 +159,9 @@ async fn a_start_that_nobody_waits_for_leaves_no_child() {
     extractor.prepare().await;
     let waiting = extractor.start("a.txt", None).await.expect("a child waits");
     {
-        // As far as it gets without waiting, which is until the template has its request.
+        // As far as it gets without waiting, which is until the template has its request, and rarely further.
         let mut start = std::pin::pin!(extractor.start("b.txt", None));
-        let pending = std::future::poll_fn(|context| Poll::Ready(start.as_mut().poll(context).is_pending())).await;
-        assert!(pending, "a child was forked in no time");
+        std::future::poll_fn(|context| Poll::Ready(drop(start.as_mut().poll(context)))).await;
     }
     drop(waiting);
     for _ in 0..3 {
