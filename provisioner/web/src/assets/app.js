@@ -35,13 +35,14 @@ function announce(sentence) {
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 const day = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' });
 const year = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' });
+const exact = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'long' });
 
 function localTimes(root) {
   const now = new Date();
   for (const time of all('time', root)) {
     const at = new Date(time.dateTime);
-    const format = at.toDateString() === now.toDateString() ? clock : at.getFullYear() === now.getFullYear() ? day : year;
+    const format = time.closest('.group') ? exact : at.toDateString() === now.toDateString() ? clock : at.getFullYear() === now.getFullYear() ? day : year;
     time.textContent = format.format(at);
     time.title = `${full.format(at)} (${time.dateTime})`;
   }

@@ -11,12 +11,12 @@ use crate::stack::{NOW, Stack, failed_event, record};
 /// Pages, and the names of their pictures.
 fn pages(id: &str, failed: &str) -> Vec<(&'static str, String)> {
     vec![
-        ("upload", "/".into()),
         ("records", "/records".into()),
         ("record", format!("/records/{id}")),
         ("failed-record", format!("/records/{failed}")),
         ("failed-events", "/failed-events".into()),
         ("health", "/health".into()),
+        ("upload", "/".into()),
     ]
 }
 
@@ -40,7 +40,10 @@ fn fill(stack: &Stack) -> (String, String) {
     for n in 0..60_usize {
         let (key, size) = names[n % names.len()];
         let minutes = i64::try_from(n * n).unwrap() * 7 + 2;
-        let record = record(key, NOW - minutes * 60_000, size + (n as u64) * 1_013);
+        let mut record = record(key, NOW - minutes * 60_000, size + (n as u64) * 1_013);
+        if record["title"].is_string() {
+            record["title"] = "Minutes of the meeting".into();
+        }
         let record_id = record["documentId"].as_str().unwrap().to_owned();
         match n {
             0 => id = record_id,
@@ -60,27 +63,29 @@ async fn nothing_is_wider_than_the_window() {
     *stack.failed_events.lock().unwrap() = provisioner_web::pipeline::FailedEvents { waiting: 2, events };
     let Some(page) = browser(&stack, Setup::default()).await else { return };
     let pictures = std::env::var_os("WEB_SCREENSHOTS");
+    // The page of uploads comes last, because what is uploaded there is on the others as well.
     let folder = tempfile::tempdir().unwrap();
-    for (width, height) in [(360, 740), (768, 900), (1_280, 800), (1_920, 1_000)] {
+    let long = "a-very-long-name-without-any-space-that-would-widen-the-page-if-nothing-cut-it-off.pdf";
+    let content = |size: usize| vec![7; size];
+    let (scan, letter, photo) = (content(812_400), content(4_301), content(2_310_551));
+    let chosen = files(
+        &folder,
+        &[
+            ("Invoice 2026-118.pdf", &scan[..]),
+            ("locked.pdf", &letter[..]),
+            ("letter.docx", &letter[..]),
+            ("harbour.png", &photo[..]),
+            (long, &scan[..]),
+        ],
+    );
+    for (width, height) in [(1_920, 1_000), (1_280, 800), (768, 900), (360, 740)] {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         page.cdp("Emulation.setDeviceMetricsOverride", size).await;
         for (name, path) in pages(&id, &failed) {
             page.go(&path).await;
             if name == "upload" {
-                let chosen = files(
-                    &folder,
-                    &[
-                        ("Minutes.pdf", b"x"),
-                        ("locked.pdf", b"x"),
-                        ("letter.txt", b"x"),
-                        (
-                            "a-very-long-name-without-any-space-that-would-widen-the-page-if-nothing-cut-it-off.pdf",
-                            b"x",
-                        ),
-                    ],
-                );
                 page.choose(&chosen).await;
-                page.shows(&["3 read, 1 failed"]).await;
+                page.shows(&["4 read, 1 failed"]).await;
             }
             let wide = page.script("return [document.documentElement.scrollWidth, innerWidth]").await;
             assert_eq!(wide[0], wide[1], "{name} at {width} pixels");

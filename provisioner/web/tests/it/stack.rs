@@ -233,11 +233,13 @@ impl Pipeline for Stack {
 
     fn trace<'a>(&'a self, record: &'a Value) -> Answer<'a, Vec<TraceStep>> {
         Box::pin(async move {
-            let at = row(record).uploaded_at.unix_millis();
+            let row = row(record);
+            let at = row.uploaded_at.unix_millis();
+            let detail = format!("File {} processed with status {}", row.file_name, row.status);
             let step = |after: i64, title: &str, tone| TraceStep {
                 time: Some(at + after),
                 title: title.into(),
-                detail: Some("File <i>a</i> processed".into()).filter(|_| tone != Tone::Neutral),
+                detail: Some(detail.clone()).filter(|_| tone != Tone::Neutral),
                 tone,
             };
             let tone = if record["status"] == "FAILED" { Tone::Bad } else { Tone::Good };
