@@ -17,7 +17,7 @@
 
 use std::borrow::Cow;
 
-use handler_contract::{Timestamp, Upload};
+use handler_contract::{Request, Timestamp, Upload, origin};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::Value;
@@ -45,6 +45,8 @@ pub struct Message {
 pub enum Item {
     /// An object was put.
     Upload(Upload),
+    /// The provisioner asks to process an object.
+    Requested(Upload, Request),
     /// Something that leaves no record.
     Ignored(Ignored),
 }
@@ -133,6 +135,14 @@ pub fn read(event: &Value) -> Result<Event, EventError> {
     Ok(Event::Batch(batch))
 }
 
+/// Who sent the event again: a mark that the provisioner adds beside `requestPayload`. It only goes into the log.
+pub fn origin(event: &Value) -> Option<&str> {
+    let mark = event[origin::FIELD].as_str().filter(|_| !event["requestPayload"].is_null())?;
+    let is_plain =
+        (1..=origin::LONGEST).contains(&mark.len()) && mark.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+    is_plain.then_some(mark)
+}
+
 /// The records, if they are messages of a queue that waits for a partial batch response.
 fn queue_messages(event: &Value) -> Option<&Vec<Value>> {
     let records = event["Records"].as_array()?;
@@ -204,6 +214,8 @@ struct S3Record {
     event_name: String,
     event_time: Timestamp,
     s3: S3Entity,
+    #[serde(rename = "provisionerRequest")]
+    request: Option<Request>,
 }
 
 #[derive(Deserialize)]
@@ -228,7 +240,7 @@ struct S3Object {
 }
 
 fn s3_notification(record: &Value) -> Result<Item, EventError> {
-    let S3Record { event_name, event_time, s3 } = Deserialize::deserialize(record)
+    let S3Record { event_name, event_time, s3, request } = Deserialize::deserialize(record)
         .map_err(|error: serde_json::Error| EventError(format!("a record of S3 is incomplete: {error}")))?;
     let key = decode_key(&s3.object.key)?;
     // Event names come with and without the "s3:" of the notification's configuration.
@@ -239,7 +251,7 @@ fn s3_notification(record: &Value) -> Result<Item, EventError> {
     if !name.starts_with("ObjectCreated:") {
         return Err(EventError(format!("a record of S3 reports {event_name:?}, which is no event that S3 documents")));
     }
-    Ok(upload(Upload {
+    let item = upload(Upload {
         bucket: s3.bucket.name,
         key,
         version_id: non_empty(s3.object.version_id),
@@ -247,7 +259,11 @@ fn s3_notification(record: &Value) -> Result<Item, EventError> {
         sequencer: non_empty(s3.object.sequencer),
         size: s3.object.size,
         uploaded_at: event_time,
-    }))
+    });
+    Ok(match (item, request) {
+        (Item::Upload(upload), Some(request)) => Item::Requested(upload, request),
+        (item, _) => item,
+    })
 }
 
 #[derive(Deserialize)]

@@ -15,13 +15,14 @@ pub mod metrics;
 pub mod outcome;
 pub mod process;
 pub mod store;
+pub mod target;
 
 use std::cell::Cell;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use handler_contract::record::Findings;
-use handler_contract::{DocumentId, ErrorCode, Failure, Record, SandboxReport, Settings, Status, Timestamp, Upload};
+use handler_contract::{ErrorCode, Failure, Record, Request, SandboxReport, Settings, Status, Timestamp, Upload};
 use handler_extract::{Extractor, SandboxStatus};
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde::Serialize;
@@ -33,6 +34,7 @@ use crate::fetch::Unread;
 use crate::log::{Level, Line, Log};
 use crate::metrics::FileMetrics;
 use crate::outcome::Outcome;
+use crate::target::Target;
 
 /// Serves events until Lambda ends the process. Returns only when it cannot start, or lost the Runtime API.
 /// `inspection_denied` is whether [`process::deny_inspection`] succeeded.
@@ -66,8 +68,12 @@ fn start(log: &Log, inspection_denied: bool) -> Result<std::convert::Infallible,
     }
     let extractor = Extractor::new(settings.limits, settings.allowed_types.clone())?;
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-        // The first file's child starts beside the clients, on the processor that Lambda gives a start for nothing.
-        let ((), clients) = tokio::join!(extractor.prepare(), Clients::from_env());
+        // The first file's child starts beside the clients, on the processor that Lambda gives a start for nothing. No
+        // event waits for it: what is not ready by then is awaited by the first file.
+        let first = extractor.clone();
+        tokio::spawn(async move { first.prepare().await });
+        tokio::task::yield_now().await;
+        let clients = Clients::from_env().await;
         let function = Function {
             settings,
             clients,
@@ -81,6 +87,18 @@ fn start(log: &Log, inspection_denied: bool) -> Result<std::convert::Infallible,
         Box::pin(Runtime::new(service_fn(|event| function.handle(event))).run()).await?;
         Err("the Lambda Runtime API gives no more events".into())
     })
+}
+
+/// Reaps the last file's child and starts the next one while the record is written: there is time for it while DynamoDB
+/// answers, and after the function's own answer Lambda may freeze the process at any moment. What is not done by then is
+/// done when the next event has thawed it.
+fn prepare_next(extractor: &Extractor) {
+    let extractor = extractor.clone();
+    tokio::spawn(async move {
+        // Once around the event loop, so that the record is on its way before anything is done for the next file.
+        tokio::task::yield_now().await;
+        extractor.prepare().await;
+    });
 }
 
 /// All that outlives an invocation.
@@ -145,6 +163,8 @@ impl From<InvocationError> for Diagnostic {
 struct Invocation {
     context: Context,
     cold_start: bool,
+    /// Who sent the event again, if it did not come from S3.
+    origin: Option<String>,
 }
 
 impl Invocation {
@@ -161,6 +181,7 @@ impl Invocation {
             request_id: Some(&self.context.request_id),
             xray_trace_id: self.context.xray_trace_id.as_deref(),
             cold_start: Some(self.cold_start),
+            origin: self.origin.as_deref(),
             ..Line::default()
         }
     }
@@ -168,7 +189,8 @@ impl Invocation {
 
 impl Function<'_> {
     async fn handle(&self, event: LambdaEvent<Value>) -> Result<Answer, InvocationError> {
-        let invocation = Invocation { context: event.context, cold_start: self.cold.replace(false) };
+        let origin = event::origin(&event.payload).map(ToOwned::to_owned);
+        let invocation = Invocation { context: event.context, cold_start: self.cold.replace(false), origin };
         let refuse = |error: &EventError| self.log.write(&invocation.line(Level::Error, error.to_string()));
         // Whether a file has the invocation's time to itself.
         let mut is_first_file = true;
@@ -208,10 +230,13 @@ impl Function<'_> {
                     self.log_ignored(invocation, ignored);
                     files.push(FileAnswer { document_id: None, outcome: "ignored" });
                 }
-                Item::Upload(upload) => {
-                    let id = upload.document_id();
-                    let outcome = self.process(invocation, upload, id, std::mem::take(is_first_file)).await;
-                    files.push(FileAnswer { document_id: Some(id.to_string()), outcome: outcome.name() });
+                Item::Upload(upload) | Item::Requested(upload, _) => {
+                    let request = if let Item::Requested(_, request) = item { Some(request) } else { None };
+                    let outcome = self.process(invocation, upload, request, std::mem::take(is_first_file)).await;
+                    files.push(FileAnswer {
+                        document_id: Some(record_id(upload, request, &outcome)),
+                        outcome: outcome.name(),
+                    });
                     if let Outcome::Retry(reason) = outcome {
                         retries.push(format!("{}/{}: {reason}", upload.bucket, upload.key));
                     }
@@ -222,13 +247,20 @@ impl Function<'_> {
     }
 
     /// Fetch, extract, record, put: one file from its event to its outcome.
-    async fn process(&self, invocation: &Invocation, upload: &Upload, id: DocumentId, is_first_file: bool) -> Outcome {
+    async fn process(
+        &self,
+        invocation: &Invocation,
+        upload: &Upload,
+        request: Option<&Request>,
+        is_first_file: bool,
+    ) -> Outcome {
         let started = self.log.now();
+        let is_reprocess = matches!(request, Some(Request::Reprocess { .. }));
         let max_file_size = self.settings.max_file_size;
         let time = deadline::for_work(invocation.left(started));
         let read = fetch::findings(&self.clients.s3, &self.extractor, upload, max_file_size, time).await;
         let extracted = self.log.now();
-        self.prewarm_child();
+        prepare_next(&self.extractor);
 
         let findings = match read {
             Ok(findings) => Ok(findings),
@@ -236,18 +268,24 @@ impl Function<'_> {
             Err(Unread::OutOfTime { .. }) => Err("files before this one in the same event took its time".to_owned()),
             Err(Unread::Retry(reason)) => Err(reason),
         };
-        let outcome = match findings {
-            Ok(findings) => {
-                let processed_at = Timestamp::from_unix_millis(extracted).unwrap_or_else(|| upload.uploaded_at.clone());
-                let record = Record::with_id(id, upload, findings, processed_at, env!("CARGO_PKG_VERSION"));
-                let time = deadline::for_record(invocation.left(extracted));
-                store::put(&self.clients.dynamodb, &self.settings.table_name, record, time).await
+        let outcome = match (findings, Target::of(upload, request, extracted)) {
+            (Ok(Findings { failure: Some(failure), .. }), Ok(_)) if is_reprocess && outcome::is_lost(failure.code) => {
+                Outcome::Unreadable(failure)
             }
-            Err(reason) => Outcome::Retry(reason),
+            (Ok(findings), Ok(target)) => {
+                let processed_at = Timestamp::from_unix_millis(extracted).unwrap_or_else(|| upload.uploaded_at.clone());
+                let record = Record::new(upload, findings, processed_at, env!("CARGO_PKG_VERSION"));
+                let record = record.kept_for(self.settings.keep_records);
+                let time = deadline::for_record(invocation.left(extracted));
+                // On the heap, because it holds up to three requests.
+                Box::pin(store::put(&self.clients.dynamodb, &self.settings.table_name, record, target, time)).await
+            }
+            (Err(reason), _) => Outcome::Retry(reason),
+            (_, Err(foreign)) => Outcome::Retry(foreign.to_string()),
         };
 
         let record = outcome.record();
-        let id = id.to_string();
+        let id = record_id(upload, request, &outcome);
         let sandbox = self.unreported_sandbox();
         let line = Line {
             bucket: Some(&upload.bucket),
@@ -264,7 +302,7 @@ impl Function<'_> {
         };
         let file = FileMetrics {
             function_name: &invocation.context.env_config.function_name,
-            recorded: matches!(outcome, Outcome::Recorded(_)),
+            recorded: matches!(outcome, Outcome::Recorded(_)) && !is_reprocess,
             bytes: record.map_or(0, |record| record.file_size),
             file_type: record.map(|record| record.file_type.as_str()),
             error_code: record.and_then(|record| record.error_code),
@@ -277,18 +315,6 @@ impl Function<'_> {
             self.warn_of_degraded_sandbox(invocation, sandbox);
         }
         outcome
-    }
-
-    /// Reaps the last file's child and starts the next one while the record is written: there is time for it
-    /// while DynamoDB answers, and after the function's own answer Lambda may freeze the process at any moment. What is
-    /// not done by then is done when the next event has thawed it.
-    fn prewarm_child(&self) {
-        let extractor = self.extractor.clone();
-        tokio::spawn(async move {
-            // Once around the event loop, so that the record is on its way before anything is done for the next file.
-            tokio::task::yield_now().await;
-            extractor.prepare().await;
-        });
     }
 
     /// What the system grants of the sandbox, once in a process's life: with its first file.
@@ -329,11 +355,20 @@ fn out_of_time(size: u64, time: Duration) -> Findings {
     Findings::unread(size, Failure::new(ErrorCode::DeadlineExceeded, message))
 }
 
+/// The record that an outcome is about.
+fn record_id(upload: &Upload, request: Option<&Request>, outcome: &Outcome) -> String {
+    match (outcome.record(), request) {
+        (Some(record), _) => record.document_id.clone(),
+        (None, Some(Request::Reprocess { document_id, .. })) => document_id.clone(),
+        (None, _) => upload.document_id().to_string(),
+    }
+}
+
 fn level(outcome: &Outcome) -> Level {
     match outcome {
         Outcome::Recorded(record) if record.status == Status::Failed => Level::Error,
         Outcome::Recorded(_) | Outcome::Duplicate(_) => Level::Info,
-        Outcome::Retry(_) => Level::Warn,
+        Outcome::Unreadable(_) | Outcome::Retry(_) => Level::Warn,
     }
 }
 
@@ -352,6 +387,9 @@ fn message(upload: &Upload, outcome: &Outcome) -> String {
             format!("File {name} processed with status {}{detail}", record.status)
         }
         Outcome::Duplicate(_) => format!("File {name} has its record already"),
+        Outcome::Unreadable(failure) => {
+            format!("File {name} can no longer be read, so its record stays: {failure}")
+        }
         Outcome::Retry(reason) => format!("File {name} was not processed and will be tried again: {reason}"),
     }
 }

@@ -42,6 +42,9 @@ pub struct Line<'a> {
     /// Whether the invocation is the process's first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cold_start: Option<bool>,
+    /// Who sent the event again, if it did not come from S3.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<&'a str>,
     /// The object's bucket.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bucket: Option<&'a str>,
@@ -51,7 +54,7 @@ pub struct Line<'a> {
     /// The record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub document_id: Option<&'a str>,
-    /// How the work on the file ended: stored, rejected, duplicate, ignored, retry.
+    /// How the work on the file ended: stored, rejected, duplicate, unreadable, ignored, retry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<&'static str>,
     /// Why the file was refused.

@@ -12,6 +12,8 @@ pub enum Outcome {
     Recorded(Box<Record>),
     /// The table already held its record, or a better one than this.
     Duplicate(Box<Record>),
+    /// The record was to be replaced, but the object can no longer be read. The record stays.
+    Unreadable(Failure),
     /// Nothing was written, and another attempt may succeed. The invocation fails.
     Retry(String),
 }
@@ -25,6 +27,7 @@ impl Outcome {
                 Status::Failed => "rejected",
             },
             Self::Duplicate(_) => "duplicate",
+            Self::Unreadable(_) => "unreadable",
             Self::Retry(_) => "retry",
         }
     }
@@ -33,7 +36,7 @@ impl Outcome {
     pub fn record(&self) -> Option<&Record> {
         match self {
             Self::Recorded(record) | Self::Duplicate(record) => Some(record),
-            Self::Retry(_) => None,
+            Self::Unreadable(_) | Self::Retry(_) => None,
         }
     }
 }
@@ -122,6 +125,12 @@ pub fn classify_get_error(call_error: &CallError) -> GetOutcome {
         )),
         _ => GetOutcome::Retry(format!("failed to read the object: {call_error}")),
     }
+}
+
+/// Whether findings describe the object as it was lost since its upload, and not its content. They do not replace a record
+/// that describes the content.
+pub fn is_lost(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::NotFound | ErrorCode::Superseded | ErrorCode::NotReadable)
 }
 
 /// Classifies the result of a `PutItem` with the record's condition. `Ok` is a written record. `already_written` says

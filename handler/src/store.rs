@@ -1,7 +1,8 @@
 //! Writes a record so that every upload ends with exactly one, the best one.
 //!
 //! Events come twice, late, out of order and at the same time, and a `PutItem` that timed out may have written. The
-//! condition makes all of it harmless: what read the file beats what could not, and the first of equals stays.
+//! condition makes all of it harmless: what read the file beats what could not, and the first of equals stays. Which
+//! record that is, and on which condition it is written, is decided in [`crate::target`].
 //!
 //! A failed condition returns the conflicting item (`ReturnValuesOnConditionCheckFailure`, which takes neither a read
 //! unit nor a permission beyond `PutItem`). If it is the one that was sent, then the SDK has repeated a write whose
@@ -15,68 +16,81 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
-use handler_contract::{Record, Status};
+use handler_contract::{DocumentId, Record};
+use tokio::time::Instant;
 
 use crate::aws;
 use crate::outcome::{CallError, Outcome, classify_put_error};
+use crate::target::{Condition, Target, WriteRule};
 
 type Item = HashMap<String, AttributeValue>;
 
-/// The condition that a record is written on, in the words of `DynamoDB`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Condition {
-    /// The condition expression.
-    pub expression: &'static str,
-    /// The attribute names of its `#` placeholders (`status` is a reserved word).
-    pub names: &'static [(&'static str, &'static str)],
-    /// The statuses of its `:` placeholders.
-    pub values: &'static [(&'static str, Status)],
-}
-
-/// The condition for a record with this status.
-///
-/// A FAILED record may describe a temporary state of the object (deleted, overwritten, too slow to read), so a
-/// delivery that did read it may replace the record. Nothing ever replaces a SUCCESS.
-pub const fn condition(status: Status) -> Condition {
-    match status {
-        Status::Success => Condition {
-            expression: "attribute_not_exists(documentId) OR #status = :failed",
-            names: &[("#status", "status")],
-            values: &[(":failed", Status::Failed)],
-        },
-        Status::Failed => Condition { expression: "attribute_not_exists(documentId)", names: &[], values: &[] },
+/// Writes the record where it belongs, within the time given.
+pub async fn put(client: &Client, table: &str, record: Record, target: Target, time: Duration) -> Outcome {
+    let writer = Writer { client, table, until: Instant::now() + time };
+    match target {
+        Target::One { id, rule } => writer.put(record.identified_by(id), &rule).await.0,
+        Target::Late { by_event, by_content } => writer.put_late(record, by_event, by_content).await,
     }
 }
 
-/// Writes the record on its condition, within the time given.
-pub async fn put(client: &Client, table: &str, record: Record, time: Duration) -> Outcome {
-    let item: Item = match serde_dynamo::to_item(&record) {
-        Ok(item) => item,
-        Err(error) => return Outcome::Retry(format!("failed to turn the record into an item: {error}")),
-    };
-    let Condition { expression, names, values } = condition(record.status);
-    let mut request = client
-        .put_item()
-        .table_name(table)
-        .set_item(Some(item.clone()))
-        .condition_expression(expression)
-        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-    for (placeholder, name) in names {
-        request = request.expression_attribute_names(*placeholder, *name);
-    }
-    for (placeholder, value) in values {
-        request = request.expression_attribute_values(*placeholder, AttributeValue::S(value.to_string()));
-    }
-    let mut already_written = false;
-    let result = match tokio::time::timeout(time, request.send()).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => {
-            already_written = conflicting_item(&error).is_some_and(|there| is_same(there, &item));
-            Err(aws::call_error(&error))
+struct Writer<'a> {
+    client: &'a Client,
+    table: &'a str,
+    until: Instant,
+}
+
+impl Writer<'_> {
+    /// Writes the record of a late event. Only a late event writes under the id of the content, so no other delivery of the
+    /// same upload can write under the id of the event at the same time.
+    async fn put_late(&self, record: Record, by_event: DocumentId, by_content: DocumentId) -> Outcome {
+        let record = record.identified_by(by_event);
+        let (outcome, existing) = self.put(record.clone(), &WriteRule::Improve).await;
+        if existing.is_some() || !matches!(outcome, Outcome::Duplicate(_)) {
+            return outcome;
         }
-        Err(_) => Err(CallError::NoAnswer("the invocation's time was over".to_owned())),
-    };
-    classify_put_error(record, result, already_written)
+        let sequencer = record.sequencer.clone();
+        let rule = WriteRule::FirstOfContent { sequencer: sequencer.clone() };
+        let (outcome, existing) = self.put(record.clone().identified_by(by_content), &rule).await;
+        let other_upload = existing.as_ref().and_then(|item| item.get("sequencer")?.as_s().ok()).cloned();
+        match outcome {
+            // The same bytes were uploaded to the same key before, and that event was late, too.
+            Outcome::Duplicate(_) if other_upload.is_some() && other_upload != sequencer => {
+                self.put(record, &WriteRule::First).await.0
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Writes one record on its condition. Also returns the item because of which the condition failed.
+    async fn put(&self, mut record: Record, rule: &WriteRule) -> (Outcome, Option<Item>) {
+        record.reprocessed_at = rule.requested_at().cloned();
+        let item: Item = match serde_dynamo::to_item(&record) {
+            Ok(item) => item,
+            Err(error) => return (Outcome::Retry(format!("failed to turn the record into an item: {error}")), None),
+        };
+        let Condition { expression, names, values } = rule.condition(record.status);
+        let mut request = self
+            .client
+            .put_item()
+            .table_name(self.table)
+            .set_item(Some(item.clone()))
+            .condition_expression(expression)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        for (placeholder, name) in names {
+            request = request.expression_attribute_names(*placeholder, *name);
+        }
+        for (placeholder, value) in values {
+            request = request.expression_attribute_values(placeholder, AttributeValue::S(value));
+        }
+        let (result, existing) = match tokio::time::timeout_at(self.until, request.send()).await {
+            Ok(Ok(_)) => (Ok(()), None),
+            Ok(Err(error)) => (Err(aws::call_error(&error)), conflicting_item(&error).cloned()),
+            Err(_) => (Err(CallError::NoAnswer("the invocation's time was over".to_owned())), None),
+        };
+        let already_written = existing.as_ref().is_some_and(|there| is_same(there, &item));
+        (classify_put_error(record, result, already_written), existing)
+    }
 }
 
 /// Whether two items are one. Numbers are compared by their value, as `DynamoDB` may spell them in its own way; those

@@ -1,19 +1,28 @@
 //! The command line. Arguments and help texts only; `commands/` contains what a command does.
 
+mod operate;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap_complete::engine::ArgValueCompleter;
 use provisioner_artifact::embedded::Index;
 use provisioner_aws::Role;
 use provisioner_engine::connection::Options;
 use provisioner_model::spec::{Architecture, DEFAULT_STACK, architecture};
 use provisioner_planner::consent;
 
+use crate::commands::completions;
 use crate::help;
 use crate::invocation::Invocation;
+
+mod operating;
+
+pub use operate::{Forget, Logs, Redrive, Show, Trace};
+pub use operating::{History, Reconcile, Reprocess, Rollback};
 
 /// The session name of an assumed role, unless another is given.
 const ROLE_SESSION_NAME: &str = "provisioner";
@@ -37,7 +46,7 @@ pub struct Cli {
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// The stack: a name for stacks/NAME.yaml or for the file there with this `name:`, or a path to a stack file
-    #[arg(short, long, global = true, value_name = "NAME|PATH", env = "PROVISIONER_STACK", default_value = DEFAULT_STACK)]
+    #[arg(short, long, global = true, value_name = "NAME|PATH", env = "PROVISIONER_STACK", default_value = DEFAULT_STACK, add = ArgValueCompleter::new(completions::stacks))]
     pub stack: String,
     /// Whether the stack was named, on the command line or by the environment.
     #[arg(skip)]
@@ -49,7 +58,7 @@ pub struct Global {
     #[arg(short, long, global = true, hide_short_help = true)]
     pub verbose: bool,
     /// The profile of the AWS configuration files; overrides `AWS_PROFILE` and keys in the environment
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", add = ArgValueCompleter::new(completions::profiles))]
     pub profile: Option<String>,
     /// The region; overrides `region` in the stack file
     #[arg(long, global = true, value_name = "REGION")]
@@ -167,6 +176,11 @@ pub enum Command {
     /// Show the stack, its resources, code, newest records and failed events
     #[command(after_long_help = help::STATUS)]
     Status(Status),
+    /// Return to the code of the previous deployment
+    #[command(after_long_help = help::ROLLBACK)]
+    Rollback(Rollback),
+    /// List the deployments of the stack: when, who, what
+    History(History),
     /// Send a small file through the pipeline and measure the duration of each stage
     Verify(Verify),
     /// Delete the stack
@@ -178,11 +192,30 @@ pub enum Command {
     /// List records, newest first
     #[command(alias = "ls", alias = "list", after_long_help = help::RECORDS)]
     Records(Records),
+    /// Show one record whole, and the other uploads of its key
+    #[command(after_long_help = help::SHOW)]
+    Show(Show),
+    /// Show what happened to one file: uploads, events, invocations with their log lines, records, failed events
+    #[command(after_long_help = help::TRACE)]
+    Trace(Trace),
     /// Show the handler's log lines
     #[command(alias = "log", after_long_help = help::LOGS)]
     Logs(Logs),
-    /// Send events that failed every attempt to the handler again
+    /// List events that failed every attempt, and send them to the handler again
+    #[command(after_long_help = help::REDRIVE)]
     Redrive(Redrive),
+    /// Serve the stack's web page on this machine: drop files, watch their records
+    #[command(after_long_help = help::WEB)]
+    Web(Web),
+    /// Delete one file with all of its versions and records
+    #[command(after_long_help = help::FORGET)]
+    Forget(Forget),
+    /// Compare the bucket with the table: files without a record, records without a file, doubled records
+    #[command(after_long_help = help::RECONCILE)]
+    Reconcile(Reconcile),
+    /// Process files again whose records exist, after a limit or the handler changed
+    #[command(after_long_help = help::REPROCESS)]
+    Reprocess(Reprocess),
     /// Show the record that the handler would write for a local file, without calling AWS
     #[command(after_long_help = help::INSPECT)]
     Inspect(Inspect),
@@ -319,6 +352,7 @@ pub struct Down {
 
 /// `provisioner put`
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Put {
     /// Files, uploaded under their names; folders, whose files are uploaded under their relative paths; `-` for
     /// standard input
@@ -330,6 +364,17 @@ pub struct Put {
     /// The object key; only with a single file
     #[arg(long, value_name = "KEY", conflicts_with = "prefix")]
     pub key: Option<String>,
+    /// Leave out files and folders whose name, or path within the folder, matches; can be repeated. * matches within a
+    /// name, ** across folders, {a,b} either
+    #[arg(short = 'x', long, value_name = "PATTERN")]
+    pub exclude: Vec<String>,
+    /// Leave out files that the bucket has already: same key and size, uploaded after the file's last change. After an
+    /// interruption, the rest is uploaded
+    #[arg(long)]
+    pub skip_existing: bool,
+    /// Show what would be uploaded under which key, and upload nothing
+    #[arg(long, conflicts_with_all = ["wait", "yes"])]
+    pub dry_run: bool,
     /// Wait for each file's record and show it
     #[arg(short, long)]
     pub wait: bool,
@@ -339,6 +384,9 @@ pub struct Put {
     /// The number of concurrent uploads
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = up_to_256)]
     pub parallel: u16,
+    /// Do not ask before uploading hidden files, files larger than the stack's limit, or files that nothing processes
+    #[arg(short, long)]
+    pub yes: bool,
 }
 
 /// The output formats of records.
@@ -393,35 +441,15 @@ pub struct Records {
     pub all: bool,
 }
 
-/// `provisioner logs`
+/// `provisioner web`
 #[derive(Debug, Args)]
-pub struct Logs {
-    /// Keep printing new lines until interrupted
-    #[arg(short, long)]
-    pub follow: bool,
-    /// Only lines at or after this time: a time, or an age
-    #[arg(long, value_name = "TIME", default_value = "1h")]
-    pub since: String,
-    /// Only lines before this time: a time, or an age
-    #[arg(long, value_name = "TIME", conflicts_with = "follow")]
-    pub until: Option<String>,
-    /// Only lines that contain this text, such as a file's name; * matches any characters
-    #[arg(long, value_name = "PATTERN")]
-    pub grep: Option<String>,
-    /// Also metrics, and Lambda's own lines on the start, the end and the billed duration of each invocation
+pub struct Web {
+    /// The port on 127.0.0.1; 0 for any free one [default: 8484, or a free one if that is taken]
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+    /// Open the page in the default browser
     #[arg(long)]
-    pub reports: bool,
-    /// The maximum number of lines; the newest are printed
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 100, value_parser = up_to_10_000)]
-    pub limit: u16,
-}
-
-/// `provisioner redrive`
-#[derive(Debug, Args)]
-pub struct Redrive {
-    /// Do not ask for confirmation
-    #[arg(short, long)]
-    pub yes: bool,
+    pub open: bool,
 }
 
 /// `provisioner inspect`

@@ -3,6 +3,8 @@
 pub mod bundle;
 pub mod completions;
 pub mod down;
+pub mod forget;
+pub mod history;
 pub mod init;
 pub mod inspect;
 pub mod local;
@@ -10,13 +12,19 @@ pub mod logs;
 pub mod man;
 pub mod plan;
 pub mod put;
+pub mod reconcile;
 pub mod records;
 pub mod redrive;
+pub mod reprocess;
+pub mod rollback;
 pub mod schema;
+pub mod show;
 pub mod status;
 pub mod synth;
+pub mod trace;
 pub mod up;
 pub mod verify;
+pub mod web;
 
 use std::path::Path;
 

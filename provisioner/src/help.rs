@@ -49,6 +49,7 @@ Exit codes:
     9  the stack is up, but a test file did not get its record
    10  `plan` found that something would change
    11  the stack is broken or needs attention
+   12  `reconcile`: bucket and table disagree
   130  interrupted; what runs in AWS continues";
 
 /// Examples of `up`.
@@ -85,7 +86,9 @@ pub const PUT: &str = "\
 Examples:
   provisioner put report.pdf scans/ --wait  files and folders, with their records
   tar c logs | provisioner put - --key logs.tar
-  provisioner put report.pdf --prefix in/   as in/report.pdf";
+  provisioner put report.pdf --prefix in/   as in/report.pdf
+  provisioner put . -x '.*' -x '*.tmp' --dry-run
+  provisioner put scans/ --skip-existing    what the bucket has not yet";
 
 /// Examples of `records`.
 pub const RECORDS: &str = "\
@@ -99,8 +102,93 @@ Examples:
 pub const LOGS: &str = "\
 Examples:
   provisioner logs -f                       keep printing
-  provisioner logs --grep report.pdf --since 7d
+  provisioner logs --file report.pdf --since 7d
+  provisioner logs --errors --since today   warnings, errors, panics and time-outs
+  provisioner logs --request 0123abcd --reports
   provisioner logs --since '2026-11-26 14:00' --until '2026-11-26 15:00' --json | jq .message";
+
+/// Examples of `web`.
+pub const WEB: &str = "\
+Examples:
+  provisioner web -s local --open           the page of the local stack, in the browser
+  provisioner web -s prod --port 9000       with your credentials, for this machine only
+
+The printed address signs one browser in. Ctrl-C ends the server.";
+
+/// Examples of `show`.
+pub const SHOW: &str = "\
+Examples:
+  provisioner show report.pdf               the newest record of the file of this name
+  provisioner show in/report.pdf            of the object with this key
+  provisioner show 46938d60-b8de-5c3e-b61f-bf1a798ecb96 --json";
+
+/// Examples of `trace`.
+pub const TRACE: &str = "\
+Examples:
+  provisioner trace report.pdf              everything that happened to the file of this name
+  provisioner trace in/report.pdf --json    for programs: `conclusion.state` and `steps`
+  provisioner trace 46938d60-b8de-5c3e-b61f-bf1a798ecb96";
+
+/// Examples of `redrive`, and the outcomes of an event.
+pub const REDRIVE: &str = "\
+Examples:
+  provisioner redrive --list                what the queue holds, and why; changes nothing
+  provisioner redrive --dry-run             what would be sent and what would be deleted
+  provisioner redrive --code SlowDown --limit 10
+  provisioner redrive --name '*.pdf' --keep
+  provisioner redrive --code EventNotUnderstood --discard
+
+Outcome of an event, and what becomes of its message:
+  stored           the file has a record                                  deleted
+  rejected         the file has a record with the status FAILED           deleted
+  duplicate        the file had a record already                          deleted
+  ignored          the event leads to no record                           deleted
+  gone             the object no longer exists                            deleted after confirmation
+  retry            the function failed again                              kept
+  not-understood   the function cannot read the event                     kept
+  failed           the function ended early: out of time, crashed         kept
+  throttled        the function has no free concurrency                   kept
+  no-answer        the connection was lost; the file may have a record    kept
+  unknown          the function's answer is not understood                kept
+  unreadable       the message contains no event                          kept";
+
+/// Examples of `forget`.
+pub const FORGET: &str = "\
+Examples:
+  provisioner forget in/report.pdf          count versions and records, ask, delete, say what remains
+  provisioner forget in/report.pdf --yes --json";
+/// Examples of `rollback`.
+pub const ROLLBACK: &str = "\
+Examples:
+  provisioner rollback -s prod              the previous code, with the template that is deployed
+  provisioner rollback --template           the previous code and template
+  provisioner rollback --to 1f0c2a          the code whose hash starts like this
+  provisioner history                       what there is to return to
+
+The stack file and the sources stay as they are: the next `up` deploys them.";
+
+/// Examples of `reconcile`.
+pub const RECONCILE: &str = "\
+Examples:
+  provisioner reconcile                     compare, and change nothing
+  provisioner reconcile --fix               also process the files without a record
+  provisioner reconcile --fix --now --yes   right after an outage, without a question
+  provisioner reconcile --json | jq -r 'select(.event == \"finding\").key'
+
+Exit codes: 0 bucket and table agree, 12 they do not
+
+An interrupted run (Ctrl-C) is continued by the same command within 24 hours. The result is shown by `status`.";
+
+/// Examples of `reprocess`.
+pub const REPROCESS: &str = "\
+Examples:
+  provisioner reprocess --code FILE_TOO_LARGE          after files.maxSize was raised
+  provisioner reprocess --handler-version 0.1.0 --type application/pdf
+  provisioner reprocess --since 7d --dry-run           count the files
+  provisioner reprocess scans/report.pdf --yes
+
+A record is replaced under its id, unless a later run or event has written it meanwhile. A file that can no longer
+be read keeps its record.";
 
 /// Examples of `inspect`.
 pub const INSPECT: &str = "\
@@ -110,9 +198,7 @@ Examples:
   curl -s https://example.com | provisioner inspect -";
 
 /// What other tools call a command, and what does it here.
-const INSTEAD: [(&str, &str); 5] = [
-    ("rollback", "To go back to earlier code or settings, deploy them again: provisioner up --handler PATH"),
-    ("show", "Records are listed by: provisioner records --key KEY. The stack is shown by: provisioner status"),
+const INSTEAD: [(&str, &str); 3] = [
     ("start", "The emulator is started by: provisioner local start"),
     ("stop", "The emulator is stopped by: provisioner local stop"),
     ("update", "A stack is created and updated by: provisioner up"),
@@ -165,7 +251,10 @@ mod tests {
 
     #[test]
     fn every_example_is_a_valid_command() {
-        for text in [SHORT, LONG, UP, PLAN, STATUS, DOWN, PUT, RECORDS, LOGS, INSPECT] {
+        for text in [
+            SHORT, LONG, UP, PLAN, STATUS, DOWN, PUT, RECORDS, SHOW, TRACE, LOGS, REDRIVE, RECONCILE, REPROCESS,
+            ROLLBACK, FORGET, INSPECT,
+        ] {
             for line in text.lines().filter_map(|line| line.strip_prefix("  provisioner ")) {
                 let line = line.split("   ").next().unwrap();
                 let line = line.split_once("  ").map_or(line, |(command, _)| command);

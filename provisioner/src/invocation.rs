@@ -9,10 +9,46 @@ use std::borrow::Cow;
 /// The program's name, as messages write it.
 const PROGRAM: &str = "provisioner ";
 /// The commands that work on a stack.
-const ON_A_STACK: [&str; 12] =
-    ["up", "plan", "status", "verify", "down", "put", "records", "logs", "redrive", "inspect", "local", "synth"];
+const ON_A_STACK: [&str; 19] = [
+    "up",
+    "plan",
+    "status",
+    "verify",
+    "down",
+    "put",
+    "records",
+    "show",
+    "trace",
+    "logs",
+    "redrive",
+    "reconcile",
+    "reprocess",
+    "rollback",
+    "history",
+    "forget",
+    "inspect",
+    "local",
+    "synth",
+];
 /// The commands that call AWS.
-const CONNECTED: [&str; 9] = ["up", "plan", "status", "verify", "down", "put", "records", "logs", "redrive"];
+const CONNECTED: [&str; 16] = [
+    "up",
+    "plan",
+    "status",
+    "verify",
+    "down",
+    "put",
+    "records",
+    "show",
+    "trace",
+    "logs",
+    "redrive",
+    "reconcile",
+    "reprocess",
+    "rollback",
+    "history",
+    "forget",
+];
 /// The commands that deploy a handler.
 const WITH_HANDLER: [&str; 2] = ["up", "plan"];
 

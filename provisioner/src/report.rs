@@ -10,25 +10,34 @@
 mod answer;
 pub mod deploy;
 pub mod files;
+pub mod forget;
 pub mod live;
 pub mod local;
 pub mod markdown;
 pub mod meter;
 pub mod plan;
+pub mod reconcile;
 pub mod record_list;
+pub mod redrive;
+pub mod show;
 pub mod status;
 mod style;
 pub mod table;
+pub mod trace;
+pub mod uploads;
 pub mod verify;
 pub mod watch;
+pub mod web;
 pub mod wrap;
 
 use std::io::{IsTerminal as _, Write};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use provisioner_engine::dialog::{Answer, Dialog};
 use provisioner_engine::event::deploy::DeployEvent;
 use provisioner_engine::event::files::FilesEvent;
+use provisioner_engine::event::reconcile::ReconcileEvent;
 use provisioner_engine::event::verify::{Verified, VerifyEvent};
 use provisioner_engine::event::watch::WatchEvent;
 use provisioner_engine::event::{Event, Line};
@@ -36,6 +45,7 @@ use provisioner_engine::{clock, interrupt};
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::log_lines::{Entry, Line as LogLine};
 use provisioner_model::sink::Sink;
+use provisioner_planner::reconcile::Finding;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -63,6 +73,10 @@ pub struct Report {
     pub live: Live,
     can_ask: bool,
     progress: Mutex<deploy::Progress>,
+    /// Findings of `reconcile` so far.
+    findings: AtomicU64,
+    /// Columns of the names of uploaded files.
+    name_width: Mutex<usize>,
     /// The current time, for lines in a log.
     clock: fn() -> String,
     out: Mutex<Stream>,
@@ -116,6 +130,8 @@ impl Report {
             live: if live { Live::on_terminal() } else { Live::hidden() },
             can_ask: err.is_terminal() && std::io::stdin().is_terminal() && !ci,
             progress: Mutex::default(),
+            findings: AtomicU64::new(0),
+            name_width: Mutex::default(),
             clock: this_second,
             out: Stream::to(out),
             err: Stream::to(err),
@@ -133,6 +149,8 @@ impl Report {
             live: Live::hidden(),
             can_ask: false,
             progress: Mutex::default(),
+            findings: AtomicU64::new(0),
+            name_width: Mutex::default(),
             clock: this_second,
             out: Stream::to(std::io::sink()),
             err: Stream::to(std::io::sink()),
@@ -149,6 +167,11 @@ impl Report {
         let mut invocation = locked(&self.invocation);
         given.clone_into(&mut invocation.stack);
         invocation.name = Some(name.to_owned());
+    }
+
+    /// Sets the files whose records are going to be printed, so that their lines align.
+    pub fn set_files(&self, names: impl Iterator<Item = String>) {
+        *locked(&self.name_width) = uploads::name_width(names, self.data_style.width);
     }
 
     /// Sets the handler that printed commands repeat.
@@ -176,11 +199,22 @@ impl Report {
         let line = match &event {
             Event::Deploy(event) => self.deployed(event),
             Event::Files(FilesEvent::Record { file, record, .. }) => {
-                self.text(&files::record_line(file, record, self.data_style));
+                let name_width = *locked(&self.name_width);
+                self.text(&uploads::record_line(file, record, name_width, self.data_style));
                 None
             }
-            Event::Files(event) => files::line(event, self.style),
+            Event::Files(event) => uploads::line(event, self.style),
             Event::Local(event) => local::line(event, self.style),
+            Event::Redrive(event) => Some(redrive::line(event, self.style)),
+            Event::Reconcile(ReconcileEvent::Finding(finding)) => {
+                self.finding(finding);
+                None
+            }
+            Event::Reconcile(event) => {
+                self.findings.store(0, Ordering::Relaxed);
+                reconcile::line(event, self.style)
+            }
+            Event::Replay(event) => reconcile::replayed(event, self.style),
             Event::Verify(event) => Some(verify::line(event, self.style)),
             Event::Watch(WatchEvent::Log { time, message }) => {
                 let entry = Entry { time: *time, message: message.clone(), stream: String::new(), id: None };
@@ -190,9 +224,20 @@ impl Report {
                 None
             }
             Event::Watch(event) => watch::line(event, self.style),
+            Event::Web(event) => Some(web::line(event, self.style)),
         };
         if let Some(line) = line {
             self.narrate(&line);
+        }
+    }
+
+    /// Prints the first findings as data, and says once that there are more.
+    fn finding(&self, finding: &Finding) {
+        let printed = self.findings.fetch_add(1, Ordering::Relaxed);
+        match printed.cmp(&reconcile::MOST_FINDINGS) {
+            std::cmp::Ordering::Less => self.text(&reconcile::finding(finding, self.data_style)),
+            std::cmp::Ordering::Equal => self.narrate("More findings follow, which only --json prints."),
+            std::cmp::Ordering::Greater => {}
         }
     }
 

@@ -1,5 +1,8 @@
 //! Events as AWS sends them.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use handler_contract::Timestamp;
 use serde_json::{Value, json};
 
 /// What an event says of one upload.
@@ -17,13 +20,14 @@ pub struct Put<'a> {
     pub sequencer: &'a str,
 }
 
-/// The notification that S3 sends for an upload.
+/// The notification that S3 sends for an upload that is put now. The handler treats the event of an older upload as late
+/// (`handler_contract::upload::LATE_AFTER`).
 pub fn notification(put: &Put<'_>) -> Value {
     json!({"Records": [{
         "eventVersion": "2.1",
         "eventSource": "aws:s3",
         "awsRegion": "us-east-1",
-        "eventTime": "2026-11-22T16:33:49.120Z",
+        "eventTime": now(),
         "eventName": "ObjectCreated:Put",
         "s3": {
             "s3SchemaVersion": "1.0",
@@ -31,6 +35,11 @@ pub fn notification(put: &Put<'_>) -> Value {
             "object": {"key": put.key, "size": put.size, "eTag": put.e_tag, "sequencer": put.sequencer},
         },
     }]})
+}
+
+fn now() -> Option<Timestamp> {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_millis()).ok().and_then(Timestamp::from_unix_millis)
 }
 
 /// A batch of queue messages with these bodies; their ids are `m0`, `m1`, ….

@@ -122,6 +122,9 @@ pub struct Record {
     pub processed_at: Timestamp,
     /// The handler's version.
     pub handler_version: String,
+    /// When the run of `provisioner reprocess` that wrote the record was requested.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reprocessed_at: Option<Timestamp>,
 
     /// What was read from the content.
     #[serde(flatten)]
@@ -129,6 +132,10 @@ pub struct Record {
 
     /// The partition of the record in the index of the newest.
     pub recent_shard: String,
+    /// When `DynamoDB` deletes the record, seconds since the Unix epoch; only where the stack file limits how long records are
+    /// kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<u64>,
     /// The partition in the index of failures by day; only on failures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_shard: Option<String>,
@@ -164,7 +171,9 @@ impl Record {
         "errorMessage": "text", "", "FAILED", "Why the file failed, for people.";
         "processedAt": "text", "ISO 8601, UTC, milliseconds", "all", "When the handler wrote the record.";
         "handlerVersion": "text", "", "all", "The handler's version.";
+        "reprocessedAt": "text", "ISO 8601, UTC, milliseconds", "files that were processed again", "When the run of `provisioner reprocess` that wrote the record was requested. It orders the runs: only a later one replaces the record.";
         "recentShard": "text", "00 to 31", "all", "The partition of the index `recent`.";
+        "expiresAt": "number", "seconds since 1970, UTC", "stacks with table.keepRecords", "When DynamoDB deletes the record (time to live), which it does within a few days after.";
         "failureShard": "text", "day#shard", "FAILED", "The partition of the index `failures`.";
         "objectShard": "text", "shard#bucket/key", "all", "The partition of the index `by-object`.";
     };
@@ -203,17 +212,62 @@ impl Record {
             error_message,
             processed_at,
             handler_version: handler_version.to_owned(),
+            reprocessed_at: None,
             metadata: findings.metadata,
             recent_shard: table::recent_shard(id),
+            expires_at: None,
             failure_shard: (status == Status::Failed).then(|| table::failure_shard(upload.uploaded_at.day(), id)),
             object_shard: table::object_shard(&upload.bucket, &upload.key, id),
         }
+    }
+
+    /// The same record under another id of its upload, with the index partitions that follow from the id.
+    #[must_use]
+    pub fn identified_by(mut self, id: DocumentId) -> Self {
+        self.document_id = id.to_string();
+        self.recent_shard = table::recent_shard(id);
+        self.failure_shard = self.failure_shard.map(|_| table::failure_shard(self.uploaded_at.day(), id));
+        self.object_shard = table::object_shard(&self.bucket, &self.object_key, id);
+        self
+    }
+}
+
+impl Record {
+    /// The same record, kept for this long after it was written. Seconds; `None` for ever.
+    ///
+    /// The time counts from the writing and not from the upload, so that what is read again, or late, is kept as long as the
+    /// rest.
+    #[must_use]
+    pub fn kept_for(self, seconds: Option<u64>) -> Self {
+        let written = u64::try_from(self.processed_at.unix_millis() / 1_000).unwrap_or_default();
+        Self { expires_at: seconds.map(|seconds| written.saturating_add(seconds)), ..self }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_id_gives_the_record_that_would_have_been_made_with_it() {
+        let upload = Upload {
+            bucket: "b".into(),
+            key: "a/c.txt".into(),
+            version_id: None,
+            e_tag: Some("e".into()),
+            sequencer: Some("01".into()),
+            size: Some(1),
+            uploaded_at: Timestamp::parse("2026-11-22T16:33:49Z").unwrap(),
+        };
+        let content_id = upload.content_id().unwrap();
+        for failure in [None, Some(Failure::new(ErrorCode::Malformed, "is not whole"))] {
+            let findings =
+                Findings { file_type: None, file_size: 1, sha256: None, metadata: Metadata::default(), failure };
+            let time = upload.uploaded_at.clone();
+            let other = Record::new(&upload, findings.clone(), time.clone(), "1").identified_by(content_id);
+            assert_eq!(other, Record::with_id(content_id, &upload, findings, time, "1"));
+        }
+    }
 
     #[test]
     fn the_documentation_names_every_attribute_that_a_record_can_have() {
@@ -234,7 +288,13 @@ mod tests {
             failure: Some(Failure::new(ErrorCode::Malformed, "is not whole")),
         };
         let processed_at = upload.uploaded_at.clone();
-        let item = serde_json::to_value(Record::new(&upload, findings, processed_at, "1")).unwrap();
+        let record = Record::new(&upload, findings, processed_at, "1");
+        assert_eq!(record.clone().kept_for(None), record);
+        let record = record.kept_for(Some(90 * 86_400));
+        // 2027-02-20T16:33:49Z.
+        assert_eq!(record.expires_at, Some(1_803_141_229));
+        let record = Record { reprocessed_at: Some(record.processed_at.clone()), ..record };
+        let item = serde_json::to_value(record).unwrap();
         let mut written: Vec<_> = item.as_object().unwrap().keys().map(String::as_str).collect();
         let mut documented: Vec<_> = Record::FIELDS.iter().map(|field| field.name).collect();
         assert_eq!(documented[..6], ["documentId", "fileName", "fileType", "fileSize", "status", "uploadedAt"]);

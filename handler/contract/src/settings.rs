@@ -13,6 +13,8 @@ pub struct Settings {
     pub max_file_size: u64,
     /// The types that are accepted, by content.
     pub allowed_types: FileTypes,
+    /// How long a record is kept after it was written. Seconds; `None` for ever.
+    pub keep_records: Option<u64>,
     /// Whether metrics are also counted by file type and by error code. Each that occurs is a metric on the bill.
     pub detailed_metrics: bool,
     /// What one child process may use for one file.
@@ -58,6 +60,8 @@ const TABLE_NAME: &str = "TABLE_NAME";
 const MAX_FILE_SIZE: &str = "MAX_FILE_SIZE";
 const ALLOWED_TYPES: &str = "ALLOWED_TYPES";
 const DETAILED_METRICS: &str = "DETAILED_METRICS";
+/// Only set where records expire, so that other stacks have the environment that they had.
+const KEEP_RECORDS: &str = "KEEP_RECORDS_SECONDS";
 const CHILD_MEMORY: &str = "CHILD_MEMORY";
 const CHILD_CPU_SECONDS: &str = "CHILD_CPU_SECONDS";
 const CHILD_WALL_SECONDS: &str = "CHILD_WALL_SECONDS";
@@ -81,7 +85,7 @@ pub struct SettingsError(pub Vec<InvalidVariable>);
 impl Settings {
     /// The environment variables that carry these settings.
     pub fn to_vars(&self) -> Vec<(&'static str, String)> {
-        vec![
+        let mut vars = vec![
             (TABLE_NAME, self.table_name.clone()),
             (MAX_FILE_SIZE, self.max_file_size.to_string()),
             (ALLOWED_TYPES, self.allowed_types.to_csv()),
@@ -90,7 +94,9 @@ impl Settings {
             (CHILD_CPU_SECONDS, self.limits.cpu_seconds.to_string()),
             (CHILD_WALL_SECONDS, self.limits.wall_seconds.to_string()),
             (CHILD_SPOOL, self.limits.spool.to_string()),
-        ]
+        ];
+        vars.extend(self.keep_records.map(|seconds| (KEEP_RECORDS, seconds.to_string())));
+        vars
     }
 
     /// Reads settings from environment variables; the ones it does not know are left alone.
@@ -110,6 +116,7 @@ impl Settings {
             max_file_size: reader.positive(MAX_FILE_SIZE, "bytes"),
             allowed_types: reader
                 .read_or(ALLOWED_TYPES, FileTypes::any(), |text| FileTypes::from_csv(text).map_err(|e| e.to_string())),
+            keep_records: vars.contains_key(KEEP_RECORDS).then(|| reader.positive(KEEP_RECORDS, "seconds")),
             detailed_metrics: reader.read(DETAILED_METRICS, |text| {
                 text.parse().map_err(|_| format!("{text:?} is neither \"true\" nor \"false\""))
             }),
@@ -185,6 +192,7 @@ mod tests {
             (ALLOWED_TYPES, "pdf"),
             (CHILD_MEMORY, "0"),
             (CHILD_SPOOL, "1"),
+            (KEEP_RECORDS, "90d"),
         ];
         let SettingsError(invalid) = Settings::parse(vars).unwrap_err();
         let named: Vec<_> = invalid.iter().map(|f| f.variable).collect();
@@ -194,13 +202,15 @@ mod tests {
                 TABLE_NAME,
                 MAX_FILE_SIZE,
                 ALLOWED_TYPES,
+                KEEP_RECORDS,
                 DETAILED_METRICS,
                 CHILD_MEMORY,
                 CHILD_CPU_SECONDS,
                 CHILD_WALL_SECONDS
             ]
         );
-        assert_eq!(invalid[3].problem, "is not set");
+        assert_eq!(invalid[3].problem, "\"90d\" is not a whole number of seconds above zero");
+        assert_eq!(invalid[4].problem, "is not set");
     }
 
     proptest! {
@@ -210,6 +220,7 @@ mod tests {
             max_file_size in 1..=u64::MAX,
             types in proptest::collection::vec("([a-z]{1,8}/([a-z+.-]{1,12}|\\*))|\\*/\\*", 1..5),
             detailed_metrics in any::<bool>(),
+            keep_records in proptest::option::of(1..=u64::MAX),
             limits in (1..=u64::MAX, 1..=u32::MAX, 1..=u32::MAX, 1..=u64::MAX),
         ) {
             let settings = Settings {
@@ -217,6 +228,7 @@ mod tests {
                 max_file_size,
                 allowed_types: FileTypes::new(types).unwrap(),
                 detailed_metrics,
+                keep_records,
                 limits: Limits { memory: limits.0, cpu_seconds: limits.1, wall_seconds: limits.2, spool: limits.3 },
             };
             prop_assert_eq!(Settings::parse(settings.to_vars()), Ok(settings));

@@ -12,6 +12,9 @@ pub const PARTITION_KEY: &str = "documentId";
 /// The attribute by which every index sorts.
 pub const SORT_KEY: &str = "uploadedAt";
 
+/// The attribute with the time after which `DynamoDB` deletes a record, in seconds since the Unix epoch.
+pub const EXPIRY: &str = "expiresAt";
+
 /// Shards of the index of the newest records and of the index of failures.
 pub const TIME_SHARDS: u8 = 32;
 

@@ -268,3 +268,18 @@ fn a_bad_message_leaves_its_batch_alone() {
     let read: Vec<_> = messages.iter().map(|m| (m.id.as_str(), m.items.is_ok())).collect();
     assert_eq!(read, [("m0", true), ("m1", false), ("m2", false)]);
 }
+
+#[test]
+fn only_a_plain_mark_of_an_envelope_goes_into_the_log() {
+    for (event, expected) in [
+        (json!({ "requestPayload": {}, "origin": "redrive" }), Some("redrive")),
+        (json!({ "requestPayload": null, "origin": "redrive" }), None),
+        (json!({ "Records": [], "origin": "redrive" }), None),
+        (json!({ "requestPayload": {}, "origin": "" }), None),
+        (json!({ "requestPayload": {}, "origin": "a".repeat(33) }), None),
+        (json!({ "requestPayload": {}, "origin": "\u{1b}[2J" }), None),
+        (json!({ "requestPayload": {}, "origin": 1 }), None),
+    ] {
+        assert_eq!(origin(&event), expected, "{event}");
+    }
+}

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use fake_aws::dynamodb::expression;
 use handler::outcome::{CallError, GetOutcome, Outcome, classify_get_error, classify_put_error};
-use handler::store::condition;
+use handler::target::WriteRule;
 use handler_contract::record::Findings;
 use handler_contract::{ErrorCode, Failure, Metadata, Record, Status, Timestamp, Upload};
 use proptest::prelude::*;
@@ -205,7 +205,7 @@ impl Model {
         }
         let already_written = self.table.get(&record.document_id) == Some(&record);
         match classify_put_error(record.clone(), result, already_written) {
-            Outcome::Retry(_) => self.again(delivery),
+            Outcome::Retry(_) | Outcome::Unreadable(_) => self.again(delivery),
             Outcome::Recorded(recorded) => {
                 assert_eq!(
                     self.table.get(&recorded.document_id),
@@ -293,10 +293,10 @@ impl Model {
 
 /// Whether the table lets a record with this status take the item's place, by the very condition that the handler sends.
 fn holds(status: Status, item: Option<&Value>) -> bool {
-    let condition = condition(status);
+    let condition = WriteRule::First.condition(status);
     let names: Value = condition.names.iter().map(|(name, attribute)| ((*name).to_owned(), json!(attribute))).collect();
     let values: Value =
-        condition.values.iter().map(|(name, status)| ((*name).to_owned(), json!({"S": status.as_str()}))).collect();
+        condition.values.iter().map(|(name, text)| ((*name).to_owned(), json!({ "S": text }))).collect();
     expression::holds(condition.expression, &names, &values, item).expect("the condition is one that is modelled")
 }
 

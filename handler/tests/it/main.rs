@@ -5,6 +5,7 @@ mod error_codes;
 mod exactly_once;
 mod faults;
 mod pipeline;
+mod requests;
 #[cfg(target_os = "linux")]
 mod sandbox;
 mod world;

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fake_aws::s3::Versioning;
 use fake_aws::{Call, Fake, Fault, Rule};
@@ -55,6 +55,7 @@ impl World {
             table_name: TABLE.to_owned(),
             max_file_size: MAX_FILE_SIZE,
             allowed_types: FileTypes::any(),
+            keep_records: None,
             detailed_metrics: false,
             limits: Limits::default(),
         };
@@ -173,12 +174,27 @@ impl World {
         items[0].clone()
     }
 
+    /// Starts another function with other settings, as an update of the stack does.
+    pub(crate) fn change_settings(&mut self, change: impl FnOnce(&mut Settings)) {
+        change(&mut self.settings);
+        self.kill_and_restart();
+    }
+
     /// Ends the function as `kill -9` does, and starts another one, as Lambda would.
     pub(crate) fn kill_and_restart(&mut self) {
         self.function.kill().expect("the function is killed");
         self.api = RuntimeApi::start().expect("the Runtime API starts");
         let vars = vars(&self.settings, &self.api.endpoint(), &self.aws);
         self.function = Function::start(bootstrap(), &[], vars).expect("the function starts");
+    }
+}
+
+/// Waits for something that happens soon.
+pub(crate) fn until(what: &str, reached: impl Fn() -> bool) {
+    let limit = Instant::now() + Duration::from_secs(30);
+    while !reached() {
+        assert!(Instant::now() < limit, "{what}");
+        std::thread::yield_now();
     }
 }
 

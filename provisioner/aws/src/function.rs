@@ -1,9 +1,13 @@
 //! The Lambda function.
 
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{InvocationType, LastUpdateStatus};
-use provisioner_model::call_error::{CallError, Kind, optional};
+use provisioner_model::call_error::{CallError, optional};
+use provisioner_model::delivery::InvocationAnswer;
 use provisioner_model::stack::{Deployed, LastUpdate};
 
 use super::call_error::from_sdk;
@@ -20,6 +24,14 @@ impl Function {
     /// The function of this name.
     pub fn new(aws: &Aws, name: &str) -> Self {
         Self { client: Client::new(&aws.sdk), name: name.to_owned() }
+    }
+
+    /// The same function, to be invoked synchronously: with this timeout of its own, and without repetitions.
+    #[must_use]
+    pub fn for_invocations(&self, aws: &Aws, timeout: Duration) -> Self {
+        let config = self.client.config().to_builder();
+        let config = config.retry_config(RetryConfig::disabled()).timeout_config(aws.limits().invocation(timeout));
+        Self { client: Client::from_conf(config.build()), name: self.name.clone() }
     }
 
     /// What is deployed; `None` if there is no such function.
@@ -77,24 +89,22 @@ impl Function {
         Ok(optional(output.map_err(from_sdk))?.and_then(|o| o.policy))
     }
 
-    /// Hands an event to the function, as S3 does; returns when Lambda has taken it into its queue.
-    pub async fn invoke_later(&self, event: Vec<u8>) -> Result<(), CallError> {
-        let output = self
+    /// Invokes the function with an event and waits for its answer. Made once: after a lost answer, the function may have
+    /// worked, and the caller decides whether to send the event again.
+    pub async fn invoke(&self, event: Vec<u8>) -> Result<InvocationAnswer, CallError> {
+        let answer = self
             .client
             .invoke()
             .function_name(&self.name)
-            .invocation_type(InvocationType::Event)
+            .invocation_type(InvocationType::RequestResponse)
             .payload(Blob::new(event))
             .send()
             .await
             .map_err(from_sdk)?;
-        if output.status_code == 202 {
-            return Ok(());
-        }
-        Err(CallError {
-            kind: Kind::Other,
-            code: None,
-            message: format!("Lambda answered {} instead of 202 (accepted)", output.status_code),
+        let payload = answer.payload.map(Blob::into_inner).unwrap_or_default();
+        Ok(InvocationAnswer {
+            function_error: answer.function_error,
+            payload: serde_json::from_slice(&payload).unwrap_or_default(),
         })
     }
 }

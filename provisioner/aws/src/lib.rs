@@ -7,6 +7,7 @@ pub mod artifacts;
 mod call_error;
 pub mod calls;
 mod conflict;
+pub mod documents;
 pub mod function;
 mod http;
 pub mod limits;
@@ -14,7 +15,7 @@ pub mod live;
 pub mod log_groups;
 pub mod logs;
 pub mod object;
-mod profiles;
+pub mod profiles;
 pub mod queue;
 pub mod records;
 pub mod roles;
@@ -22,6 +23,7 @@ pub mod stacks;
 pub mod storage;
 pub mod table;
 pub mod uploads;
+pub mod versions;
 
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
@@ -36,9 +38,6 @@ use provisioner_model::spec::is_region;
 use limits::TimeLimits;
 use profiles::Profiles;
 
-/// Attempts of a call before it counts as failed. Control planes throttle early: CloudFormation allows some calls only
-/// a few times a second, so more attempts than the SDK's three are worth their wait.
-const ATTEMPTS: u32 = 8;
 /// Attempts of the first call: a wrong endpoint or region should be reported soon.
 const FIRST_ATTEMPTS: u32 = 2;
 /// Attempts of a call that fetches credentials, such as that of a role: the SDK's default.
@@ -140,7 +139,8 @@ impl Aws {
             let named = profiles.as_ref().and_then(Profiles::named);
             not_connected(call_error::from_sdk(e), named, &region, target.endpoint.as_deref())
         })?;
-        let sdk = sdk.into_builder().retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS)).build();
+        let sdk =
+            sdk.into_builder().retry_config(RetryConfig::standard().with_max_attempts(target.limits.attempts)).build();
         Ok(Self {
             account: identity.account.unwrap_or_default(),
             region,
@@ -154,6 +154,11 @@ impl Aws {
     /// The partition, such as `aws-cn`: that of the caller's ARN, else that of the Region.
     pub fn partition(&self) -> &str {
         self.caller.split(':').nth(1).unwrap_or_else(|| Partition::of(&self.region).id)
+    }
+
+    /// The endpoint that replaces AWS's own; empty without one.
+    pub fn endpoint(&self) -> &str {
+        self.sdk.endpoint_url().unwrap_or_default()
     }
 
     /// How long calls and what waits for them may take.
@@ -247,7 +252,7 @@ fn hex_of_base64(text: &str) -> String {
 }
 
 /// The text with what follows its percent signs decoded (RFC 3986), as keys and policies come.
-fn percent_decoded(text: &str) -> String {
+pub fn percent_decoded(text: &str) -> String {
     percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 

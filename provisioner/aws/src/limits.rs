@@ -18,8 +18,14 @@ pub struct TimeLimits {
     pub stall: Duration,
     /// `CompleteMultipartUpload` with all its attempts, for which S3 may take minutes (its API reference).
     pub complete: Duration,
+    /// How often a call is tried. Control planes throttle early: CloudFormation allows some calls only a few times a second, so
+    /// more attempts than the SDK's three are worth their wait.
+    pub attempts: u32,
     /// Until CloudFormation has computed a change set, which takes seconds and has no bound of its own.
     pub change_set: Duration,
+    /// Until every part of a deleted stack is gone. SQS reports a deleted queue for up to 60 seconds (its API reference,
+    /// `DeleteQueue`).
+    pub leftovers: Duration,
 }
 
 impl Default for TimeLimits {
@@ -30,7 +36,9 @@ impl Default for TimeLimits {
             call: Duration::from_mins(2),
             stall: Duration::from_secs(30),
             complete: Duration::from_mins(5),
+            attempts: 8,
             change_set: Duration::from_mins(10),
+            leftovers: Duration::from_secs(90),
         }
     }
 }
@@ -44,6 +52,13 @@ impl TimeLimits {
     /// For requests with a file in their body: only [`TimeLimits::stall`] limits them.
     pub(crate) fn transfer() -> TimeoutConfig {
         TimeoutConfig::builder().disable_operation_attempt_timeout().disable_operation_timeout().build()
+    }
+
+    /// For a synchronous invocation of a function with this timeout, which answers when the function has ended: half a minute
+    /// longer than that.
+    pub(crate) fn invocation(self, function: Duration) -> TimeoutConfig {
+        let limit = function.saturating_add(self.attempt);
+        TimeoutConfig::builder().read_timeout(limit).operation_attempt_timeout(limit).operation_timeout(limit).build()
     }
 
     /// For `CompleteMultipartUpload`. The read timeout is the limit without progress (see [`crate::http`]).

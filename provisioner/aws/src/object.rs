@@ -1,12 +1,34 @@
 //! One object with all its versions, and its bucket's notification.
 
+use std::time::Duration;
+
 use aws_sdk_s3::Client;
-use aws_sdk_s3::types::{Event, FilterRuleName};
+use aws_sdk_s3::presigning::PresigningConfig;
+use aws_sdk_s3::primitives::DateTime;
+use aws_sdk_s3::types::{DeleteMarkerEntry, EncodingType, Event, FilterRuleName};
+use handler_contract::Timestamp;
 use provisioner_model::call_error::{CallError, Kind, optional};
+use provisioner_model::object::ObjectVersion;
 use serde_json::Value;
 
 use super::call_error::from_sdk;
+use super::storage::key_reader;
 use super::{Aws, percent_decoded};
+
+/// How long an address for a download is valid. A download that has started continues.
+const LINK_EXPIRES: Duration = Duration::from_mins(1);
+
+/// RFC 6266, section 4.3, and RFC 8187: a file name as a parameter, also where it is not ASCII.
+fn attachment(file_name: &str) -> String {
+    /// What RFC 8187 (attr-char) does not encode, of what `NON_ALPHANUMERIC` encodes.
+    const ENCODED: &percent_encoding::AsciiSet =
+        &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    format!("attachment; filename*=UTF-8''{}", percent_encoding::utf8_percent_encode(file_name, ENCODED))
+}
+
+fn other(error: &dyn std::fmt::Display) -> CallError {
+    CallError { kind: Kind::Other, code: None, message: error.to_string() }
+}
 
 /// The client of one object.
 #[derive(Debug, Clone)]
@@ -63,32 +85,123 @@ impl Object {
         }
     }
 
-    /// Deletes every version and every delete marker; none is fine.
-    pub async fn delete_versions(&self) -> Result<(), CallError> {
-        let listed = self
+    /// The address from which the object can be downloaded as an attachment of this name, for a minute; `None` if it is gone,
+    /// or has another `ETag` now. The address carries the caller's permission to read it, and makes no call.
+    pub async fn download_link(&self, file_name: &str, e_tag: Option<&str>) -> Result<Option<String>, CallError> {
+        let head = self
             .client
-            .list_object_versions()
+            .head_object()
             .bucket(&self.bucket)
-            .prefix(&self.key)
+            .key(&self.key)
             .expected_bucket_owner(&self.account)
             .send()
             .await;
-        let Some(listed) = optional(listed.map_err(from_sdk))? else { return Ok(()) };
-        let versions = listed.versions.unwrap_or_default().into_iter().map(|v| (v.key, v.version_id));
-        let markers = listed.delete_markers.unwrap_or_default().into_iter().map(|m| (m.key, m.version_id));
-        for (key, version) in versions.chain(markers) {
-            if key.as_ref() == Some(&self.key) {
-                let gone = self
-                    .client
-                    .delete_object()
-                    .bucket(&self.bucket)
-                    .key(&self.key)
-                    .set_version_id(version)
-                    .expected_bucket_owner(&self.account)
-                    .send()
-                    .await;
-                optional(gone.map_err(from_sdk))?;
+        let Some(head) = optional(head.map_err(from_sdk))? else { return Ok(None) };
+        let is_other = |wanted: &str| head.e_tag.as_deref().is_some_and(|found| found.trim_matches('"') != wanted);
+        if e_tag.is_some_and(is_other) {
+            return Ok(None);
+        }
+        let expires = PresigningConfig::expires_in(LINK_EXPIRES).map_err(|e| other(&e))?;
+        let request = self
+            .client
+            .get_object()
+            .bucket(&self.bucket)
+            .key(&self.key)
+            .response_content_disposition(attachment(file_name))
+            .response_content_type("application/octet-stream")
+            .presigned(expires)
+            .await
+            .map_err(from_sdk)?;
+        Ok(Some(request.uri().to_owned()))
+    }
+
+    /// Every version and every delete marker of exactly this key, newest first; at most `pages` pages of 1,000 keys and
+    /// versions. A missing bucket has none.
+    pub async fn versions(&self, pages: usize) -> Result<Vec<ObjectVersion>, CallError> {
+        let mut found = Vec::new();
+        let (mut key_marker, mut version_marker) = (None, None);
+        for _ in 0..pages {
+            let page = self
+                .client
+                .list_object_versions()
+                .bucket(&self.bucket)
+                .prefix(&self.key)
+                .encoding_type(EncodingType::Url)
+                .set_key_marker(key_marker.take())
+                .set_version_id_marker(version_marker.take())
+                .expected_bucket_owner(&self.account)
+                .send()
+                .await;
+            let Some(page) = optional(page.map_err(from_sdk))? else { break };
+            let read = key_reader(page.encoding_type.as_ref());
+            let listed = page.versions().iter().filter_map(|v| version(v, read));
+            let markers = page.delete_markers().iter().filter_map(|m| delete_marker(m, read));
+            found.extend(listed.chain(markers).filter(|version| version.key == self.key));
+            // Keys are listed in order, so that no other page has this key once a longer one was listed.
+            key_marker = page.next_key_marker.as_deref().map(read);
+            version_marker = page.next_version_id_marker;
+            if page.is_truncated != Some(true) || key_marker.as_ref() != Some(&self.key) {
+                break;
             }
+        }
+        found.sort_by(|a, b| (b.is_latest, &b.modified).cmp(&(a.is_latest, &a.modified)));
+        Ok(found)
+    }
+
+    /// Deletes one version or delete marker; none is fine.
+    pub async fn delete_version(&self, version_id: Option<&str>) -> Result<(), CallError> {
+        let gone = self
+            .client
+            .delete_object()
+            .bucket(&self.bucket)
+            .key(&self.key)
+            .set_version_id(version_id.map(ToOwned::to_owned))
+            .expected_bucket_owner(&self.account)
+            .send()
+            .await;
+        optional(gone.map_err(from_sdk)).map(|_| ())
+    }
+
+    /// Aborts the multipart uploads of exactly this key that were not completed, and returns their number. Their parts are
+    /// content of the file too.
+    pub async fn abort_uploads(&self) -> Result<u64, CallError> {
+        let mut aborted = 0;
+        let (mut key_marker, mut id_marker) = (None, None);
+        loop {
+            let page = self
+                .client
+                .list_multipart_uploads()
+                .bucket(&self.bucket)
+                .prefix(&self.key)
+                .encoding_type(EncodingType::Url)
+                .set_key_marker(key_marker.take())
+                .set_upload_id_marker(id_marker.take())
+                .expected_bucket_owner(&self.account)
+                .send()
+                .await;
+            let Some(page) = optional(page.map_err(from_sdk))? else { return Ok(aborted) };
+            let read = key_reader(page.encoding_type.as_ref());
+            for upload in page.uploads() {
+                let (Some(key), Some(id)) = (upload.key().map(read), upload.upload_id()) else { continue };
+                if key != self.key {
+                    continue;
+                }
+                let call = self.client.abort_multipart_upload().bucket(&self.bucket).key(&self.key).upload_id(id);
+                optional(call.expected_bucket_owner(&self.account).send().await.map_err(from_sdk))?;
+                aborted += 1;
+            }
+            if page.is_truncated != Some(true) {
+                return Ok(aborted);
+            }
+            key_marker = page.next_key_marker.as_deref().map(read);
+            id_marker = page.next_upload_id_marker;
+        }
+    }
+
+    /// Deletes every version and every delete marker; none is fine.
+    pub async fn delete_versions(&self) -> Result<(), CallError> {
+        for version in self.versions(usize::MAX).await? {
+            self.delete_version(version.version_id.as_deref()).await?;
         }
         Ok(())
     }
@@ -122,4 +235,32 @@ impl Object {
             fits && name == Some(function) && configuration.events.iter().any(of_uploads)
         }))
     }
+}
+
+fn version(version: &aws_sdk_s3::types::ObjectVersion, read: fn(&str) -> String) -> Option<ObjectVersion> {
+    Some(ObjectVersion {
+        key: read(version.key()?),
+        version_id: version.version_id.clone(),
+        modified: timestamp(version.last_modified()?)?,
+        size: version.size.and_then(|size| u64::try_from(size).ok()),
+        e_tag: version.e_tag().map(|tag| tag.trim_matches('"').to_owned()),
+        is_latest: version.is_latest == Some(true),
+        is_delete_marker: false,
+    })
+}
+
+fn delete_marker(marker: &DeleteMarkerEntry, read: fn(&str) -> String) -> Option<ObjectVersion> {
+    Some(ObjectVersion {
+        key: read(marker.key()?),
+        version_id: marker.version_id.clone(),
+        modified: timestamp(marker.last_modified()?)?,
+        size: None,
+        e_tag: None,
+        is_latest: marker.is_latest == Some(true),
+        is_delete_marker: true,
+    })
+}
+
+fn timestamp(time: &DateTime) -> Option<Timestamp> {
+    Timestamp::from_unix_millis(time.to_millis().ok()?)
 }

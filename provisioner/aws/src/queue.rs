@@ -1,14 +1,14 @@
 //! The queue of events that failed every attempt.
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::QueueAttributeName;
-use provisioner_model::call_error::{CallError, optional};
+use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, MessageSystemAttributeName, QueueAttributeName};
+use provisioner_model::call_error::{CallError, Kind, optional};
 
 use super::Aws;
 use super::call_error::from_sdk;
 
-/// How long a received message is hidden from others, seconds: more than sending ten events again takes.
-const HIDDEN_SECONDS: i32 = 60;
+/// Messages that one call receives or changes at most (SQS API reference, `ReceiveMessage`).
+pub const BATCH: usize = 10;
 
 /// A message, and what it takes to delete it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,10 @@ pub struct Message {
     pub id: String,
     /// The body.
     pub body: String,
+    /// When it was sent, milliseconds since the Unix epoch; `None` if the service does not return it.
+    pub sent: Option<i64>,
+    /// How often it was received, this time included.
+    pub received: u32,
     receipt: String,
 }
 
@@ -54,35 +58,49 @@ impl Queue {
         Ok(COUNTS.iter().filter_map(|name| attributes.get(name)?.parse::<u64>().ok()).sum())
     }
 
-    /// Receives up to ten messages; waits up to a second for the first.
-    pub async fn receive(&self) -> Result<Vec<Message>, CallError> {
-        self.receive_and_hide(HIDDEN_SECONDS).await
-    }
-
-    /// The same, without hiding them from others: the next read can return the same ones.
-    pub async fn peek(&self) -> Result<Vec<Message>, CallError> {
-        self.receive_and_hide(0).await
-    }
-
-    async fn receive_and_hide(&self, seconds: i32) -> Result<Vec<Message>, CallError> {
+    /// Receives up to ten messages and hides them from other consumers for a number of seconds; waits up to a second for
+    /// the first.
+    pub async fn receive(&self, hidden_seconds: u32) -> Result<Vec<Message>, CallError> {
         let output = self
             .client
             .receive_message()
             .queue_url(&self.url)
-            .max_number_of_messages(10)
-            .visibility_timeout(seconds)
+            .max_number_of_messages(i32::try_from(BATCH).unwrap_or(i32::MAX))
+            .visibility_timeout(i32::try_from(hidden_seconds).unwrap_or(i32::MAX))
+            .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
+            .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
             .wait_time_seconds(1)
             .send()
             .await
             .map_err(from_sdk)?;
-        Ok(output
-            .messages
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|m| {
-                Some(Message { id: m.message_id.unwrap_or_default(), body: m.body?, receipt: m.receipt_handle? })
-            })
-            .collect())
+        Ok(output.messages.unwrap_or_default().into_iter().filter_map(message).collect())
+    }
+
+    /// The same, without hiding them from others: the next read can return the same ones.
+    pub async fn peek(&self) -> Result<Vec<Message>, CallError> {
+        self.receive(0).await
+    }
+
+    /// Hides received messages for a number of seconds from now on; with 0, other consumers see them again. Messages whose
+    /// time is over, and those that were deleted, are left as they are.
+    pub async fn hide(&self, messages: &[Message], seconds: u32) -> Result<(), CallError> {
+        for batch in messages.chunks(BATCH) {
+            let entries = batch.iter().enumerate().map(|(number, message)| {
+                ChangeMessageVisibilityBatchRequestEntry::builder()
+                    .id(number.to_string())
+                    .receipt_handle(&message.receipt)
+                    .visibility_timeout(i32::try_from(seconds).unwrap_or(i32::MAX))
+                    .build()
+            });
+            let entries = entries.collect::<Result<Vec<_>, _>>().map_err(|e| CallError {
+                kind: Kind::Other,
+                code: None,
+                message: e.to_string(),
+            })?;
+            let request = self.client.change_message_visibility_batch().queue_url(&self.url);
+            request.set_entries(Some(entries)).send().await.map_err(from_sdk)?;
+        }
+        Ok(())
     }
 
     /// Deletes a received message.
@@ -96,4 +114,17 @@ impl Queue {
             .map_err(from_sdk)?;
         Ok(())
     }
+}
+
+fn message(message: aws_sdk_sqs::types::Message) -> Option<Message> {
+    let attribute = |name| message.attributes.as_ref().and_then(|attributes| attributes.get(&name));
+    let sent = attribute(MessageSystemAttributeName::SentTimestamp).and_then(|time| time.parse().ok());
+    let received = attribute(MessageSystemAttributeName::ApproximateReceiveCount).and_then(|count| count.parse().ok());
+    Some(Message {
+        sent,
+        received: received.unwrap_or(1),
+        id: message.message_id.unwrap_or_default(),
+        body: message.body?,
+        receipt: message.receipt_handle?,
+    })
 }

@@ -1,13 +1,13 @@
 //! The table of records, read: pages of an index for a [`Search`], whole records by their ids.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity};
 use handler_contract::{Timestamp, table};
 use provisioner_model::call_error::{CallError, Kind};
-use provisioner_model::query::{Query, Row};
+use provisioner_model::query::{Order, Query, Row};
 use provisioner_model::search::{Page, Request, Search, Step};
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -56,8 +56,24 @@ impl Source {
 }
 
 /// Where a scan continues.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Continuation(Key);
+
+impl Continuation {
+    /// As a text that [`Self::from_text`] reads. All keys of the table and its indexes are texts.
+    pub fn to_text(&self) -> String {
+        let texts: BTreeMap<&String, &String> =
+            self.0.iter().filter_map(|(name, value)| Some((name, value.as_s().ok()?))).collect();
+        serde_json::to_string(&texts).unwrap_or_default()
+    }
+
+    /// The continuation of a text; `None` if it is not one.
+    pub fn from_text(text: &str) -> Option<Self> {
+        let texts: BTreeMap<String, String> = serde_json::from_str(text).ok()?;
+        (!texts.is_empty())
+            .then(|| Self(texts.into_iter().map(|(name, value)| (name, AttributeValue::S(value))).collect()))
+    }
+}
 
 /// One page of a scan: at most 1 MB.
 #[derive(Debug)]
@@ -76,15 +92,17 @@ impl Records {
         Self { client: Client::new(&aws.sdk), table: table.to_owned() }
     }
 
-    /// At most `limit` records that match, newest first. Examines at most about `budget` records.
+    /// At most `limit` records that match, in the order of the query. Examines at most about `budget` records.
     pub async fn page(&self, query: &Query, now: &Timestamp, limit: usize, budget: usize) -> Result<Page, CallError> {
         let (index, groups) = query.source(now);
-        let low = query.since.as_ref().map_or(BEFORE_ALL, Timestamp::as_str).to_owned();
+        let oldest = query.oldest();
+        let low = oldest.as_ref().map_or(BEFORE_ALL, Timestamp::as_str).to_owned();
         let newest = query.newest();
         let high = newest.as_ref().map_or(AFTER_ALL, Timestamp::as_str).to_owned();
         if low > high {
             return Ok(Page { rows: Vec::new(), next: None, gave_up_after: None });
         }
+        let is_forward = query.order == Order::OldestFirst;
         let mut search = Search::<Key>::new(query.clone(), groups, limit, budget);
         loop {
             match search.step() {
@@ -92,7 +110,7 @@ impl Records {
                 Step::Fetch(requests) => {
                     let mut reading = JoinSet::new();
                     for request in requests {
-                        reading.spawn(self.clone().read(index, request, low.clone(), high.clone()));
+                        reading.spawn(self.clone().read(index, request, (low.clone(), high.clone()), is_forward));
                     }
                     while let Some(read) = reading.join_next().await {
                         let (partition, rows, next) = read.map_err(|e| other(e.to_string()))??;
@@ -107,8 +125,8 @@ impl Records {
         self,
         index: table::Index,
         request: Request<Key>,
-        low: String,
-        high: String,
+        (low, high): (String, String),
+        is_forward: bool,
     ) -> Result<(String, Vec<Row>, Option<Key>), CallError> {
         let answer = self
             .client
@@ -121,7 +139,7 @@ impl Records {
             .expression_attribute_values(":partition", AttributeValue::S(request.partition.clone()))
             .expression_attribute_values(":low", AttributeValue::S(low))
             .expression_attribute_values(":high", AttributeValue::S(high))
-            .scan_index_forward(false)
+            .scan_index_forward(is_forward)
             .limit(i32::try_from(request.limit).unwrap_or(i32::MAX))
             .set_exclusive_start_key(request.from)
             .send()
@@ -134,11 +152,28 @@ impl Records {
 
     /// One page of all records, in no order.
     pub async fn scan(&self, source: Source, from: Option<Continuation>) -> Result<Scanned, CallError> {
+        self.scan_attributes(source, &[], from).await
+    }
+
+    /// One page of all records, in no order, with these attributes only; without any, with all. The page takes as many read
+    /// units as with all, and less time.
+    pub async fn scan_attributes(
+        &self,
+        source: Source,
+        attributes: &[&str],
+        from: Option<Continuation>,
+    ) -> Result<Scanned, CallError> {
+        // Placeholders, because some names are reserved words.
+        let placeholder = |n: usize| format!("#a{n}");
+        let names = attributes.iter().enumerate().map(|(n, name)| (placeholder(n), (*name).to_owned())).collect();
+        let projection = (0..attributes.len()).map(placeholder).collect::<Vec<_>>().join(", ");
         let answer = self
             .client
             .scan()
             .table_name(&self.table)
             .set_index_name(source.index().map(ToOwned::to_owned))
+            .set_projection_expression(Some(projection).filter(|projection| !projection.is_empty()))
+            .set_expression_attribute_names(Some(names).filter(|names: &HashMap<_, _>| !names.is_empty()))
             .set_exclusive_start_key(from.map(|from| from.0))
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
@@ -226,4 +261,19 @@ impl Records {
 
 fn other(message: String) -> CallError {
     CallError { kind: Kind::Other, code: None, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_continuation_survives_being_stored() {
+        let key = |name: &str, value: &str| (name.to_owned(), AttributeValue::S(value.to_owned()));
+        let continuation = Continuation(HashMap::from([key("documentId", "a"), key("recentShard", "01")]));
+        assert_eq!(Continuation::from_text(&continuation.to_text()), Some(continuation));
+        for broken in ["", "{}", "[]", "{\"documentId\":1}"] {
+            assert_eq!(Continuation::from_text(broken), None, "{broken}");
+        }
+    }
 }

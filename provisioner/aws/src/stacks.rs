@@ -306,6 +306,13 @@ impl Stacks {
         Ok(())
     }
 
+    /// Turns the termination protection on or off.
+    pub async fn protect(&self, stack: &str, enable: bool) -> Result<(), CallError> {
+        let call = self.client.update_termination_protection().stack_name(stack).enable_termination_protection(enable);
+        call.send().await.map_err(from_sdk)?;
+        Ok(())
+    }
+
     /// Continues a failed rollback, skipping these resources.
     pub async fn continue_rollback(&self, stack: &str, token: &str, skip: &[String]) -> Result<(), CallError> {
         self.client

@@ -339,7 +339,7 @@ fn fits_xml(key: &str) -> bool {
 }
 
 /// The decoder for keys of a listing: the response states whether keys are encoded.
-fn key_reader(encoding: Option<&EncodingType>) -> fn(&str) -> String {
+pub(crate) fn key_reader(encoding: Option<&EncodingType>) -> fn(&str) -> String {
     if encoding == Some(&EncodingType::Url) { decode } else { ToOwned::to_owned }
 }
 

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::{
     BillingMode, GlobalSecondaryIndexDescription, KeySchemaElement, PointInTimeRecoveryStatus,
-    ProvisionedThroughputDescription, Select, SseStatus, TableDescription,
+    ProvisionedThroughputDescription, Select, SseStatus, TableDescription, TimeToLiveStatus,
 };
 use provisioner_model::call_error::{CallError, Kind, optional};
 use provisioner_model::stack::Items;
@@ -80,13 +80,14 @@ impl Table {
         }))
     }
 
-    /// The table's properties in CloudFormation's words, for an import template: with encryption, backups and protection as
-    /// they are. Names the KMS key wherever one is used that is not DynamoDB's own: also where that is the account's key for
+    /// The table's properties in CloudFormation's words, for an import template: with encryption, backups, expiry and
+    /// protection as they are. Names the KMS key wherever one is used that is not DynamoDB's own: also where that is the account's key for
     /// DynamoDB, which the service does not tell from a chosen one. `None` if there is no table.
     pub async fn properties_for_import(&self) -> Result<Option<Value>, CallError> {
         let backups = self.client.describe_continuous_backups().table_name(&self.name).send();
         let table = self.client.describe_table().table_name(&self.name).send();
-        let (table, backups) = tokio::join!(table, backups);
+        let expiry = self.client.describe_time_to_live().table_name(&self.name).send();
+        let (table, backups, expiry) = tokio::join!(table, backups, expiry);
         let Some(table) = optional(table.map_err(from_sdk))?.and_then(|output| output.table) else { return Ok(None) };
         let mut properties = properties(&self.name, &table);
         properties["DeletionProtectionEnabled"] = json!(table.deletion_protection_enabled == Some(true));
@@ -102,6 +103,10 @@ impl Table {
         if let Some(status) = recovery {
             let enabled = status == PointInTimeRecoveryStatus::Enabled;
             properties["PointInTimeRecoverySpecification"] = json!({ "PointInTimeRecoveryEnabled": enabled });
+        }
+        let expiry = expiry.ok().and_then(|output| output.time_to_live_description);
+        if let Some(expiry) = expiry.filter(|expiry| expiry.time_to_live_status.as_ref().is_some_and(is_enabled)) {
+            properties["TimeToLiveSpecification"] = json!({ "AttributeName": expiry.attribute_name, "Enabled": true });
         }
         if let Some(key) = encryption.filter(|_| with_key).and_then(|sse| sse.kms_master_key_arn.as_ref()) {
             properties["SSESpecification"]["KMSMasterKeyId"] = json!(key);
@@ -146,6 +151,10 @@ where
         Kind::Quota => CallError { kind: Kind::Throttled, ..error },
         _ => error,
     }
+}
+
+fn is_enabled(status: &TimeToLiveStatus) -> bool {
+    matches!(status, TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)
 }
 
 fn sizes(table: &TableDescription) -> BTreeMap<String, u64> {

@@ -85,6 +85,11 @@ impl<'a> Applier<'a> {
         Self { aws, stacks: Stacks::new(aws), dialog, run }
     }
 
+    /// The connection.
+    pub fn aws(&self) -> &'a Aws {
+        self.aws
+    }
+
     /// Creates a change set and waits until it is computed.
     pub async fn propose(&self, desired: &Desired, operation: Operation) -> Result<ChangeSet> {
         let purpose = if operation == Operation::Create { Purpose::Create } else { Purpose::Update };
@@ -94,7 +99,7 @@ impl<'a> Applier<'a> {
             purpose,
             deployment: desired.deployment,
             template: compact(&desired.template),
-            parameters: desired.parameters.clone(),
+            parameters: desired.declared_parameters(),
             tags: desired.tags.clone(),
         })
         .await

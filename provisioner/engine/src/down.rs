@@ -1,6 +1,7 @@
 //! Deletes a stack: shows what is deleted and kept, asks, deletes, and checks that nothing is left.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use provisioner_aws::Aws;
 use provisioner_aws::stacks::Stacks;
@@ -21,10 +22,13 @@ use crate::apply::{Applier, RunId};
 use crate::clock;
 use crate::dialog::Dialog;
 use crate::event::deploy::DeployEvent;
+use crate::interrupt;
 
 /// The largest number of pages of 1,000 versions that are counted, which takes some seconds; the count of a larger bucket is
 /// shown as "more than".
 const COUNTED_PAGES: u32 = 50;
+/// The shortest and the longest pause between looks for leftovers.
+const LEFTOVER_PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
 /// The largest number of other operations that are followed.
 const MOST_ATTACHMENTS: u32 = 4;
 
@@ -226,18 +230,37 @@ async fn finish(
     for step in steps {
         applier.take_down(names, step, count).await?;
     }
-    let (left, looked_for) = Box::pin(applier.look_for_leftovers(names, role)).await?;
     let data = [format!("bucket {}", names.bucket), format!("table {}", names.table)];
-    let (kept, left): (Vec<String>, Vec<String>) =
-        left.into_iter().partition(|what| !delete_data && data.contains(what));
-    if left.is_empty() {
-        if let Some(shared) = shared_artifacts(names, state.stack.as_ref()) {
-            dialog.event(DeployEvent::SharedArtifactsLeft { bucket: shared.to_owned() });
+    let (began, limit) = (tokio::time::Instant::now(), applier.aws().limits().leftovers);
+    let mut interrupts = interrupt::subscribe();
+    let mut pause = LEFTOVER_PAUSES.0;
+    let left = loop {
+        let (left, looked_for) = Box::pin(applier.look_for_leftovers(names, role)).await?;
+        let (kept, left): (Vec<String>, Vec<String>) =
+            left.into_iter().partition(|what| !delete_data && data.contains(what));
+        if left.is_empty() {
+            if let Some(shared) = shared_artifacts(names, state.stack.as_ref()) {
+                dialog.event(DeployEvent::SharedArtifactsLeft { bucket: shared.to_owned() });
+            }
+            let checked = looked_for.into_iter().filter(|what| !kept.contains(what)).collect();
+            dialog.event(DeployEvent::Gone { stack: names.stack.clone(), checked, kept });
+            return Ok(());
         }
-        let checked = looked_for.into_iter().filter(|what| !kept.contains(what)).collect();
-        dialog.event(DeployEvent::Gone { stack: names.stack.clone(), checked, kept });
-        return Ok(());
-    }
+        if began.elapsed() >= limit {
+            break left;
+        }
+        if pause == LEFTOVER_PAUSES.0 {
+            dialog.remark(&format!("still reported, as deletions take a while: {}", left.join(", ")));
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = interrupts.next() => {
+                let message = format!("interrupted; the stack {} is deleted, but these were still reported: {}", names.stack, left.join(", "));
+                return Err(Error::new(Exit::Interrupted, "interrupted", message).hint("Run the same command again to look for them."));
+            }
+        }
+        pause = (pause * 2).min(LEFTOVER_PAUSES.1);
+    };
     Err(Error::new(
         Exit::Leftovers,
         "leftovers",

@@ -2,8 +2,12 @@
 
 pub mod deploy;
 pub mod files;
+pub mod reconcile;
+pub mod redrive;
+pub mod replay;
 pub mod verify;
 pub mod watch;
+pub mod web;
 
 use provisioner_emulator::event::LocalEvent;
 use serde::Serialize;
@@ -16,16 +20,24 @@ pub const VERSION: u32 = 1;
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 pub enum Event {
-    /// From `up`, `down` and `redrive`.
+    /// From `up` and `down`.
     Deploy(deploy::DeployEvent),
     /// From `put`.
     Files(files::FilesEvent),
     /// From `local`, and from `up` when it starts the emulator.
     Local(LocalEvent),
+    /// From `redrive`.
+    Redrive(redrive::RedriveEvent),
+    /// From `reconcile`.
+    Reconcile(reconcile::ReconcileEvent),
+    /// From `reconcile --fix` and `reprocess`.
+    Replay(replay::ReplayEvent),
     /// From `verify`, and from `up` when it verifies.
     Verify(verify::VerifyEvent),
     /// From `up --watch`.
     Watch(watch::WatchEvent),
+    /// From `web`.
+    Web(web::WebEvent),
 }
 
 /// An event as a line of JSON, with the version of the format.
@@ -57,6 +69,10 @@ from!(
     deploy::DeployEvent => Deploy,
     files::FilesEvent => Files,
     LocalEvent => Local,
+    redrive::RedriveEvent => Redrive,
+    reconcile::ReconcileEvent => Reconcile,
+    replay::ReplayEvent => Replay,
     verify::VerifyEvent => Verify,
-    watch::WatchEvent => Watch
+    watch::WatchEvent => Watch,
+    web::WebEvent => Web
 );

@@ -1,5 +1,8 @@
 //! The table of records, a page at a time.
 
+use std::collections::BTreeSet;
+
+use handler_contract::Status;
 use provisioner_aws::Aws;
 use provisioner_aws::records::Records;
 use provisioner_model::call_error::{CallError, Kind};
@@ -14,6 +17,9 @@ use crate::clock;
 
 /// The largest number of records that are examined for one page, about 10 MB, however few of them match.
 const BUDGET: usize = 50_000;
+
+/// The largest number of records of a page that are read for [`Listing::partial`]: ten calls.
+const MOST_MARKED: usize = 1_000;
 
 /// The records of a stack.
 #[derive(Debug)]
@@ -46,7 +52,22 @@ impl<'a> Listing<'a> {
     /// The whole records of a page, in its order.
     pub async fn documents(&self, page: &Page) -> Result<Vec<Value>> {
         let ids: Vec<String> = page.rows.iter().map(|row| row.document_id.clone()).collect();
-        self.table.documents(&ids).await.map_err(|error| self.failed(error))
+        self.documents_of(&ids).await
+    }
+
+    /// The whole records with these ids, in their order; those that do not exist are left out.
+    pub async fn documents_of(&self, ids: &[String]) -> Result<Vec<Value>> {
+        self.table.documents(ids).await.map_err(|error| self.failed(error))
+    }
+
+    /// The ids of the records of a page whose files could be read only in part. The indexes do not have that attribute, so
+    /// the records are read; of a longer page than [`MOST_MARKED`] only the first ones.
+    pub async fn partial(&self, page: &Page) -> Result<BTreeSet<String>> {
+        let success = page.rows.iter().filter(|row| row.status == Status::Success);
+        let ids: Vec<String> = success.take(MOST_MARKED).map(|row| row.document_id.clone()).collect();
+        let documents = self.table.documents(&ids).await.map_err(|error| self.failed(error))?;
+        let partial = documents.iter().filter(|document| document["isPartial"] == true);
+        Ok(partial.filter_map(|document| document["documentId"].as_str().map(ToOwned::to_owned)).collect())
     }
 
     /// The error that the stack has no table.

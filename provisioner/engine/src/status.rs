@@ -29,11 +29,14 @@ use serde_json::Value;
 
 use crate::clock;
 use crate::observe::{self, StackReads};
+use crate::reconcile::{self, LastRun, Newest};
 use crate::sandbox;
 use crate::stack_file::StackFile;
 
 /// The number of newest records to show.
 const NEWEST: usize = 5;
+/// The number of newest files whose records are looked for.
+const CHECKED: usize = 20;
 /// The largest number of records that are examined for them, because test files are left out.
 const BUDGET: usize = 1_000;
 
@@ -82,6 +85,9 @@ pub struct Status {
     /// Events that failed every attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed_events: Option<u64>,
+    /// Files without a record: of the last `reconcile`, and of a look at the newest; only for a working stack.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<Files>,
     /// The newest records.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub records: Vec<Row>,
@@ -102,6 +108,26 @@ pub struct Code {
     pub same: Option<bool>,
     /// Whether it is the last build of `up --watch`, which `up` without it would replace.
     pub development: bool,
+}
+
+/// What is known of files without a record.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Files {
+    /// The result of the last `reconcile`; absent if there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_reconcile: Option<LastRun>,
+    /// What a look at the newest files found; absent without bucket or table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub newest: Option<Newest>,
+}
+
+impl Files {
+    /// The number of files that are known to have no record.
+    pub fn without_record(&self) -> u64 {
+        let last = self.last_reconcile.as_ref().map_or(0, |run| run.counts.missing.saturating_sub(run.fixed));
+        last.max(self.newest.as_ref().map_or(0, |newest| newest.without_record))
+    }
 }
 
 /// Whether the role has exactly the permissions of the template.
@@ -139,7 +165,13 @@ fn absent(aws: &Aws, names: &Names, reads: StackReads) -> Result<Status> {
         stack: names.stack.clone(),
         account: aws.account.clone(),
         region: aws.region.clone(),
-        health: health(Facts { stack: &names.stack, status: None, drift: None, failed_events: None }),
+        health: health(Facts {
+            stack: &names.stack,
+            status: None,
+            drift: None,
+            failed_events: None,
+            files_without_record: None,
+        }),
         phase: Phase::Absent,
         code_name: None,
         reason: None,
@@ -152,6 +184,7 @@ fn absent(aws: &Aws, names: &Names, reads: StackReads) -> Result<Status> {
         sandbox: None,
         drift: None,
         failed_events: None,
+        files: None,
         records: Vec::new(),
         kept,
     })
@@ -170,20 +203,28 @@ async fn present(
     let function = reads.code.clone().map_err(|e| e.into_error("read the function"))?;
     let observed = reads.observed(names)?;
     let place = observe::place(aws, names);
-    let (drift, depth, records, local, permissions, sandbox) = tokio::join!(
+    let (drift, depth, records, local, permissions, sandbox, files) = tokio::join!(
         observe::drift(aws, stacks, &place, &observed, closely),
         depth(aws, names),
         newest(aws, names),
         local_code(file),
         permissions(aws, &file.spec, &resources),
         sandbox::reported(aws, names),
+        files(aws, &file.spec, names),
     );
+    let files = files?;
     let (drift, failed_events) = (drift?, depth?);
     Ok(Status {
         stack: names.stack.clone(),
         account: aws.account.clone(),
         region: aws.region.clone(),
-        health: health(Facts { stack: &names.stack, status: Some(stack.status), drift: Some(&drift), failed_events }),
+        health: health(Facts {
+            stack: &names.stack,
+            status: Some(stack.status),
+            drift: Some(&drift),
+            failed_events,
+            files_without_record: Some(files.without_record()),
+        }),
         phase: stack.status.phase(),
         code_name: Some(stack.status.as_str()),
         reason: stack.reason,
@@ -202,6 +243,7 @@ async fn present(
         resources,
         outputs: stack.outputs,
         failed_events,
+        files: Some(files),
         records: records?,
         kept: Vec::new(),
     })
@@ -213,6 +255,13 @@ async fn depth(aws: &Aws, names: &Names) -> Result<Option<u64>> {
         Some(queue) => Ok(Some(queue.depth().await.map_err(|e| e.into_error(doing))?)),
         None => Ok(None),
     }
+}
+
+/// Files without a record. Without the table, its loss is the finding, and of each file it would be reported again.
+async fn files(aws: &Aws, spec: &StackSpec, names: &Names) -> Result<Files> {
+    let (last, newest) = tokio::join!(reconcile::last_run(aws, names), reconcile::look(aws, spec, names, CHECKED));
+    let newest = optional(newest.map(Some)).map_err(|e| e.into_error("look for the newest files"))?.flatten();
+    Ok(Files { last_reconcile: last?, newest })
 }
 
 /// The newest records; none without a table.

@@ -16,6 +16,7 @@ use provisioner_planner::code::only_code_differs;
 use provisioner_planner::consent;
 use provisioner_planner::consent::Allow;
 use provisioner_planner::drift::Drift;
+use provisioner_planner::history::Mode;
 use provisioner_planner::plan::{DATA_LOSS, Plan, decide};
 use provisioner_planner::preview::{self, Preview, SavedPlan};
 use provisioner_planner::state::{Desired, Observed};
@@ -24,6 +25,7 @@ use provisioner_planner::step::Step;
 use crate::apply::{Applier, CONFLICT, Code, QUEUE_NAME_RESERVED, RunId, ensure_within_plan};
 use crate::dialog::Dialog;
 use crate::event::deploy::DeployEvent;
+use crate::history::{self, Recording};
 use crate::observe::{self, ObservedState};
 use crate::stack_file::StackFile;
 use crate::{clock, handler};
@@ -53,6 +55,8 @@ pub struct DeployOptions {
     pub saved: Option<(PathBuf, SavedPlan)>,
     /// Whether drift is reverted.
     pub revert: bool,
+    /// How the deployment came about, for the history.
+    pub mode: Mode,
 }
 
 /// The result of a deployment.
@@ -81,7 +85,8 @@ pub struct DeployTarget<'a> {
 impl DeployTarget<'_> {
     /// Deploys new code to a working stack, and changes nothing else.
     pub async fn deploy_code(&self, package: &Package) -> Result<Done> {
-        let options = DeployOptions { consent: Consent::ForCode, allow: Vec::new(), saved: None, revert: false };
+        let (allow, mode) = (Vec::new(), Mode::Watch);
+        let options = DeployOptions { consent: Consent::ForCode, allow, saved: None, revert: false, mode };
         let current = self.observe(false).await?;
         Box::pin(self.deploy(package, current, options)).await
     }
@@ -106,12 +111,18 @@ impl DeployTarget<'_> {
         };
         // Where the code is before the deployment: a bucket and a key, which a rollback needs.
         let before = deployed.map(|stack| stack.parameters.clone()).unwrap_or_default();
+        let recording = Recording::new(self.aws, &desired, &current.observed, options.mode);
         let up = Deployment { target: self, stacks: Stacks::new(self.aws), options, desired, code };
-        let done = Box::pin(up.until_done(current)).await?;
-        if done == Done::Changed {
-            self.clean_up_artifacts(code, &before).await;
+        let done = Box::pin(up.until_done(current)).await;
+        match &done {
+            Ok(Done::Changed) => {
+                recording.end(None, self.dialog).await;
+                self.clean_up_artifacts(code, &before).await;
+            }
+            Err(error) if history::is_recorded(error) => recording.end(Some(error), self.dialog).await,
+            _ => {}
         }
-        Ok(done)
+        done
     }
 
     /// Deletes old zips, and reports the artifact bucket that the stack used until now.
@@ -136,8 +147,26 @@ impl DeployTarget<'_> {
         }
     }
 
-    /// Reports that the stack is deployed, with the next commands.
-    pub async fn report_ready(&self) -> Result<()> {
+    /// Turns the termination protection on or off, as the stack file has it. Asks, unless that is confirmed.
+    pub async fn protect(&self, confirmed: bool) -> Result<()> {
+        let (name, stacks) = (&self.names.stack, Stacks::new(self.aws));
+        let Some(enable) = self.file.spec.termination_protection else { return Ok(()) };
+        let stack = stacks.describe(name).await.map_err(|e| e.into_error(&format!("read the stack {name}")))?;
+        if stack.is_none_or(|stack| stack.protected == enable) {
+            return Ok(());
+        }
+        let verb = if enable { "Protect" } else { "No longer protect" };
+        if !confirmed {
+            self.dialog.ask(&format!("{verb} the stack {name} from termination?"), "--yes").await?;
+        }
+        let turned = if enable { "turn termination protection on" } else { "turn termination protection off" };
+        stacks.protect(name, enable).await.map_err(|e| e.into_error(turned))?;
+        self.dialog.event(DeployEvent::TerminationProtection { stack: name.clone(), enabled: enable });
+        Ok(())
+    }
+
+    /// Reports that the stack is deployed, and with `works` the next commands: before an error they would mislead.
+    pub async fn report_ready(&self, works: bool) -> Result<()> {
         let (name, stacks) = (&self.names.stack, Stacks::new(self.aws));
         let stack =
             stacks.describe(name).await.map_err(|e| e.into_error(&format!("read the stack {name}")))?.ok_or_else(
@@ -153,7 +182,7 @@ impl DeployTarget<'_> {
             stack: name.clone(),
             arn: stack.arn,
             outputs: stack.outputs,
-            next: vec![self.command("put FILE… --wait"), self.command("status")],
+            next: if works { vec![self.command("put FILE… --wait"), self.command("status")] } else { Vec::new() },
         });
         Ok(())
     }

@@ -139,6 +139,13 @@ impl CloudFormation {
                 }
                 Ok(String::new())
             }
+            "UpdateTerminationProtection" => {
+                let enable = get("EnableTerminationProtection") == "true";
+                self.existing(&stack).map(|stack| {
+                    stack.protected = enable;
+                    crate::xml::text("StackId", &stack.arn)
+                })
+            }
             "DescribeStackEvents" => self.describe_stack_events(&stack, &get("NextToken"), physical),
             "DescribeEvents" if get("Filters.FailedEvents") == "true" => {
                 self.describe_failures(&stack, &get("ChangeSetName"))

@@ -53,6 +53,14 @@ impl DynamoDb {
         self.tables.get_mut(table).expect("the table exists").put(item);
     }
 
+    /// Deletes the item with the key of this one. The table must exist.
+    ///
+    /// # Panics
+    /// When there is no such table.
+    pub fn remove(&mut self, table: &str, item: &Value) {
+        self.tables.get_mut(table).expect("the table exists").remove(item);
+    }
+
     fn page_bytes(&self) -> usize {
         if self.page_bytes == 0 { PAGE_BYTES } else { self.page_bytes }
     }

@@ -16,6 +16,8 @@ use crate::http::{Request, Response};
 use crate::xml::{error, json};
 use crate::{ACCOUNT, REGION};
 
+const PERMISSION: &str = "AWS::Lambda::Permission";
+
 /// All functions.
 #[derive(Debug, Clone, Default)]
 pub struct Lambda {
@@ -33,8 +35,12 @@ pub struct Lambda {
     pub broken: Option<&'static str>,
     /// The invocations, oldest first.
     pub invocations: Vec<Invocation>,
+    /// Whether the permission of S3 to invoke the functions was removed out of band.
+    pub forbids_invocation: bool,
     /// The response of a synchronous invocation.
     pub answer: Value,
+    /// Synchronous invocations whose payload contains a text fail with an error, the response's payload.
+    pub errors: Vec<(String, Value)>,
 }
 
 /// An invocation.
@@ -93,13 +99,24 @@ impl Lambda {
             }
             "Invoke" => {
                 let kind = request.header("x-amz-invocation-type").unwrap_or("RequestResponse").to_owned();
-                let is_event = kind == "Event";
-                self.invocations.push(Invocation { function: name, kind, payload: request.json() });
-                if is_event { Response::new(202, "") } else { json(200, &self.answer) }
+                let (is_event, payload) = (kind == "Event", request.json());
+                let text = payload.to_string();
+                self.invocations.push(Invocation { function: name, kind, payload });
+                match self.errors.iter().find(|(part, _)| text.contains(part)) {
+                    _ if is_event => Response::new(202, ""),
+                    // API, `Invoke`, response elements: X-Amz-Function-Error.
+                    Some((_, error)) => json(200, error).with("x-amz-function-error", "Unhandled"),
+                    None => json(200, &self.answer),
+                }
             }
             // Properties that only the template has are read from there, by physical id.
-            "GetPolicy" => {
+            "GetPolicy" if self.forbids_invocation || stacks.properties_of_kind(PERMISSION).is_none() => {
                 error("lambda", 404, "ResourceNotFoundException", "The resource you requested does not exist.")
+            }
+            "GetPolicy" => {
+                let principal = json!({ "Service": "s3.amazonaws.com" });
+                let statement = json!({ "Effect": "Allow", "Principal": principal, "Action": "lambda:InvokeFunction" });
+                json(200, &json!({ "Policy": json!({ "Statement": [statement] }).to_string() }))
             }
             "GetFunctionConcurrency" => json(200, &json!({})),
             _ => return None,

@@ -30,6 +30,8 @@ pub enum Exit {
     Changes = 10,
     /// `status --check`: the stack is broken or needs attention; also `plan` and `up` where resources were deleted.
     Unhealthy = 11,
+    /// `reconcile`: bucket and table disagree.
+    Findings = 12,
     /// Interrupted; operations in AWS continue.
     Interrupted = 130,
 }

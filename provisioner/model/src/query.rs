@@ -4,6 +4,7 @@
 //! page ended; the next one continues strictly after it, so that records which arrive meanwhile neither repeat nor hide
 //! others. [`crate::search`] finds the answer in a table's indexes.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -42,7 +43,8 @@ pub struct Row {
 }
 
 impl Row {
-    pub(crate) fn position(&self) -> Position {
+    /// Its place in the order of records.
+    pub fn position(&self) -> Position {
         Position { uploaded_at: self.uploaded_at.clone(), document_id: self.document_id.clone() }
     }
 }
@@ -139,29 +141,36 @@ pub fn media_type(text: &str) -> Result<Pattern, MediaTypeError> {
     Err(MediaTypeError(text.to_owned(), example))
 }
 
-/// A case-insensitive pattern in which `*` matches any characters.
+/// A pattern in which `*` matches any characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
-    /// Lower-case pieces between the stars.
+    /// The pieces between the stars; in lower case, unless the pattern is case-sensitive.
     pieces: Vec<String>,
     /// Whether the pattern can match anywhere in the text.
     anywhere: bool,
+    case_sensitive: bool,
 }
 
 impl Pattern {
-    /// Matches a whole text.
+    /// Matches a whole text, whatever its case.
     pub fn whole(pattern: &str) -> Self {
-        Self { pieces: pattern.to_lowercase().split('*').map(ToOwned::to_owned).collect(), anywhere: false }
+        Self { case_sensitive: false, ..Self::exactly(&pattern.to_lowercase()) }
     }
 
-    /// Matches a text that contains this; with a `*` in it, a whole text.
+    /// Matches a whole text of the same case, such as a key of S3.
+    pub fn exactly(pattern: &str) -> Self {
+        let pieces = pattern.split('*').map(ToOwned::to_owned).collect();
+        Self { pieces, anywhere: false, case_sensitive: true }
+    }
+
+    /// Matches a text that contains this, whatever its case; with a `*` in it, a whole text.
     pub fn contained(pattern: &str) -> Self {
         Self { anywhere: !pattern.contains('*'), ..Self::whole(pattern) }
     }
 
     /// Whether the text matches.
     pub fn matches(&self, text: &str) -> bool {
-        let text = text.to_lowercase();
+        let text = if self.case_sensitive { Cow::Borrowed(text) } else { Cow::Owned(text.to_lowercase()) };
         if self.anywhere {
             return text.contains(&self.pieces[0]);
         }
@@ -177,6 +186,16 @@ impl Pattern {
         }
         text.ends_with(last.as_str())
     }
+}
+
+/// The order in which records are returned.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Order {
+    /// Newest first.
+    #[default]
+    NewestFirst,
+    /// Oldest first: after a position, those that are only a little newer.
+    OldestFirst,
 }
 
 /// Which records to return.
@@ -196,7 +215,9 @@ pub struct Query {
     pub object: Option<(String, String)>,
     /// Not records whose key contains this.
     pub excluded: Option<&'static str>,
-    /// Only records after this position.
+    /// The order.
+    pub order: Order,
+    /// Only records after this position, in this order.
     pub after: Option<Position>,
 }
 
@@ -205,7 +226,7 @@ const FAILURE_DAYS: usize = 8;
 const DAY_MILLIS: i64 = 86_400_000;
 
 impl Query {
-    /// The index to ask, and its partitions in groups: every record of a group is newer than any of the next.
+    /// The index to ask, and its partitions in groups: every record of a group precedes any of the next.
     pub fn source(&self, now: &Timestamp) -> (table::Index, Vec<Vec<String>>) {
         if let Some((bucket, key)) = &self.object {
             return (table::BY_OBJECT, vec![table::object_shards(bucket, key).collect()]);
@@ -221,24 +242,42 @@ impl Query {
         if self.status != Some(Status::Failed) {
             return None;
         }
-        let first = self.since.as_ref()?.unix_millis().div_euclid(DAY_MILLIS);
+        let since = self.since.as_ref()?;
+        let first = self.oldest().unwrap_or_else(|| since.clone()).unix_millis().div_euclid(DAY_MILLIS);
         // Clocks differ: S3's may be a little ahead of this one.
         let last = self.newest().map_or(now.unix_millis() + DAY_MILLIS, |t| t.unix_millis()).div_euclid(DAY_MILLIS);
         let days = usize::try_from(last - first + 1).unwrap_or(0);
         (days <= FAILURE_DAYS).then(|| {
-            (first..=last)
-                .rev()
-                .filter_map(|day| Timestamp::from_unix_millis(day * DAY_MILLIS))
-                .map(|day| day.day().to_owned())
-                .collect()
+            let day = |day: i64| Some(Timestamp::from_unix_millis(day * DAY_MILLIS)?.day().to_owned());
+            match self.order {
+                Order::NewestFirst => (first..=last).rev().filter_map(day).collect(),
+                Order::OldestFirst => (first..=last).filter_map(day).collect(),
+            }
         })
     }
 
     /// The newest time that is of interest, inclusive.
     pub fn newest(&self) -> Option<Timestamp> {
         let before_until = self.until.as_ref().and_then(|until| Timestamp::from_unix_millis(until.unix_millis() - 1));
-        let after = self.after.as_ref().map(|after| after.uploaded_at.clone());
-        before_until.into_iter().chain(after).min()
+        before_until.into_iter().chain(self.after_in(Order::NewestFirst)).min()
+    }
+
+    /// The oldest time that is of interest, inclusive.
+    pub fn oldest(&self) -> Option<Timestamp> {
+        self.since.clone().into_iter().chain(self.after_in(Order::OldestFirst)).max()
+    }
+
+    /// The time of the position, if the order is this one.
+    fn after_in(&self, order: Order) -> Option<Timestamp> {
+        self.after.as_ref().filter(|_| self.order == order).map(|after| after.uploaded_at.clone())
+    }
+
+    /// Whether this position is past the one that the query continues after.
+    pub fn is_after(&self, position: &Position) -> bool {
+        self.after.as_ref().is_none_or(|after| match self.order {
+            Order::NewestFirst => position < after,
+            Order::OldestFirst => position > after,
+        })
     }
 
     /// Whether the record is wanted.
@@ -250,7 +289,7 @@ impl Query {
             && self.until.as_ref().is_none_or(|until| row.uploaded_at < *until)
             && self.object.as_ref().is_none_or(|(_, key)| row.object_key == *key)
             && self.excluded.is_none_or(|excluded| !row.object_key.contains(excluded))
-            && self.after.as_ref().is_none_or(|after| row.position() < *after)
+            && self.is_after(&row.position())
     }
 }
 

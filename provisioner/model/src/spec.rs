@@ -49,6 +49,19 @@ pub struct StackSpec {
         extend("examples" = ["arn:aws:iam::123456789012:role/deploys-file-pipelines"])
     )]
     pub cloudformation_role: Option<String>,
+    /// The permissions boundary of the handler's role: the ARN of a managed policy that limits what the role's own policy can
+    /// grant. Some organisations deny roles without one. The policy that `synth --permissions=cloudformation` prints allows
+    /// the role only with this boundary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        regex(pattern = "^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/[!-~]+$"),
+        extend("examples" = ["arn:aws:iam::123456789012:policy/boundary-of-applications"])
+    )]
+    pub permissions_boundary: Option<String>,
+    /// Whether CloudFormation refuses to delete the stack. `up` turns the protection on or off; if absent, `up` leaves it as
+    /// it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub termination_protection: Option<bool>,
     /// The ARN of the KMS key that bucket, table, queue and logs are encrypted with; without it, AWS's own keys are used,
     /// which cost nothing. The key's policy must allow what `synth --permissions=key` prints.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -143,6 +156,19 @@ pub struct Bucket {
     pub suffix: Option<String>,
 }
 
+impl Bucket {
+    /// Why objects with this key are not processed, as the end of a sentence about the key; `None` if they are.
+    pub fn mismatch(&self, key: &str) -> Option<String> {
+        let prefix = self.prefix.as_ref().filter(|prefix| !key.starts_with(*prefix));
+        let suffix = self.suffix.as_ref().filter(|suffix| !key.ends_with(*suffix));
+        match (prefix, suffix) {
+            (Some(prefix), _) => Some(format!("does not start with {prefix:?}")),
+            (None, Some(suffix)) => Some(format!("does not end with {suffix:?}")),
+            (None, None) => None,
+        }
+    }
+}
+
 /// Where the names of a stack's buckets are unique.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -186,6 +212,11 @@ pub struct Table {
     pub billing: Billing,
     /// Continuous backups of the last 35 days (billed by size).
     pub point_in_time_recovery: bool,
+    /// Delete records this long after they were written, in whole days; if absent, they stay. Records that were written before
+    /// the key was set stay too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = ["90d"]))]
+    pub keep_records: Option<Seconds>,
 }
 
 /// The billing mode of the table.

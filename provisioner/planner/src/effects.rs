@@ -1,7 +1,7 @@
 //! Effects of changes on data and time: data that is deleted, warnings, slow steps. Pure tables.
 
 use provisioner_model::change::{Action, Change, Detail};
-use provisioner_model::resource_type::{BUCKET, TABLE};
+use provisioner_model::resource_type::{BUCKET, FUNCTION, TABLE};
 use provisioner_model::units::counted;
 use serde::Serialize;
 use serde_json::Value;
@@ -77,6 +77,18 @@ fn deletes(kind: &str, detail: &Detail) -> Option<String> {
         (QUEUE, "MessageRetentionPeriod") => shortened().map(|seconds| {
             format!("failed events that have waited longer than {} are deleted", counted(seconds / 86_400, "day"))
         }),
+        // Records that exist keep the expiry that they were written with; those without one stay.
+        (FUNCTION, "Environment.Variables.KEEP_RECORDS_SECONDS") => {
+            let seconds = |value: &Option<Value>| value.as_ref()?.as_str()?.parse::<u64>().ok();
+            let after = seconds(&detail.after)?;
+            seconds(&detail.before).is_none_or(|before| after < before).then(|| {
+                format!(
+                    "records that are written from now on are deleted after {}; earlier ones keep the expiry that they have, \
+                     or none",
+                    counted(after / 86_400, "day")
+                )
+            })
+        }
         (TABLE, "PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled") => (detail.after == Some(false.into()))
             .then(|| "the table's backups of the last 35 days are deleted".to_owned()),
         // Paths name a rule by its id (template) or by its number (drift), or the whole configuration is new.
@@ -246,6 +258,7 @@ mod tests {
 
     #[test]
     fn changes_that_need_consent() {
+        const KEEP: &str = "Environment.Variables.KEEP_RECORDS_SECONDS";
         let replaced = Action::Modify(Replacement::Certain);
         let rules = "LifecycleConfiguration.Rules";
         let rows = [
@@ -259,6 +272,13 @@ mod tests {
             (modified(LOG_GROUP, "RetentionInDays", Value::Null, json!(7)), Some((Allow::Delete, "older than 7 days"))),
             (modified(LOG_GROUP, "RetentionInDays", json!(7), json!(30)), None),
             (modified(LOG_GROUP, "RetentionInDays", json!(7), Value::Null), None),
+            (
+                modified(FUNCTION, KEEP, json!("7776000"), json!("2592000")),
+                Some((Allow::Delete, "are deleted after 30 days; earlier ones keep")),
+            ),
+            (modified(FUNCTION, KEEP, Value::Null, json!("86400")), Some((Allow::Delete, "are deleted after 1 day"))),
+            (modified(FUNCTION, KEEP, json!("2592000"), json!("7776000")), None),
+            (modified(FUNCTION, KEEP, json!("2592000"), Value::Null), None),
             (
                 modified(QUEUE, "MessageRetentionPeriod", json!(1_209_600), json!(86_400)),
                 Some((Allow::Delete, "longer than 1 day are")),

@@ -75,6 +75,8 @@ pub struct Facts<'a> {
     pub drift: Option<&'a Drift>,
     /// Events that failed every attempt; `None` without a queue.
     pub failed_events: Option<u64>,
+    /// Files that are known to have no record; `None` if that was not checked.
+    pub files_without_record: Option<u64>,
 }
 
 /// Resources without which files still get their records.
@@ -107,6 +109,13 @@ pub fn health(facts: Facts<'_>) -> Health {
                 if n == 1 { " is" } else { "s are" }
             ),
             fix: format!("Send them to the function again with: provisioner redrive -s {stack}"),
+        });
+    }
+    if let Some(n @ 1..) = facts.files_without_record {
+        problems.push(Problem {
+            breaks: false,
+            what: format!("{n} {} no record", if n == 1 { "file has" } else { "files have" }),
+            fix: format!("List and process them with: provisioner reconcile --fix -s {stack}"),
         });
     }
     problems.sort_by_key(|problem| !problem.breaks);
@@ -200,7 +209,13 @@ mod tests {
     }
 
     fn of(status: StackStatus, drift: &Drift, failed_events: u64) -> Health {
-        health(Facts { stack: "s", status: Some(status), drift: Some(drift), failed_events: Some(failed_events) })
+        health(Facts {
+            stack: "s",
+            status: Some(status),
+            drift: Some(drift),
+            failed_events: Some(failed_events),
+            files_without_record: Some(0),
+        })
     }
 
     #[test]
@@ -223,9 +238,19 @@ mod tests {
             );
         }
         assert_eq!(
-            health(Facts { stack: "s", status: None, drift: None, failed_events: None }).state,
+            health(Facts { stack: "s", status: None, drift: None, failed_events: None, files_without_record: None })
+                .state,
             State::NotDeployed
         );
+        let missing = health(Facts {
+            stack: "s",
+            status: Some(StackStatus::UpdateComplete),
+            drift: None,
+            failed_events: None,
+            files_without_record: Some(3),
+        });
+        assert_eq!(missing.state, State::NeedsAttention);
+        assert_eq!(missing.problems[0].what, "3 files have no record");
     }
 
     #[test]

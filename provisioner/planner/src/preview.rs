@@ -204,7 +204,13 @@ impl Preview {
             return Vec::new();
         }
         let status = self.basis.stack_status.as_deref().and_then(StackStatus::parse);
-        let facts = Facts { stack: &self.stack, status, drift: Some(&self.drift), failed_events: None };
+        let facts = Facts {
+            stack: &self.stack,
+            status,
+            drift: Some(&self.drift),
+            failed_events: None,
+            files_without_record: None,
+        };
         health(facts).problems.into_iter().filter(|problem| problem.breaks).collect()
     }
 }

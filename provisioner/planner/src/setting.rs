@@ -59,10 +59,12 @@ fn meaning(kind: &str, property: &str) -> Meaning {
             Some("ALLOWED_TYPES") => Key("files.allowedTypes", Form::List),
             Some("CHILD_MEMORY") => Key("handler.childMemory", Form::Bytes),
             Some("CHILD_CPU_SECONDS") => Key("handler.childCpu", Form::Seconds),
+            Some("KEEP_RECORDS_SECONDS") => Key("table.keepRecords", Form::Seconds),
             Some("DETAILED_METRICS") => Key("handler.detailedMetrics", Form::Flag),
             Some("CHILD_WALL_SECONDS" | "CHILD_SPOOL") => Derived,
             _ => Unknown,
         },
+        ("AWS::IAM::Role", "PermissionsBoundary") => Key("permissionsBoundary", Form::Plain),
         ("AWS::Logs::LogGroup", "RetentionInDays") => Key("handler.keepLogs", Form::Days),
         (BUCKET, "VersioningConfiguration" | "VersioningConfiguration.Status") => Key("bucket.versioning", Form::Flag),
         (BUCKET, property) if property.ends_with("NoncurrentVersionExpiration.NoncurrentDays") => {
@@ -71,6 +73,8 @@ fn meaning(kind: &str, property: &str) -> Meaning {
         (BUCKET, property) if property.ends_with("ExpirationInDays") => Key("bucket.expireFiles", Form::Days),
         (TABLE, "BillingMode") => Key("table.billing", Form::Billing),
         (TABLE, property) if property.ends_with("ProvisionedThroughput") => Derived,
+        // The setting is in the function's environment; the table only has the attribute's name.
+        (TABLE, property) if property.starts_with("TimeToLiveSpecification") => Derived,
         (TABLE, property) if property.starts_with("PointInTimeRecoverySpecification") => {
             Key("table.pointInTimeRecovery", Form::Flag)
         }
@@ -181,6 +185,13 @@ mod tests {
                 "files.allowedTypes [*/*] → [a/b, c/*]",
             ),
             (FUNCTION, "ReservedConcurrentExecutions".into(), Value::Null, json!(5), "handler.maxConcurrency none → 5"),
+            (
+                FUNCTION,
+                "Environment.Variables.KEEP_RECORDS_SECONDS".into(),
+                Value::Null,
+                json!("7776000"),
+                "table.keepRecords none → 90d",
+            ),
             ("AWS::Logs::LogGroup", "RetentionInDays".into(), json!(14), json!(30), "handler.keepLogs 14d → 30d"),
             (
                 BUCKET,

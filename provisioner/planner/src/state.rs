@@ -99,6 +99,13 @@ impl Desired {
         Self { place, names, template, parameters, tags: spec.tags.clone(), deployment: spec.deployment }
     }
 
+    /// The parameters that the template declares. A template of an earlier version of this program, which a rollback deploys,
+    /// may declare fewer, and CloudFormation refuses others.
+    pub fn declared_parameters(&self) -> BTreeMap<String, String> {
+        let is_declared = |name: &String| !self.template["Parameters"][name].is_null();
+        self.parameters.iter().filter(|(name, _)| is_declared(name)).map(|(n, v)| (n.clone(), v.clone())).collect()
+    }
+
     /// The version of the handler's zip, if it was uploaded.
     pub fn version(&self) -> &str {
         &self.parameters[ARTIFACT_VERSION]
@@ -144,5 +151,26 @@ impl Observed {
         let (Some(before), Some(stack)) = (self.plain(&desired.place), &self.stack) else { return false };
         let after = desired.plain();
         diff::compare(&before, &after).is_empty() && before["Outputs"] == after["Outputs"] && stack.tags == desired.tags
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_template_gets_the_parameters_that_it_declares() {
+        let spec = provisioner_model::spec::parse("name: shop\ndata: delete\n", "shop.yaml".as_ref()).unwrap();
+        let text = |text: &str| text.to_owned();
+        let place =
+            Place { partition: text("aws"), account: text("1"), region: text("eu-central-1"), stack: text("shop") };
+        let names = Names::new(&spec, "1", "eu-central-1");
+        // As a version of this program deployed it that knew no versions of zips.
+        let template = json!({ "Parameters": { ARTIFACT_BUCKET: {}, ARTIFACT_KEY: {} } });
+        let desired = Desired::new(place, names, template, &spec, text("handler/x.zip"), None);
+        let declared: Vec<String> = desired.declared_parameters().into_keys().collect();
+        assert_eq!(declared, [ARTIFACT_BUCKET, ARTIFACT_KEY]);
     }
 }

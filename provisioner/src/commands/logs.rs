@@ -5,7 +5,8 @@ use provisioner_engine::logs::{Tail, is_transient, newest_until};
 use provisioner_engine::{clock, connection, interrupt};
 use provisioner_model::call_error::{CallError, Kind};
 use provisioner_model::error::{Error, Exit, Result};
-use provisioner_model::log_lines::{Entry, Line};
+use provisioner_model::log_filter::LogFilter;
+use provisioner_model::log_lines::Entry;
 use provisioner_model::names::Names;
 use provisioner_model::query::{Pattern, moment};
 
@@ -31,14 +32,15 @@ pub async fn run(global: &Global, args: &Logs, report: &Report) -> Result<()> {
         }
         _ => fault.into_error("read the log"),
     };
-    let group = Group::new(&aws, &names.log_group);
-    let pattern = args.grep.as_deref().map(Pattern::contained);
-    let reports = args.reports;
-    let shown = move |entry: &Entry| {
-        // What was uploaded is in the message as a JSON string, so the text is searched as it is printed too.
-        let matches = |pattern: &Pattern| pattern.matches(&entry.message) || pattern.matches(&entry.line().text());
-        (reports || !matches!(entry.line(), Line::Noise | Line::Report(_))) && pattern.as_ref().is_none_or(matches)
+    let filter = LogFilter {
+        file: args.file.clone(),
+        request: args.request.clone(),
+        errors: args.errors,
+        text: args.grep.as_deref().map(Pattern::contained),
+        reports: args.reports,
     };
+    let group = Group::new(&aws, &names.log_group).matching(&filter.on_server());
+    let shown = move |entry: &Entry| filter.matches(entry);
 
     let (now, since, limit) = (now.unix_millis(), since.unix_millis(), usize::from(args.limit));
     if let Some(until) = &until {

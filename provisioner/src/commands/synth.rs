@@ -60,11 +60,11 @@ fn permissions(global: &Global, spec: &StackSpec, whose: PolicyOf, report: &Repo
             (policy, use_it)
         }
         (PolicyOf::Cloudformation, None) => (
-            filled(policy::cloudformation(), policy::cloudformation_key()),
+            filled(for_cloudformation(spec), policy::cloudformation_key()),
             "Attach it to whoever runs provisioner, beside the policy of --permissions=caller.".to_owned(),
         ),
         (PolicyOf::Cloudformation, Some(role)) => (
-            filled(policy::cloudformation(), policy::cloudformation_key()),
+            filled(for_cloudformation(spec), policy::cloudformation_key()),
             format!("Attach it to {role}, which CloudFormation assumes."),
         ),
         (PolicyOf::Key, _) => {
@@ -95,6 +95,14 @@ fn permissions(global: &Global, spec: &StackSpec, whose: PolicyOf, report: &Repo
     report.text(&policy.to_json());
     report.narrate(&format!("{length} of {} characters. {use_it}", policy::MAX_MANAGED_POLICY));
     Ok(())
+}
+
+/// CloudFormation's policy, with the boundary of the handler's role where the stack has one.
+fn for_cloudformation(spec: &StackSpec) -> Document {
+    match &spec.permissions_boundary {
+        Some(boundary) => policy::cloudformation().with_boundary(boundary),
+        None => policy::cloudformation(),
+    }
 }
 
 /// All generated files, and the obsolete ones.

@@ -10,7 +10,7 @@ use provisioner_model::resource_type::words;
 use provisioner_model::spec::DeploymentMode;
 use provisioner_model::stack::Output;
 use provisioner_model::status::{self, ResourceStatus};
-use provisioner_model::units::{Size, counted, grouped};
+use provisioner_model::units::{Size, grouped};
 
 use super::Style;
 use super::live::{LineId, Live, Place};
@@ -156,6 +156,12 @@ fn during(event: &DeployEvent, style: Style) -> Option<String> {
 /// The lines of the end of an operation, and of deletions.
 fn after(event: &DeployEvent, style: Style) -> Option<String> {
     Some(match event {
+        DeployEvent::TerminationProtection { stack, enabled } => format!(
+            "{} {stack} {}",
+            style.good("✓"),
+            if *enabled { "is protected from termination" } else { "is no longer protected from termination" }
+        ),
+        DeployEvent::Ready { next, .. } if next.is_empty() => return None,
         DeployEvent::Ready { next, .. } => {
             format!("Next: {}", next.iter().map(|n| style.strong(n)).collect::<Vec<_>>().join("\n      "))
         }
@@ -195,15 +201,9 @@ fn after(event: &DeployEvent, style: Style) -> Option<String> {
             }
             text
         }
-        DeployEvent::Redriven { sent, unreadable, dropped } => {
-            let mut text = format!("{} {} sent to the handler again", style.good("✓"), counted(*sent, "failed event"));
-            if *dropped > 0 {
-                text.push_str(&format!("; {dropped} deleted, as their objects no longer exist"));
-            }
-            if *unreadable > 0 {
-                text.push_str(&format!("; {} without an event left in the queue", counted(*unreadable, "message")));
-            }
-            text
+        DeployEvent::Returning { stack, sha256, at, template } => {
+            let what = if *template { "code and template" } else { "code" };
+            format!("Returning {stack} to the {what} of {at}: handler {}", short(sha256))
         }
         _ => return None,
     })

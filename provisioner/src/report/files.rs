@@ -1,243 +1,28 @@
-//! Human-readable text for files, records and the function's log lines.
+//! Human-readable text for records and the function's log lines.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
-
-use handler_contract::{Metadata, Status, table};
-use provisioner_engine::event::files::{FilesEvent, Tally};
-use provisioner_engine::put::Progress;
+use handler_contract::Metadata;
 use provisioner_model::log_lines::{Entry, Line};
-use provisioner_model::units::{Size, counted};
+use provisioner_model::units::Size;
 use serde_json::Value;
 
 use super::Style;
-use super::live::{LineId, Live, Place};
-use super::meter::{bar, clock};
 use super::table::clean;
-
-/// The line for an event; `None` if a live line or data shows it.
-pub fn line(event: &FilesEvent, style: Style) -> Option<String> {
-    match event {
-        FilesEvent::Uploaded { .. } if style.live => None,
-        FilesEvent::Uploaded { file, key, size, .. } => {
-            let name =
-                if file.ends_with(key.as_str()) { clean(file) } else { format!("{} as {}", clean(file), clean(key)) };
-            Some(style.dim(&format!("uploaded {name} ({})", Size(*size).rounded())))
-        }
-        FilesEvent::NotUploaded { file, reason, left_open, .. } => {
-            let mut line = format!("{} {}: {}", style.bad("not uploaded"), clean(file), clean(reason));
-            if let Some(left) = left_open {
-                line.push_str(&format!(
-                    "; its parts remain in the bucket until a lifecycle rule deletes them ({})",
-                    clean(left)
-                ));
-            }
-            Some(line)
-        }
-        FilesEvent::NotProcessed { file, key, reason } => {
-            let warning = style.warn("warning:");
-            Some(format!("{warning} {} gets no record: the key {} {reason}", clean(file), clean(key)))
-        }
-        FilesEvent::Record { .. } => None,
-        FilesEvent::NoRecord { file, seconds, .. } => {
-            Some(format!("{} of {} within {seconds} s", style.bad("no record"), clean(file)))
-        }
-        FilesEvent::Done(tally) => Some(done(tally)),
-    }
-}
-
-fn done(tally: &Tally) -> String {
-    let files = |n: usize| if n == 1 { "1 file".to_owned() } else { format!("{n} files") };
-    let mut text =
-        format!("{} uploaded, {} in {:.1} s", files(tally.uploaded), Size(tally.bytes).rounded(), tally.seconds);
-    for (n, what) in [
-        (tally.not_uploaded, "not uploaded"),
-        (tally.succeeded, "SUCCESS"),
-        (tally.failed, "FAILED"),
-        (tally.without_record, "without record"),
-    ] {
-        if n > 0 {
-            text.push_str(&format!(", {n} {what}"));
-        }
-    }
-    text
-}
-
-/// A record that has just arrived, as one line of data.
-pub fn record_line(file: &str, record: &Value, style: Style) -> String {
-    let text = |name: &str| record[name].as_str().unwrap_or_default();
-    let failed = text("status") == Status::Failed.as_str();
-    let status = format!("{:<7}", clean(text("status")));
-    let status = if failed { style.bad(&status) } else { style.good(&status) };
-    let mut line = format!("{status}  {}", clean(file));
-    if failed {
-        line.push_str(&format!("  {}: {}", clean(text("errorCode")), clean(text("errorMessage"))));
-        return line;
-    }
-    line.push_str(&format!("  {}", clean(text("fileType"))));
-    if let Some(size) = record["fileSize"].as_u64() {
-        line.push_str(&format!("  {}", Size(size).rounded()));
-    }
-    for (name, one, many) in [("wordCount", "word", "words"), ("pageCount", "page", "pages")] {
-        match record[name].as_u64() {
-            Some(1) => line.push_str(&format!("  1 {one}")),
-            Some(n) => line.push_str(&format!("  {n} {many}")),
-            None => {}
-        }
-    }
-    // Only a part of the file could be read, for example because it breaks off in the middle.
-    if record["isPartial"] == true {
-        line.push_str(&format!("  {}", style.warn("partial")));
-    }
-    line
-}
-
-/// The progress bar of an upload; shown on a terminal only.
-#[derive(Debug, Clone)]
-pub struct Uploading {
-    live: Live,
-    line: LineId,
-    state: Arc<Mutex<Uploaded>>,
-}
-
-#[derive(Debug)]
-struct Uploaded {
-    since: Instant,
-    bytes: u64,
-    of: u64,
-    message: String,
-    files: usize,
-}
-
-impl Uploading {
-    /// A bar for `files` files of `bytes` bytes in total.
-    pub fn new(lines: &Live, files: usize, bytes: u64) -> Self {
-        let message = format!("0 of {files} files");
-        let state = Arc::new(Mutex::new(Uploaded { since: Instant::now(), bytes: 0, of: bytes, message, files }));
-        let shown = Arc::clone(&state);
-        let line = lines.add(Place::Total, move |width| {
-            let state = shown.lock().unwrap_or_else(PoisonError::into_inner);
-            uploading(state.since.elapsed(), state.bytes, state.of, &state.message, width)
-        });
-        Self { live: lines.clone(), line, state }
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Uploaded)) {
-        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-}
-
-impl Progress for Uploading {
-    fn bytes(&self, bytes: u64) {
-        self.change(|state| state.bytes += bytes);
-    }
-
-    fn done(&self, files: usize) {
-        self.change(|state| state.message = format!("{files} of {} files", state.files));
-    }
-
-    fn awaiting(&self, records: usize) {
-        self.change(|state| state.message = format!("waiting for {}", counted(records as u64, "record")));
-    }
-
-    fn end(&self) {
-        self.live.remove(self.line);
-    }
-}
-
-fn uploading(elapsed: Duration, bytes: u64, of: u64, message: &str, width: usize) -> String {
-    let rate = bytes.saturating_mul(1_000) / u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
-    format!(
-        "{}{}{}/{} {message} {}/s",
-        clock(elapsed),
-        bar(bytes, of, width),
-        Size(bytes).rounded(),
-        Size(of).rounded(),
-        Size(rate).rounded()
-    )
-}
-
-/// The attributes of a record before the metadata, in the order in which they are printed.
-const ATTRIBUTES: [&str; 16] = [
-    "documentId",
-    "fileName",
-    "fileType",
-    "fileSize",
-    "status",
-    "uploadedAt",
-    "bucket",
-    "objectKey",
-    "versionId",
-    "eTag",
-    "sequencer",
-    "sha256",
-    "errorCode",
-    "errorMessage",
-    "processedAt",
-    "handlerVersion",
-];
-
-/// The columns of the CSV output, which do not depend on the records.
-fn columns() -> impl Iterator<Item = &'static str> {
-    ATTRIBUTES.into_iter().chain(Metadata::FIELDS.iter().map(|field| field.name))
-}
-
-/// The attributes of a list, which an index has of every record.
-fn list_columns() -> impl Iterator<Item = &'static str> {
-    [table::PARTITION_KEY, table::SORT_KEY].into_iter().chain(table::PROJECTED)
-}
-
-/// The header of a list as CSV.
-pub fn list_header() -> String {
-    csv_of(std::iter::once(list_columns().map(ToOwned::to_owned).collect()))
-}
-
-/// Rows of a list as CSV, without the header.
-pub fn list_rows(records: &[Value]) -> String {
-    csv_of(records.iter().map(|record| list_columns().map(|name| csv_cell(&record[name])).collect()))
-}
-
-fn csv_of(rows: impl Iterator<Item = Vec<String>>) -> String {
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    for row in rows {
-        // Writing into memory does not fail, and all rows have the same length.
-        let _ = writer.write_record(row);
-    }
-    writer.into_inner().ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
-}
-
-/// Records as CSV (RFC 4180) with a header.
-///
-/// Names are chosen by whoever uploads. A text that a spreadsheet would evaluate as a formula is prefixed with an
-/// apostrophe; programs that need the exact text read the JSON output.
-pub fn csv(records: &[Value]) -> String {
-    let header = columns().map(ToOwned::to_owned).collect();
-    let rows = records.iter().map(|record| columns().map(|name| csv_cell(&record[name])).collect());
-    csv_of(std::iter::once(header).chain(rows))
-}
-
-fn csv_cell(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        // OWASP, "CSV Injection": <https://owasp.org/www-community/attacks/CSV_Injection>.
-        Value::String(text) if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) => format!("'{text}"),
-        Value::String(text) => text.clone(),
-        Value::Array(items) => {
-            csv_cell(&items.iter().map(|item| item.as_str().unwrap_or_default()).collect::<Vec<_>>().join("; ").into())
-        }
-        other => other.to_string(),
-    }
-}
 
 /// A record of `inspect` as aligned fields: only the attributes that are derived from the content.
 pub fn inspected(file: &str, record: &Value, style: Style) -> String {
     let shown = ["status", "fileType", "fileSize", "errorCode", "errorMessage", "sha256"];
     let names = shown.into_iter().chain(Metadata::FIELDS.iter().map(|field| field.name));
+    let mut lines = vec![style.strong(&clean(file))];
+    lines.extend(fields(record, names, style));
+    lines.join("\n")
+}
+
+/// The attributes of a record as aligned lines, in this order; those that it does not have are left out.
+pub fn fields<'a>(record: &'a Value, names: impl Iterator<Item = &'a str>, style: Style) -> Vec<String> {
     let present: Vec<(&str, &Value)> =
         names.map(|name| (name, &record[name])).filter(|(_, value)| !value.is_null()).collect();
-    let width = present.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
-    let mut lines = vec![style.strong(&clean(file))];
-    for (name, value) in present {
+    let width = present.iter().map(|(name, _)| clean(name).len()).max().unwrap_or_default();
+    let line = |(name, value): (&str, &Value)| {
         let text = match (name, value) {
             ("fileSize", value) => {
                 let size = value.as_u64().unwrap_or_default();
@@ -247,16 +32,22 @@ pub fn inspected(file: &str, record: &Value, style: Style) -> String {
             (_, Value::Array(items)) => {
                 items.iter().map(|i| clean(i.as_str().unwrap_or_default())).collect::<Vec<_>>().join(", ")
             }
-            (_, other) => other.to_string(),
+            (_, other) => clean(&other.to_string()),
         };
         let text = match (name, text.as_str()) {
             ("status", "FAILED") | ("errorCode", _) => style.bad(&text),
             ("status", _) => style.good(&text),
             _ => text,
         };
-        lines.push(format!("  {name:<width$}  {text}"));
-    }
-    lines.join("\n")
+        let name = clean(name);
+        format!("  {name:<width$}  {text}")
+    };
+    present.into_iter().map(line).collect()
+}
+
+/// The start of an invocation's id, which is enough for `logs --request`.
+pub fn request_id(id: &str) -> String {
+    clean(&id.chars().take(8).collect::<String>())
 }
 
 /// A log entry as one line.
@@ -280,7 +71,7 @@ pub fn log_line(entry: &Entry, style: Style) -> String {
                 rest.push_str(&format!("  {duration} ms"));
             }
             if let Some(id) = &line.request_id {
-                rest.push_str(&format!("  {}", clean(&id.chars().take(8).collect::<String>())));
+                rest.push_str(&format!("  {}", request_id(id)));
             }
             (level, clean(&line.message), rest)
         }
@@ -296,50 +87,10 @@ pub fn log_line(entry: &Entry, style: Style) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
 
     use super::*;
 
     const PLAIN: Style = Style { colour: false, live: false, width: 200 };
-
-    #[test]
-    fn every_attribute_except_index_shards_has_a_column() {
-        let upload = handler_contract::Upload {
-            bucket: "b".into(),
-            key: "k".into(),
-            version_id: Some("v".into()),
-            e_tag: Some("e".into()),
-            sequencer: Some("s".into()),
-            size: None,
-            uploaded_at: handler_contract::Timestamp::parse("2026-11-22T16:33:49Z").unwrap(),
-        };
-        let findings = handler_contract::record::Findings {
-            file_type: None,
-            file_size: 1,
-            sha256: Some("h".into()),
-            metadata: Metadata::default(),
-            failure: Some(handler_contract::Failure::new(handler_contract::ErrorCode::Crashed, "m")),
-        };
-        let time = upload.uploaded_at.clone();
-        let record = serde_json::to_value(handler_contract::Record::new(&upload, findings, time, "1")).unwrap();
-        let columns: Vec<&str> = columns().collect();
-        for name in record.as_object().unwrap().keys() {
-            assert!(columns.contains(&name.as_str()) || name.ends_with("Shard"), "{name}");
-        }
-    }
-
-    #[test]
-    fn no_cell_is_a_formula_and_numbers_stay_numbers() {
-        let records = [json!({"fileName": "=HYPERLINK(\"x\")", "fileSize": 3, "title": "a,b\nc", "objectKey": "-1"})];
-        let text = csv(&records);
-        let mut reader = csv::Reader::from_reader(text.as_bytes());
-        let header = reader.headers().unwrap().clone();
-        let row = reader.records().next().unwrap().unwrap();
-        let cell = |name: &str| &row[header.iter().position(|h| h == name).unwrap()];
-        assert_eq!(cell("fileName"), "'=HYPERLINK(\"x\")");
-        assert_eq!((cell("fileSize"), cell("title"), cell("objectKey"), cell("author")), ("3", "a,b\nc", "'-1", ""));
-        assert_eq!(csv(&[]).lines().count(), 1);
-    }
 
     #[test]
     fn control_characters_in_log_lines_are_replaced() {
@@ -352,18 +103,5 @@ mod tests {
             PLAIN,
         );
         assert_eq!(line, "2026-11-21 16:33:49.120  ERROR  File a\u{fffd}[2Jb failed  7 ms  01234567");
-    }
-
-    #[test]
-    fn a_record_is_one_line() {
-        let success = json!({"status": "SUCCESS", "fileType": "application/pdf", "fileSize": 2048, "wordCount": 446, "pageCount": 1});
-        assert_eq!(
-            record_line("a.pdf", &success, PLAIN),
-            "SUCCESS  a.pdf  application/pdf  2.00 KiB  446 words  1 page"
-        );
-        let cut = json!({"status": "SUCCESS", "fileType": "image/png", "fileSize": 2048, "isPartial": true});
-        assert_eq!(record_line("a.png", &cut, PLAIN), "SUCCESS  a.png  image/png  2.00 KiB  partial");
-        let failed = json!({"status": "FAILED", "errorCode": "EMPTY_FILE", "errorMessage": "the file is empty"});
-        assert_eq!(record_line("a\nb", &failed, PLAIN), "FAILED   a\u{fffd}b  EMPTY_FILE: the file is empty");
     }
 }

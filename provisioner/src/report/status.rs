@@ -1,11 +1,11 @@
 //! Human-readable text for the state of a stack.
 
-use provisioner_engine::status::{Permissions, Status};
+use provisioner_engine::status::{Files, Permissions, Status};
 use provisioner_model::hash::short;
 use provisioner_model::resource_type::words;
 use provisioner_model::spec::DeploymentMode;
 use provisioner_model::stack::Resource;
-use provisioner_model::units::Size;
+use provisioner_model::units::{Size, counted, grouped};
 use provisioner_planner::health::State;
 
 use super::deploy::outputs;
@@ -38,6 +38,39 @@ fn live_state(status: &Status, resource: &Resource) -> String {
         Some(_) => "changed".to_owned(),
         None => resource.status.to_string(),
     }
+}
+
+/// What is known of files without a record.
+fn files_line(files: &Files, style: Style) -> String {
+    let mut parts = Vec::new();
+    match &files.newest {
+        Some(newest) if newest.without_record > 0 => {
+            let keys = newest.keys.iter().map(|key| clean(key)).collect::<Vec<_>>().join(", ");
+            parts.push(style.bad(&format!("{} of the newest without a record: {keys}", newest.without_record)));
+        }
+        Some(newest) if newest.checked > 0 => {
+            let of = if newest.partial { " of the first 1,000 keys" } else { "" };
+            parts.push(format!("the newest {}{of} with a record", grouped(newest.checked)));
+        }
+        _ => {}
+    }
+    parts.push(match &files.last_reconcile {
+        None => "never compared with the table (provisioner reconcile)".to_owned(),
+        Some(run) if run.left() == 0 => {
+            format!("{} compared on {}, no findings", counted(run.counts.files, "file"), day(&run.started))
+        }
+        Some(run) => style.bad(&format!(
+            "{} compared on {}: {}",
+            counted(run.counts.files, "file"),
+            day(&run.started),
+            counted(run.left(), "finding")
+        )),
+    });
+    parts.join("; ")
+}
+
+fn day(time: &str) -> &str {
+    time.split('T').next().unwrap_or(time)
 }
 
 /// The stack on one screen.
@@ -122,8 +155,14 @@ pub fn text(status: &Status, style: Style) -> String {
         Some(n) => text.push_str(&format!("\nfailed events  {}", style.bad(&n.to_string()))),
         None => {}
     }
+    if let Some(files) = &status.files {
+        text.push_str(&format!("\nfiles          {}", files_line(files, style)));
+    }
     if !status.records.is_empty() {
-        text.push_str(&format!("\n\n{}", record_list::records(&status.records, style)));
+        text.push_str(&format!(
+            "\n\n{}",
+            record_list::records(&status.records, &std::collections::BTreeSet::new(), style)
+        ));
     }
     text
 }

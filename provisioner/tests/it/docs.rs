@@ -131,8 +131,8 @@ fn every_page_that_the_code_names_exists() {
 #[test]
 fn the_page_of_exit_codes_lists_each_of_them() {
     use Exit::{
-        Access, Changes, Deployment, Failure, Files, Interrupted, Invalid, Leftovers, Refused, Unhealthy, Unverified,
-        Usage,
+        Access, Changes, Deployment, Failure, Files, Findings, Interrupted, Invalid, Leftovers, Refused, Unhealthy,
+        Unverified, Usage,
     };
     let codes = [
         Failure,
@@ -146,6 +146,7 @@ fn the_page_of_exit_codes_lists_each_of_them() {
         Unverified,
         Changes,
         Unhealthy,
+        Findings,
         Interrupted,
     ];
     let expected: Vec<u8> = std::iter::once(0).chain(codes.map(|code| code as u8)).collect();
@@ -215,4 +216,17 @@ fn check_figures(file: &Path, wrong: &mut Vec<String>, checked: &mut usize) {
 fn figures_are_numbers_that_are_measured_not_counted() {
     assert_eq!(figures("in 0.28 s, 2 % of 1,323 files, 217 of 51."), ["0.28", "1,323", "217"]);
     assert_eq!(passages("a\nb\n\n- c\n- d\n"), ["a b ", " ", "- c ", "- d "].map(str::to_owned));
+}
+
+#[test]
+fn the_page_of_the_emulator_is_about_the_pinned_version() {
+    let pinned = std::fs::read_to_string(root().join("tools/requirements.txt")).unwrap();
+    let version = pinned.split("ministack==").nth(1).unwrap().split([' ', '\\', '\n']).next().unwrap().trim_end_matches(',').to_owned();
+    for page in ["docs/emulator.md", "docs/decisions/emulator.md"] {
+        let text = std::fs::read_to_string(root().join(page)).unwrap();
+        assert!(
+            text.contains(&format!("MiniStack](https://pypi.org/project/ministack/) {version}")),
+            "{page}: {version}"
+        );
+    }
 }

@@ -12,7 +12,12 @@ use crate::deploy::{STACK, Site};
 const READ: &str = "logs:FilterLogEvents";
 
 fn log(site: &Site, message: &str) {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    log_after(site, 0, message);
+}
+
+/// Logs a line some milliseconds from now.
+fn log_after(site: &Site, millis: u128, message: &str) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() + millis;
     let group = format!("/provisioner/{STACK}/handler");
     site.fake.state().logs.log(&group, i64::try_from(now).unwrap(), "stream", message);
 }
@@ -74,6 +79,95 @@ fn a_follower_ends_when_the_log_is_denied() {
     log(&site, "the first line");
     site.fake.fail(READ, (0, usize::MAX), Fault::error(400, "AccessDeniedException", "not you"));
     site.run(&["logs", "--follow"]).ended(4).says("not you");
+}
+
+#[test]
+fn the_newest_lines_of_a_long_log_take_one_call_and_a_service_without_the_order_is_read_too() {
+    for ignores_order in [false, true] {
+        let site = Site::new();
+        {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+            let mut state = site.fake.state();
+            state.logs.ignores_order = ignores_order;
+            for n in 0..5_000_i64 {
+                let group = format!("/provisioner/{STACK}/handler");
+                let time = i64::try_from(now).unwrap() - (5_000 - n) * 500;
+                state.logs.log(&group, time, "stream", &format!("line {n}"));
+            }
+        }
+        let shown = |arguments: &[&str]| -> Vec<String> {
+            let ran = site.run(&[&["logs"], arguments].concat());
+            ran.ended(0).out.lines().map(|line| line.rsplit("  ").next().unwrap().to_owned()).collect()
+        };
+        let lines = |from: i64, to: i64| (from..to).map(|n| format!("line {n}")).collect::<Vec<_>>();
+        assert_eq!(shown(&["-n", "100"]), lines(4_900, 5_000));
+        if !ignores_order {
+            assert_eq!(site.fake.count(READ), 1);
+        }
+        // More than a page.
+        assert_eq!(shown(&["-n", "4000"]), lines(1_000, 5_000));
+        assert_eq!(shown(&["-n", "10000"]), lines(0, 5_000));
+        assert_eq!(shown(&["-n", "3", "--grep", "line 1*"]), lines(1_997, 2_000));
+        assert_eq!(shown(&["-n", "2", "--since", "2023-12-31"]), lines(4_998, 5_000));
+    }
+}
+
+/// A line of the handler about a file.
+fn handled(level: &str, key: &str, request: &str) -> String {
+    let name = key.rsplit('/').next().unwrap();
+    let message = format!("File {name} was seen");
+    json!({ "level": level, "message": message, "key": key, "bucket": Site::bucket(), "requestId": request })
+        .to_string()
+}
+
+#[test]
+fn lines_are_filtered_by_file_error_and_invocation() {
+    let site = Site::new();
+    let id = "0123abcd-0000-4000-8000-000000000001";
+    let lines = [
+        handled("INFO", "in/a.txt", id),
+        handled("WARN", "in/b.txt", "ffff"),
+        handled("INFO", "ERROR a.txt", "eeee"),
+        handled("INFO", r#"in/say "hi" \ a.txt"#, "dddd"),
+        format!("START RequestId: {id} Version: $LATEST"),
+        format!("REPORT RequestId: {id}\tDuration: 3 ms\t"),
+        "2026-11-26T12:00:00.000Z cccc Task timed out after 20.00 seconds".to_owned(),
+        "thread 'main' panicked at src/lib.rs:1".to_owned(),
+    ];
+    for (line, millis) in lines.iter().zip((0..).step_by(100)) {
+        log_after(&site, millis, line);
+    }
+    let shown = |arguments: &[&str]| -> Vec<String> {
+        let ran = site.run(&[&["logs", "--json"], arguments].concat());
+        let lines = ran.ended(0).out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.map(|line| line["key"].as_str().or(line["message"].as_str()).unwrap_or_default().to_owned()).collect()
+    };
+    let pattern = || {
+        let calls = site.fake.calls_of(READ);
+        calls.last().unwrap().request.json()["filterPattern"].as_str().map(ToOwned::to_owned)
+    };
+    assert_eq!(shown(&["--file", "a.txt"]), ["in/a.txt"]);
+    assert_eq!(pattern().as_deref(), Some(r#""a.txt""#));
+    assert_eq!(shown(&["--file", "in/a.txt"]), ["in/a.txt"]);
+    assert_eq!(shown(&["--file", "*a.txt"]).len(), 3);
+    // A name with characters that a pattern and JSON reserve.
+    assert_eq!(shown(&["--file", r#"say "hi" \ a.txt"#]), [r#"in/say "hi" \ a.txt"#]);
+    assert_eq!(pattern().as_deref(), Some(r#""a.txt" "say" "hi""#));
+    assert_eq!(shown(&["--file", "ERROR a.txt"]), ["ERROR a.txt"]);
+    assert_eq!(
+        shown(&["--request", "0123abcd"]),
+        ["in/a.txt".to_owned(), format!("REPORT RequestId: {id}\tDuration: 3 ms")]
+    );
+    assert_eq!(shown(&["--request", "0123abcd", "--reports"]).len(), 3);
+    let errors = shown(&["--errors"]);
+    assert_eq!(errors[0], "in/b.txt");
+    assert!(errors[1].contains("timed out") && errors[2].contains("panicked") && errors.len() == 3, "{errors:?}");
+    assert_eq!(pattern(), None, "another service than AWS may not know optional terms");
+    assert_eq!(shown(&["--errors", "--file", "b.txt"]), ["in/b.txt"]);
+    // A terminal gets no raw character of a name.
+    log(&site, &handled("ERROR", "x\u{1b}[2J.txt", "r"));
+    let ran = site.run(&["logs", "--file", "x\u{1b}[2J.txt"]);
+    assert!(ran.ended(0).out.contains("x\u{fffd}[2J.txt") && !ran.out.contains('\u{1b}'), "{ran:#?}");
 }
 
 /// What a process of the function writes with its first file.

@@ -67,11 +67,14 @@ pub(crate) fn create_table(world: &World) {
 
 /// Writes a record as the handler does.
 pub(crate) fn put_record(world: &World, record: &handler_contract::Record) {
+    dynamodb(world, "PutItem", &json!({"TableName": TABLE, "Item": item(record)}));
+}
+
+/// A record as an item of `DynamoDB`.
+pub(crate) fn item(record: &handler_contract::Record) -> Value {
     let record = serde_json::to_value(record).unwrap();
-    let item: serde_json::Map<String, Value> = record
-        .as_object()
-        .unwrap()
-        .iter()
+    let attributes = record.as_object().unwrap().iter();
+    let item: serde_json::Map<String, Value> = attributes
         .map(|(name, value)| {
             let value = match value {
                 Value::Number(n) => json!({"N": n.to_string()}),
@@ -80,7 +83,7 @@ pub(crate) fn put_record(world: &World, record: &handler_contract::Record) {
             (name.clone(), value)
         })
         .collect();
-    dynamodb(world, "PutItem", &json!({"TableName": TABLE, "Item": item}));
+    item.into()
 }
 
 /// The record that the handler writes for a text of one word.

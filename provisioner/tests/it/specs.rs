@@ -46,6 +46,8 @@ pub(crate) fn any_spec() -> impl Strategy<Value = StackSpec> {
                 account,
                 cloudformation_role: None,
                 deployment: if keep { DeploymentMode::Standard } else { DeploymentMode::Express },
+                permissions_boundary: None,
+                termination_protection: Some(keep),
                 kms_key: key.map(|id| format!("arn:aws:kms:{topic_region}:123456789012:key/{id}")),
                 emulator: port.map(|port| Emulator { port }),
                 data: if keep { DataPolicy::Keep } else { DataPolicy::Delete },
@@ -76,9 +78,10 @@ fn any_bucket() -> impl Strategy<Value = Bucket> {
 }
 
 fn any_table() -> impl Strategy<Value = Table> {
-    (any::<bool>(), any::<bool>()).prop_map(|(free, point_in_time_recovery)| Table {
+    (any::<bool>(), any::<bool>(), of(1..4_000_u64)).prop_map(|(free, point_in_time_recovery, keep)| Table {
         billing: if free { Billing::FreeTier } else { Billing::OnDemand },
         point_in_time_recovery,
+        keep_records: keep.map(|days| Seconds(days * DAY)),
     })
 }
 

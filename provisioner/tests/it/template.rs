@@ -40,6 +40,27 @@ fn texts(value: &Value) -> Vec<&str> {
 }
 
 #[test]
+fn a_permissions_boundary_is_set_and_required_by_the_printed_policy() {
+    const BOUNDARY: &str = "arn:aws:iam::123456789012:policy/b";
+    let with = spec(&format!("permissionsBoundary: {BOUNDARY}\n"));
+    let role = |spec| serde_json::to_value(template::build(spec)).unwrap()["Resources"]["HandlerRole"].clone();
+    assert_eq!(role(&with)["Properties"]["PermissionsBoundary"], BOUNDARY);
+    assert!(role(&spec(""))["Properties"]["PermissionsBoundary"].is_null());
+
+    let policy = policy::cloudformation().with_boundary(BOUNDARY).for_stack(&with, Some("123456789012"), None);
+    let policy: serde_json::Value = serde_json::from_str(&policy.to_json()).unwrap();
+    let statements = policy["Statement"].as_array().unwrap();
+    for action in ["iam:CreateRole", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary"] {
+        let of: Vec<_> =
+            statements.iter().filter(|s| s["Action"].to_string().contains(&format!("{action}\""))).collect();
+        assert_eq!(of.len(), 1, "{action}");
+        assert_eq!(of[0]["Condition"]["StringEquals"]["iam:PermissionsBoundary"], BOUNDARY, "{action}");
+    }
+    assert!(!policy.to_string().contains("DeleteRolePermissionsBoundary"));
+    assert!(statements.iter().all(|s| s["Action"] != serde_json::json!([])), "{policy:#}");
+}
+
+#[test]
 fn committed_files_match_the_generated_ones() {
     provisioner().args(["synth", "--check"]).assert().success();
 }
@@ -212,6 +233,19 @@ fn retained_data_is_protected_from_deletion_and_replacement() {
     let table = &delete["Resources"]["Table"]["Properties"];
     assert_eq!(table["DeletionProtectionEnabled"], false);
     assert_eq!(table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true);
+}
+
+#[test]
+fn records_expire_only_where_the_stack_file_says_so() {
+    let tree_of = |text: &str| tree(&spec(text));
+    let kept = tree_of("table: {keepRecords: 90d}");
+    let expiry = json!({ "AttributeName": table::EXPIRY, "Enabled": true });
+    assert_eq!(kept["Resources"]["Table"]["Properties"]["TimeToLiveSpecification"], expiry);
+    let variables = |tree: &Value| tree["Resources"]["Handler"]["Properties"]["Environment"]["Variables"].clone();
+    assert_eq!(variables(&kept)["KEEP_RECORDS_SECONDS"], (90 * 86_400).to_string());
+    // Not even a word about it elsewhere, so that deployed stacks do not change.
+    let without = tree_of("table: {pointInTimeRecovery: true}").to_string();
+    assert!(!without.contains("TimeToLive") && !without.contains("KEEP_RECORDS"), "{without}");
 }
 
 #[test]

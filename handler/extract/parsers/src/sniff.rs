@@ -74,9 +74,15 @@ pub(crate) fn head(bytes: &[u8], whole: bool) -> Sniffed {
     }
     let late_pdf = pdf::find(bytes, whole);
     if let Some(text) = charset::as_text(bytes, whole) {
-        let detected = text::kind(&text, whole);
+        let mut detected = text::kind(&text, whole);
         let is_message = matches!(detected.file_type.as_str(), "message/rfc822" | "application/mbox");
-        return if late_pdf == Some(pdf::Found::Certain) && !is_message { PDF.into() } else { Sniffed::Type(detected) };
+        match late_pdf {
+            Some(pdf::Found::Certain) if !is_message => return PDF.into(),
+            // A text that quotes a PDF, or a PDF whose end is damaged: the name tells.
+            Some(pdf::Found::UnlessText) if detected.by_extension.is_empty() => detected.by_extension = &[("pdf", PDF)],
+            _ => {}
+        }
+        return Sniffed::Type(detected);
     }
     // A message may carry any bytes after its header.
     if let Some(detected) = text::message_with_bytes(bytes) {

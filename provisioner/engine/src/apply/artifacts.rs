@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use provisioner_artifact::package;
 use provisioner_aws::artifacts::{Artifacts, StoredZip};
 use provisioner_aws::storage::Storage;
 use provisioner_model::call_error::{CallError, Kind};
@@ -92,7 +93,9 @@ impl Applier<'_> {
 
     async fn try_to_delete_old_zips(&self, code: Code<'_>, keep: &[&str]) -> Result<(), CallError> {
         let artifacts = Artifacts::new(self.aws, code.bucket, code.namespace);
-        let keys = Storage::new(self.aws, code.bucket).newest_keys().await?;
+        let mut keys = Storage::new(self.aws, code.bucket).newest_keys().await?;
+        // The bucket also holds the history and the state of the stack.
+        keys.retain(|key| package::sha256_of(key).is_some());
         for key in keys.iter().skip(KEPT_ZIPS).filter(|key| !keep.contains(&key.as_str())) {
             artifacts.delete(key).await?;
             self.dialog.event(DeployEvent::Deleted { what: "old handler zip", name: key.clone() });

@@ -1,4 +1,4 @@
-//! Events of `up`, `down` and `redrive`.
+//! Events of `up` and `down`.
 
 use provisioner_model::spec::DeploymentMode;
 use provisioner_model::stack::{Contents, ImportCandidate, Items, Output};
@@ -12,6 +12,17 @@ use serde::Serialize;
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum DeployEvent {
+    /// `rollback` returns to an earlier deployment.
+    Returning {
+        /// The stack.
+        stack: String,
+        /// The SHA-256 of the code.
+        sha256: String,
+        /// When it was deployed, ISO 8601.
+        at: String,
+        /// Whether the template is restored as well.
+        template: bool,
+    },
     /// Cargo builds the handler, if it is stale; its own messages follow.
     Building,
     /// The handler is checked and packaged.
@@ -213,6 +224,13 @@ pub enum DeployEvent {
         /// The operation.
         operation: Operation,
     },
+    /// The stack's termination protection was turned on or off, as the stack file has it.
+    TerminationProtection {
+        /// The stack.
+        stack: String,
+        /// Whether it is on now.
+        enabled: bool,
+    },
     /// The stack is deployed.
     Ready {
         /// The stack.
@@ -303,14 +321,5 @@ pub enum DeployEvent {
         sha256: String,
         /// Whether that is the new code, which differs from the stack.
         new: bool,
-    },
-    /// Failed events were sent to the function again.
-    Redriven {
-        /// Events that Lambda accepted.
-        sent: u64,
-        /// Messages without an event; they stay in the queue.
-        unreadable: u64,
-        /// Events that were deleted because their objects no longer exist.
-        dropped: u64,
     },
 }

@@ -56,6 +56,7 @@ impl Table {
         Self {
             status: "ACTIVE".to_owned(),
             protected: properties["DeletionProtectionEnabled"] == true,
+            time_to_live: properties["TimeToLiveSpecification"]["AttributeName"].as_str().map(ToOwned::to_owned),
             key: key_of(&properties["KeySchema"]),
             indexes: indexes.map(index).collect(),
             properties: properties.clone(),

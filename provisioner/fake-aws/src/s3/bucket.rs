@@ -103,7 +103,8 @@ impl Bucket {
         }
     }
 
-    pub(super) fn delete_version(&mut self, key: &str, version: &str) {
+    /// Deletes a version for good.
+    pub fn delete_version(&mut self, key: &str, version: &str) {
         self.objects.remove(key, version);
     }
 

@@ -3,7 +3,7 @@
 use serde_yaml::Value;
 
 use super::StackSpec;
-use super::diagnostics::{KeyPath, Problem};
+use super::diagnostics::{KeyPath, Problem, quoted};
 use super::limits::child_limits;
 use crate::names::{MAX_STACK_NAME, Names};
 use crate::units::{MAX_OBJECT, Size};
@@ -40,6 +40,7 @@ pub(super) fn check(spec: &StackSpec, document: &Value, unread: &[KeyPath]) -> V
     place(spec, &mut found);
     bucket(spec, &mut found);
     files(spec, &mut found);
+    table(spec, &mut found);
     handler(spec, &mut found);
     tags(spec, &mut found);
     found.problems
@@ -58,7 +59,7 @@ impl Found<'_> {
         self.text(
             path,
             match written {
-                Some(written) => format!("{written:?} {text}"),
+                Some(written) => format!("{} {text}", quoted(written)),
                 None => format!("\"{default}\", the default, {text}"),
             },
         );
@@ -114,6 +115,20 @@ fn place(spec: &StackSpec, found: &mut Found) {
     {
         found.wrong(&["cloudformationRole"], role, text);
     }
+    if let Some(boundary) = spec.permissions_boundary.as_deref() {
+        let account = spec.account.as_deref();
+        match boundary_account(boundary) {
+            None => found.wrong(
+                &["permissionsBoundary"],
+                boundary,
+                "is not a managed policy's ARN; write it like arn:aws:iam::123456789012:policy/boundary",
+            ),
+            Some(owner) if owner != "aws" && account.is_some_and(|account| account != owner) => {
+                found.wrong(&["permissionsBoundary"], boundary, "is in another account than the stack");
+            }
+            Some(_) => {}
+        }
+    }
     if let Some(key) = spec.kms_key.as_deref() {
         match key_region(key) {
             None => found.wrong(
@@ -164,6 +179,15 @@ fn bucket(spec: &StackSpec, found: &mut Found) {
             }
             _ => {}
         }
+    }
+}
+
+fn table(spec: &StackSpec, found: &mut Found) {
+    let Some(time) = spec.table.keep_records else { return };
+    if time.0 == 0 || !time.0.is_multiple_of(DAY) || time.0 / DAY > MAX_DAYS {
+        let text =
+            "is not a number of whole days; DynamoDB deletes what has expired within a few days. Write it like 90d";
+        found.wrong(&["table", "keepRecords"], time, text);
     }
 }
 
@@ -319,6 +343,15 @@ pub fn role_arn(arn: &str) -> Result<String, &'static str> {
     } else {
         Err("is not a role's ARN; write it like arn:aws:iam::123456789012:role/deployer")
     }
+}
+
+/// The account of a managed policy's ARN, or `aws`; `None` if it is no such ARN.
+fn boundary_account(arn: &str) -> Option<&str> {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let ["arn", partition, "iam", "", account, resource] = parts[..] else { return None };
+    let path = resource.strip_prefix("policy/")?;
+    let is_path = !path.is_empty() && path.bytes().all(|b| b.is_ascii_graphic());
+    (partition.starts_with("aws") && is_path && (account == "aws" || is_account(account))).then_some(account)
 }
 
 /// The region of a KMS key's ARN; `None` if it is no such ARN. An alias has an ARN too, but policies cannot name it.

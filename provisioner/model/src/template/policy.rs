@@ -114,6 +114,8 @@ policies! {
     caller_key = "caller-key.json",
     /// What CloudFormation needs besides where the stack has a key.
     cloudformation_key = "cloudformation-key.json",
+    /// What CloudFormation needs instead where the handler's role has a permissions boundary.
+    cloudformation_boundary = "cloudformation-boundary.json",
     /// What the policy of the stack's key must allow.
     key = "key.json",
 }
@@ -160,6 +162,21 @@ impl Document {
     #[must_use]
     pub fn with_key(&self, key: &str) -> Self {
         self.map(|text| fill(text, &[("KmsKeyArn", key.to_owned())]))
+    }
+
+    /// The document with this permissions boundary as a condition of what creates the handler's role or gives it
+    /// permissions. Removing a boundary is not allowed: it would lift what limits whoever deploys.
+    #[must_use]
+    pub fn with_boundary(mut self, boundary: &str) -> Self {
+        let conditional =
+            cloudformation_boundary().map(|text| fill(text, &[("PermissionsBoundaryArn", boundary.to_owned())]));
+        let bound: Vec<String> = conditional.statement.iter().flat_map(|s| s.action.as_slice()).cloned().collect();
+        for statement in &mut self.statement {
+            let actions = statement.action.as_slice();
+            statement.action =
+                OneOrMore::More(actions.iter().filter(|action| !bound.contains(action)).cloned().collect());
+        }
+        self.and(conditional)
     }
 
     /// The document with names filled in and the rest left to CloudFormation.

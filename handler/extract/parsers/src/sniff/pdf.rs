@@ -99,9 +99,15 @@ fn is_complete(head: &[u8], header: usize, whole: bool) -> bool {
     head.trim_ascii_end().ends_with(b"%%EOF") && (has_table(head, 0) || has_table(head, header))
 }
 
-/// A body without its header: an object first, and a trailer at the end.
+/// A body without its header: an object first, after comments at most, and a trailer at the end.
 fn is_headless(head: &[u8], whole: bool) -> bool {
-    let start = head.trim_ascii_start();
+    let mut start = head.trim_ascii_start();
+    for _ in 0..MOST_COMMENTS {
+        // A header here is too far from the file's start.
+        let comment = start.strip_prefix(b"%").filter(|comment| !comment.starts_with(b"PDF-"));
+        let Some(end) = comment.and_then(|comment| memchr::memchr2(b'\r', b'\n', comment)) else { break };
+        start = start[end + 1..].trim_ascii_start();
+    }
     if !is_object(&start[..start.len().min(64)]) || memchr::memmem::find(start, b"endobj").is_none() {
         return false;
     }
@@ -136,6 +142,7 @@ mod tests {
             ("the header of an answer before it", [b"HTTP/1.1 200 OK\r\n\r\n", &packed[..]].concat(), certain),
             ("bytes after its end", [b"x\n", &binary[..], b"</html>"].concat(), certain),
             ("no header", plain.strip_prefix(HEADER).unwrap().into(), certain),
+            ("a comment for a header", plain.replace("%PDF-1.4", "%\u{e2}\u{e3}\u{cf}\u{d3}").into(), certain),
             ("as far as it may be", [&[b' '; 1024][..], plain.as_bytes()].concat(), certain),
             ("too far", [&[b' '; 1025][..], plain.as_bytes()].concat(), None),
             ("a sentence", b"A file starts with %PDF-1.4 if it is one.".to_vec(), None),

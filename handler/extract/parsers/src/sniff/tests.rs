@@ -291,3 +291,13 @@ fn matroska_by_its_document_type_and_tracks() {
         ("subtitles", file(b"matroska", &[17]), "application/x-matroska"),
     ]);
 }
+
+/// A text may quote the whole of a PDF, and a PDF whose end is damaged may be a text all through: the name tells.
+#[test]
+fn a_quoted_pdf_is_one_by_its_name() {
+    let text = b"Some junk before the header\n\n%PDF-1.1\n1 0 obj\n<</Type/Catalog>>\nendobj\nstartxref\n";
+    let Sniffed::Type(detected) = head(text, true) else { panic!("not a type") };
+    for (name, file_type) in [("a.pdf", "application/pdf"), ("a.txt", "text/plain"), ("a", "text/plain")] {
+        assert_eq!(crate::validate::resolve_type(name, &detected), file_type, "{name}");
+    }
+}

@@ -23,6 +23,7 @@ fn settings(spec: &StackSpec, names: &Names) -> Settings {
     Settings {
         table_name: names.table.clone(),
         max_file_size: spec.files.max_size.0,
+        keep_records: spec.table.keep_records.map(|time| time.0),
         detailed_metrics: spec.handler.detailed_metrics,
         allowed_types: spec.files.allowed_types.clone(),
         limits: child_limits(spec),
@@ -67,6 +68,7 @@ pub(in crate::template) fn add(spec: &StackSpec, names: &Names, resources: &mut 
         description: "Permissions of the function that reads uploaded files",
         assume_role_policy_document: policy::handler_trust().for_template(names),
         policies: [InlinePolicy { policy_name: "handler", policy_document: permissions(spec).for_template(names) }],
+        permissions_boundary: spec.permissions_boundary.clone(),
         tags: tags(&spec.tags),
     };
     let logs = LogGroup {

@@ -1,6 +1,8 @@
 //! The table of records and its indexes. `docs/indexes.md` has the arithmetic.
 
-use handler_contract::table::{BY_OBJECT, FAILURES, INDEXES, Index, PARTITION_KEY, PROJECTED, RECENT, SORT_KEY};
+use handler_contract::table::{
+    BY_OBJECT, EXPIRY, FAILURES, INDEXES, Index, PARTITION_KEY, PROJECTED, RECENT, SORT_KEY,
+};
 
 use super::Resources;
 use crate::names::Names;
@@ -9,7 +11,7 @@ use crate::template::id;
 use crate::template::intrinsic::Value;
 use crate::template::resource::dynamodb::{
     AttributeDefinition, GlobalSecondaryIndex, KeySchema, PointInTimeRecoverySpecification, Projection,
-    ProvisionedThroughput, SseSpecification, Table,
+    ProvisionedThroughput, SseSpecification, Table, TimeToLiveSpecification,
 };
 use crate::template::resource::{Resource, tags};
 
@@ -62,6 +64,11 @@ pub(in crate::template) fn add(spec: &StackSpec, names: &Names, resources: &mut 
             sse_type: spec.kms_key.as_ref().map(|_| "KMS"),
             kms_master_key_id: spec.kms_key.clone(),
         },
+        // Absent and not `Enabled: false` without the setting, so that deployed stacks do not change.
+        time_to_live_specification: spec
+            .table
+            .keep_records
+            .map(|_| TimeToLiveSpecification { attribute_name: EXPIRY, enabled: true }),
         tags: tags(&spec.tags),
     };
     resources.push((id::TABLE, Resource::new(table).deletion_policy(keep)));

@@ -19,6 +19,8 @@ pub(crate) struct Table {
     pub(crate) point_in_time_recovery_specification: PointInTimeRecoverySpecification,
     #[serde(rename = "SSESpecification")]
     pub(crate) sse_specification: SseSpecification,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) time_to_live_specification: Option<TimeToLiveSpecification>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) tags: Vec<Tag>,
 }
@@ -65,6 +67,13 @@ pub(crate) struct Projection {
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct PointInTimeRecoverySpecification {
     pub(crate) point_in_time_recovery_enabled: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct TimeToLiveSpecification {
+    pub(crate) attribute_name: &'static str,
+    pub(crate) enabled: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -1,0 +1,226 @@
+//! How an event that was sent to the function again ended, and what becomes of its message. Pure.
+
+use handler_contract::origin;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::call_error::{CallError, Kind};
+
+/// What Lambda answers to a synchronous invocation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InvocationAnswer {
+    /// Set if the function failed.
+    pub function_error: Option<String>,
+    /// The function's answer, or its error; null if it is not JSON.
+    pub payload: Value,
+}
+
+/// How an event ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The file has a record with the status SUCCESS.
+    Stored,
+    /// The file has a record with the status FAILED.
+    Rejected,
+    /// The file had a record already.
+    Duplicate,
+    /// The event leads to no record.
+    Ignored,
+    /// The object no longer exists; the event was not sent.
+    Gone,
+    /// The function failed again, and may succeed later.
+    Retry,
+    /// The function cannot read the event.
+    NotUnderstood,
+    /// The function ended early: it ran out of time or crashed.
+    Failed,
+    /// The function has no free concurrency.
+    Throttled,
+    /// The connection was lost: the function may have processed the event.
+    NoAnswer,
+    /// The answer is not that of the handler.
+    Unknown,
+    /// The message contains no event; nothing was sent.
+    Unreadable,
+}
+
+impl Outcome {
+    /// All outcomes.
+    pub const ALL: [Self; 12] = [
+        Self::Stored,
+        Self::Rejected,
+        Self::Duplicate,
+        Self::Ignored,
+        Self::Gone,
+        Self::Retry,
+        Self::NotUnderstood,
+        Self::Failed,
+        Self::Throttled,
+        Self::NoAnswer,
+        Self::Unknown,
+        Self::Unreadable,
+    ];
+
+    /// The name, as JSON has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stored => "stored",
+            Self::Rejected => "rejected",
+            Self::Duplicate => "duplicate",
+            Self::Ignored => "ignored",
+            Self::Gone => "gone",
+            Self::Retry => "retry",
+            Self::NotUnderstood => "not-understood",
+            Self::Failed => "failed",
+            Self::Throttled => "throttled",
+            Self::NoAnswer => "no-answer",
+            Self::Unknown => "unknown",
+            Self::Unreadable => "unreadable",
+        }
+    }
+
+    /// Whether the event has done its work, so that its message is deleted. Only a known, final outcome is: everything else
+    /// may still lead to a record.
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Stored | Self::Rejected | Self::Duplicate | Self::Ignored)
+    }
+}
+
+/// How one event ended, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// The reason of an outcome that is not final.
+    pub reason: Option<String>,
+}
+
+/// The event as it is sent again: in the envelope of a destination, which every handler opens, with a mark for the log.
+pub fn envelope(event: &Value, mark: &str) -> Value {
+    json!({ "requestPayload": event, origin::FIELD: mark })
+}
+
+/// The outcome of a synchronous invocation. `None` for a failed call that concerns every further one as well: no permission,
+/// no function, no network.
+pub fn delivery(answer: &Result<InvocationAnswer, CallError>) -> Option<Delivery> {
+    let with = |outcome, reason: String| Some(Delivery { outcome, reason: Some(reason) });
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error) => {
+            return match error.kind {
+                Kind::Throttled => with(Outcome::Throttled, error.to_string()),
+                Kind::Unreachable | Kind::Unavailable => with(Outcome::NoAnswer, error.to_string()),
+                Kind::Other | Kind::Busy => with(Outcome::Unknown, error.to_string()),
+                _ => None,
+            };
+        }
+    };
+    let text = |name: &str| answer.payload[name].as_str().unwrap_or_default();
+    if let Some(kind) = &answer.function_error {
+        let outcome = match text("errorType") {
+            "Retry" => Outcome::Retry,
+            "EventNotUnderstood" => Outcome::NotUnderstood,
+            _ => Outcome::Failed,
+        };
+        let message = text("errorMessage");
+        return with(outcome, if message.is_empty() { kind.clone() } else { message.to_owned() });
+    }
+    let files = answer.payload["files"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let outcomes: Option<Vec<Outcome>> = files.iter().map(|file| named(file["outcome"].as_str()?)).collect();
+    // An event names one object; of several, the worst outcome counts, and a FAILED record is worse than none that is new.
+    match outcomes.and_then(|outcomes| outcomes.into_iter().max_by_key(|outcome| severity(*outcome))) {
+        Some(outcome) => Some(Delivery { outcome, reason: None }),
+        None => with(Outcome::Unknown, format!("the function answered {}", shortened(&answer.payload))),
+    }
+}
+
+/// A final outcome by the handler's name for it.
+fn named(name: &str) -> Option<Outcome> {
+    [Outcome::Stored, Outcome::Rejected, Outcome::Duplicate, Outcome::Ignored].into_iter().find(|o| o.name() == name)
+}
+
+fn severity(outcome: Outcome) -> u8 {
+    match outcome {
+        Outcome::Ignored => 0,
+        Outcome::Duplicate => 1,
+        Outcome::Stored => 2,
+        _ => 3,
+    }
+}
+
+/// The start of an answer, for a message.
+fn shortened(answer: &Value) -> String {
+    const MOST: usize = 100;
+    let text = answer.to_string();
+    match text.char_indices().nth(MOST) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(kind: Kind) -> Answer {
+        Err(CallError { kind, code: None, message: "why".into() })
+    }
+
+    type Answer = Result<InvocationAnswer, CallError>;
+
+    fn files(outcomes: &[&str]) -> Answer {
+        let files: Vec<Value> =
+            outcomes.iter().map(|outcome| json!({ "documentId": "d", "outcome": outcome })).collect();
+        Ok(InvocationAnswer { function_error: None, payload: json!({ "files": files }) })
+    }
+
+    fn failed(kind: &str) -> Answer {
+        let payload = json!({ "errorType": kind, "errorMessage": "why" });
+        Ok(InvocationAnswer { function_error: Some("Unhandled".into()), payload })
+    }
+
+    #[test]
+    fn each_answer_has_its_outcome_and_only_final_ones_delete_the_message() {
+        use Outcome::{
+            Duplicate, Failed, Ignored, NoAnswer, NotUnderstood, Rejected, Retry, Stored, Throttled, Unknown,
+        };
+        for (answer, outcome, deletes) in [
+            (files(&["stored"]), Stored, true),
+            (files(&["rejected"]), Rejected, true),
+            (files(&["duplicate"]), Duplicate, true),
+            (files(&["ignored"]), Ignored, true),
+            (files(&["ignored", "stored", "duplicate"]), Stored, true),
+            (files(&["stored", "rejected"]), Rejected, true),
+            // A newer handler may have outcomes that this program does not know; a batch and nothing are none.
+            (files(&["stored", "postponed"]), Unknown, false),
+            (files(&[]), Unknown, false),
+            (Ok(InvocationAnswer { function_error: None, payload: Value::Null }), Unknown, false),
+            (Ok(InvocationAnswer { function_error: None, payload: json!({"batchItemFailures": []}) }), Unknown, false),
+            (failed("Retry"), Retry, false),
+            (failed("EventNotUnderstood"), NotUnderstood, false),
+            (failed("Sandbox.Timedout"), Failed, false),
+            (failed("Runtime.ExitError"), Failed, false),
+            (Ok(InvocationAnswer { function_error: Some("Unhandled".into()), payload: Value::Null }), Failed, false),
+            (error(Kind::Throttled), Throttled, false),
+            (error(Kind::Unreachable), NoAnswer, false),
+            (error(Kind::Unavailable), NoAnswer, false),
+            (error(Kind::Other), Unknown, false),
+        ] {
+            let delivery = delivery(&answer).unwrap();
+            assert_eq!((delivery.outcome, delivery.outcome.is_final()), (outcome, deletes), "{answer:?}");
+            assert_eq!(delivery.reason.is_some(), !deletes, "{answer:?}");
+        }
+        for kind in [Kind::Denied, Kind::NotFound, Kind::Expired, Kind::NotAws, Kind::ClockSkew] {
+            assert_eq!(delivery(&error(kind)), None, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_those_of_the_json() {
+        for outcome in Outcome::ALL {
+            assert_eq!(serde_json::to_value(outcome).unwrap(), outcome.name());
+        }
+    }
+}
