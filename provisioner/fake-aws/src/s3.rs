@@ -28,6 +28,7 @@ const DEFAULT_REGION: &str = "us-east-1";
 
 /// All buckets, and S3's behaviour.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch that tests set")]
 pub struct S3 {
     /// The buckets by name.
     pub buckets: BTreeMap<String, Bucket>,
@@ -39,6 +40,8 @@ pub struct S3 {
     /// The number of writes that get no version although the bucket keeps versions, as it can be right after versioning was
     /// enabled (S3 user guide, "Enabling versioning on buckets").
     pub unversioned_writes: usize,
+    /// Whether the SHA-256 of an upload is not kept. S3 keeps it; services that imitate it may not.
+    pub forgets_sha256: bool,
     /// The number of objects that `DeleteObjects` does not delete: it returns 200 and lists them as `SlowDown` errors.
     pub busy_deletes: usize,
     /// An object is uploaded to this bucket after each `DeleteObjects`, until a bucket policy denies `s3:PutObject`.
@@ -235,7 +238,7 @@ impl S3 {
                     return Err(error("s3", 400, "BadDigest", "The SHA256 you specified did not match."));
                 }
                 let mut object = self.new_object(body.into(), target.now);
-                object.sha256 = sha256;
+                object.sha256 = sha256.filter(|_| !self.forgets_sha256);
                 object.content_type = target.request.header("content-type").map(ToOwned::to_owned);
                 object.content_encoding = objects::content_encoding(target.request);
                 object.metadata = objects::metadata(target.request);

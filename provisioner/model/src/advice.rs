@@ -183,6 +183,11 @@ mod tests {
                 "in another account",
             ),
             (
+                "The following hook(s)/validation failed: [AWS::EarlyValidation::ResourceExistenceCheck]. To troubleshoot \
+                 Early Validation errors, use the DescribeEvents API for detailed failure information.",
+                "cloudformation:DescribeEvents",
+            ),
+            (
                 "A conflicting conditional operation is currently in progress against this resource. Please try again. \
                  (Service: S3, Status Code: 409)",
                 "some minutes",

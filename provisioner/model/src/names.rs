@@ -44,7 +44,8 @@ impl Names {
             // Only the account can create a bucket whose name ends like this (S3 user guide, "Account regional namespaces").
             BucketNamespace::AccountRegional => format!("{stack}-{part}-{account}-{region}-an"),
         };
-        // The bucket of a stack of this name must not be the one that other stacks shared.
+        // The bucket of a stack of this name must not be the one that other stacks shared. No stack has two hyphens in a row
+        // in its name, so no other bucket has this name.
         let is_shared = format!("{stack}-artifacts") == SHARED_ARTIFACTS && namespace == BucketNamespace::Global;
         Self {
             stack: stack.to_owned(),
@@ -53,7 +54,7 @@ impl Names {
             function: format!("{stack}-handler"),
             log_group: format!("/provisioner/{stack}/handler"),
             queue: format!("{stack}-failed-events"),
-            artifacts: bucket(if is_shared { "own-artifacts" } else { "artifacts" }),
+            artifacts: bucket(if is_shared { "-artifacts" } else { "artifacts" }),
         }
     }
 

@@ -86,6 +86,14 @@ fn a_zip_without_a_hash_is_covered_by_a_version_with_one() {
 }
 
 #[test]
+fn a_service_without_hashes_is_refused() {
+    let site = Site::new();
+    site.fake.state().s3.forgets_sha256 = true;
+    site.up().ended(1).says("the service has no SHA-256 of it").says("--endpoint-url");
+    assert_eq!(site.fake.count("cloudformation:CreateChangeSet"), 0);
+}
+
+#[test]
 fn a_bucket_that_gives_no_versions_yet_is_waited_for() {
     let site = Site::new();
     site.fake.state().s3.unversioned_writes = 2;

@@ -38,10 +38,10 @@ impl Applier<'_> {
         loop {
             let read = artifacts.find(&key, Some(&version)).await;
             match read.map_err(|e| e.into_error("read the handler's zip from the artifact bucket"))? {
-                Some(stored) => {
-                    let sha256 = stored.sha256.unwrap_or_default();
+                Some(StoredZip { sha256: Some(sha256), .. }) => {
                     return ensure_same(code, &version, &sha256).map(|()| version);
                 }
+                Some(StoredZip { sha256: None, .. }) => return Err(no_hash(code.bucket)),
                 None if began.elapsed() >= VERSION_TIMEOUT => return Err(no_version(code.bucket)),
                 None => tokio::time::sleep(backoff.next_delay()).await,
             }
@@ -111,9 +111,8 @@ fn ensure_same(code: Code<'_>, version: &str, sha256: &str) -> Result<()> {
         return Ok(());
     }
     let message = format!(
-        "s3://{bucket}/{key} is not the handler that was built: S3 has SHA-256 {} for its version {version}; no code was \
-         deployed",
-        if sha256.is_empty() { "none" } else { sha256 }
+        "s3://{bucket}/{key} is not the handler that was built: S3 has SHA-256 {sha256} for its version {version}; no code \
+         was deployed"
     );
     Err(Error::new(Exit::Refused, "artifact-mismatch", message).hint(format!(
         "Somebody else wrote this object: find out who may write to the bucket. Then delete it and run the same command \
@@ -137,6 +136,13 @@ fn bucket_taken(bucket: &str) -> Error {
         "Bucket names are global. Give the stack another `name:` in its stack file, or write `namespace: account-regional` \
          below `bucket:`, where nobody else can hold a name.",
     )
+}
+
+/// The error of a service that computes no hash, which S3 does for every object that is put with one.
+fn no_hash(bucket: &str) -> Error {
+    let message = format!("the handler's zip in {bucket} cannot be compared: the service has no SHA-256 of it");
+    Error::new(Exit::Failure, "no-hash", message)
+        .hint("S3 keeps the SHA-256 of an upload. If --endpoint-url names another service, it must do so, too.")
 }
 
 fn no_version(bucket: &str) -> Error {
