@@ -172,6 +172,10 @@ class Acceptance:
         }.items():
             self.step(f"records {name}", ["records", "--json", *filters], 0,
                       lambda ran: {"records": len(json.loads(ran.stdout)["records"])})
+        self.step("show one record", ["show", "locked.pdf", "--json"], 0,
+                  lambda ran: {"explained": json.loads(ran.stdout)["explanation"]["code"]})
+        self.step("trace one file", ["trace", "sample.pdf", "--json"], 0,
+                  lambda ran: {"state": json.loads(ran.stdout)["conclusion"]["state"]})
         self.step("logs of the last hour", ["logs", "--since", "1h", "-n", "1000"], 0,
                   lambda ran: {"success line": "File sample.pdf processed with status SUCCESS, words=446" in ran.stdout})
         self.step("status", ["status", "--json"], 0, lambda ran: self.state(json.loads(ran.stdout)))
@@ -183,6 +187,8 @@ class Acceptance:
         self.write_stack_file(memory="512 MiB")
         self.step("up changes a setting", ["up", "--yes", *handler], 0)
         self.step("redrive finds nothing", ["redrive", "--yes"], 0)
+        self.step("forget erases one file", ["forget", "notes.txt", "--yes", "--json"], 0,
+                  lambda ran: {"records": json.loads(ran.stdout)["records"]})
 
     @staticmethod
     def records(ran):

@@ -170,15 +170,18 @@ mod tests {
 
     type Answer = Result<InvocationAnswer, CallError>;
 
-    fn files(outcomes: &[&str]) -> Answer {
-        let files: Vec<Value> =
-            outcomes.iter().map(|outcome| json!({ "documentId": "d", "outcome": outcome })).collect();
-        Ok(InvocationAnswer { function_error: None, payload: json!({ "files": files }) })
+    fn answer(function_error: Option<&str>, payload: Value) -> InvocationAnswer {
+        InvocationAnswer { function_error: function_error.map(Into::into), payload }
     }
 
-    fn failed(kind: &str) -> Answer {
-        let payload = json!({ "errorType": kind, "errorMessage": "why" });
-        Ok(InvocationAnswer { function_error: Some("Unhandled".into()), payload })
+    fn files(outcomes: &[&str]) -> InvocationAnswer {
+        let files: Vec<Value> =
+            outcomes.iter().map(|outcome| json!({ "documentId": "d", "outcome": outcome })).collect();
+        answer(None, json!({ "files": files }))
+    }
+
+    fn failed(kind: &str) -> InvocationAnswer {
+        answer(Some("Unhandled"), json!({ "errorType": kind, "errorMessage": "why" }))
     }
 
     #[test]
@@ -187,22 +190,22 @@ mod tests {
             Duplicate, Failed, Ignored, NoAnswer, NotUnderstood, Rejected, Retry, Stored, Throttled, Unknown,
         };
         for (answer, outcome, deletes) in [
-            (files(&["stored"]), Stored, true),
-            (files(&["rejected"]), Rejected, true),
-            (files(&["duplicate"]), Duplicate, true),
-            (files(&["ignored"]), Ignored, true),
-            (files(&["ignored", "stored", "duplicate"]), Stored, true),
-            (files(&["stored", "rejected"]), Rejected, true),
+            (Ok(files(&["stored"])), Stored, true),
+            (Ok(files(&["rejected"])), Rejected, true),
+            (Ok(files(&["duplicate"])), Duplicate, true),
+            (Ok(files(&["ignored"])), Ignored, true),
+            (Ok(files(&["ignored", "stored", "duplicate"])), Stored, true),
+            (Ok(files(&["stored", "rejected"])), Rejected, true),
             // A newer handler may have outcomes that this program does not know; a batch and nothing are none.
-            (files(&["stored", "postponed"]), Unknown, false),
-            (files(&[]), Unknown, false),
-            (Ok(InvocationAnswer { function_error: None, payload: Value::Null }), Unknown, false),
-            (Ok(InvocationAnswer { function_error: None, payload: json!({"batchItemFailures": []}) }), Unknown, false),
-            (failed("Retry"), Retry, false),
-            (failed("EventNotUnderstood"), NotUnderstood, false),
-            (failed("Sandbox.Timedout"), Failed, false),
-            (failed("Runtime.ExitError"), Failed, false),
-            (Ok(InvocationAnswer { function_error: Some("Unhandled".into()), payload: Value::Null }), Failed, false),
+            (Ok(files(&["stored", "postponed"])), Unknown, false),
+            (Ok(files(&[])), Unknown, false),
+            (Ok(answer(None, Value::Null)), Unknown, false),
+            (Ok(answer(None, json!({"batchItemFailures": []}))), Unknown, false),
+            (Ok(failed("Retry")), Retry, false),
+            (Ok(failed("EventNotUnderstood")), NotUnderstood, false),
+            (Ok(failed("Sandbox.Timedout")), Failed, false),
+            (Ok(failed("Runtime.ExitError")), Failed, false),
+            (Ok(answer(Some("Unhandled"), Value::Null)), Failed, false),
             (error(Kind::Throttled), Throttled, false),
             (error(Kind::Unreachable), NoAnswer, false),
             (error(Kind::Unavailable), NoAnswer, false),

@@ -57,6 +57,9 @@ fn done(tally: &Tally, style: Style) -> String {
     text
 }
 
+/// A column's title, whether it is shown, and its cell of an event.
+type Column<'a> = (&'static str, bool, &'a dyn Fn(&Listed) -> String);
+
 /// The failed events as aligned columns that fit the terminal: names are shortened in their middle, reasons at their end;
 /// where there is no room for names, other columns are left out.
 pub fn list(listing: &Listing, style: Style) -> String {
@@ -68,18 +71,18 @@ pub fn list(listing: &Listing, style: Style) -> String {
     let names = widest(&name).max(4);
     // AGE and CODE with the blanks after them.
     let mut room = style.width.saturating_sub(6 + widest(&|event| clean(&event.code)).max(4) + 2);
-    let mut shows = |width: usize, is_known: &dyn Fn(&Listed) -> bool| {
-        let shown = events.iter().any(is_known) && room >= width + names.min(NAME);
-        room -= if shown { width } else { 0 };
-        shown
+    let mut has_room = |width: usize, is_known: &dyn Fn(&Listed) -> bool| {
+        let fits = events.iter().any(is_known) && room >= width + names.min(NAME);
+        room -= if fits { width } else { 0 };
+        fits
     };
-    let has_tries = shows(7, &|event| event.attempts.is_some());
-    let has_request = shows(10, &|event| event.request_id.is_some());
+    let has_tries = has_room(7, &|event| event.attempts.is_some());
+    let has_request = has_room(10, &|event| event.request_id.is_some());
     let has_reason = room >= names.min(NAME) + 2 + REASON;
     let for_name = if has_reason { names.min((room / 2).max(NAME)) } else { names.min(room.max(10)) };
     let for_reason = room.saturating_sub(for_name + 2);
 
-    let columns: [(&str, bool, &dyn Fn(&Listed) -> String); 6] = [
+    let columns: [Column<'_>; 6] = [
         ("AGE", true, &|event| event.age_seconds.map(age).unwrap_or_default()),
         ("CODE", true, &|event| event.code.clone()),
         ("TRIES", has_tries, &|event| event.attempts.map(|n| n.to_string()).unwrap_or_default()),

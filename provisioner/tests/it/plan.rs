@@ -148,6 +148,30 @@ fn data_deletion_needs_separate_confirmation() {
     up(&site, &["--allow", "delete"]).ended(0);
 }
 
+#[test]
+fn records_expire_and_expire_sooner_only_with_separate_confirmation() {
+    let site = deployed("data: delete\n");
+    set(&site, "data: delete\ntable: {keepRecords: 90d}\n");
+    plan(&site, &[])
+        .ended(10)
+        .says("table.keepRecords  none → 90d")
+        .says("earlier ones keep the expiry that they have, or none");
+    up(&site, &[]).ended(5).says("are deleted after 90 days").says("--allow delete");
+    up(&site, &["--allow", "delete"]).ended(0);
+    // Without the attribute's name in the table nothing expires; CloudFormation's own detection finds that.
+    change(&site, "Table", json!({"TimeToLiveSpecification": null}));
+    plan(&site, &["--drift"]).ended(0).says("TimeToLiveSpecification");
+    site.fake.state().cloudformation.changed.clear();
+    set(&site, "data: delete\ntable: {keepRecords: 30d}\n");
+    plan(&site, &[]).ended(10).says("table.keepRecords  90d → 30d");
+    up(&site, &[]).ended(5).says("are deleted after 30 days");
+    // Longer, and no more at all, deletes nothing.
+    set(&site, "data: delete\ntable: {keepRecords: 180d}\n");
+    up(&site, &[]).ended(0);
+    set(&site, "data: delete\n");
+    up(&site, &[]).ended(0);
+}
+
 /// Renames a resource in the deployed template, as if an older version of the tool had created it.
 fn rename(site: &Site, logical_id: &str, property: &str) {
     let mut state = site.fake.state();

@@ -7,7 +7,7 @@ use provisioner_model::log_filter::request_of;
 use provisioner_model::log_lines::{Entry, Line};
 use serde_json::Value;
 
-use super::{Facts, Invocation, LogLine, Step, Subject, What};
+use super::step::{Facts, Invocation, LogLine, Step, Subject, What};
 
 /// The invocations that worked on the subject, by the handler's lines among these entries and by the queue: the ids to
 /// search the log for, so that the trace has also what Lambda wrote about them. Newest first.

@@ -4,47 +4,14 @@ use handler_contract::{Status, Timestamp};
 use provisioner_model::object::ObjectVersion;
 use provisioner_model::query::Row;
 use provisioner_model::remedy;
-use schemars::JsonSchema;
-use serde::Serialize;
 use serde_json::Value;
 
-use super::{Facts, Subject, id_of};
+use super::step::{Conclusion, Facts, State, Subject, id_of};
 use crate::record_matching::SLACK_MILLIS;
 
 /// How long Lambda tries to process an event (developer guide, "Error handling for asynchronous invocation": up to six
 /// hours), with half an hour for clocks and the last attempt. Milliseconds.
 const RETRY_PERIOD: i64 = 6 * 3_600_000 + 1_800_000;
-
-/// What became of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum State {
-    /// It has a record with the status SUCCESS.
-    Recorded,
-    /// It has a record with the status FAILED.
-    Rejected,
-    /// Its event is in the queue of failed events.
-    Queued,
-    /// It has no record yet, and Lambda may still be trying.
-    Pending,
-    /// The stack does not process its key.
-    NotProcessed,
-    /// It has no record, and none will come by itself.
-    NoRecord,
-}
-
-/// What became of the newest upload, and what to do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Conclusion {
-    /// The state.
-    pub state: State,
-    /// The state in a sentence.
-    pub what: String,
-    /// What to do; absent if nothing is to be done. Commands are named as `provisioner VERB … -s STACK`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next: Option<String>,
-}
 
 pub(super) fn conclusion(stack: &str, subject: &Subject, facts: &Facts, now: &Timestamp) -> Conclusion {
     let newest = facts

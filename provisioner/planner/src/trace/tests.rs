@@ -1,6 +1,10 @@
 use serde_json::json;
 
+use provisioner_model::failed_event::FailedEvent;
+use provisioner_model::log_lines::Entry;
+
 use super::*;
+use crate::record_matching::id_of_version;
 
 const T: i64 = 1_795_278_829_000;
 const KEY: &str = "in/a.txt";
