@@ -147,7 +147,8 @@ fn a_file_is_uploaded_shown_live_and_downloaded() {
     event(&mut page.lines, "web-ending");
     wait_until("the server has ended", || page.process.try_wait().expect("its state").is_some());
     let open = rig.ask(async |sdk| {
-        let client = aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(&sdk).force_path_style(true).build());
+        let client =
+            aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(&sdk).force_path_style(true).build());
         let bucket = "local-uploads-000000000000-us-east-1";
         client.list_multipart_uploads().bucket(bucket).send().await.expect("the emulator answers").uploads().len()
     });
