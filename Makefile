@@ -71,6 +71,13 @@ bench: emulator build ## Measure handler and deployment in comparison with bare 
 	@cargo build --release --locked --package provisioner --example bare_reads
 	@$(PYTHON) tools/bench-operate $(PROVISIONER) target/lambda/bootstrap target/release/examples/bare_reads
 
+.PHONY: bench-reconcile
+bench-reconcile: emulator build ## Measure reconcile: memory with 1,000,000 objects on the fake, time beside listing and scanning alone
+	@cargo build --release --locked --package provisioner --example reconcile
+	@target/release/examples/reconcile fake $(PROVISIONER) 1000000
+	@$(PROVISIONER) local start --stack local
+	@target/release/examples/reconcile emulator http://127.0.0.1:4566 20000 3; $(PROVISIONER) local stop --stack local
+
 .PHONY: accuracy
 accuracy: build ## Compare the extractor with poppler, libmagic, python-docx, Pillow and mutagen (docs/accuracy.md)
 	@test -x target/accuracy/bin/python || $(PYTHON) -m venv target/accuracy

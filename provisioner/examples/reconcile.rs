@@ -197,7 +197,8 @@ async fn on_emulator(endpoint: &str, objects: u64, rounds: u32) -> Outcome<Value
                 ours.push(began.elapsed().as_secs_f64());
             } else {
                 let read = list_and_scan(&aws, &names).await?;
-                if read != (objects, objects) {
+                // The emulator repeats the last version of a page on the next one.
+                if read.0 < objects || read.1 != objects {
                     return Err(format!("{read:?} were read").into());
                 }
                 bare.push(began.elapsed().as_secs_f64());

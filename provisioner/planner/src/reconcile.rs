@@ -350,6 +350,8 @@ impl Comparison {
         }
         match row.kind {
             Kind::Head | Kind::Deleted => self.head = Some(row),
+            // Listed twice: the emulator repeats the last version of a page on the next one.
+            Kind::File if self.group.file.is_some() => {}
             Kind::File if self.scope.includes(&row.key, row.size) => {
                 self.counts.files += 1;
                 self.group.file = Some(row);

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use provisioner_planner::reconcile::Row;
 
 /// The memory of the rows of one run. Bytes.
-const RUN_BYTES: usize = 16 << 20;
+const RUN_BYTES: usize = 8 << 20;
 /// Runs that are merged at the same time; each has an open file with a buffer.
 const FAN_IN: usize = 64;
 /// The buffer of an open run. Bytes.

@@ -238,6 +238,8 @@ fn counts_cover_every_row() {
     let rows = vec![
         head("a", old),
         file("a", "", "e", old),
+        // On two pages.
+        file("a", "", "e", old),
         record("a", "", "e", old, "r"),
         head("b", old),
         file("b", "", "e", old),
