@@ -47,10 +47,10 @@ struct Layout<'a> {
 
 /// What is shortened or left out while the list is too wide, in this order.
 const REDUCTIONS: [fn(&mut Layout<'_>); 10] = [
-    |layout| layout.short_states = true,
     |layout| layout.short_types = true,
     |layout| layout.without(Column::Pages),
     |layout| layout.without(Column::Words),
+    |layout| layout.short_states = true,
     |layout| layout.short_times = true,
     |layout| layout.without(Column::Size),
     |layout| layout.short_errors = true,
