@@ -90,6 +90,12 @@ pub fn line(event: &FilesEvent, style: Style) -> Option<String> {
     }
 }
 
+/// What names an upload in the lines of records: the file, unless its key differs in more than its folder. Other commands
+/// take keys.
+pub fn shown<'a>(file: &'a str, key: &'a str) -> &'a str {
+    if file.ends_with(key) { file } else { key }
+}
+
 fn named(file: &str, key: &str) -> String {
     if file.ends_with(key) { clean(file) } else { format!("{} as {}", clean(file), clean(key)) }
 }
