@@ -25,6 +25,11 @@ demo: ## Run the whole pipeline on the local emulator with real files, and show 
 	@cargo build $(BOTH_PROGRAMS)
 	@tools/demo $(PROVISIONER)
 
+.PHONY: web
+web: ## Open the web page of the local stack: drop files, watch their records (after `make demo`)
+	@test -x $(PROVISIONER) || { echo "Run \`make demo\` first: it builds the programs and deploys the local stack." >&2; exit 1; }
+	@$(PROVISIONER) web -s $(STACK) --open
+
 .PHONY: demo-stop
 demo-stop: ## Delete the demo stack and stop the emulator
 	@$(PROVISIONER) down -s local --yes
@@ -63,6 +68,8 @@ bench: emulator build ## Measure handler and deployment in comparison with bare 
 	@cargo build --release --locked --package provisioner --example empty_bucket
 	@$(VENV)/bin/python tools/bench-deploy/deploy.py $(PROVISIONER) target/lambda/bootstrap --json target/bench-deploy.json \
 		--empty-bucket target/release/examples/empty_bucket
+	@cargo build --release --locked --package provisioner --example bare_reads
+	@$(PYTHON) tools/bench-operate $(PROVISIONER) target/lambda/bootstrap target/release/examples/bare_reads
 
 .PHONY: accuracy
 accuracy: build ## Compare the extractor with poppler, libmagic, python-docx, Pillow and mutagen (docs/accuracy.md)

@@ -19,7 +19,10 @@ use crate::commands::completions;
 use crate::help;
 use crate::invocation::Invocation;
 
+mod operating;
+
 pub use operate::{Forget, Logs, Redrive, Show, Trace};
+pub use operating::{History, Reconcile, Reprocess, Rollback};
 
 /// The session name of an assumed role, unless another is given.
 const ROLE_SESSION_NAME: &str = "provisioner";
@@ -173,6 +176,11 @@ pub enum Command {
     /// Show the stack, its resources, code, newest records and failed events
     #[command(after_long_help = help::STATUS)]
     Status(Status),
+    /// Return to the code of the previous deployment
+    #[command(after_long_help = help::ROLLBACK)]
+    Rollback(Rollback),
+    /// List the deployments of the stack: when, who, what
+    History(History),
     /// Send a small file through the pipeline and measure the duration of each stage
     Verify(Verify),
     /// Delete the stack
@@ -196,6 +204,9 @@ pub enum Command {
     /// List events that failed every attempt, and send them to the handler again
     #[command(after_long_help = help::REDRIVE)]
     Redrive(Redrive),
+    /// Serve the stack's web page on this machine: drop files, watch their records
+    #[command(after_long_help = help::WEB)]
+    Web(Web),
     /// Delete one file with all of its versions and records
     #[command(after_long_help = help::FORGET)]
     Forget(Forget),
@@ -430,61 +441,15 @@ pub struct Records {
     pub all: bool,
 }
 
-/// `provisioner reconcile`
+/// `provisioner web`
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
-pub struct Reconcile {
-    /// Process the files without a record, except those that are younger than 6.5 hours, whose event may still arrive
+pub struct Web {
+    /// The port on 127.0.0.1; 0 for any free one [default: 8484, or a free one if that is taken]
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+    /// Open the page in the default browser
     #[arg(long)]
-    pub fix: bool,
-    /// Files younger than 6.5 hours are findings, too. In a bucket without versions: if they are older than two minutes
-    #[arg(long)]
-    pub now: bool,
-    /// Start from the beginning, also if an interrupted run could be continued
-    #[arg(long)]
-    pub restart: bool,
-    /// Do not ask before processing files
-    #[arg(short, long, requires = "fix")]
-    pub yes: bool,
-    /// The number of concurrent invocations
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = up_to_256)]
-    pub parallel: u16,
-}
-
-/// `provisioner reprocess`
-#[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("selection").required(true).multiple(true))]
-pub struct Reprocess {
-    /// All uploads of these object keys
-    #[arg(value_name = "KEY", group = "selection")]
-    pub keys: Vec<String>,
-    /// Only files of this media type, like application/pdf or image/*
-    #[arg(long = "type", value_name = "TYPE", group = "selection")]
-    pub file_type: Option<String>,
-    /// Only files that were recorded as FAILED with this code (docs/error-codes.md)
-    #[arg(long, value_name = "CODE", group = "selection")]
-    pub code: Option<String>,
-    /// Only records that this version of the handler wrote
-    #[arg(long, value_name = "VERSION", group = "selection")]
-    pub handler_version: Option<String>,
-    /// Only files uploaded at or after this time: a time, or an age (30m, 2h, 7d, 1w)
-    #[arg(long, value_name = "TIME", group = "selection")]
-    pub since: Option<String>,
-    /// Only files uploaded before this time: a time, or an age
-    #[arg(long, value_name = "TIME", group = "selection")]
-    pub until: Option<String>,
-    /// All files
-    #[arg(long, group = "selection")]
-    pub all: bool,
-    /// Count the files, and change nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Do not ask before processing files
-    #[arg(short, long)]
-    pub yes: bool,
-    /// The number of concurrent invocations
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = up_to_256)]
-    pub parallel: u16,
+    pub open: bool,
 }
 
 /// `provisioner inspect`

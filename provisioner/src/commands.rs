@@ -4,6 +4,7 @@ pub mod bundle;
 pub mod completions;
 pub mod down;
 pub mod forget;
+pub mod history;
 pub mod init;
 pub mod inspect;
 pub mod local;
@@ -15,6 +16,7 @@ pub mod reconcile;
 pub mod records;
 pub mod redrive;
 pub mod reprocess;
+pub mod rollback;
 pub mod schema;
 pub mod show;
 pub mod status;
@@ -22,6 +24,7 @@ pub mod synth;
 pub mod trace;
 pub mod up;
 pub mod verify;
+pub mod web;
 
 use std::path::Path;
 

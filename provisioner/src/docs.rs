@@ -98,7 +98,7 @@ pub fn events() -> String {
          Fields marked `?` may be absent.\n",
         event::VERSION
     );
-    events_of::<event::deploy::DeployEvent>(&mut page, "up, down");
+    events_of::<event::deploy::DeployEvent>(&mut page, "up, down, rollback");
     events_of::<event::files::FilesEvent>(&mut page, "put");
     events_of::<event::redrive::RedriveEvent>(&mut page, "redrive");
     events_of::<provisioner_emulator::event::LocalEvent>(&mut page, "local, and up when it starts the emulator");
@@ -106,6 +106,7 @@ pub fn events() -> String {
     events_of::<event::replay::ReplayEvent>(&mut page, "reprocess, and reconcile --fix");
     events_of::<event::verify::VerifyEvent>(&mut page, "verify, and up when it verifies");
     events_of::<event::watch::WatchEvent>(&mut page, "up --watch");
+    events_of::<event::web::WebEvent>(&mut page, "web");
     page.push_str(
         "\n## Every command\n\n\
          ### `error`\n\nThe command failed. Always the last line, unless the document before it reports the failure.\n\n\

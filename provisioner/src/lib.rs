@@ -11,9 +11,11 @@ pub mod docs;
 pub mod help;
 pub mod invocation;
 pub mod report;
+mod web;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use provisioner_aws::calls;
 use provisioner_engine::interrupt;
@@ -42,7 +44,7 @@ pub fn parse() -> Cli {
 }
 
 /// Runs one command to completion. Returns the exit code of a command that did not fail.
-pub fn run(cli: Cli, report: &Report) -> Result<ExitCode> {
+pub fn run(cli: Cli, report: &Arc<Report>) -> Result<ExitCode> {
     if let Some(path) = std::env::var_os(calls::VARIABLE).filter(|path| !path.is_empty()) {
         calls::record_to(path.as_ref()).map_err(|e| error::io("open", path.as_ref(), e))?;
     }
@@ -58,6 +60,8 @@ pub fn run(cli: Cli, report: &Report) -> Result<ExitCode> {
         Command::Verify(args) => wait_for(commands::verify::run(global, &args, report)),
         Command::Down(args) => wait_for(commands::down::run(global, &args, report)),
         Command::Redrive(args) => wait_for(commands::redrive::run(global, &args, report)),
+        Command::Rollback(args) => wait_for(commands::rollback::run(global, &args, report)),
+        Command::History(args) => wait_for(commands::history::run(global, &args, report)),
         Command::Reconcile(args) => wait_for(commands::reconcile::run(global, &args, report)),
         Command::Reprocess(args) => wait_for(commands::reprocess::run(global, &args, report)),
         Command::Put(args) => wait_for(commands::put::run(global, &args, report)),
@@ -66,6 +70,7 @@ pub fn run(cli: Cli, report: &Report) -> Result<ExitCode> {
         Command::Trace(args) => wait_for(commands::trace::run(global, &args, report)),
         Command::Forget(args) => wait_for(commands::forget::run(global, &args, report)),
         Command::Logs(args) => wait_for(commands::logs::run(global, &args, report)),
+        Command::Web(args) => wait_for(commands::web::run(global, &args, report)),
         Command::Inspect(args) => wait_for(commands::inspect::run(global, &args, report)),
         Command::Synth(args) => commands::synth::run(global, &args, report),
         Command::Schema => {

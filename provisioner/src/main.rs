@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     }
     provisioner::commands::completions::answer_if_asked();
     let cli = provisioner::parse();
-    let report = provisioner::report::Report::to_terminal(&cli.global);
+    let report = std::sync::Arc::new(provisioner::report::Report::to_terminal(&cli.global));
     match provisioner::run(cli, &report).and_then(|code| report.finish().map(|()| code)) {
         Ok(code) => code,
         Err(error) => {

@@ -27,6 +27,7 @@ pub mod trace;
 pub mod uploads;
 pub mod verify;
 pub mod watch;
+pub mod web;
 pub mod wrap;
 
 use std::io::{IsTerminal as _, Write};
@@ -72,10 +73,10 @@ pub struct Report {
     pub live: Live,
     can_ask: bool,
     progress: Mutex<deploy::Progress>,
-    /// Columns of the names of uploaded files.
-    name_width: Mutex<usize>,
     /// Findings of `reconcile` so far.
     findings: AtomicU64,
+    /// Columns of the names of uploaded files.
+    name_width: Mutex<usize>,
     /// The current time, for lines in a log.
     clock: fn() -> String,
     out: Mutex<Stream>,
@@ -129,8 +130,8 @@ impl Report {
             live: if live { Live::on_terminal() } else { Live::hidden() },
             can_ask: err.is_terminal() && std::io::stdin().is_terminal() && !ci,
             progress: Mutex::default(),
-            name_width: Mutex::default(),
             findings: AtomicU64::new(0),
+            name_width: Mutex::default(),
             clock: this_second,
             out: Stream::to(out),
             err: Stream::to(err),
@@ -148,8 +149,8 @@ impl Report {
             live: Live::hidden(),
             can_ask: false,
             progress: Mutex::default(),
-            name_width: Mutex::default(),
             findings: AtomicU64::new(0),
+            name_width: Mutex::default(),
             clock: this_second,
             out: Stream::to(std::io::sink()),
             err: Stream::to(std::io::sink()),
@@ -223,6 +224,7 @@ impl Report {
                 None
             }
             Event::Watch(event) => watch::line(event, self.style),
+            Event::Web(event) => Some(web::line(event, self.style)),
         };
         if let Some(line) = line {
             self.narrate(&line);

@@ -135,6 +135,17 @@ impl Package {
         Ok(contains_exactly(&zip, executable).unwrap_or(false).then(|| Self::of(executable, zip)))
     }
 
+    /// Takes a zip that was deployed before, whose hash the caller has compared. Checks the executable in it.
+    pub fn from_deployed(zip: Vec<u8>, runs_on: RunsOn) -> Result<Self, PackageError> {
+        let damaged = |e: &dyn fmt::Display| PackageError::Damaged(format!("in its zip: {e}"));
+        let mut archive = zip::ZipArchive::new(Cursor::new(&zip)).map_err(|e| damaged(&e))?;
+        let entry = archive.by_name(ENTRY).map_err(|e| damaged(&e))?;
+        let mut executable = Vec::new();
+        entry.take(MAX_UNZIPPED + 1).read_to_end(&mut executable).map_err(|e| damaged(&e))?;
+        check_target(&executable, runs_on)?;
+        Ok(Self::of(&executable, zip))
+    }
+
     fn of(executable: &[u8], zip: Vec<u8>) -> Self {
         Self { sha256: sha256(&zip), zip, unzipped: executable.len() as u64 }
     }
@@ -388,6 +399,19 @@ mod tests {
             Package::new(&large, RunsOn::Lambda(Architecture::X86_64)).unwrap().sha256,
             "0e84bd17b7abc4961bd9f31c0527d9adf918809e549f48d3a296117338bad506"
         );
+    }
+
+    #[test]
+    fn a_deployed_zip_gives_back_its_package() {
+        let executable = tiny(62, 2, 0);
+        let runs_on = RunsOn::Lambda(Architecture::X86_64);
+        let package = Package::new(&executable, runs_on).unwrap();
+        assert_eq!(Package::from_deployed(package.zip.clone(), runs_on), Ok(package.clone()));
+        let other = RunsOn::Lambda(Architecture::Arm64);
+        assert!(matches!(Package::from_deployed(package.zip.clone(), other), Err(PackageError::Machine { .. })));
+        for broken in [Vec::new(), b"text".to_vec(), package.zip[..package.zip.len() / 2].to_vec()] {
+            assert!(matches!(Package::from_deployed(broken, runs_on), Err(PackageError::Damaged(_))));
+        }
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub mod versions;
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as BASE64;
 use provisioner_model::call_error::{CallError, Kind};
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::partition::Partition;
@@ -243,6 +245,12 @@ fn not_connected(error: CallError, profile: Option<&str>, region: &str, endpoint
     }
 }
 
+/// A hash in base 64, as the services report it, in hexadecimal digits, as artifact keys have it. Nothing for what is not
+/// base 64: such a hash equals none of ours.
+fn hex_of_base64(text: &str) -> String {
+    BASE64.decode(text).map(hex::encode).unwrap_or_default()
+}
+
 /// The text with what follows its percent signs decoded (RFC 3986), as keys and policies come.
 pub fn percent_decoded(text: &str) -> String {
     percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
@@ -289,5 +297,20 @@ fn role_refused(role: Option<&Role>, refusal: CallError) -> Error {
             )
         }
         _ => refusal.into_error(&format!("assume the role {which}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hex_of_base64;
+
+    #[test]
+    fn hashes_in_both_notations() {
+        // SHA-256 of nothing.
+        assert_eq!(
+            hex_of_base64("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
+        assert_eq!(hex_of_base64("not base 64"), "");
     }
 }

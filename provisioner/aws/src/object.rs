@@ -1,6 +1,9 @@
 //! One object with all its versions, and its bucket's notification.
 
+use std::time::Duration;
+
 use aws_sdk_s3::Client;
+use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::{DeleteMarkerEntry, EncodingType, Event, FilterRuleName};
 use handler_contract::Timestamp;
@@ -11,6 +14,21 @@ use serde_json::Value;
 use super::call_error::from_sdk;
 use super::storage::key_reader;
 use super::{Aws, percent_decoded};
+
+/// How long an address for a download is valid. A download that has started continues.
+const LINK_EXPIRES: Duration = Duration::from_mins(1);
+
+/// RFC 6266, section 4.3, and RFC 8187: a file name as a parameter, also where it is not ASCII.
+fn attachment(file_name: &str) -> String {
+    /// What RFC 8187 (attr-char) does not encode, of what `NON_ALPHANUMERIC` encodes.
+    const ENCODED: &percent_encoding::AsciiSet =
+        &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    format!("attachment; filename*=UTF-8''{}", percent_encoding::utf8_percent_encode(file_name, ENCODED))
+}
+
+fn other(error: &dyn std::fmt::Display) -> CallError {
+    CallError { kind: Kind::Other, code: None, message: error.to_string() }
+}
 
 /// The client of one object.
 #[derive(Debug, Clone)]
@@ -65,6 +83,36 @@ impl Object {
             Err(error) if error.kind != Kind::Denied => Err(error),
             _ => Ok(true),
         }
+    }
+
+    /// The address from which the object can be downloaded as an attachment of this name, for a minute; `None` if it is gone,
+    /// or has another `ETag` now. The address carries the caller's permission to read it, and makes no call.
+    pub async fn download_link(&self, file_name: &str, e_tag: Option<&str>) -> Result<Option<String>, CallError> {
+        let head = self
+            .client
+            .head_object()
+            .bucket(&self.bucket)
+            .key(&self.key)
+            .expected_bucket_owner(&self.account)
+            .send()
+            .await;
+        let Some(head) = optional(head.map_err(from_sdk))? else { return Ok(None) };
+        let is_other = |wanted: &str| head.e_tag.as_deref().is_some_and(|found| found.trim_matches('"') != wanted);
+        if e_tag.is_some_and(is_other) {
+            return Ok(None);
+        }
+        let expires = PresigningConfig::expires_in(LINK_EXPIRES).map_err(|e| other(&e))?;
+        let request = self
+            .client
+            .get_object()
+            .bucket(&self.bucket)
+            .key(&self.key)
+            .response_content_disposition(attachment(file_name))
+            .response_content_type("application/octet-stream")
+            .presigned(expires)
+            .await
+            .map_err(from_sdk)?;
+        Ok(Some(request.uri().to_owned()))
     }
 
     /// Every version and every delete marker of exactly this key, newest first; at most `pages` pages of 1,000 keys and

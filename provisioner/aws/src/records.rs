@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity};
 use handler_contract::{Timestamp, table};
 use provisioner_model::call_error::{CallError, Kind};
-use provisioner_model::query::{Query, Row};
+use provisioner_model::query::{Order, Query, Row};
 use provisioner_model::search::{Page, Request, Search, Step};
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -92,15 +92,17 @@ impl Records {
         Self { client: Client::new(&aws.sdk), table: table.to_owned() }
     }
 
-    /// At most `limit` records that match, newest first. Examines at most about `budget` records.
+    /// At most `limit` records that match, in the order of the query. Examines at most about `budget` records.
     pub async fn page(&self, query: &Query, now: &Timestamp, limit: usize, budget: usize) -> Result<Page, CallError> {
         let (index, groups) = query.source(now);
-        let low = query.since.as_ref().map_or(BEFORE_ALL, Timestamp::as_str).to_owned();
+        let oldest = query.oldest();
+        let low = oldest.as_ref().map_or(BEFORE_ALL, Timestamp::as_str).to_owned();
         let newest = query.newest();
         let high = newest.as_ref().map_or(AFTER_ALL, Timestamp::as_str).to_owned();
         if low > high {
             return Ok(Page { rows: Vec::new(), next: None, gave_up_after: None });
         }
+        let is_forward = query.order == Order::OldestFirst;
         let mut search = Search::<Key>::new(query.clone(), groups, limit, budget);
         loop {
             match search.step() {
@@ -108,7 +110,7 @@ impl Records {
                 Step::Fetch(requests) => {
                     let mut reading = JoinSet::new();
                     for request in requests {
-                        reading.spawn(self.clone().read(index, request, low.clone(), high.clone()));
+                        reading.spawn(self.clone().read(index, request, (low.clone(), high.clone()), is_forward));
                     }
                     while let Some(read) = reading.join_next().await {
                         let (partition, rows, next) = read.map_err(|e| other(e.to_string()))??;
@@ -123,8 +125,8 @@ impl Records {
         self,
         index: table::Index,
         request: Request<Key>,
-        low: String,
-        high: String,
+        (low, high): (String, String),
+        is_forward: bool,
     ) -> Result<(String, Vec<Row>, Option<Key>), CallError> {
         let answer = self
             .client
@@ -137,7 +139,7 @@ impl Records {
             .expression_attribute_values(":partition", AttributeValue::S(request.partition.clone()))
             .expression_attribute_values(":low", AttributeValue::S(low))
             .expression_attribute_values(":high", AttributeValue::S(high))
-            .scan_index_forward(false)
+            .scan_index_forward(is_forward)
             .limit(i32::try_from(request.limit).unwrap_or(i32::MAX))
             .set_exclusive_start_key(request.from)
             .send()
@@ -162,9 +164,9 @@ impl Records {
         from: Option<Continuation>,
     ) -> Result<Scanned, CallError> {
         // Placeholders, because some names are reserved words.
-        let named = |n: usize| format!("#a{n}");
-        let names = attributes.iter().enumerate().map(|(n, name)| (named(n), (*name).to_owned())).collect();
-        let projection = (0..attributes.len()).map(named).collect::<Vec<_>>().join(", ");
+        let placeholder = |n: usize| format!("#a{n}");
+        let names = attributes.iter().enumerate().map(|(n, name)| (placeholder(n), (*name).to_owned())).collect();
+        let projection = (0..attributes.len()).map(placeholder).collect::<Vec<_>>().join(", ");
         let answer = self
             .client
             .scan()

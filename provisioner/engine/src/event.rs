@@ -7,6 +7,7 @@ pub mod redrive;
 pub mod replay;
 pub mod verify;
 pub mod watch;
+pub mod web;
 
 use provisioner_emulator::event::LocalEvent;
 use serde::Serialize;
@@ -35,6 +36,8 @@ pub enum Event {
     Verify(verify::VerifyEvent),
     /// From `up --watch`.
     Watch(watch::WatchEvent),
+    /// From `web`.
+    Web(web::WebEvent),
 }
 
 /// An event as a line of JSON, with the version of the format.
@@ -70,5 +73,6 @@ from!(
     reconcile::ReconcileEvent => Reconcile,
     replay::ReplayEvent => Replay,
     verify::VerifyEvent => Verify,
-    watch::WatchEvent => Watch
+    watch::WatchEvent => Watch,
+    web::WebEvent => Web
 );

@@ -74,7 +74,7 @@ pub struct Target<'a> {
 impl<'a> Target<'a> {
     /// Checks that the stack has a bucket, and reads the clock of S3. `stack` is the stack as the caller named it.
     pub async fn find(aws: &'a Aws, spec: &StackSpec, stack: &'a str) -> Result<Self> {
-        let names = Names::new(&spec.name, &aws.account, &aws.region);
+        let names = Names::new(spec, &aws.account, &aws.region);
         let ahead = clock_ahead(aws, &names.bucket).await.map_err(|error| match error.kind {
             Kind::NotFound => Error::new(
                 Exit::Failure,
@@ -85,6 +85,11 @@ impl<'a> Target<'a> {
             _ => error.into_error("look for the bucket"),
         })?;
         Ok(Self { aws, names, stack, ahead })
+    }
+
+    /// How far S3's clock is ahead of this machine's. Milliseconds.
+    pub fn clock_ahead(&self) -> i64 {
+        self.ahead
     }
 
     /// Uploads the files and optionally waits for their records.

@@ -34,7 +34,7 @@ pub struct Listing<'a> {
 impl<'a> Listing<'a> {
     /// The records of a stack. `stack` is the stack as the caller named it.
     pub fn new(aws: &Aws, spec: &'a StackSpec, stack: &'a str) -> Self {
-        let names = Names::new(&spec.name, &aws.account, &aws.region);
+        let names = Names::new(spec, &aws.account, &aws.region);
         Self { table: Records::new(aws, &names.table), names, spec, stack }
     }
 

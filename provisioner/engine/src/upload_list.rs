@@ -111,7 +111,7 @@ pub fn collect_uploads(paths: &[PathBuf], prefix: &str, key: Option<&str>, exclu
     let prefix = if prefix.is_empty() || prefix.ends_with('/') { prefix.to_owned() } else { format!("{prefix}/") };
     let mut names = BTreeMap::<String, String>::new();
     for upload in &mut found {
-        upload.content_type = mime_guess::from_path(&upload.key).first_or_octet_stream().to_string();
+        upload.content_type = content_type(&upload.key);
         upload.key.insert_str(0, &prefix);
         let name = upload.name();
         if upload.key.is_empty() || upload.key.len() > LONGEST_KEY {
@@ -134,6 +134,11 @@ pub fn collect_uploads(paths: &[PathBuf], prefix: &str, key: Option<&str>, exclu
     let message =
         format!("nothing is uploaded, because of {}:\n  {}", counted(count as u64, "error"), errors.join("\n  "));
     Err(Error::new(Exit::Usage, "files", message))
+}
+
+/// The media type by the name's extension; the handler judges by content.
+pub fn content_type(key: &str) -> String {
+    mime_guess::from_path(key).first_or_octet_stream().to_string()
 }
 
 /// The uploads that are found, and what is wrong.

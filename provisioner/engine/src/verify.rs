@@ -15,7 +15,7 @@ use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::log_lines::Entry;
 use provisioner_model::names::Names;
 use provisioner_model::query::{Pattern, Query};
-use provisioner_model::spec::StackSpec;
+use provisioner_model::spec::{DeploymentMode, StackSpec};
 use provisioner_planner::canary::{Canary, NAME, canary};
 use provisioner_planner::record_matching::id_of_version;
 use provisioner_planner::verify::{self as diagnosis, Cause, FailedEvent, Findings, LogObservation, Moments};
@@ -27,6 +27,7 @@ use crate::diagnose;
 use crate::dialog::Dialog;
 use crate::event::verify::{Verified, VerifyEvent};
 use crate::interrupt::{self, InterruptGuard};
+use crate::ready;
 
 /// How long `up` waits for the canary's record.
 pub const RECORD_TIMEOUT: Duration = Duration::from_mins(2);
@@ -58,6 +59,7 @@ const HOUR: i64 = 3_600_000;
 /// Sends a canary through the stack's pipeline, waits up to `timeout` for its record, and removes both.
 pub async fn verify(aws: &Aws, spec: &StackSpec, timeout: Duration, dialog: &dyn Dialog) -> Result<Verified> {
     let verifying = Verifying::new(aws, spec, dialog, timeout);
+    verifying.until_ready(spec).await?;
     let canary = canary(spec, &clock::run_id()).map_err(|no| {
         Error::new(Exit::Failure, "no-canary", format!("nothing can be sent through {}", spec.name))
             .source(no)
@@ -88,6 +90,7 @@ pub async fn after_up(aws: &Aws, spec: &StackSpec, dialog: &dyn Dialog) -> Resul
     };
     // The log is read only once, so that `up` does not wait for CloudWatch Logs.
     let verifying = Verifying::new(aws, spec, dialog, RECORD_TIMEOUT);
+    verifying.until_ready(spec).await?;
     let verified = Box::pin(verifying.send(&canary, Duration::ZERO, interrupt::subscribe())).await?;
     dialog.event(VerifyEvent::Verified(verified));
     Ok(())
@@ -114,9 +117,17 @@ enum Awaited {
 
 impl<'a> Verifying<'a> {
     fn new(aws: &'a Aws, spec: &'a StackSpec, dialog: &'a dyn Dialog, timeout: Duration) -> Self {
-        let names = Names::new(&spec.name, &aws.account, &aws.region);
+        let names = Names::new(spec, &aws.account, &aws.region);
         let records = Records::new(aws, &names.table);
         Self { aws, stack: &spec.name, names, records, dialog, timeout, expected: AtomicBool::new(false) }
+    }
+
+    /// Waits for the function of a stack that is deployed in express mode.
+    async fn until_ready(&self, spec: &StackSpec) -> Result<()> {
+        match spec.deployment {
+            DeploymentMode::Standard => Ok(()),
+            DeploymentMode::Express => ready::until_active(self.aws, &self.names.function, self.dialog).await,
+        }
     }
 
     fn expect(&self, expected: bool) {

@@ -46,6 +46,8 @@ pub struct CloudFormation {
     pub change_set_looks: u32,
     /// The early-validation findings of the next change set, which then fails.
     pub validation_failures: Vec<ValidationFailure>,
+    /// The findings of early validation that `DescribeEvents` has for the operations of all stacks.
+    pub operation_failures: Vec<ValidationFailure>,
     /// Resources whose deletion fails this often, with the reason.
     pub undeletable: BTreeMap<String, (u32, String)>,
     /// One step for each read instead of several, for tests that act during an operation.

@@ -20,6 +20,7 @@ pub mod object;
 pub mod partition;
 pub mod placeholders;
 pub mod query;
+pub mod record_csv;
 pub mod remedy;
 pub mod resolve;
 pub mod resource_type;

@@ -43,7 +43,8 @@ pub struct Row {
 }
 
 impl Row {
-    pub(crate) fn position(&self) -> Position {
+    /// Its place in the order of records.
+    pub fn position(&self) -> Position {
         Position { uploaded_at: self.uploaded_at.clone(), document_id: self.document_id.clone() }
     }
 }
@@ -187,6 +188,16 @@ impl Pattern {
     }
 }
 
+/// The order in which records are returned.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Order {
+    /// Newest first.
+    #[default]
+    NewestFirst,
+    /// Oldest first: after a position, those that are only a little newer.
+    OldestFirst,
+}
+
 /// Which records to return.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Query {
@@ -204,7 +215,9 @@ pub struct Query {
     pub object: Option<(String, String)>,
     /// Not records whose key contains this.
     pub excluded: Option<&'static str>,
-    /// Only records after this position.
+    /// The order.
+    pub order: Order,
+    /// Only records after this position, in this order.
     pub after: Option<Position>,
 }
 
@@ -213,7 +226,7 @@ const FAILURE_DAYS: usize = 8;
 const DAY_MILLIS: i64 = 86_400_000;
 
 impl Query {
-    /// The index to ask, and its partitions in groups: every record of a group is newer than any of the next.
+    /// The index to ask, and its partitions in groups: every record of a group precedes any of the next.
     pub fn source(&self, now: &Timestamp) -> (table::Index, Vec<Vec<String>>) {
         if let Some((bucket, key)) = &self.object {
             return (table::BY_OBJECT, vec![table::object_shards(bucket, key).collect()]);
@@ -229,24 +242,42 @@ impl Query {
         if self.status != Some(Status::Failed) {
             return None;
         }
-        let first = self.since.as_ref()?.unix_millis().div_euclid(DAY_MILLIS);
+        let since = self.since.as_ref()?;
+        let first = self.oldest().unwrap_or_else(|| since.clone()).unix_millis().div_euclid(DAY_MILLIS);
         // Clocks differ: S3's may be a little ahead of this one.
         let last = self.newest().map_or(now.unix_millis() + DAY_MILLIS, |t| t.unix_millis()).div_euclid(DAY_MILLIS);
         let days = usize::try_from(last - first + 1).unwrap_or(0);
         (days <= FAILURE_DAYS).then(|| {
-            (first..=last)
-                .rev()
-                .filter_map(|day| Timestamp::from_unix_millis(day * DAY_MILLIS))
-                .map(|day| day.day().to_owned())
-                .collect()
+            let day = |day: i64| Some(Timestamp::from_unix_millis(day * DAY_MILLIS)?.day().to_owned());
+            match self.order {
+                Order::NewestFirst => (first..=last).rev().filter_map(day).collect(),
+                Order::OldestFirst => (first..=last).filter_map(day).collect(),
+            }
         })
     }
 
     /// The newest time that is of interest, inclusive.
     pub fn newest(&self) -> Option<Timestamp> {
         let before_until = self.until.as_ref().and_then(|until| Timestamp::from_unix_millis(until.unix_millis() - 1));
-        let after = self.after.as_ref().map(|after| after.uploaded_at.clone());
-        before_until.into_iter().chain(after).min()
+        before_until.into_iter().chain(self.after_in(Order::NewestFirst)).min()
+    }
+
+    /// The oldest time that is of interest, inclusive.
+    pub fn oldest(&self) -> Option<Timestamp> {
+        self.since.clone().into_iter().chain(self.after_in(Order::OldestFirst)).max()
+    }
+
+    /// The time of the position, if the order is this one.
+    fn after_in(&self, order: Order) -> Option<Timestamp> {
+        self.after.as_ref().filter(|_| self.order == order).map(|after| after.uploaded_at.clone())
+    }
+
+    /// Whether this position is past the one that the query continues after.
+    pub fn is_after(&self, position: &Position) -> bool {
+        self.after.as_ref().is_none_or(|after| match self.order {
+            Order::NewestFirst => position < after,
+            Order::OldestFirst => position > after,
+        })
     }
 
     /// Whether the record is wanted.
@@ -258,7 +289,7 @@ impl Query {
             && self.until.as_ref().is_none_or(|until| row.uploaded_at < *until)
             && self.object.as_ref().is_none_or(|(_, key)| row.object_key == *key)
             && self.excluded.is_none_or(|excluded| !row.object_key.contains(excluded))
-            && self.after.as_ref().is_none_or(|after| row.position() < *after)
+            && self.is_after(&row.position())
     }
 }
 

@@ -7,12 +7,12 @@ use std::collections::VecDeque;
 
 use handler_contract::Timestamp;
 
-use crate::query::{Position, Query, Row};
+use crate::query::{Order, Position, Query, Row};
 
 /// One page of an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page {
-    /// The records, newest first.
+    /// The records, in the order of the query.
     pub rows: Vec<Row>,
     /// Where the next page starts; `None` after the last page.
     pub next: Option<Position>,
@@ -114,10 +114,14 @@ impl<K: Clone> Search<K> {
                     None => return self.done(None, None),
                 }
             }
-            let newest = self.partitions.iter().filter_map(|p| p.rows.front()).map(|row| row.uploaded_at.clone()).max();
+            let instants = self.partitions.iter().filter_map(|p| p.rows.front()).map(|row| row.uploaded_at.clone());
+            let first = match self.query.order {
+                Order::NewestFirst => instants.max(),
+                Order::OldestFirst => instants.min(),
+            };
             // Records of one millisecond are put in order only once all of them are known.
             let short = |p: &Partition<K>| {
-                p.has_more() && p.rows.back().is_none_or(|last| newest.as_ref() == Some(&last.uploaded_at))
+                p.has_more() && p.rows.back().is_none_or(|last| first.as_ref() == Some(&last.uploaded_at))
             };
             if self.partitions.iter().any(short) {
                 if self.found.len() == self.limit {
@@ -129,8 +133,8 @@ impl<K: Clone> Search<K> {
                 }
                 return Step::Fetch(self.requests());
             }
-            if let Some(newest) = newest {
-                self.take(&newest);
+            if let Some(first) = first {
+                self.take(&first);
             }
         }
     }
@@ -178,10 +182,13 @@ impl<K: Clone> Search<K> {
                 rows.push(row);
             }
         }
-        rows.sort_by(|a, b| b.document_id.cmp(&a.document_id));
+        rows.sort_by(|a, b| match self.query.order {
+            Order::NewestFirst => b.document_id.cmp(&a.document_id),
+            Order::OldestFirst => a.document_id.cmp(&b.document_id),
+        });
         for row in rows {
             // What the page before has shown is read again with its millisecond; it is no progress.
-            if self.query.after.as_ref().is_some_and(|after| row.position() >= *after) {
+            if !self.query.is_after(&row.position()) {
                 continue;
             }
             self.examined += 1;
@@ -255,7 +262,10 @@ mod tests {
             partitions.entry(partition).or_default().push(row.clone());
         }
         for rows in partitions.values_mut() {
-            rows.sort_by(|a, b| b.uploaded_at.cmp(&a.uploaded_at));
+            rows.sort_by(|a, b| match query.order {
+                Order::NewestFirst => b.uploaded_at.cmp(&a.uploaded_at),
+                Order::OldestFirst => a.uploaded_at.cmp(&b.uploaded_at),
+            });
         }
         let mut search = Search::<usize>::new(query.clone(), groups, limit, budget);
         let mut rounds = 0;
@@ -281,7 +291,10 @@ mod tests {
     /// The same question, answered by sorting and filtering everything.
     fn reference(rows: &[Row], query: &Query) -> Vec<Row> {
         let mut all: Vec<Row> = rows.iter().filter(|row| query.matches(row)).cloned().collect();
-        all.sort_by_key(|row| std::cmp::Reverse(row.position()));
+        all.sort_by_key(Row::position);
+        if query.order == Order::NewestFirst {
+            all.reverse();
+        }
         all
     }
 
@@ -302,8 +315,10 @@ mod tests {
             proptest::option::of(0..300_i64),
             proptest::option::of(0..300_i64),
             proptest::option::of("[ab]"),
+            any::<bool>(),
         )
-            .prop_map(|(failed, name, since, until, object)| Query {
+            .prop_map(|(failed, name, since, until, object, reversed)| Query {
+                order: if reversed { Order::OldestFirst } else { Order::NewestFirst },
                 status: failed.map(|failed| if failed { Status::Failed } else { Status::Success }),
                 name: name.map(|name| Pattern::contained(&name)),
                 since: since.map(|n| at(NOW - n - DAY_MILLIS)),

@@ -22,7 +22,7 @@ use crate::units::{Seconds, Size};
 
 pub use document::{architecture, name_in, parse};
 pub use limits::{child_limits, ephemeral_storage};
-pub use rules::{LOG_PERIODS, PARENT_MEMORY, is_region, key_region, role_arn};
+pub use rules::{LOG_PERIODS, PARENT_MEMORY, is_region, key_region, role_arn, too_long_for_buckets};
 pub use schema::json_schema;
 
 /// One deployment of the pipeline, as its stack file describes it.
@@ -70,6 +70,9 @@ pub struct StackSpec {
         extend("examples" = ["arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"])
     )]
     pub kms_key: Option<String>,
+    /// How CloudFormation deploys changes.
+    #[serde(default)]
+    pub deployment: DeploymentMode,
     /// Deploys to a local emulator instead of AWS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub emulator: Option<Emulator>,
@@ -104,6 +107,18 @@ pub struct Emulator {
     pub port: u16,
 }
 
+/// How CloudFormation deploys changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeploymentMode {
+    /// The deployment ends when every resource is ready.
+    #[default]
+    Standard,
+    /// CloudFormation's express mode: the deployment ends when every resource has accepted its configuration, which is
+    /// sooner. `up` then waits for the function up to two minutes.
+    Express,
+}
+
 /// What happens to files and records when the stack is deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -118,6 +133,8 @@ pub enum DataPolicy {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct Bucket {
+    /// Where bucket names are unique. If absent, `global`. Another namespace is another bucket.
+    pub namespace: BucketNamespace,
     /// Refuse requests to bucket and queue that do not use TLS. Only a local emulator needs `false`.
     pub require_tls: bool,
     /// Keep overwritten and deleted versions of files.
@@ -152,9 +169,31 @@ impl Bucket {
     }
 }
 
+/// Where the names of a stack's buckets are unique.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BucketNamespace {
+    /// Among all accounts of the partition: somebody else can hold a name.
+    #[default]
+    Global,
+    /// In the account and Region: no other account can create a bucket whose name ends in `-ACCOUNT-REGION-an`.
+    AccountRegional,
+}
+
+impl BucketNamespace {
+    /// As the stack file and S3 write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Global => "global",
+            Self::AccountRegional => "account-regional",
+        }
+    }
+}
+
 impl Default for Bucket {
     fn default() -> Self {
         Self {
+            namespace: BucketNamespace::Global,
             require_tls: true,
             versioning: false,
             keep_old_versions: Seconds(30 * 86_400),

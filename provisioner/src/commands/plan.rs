@@ -28,7 +28,7 @@ pub async fn run(global: &Global, args: &Arguments, report: &Report) -> Result<O
     commands::named_handler(args.handler.as_deref(), report)?;
     let template = commands::linted(&file.path, &file.spec, report)?.document();
     let aws = connection::connect(&global.connection(), &file.spec).await?;
-    let names = Names::new(&file.spec.name, &aws.account, &aws.region);
+    let names = Names::new(&file.spec, &aws.account, &aws.region);
     // With --json, standard output contains only the document.
     let silent = Report::silent();
     let narrator: &dyn Dialog = if report.is_json() { &silent } else { report };
@@ -52,7 +52,7 @@ pub async fn run(global: &Global, args: &Arguments, report: &Report) -> Result<O
         (None, None) => return Err(Error::new(Exit::Usage, NO_HANDLER, "there is no handler to deploy")),
     };
     let place = observe::place(&aws, &names);
-    let desired = Desired::new(place, names, template, file.spec.tags.clone(), key);
+    let desired = Desired::new(place, names, template, &file.spec, key, observed.stack.as_ref());
     let mut preview = preview::preview(&desired, &observed, code, drift, args.revert_drift);
     if file.spec.emulator.is_some() {
         preview.slow.clear();

@@ -9,14 +9,15 @@ use provisioner_engine::records::Listing;
 use provisioner_engine::{clock, connection};
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::names::Names;
-use provisioner_model::query::{Pattern, Query, media_type, moment};
+use provisioner_model::query::{Order, Pattern, Query, media_type, moment};
+use provisioner_model::record_csv;
 use provisioner_model::units::{Size, grouped};
 use provisioner_planner::canary;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::{Format, Global, Records};
-use crate::report::{Report, files, record_list};
+use crate::report::{Report, record_list};
 
 /// From this duration on, an export is announced.
 const ANNOUNCED: Duration = Duration::from_secs(10);
@@ -58,11 +59,12 @@ pub async fn run(global: &Global, args: &Records, report: &Report) -> Result<()>
         until,
         // A canary's record is of no interest, unless it is asked for.
         excluded: (!args.test_files && args.key.is_none()).then_some(canary::NAME),
+        order: Order::NewestFirst,
         object: args.key.clone().map(|key| (listing.bucket().to_owned(), key)),
         after,
     };
     if args.all {
-        let names = Names::new(&spec.name, &aws.account, &aws.region);
+        let names = Names::new(&spec, &aws.account, &aws.region);
         return all(&aws, &names, &listing, &query, format, report).await;
     }
     let format = format.unwrap_or(Format::Table);
@@ -79,7 +81,7 @@ pub async fn run(global: &Global, args: &Records, report: &Report) -> Result<()>
     } else {
         let records = listing.documents(&page).await?;
         match format {
-            Format::Csv => report.text(&files::csv(&records)),
+            Format::Csv => report.text(&record_csv::csv(&records)),
             Format::Json | Format::Table => report.document(&Document { records, next: next.clone() }),
         }
     }
@@ -126,10 +128,10 @@ async fn all(
         }
     }
     if csv {
-        report.text(&files::list_header());
+        report.text(&record_csv::list_header());
     }
     let exported = export.run(query, |records| {
-        let text = if csv { files::list_rows(records) } else { lines(records) };
+        let text = if csv { record_csv::list_rows(records) } else { lines(records) };
         if !text.is_empty() {
             report.text(&text);
         }

@@ -36,7 +36,7 @@ fn permissions(global: &Global, spec: &StackSpec, whose: PolicyOf, report: &Repo
     let key = spec.kms_key.as_deref();
     let region = global.region.as_deref().or(spec.region.as_deref()).or(key.and_then(spec::key_region));
     let role = global.cloudformation_role_arn.as_deref().or(spec.cloudformation_role.as_deref());
-    let for_stack = |policy: Document| policy.for_stack(&spec.name, spec.account.as_deref(), region);
+    let for_stack = |policy: Document| policy.for_stack(spec, spec.account.as_deref(), region);
     // With what it needs besides where the stack has a key.
     let filled = |policy: Document, with_key: Document| {
         for_stack(match key {
@@ -77,7 +77,7 @@ fn permissions(global: &Global, spec: &StackSpec, whose: PolicyOf, report: &Repo
                     "The policy of a key names the account that may use it. Write `account:` into the stack file.",
                 ));
             };
-            let policy = policy::key().for_stack(&spec.name, Some(account), region);
+            let policy = policy::key().for_stack(spec, Some(account), region);
             report.text(&policy.to_json());
             report.narrate(&format!("The owner of {key} adds these statements to the key's policy."));
             return Ok(());

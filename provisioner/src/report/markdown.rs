@@ -82,6 +82,13 @@ fn resources(plan: &Preview, text: &mut String) {
     if let Some(change) = plan.code.as_ref().filter(|_| !plan.resources.iter().any(|c| c.kind == FUNCTION)) {
         rows.push(format!("| ~ change | handler's code | | {} |", code(change)));
     }
+    if let Some(artifacts) = &plan.artifacts {
+        let left = artifacts
+            .instead_of
+            .as_ref()
+            .map_or_else(String::new, |shared| format!("; {}, which other stacks may use, is left", code_span(shared)));
+        rows.push(format!("| + add | artifact bucket | {} | outside the stack{left} |", code_span(&artifacts.name)));
+    }
     for (what, details) in [("output", &plan.outputs), ("tag of the stack", &plan.tags)] {
         for detail in details {
             rows.push(format!(

@@ -54,7 +54,7 @@ fn every_error_has_location_problem_and_fix() {
         ("bucket: {require-tls: no}", ":3:10: bucket.require-tls: is an unknown key; did you mean `requireTls`?"),
         (
             "colour: blue",
-            ":3:1: colour: is an unknown key; known keys are account, alarm, bucket, cloudformationRole, data, emulator, ",
+            ":3:1: colour: is an unknown key; known keys are account, alarm, bucket, cloudformationRole, data, deployment, emulator, ",
         ),
         ("bucket:\n  <<: {version: true}", ":3:1: bucket.version: is an unknown key"),
         ("emulator: {}", ":3:1: emulator.port: is missing (The port on 127.0.0.1)"),

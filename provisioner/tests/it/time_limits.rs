@@ -181,11 +181,11 @@ fn a_change_set_that_is_never_computed_is_given_up_and_deleted() {
         let fake = Fake::start();
         fake.state().cloudformation.change_set_looks = u32::MAX;
         let aws = connect(&fake, TimeLimits { change_set: SHORT, ..long() }).await.unwrap();
-        let names = Names::new("shop", &aws.account, &aws.region);
+        let spec = crate::specs::named("shop");
+        let names = Names::new(&spec, &aws.account, &aws.region);
         let place = provisioner_engine::observe::place(&aws, &names);
-        let tags = std::collections::BTreeMap::new();
         let template = serde_json::json!({"Resources": {}});
-        let desired = Desired::new(place, names, template, tags, "handler.zip".to_owned());
+        let desired = Desired::new(place, names, template, &spec, "handler.zip".to_owned(), None);
         let report = Report::silent();
         let applier = Applier::new(&aws, &report, RunId("1".to_owned()));
         let proposed = applier.propose(&desired, Operation::Create);

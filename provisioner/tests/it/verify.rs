@@ -137,7 +137,7 @@ fn a_failing_handler_is_reported_with_its_own_exit_code() {
 }
 
 /// A handler whose process ends as soon as it starts: exit status 1, without a line of output.
-fn dying_handler() -> Vec<u8> {
+pub(crate) fn dying_handler() -> Vec<u8> {
     // mov edi, 1; mov eax, 60 (exit); syscall
     const CODE: [u8; 12] = [0xbf, 1, 0, 0, 0, 0xb8, 60, 0, 0, 0, 0x0f, 0x05];
     const BASE: u64 = 0x40_0000;

@@ -5,7 +5,7 @@ use serde_yaml::Value;
 use super::StackSpec;
 use super::diagnostics::{KeyPath, Problem, quoted};
 use super::limits::child_limits;
-use crate::names::MAX_STACK_NAME;
+use crate::names::{MAX_STACK_NAME, Names};
 use crate::units::{MAX_OBJECT, Size};
 
 const MIB: u64 = 1 << 20;
@@ -102,6 +102,13 @@ fn place(spec: &StackSpec, found: &mut Found) {
     }
     if let Some(account) = spec.account.as_deref().filter(|account| !is_account(account)) {
         found.wrong(&["account"], account, "is not an account's number; write its 12 digits in quotes");
+    }
+    if let Some(region) = spec.region.as_deref().filter(|region| is_region(region) && is_name(&spec.name)) {
+        // Every account has the same number of digits.
+        let excess = Names::new(spec, "000000000000", region).excess();
+        if excess > 0 {
+            found.wrong(&["name"], &spec.name, too_long_for_buckets(spec.name.len() - excess, region));
+        }
     }
     if let Some(role) = spec.cloudformation_role.as_deref()
         && let Err(text) = role_arn(role)
@@ -280,6 +287,14 @@ fn tags(spec: &StackSpec, found: &mut Found) {
             found.wrong(path, value, INVALID_TAG_TEXT);
         }
     }
+}
+
+/// The end of the message about a name that is too long for the names of its buckets.
+pub fn too_long_for_buckets(most: usize, region: &str) -> String {
+    format!(
+        "is too long for a bucket's 63 characters in the account-regional namespace of {region}; write at most {most} \
+         characters, or `namespace: global` below `bucket`"
+    )
 }
 
 fn is_name(name: &str) -> bool {

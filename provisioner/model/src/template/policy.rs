@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::intrinsic::Value;
 use crate::names::Names;
 use crate::partition::Partition;
+use crate::spec::StackSpec;
 
 /// The most characters of a managed policy, white space not counted (IAM quotas).
 pub const MAX_MANAGED_POLICY: usize = 6_144;
@@ -190,8 +191,8 @@ impl Document {
     /// in its name can be reached across accounts only where the other account allows it too. A region that is not known
     /// is any, in the commercial partition.
     #[must_use]
-    pub fn for_stack(&self, stack: &str, account: Option<&str>, region: Option<&str>) -> Self {
-        let names = Names::new(stack, account.unwrap_or("${aws:PrincipalAccount}"), region.unwrap_or("*"));
+    pub fn for_stack(&self, spec: &StackSpec, account: Option<&str>, region: Option<&str>) -> Self {
+        let names = Names::new(spec, account.unwrap_or("${aws:PrincipalAccount}"), region.unwrap_or("*"));
         let partition = Partition::of(region.unwrap_or_default());
         let mut values = placeholders(&names);
         values.push(("AWS::Partition", partition.id.to_owned()));

@@ -1,0 +1,43 @@
+//! The web page of a stack: upload files, and see the record of each.
+//!
+//! Routes, pages and their values, over two traits: [`pipeline::Pipeline`] is what the page shows and changes, and
+//! [`session::Session`] is who may see it. `provisioner web` implements the first with the caller's credentials and uses
+//! [`session::LocalSession`]; a hosted version implements both and changes no page. This crate calls no SDK, and depends
+//! on no clock of its own but tokio's.
+//!
+//! Pages are rendered by the server and work without script. One module (`assets/app.js`) adds progress bars, parts that
+//! can be paused, and rows that arrive live. Nothing is loaded from elsewhere.
+
+pub mod assets;
+pub mod feed;
+pub mod filter;
+pub mod guard;
+pub mod pipeline;
+pub mod remedy;
+pub mod routes;
+pub mod session;
+pub mod transfer;
+mod view;
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use pipeline::Pipeline;
+use session::Session;
+use transfer::Transfers;
+
+/// What every route has.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub(crate) pipeline: Arc<dyn Pipeline>,
+    pub(crate) session: Arc<dyn Session>,
+    pub(crate) transfers: Arc<Transfers>,
+}
+
+/// The application: every page, ready to be served.
+///
+/// `transfers` are the uploads under way; [`Transfers::end`] aborts them when the server stops.
+pub fn app(pipeline: Arc<dyn Pipeline>, session: Arc<dyn Session>, transfers: Arc<Transfers>) -> Router {
+    routes::router(Context { pipeline, session, transfers })
+}
