@@ -198,9 +198,9 @@ impl Report {
         }
         let line = match &event {
             Event::Deploy(event) => self.deployed(event),
-            Event::Files(FilesEvent::Record { file, record, .. }) => {
+            Event::Files(FilesEvent::Record { file, key, record, .. }) => {
                 let name_width = *locked(&self.name_width);
-                self.text(&uploads::record_line(file, record, name_width, self.data_style));
+                self.text(&uploads::record_line(uploads::shown(file, key), record, name_width, self.data_style));
                 None
             }
             Event::Files(event) => uploads::line(event, self.style),

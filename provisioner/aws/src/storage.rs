@@ -8,6 +8,7 @@ use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
 use aws_sdk_s3::types::{Delete, EncodingType, NotificationConfiguration, ObjectIdentifier};
 use provisioner_model::call_error::{CallError, Kind, optional};
 use provisioner_model::stack::{Contents, Presence};
+use provisioner_model::units::counted;
 use tokio::task::JoinSet;
 
 use super::call_error::from_sdk;
@@ -264,8 +265,8 @@ impl Storage {
             kind: kind(Some(code)),
             code: Some(code.to_owned()),
             message: format!(
-                "{} object(s) of {} were not deleted, first {:?}: {}",
-                output.errors().len(),
+                "{} of {} could not be deleted, first {:?}: {}",
+                counted(output.errors().len() as u64, "object"),
                 self.bucket,
                 error.key().unwrap_or_default(),
                 error.message().unwrap_or(code),

@@ -168,7 +168,10 @@ pub fn preview(desired: &Desired, observed: &Observed, code: Code<'_>, drift: Dr
     if updates {
         // The update completes an import, which needs no more consent than a creation.
         let completes = before.as_ref().is_some_and(|before| is_only_imported(observed, before));
-        let broadening = permissions.iter().filter(|shift| shift.broadens && !completes);
+        // What the deployed template grants was confirmed when it was deployed: a revert only restores it.
+        let without_drift = permission_changes(desired, observed, updates, None);
+        let changes = if reverts_drift { &without_drift } else { &permissions };
+        let broadening = changes.iter().filter(|change| change.broadens && !completes);
         consents.extend(broadening.map(|s| Consent { allow: Allow::Broaden, what: s.sentence.clone() }));
         consents.extend(effects::consents(&resources));
     }

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::cli::{Global, Put};
 use crate::report::Report;
-use crate::report::uploads::{Uploading, planned};
+use crate::report::uploads::{Uploading, planned, shown};
 
 /// An upload of `--dry-run`.
 #[derive(Debug, Serialize)]
@@ -53,7 +53,7 @@ pub async fn run(global: &Global, args: &Put, report: &Report) -> Result<()> {
         parallel: args.parallel,
         skip_existing: args.skip_existing,
     };
-    report.set_files(uploads.iter().map(Upload::name));
+    report.set_files(uploads.iter().map(|upload| shown(&upload.name(), &upload.key).to_owned()));
     let bar = Uploading::new(&report.live, uploads.len(), uploads.iter().map(Upload::size).sum());
     target.put(uploads, options, Arc::new(bar), report).await
 }

@@ -166,7 +166,7 @@ fn after(event: &DeployEvent, style: Style) -> Option<String> {
             format!("Next: {}", next.iter().map(|n| style.strong(n)).collect::<Vec<_>>().join("\n      "))
         }
         DeployEvent::DeletionPlanned { stack, deletes, keeps, .. } => {
-            let mut text = style.strong(&format!("Deleting {stack}"));
+            let mut text = style.strong(&format!("Plan to delete {stack}"));
             for what in deletes {
                 text.push_str(&format!("\n  {} {what}", style.bad("- delete")));
             }

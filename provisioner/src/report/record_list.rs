@@ -47,10 +47,10 @@ struct Layout<'a> {
 
 /// What is shortened or left out while the list is too wide, in this order.
 const REDUCTIONS: [fn(&mut Layout<'_>); 10] = [
-    |layout| layout.short_states = true,
     |layout| layout.short_types = true,
     |layout| layout.without(Column::Pages),
     |layout| layout.without(Column::Words),
+    |layout| layout.short_states = true,
     |layout| layout.short_times = true,
     |layout| layout.without(Column::Size),
     |layout| layout.short_errors = true,
@@ -244,7 +244,7 @@ mod tests {
         for width in [40, 80, 120, 200] {
             let text = records(&rows, &partial, Style { colour: false, live: false, width });
             assert_eq!(text.matches("partial").count(), 1, "a failed record is no part: {width}:\n{text}");
-            assert_eq!(text.contains("SUCCESS, partial"), width == 200, "{width}:\n{text}");
+            assert_eq!(text.contains("SUCCESS, partial"), width >= 120, "{width}:\n{text}");
         }
         let text = records(&rows, &partial, Style { colour: true, live: false, width: 200 });
         assert!(text.contains("\u{1b}[33mSUCCESS, partial"), "{text:?}");

@@ -13,6 +13,9 @@ use super::plan::{drifted, looked};
 use super::table::clean;
 use super::{Style, record_list, table};
 
+/// Columns of a terminal below which the names of resources are left out.
+const NARROW: usize = 60;
+
 /// Whether the stack does its work; if not, why, and what to type.
 fn headline(status: &Status, style: Style) -> String {
     let state = status.health.state;
@@ -99,12 +102,14 @@ pub fn text(status: &Status, style: Style) -> String {
     if let Some(reason) = &status.reason {
         text.push_str(&format!("\nreason         {}", clean(reason)));
     }
-    let rows: Vec<Vec<String>> = status
-        .resources
-        .iter()
-        .map(|r| vec![words(&r.kind).to_owned(), live_state(status, r), r.physical_id.clone()])
-        .collect();
-    text.push_str(&format!("\n\n{}", table::table(&["RESOURCE", "STATUS", "NAME"], &rows, style)));
+    // Beside type and status, a narrow terminal has no room for names.
+    let columns = if style.width < NARROW { 2 } else { 3 };
+    let rows = status.resources.iter().map(|r| {
+        let row = [words(&r.kind).to_owned(), live_state(status, r), r.physical_id.clone()];
+        row.into_iter().take(columns).collect()
+    });
+    let rows: Vec<Vec<String>> = rows.collect();
+    text.push_str(&format!("\n\n{}", table::table(&["RESOURCE", "STATUS", "NAME"][..columns], &rows, style)));
     if !status.outputs.is_empty() {
         text.push_str(&format!("\n\n{}", outputs(&status.outputs, style)));
     }

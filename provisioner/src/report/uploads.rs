@@ -90,6 +90,12 @@ pub fn line(event: &FilesEvent, style: Style) -> Option<String> {
     }
 }
 
+/// What names an upload in the lines of records: the file, unless its key differs in more than its folder. Other commands
+/// take keys.
+pub fn shown<'a>(file: &'a str, key: &'a str) -> &'a str {
+    if file.ends_with(key) { file } else { key }
+}
+
 fn named(file: &str, key: &str) -> String {
     if file.ends_with(key) { clean(file) } else { format!("{} as {}", clean(file), clean(key)) }
 }
@@ -123,7 +129,12 @@ fn done(summary: &Summary, style: Style) -> String {
             FileResult::Failed => "FAILED",
             FileResult::NoRecord => "no record",
         };
-        text.push_str(&format!("\n  {}  {}: {}", style.bad(what), clean(&problem.file), clean(&problem.reason)));
+        // The line of a record has the whole reason.
+        let reason = match problem.result {
+            FileResult::Failed => problem.reason.split(": ").next().unwrap_or_default(),
+            _ => &problem.reason,
+        };
+        text.push_str(&format!("\n  {}  {}: {}", style.bad(what), clean(&problem.file), clean(reason)));
     }
     let more = summary.problems.len().saturating_sub(REPEATED);
     if more > 0 {
@@ -369,7 +380,7 @@ FAILED   报\u{fffd}告.txt                  EMPTY_FILE
         };
         assert_eq!(
             done(&summary(3, 1), PIPE),
-            "3 files uploaded, 5 B in 0.0 s, 2 SUCCESS, 1 FAILED\n  FAILED  0.txt: EMPTY_FILE: the file is empty"
+            "3 files uploaded, 5 B in 0.0 s, 2 SUCCESS, 1 FAILED\n  FAILED  0.txt: EMPTY_FILE"
         );
         // A line just above needs no repetition.
         assert_eq!(done(&summary(1, 1), PIPE).lines().count(), 1);
