@@ -23,7 +23,7 @@ use serde::Deserialize;
 /// How far back a new reader starts: entries become readable some seconds after they were written. Milliseconds.
 const START: i64 = 10_000;
 /// How long the log is read on without a viewer: pages are changed and loaded again.
-const LINGER: Duration = Duration::from_secs(60);
+const LINGER: Duration = Duration::from_mins(1);
 /// Records whose line was seen and that could not be read yet. Beyond it, the oldest are left to the next list.
 const MOST_PENDING: usize = 5_000;
 /// Failed reads in a row of which a viewer is not told: a throttled call is followed by a successful one.
