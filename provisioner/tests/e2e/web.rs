@@ -42,7 +42,7 @@ impl Page {
 
     fn send(&self, method: &str, path: &str, body: &str) -> TcpStream {
         let mut stream = TcpStream::connect(&self.host).expect("the page is served");
-        stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
+        stream.set_read_timeout(Some(Duration::from_mins(1))).expect("a timeout");
         let Self { host, cookie, .. } = self;
         let head = format!(
             "{method} {path} HTTP/1.1\r\nhost: {host}\r\norigin: http://{host}\r\ncookie: {cookie}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
@@ -97,9 +97,9 @@ fn a_file_is_uploaded_shown_live_and_downloaded() {
 
     let mut live = BufReader::new(page.send("GET", "/live", ""));
     let mut next = |name: &str| loop {
-        let mut line = String::new();
-        live.read_line(&mut line).expect("an event");
-        if line.trim_end() == format!("event: {name}") {
+        let mut field = String::new();
+        live.read_line(&mut field).expect("an event");
+        if field.trim_end() == format!("event: {name}") {
             // Its id and data, in any order.
             let mut rest = String::new();
             while !rest.ends_with("\n\n") {
@@ -138,8 +138,8 @@ fn a_file_is_uploaded_shown_live_and_downloaded() {
     assert_eq!(page.ask("GET", &format!("/records/{id}/file"), "").status, 410);
 
     // An upload that is under way leaves nothing when the server ends.
-    let begun = page.ask("POST", "/transfers?name=large.bin&size=20000000", "");
-    let id = serde_json::from_str::<Value>(&begun.body).expect("JSON")["id"].as_str().expect("an id").to_owned();
+    let transfer = page.ask("POST", "/transfers?name=large.bin&size=20000000", "");
+    let id = serde_json::from_str::<Value>(&transfer.body).expect("JSON")["id"].as_str().expect("an id").to_owned();
     let part = page.ask("PATCH", &format!("/transfers/{id}?offset=0&since=0"), &"x".repeat(9 << 20));
     assert_eq!(part.status, 200, "{}", part.body);
     let pid = rustix::process::Pid::from_child(&page.process);
