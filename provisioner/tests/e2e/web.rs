@@ -92,6 +92,9 @@ fn a_file_is_uploaded_shown_live_and_downloaded() {
     let rig = Rig::up(&[]);
     let mut page = Page::of(&rig);
     page.shows("/", &["No files yet", "2 GiB"]);
+    let port = page.host.rsplit(':').next().expect("a port");
+    let taken = rig.run(&["web", "--port", port]).expect(1);
+    assert!(taken.err.contains("failed to listen") && taken.err.contains("--port"), "{}", taken.err);
     page.shows("/failed-events", &["No failed events"]);
     page.shows("/health", &["healthy", "CREATE_COMPLETE"]);
 

@@ -95,5 +95,9 @@ async fn no_page_has_a_violation() {
     page.shows(&["Sending"]).await;
     all.extend(violations(&page, &axe).await.into_iter().map(|v| format!("uploads: {v}")));
     assert!(all.is_empty(), "{all:#?}");
+    // A page with a defect is found.
+    page.script("document.documentElement.removeAttribute('lang')").await;
+    let found = violations(&page, &axe).await;
+    assert!(found.iter().any(|violation| violation.starts_with("html-has-lang")), "{found:?}");
     page.driver.quit().await.unwrap();
 }
