@@ -68,6 +68,8 @@ bench: emulator build ## Measure handler and deployment in comparison with bare 
 	@cargo build --release --locked --package provisioner --example empty_bucket
 	@$(VENV)/bin/python tools/bench-deploy/deploy.py $(PROVISIONER) target/lambda/bootstrap --json target/bench-deploy.json \
 		--empty-bucket target/release/examples/empty_bucket
+	@cargo build --release --locked --package provisioner --example bare_reads
+	@$(PYTHON) tools/bench-operate $(PROVISIONER) target/lambda/bootstrap target/release/examples/bare_reads
 
 .PHONY: accuracy
 accuracy: build ## Compare the extractor with poppler, libmagic, python-docx, Pillow and mutagen (docs/accuracy.md)

@@ -68,8 +68,12 @@ fn start(log: &Log, inspection_denied: bool) -> Result<std::convert::Infallible,
     }
     let extractor = Extractor::new(settings.limits, settings.allowed_types.clone())?;
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-        // The first file's child starts beside the clients, on the processor that Lambda gives a start for nothing.
-        let ((), clients) = tokio::join!(extractor.prepare(), Clients::from_env());
+        // The first file's child starts beside the clients, on the processor that Lambda gives a start for nothing. No
+        // event waits for it: what is not ready by then is awaited by the first file.
+        let first = extractor.clone();
+        tokio::spawn(async move { first.prepare().await });
+        tokio::task::yield_now().await;
+        let clients = Clients::from_env().await;
         let function = Function {
             settings,
             clients,
@@ -83,6 +87,18 @@ fn start(log: &Log, inspection_denied: bool) -> Result<std::convert::Infallible,
         Box::pin(Runtime::new(service_fn(|event| function.handle(event))).run()).await?;
         Err("the Lambda Runtime API gives no more events".into())
     })
+}
+
+/// Reaps the last file's child and starts the next one while the record is written: there is time for it while DynamoDB
+/// answers, and after the function's own answer Lambda may freeze the process at any moment. What is not done by then is
+/// done when the next event has thawed it.
+fn prepare_next(extractor: &Extractor) {
+    let extractor = extractor.clone();
+    tokio::spawn(async move {
+        // Once around the event loop, so that the record is on its way before anything is done for the next file.
+        tokio::task::yield_now().await;
+        extractor.prepare().await;
+    });
 }
 
 /// All that outlives an invocation.
@@ -244,7 +260,7 @@ impl Function<'_> {
         let time = deadline::for_work(invocation.left(started));
         let read = fetch::findings(&self.clients.s3, &self.extractor, upload, max_file_size, time).await;
         let extracted = self.log.now();
-        self.prewarm_child();
+        prepare_next(&self.extractor);
 
         let findings = match read {
             Ok(findings) => Ok(findings),
@@ -261,7 +277,8 @@ impl Function<'_> {
                 let record = Record::new(upload, findings, processed_at, env!("CARGO_PKG_VERSION"));
                 let record = record.kept_for(self.settings.keep_records);
                 let time = deadline::for_record(invocation.left(extracted));
-                store::put(&self.clients.dynamodb, &self.settings.table_name, record, target, time).await
+                // On the heap, because it holds up to three requests.
+                Box::pin(store::put(&self.clients.dynamodb, &self.settings.table_name, record, target, time)).await
             }
             (Err(reason), _) => Outcome::Retry(reason),
             (_, Err(foreign)) => Outcome::Retry(foreign.to_string()),
@@ -298,18 +315,6 @@ impl Function<'_> {
             self.warn_of_degraded_sandbox(invocation, sandbox);
         }
         outcome
-    }
-
-    /// Reaps the last file's child and starts the next one while the record is written: there is time for it
-    /// while DynamoDB answers, and after the function's own answer Lambda may freeze the process at any moment. What is
-    /// not done by then is done when the next event has thawed it.
-    fn prewarm_child(&self) {
-        let extractor = self.extractor.clone();
-        tokio::spawn(async move {
-            // Once around the event loop, so that the record is on its way before anything is done for the next file.
-            tokio::task::yield_now().await;
-            extractor.prepare().await;
-        });
     }
 
     /// What the system grants of the sandbox, once in a process's life: with its first file.

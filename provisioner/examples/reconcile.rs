@@ -30,7 +30,7 @@ use provisioner_engine::event::Event;
 use provisioner_engine::reconcile::{ATTRIBUTES, Options, reconcile};
 use provisioner_model::names::Names;
 use provisioner_model::sink::Sink;
-use provisioner_model::spec::StackSpec;
+use provisioner_model::spec::{BucketNamespace, StackSpec};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -96,7 +96,7 @@ fn item(upload: &Upload) -> Value {
 
 /// The program against the fake, which runs in this process.
 fn on_fake(program: &str, objects: u64) -> Outcome<Value> {
-    let names = Names::new(STACK, ACCOUNT, REGION);
+    let names = Names::of(STACK, BucketNamespace::Global, ACCOUNT, REGION);
     let fake = Fake::start();
     {
         let mut state = fake.state();
@@ -180,7 +180,7 @@ async fn on_emulator(endpoint: &str, objects: u64, rounds: u32) -> Outcome<Value
     let stack = format!("bench{}", std::process::id() % 10_000);
     let file = format!("name: {stack}\ndata: delete\nbucket:\n  requireTls: false\ntable:\n  billing: on-demand\n");
     let spec: StackSpec = provisioner_model::spec::parse(&file, "bench.yaml".as_ref())?;
-    let names = Names::new(&stack, &aws.account, &aws.region);
+    let names = Names::new(&spec, &aws.account, &aws.region);
     fill(&host, &names, objects).await?;
 
     let (mut ours, mut bare) = (Vec::new(), Vec::new());

@@ -8,16 +8,21 @@ use std::sync::OnceLock;
 
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap_complete::engine::ArgValueCompleter;
 use provisioner_artifact::embedded::Index;
 use provisioner_aws::Role;
 use provisioner_engine::connection::Options;
 use provisioner_model::spec::{Architecture, DEFAULT_STACK, architecture};
 use provisioner_planner::consent;
 
+use crate::commands::completions;
 use crate::help;
 use crate::invocation::Invocation;
 
+mod operating;
+
 pub use operate::{Forget, Logs, Redrive, Show, Trace};
+pub use operating::{History, Reconcile, Reprocess, Rollback};
 
 /// The session name of an assumed role, unless another is given.
 const ROLE_SESSION_NAME: &str = "provisioner";
@@ -41,7 +46,7 @@ pub struct Cli {
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// The stack: a name for stacks/NAME.yaml or for the file there with this `name:`, or a path to a stack file
-    #[arg(short, long, global = true, value_name = "NAME|PATH", env = "PROVISIONER_STACK", default_value = DEFAULT_STACK)]
+    #[arg(short, long, global = true, value_name = "NAME|PATH", env = "PROVISIONER_STACK", default_value = DEFAULT_STACK, add = ArgValueCompleter::new(completions::stacks))]
     pub stack: String,
     /// Whether the stack was named, on the command line or by the environment.
     #[arg(skip)]
@@ -53,7 +58,7 @@ pub struct Global {
     #[arg(short, long, global = true, hide_short_help = true)]
     pub verbose: bool,
     /// The profile of the AWS configuration files; overrides `AWS_PROFILE` and keys in the environment
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", add = ArgValueCompleter::new(completions::profiles))]
     pub profile: Option<String>,
     /// The region; overrides `region` in the stack file
     #[arg(long, global = true, value_name = "REGION")]
@@ -171,6 +176,11 @@ pub enum Command {
     /// Show the stack, its resources, code, newest records and failed events
     #[command(after_long_help = help::STATUS)]
     Status(Status),
+    /// Return to the code of the previous deployment
+    #[command(after_long_help = help::ROLLBACK)]
+    Rollback(Rollback),
+    /// List the deployments of the stack: when, who, what
+    History(History),
     /// Send a small file through the pipeline and measure the duration of each stage
     Verify(Verify),
     /// Delete the stack
@@ -342,6 +352,7 @@ pub struct Down {
 
 /// `provisioner put`
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Put {
     /// Files, uploaded under their names; folders, whose files are uploaded under their relative paths; `-` for
     /// standard input
@@ -353,6 +364,17 @@ pub struct Put {
     /// The object key; only with a single file
     #[arg(long, value_name = "KEY", conflicts_with = "prefix")]
     pub key: Option<String>,
+    /// Leave out files and folders whose name, or path within the folder, matches; can be repeated. * matches within a
+    /// name, ** across folders, {a,b} either
+    #[arg(short = 'x', long, value_name = "PATTERN")]
+    pub exclude: Vec<String>,
+    /// Leave out files that the bucket has already: same key and size, uploaded after the file's last change. After an
+    /// interruption, the rest is uploaded
+    #[arg(long)]
+    pub skip_existing: bool,
+    /// Show what would be uploaded under which key, and upload nothing
+    #[arg(long, conflicts_with_all = ["wait", "yes"])]
+    pub dry_run: bool,
     /// Wait for each file's record and show it
     #[arg(short, long)]
     pub wait: bool,
@@ -362,6 +384,9 @@ pub struct Put {
     /// The number of concurrent uploads
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = up_to_256)]
     pub parallel: u16,
+    /// Do not ask before uploading hidden files, files larger than the stack's limit, or files that nothing processes
+    #[arg(short, long)]
+    pub yes: bool,
 }
 
 /// The output formats of records.
@@ -414,63 +439,6 @@ pub struct Records {
     /// attributes as JSON lines. Paced to the table's read units
     #[arg(long, conflicts_with_all = ["limit", "after"])]
     pub all: bool,
-}
-
-/// `provisioner reconcile`
-#[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
-pub struct Reconcile {
-    /// Process the files without a record, except those that are younger than 6.5 hours, whose event may still arrive
-    #[arg(long)]
-    pub fix: bool,
-    /// Files younger than 6.5 hours are findings, too. In a bucket without versions: if they are older than two minutes
-    #[arg(long)]
-    pub now: bool,
-    /// Start from the beginning, also if an interrupted run could be continued
-    #[arg(long)]
-    pub restart: bool,
-    /// Do not ask before processing files
-    #[arg(short, long, requires = "fix")]
-    pub yes: bool,
-    /// The number of concurrent invocations
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = up_to_256)]
-    pub parallel: u16,
-}
-
-/// `provisioner reprocess`
-#[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("selection").required(true).multiple(true))]
-pub struct Reprocess {
-    /// All uploads of these object keys
-    #[arg(value_name = "KEY", group = "selection")]
-    pub keys: Vec<String>,
-    /// Only files of this media type, like application/pdf or image/*
-    #[arg(long = "type", value_name = "TYPE", group = "selection")]
-    pub file_type: Option<String>,
-    /// Only files that were recorded as FAILED with this code (docs/error-codes.md)
-    #[arg(long, value_name = "CODE", group = "selection")]
-    pub code: Option<String>,
-    /// Only records that this version of the handler wrote
-    #[arg(long, value_name = "VERSION", group = "selection")]
-    pub handler_version: Option<String>,
-    /// Only files uploaded at or after this time: a time, or an age (30m, 2h, 7d, 1w)
-    #[arg(long, value_name = "TIME", group = "selection")]
-    pub since: Option<String>,
-    /// Only files uploaded before this time: a time, or an age
-    #[arg(long, value_name = "TIME", group = "selection")]
-    pub until: Option<String>,
-    /// All files
-    #[arg(long, group = "selection")]
-    pub all: bool,
-    /// Count the files, and change nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Do not ask before processing files
-    #[arg(short, long)]
-    pub yes: bool,
-    /// The number of concurrent invocations
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = up_to_256)]
-    pub parallel: u16,
 }
 
 /// `provisioner web`

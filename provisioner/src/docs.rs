@@ -98,7 +98,7 @@ pub fn events() -> String {
          Fields marked `?` may be absent.\n",
         event::VERSION
     );
-    events_of::<event::deploy::DeployEvent>(&mut page, "up, down");
+    events_of::<event::deploy::DeployEvent>(&mut page, "up, down, rollback");
     events_of::<event::files::FilesEvent>(&mut page, "put");
     events_of::<event::redrive::RedriveEvent>(&mut page, "redrive");
     events_of::<provisioner_emulator::event::LocalEvent>(&mut page, "local, and up when it starts the emulator");

@@ -42,7 +42,7 @@ Exit codes:
     2  the command line is wrong
     3  the stack file, a saved plan or the handler's binary is invalid; nothing was changed
     4  no credentials, no Region, no permission, or the service cannot be reached
-    5  confirmation is missing; nothing was changed
+    5  refused, or confirmation is missing; nothing was changed
     6  the deployment failed
     7  something could not be removed
     8  a file was recorded as FAILED, or its record did not arrive in time
@@ -86,7 +86,9 @@ pub const PUT: &str = "\
 Examples:
   provisioner put report.pdf scans/ --wait  files and folders, with their records
   tar c logs | provisioner put - --key logs.tar
-  provisioner put report.pdf --prefix in/   as in/report.pdf";
+  provisioner put report.pdf --prefix in/   as in/report.pdf
+  provisioner put . -x '.*' -x '*.tmp' --dry-run
+  provisioner put scans/ --skip-existing    what the bucket has not yet";
 
 /// Examples of `records`.
 pub const RECORDS: &str = "\
@@ -155,6 +157,16 @@ pub const FORGET: &str = "\
 Examples:
   provisioner forget in/report.pdf          count versions and records, ask, delete, say what remains
   provisioner forget in/report.pdf --yes --json";
+/// Examples of `rollback`.
+pub const ROLLBACK: &str = "\
+Examples:
+  provisioner rollback -s prod              the previous code, with the template that is deployed
+  provisioner rollback --template           the previous code and template
+  provisioner rollback --to 1f0c2a          the code whose hash starts like this
+  provisioner history                       what there is to return to
+
+The stack file and the sources stay as they are: the next `up` deploys them.";
+
 /// Examples of `reconcile`.
 pub const RECONCILE: &str = "\
 Examples:
@@ -186,8 +198,7 @@ Examples:
   curl -s https://example.com | provisioner inspect -";
 
 /// What other tools call a command, and what does it here.
-const INSTEAD: [(&str, &str); 4] = [
-    ("rollback", "To go back to earlier code or settings, deploy them again: provisioner up --handler PATH"),
+const INSTEAD: [(&str, &str); 3] = [
     ("start", "The emulator is started by: provisioner local start"),
     ("stop", "The emulator is stopped by: provisioner local stop"),
     ("update", "A stack is created and updated by: provisioner up"),
@@ -242,7 +253,7 @@ mod tests {
     fn every_example_is_a_valid_command() {
         for text in [
             SHORT, LONG, UP, PLAN, STATUS, DOWN, PUT, RECORDS, SHOW, TRACE, LOGS, REDRIVE, RECONCILE, REPROCESS,
-            FORGET, INSPECT,
+            ROLLBACK, FORGET, INSPECT,
         ] {
             for line in text.lines().filter_map(|line| line.strip_prefix("  provisioner ")) {
                 let line = line.split("   ").next().unwrap();

@@ -60,6 +60,8 @@ pub fn run(cli: Cli, report: &Arc<Report>) -> Result<ExitCode> {
         Command::Verify(args) => wait_for(commands::verify::run(global, &args, report)),
         Command::Down(args) => wait_for(commands::down::run(global, &args, report)),
         Command::Redrive(args) => wait_for(commands::redrive::run(global, &args, report)),
+        Command::Rollback(args) => wait_for(commands::rollback::run(global, &args, report)),
+        Command::History(args) => wait_for(commands::history::run(global, &args, report)),
         Command::Reconcile(args) => wait_for(commands::reconcile::run(global, &args, report)),
         Command::Reprocess(args) => wait_for(commands::reprocess::run(global, &args, report)),
         Command::Put(args) => wait_for(commands::put::run(global, &args, report)),

@@ -12,6 +12,7 @@ fn main() -> ExitCode {
     if let Some(code) = handler_extract::child::run_if_asked() {
         return code;
     }
+    provisioner::commands::completions::answer_if_asked();
     let cli = provisioner::parse();
     let report = std::sync::Arc::new(provisioner::report::Report::to_terminal(&cli.global));
     match provisioner::run(cli, &report).and_then(|code| report.finish().map(|()| code)) {

@@ -24,6 +24,7 @@ pub mod status;
 mod style;
 pub mod table;
 pub mod trace;
+pub mod uploads;
 pub mod verify;
 pub mod watch;
 pub mod web;
@@ -74,6 +75,8 @@ pub struct Report {
     progress: Mutex<deploy::Progress>,
     /// Findings of `reconcile` so far.
     findings: AtomicU64,
+    /// Columns of the names of uploaded files.
+    name_width: Mutex<usize>,
     /// The current time, for lines in a log.
     clock: fn() -> String,
     out: Mutex<Stream>,
@@ -128,6 +131,7 @@ impl Report {
             can_ask: err.is_terminal() && std::io::stdin().is_terminal() && !ci,
             progress: Mutex::default(),
             findings: AtomicU64::new(0),
+            name_width: Mutex::default(),
             clock: this_second,
             out: Stream::to(out),
             err: Stream::to(err),
@@ -146,6 +150,7 @@ impl Report {
             can_ask: false,
             progress: Mutex::default(),
             findings: AtomicU64::new(0),
+            name_width: Mutex::default(),
             clock: this_second,
             out: Stream::to(std::io::sink()),
             err: Stream::to(std::io::sink()),
@@ -162,6 +167,11 @@ impl Report {
         let mut invocation = locked(&self.invocation);
         given.clone_into(&mut invocation.stack);
         invocation.name = Some(name.to_owned());
+    }
+
+    /// Sets the files whose records are going to be printed, so that their lines align.
+    pub fn set_files(&self, names: impl Iterator<Item = String>) {
+        *locked(&self.name_width) = uploads::name_width(names, self.data_style.width);
     }
 
     /// Sets the handler that printed commands repeat.
@@ -189,10 +199,11 @@ impl Report {
         let line = match &event {
             Event::Deploy(event) => self.deployed(event),
             Event::Files(FilesEvent::Record { file, record, .. }) => {
-                self.text(&files::record_line(file, record, self.data_style));
+                let name_width = *locked(&self.name_width);
+                self.text(&uploads::record_line(file, record, name_width, self.data_style));
                 None
             }
-            Event::Files(event) => files::line(event, self.style),
+            Event::Files(event) => uploads::line(event, self.style),
             Event::Local(event) => local::line(event, self.style),
             Event::Redrive(event) => Some(redrive::line(event, self.style)),
             Event::Reconcile(ReconcileEvent::Finding(finding)) => {

@@ -55,7 +55,7 @@ impl Stack {
     /// The stack, whose bucket must exist. `argument` is the stack as the caller named it.
     pub(crate) async fn find(aws: Aws, file: StackFile, argument: String) -> Result<Arc<Self>> {
         let ahead = Target::find(&aws, &file.spec, &argument).await?.clock_ahead();
-        let names = Names::new(&file.spec.name, &aws.account, &aws.region);
+        let names = Names::new(&file.spec, &aws.account, &aws.region);
         let records = Records::new(&aws, &names.table);
         let (stop, stopped) = watch::channel(false);
         let uploads = Uploads::new(&aws, &names.bucket, PARALLEL, stopped, Arc::new(|_| {}));

@@ -54,6 +54,53 @@ class Account:
         self.allow_deployer()
         ignoring_absence(iam.delete_role, RoleName=self.deployer)
 
+    def refused_on_code(self, role):
+        """What the role is refused on the artifact bucket of its stack, and on that of another stack: two lists.
+
+        The bucket of the other stack is created for this and deleted.
+        """
+        described = self.client("cloudformation").describe_stacks(StackName=self.stack)["Stacks"][0]
+        own = next(p["ParameterValue"] for p in described["Parameters"] if p["ParameterKey"] == "ArtifactBucket")
+        other = own.replace(self.stack, f"{self.stack}-b", 1)
+        s3, where = self.client("s3"), {}
+        if self.region != "us-east-1":
+            where["CreateBucketConfiguration"] = {"LocationConstraint": self.region}
+        if own.endswith("-an"):
+            where["BucketNamespace"] = "account-regional"
+        s3.create_bucket(Bucket=other, **where)
+        try:
+            credentials = self.client("sts").assume_role(RoleArn=role, RoleSessionName="code")["Credentials"]
+            config = Config(s3={"addressing_style": "path"}) if self.endpoint else None
+            as_role = self.session.create_client(
+                "s3", region_name=self.region, endpoint_url=self.endpoint, config=config,
+                aws_access_key_id=credentials["AccessKeyId"], aws_secret_access_key=credentials["SecretAccessKey"],
+                aws_session_token=credentials["SessionToken"],
+            )
+            return [self.refused(as_role, bucket) for bucket in (own, other)]
+        finally:
+            for key in s3.list_objects_v2(Bucket=other).get("Contents", []):
+                s3.delete_object(Bucket=other, Key=key["Key"])
+            s3.delete_bucket(Bucket=other)
+
+    def refused(self, s3, bucket):
+        """The operations that are denied on a bucket, of those that could change the code in it."""
+        everybody = {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Condition": {
+            "Bool": {"aws:SecureTransport": "false"}}, "Resource": f"arn:{self.partition}:s3:::{bucket}/never/*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [everybody]})
+        denied = []
+        for name, call in {
+            "PutObject": lambda: s3.put_object(Bucket=bucket, Key="probe", Body=b"probe"),
+            "DeleteObject": lambda: s3.delete_object(Bucket=bucket, Key="probe"),
+            "PutBucketPolicy": lambda: s3.put_bucket_policy(Bucket=bucket, Policy=policy),
+        }.items():
+            try:
+                call()
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "AccessDenied":
+                    raise
+                denied.append(name)
+        return denied
+
     def deny_deployer(self, action):
         """Revokes a permission of the deployer."""
         statement = {"Effect": "Deny", "Action": action, "Resource": "*"}

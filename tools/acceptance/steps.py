@@ -96,6 +96,7 @@ class Acceptance:
             self.without_account()
             if self.create_deployer() and self.create_stack():
                 self.use()
+                self.reach_for_code_of_another_stack()
                 self.inject_bad_template()
                 self.revoke_permission_of_deployer()
                 self.revoke_permission_of_function()
@@ -209,6 +210,15 @@ class Acceptance:
     def drifted(plan):
         return sorted(entry["logicalId"] for entry in plan["drift"]["resources"])
 
+    def reach_for_code_of_another_stack(self):
+        def reach(step):
+            own, other = self.account.refused_on_code(self.role)
+            step.facts |= {"refused on its own bucket": own, "refused on the other one": other}
+            expect(not own, f"the deployer may not change the code of its own stack: {own}")
+            expect(len(other) == 3, f"the deployer may change the code of another stack: only {other} are refused")
+
+        self.do("the code of another stack is out of reach", "aws s3api put-object, delete-object, put-bucket-policy", reach)
+
     def inject_bad_template(self):
         def deploy(step):
             step.facts["status"] = self.account.deploy_bad_template()
@@ -274,9 +284,7 @@ class Acceptance:
 
     def take_down(self):
         if self.role:
-            # As the administrator: `down` asks for all stacks, to see whether another one uses the shared artifact bucket,
-            # which the policy denies.
-            self.step("down", ["down", "--yes", "--delete-data", "--region", self.options.region], 0, role=False)
+            self.step("down", ["down", "--yes", "--delete-data"], 0)
         self.do("the role and its policies are deleted", "aws iam delete-role, delete-policy",
                 lambda step: self.account.delete_deployer(POLICIES))
 

@@ -24,6 +24,7 @@ def main(verb, stack, *rest):
     start = time.perf_counter()
     if verb == "bucket":
         s3.create_bucket(Bucket=stack)
+        s3.put_bucket_versioning(Bucket=stack, VersioningConfiguration={"Status": "Enabled"})
     elif verb == "delete":
         delete(cloudformation, s3, stack)
     else:
@@ -34,11 +35,13 @@ def main(verb, stack, *rest):
 def deploy(cloudformation, s3, function, verb, stack, template, archive, bucket):
     body = Path(archive).read_bytes()
     key = hashlib.sha256(body).hexdigest()
-    if verb != "same":
-        s3.put_object(Bucket=bucket, Key=key, Body=body)
+    if verb == "same":
+        version = s3.head_object(Bucket=bucket, Key=key)["VersionId"]
+    else:
+        version = s3.put_object(Bucket=bucket, Key=key, Body=body)["VersionId"]
     if verb == "push":
         name = json.loads(Path(template).read_text())["Resources"]["Handler"]["Properties"]["FunctionName"]
-        function.update_function_code(FunctionName=name, S3Bucket=bucket, S3Key=key)
+        function.update_function_code(FunctionName=name, S3Bucket=bucket, S3Key=key, S3ObjectVersion=version)
     change_set = cloudformation.create_change_set(
         StackName=stack,
         ChangeSetName=f"change-{time.time_ns()}",
@@ -48,6 +51,7 @@ def deploy(cloudformation, s3, function, verb, stack, template, archive, bucket)
         Parameters=[
             {"ParameterKey": "ArtifactBucket", "ParameterValue": bucket},
             {"ParameterKey": "ArtifactKey", "ParameterValue": key},
+            {"ParameterKey": "ArtifactVersion", "ParameterValue": version},
         ],
     )["Id"]
     ready = wait(lambda: cloudformation.describe_change_set(ChangeSetName=change_set), "Status")

@@ -260,13 +260,18 @@ class Cdk(Other):
     def __init__(self, bench, program):
         super().__init__(bench)
         self.program = program
-        bench.template(self.stack)
+        template = json.loads(bench.template(self.stack).read_text())
+        # CDK's assets are named by their hash, without a version.
+        del template["Parameters"]["ArtifactVersion"]
+        del template["Resources"]["Handler"]["Properties"]["Code"]["S3ObjectVersion"]
+        self.template = bench.folder / "cdk.json"
+        self.template.write_text(json.dumps(template))
 
     def step(self, step, number):
         bench = self.bench
         env = bench.aws_env | {
             "NODE_PATH": str(self.program.parent.parent),
-            "TEMPLATE": str(bench.template(self.stack)),
+            "TEMPLATE": str(self.template),
             "CODE": str(bench.variant("cdk", code_of(step, number))),
             "STACK": self.stack,
             "BUCKET": self.artifacts,

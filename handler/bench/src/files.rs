@@ -6,28 +6,27 @@ use handler_bench::http::Body;
 
 const SENTENCE: &str = "The quick brown fox jumps over the lazy dog and finds seventeen other things to do. ";
 
-/// About 1 KB of text.
-pub(crate) fn small_text() -> Body {
-    Body::Bytes(Arc::new(SENTENCE.repeat(12).into_bytes()))
+/// A text of this many bytes, in lines.
+pub(crate) fn text(bytes: usize) -> Vec<u8> {
+    let line = SENTENCE.trim_end().to_owned() + "\n";
+    let mut text = line.repeat(bytes / line.len() + 1).into_bytes();
+    text.truncate(bytes);
+    text
 }
 
 /// Text of any size, made of 64 KiB that repeat.
 pub(crate) fn large_text(bytes: u64) -> Body {
-    let lines: String = SENTENCE.trim_end().chars().chain(['\n']).collect();
-    let mut piece = lines.repeat((64 << 10) / lines.len() + 1).into_bytes();
-    piece.truncate(64 << 10);
-    Body::Repeat(Arc::new(piece), bytes)
+    Body::Repeat(Arc::new(text(64 << 10)), bytes)
 }
 
-/// A PDF of about 200 KB: forty pages of plain text.
-pub(crate) fn pdf() -> Vec<u8> {
-    const PAGES: usize = 40;
+/// A PDF of this many pages of plain text, 5 KB each.
+pub(crate) fn pdf(pages: usize) -> Vec<u8> {
     const LINES: usize = 55;
     let mut objects = vec!["<< /Type /Catalog /Pages 2 0 R >>".to_owned()];
-    let kids: Vec<_> = (0..PAGES).map(|page| format!("{} 0 R", 4 + 2 * page)).collect();
-    objects.push(format!("<< /Type /Pages /Kids [{}] /Count {PAGES} >>", kids.join(" ")));
+    let kids: Vec<_> = (0..pages).map(|page| format!("{} 0 R", 4 + 2 * page)).collect();
+    objects.push(format!("<< /Type /Pages /Kids [{}] /Count {pages} >>", kids.join(" ")));
     objects.push("<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>".to_owned());
-    for page in 0..PAGES {
+    for page in 0..pages {
         objects.push(format!(
             "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents {} 0 R \
              /Resources << /Font << /F1 3 0 R >> >> >>",

@@ -1,7 +1,11 @@
 //! Measures the real handler beside a bare Rust Lambda and a Python one, on this machine, without any cloud.
 
+mod cpu_share;
 mod files;
+mod instructions;
+mod lambda;
 mod measure;
+mod price;
 mod report;
 
 use std::error::Error;
@@ -43,10 +47,19 @@ struct Arguments {
     /// Sizes of the large texts
     #[arg(long, value_name = "MIB", value_delimiter = ',', default_value = "256,1024")]
     large: Vec<u64>,
+    /// How many events each program gets for each file under each processor share of Lambda
+    #[arg(long, default_value_t = 100)]
+    shared: usize,
+    /// The program that reads a file without a sandbox, to count instructions (`--bin in_process` of this package)
+    #[arg(long, value_name = "PATH")]
+    in_process: Option<PathBuf>,
     /// Where the figures go as JSON; "-" for standard output, instead of the table
     #[arg(long, value_name = "FILE|-")]
     json: Option<PathBuf>,
 }
+
+/// Pages of the PDF that is generated: about 200 KB.
+const PDF_PAGES: usize = 40;
 
 fn main() -> ExitCode {
     match run(Arguments::parse()) {
@@ -66,10 +79,17 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     programs.extend(arguments.python.map(|path| program(report::PYTHON, path, vec![script], true)));
     let pdf = match &arguments.pdf {
         Some(path) => std::fs::read(path).map_err(|error| format!("failed to read {}: {error}", path.display()))?,
-        None => files::pdf(),
+        None => files::pdf(PDF_PAGES),
     };
-    let plan =
-        Plan { starts: arguments.starts, warm: arguments.warm, pdfs: arguments.pdfs, large: arguments.large, pdf };
+    let plan = Plan {
+        starts: arguments.starts,
+        warm: arguments.warm,
+        pdfs: arguments.pdfs,
+        large: arguments.large,
+        pdf,
+        shared: arguments.shared,
+        in_process: arguments.in_process,
+    };
 
     // Narration that nobody reads is no reason to stop.
     let report = measure(&programs, &plan, |step| drop(writeln!(std::io::stderr(), "{step}")))?;

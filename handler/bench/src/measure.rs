@@ -3,7 +3,9 @@
 //! Their runs alternate, so that whatever else the machine does meets all of them alike.
 
 use std::error::Error;
+use std::io;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -17,8 +19,9 @@ use handler_bench::s3::S3;
 use handler_contract::{FileTypes, Limits, Settings};
 use sha2::{Digest, Sha256};
 
-use crate::files;
-use crate::report::{Contender, Large, Report, Times, in_units};
+use crate::cpu_share::CpuShare;
+use crate::report::{Contender, Lambda, Large, Report, Times, in_units};
+use crate::{files, instructions, lambda};
 
 /// The longest that any event may take.
 const TIME: Duration = Duration::from_mins(5);
@@ -26,6 +29,12 @@ const TIME: Duration = Duration::from_mins(5);
 /// Between one answer and the next event. On this machine services answer in a tenth of a millisecond; in AWS they take
 /// this long and longer, in which a program works on what is not part of the answer.
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// Bytes of the small text and of the medium one.
+const SMALL_TEXT: usize = 1600;
+const MEDIUM_TEXT: usize = 54_000;
+/// Pages of the small PDF.
+const SMALL_PDF: usize = 3;
 
 /// A program that is measured.
 #[derive(Debug, Clone)]
@@ -46,30 +55,37 @@ pub(crate) struct Plan {
     /// MiB.
     pub(crate) large: Vec<u64>,
     pub(crate) pdf: Vec<u8>,
+    /// How many events each program gets for each file under each processor share.
+    pub(crate) shared: usize,
+    /// The program whose instructions are counted.
+    pub(crate) in_process: Option<PathBuf>,
 }
 
-struct Bench {
+/// The services that the programs call.
+pub(crate) struct Bench {
     s3: S3,
     dynamodb: DynamoDb,
     events: AtomicU64,
 }
 
-struct File {
-    key: &'static str,
+/// A file that S3 holds.
+pub(crate) struct File {
+    pub(crate) key: &'static str,
     e_tag: String,
     size: u64,
 }
 
-struct Running {
+/// A program that runs as a function.
+pub(crate) struct Running {
     function: Function,
-    api: RuntimeApi,
+    pub(crate) api: RuntimeApi,
 }
 
 /// Measures everything. The first program is the handler.
 pub(crate) fn measure(programs: &[Program], plan: &Plan, mut say: impl FnMut(&str)) -> Result<Report, Box<dyn Error>> {
     let bench = Bench { s3: S3::start()?, dynamodb: DynamoDb::start()?, events: AtomicU64::new(0) };
-    let small = bench.put("small.txt", files::small_text());
-    let pdf = bench.put("sample.pdf", Body::Bytes(Arc::new(plan.pdf.clone())));
+    let small = bench.put_bytes("small.txt", files::text(SMALL_TEXT));
+    let pdf = bench.put_bytes("sample.pdf", plan.pdf.clone());
     let mut contenders: Vec<_> = programs.iter().map(|program| Contender::new(program.name)).collect();
 
     say(&format!("starting each of {} programs {} times", programs.len(), plan.starts));
@@ -120,7 +136,24 @@ pub(crate) fn measure(programs: &[Program], plan: &Plan, mut say: impl FnMut(&st
         say(&format!("a text of {mib} MiB"));
         large.push(bench.large(&programs[0], mib)?);
     }
-    Ok(Report::new(contenders, large, hash_rate(), &programs[0].executable)?)
+
+    let contents = [
+        ("text-1.6-KB.txt", files::text(SMALL_TEXT)),
+        ("text-54-KB.txt", files::text(MEDIUM_TEXT)),
+        ("pdf-3-pages.pdf", files::pdf(SMALL_PDF)),
+    ];
+    say(&format!("{} events for each of {} files under each processor share", plan.shared, contents.len()));
+    let files: Vec<_> = contents.iter().map(|(name, bytes)| bench.put_bytes(name, bytes.clone())).collect();
+    let lambda = match lambda::measure(&bench, programs, &files, plan.shared) {
+        Ok(rows) => Lambda::Measured(rows),
+        Err(error) if error.is::<io::Error>() => Lambda::NotMeasured(format!("control groups cannot be used: {error}")),
+        Err(error) => return Err(error),
+    };
+    let count = |path: &PathBuf| {
+        contents.iter().filter_map(|(name, bytes)| instructions::count(path, name, bytes)).collect::<Vec<_>>()
+    };
+    let instructions = plan.in_process.as_ref().map(count).unwrap_or_default();
+    Ok(Report::new(contenders, large, lambda, instructions, hash_rate(), &programs[0].executable)?)
 }
 
 /// Megabytes a second that this processor hashes as the handler does: the best of some tries, as the rest were others'.
@@ -138,17 +171,33 @@ fn hash_rate() -> f64 {
 }
 
 impl Bench {
+    fn put_bytes(&self, key: &'static str, bytes: Vec<u8>) -> File {
+        self.put(key, Body::Bytes(Arc::new(bytes)))
+    }
+
     fn put(&self, key: &'static str, body: Body) -> File {
         let size = body.len();
         File { key, e_tag: self.s3.put(&format!("uploads/{key}"), body), size }
     }
 
     fn start(&self, program: &Program) -> Result<Running, Box<dyn Error>> {
+        let mut command = Command::new(&program.executable);
+        command.args(&program.arguments);
+        self.start_as(command)
+    }
+
+    /// Starts a program with a share of the processor.
+    pub(crate) fn start_in(&self, share: &CpuShare, program: &Program) -> Result<Running, Box<dyn Error>> {
+        self.start_as(share.command(&program.executable, &program.arguments))
+    }
+
+    fn start_as(&self, mut command: Command) -> Result<Running, Box<dyn Error>> {
         let api = RuntimeApi::start()?;
         let settings = Settings {
             table_name: "records".to_owned(),
             max_file_size: u64::MAX,
             allowed_types: FileTypes::any(),
+            keep_records: None,
             detailed_metrics: false,
             limits: Limits::default(),
         };
@@ -156,14 +205,15 @@ impl Bench {
         vars.extend(settings.to_vars());
         vars.push(("AWS_ENDPOINT_URL_S3", self.s3.endpoint()));
         vars.push(("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.endpoint()));
-        let arguments: Vec<_> = program.arguments.iter().map(String::as_str).collect();
-        let function = Function::start(&program.executable, &arguments, vars)
-            .map_err(|error| format!("failed to start {}: {error}", program.executable.display()))?;
+        command.stdin(Stdio::null());
+        let program = command.get_program().to_owned();
+        let function = Function::spawn(command, vars)
+            .map_err(|error| format!("failed to start {}: {error}", program.display()))?;
         Ok(Running { function, api })
     }
 
     /// Sends the file's event, and says how long its answer took. An answer other than "stored" ends the benchmark.
-    fn invoke(&self, running: &Running, file: &File) -> Result<Duration, Box<dyn Error>> {
+    pub(crate) fn invoke(&self, running: &Running, file: &File) -> Result<Duration, Box<dyn Error>> {
         // Every event is a new upload, or all but the first would be duplicates.
         let sequencer = format!("{:016X}", self.events.fetch_add(1, Ordering::Relaxed));
         let File { key, e_tag, size } = file;
@@ -206,7 +256,7 @@ impl Bench {
 }
 
 impl Times {
-    fn add(&mut self, time: Duration) {
+    pub(crate) fn add(&mut self, time: Duration) {
         self.millis.push(time.as_secs_f64() * 1e3);
     }
 }

@@ -1,5 +1,5 @@
 //! Why an event was sent, where that was not S3: the provisioner marks what it sends again, and the handler repeats the mark
-//! in its log, so that the story of a file shows it.
+//! in its log, so that the trace of a file shows it.
 
 /// The field beside `requestPayload` that the provisioner adds to the envelope of an event, and the field of the handler's
 /// log lines.

@@ -292,7 +292,7 @@ mod tests {
         assert_eq!(record.clone().kept_for(None), record);
         let record = record.kept_for(Some(90 * 86_400));
         // 2027-02-20T16:33:49Z.
-        assert_eq!(record.expires_at, Some(1_803_054_829));
+        assert_eq!(record.expires_at, Some(1_803_141_229));
         let record = Record { reprocessed_at: Some(record.processed_at.clone()), ..record };
         let item = serde_json::to_value(record).unwrap();
         let mut written: Vec<_> = item.as_object().unwrap().keys().map(String::as_str).collect();

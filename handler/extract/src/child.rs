@@ -1,11 +1,15 @@
 //! The child's side: set limits, enter the sandbox, extract, answer.
 //!
 //! A child reads one file from its standard input and writes what it finds to its standard output
-//! (`crate::protocol`). It opens one unnamed temporary file before it enters its sandbox, and nothing after. It may be
-//! started long before its file: it enters its sandbox first, and then waits for a request.
+//! (`crate::protocol`). It may be started long before its file: it enters its sandbox first, and then waits for a
+//! request. It is forked by a template, which has prepared most of that ([`template`]), or, where there is none, executed.
 
 mod answer;
+#[cfg(target_os = "linux")]
+mod fork;
 mod sandbox;
+#[cfg(target_os = "linux")]
+mod template;
 
 use std::fs::File;
 use std::io;
@@ -17,35 +21,75 @@ use handler_parsers::{Abort, Input, Report};
 
 use self::answer::{send, send_finding, send_last};
 use crate::limits;
-use crate::protocol::{CHILD_MARKER, ChildConfig, FileHeader, Message, Request};
+#[cfg(target_os = "linux")]
+use crate::protocol::TEMPLATE_MARKER;
+use crate::protocol::{CHILD_MARKER, ChildConfig, Message, Request, SandboxStatus};
 
-/// Runs this process as an extraction child if its first argument says so, and then returns its exit code.
+/// Reads a file, as [`handler_parsers::extract`] does: its name, the types that are allowed, its bytes, what is found.
+pub type Parser = fn(&str, &FileTypes, &mut Input, &mut Report) -> Result<(), Abort>;
+
+/// Runs this process as an extraction child, or as the template of such children, if its first argument says so, and
+/// then returns its exit code.
 ///
 /// Must be called first in `main`, before threads, sockets or credentials exist.
 pub fn run_if_asked() -> Option<ExitCode> {
-    let asked = std::env::args_os().nth(1).is_some_and(|argument| argument == CHILD_MARKER);
-    asked.then(run)
+    run_with(handler_parsers::extract)
 }
 
-fn run() -> ExitCode {
+/// The same with another parser, so that tests have children that misbehave.
+#[doc(hidden)]
+pub fn run_with(parse: Parser) -> Option<ExitCode> {
+    let asked = std::env::args_os().nth(1)?;
+    if asked == CHILD_MARKER {
+        return Some(run(prepare, parse));
+    }
+    #[cfg(target_os = "linux")]
+    if asked == TEMPLATE_MARKER {
+        return Some(run(template::serve, parse));
+    }
+    None
+}
+
+/// What a child has that waits for its file in its sandbox.
+struct Ready {
+    input: Input,
+    allowed: FileTypes,
+    sandbox: SandboxStatus,
+}
+
+fn run(prepare: fn(Parser) -> Result<Option<Ready>, String>, parse: Parser) -> ExitCode {
     std::panic::set_hook(Box::new(answer::on_panic));
     let mut report = Report::new(send_finding);
     // Dropped after the answer: the parent waits for that, and not for memory to be freed.
     let mut file;
-    let last = match wait_for_file() {
+    let assigned = prepare(parse).and_then(|ready| match ready {
+        Some(ready) => wait_for_file(ready),
+        None => Ok(None),
+    });
+    let last = match assigned {
         // The parent has exited, or has no file for this child.
         Ok(None) => return ExitCode::SUCCESS,
         Ok(Some(assigned)) => {
             file = assigned;
-            work(&mut file, &mut report)
+            work(parse, &mut file, &mut report)
         }
         Err(error) => Message::InternalError(error),
     };
-    match send_last(&report.metadata, last) {
-        Ok(()) => ExitCode::SUCCESS,
-        // The parent does not read any more.
-        Err(_) => ExitCode::FAILURE,
+    // An error means that the parent does not read any more.
+    exit(i32::from(send_last(&report.metadata, last).is_err()))
+}
+
+/// Ends the process at once. What the C library does at an exit takes as long as reading a small file, and serves nobody:
+/// all is sent.
+fn exit(code: i32) -> ! {
+    #[cfg(target_os = "linux")]
+    #[expect(unsafe_code, reason = "the standard library has no such exit")]
+    // SAFETY: it has no requirements; nothing of this process is used any more.
+    unsafe {
+        libc::_exit(code)
     }
+    #[cfg(not(target_os = "linux"))]
+    std::process::exit(code)
 }
 
 /// The one file that this child is for.
@@ -55,33 +99,40 @@ struct Assigned {
     input: Input,
 }
 
-/// Does all that does not depend on a file, and waits for one. `None` when none comes.
-fn wait_for_file() -> Result<Option<Assigned>, String> {
-    let failed_to = |what: &str, error: &dyn std::fmt::Display| format!("the parser failed to {what}: {error}");
-    let unread = |error| failed_to("read its request", &error);
-    let invalid = |error| failed_to("parse its request", &error);
+fn failed_to(what: &str, error: &dyn std::fmt::Display) -> String {
+    format!("the parser failed to {what}: {error}")
+}
+
+/// Does all that does not depend on a file, in a child that is executed. `None` when it is not needed.
+fn prepare(parse: Parser) -> Result<Option<Ready>, String> {
     let stdin = io::stdin().as_fd().try_clone_to_owned().map_err(|error| failed_to("open its input", &error))?;
     let mut input = Input::new(File::from(stdin));
-    let Some(config) = input.line().map_err(unread)? else { return Ok(None) };
-    let ChildConfig { allowed, limits } = serde_json::from_slice(&config).map_err(invalid)?;
-    limits::set(&limits).map_err(|error| failed_to("limit itself", &error))?;
+    let config = input.line().map_err(|error| failed_to("read its configuration", &error))?;
+    let Some(config) = config else { return Ok(None) };
+    let ChildConfig { allowed, limits } =
+        serde_json::from_slice(&config).map_err(|error| failed_to("parse its configuration", &error))?;
+    limits::set(&limits)
+        .and_then(|()| limits::forbid_processes())
+        .map_err(|error| failed_to("limit itself", &error))?;
     // As long as files may still be opened.
     input.set_spool(tempfile::tempfile(), limits.spool);
     if !is_request_waiting(&input, io::stdin()) {
-        warm_up();
+        warm_up(parse);
     }
-    let status = sandbox::enter().map_err(|error| failed_to("enter its sandbox", &error))?;
-    send(&[Message::Sandbox(status)])?;
+    let sandbox = sandbox::enter().map_err(|error| failed_to("enter its sandbox", &error))?;
+    Ok(Some(Ready { input, allowed, sandbox }))
+}
 
+/// Waits for a file. `None` when none comes.
+fn wait_for_file(ready: Ready) -> Result<Option<Assigned>, String> {
+    let unread = |error| failed_to("read its request", &error);
+    let invalid = |error| failed_to("parse its request", &error);
+    let Ready { mut input, allowed, sandbox } = ready;
     let Some(request) = input.line().map_err(unread)? else { return Ok(None) };
-    let Request { file_name } = serde_json::from_slice(&request).map_err(invalid)?;
-    send(&[Message::Accepted])?;
-    // The input of a file without bytes ends instead.
-    if let Some(header) = input.line().map_err(unread)? {
-        let FileHeader { content_encoding } = serde_json::from_slice(&header).map_err(invalid)?;
-        if let Some(coding) = content_encoding {
-            input.set_content_encoding(&coding, &file_name).map_err(unread)?;
-        }
+    let Request { file_name, content_encoding } = serde_json::from_slice(&request).map_err(invalid)?;
+    send(&[Message::Sandbox(sandbox), Message::Accepted])?;
+    if let Some(coding) = content_encoding {
+        input.set_content_encoding(&coding, &file_name).map_err(unread)?;
     }
     Ok(Some(Assigned { name: file_name, allowed, input }))
 }
@@ -94,11 +145,11 @@ fn is_request_waiting(input: &Input, source: impl AsFd) -> bool {
 /// Reads a text of this program's own and discards the result. It loads into memory what most files need of the
 /// program, while no file waits for that: half of what it takes to read a small file is to touch code and tables for
 /// the first time.
-fn warm_up() -> Report {
+fn warm_up(parse: Parser) -> Report {
     let input = Input::of(WARM_UP_TEXT.as_bytes(), &[]);
     let mut file = Assigned { name: "warm-up.txt".to_owned(), allowed: FileTypes::any(), input };
     let mut report = Report::discarding();
-    work(&mut file, &mut report);
+    work(parse, &mut file, &mut report);
     report
 }
 
@@ -108,9 +159,9 @@ const WARM_UP_TEXT: &str = "A text to warm up with: the caf\u{e9} \u{2013} a na\
     Nobody counts its words and lines and letters and nobody asks what language it is in.\n";
 
 /// Reads the file, and returns the message that says how that ended.
-fn work(file: &mut Assigned, report: &mut Report) -> Message {
+fn work(parse: Parser, file: &mut Assigned, report: &mut Report) -> Message {
     let Assigned { name, allowed, input } = file;
-    match handler_parsers::extract(name, allowed, input, report) {
+    match parse(name, allowed, input, report) {
         Ok(()) => Message::End(None),
         Err(Abort::Rejected(failure)) => Message::End(Some(failure)),
         Err(Abort::Internal(error)) => Message::InternalError(error),
@@ -143,6 +194,7 @@ mod tests {
     fn commit(deed: &str) {
         std::panic::set_hook(Box::new(answer::on_panic));
         limits::set(&Limits { cpu_seconds: 1, wall_seconds: 1, ..Limits::default() }).unwrap();
+        limits::forbid_processes().unwrap();
         sandbox::enter().unwrap();
         match deed {
             "nothing" => {}
@@ -172,7 +224,7 @@ mod tests {
 
     #[test]
     fn the_warm_up_reads_its_text_to_the_end() {
-        let report = warm_up();
+        let report = warm_up(handler_parsers::extract);
         // The last that is read of a text.
         assert_eq!(report.metadata.language.as_deref(), Some("en"));
     }

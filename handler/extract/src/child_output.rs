@@ -37,9 +37,9 @@ pub(crate) enum Outcome {
 /// What a child has reported so far.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
-    sandbox: Option<SandboxStatus>,
+    pub(crate) sandbox: Option<SandboxStatus>,
     /// Whether the child has read its request.
-    accepted: bool,
+    pub(crate) accepted: bool,
     pub(crate) file_type: Option<String>,
     pub(crate) metadata: Metadata,
     pub(crate) outcome: Option<Outcome>,
@@ -84,25 +84,6 @@ impl ChildOutput {
     pub(crate) fn new(stdout: Option<ChildStdout>, stderr: Option<ChildStderr>) -> Self {
         let answer = Answer::default();
         Self { stdout, stderr, line: Vec::new(), received: 0, answer, end: None, stderr_tail: Vec::new() }
-    }
-
-    /// Reads until the child has accepted its request. An error says what was received instead.
-    pub(crate) async fn accepted(&mut self) -> io::Result<()> {
-        while !self.answer.accepted {
-            if self.end.is_some() {
-                return Err(io::Error::other(match self.answer.outcome.take() {
-                    Some(Outcome::InternalError(error)) => error,
-                    _ => "the parser ended before it accepted the file".to_owned(),
-                }));
-            }
-            self.read_more().await?;
-        }
-        Ok(())
-    }
-
-    /// How well the child is sandboxed, once it has reported that.
-    pub(crate) fn sandbox(&self) -> Option<SandboxStatus> {
-        self.answer.sandbox
     }
 
     /// Reads until the child's output ends. Cancel safe: it may be dropped and called again without loss.

@@ -1,26 +1,49 @@
 //! Starts children, one for each file, and before the file is known where the caller asks for that.
 //!
-//! A child takes milliseconds to start and less than one to read a small file. So one may be started before its file
-//! is known. It enters its sandbox and waits, without any data of any file. It still reads one file and exits.
+//! A child may be started before its file is known. It enters its sandbox and waits, without any data of any file. It
+//! still reads one file and exits.
+//!
+//! On Linux children are forked by a template ([`Template`]), which takes a fraction of what it takes to execute a
+//! program. All children of one template have the same addresses, so it is replaced after any child that has ended in
+//! another way than a good file's does: what an attack learns by a crash is worth nothing to the next one. Where a template
+//! cannot be used, children are executed, as on other systems.
 
+#[cfg(target_os = "linux")]
+use std::fs::File;
 use std::io;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+#[cfg(target_os = "linux")]
+use std::sync::atomic::{AtomicU32, Ordering};
+#[cfg(target_os = "linux")]
 use std::time::Duration;
 
 use handler_contract::{FileTypes, Limits};
 use tokio::process::Command;
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
+#[cfg(target_os = "linux")]
 use tokio::time::timeout;
 
+#[cfg(target_os = "linux")]
+use crate::forked::Forked;
 use crate::process::{Pool, Process};
+#[cfg(target_os = "linux")]
+use crate::protocol::TEMPLATE_MARKER;
 use crate::protocol::{CHILD_MARKER, ChildConfig, Request, SandboxStatus};
 use crate::session::Session;
+#[cfg(target_os = "linux")]
+use crate::template::{NewChild, Template, sockets};
 
-/// How long a child may take to start and to accept its request, which takes a few milliseconds of processor time.
+/// How long a template may take to start and to fork, which takes a few milliseconds of processor time.
+#[cfg(target_os = "linux")]
 const START_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// After this many templates in a row that did not give a child no further one is started: the system does not let it.
+#[cfg(target_os = "linux")]
+const MAX_FAILED_TEMPLATES: u32 = 3;
 
 /// Starts children. Created once in a process; clones share everything. Dropping the last clone kills the child that
 /// waits.
@@ -34,10 +57,40 @@ struct Shared {
     program: PathBuf,
     limits: Limits,
     allowed: FileTypes,
-    sandbox: OnceLock<SandboxStatus>,
+    start: ChildStart,
     /// The child that was started ahead of its file.
     prewarmed: Mutex<Option<Process>>,
+    /// What forks the children, once it was started.
+    #[cfg(target_os = "linux")]
+    template: Mutex<Option<Template>>,
+    /// Templates in a row that did not give a child.
+    #[cfg(target_os = "linux")]
+    failed_templates: AtomicU32,
     pool: Arc<Pool>,
+}
+
+/// How children are started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ChildStart {
+    /// Each is the program, executed.
+    Execute,
+    /// By the template.
+    #[cfg(target_os = "linux")]
+    Fork,
+}
+
+impl ChildStart {
+    /// What takes the least time on this system.
+    const FASTEST: Self = {
+        #[cfg(target_os = "linux")]
+        {
+            Self::Fork
+        }
+        #[cfg(not(target_os = "linux"))]
+        {
+            Self::Execute
+        }
+    };
 }
 
 impl Extractor {
@@ -54,21 +107,34 @@ impl Extractor {
 
     /// Children are instances of another program whose `main` calls [`crate::child::run_if_asked`].
     pub fn with_program(program: impl Into<PathBuf>, limits: Limits, allowed: FileTypes) -> Self {
+        Self::with_start(ChildStart::FASTEST, program.into(), limits, allowed)
+    }
+
+    /// The same without a template, as on systems that have none: each child is the program, executed.
+    pub fn without_template(program: impl Into<PathBuf>, limits: Limits, allowed: FileTypes) -> Self {
+        Self::with_start(ChildStart::Execute, program.into(), limits, allowed)
+    }
+
+    fn with_start(start: ChildStart, program: PathBuf, limits: Limits, allowed: FileTypes) -> Self {
         Self {
             shared: Arc::new(Shared {
-                program: program.into(),
+                program,
                 limits,
                 allowed,
-                sandbox: OnceLock::new(),
+                start,
                 prewarmed: Mutex::default(),
+                #[cfg(target_os = "linux")]
+                template: Mutex::default(),
+                #[cfg(target_os = "linux")]
+                failed_templates: AtomicU32::new(0),
                 pool: Arc::default(),
             }),
         }
     }
 
-    /// How well children are sandboxed, which the first one that accepts a file reports; `None` before.
+    /// How well children are sandboxed, which the first one that reads a file reports; `None` before.
     pub fn sandbox_status(&self) -> Option<SandboxStatus> {
-        self.shared.sandbox.get().copied()
+        self.shared.pool.sandbox.get().copied()
     }
 
     /// Starts a child ahead of its file, unless one waits already. Reaps those that have finished first, so that no two
@@ -82,69 +148,111 @@ impl Extractor {
         }
     }
 
-    /// Assigns one file to the child that waits, or to one that is started now, and returns when the child has accepted
-    /// it. The name serves only to compare its extension with the content. The size in bytes, as far as it is known,
-    /// gives a large file more processor time ([`Limits::cpu_seconds_for`]). Must be called where [`Self::prepare`] may
-    /// be.
+    /// Assigns one file to the child that waits, or to one that is started now. The name serves only to compare its
+    /// extension with the content. The size in bytes, as far as it is known, gives a large file more processor time
+    /// ([`Limits::cpu_seconds_for`]). Must be called where [`Self::prepare`] may be.
     ///
     /// # Errors
-    /// No child can be started, or it exits or does not answer before it accepts the file; nothing is known of the
-    /// file, and another attempt may succeed.
+    /// No child can be started; nothing is known of the file, and another attempt may succeed.
     pub async fn start(&self, file_name: &str, size: Option<u64>) -> io::Result<Session> {
-        let request = Request { file_name: file_name.to_owned() };
+        let request = Request { file_name: file_name.to_owned(), content_encoding: None };
         let cpu_seconds = self.shared.limits.cpu_seconds_for(size);
-        let waiting = self.shared.prewarmed.lock().await.take();
-        let accepted = match waiting {
-            Some(process) => self.shared.assign(process, &request, cpu_seconds).await.ok(),
-            None => None,
-        };
-        let process = if let Some(process) = accepted {
+        let mut waiting = self.shared.prewarmed.lock().await.take();
+        // It may have been killed meanwhile for lack of memory, which is not the file's fault.
+        waiting.take_if(|process| process.has_exited() || self.shared.pool.has_abnormal_end());
+        let process = if let Some(process) = waiting {
             process
         } else {
-            // A child that waited may have been killed meanwhile for lack of memory, which is not the file's fault.
             self.shared.pool.reap().await;
-            self.shared.assign(self.shared.spawn().await?, &request, cpu_seconds).await?
+            self.shared.spawn().await?
         };
-        Ok(Session::new(process, Limits { cpu_seconds, ..self.shared.limits }))
+        process.limit_cpu(cpu_seconds);
+        Ok(Session::new(process, Limits { cpu_seconds, ..self.shared.limits }, request))
     }
 }
 
 impl Shared {
     /// Starts a child that waits for its request.
     async fn spawn(&self) -> io::Result<Process> {
-        let mut command = Command::new(&self.program);
+        match self.start {
+            #[cfg(target_os = "linux")]
+            ChildStart::Fork if self.failed_templates.load(Ordering::Relaxed) < MAX_FAILED_TEMPLATES => {
+                self.fork_child().await
+            }
+            _ => self.execute_child().await,
+        }
+    }
+
+    async fn execute_child(&self) -> io::Result<Process> {
+        let mut command = Command::from(self.command(CHILD_MARKER));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        // The thread that starts a program blocks until the program is loaded, and the runtime's own has a record to
+        // write.
+        let child = spawn_blocking(move || command.spawn()).await.map_err(io::Error::other)??;
+        let mut process = Process::executed(child, &self.pool);
+        process.send_line(&self.config()).await?;
+        Ok(process)
+    }
+
+    /// Has the template fork a child. Starts the template where there is none, and replaces it where it may not be used
+    /// any more or does not work.
+    #[cfg(target_os = "linux")]
+    async fn fork_child(&self) -> io::Result<Process> {
+        let mut template = self.template.lock().await;
+        let must_be_replaced = self.pool.take_abnormal_end();
+        if let Some(old) = template.take_if(|template| must_be_replaced || template.is_spent()) {
+            self.pool.leave(old.into_process());
+        }
+        let spool = self.pool.spool();
+        if let Some(running) = &mut *template {
+            match timeout(START_TIMEOUT, running.fork(spool.as_ref())).await {
+                Ok(Ok(child)) => return Process::forked(child, spool.ok(), &self.pool),
+                // It may have been killed for lack of memory, which is no reason not to start another one.
+                Ok(Err(_)) | Err(_) => template.take().into_iter().for_each(|old| self.pool.leave(old.into_process())),
+            }
+        }
+        if let Ok(child) = self.start_template(&mut template, spool.as_ref()).await {
+            self.failed_templates.store(0, Ordering::Relaxed);
+            Process::forked(child, spool.ok(), &self.pool)
+        } else {
+            // Whatever this system does not let a template do, a child that is executed does without it.
+            template.take().into_iter().for_each(|old| self.pool.leave(old.into_process()));
+            self.failed_templates.fetch_add(1, Ordering::Relaxed);
+            self.execute_child().await
+        }
+    }
+
+    /// Starts a template and has it fork its first child.
+    #[cfg(target_os = "linux")]
+    async fn start_template(
+        &self,
+        template: &mut Option<Template>,
+        spool: Result<&File, &io::Error>,
+    ) -> io::Result<NewChild> {
+        let (socket, stdin) = sockets()?;
+        let mut command = self.command(TEMPLATE_MARKER);
+        command.stdin(stdin).stdout(Stdio::null()).stderr(Stdio::null());
+        let process = spawn_blocking(move || Forked::adopt(command.spawn()?)).await.map_err(io::Error::other)??;
+        let running = template.insert(Template::new(process, socket, &self.config())?);
+        let late = |_| Err(io::Error::new(io::ErrorKind::TimedOut, "the parser's template does not start"));
+        timeout(START_TIMEOUT, running.fork(spool)).await.unwrap_or_else(late)
+    }
+
+    /// The program as a further process.
+    fn command(&self, marker: &str) -> std::process::Command {
+        let mut command = std::process::Command::new(&self.program);
         command
             .arg0("handler-extract")
-            .arg(CHILD_MARKER)
+            .arg(marker)
             .env_clear()
             // Without it glibc reserves 64 MiB of address space for each further arena (mallopt(3), M_ARENA_MAX), and
             // good files exceed the limit.
             .env("MALLOC_ARENA_MAX", "1")
-            .env("TMPDIR", std::env::temp_dir())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        // The thread that starts a program blocks until the program is loaded, and the runtime's own has a record to
-        // write.
-        let child = spawn_blocking(move || command.spawn()).await.map_err(io::Error::other)??;
-        let mut process = Process::new(child, &self.pool);
-        process.send_line(&ChildConfig { allowed: self.allowed.clone(), limits: self.limits }).await?;
-        Ok(process)
+            .env("TMPDIR", std::env::temp_dir());
+        command
     }
 
-    /// Sends a child its request, and waits until it has accepted it.
-    async fn assign(&self, mut process: Process, request: &Request, cpu_seconds: u32) -> io::Result<Process> {
-        let accepting = async {
-            process.send_line(request).await?;
-            process.output.accepted().await
-        };
-        let late = |_| Err(io::Error::new(io::ErrorKind::TimedOut, "the parser does not start"));
-        timeout(START_TIMEOUT, accepting).await.unwrap_or_else(late)?;
-        if let Some(sandbox) = process.output.sandbox() {
-            self.sandbox.get_or_init(|| sandbox);
-        }
-        process.limit_cpu(cpu_seconds);
-        Ok(process)
+    fn config(&self) -> ChildConfig {
+        ChildConfig { allowed: self.allowed.clone(), limits: self.limits }
     }
 }

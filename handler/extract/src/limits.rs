@@ -1,4 +1,5 @@
-//! The resource limits that a child sets on itself before it looks at a byte of the file.
+//! The resource limits that a child has before it looks at a byte of the file. It sets them on itself, or inherits them
+//! from its template, all but [`forbid_processes`].
 
 use std::io;
 
@@ -11,7 +12,7 @@ const ROOM_FOR_PROGRAM: u64 = 256 << 20;
 /// Input, output, errors, the input's copy, the temporary file, and a reserve for the sandbox.
 const OPEN_FILES: u64 = 16;
 
-/// Sets all limits. On systems other than Linux memory is not limited: macOS counts neither mapped memory as data nor
+/// Sets all limits but that on processes. On systems other than Linux memory is not limited: macOS counts neither mapped memory as data nor
 /// lets address space be limited, so there a file can exhaust what the machine has until the processor time is spent.
 pub(crate) fn set(limits: &Limits) -> io::Result<()> {
     // Data is private memory that can be written to, so that a mapped file does not count; address space catches the
@@ -28,9 +29,12 @@ pub(crate) fn set(limits: &Limits) -> io::Result<()> {
     limit(Resource::Cpu, cpu(limits.cpu_seconds_for(None)))?;
     limit(Resource::Fsize, both(limits.spool))?;
     limit(Resource::Nofile, both(OPEN_FILES))?;
-    limit(Resource::Core, both(0))?;
-    // No further process and no thread.
-    limit(Resource::Nproc, both(0))
+    limit(Resource::Core, both(0))
+}
+
+/// No further process and no thread.
+pub(crate) fn forbid_processes() -> io::Result<()> {
+    Ok(setrlimit(Resource::Nproc, both(0))?)
 }
 
 /// The limit on processor time. The soft limit sends SIGXCPU, which the parent can distinguish from other signals, the

@@ -1,18 +1,32 @@
 //! A child process with its pipes, and the list of those that must be reaped.
 
-use std::io;
-use std::process::ExitStatus;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-
 #[cfg(target_os = "linux")]
-use rustix::process::{Pid, Resource, prlimit};
+use std::fs::File;
+use std::io;
+#[cfg(target_os = "linux")]
+use std::io::Seek;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+
+use rustix::process::Signal;
+#[cfg(target_os = "linux")]
+use rustix::process::{Pid, Resource, WaitOptions, prlimit};
 use serde::Serialize;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin};
+#[cfg(target_os = "linux")]
+use tokio::process::{ChildStderr, ChildStdout};
 
 use crate::child_output::ChildOutput;
 #[cfg(target_os = "linux")]
+use crate::forked::Forked;
+#[cfg(target_os = "linux")]
 use crate::limits::cpu;
+use crate::protocol::SandboxStatus;
+#[cfg(target_os = "linux")]
+use crate::template::NewChild;
 
 /// Capacity of the pipe to a child, in bytes: enough that it reads one chunk while the parent receives the next.
 #[cfg(target_os = "linux")]
@@ -23,8 +37,23 @@ const PIPE_CAPACITY: usize = 256 << 10;
 pub(crate) struct Pool {
     /// Children whose files are done.
     finished: Mutex<Vec<Process>>,
-    /// Children that were killed and not yet waited for.
-    unreaped: Mutex<Vec<Child>>,
+    /// Processes that were killed and not yet waited for.
+    unreaped: Mutex<Vec<Remains>>,
+    /// Whether a child has ended in another way than a good file's does.
+    abnormal_end: AtomicBool,
+    /// How well the first child that has accepted a file was sandboxed.
+    pub(crate) sandbox: OnceLock<SandboxStatus>,
+    /// A temporary file that no child has written to, and that no process has open.
+    #[cfg(target_os = "linux")]
+    spool: Mutex<Option<File>>,
+}
+
+/// What is left of a process that was killed.
+#[derive(Debug)]
+struct Remains {
+    handle: Handle,
+    #[cfg(target_os = "linux")]
+    spool: Option<File>,
 }
 
 impl Pool {
@@ -32,36 +61,155 @@ impl Pool {
     pub(crate) async fn reap(&self) {
         lock(&self.finished).clear();
         loop {
-            let Some(mut child) = lock(&self.unreaped).pop() else { return };
+            let Some(mut remains) = lock(&self.unreaped).pop() else { return };
             // One that cannot be waited for does not exist any more.
-            let _ = child.wait().await;
+            let ended_well = remains.handle.wait().await.is_ok_and(is_normal);
+            if !ended_well {
+                self.note_abnormal_end();
+            }
+            #[cfg(target_os = "linux")]
+            if let Some(spool) = remains.spool.take().filter(is_unwritten) {
+                *lock(&self.spool) = Some(spool);
+            }
         }
     }
+
+    /// Kills a template, and leaves it to be reaped.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn leave(&self, template: Forked) {
+        template.kill();
+        lock(&self.unreaped).push(Remains { handle: Handle::Forked(template), spool: None });
+    }
+
+    /// Notes that a child has ended in another way than a good file's does.
+    fn note_abnormal_end(&self) {
+        self.abnormal_end.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a child has ended in another way than a good file's does, since that was last taken care of.
+    pub(crate) fn has_abnormal_end(&self) -> bool {
+        self.abnormal_end.load(Ordering::Relaxed)
+    }
+
+    /// The same, and takes it for taken care of.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn take_abnormal_end(&self) -> bool {
+        self.abnormal_end.swap(false, Ordering::Relaxed)
+    }
+
+    /// A temporary file without a name, for one child at a time. One that the last child has not written to serves the
+    /// next child too.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn spool(&self) -> io::Result<File> {
+        if let Some(mut unwritten) = lock(&self.spool).take() {
+            // The position is the file's, wherever the child before has left it.
+            unwritten.rewind()?;
+            return Ok(unwritten);
+        }
+        tempfile::tempfile()
+    }
+}
+
+/// Whether a child exits like this when nothing has gone wrong: by itself, or killed by this process after its answer.
+fn is_normal(status: ExitStatus) -> bool {
+    status.success() || status.signal() == Some(Signal::KILL.as_raw())
+}
+
+#[cfg(target_os = "linux")]
+fn is_unwritten(file: &File) -> bool {
+    file.metadata().is_ok_and(|metadata| metadata.len() == 0)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A process that this one must reap.
+#[derive(Debug)]
+enum Handle {
+    /// Started as a program.
+    Executed(Child),
+    /// Forked by the template.
+    #[cfg(target_os = "linux")]
+    Forked(Forked),
+}
+
+impl Handle {
+    fn kill(&mut self) {
+        match self {
+            // An error means that it has exited already.
+            Self::Executed(child) => drop(child.start_kill()),
+            #[cfg(target_os = "linux")]
+            Self::Forked(child) => child.kill(),
+        }
+    }
+
+    fn has_exited(&mut self) -> io::Result<bool> {
+        Ok(match self {
+            Self::Executed(child) => child.try_wait()?.is_some(),
+            #[cfg(target_os = "linux")]
+            Self::Forked(child) => child.reap(WaitOptions::NOHANG)?.is_some(),
+        })
+    }
+
+    async fn wait(&mut self) -> io::Result<ExitStatus> {
+        match self {
+            Self::Executed(child) => child.wait().await,
+            #[cfg(target_os = "linux")]
+            Self::Forked(child) => child.wait().await,
+        }
+    }
+}
+
 /// A child and the pipes to it. Dropping it kills the child.
 #[derive(Debug)]
 pub(crate) struct Process {
     /// `None` only while it is dropped.
-    child: Option<Child>,
+    handle: Option<Handle>,
     /// `None` once the child does not read any more.
     pub(crate) input: Option<ChildStdin>,
     pub(crate) output: ChildOutput,
+    /// Whether bytes of a file were sent to it, and its end is not known to be a good one.
+    pub(crate) is_reading: bool,
+    /// The temporary file that a forked child has been given.
+    #[cfg(target_os = "linux")]
+    spool: Option<File>,
     /// Where it is reaped.
     pool: Weak<Pool>,
 }
 
 impl Process {
     /// Takes over a child that was started with three pipes.
-    pub(crate) fn new(mut child: Child, pool: &Arc<Pool>) -> Self {
+    pub(crate) fn executed(mut child: Child, pool: &Arc<Pool>) -> Self {
         let (input, output) = (child.stdin.take(), ChildOutput::new(child.stdout.take(), child.stderr.take()));
-        let process = Self { child: Some(child), input, output, pool: Arc::downgrade(pool) };
+        let process = Self {
+            handle: Some(Handle::Executed(child)),
+            input,
+            output,
+            is_reading: false,
+            #[cfg(target_os = "linux")]
+            spool: None,
+            pool: Arc::downgrade(pool),
+        };
         process.widen_pipe();
         process
+    }
+
+    /// Takes over a child that the template has forked.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn forked(child: NewChild, spool: Option<File>, pool: &Arc<Pool>) -> io::Result<Self> {
+        let NewChild { process, stdin, stdout, stderr } = child;
+        let (stdout, stderr) = (ChildStdout::from_std(stdout)?, ChildStderr::from_std(stderr)?);
+        let process = Self {
+            handle: Some(Handle::Forked(process)),
+            input: Some(ChildStdin::from_std(stdin)?),
+            output: ChildOutput::new(Some(stdout), Some(stderr)),
+            is_reading: false,
+            spool,
+            pool: Arc::downgrade(pool),
+        };
+        process.widen_pipe();
+        Ok(process)
     }
 
     /// Sends the child a line of JSON.
@@ -84,19 +232,27 @@ impl Process {
         }
     }
 
-    /// Lowers the limit on processor time, in seconds, to that of the file which the child has accepted. Where the
+    /// Lowers the limit on processor time, in seconds, to that of the file which the child is about to read. Where the
     /// system does not let the parent do that, the limit of the largest file stays.
     pub(crate) fn limit_cpu(&self, seconds: u32) {
         #[cfg(target_os = "linux")]
-        if let Some(pid) = self.child.as_ref().and_then(Child::id).and_then(|id| Pid::from_raw(id.cast_signed())) {
-            let _ = prlimit(Some(pid), Resource::Cpu, cpu(seconds));
+        match &self.handle {
+            Some(Handle::Forked(child)) => child.limit(Resource::Cpu, cpu(seconds)),
+            Some(Handle::Executed(child)) => {
+                if let Some(pid) = child.id().and_then(|id| Pid::from_raw(id.cast_signed())) {
+                    let _ = prlimit(Some(pid), Resource::Cpu, cpu(seconds));
+                }
+            }
+            None => {}
         }
         #[cfg(not(target_os = "linux"))]
         let _ = seconds;
     }
 
-    /// Leaves the child to be killed at the next [`Pool::reap`], because its file is done.
-    pub(crate) fn retire(self) {
+    /// Leaves the child to be killed at the next [`Pool::reap`], because its file is done. `is_normal` says whether it
+    /// has ended as it does after a good file.
+    pub(crate) fn retire(mut self, is_normal: bool) {
+        self.is_reading = !is_normal;
         if let Some(pool) = self.pool.upgrade() {
             lock(&pool.finished).push(self);
         }
@@ -104,16 +260,28 @@ impl Process {
 
     /// Kills the child, without waiting for its exit.
     pub(crate) fn kill(&mut self) {
-        if let Some(child) = &mut self.child {
-            // An error means that it has exited already.
-            let _ = child.start_kill();
+        if let Some(handle) = &mut self.handle {
+            handle.kill();
+        }
+    }
+
+    /// Whether the child has exited, as far as that is known without waiting.
+    pub(crate) fn has_exited(&mut self) -> bool {
+        // One that cannot be asked does not exist any more.
+        self.handle.as_mut().is_none_or(|handle| handle.has_exited().unwrap_or(true))
+    }
+
+    /// Notes how well the child is sandboxed.
+    pub(crate) fn note_sandbox(&self, status: SandboxStatus) {
+        if let Some(pool) = self.pool.upgrade() {
+            pool.sandbox.get_or_init(|| status);
         }
     }
 
     /// Waits for the child to exit.
     pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
-        match &mut self.child {
-            Some(child) => child.wait().await,
+        match &mut self.handle {
+            Some(handle) => handle.wait().await,
             None => Err(io::ErrorKind::NotFound.into()),
         }
     }
@@ -122,9 +290,16 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
-        // Without a pool the runtime reaps it.
-        if let (Some(child), Some(pool)) = (self.child.take(), self.pool.upgrade()) {
-            lock(&pool.unreaped).push(child);
+        // Without a pool the runtime reaps a process that was executed, and its own destructor one that was forked.
+        if let (Some(handle), Some(pool)) = (self.handle.take(), self.pool.upgrade()) {
+            if self.is_reading {
+                pool.note_abnormal_end();
+            }
+            lock(&pool.unreaped).push(Remains {
+                handle,
+                #[cfg(target_os = "linux")]
+                spool: self.spool.take(),
+            });
         }
     }
 }

@@ -1,16 +1,27 @@
 //! What parent and child send each other.
 //!
-//! The parent writes three lines, the [`ChildConfig`] when the child starts, the [`Request`] when there is a file for
-//! it and the [`FileHeader`] when the file arrives, and then the bytes of the file. The child answers with [`Message`]s, a JSON line each, of which [`Message::End`]
-//! is the last. A child whose input ends before the request is not needed and exits without a message.
+//! A child that is executed is sent its [`ChildConfig`] as its first line; one that is forked has it from its template.
+//! Both are then sent a line with the [`Request`], and after it the bytes of the file. The child answers with
+//! [`Message`]s, a JSON line each, of which [`Message::End`] is the last. A child whose input ends before the request is
+//! not needed and exits without a message.
+//!
+//! The request is sent in one piece with the first bytes, and answered in as few pieces as can be: each wakes the other
+//! process.
+//!
+//! Parent and template talk over a socket that keeps the bounds of packets. The first packet is the [`ChildConfig`].
+//! Every further one is a [`ForkRequest`] with the file descriptors of the new child, and is answered with a
+//! [`ForkReply`].
 
 use std::fmt;
 
 use handler_contract::{Failure, FileTypes, Limits, Metadata};
 use serde::{Deserialize, Serialize};
 
-/// The first argument of a process that is started as a child.
+/// The first argument of a process that is executed as a child.
 pub(crate) const CHILD_MARKER: &str = "handler-extract/child";
+/// The first argument of a process that is executed as the template of children.
+#[cfg(target_os = "linux")]
+pub(crate) const TEMPLATE_MARKER: &str = "handler-extract/template";
 
 /// What applies to every file. A child that has it can prepare everything that does not depend on the file.
 #[derive(Debug, Serialize, Deserialize)]
@@ -20,18 +31,63 @@ pub(crate) struct ChildConfig {
     pub(crate) limits: Limits,
 }
 
+/// Asks the template for a child. The packet carries file descriptors: the child's standard input, output and error, and
+/// the temporary file if there is one.
+///
+/// This and the reply are encoded by hand into buffers of a fixed size: every page of memory that a template writes to
+/// between two children is copied each time.
+#[cfg(target_os = "linux")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ForkRequest {
+    /// Why there is no temporary file, as an error number of the system; zero if there is one.
+    pub(crate) spool_error: i32,
+}
+
+#[cfg(target_os = "linux")]
+impl ForkRequest {
+    /// Bytes.
+    pub(crate) const LENGTH: usize = size_of::<i32>();
+
+    pub(crate) const fn encode(self) -> [u8; Self::LENGTH] {
+        self.spool_error.to_ne_bytes()
+    }
+
+    pub(crate) fn decode(packet: &[u8]) -> Option<Self> {
+        Some(Self { spool_error: i32::from_ne_bytes(packet.try_into().ok()?) })
+    }
+}
+
+/// What became of a [`ForkRequest`]: the child's process id, or why there is no child. Then the template exits.
+#[cfg(target_os = "linux")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ForkReply(pub(crate) Result<i32, String>);
+
+#[cfg(target_os = "linux")]
+impl ForkReply {
+    pub(crate) const fn encode_id(id: i32) -> [u8; size_of::<i32>()] {
+        id.to_ne_bytes()
+    }
+
+    /// In place of an id, a zero is before the reason.
+    pub(crate) fn encode_reason(reason: &str) -> Vec<u8> {
+        [&[0; size_of::<i32>()], reason.as_bytes()].concat()
+    }
+
+    pub(crate) fn decode(packet: &[u8]) -> Option<Self> {
+        let (id, reason) = packet.split_first_chunk()?;
+        Some(Self(match i32::from_ne_bytes(*id) {
+            0 => Err(String::from_utf8_lossy(reason).into_owned()),
+            id => Ok(id),
+        }))
+    }
+}
+
 /// What the child must know before it reads the file.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Request {
     /// Serves only to compare its extension with the content.
     pub(crate) file_name: String,
-}
-
-/// What is known of the file only when its bytes arrive.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct FileHeader {
     /// The coding that the bytes are in, as `Content-Encoding` has it.
     pub(crate) content_encoding: Option<String>,
 }
@@ -40,7 +96,7 @@ pub(crate) struct FileHeader {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Message {
-    /// How well the child is sandboxed. The first message, which is sent before the request is read.
+    /// How well the child is sandboxed. The first message.
     Sandbox(SandboxStatus),
     /// The request was read, the file was not yet. If the child exits before this message, the file is not the cause.
     Accepted,
@@ -79,5 +135,23 @@ impl fmt::Display for SandboxStatus {
             (false, true) => "Landlock, but no seccomp on this system",
             (false, false) => "resource limits only: no seccomp and no Landlock on this system",
         })
+    }
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use super::{ForkReply, ForkRequest};
+
+    #[test]
+    fn packets_are_read_as_they_were_written() {
+        let request = ForkRequest { spool_error: 28 };
+        assert_eq!(ForkRequest::decode(&request.encode()), Some(request));
+        assert_eq!(ForkReply::decode(&ForkReply::encode_id(4711)), Some(ForkReply(Ok(4711))));
+        let reason = "the parser failed to limit itself";
+        assert_eq!(ForkReply::decode(&ForkReply::encode_reason(reason)), Some(ForkReply(Err(reason.to_owned()))));
+        for packet in [&[][..], &[1, 2, 3]] {
+            assert_eq!((ForkRequest::decode(packet), ForkReply::decode(packet)), (None, None));
+        }
     }
 }

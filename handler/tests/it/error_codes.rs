@@ -103,7 +103,7 @@ fn recorded(world: &World, answer: &Answer) -> String {
 /// Reads a file with a child that does what the file's name says.
 fn misbehaviour(name: &str) -> String {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("extract/tests/it/children/misbehave.sh");
-    let extractor = Extractor::with_program(program, Limits::default(), FileTypes::any());
+    let extractor = Extractor::without_template(program, Limits::default(), FileTypes::any());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let findings = runtime.block_on(async {
         let mut session = extractor.start(name, None).await.expect("the child starts");

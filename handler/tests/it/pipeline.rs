@@ -7,7 +7,7 @@ use handler_bench::runtime_api::Answer;
 use serde_json::{Value, json};
 use sha2::Digest as _;
 
-use crate::world::{MAX_FILE_SIZE, World, bootstrap};
+use crate::world::{MAX_FILE_SIZE, World, bootstrap, until};
 
 fn text(item: &Value, attribute: &str) -> String {
     item[attribute]["S"].as_str().unwrap_or_default().to_owned()
@@ -129,8 +129,8 @@ fn what_leaves_no_record_calls_nothing_and_succeeds() {
     }
     assert!(world.reads().is_empty());
     assert!(world.writes().is_empty());
-    let ignored = world.function.lines().iter().filter(|line| line.contains("\"outcome\":\"ignored\"")).count();
-    assert_eq!(ignored, 3);
+    let ignored = || world.function.lines().iter().filter(|line| line.contains("\"outcome\":\"ignored\"")).count();
+    until("three lines are logged", || ignored() == 3);
 }
 
 #[test]
@@ -262,28 +262,22 @@ fn an_event_that_nobody_understands_fails_the_invocation() {
 fn a_child_waits_for_the_next_file_and_ends_with_the_function() {
     use handler_bench::function::{children, runs};
     let mut world = World::start();
-    let until = |what: &str, reached: &dyn Fn() -> bool| {
-        let patience = std::time::Instant::now() + std::time::Duration::from_secs(30);
-        while !reached() {
-            assert!(std::time::Instant::now() < patience, "{what}");
-            std::thread::yield_now();
-        }
-    };
     let mut before = Vec::new();
     for (key, sequencer) in [("a.txt", "01"), ("b.txt", "02")] {
         let dropped = world.drop_file(key, b"text", sequencer);
         assert_eq!(world.outcome(&dropped.event), "stored");
-        // One child, not the last file's, and that one is no zombie.
+        // The template, and one child, not the last file's, and that one is no zombie.
         let function = world.function.id();
+        let is_new = |child: &u32| !before.contains(child) && runs(*child);
         until(
-            "one child waits",
-            &|| matches!(children(function)[..], [child] if !before.contains(&child) && runs(child)),
+            "one child waits beside the template",
+            || matches!(&children(function)[..], [template, child] if runs(*template) && is_new(child)),
         );
-        before.extend(children(function));
+        before.extend(children(function).last());
     }
     let waiting = children(world.function.id());
     world.function.kill().unwrap();
-    until("the child that waited ends", &|| waiting.iter().all(|child| !runs(*child)));
+    until("the template and the child that waited end", || waiting.iter().all(|child| !runs(*child)));
 }
 
 #[cfg(target_os = "linux")]
@@ -300,6 +294,18 @@ fn a_child_that_was_killed_while_it_waited_costs_no_file() {
             let _ = std::process::Command::new("kill").args(["-KILL", &child.to_string()]).status();
         }
         assert_eq!(world.outcome(&dropped.event), "stored");
+    }
+}
+
+#[test]
+fn a_record_expires_only_where_the_settings_say_so() {
+    for (keep, expires) in [(None, false), (Some(90 * 86_400), true)] {
+        let world = World::with(|settings| settings.keep_records = keep);
+        assert_eq!(world.outcome(&world.drop_file("a.txt", b"words", "01").event), "stored");
+        let item = world.item();
+        let processed = handler_contract::Timestamp::parse(&text(&item, "processedAt")).unwrap().unix_millis() / 1_000;
+        let expected = expires.then(|| json!({ "N": (processed + 90 * 86_400).to_string() }));
+        assert_eq!(item.get("expiresAt"), expected.as_ref());
     }
 }
 

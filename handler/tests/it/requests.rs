@@ -18,20 +18,20 @@ fn late(event: &Value) -> Value {
 /// What `reconcile --fix` makes of a listing: it has no sequencer.
 fn listed(event: &Value) -> Value {
     let mut event = late(event);
-    event["Records"][0]["s3"]["object"].as_object_mut().unwrap().remove("sequencer");
-    event["Records"][0][request::MEMBER] = serde_json::to_value(Request::Missing).unwrap();
+    event["Records"][0]["s3"]["object"].as_object_mut().expect("an object").remove("sequencer");
+    event["Records"][0][request::MEMBER] = json!(Request::Missing);
     event
 }
 
 /// What `reprocess` makes of a record, in a run that is requested this number of hours from now.
 fn again(event: &Value, record: &Value, hours: i64) -> Value {
-    let now = Timestamp::parse(event["Records"][0]["eventTime"].as_str().unwrap()).unwrap();
+    let now = Timestamp::parse(event["Records"][0]["eventTime"].as_str().expect("a time")).expect("a time");
     let request = Request::Reprocess {
         document_id: text(record, "documentId"),
-        requested_at: Timestamp::from_unix_millis(now.unix_millis() + hours * 3_600_000).unwrap(),
+        requested_at: Timestamp::from_unix_millis(now.unix_millis() + hours * 3_600_000).expect("a time"),
     };
     let mut event = event.clone();
-    event["Records"][0][request::MEMBER] = serde_json::to_value(request).unwrap();
+    event["Records"][0][request::MEMBER] = json!(request);
     event
 }
 

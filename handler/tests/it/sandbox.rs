@@ -13,7 +13,7 @@ use seccompiler::{
 };
 use serde_json::{Value, json};
 
-use crate::world::{World, bootstrap};
+use crate::world::{World, bootstrap, until};
 
 /// In the function's environment on Lambda: what a child must not see.
 const CREDENTIAL: (&str, &str) = ("AWS_SESSION_TOKEN", "the-session-token-of-the-role");
@@ -54,9 +54,9 @@ fn no_process_of_its_user_reads_the_functions_environment_or_memory() {
     let world = World::started_by(start_unprivileged, |_| ());
     world.api.asked(1).expect("the function is ready");
     let function = world.function.id();
-    let child = children(function);
-    assert_eq!(child.len(), 1, "one child waits for a file");
-    for process in [function, child[0]] {
+    until("the template and one child wait for a file", || children(function).len() == 2);
+    let children = children(function);
+    for process in [function, children[0], children[1]] {
         for file in ["environ", "mem"] {
             let refused = read(&format!("/proc/{process}/{file}"));
             assert!(refused.stdout.is_empty(), "{file}: {refused:?}");

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fake_aws::s3::Versioning;
 use fake_aws::{Call, Fake, Fault, Rule};
@@ -186,6 +186,15 @@ impl World {
         self.api = RuntimeApi::start().expect("the Runtime API starts");
         let vars = vars(&self.settings, &self.api.endpoint(), &self.aws);
         self.function = Function::start(bootstrap(), &[], vars).expect("the function starts");
+    }
+}
+
+/// Waits for something that happens soon.
+pub(crate) fn until(what: &str, reached: impl Fn() -> bool) {
+    let limit = Instant::now() + Duration::from_secs(30);
+    while !reached() {
+        assert!(Instant::now() < limit, "{what}");
+        std::thread::yield_now();
     }
 }
 

@@ -135,6 +135,17 @@ impl Package {
         Ok(contains_exactly(&zip, executable).unwrap_or(false).then(|| Self::of(executable, zip)))
     }
 
+    /// Takes a zip that was deployed before, whose hash the caller has compared. Checks the executable in it.
+    pub fn from_deployed(zip: Vec<u8>, runs_on: RunsOn) -> Result<Self, PackageError> {
+        let damaged = |e: &dyn fmt::Display| PackageError::Damaged(format!("in its zip: {e}"));
+        let mut archive = zip::ZipArchive::new(Cursor::new(&zip)).map_err(|e| damaged(&e))?;
+        let entry = archive.by_name(ENTRY).map_err(|e| damaged(&e))?;
+        let mut executable = Vec::new();
+        entry.take(MAX_UNZIPPED + 1).read_to_end(&mut executable).map_err(|e| damaged(&e))?;
+        check_target(&executable, runs_on)?;
+        Ok(Self::of(&executable, zip))
+    }
+
     fn of(executable: &[u8], zip: Vec<u8>) -> Self {
         Self { sha256: sha256(&zip), zip, unzipped: executable.len() as u64 }
     }
@@ -158,8 +169,17 @@ pub fn sha256_of(key: &str) -> Option<&str> {
 fn check_target(executable: &[u8], runs_on: RunsOn) -> Result<(), PackageError> {
     match runs_on {
         RunsOn::Lambda(architecture) => check(executable, architecture),
-        RunsOn::ThisMachine => Ok(()),
+        // A script is a handler too, and macOS has another format.
+        RunsOn::ThisMachine => match not_elf(executable) {
+            Some(what) if !executable.starts_with(b"#!") && !is_mach_o(executable) => Err(PackageError::NotElf(what)),
+            _ => Ok(()),
+        },
     }
+}
+
+/// Whether it starts as a 64-bit Mach-O file does, or one for several processors (`mach-o/loader.h`, `mach-o/fat.h`).
+fn is_mach_o(executable: &[u8]) -> bool {
+    executable.starts_with(&[0xcf, 0xfa, 0xed, 0xfe]) || executable.starts_with(&[0xca, 0xfe, 0xba, 0xbe])
 }
 
 /// Whether a zip has the executable in it, as Lambda must find it, and nothing else.
@@ -311,6 +331,21 @@ mod tests {
     }
 
     #[test]
+    fn the_emulator_takes_programs_and_scripts_and_nothing_else() {
+        let mach_o = [0xcf, 0xfa, 0xed, 0xfe, 0x07];
+        for (content, fits) in [
+            (&b"#!/bin/sh\nexit 1\n"[..], true),
+            (&mach_o, true),
+            (b"\x7fELF\x02\x01\x01", true),
+            (b"", false),
+            (b"PK\x03\x04", false),
+            (b"words", false),
+        ] {
+            assert_eq!(check_target(content, RunsOn::ThisMachine).is_ok(), fits, "{content:?}");
+        }
+    }
+
+    #[test]
     fn what_lambda_cannot_run_is_named() {
         let x86 = Architecture::X86_64;
         for (bytes, expected) in [
@@ -364,6 +399,19 @@ mod tests {
             Package::new(&large, RunsOn::Lambda(Architecture::X86_64)).unwrap().sha256,
             "0e84bd17b7abc4961bd9f31c0527d9adf918809e549f48d3a296117338bad506"
         );
+    }
+
+    #[test]
+    fn a_deployed_zip_gives_back_its_package() {
+        let executable = tiny(62, 2, 0);
+        let runs_on = RunsOn::Lambda(Architecture::X86_64);
+        let package = Package::new(&executable, runs_on).unwrap();
+        assert_eq!(Package::from_deployed(package.zip.clone(), runs_on), Ok(package.clone()));
+        let other = RunsOn::Lambda(Architecture::Arm64);
+        assert!(matches!(Package::from_deployed(package.zip.clone(), other), Err(PackageError::Machine { .. })));
+        for broken in [Vec::new(), b"text".to_vec(), package.zip[..package.zip.len() / 2].to_vec()] {
+            assert!(matches!(Package::from_deployed(broken, runs_on), Err(PackageError::Damaged(_))));
+        }
     }
 
     #[test]

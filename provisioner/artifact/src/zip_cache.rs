@@ -108,43 +108,43 @@ mod tests {
     #[test]
     fn what_was_packed_once_is_taken_from_the_cache() {
         let (folder, cache) = cache();
-        let packed = cache.package(b"one", HERE).unwrap();
-        assert_eq!(packed, Package::new(b"one", HERE).unwrap());
-        assert_eq!(cache.package(b"one", HERE).unwrap(), packed);
+        let packed = cache.package(b"#!one", HERE).unwrap();
+        assert_eq!(packed, Package::new(b"#!one", HERE).unwrap());
+        assert_eq!(cache.package(b"#!one", HERE).unwrap(), packed);
         // Another zip of the same executable shows that the file is what is used.
         let mut writer = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
         let stored = zip::write::SimpleFileOptions::default()
             .compression_method(zip::CompressionMethod::Stored)
             .unix_permissions(0o755);
         writer.start_file("bootstrap", stored).unwrap();
-        writer.write_all(b"one").unwrap();
+        writer.write_all(b"#!one").unwrap();
         let other = writer.finish().unwrap().into_inner();
         fs::write(&files(&folder)[0], &other).unwrap();
-        let taken = cache.package(b"one", HERE).unwrap();
+        let taken = cache.package(b"#!one", HERE).unwrap();
         assert_eq!(taken.zip, other);
         assert_eq!(taken.sha256, sha256(&other));
-        assert_eq!(taken.unzipped, 3);
+        assert_eq!(taken.unzipped, 5);
     }
 
     #[test]
     fn a_zip_of_anything_else_is_packed_anew() {
         let (folder, cache) = cache();
-        let right = cache.package(b"one", HERE).unwrap();
+        let right = cache.package(b"#!one", HERE).unwrap();
         let path = files(&folder).remove(0);
         let zip_of = |executable: &[u8]| Package::new(executable, HERE).unwrap().zip;
         let named = |name: &str, mode: u32| {
             let mut writer = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
             let options = zip::write::SimpleFileOptions::default().unix_permissions(mode);
             writer.start_file(name, options).unwrap();
-            writer.write_all(b"one").unwrap();
+            writer.write_all(b"#!one").unwrap();
             writer.finish().unwrap().into_inner()
         };
         let mut two = zip::ZipWriter::new_append(io::Cursor::new(right.zip.clone())).unwrap();
         two.start_file("more", zip::write::SimpleFileOptions::default()).unwrap();
         let wrong = [
-            zip_of(b"two"),
-            zip_of(b"one and more"),
-            zip_of(b"on"),
+            zip_of(b"#!two"),
+            zip_of(b"#!one and more"),
+            zip_of(b"#!on"),
             right.zip[..right.zip.len() - 1].to_vec(),
             Vec::new(),
             named("other", 0o755),
@@ -153,7 +153,7 @@ mod tests {
         ];
         for (number, zip) in wrong.iter().enumerate() {
             fs::write(&path, zip).unwrap();
-            assert_eq!(cache.package(b"one", HERE).unwrap(), right, "{number}");
+            assert_eq!(cache.package(b"#!one", HERE).unwrap(), right, "{number}");
             assert_eq!(fs::read(&path).unwrap(), right.zip, "{number}: it is replaced");
         }
     }
@@ -173,27 +173,27 @@ mod tests {
             let date = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
             File::open(file).unwrap().set_modified(date).unwrap();
         };
-        cache.package(b"first", HERE).unwrap();
+        cache.package(b"#!first", HERE).unwrap();
         let first = files(&folder).remove(0);
         age(&first, 1);
         for n in 0..KEPT as u64 - 1 {
             let before = files(&folder);
-            cache.package(&[u8::try_from(n).unwrap()], HERE).unwrap();
+            cache.package(format!("#!{n}").as_bytes(), HERE).unwrap();
             let new = files(&folder).into_iter().find(|file| !before.contains(file)).unwrap();
             age(&new, 2 + n);
         }
         // It is used again, so another one is the oldest now.
-        cache.package(b"first", HERE).unwrap();
-        cache.package(b"last", HERE).unwrap();
+        cache.package(b"#!first", HERE).unwrap();
+        cache.package(b"#!last", HERE).unwrap();
         let left = files(&folder);
         assert_eq!((left.len(), left.contains(&first)), (KEPT, true));
     }
 
     #[test]
     fn without_a_place_that_can_be_written_it_packs() {
-        let expected = Package::new(b"one", HERE).unwrap();
-        assert_eq!(ZipCache { folder: None }.package(b"one", HERE).unwrap(), expected);
+        let expected = Package::new(b"#!one", HERE).unwrap();
+        assert_eq!(ZipCache { folder: None }.package(b"#!one", HERE).unwrap(), expected);
         let file = tempfile::NamedTempFile::new().unwrap();
-        assert_eq!(ZipCache::at(file.path().join("below/a/file")).package(b"one", HERE).unwrap(), expected);
+        assert_eq!(ZipCache::at(file.path().join("below/a/file")).package(b"#!one", HERE).unwrap(), expected);
     }
 }

@@ -1,27 +1,42 @@
-//! The artifact bucket: holds the handler's zips of all stacks of an account and region.
+//! The artifact bucket of a stack: holds the handler's newest zips.
 //!
-//! Created on first use and configured before each upload: private, encrypted, versioned, TLS only. Current zips never
-//! expire, because a rollback fetches the one that was deployed before.
+//! Created on first use and configured before each upload: private, encrypted, versioned, TLS only. The newest zips never
+//! expire, because a rollback fetches the one that was deployed before; a version is never changed.
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
-    AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketLocationConstraint, BucketVersioningStatus,
-    CreateBucketConfiguration, ExpirationStatus, LifecycleExpiration, LifecycleRule, LifecycleRuleFilter,
-    NoncurrentVersionExpiration, ObjectOwnership, PublicAccessBlockConfiguration, ServerSideEncryption,
-    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
-    VersioningConfiguration,
+    AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketLocationConstraint,
+    BucketNamespace as SdkNamespace, BucketVersioningStatus, ChecksumMode, CreateBucketConfiguration, ExpirationStatus,
+    LifecycleExpiration, LifecycleRule, LifecycleRuleFilter, NoncurrentVersionExpiration, ObjectOwnership,
+    PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
+    ServerSideEncryptionConfiguration, ServerSideEncryptionRule, VersioningConfiguration,
 };
 use aws_sdk_s3::types::{OwnershipControls, OwnershipControlsRule};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as BASE64;
 use provisioner_model::call_error::{CallError, Kind, optional};
+use provisioner_model::spec::BucketNamespace;
 
-use super::Aws;
 use super::call_error::from_sdk;
+use super::{Aws, hex_of_base64};
 
 /// The region whose buckets are made without naming it.
 const DEFAULT_REGION: &str = "us-east-1";
 /// Days after which deleted zips and broken uploads are gone for good.
 const LIFECYCLE_DAYS: i32 = 7;
+
+/// The version id of an object that was put while the bucket kept no versions (S3 user guide, "How S3 Versioning works").
+const NO_VERSION: &str = "null";
+
+/// A zip in the bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredZip {
+    /// The version's id; `None` if the bucket kept no versions when it was put.
+    pub version: Option<String>,
+    /// The SHA-256 that S3 computed of it, lower-case hexadecimal digits; `None` if it was put without one.
+    pub sha256: Option<String>,
+}
 
 /// The client of the artifact bucket.
 #[derive(Debug, Clone)]
@@ -33,11 +48,12 @@ pub struct Artifacts {
     region: String,
     partition: String,
     bucket: String,
+    namespace: BucketNamespace,
 }
 
 impl Artifacts {
-    /// The bucket of this name.
-    pub fn new(aws: &Aws, bucket: &str) -> Self {
+    /// The bucket of this name, which is of this namespace.
+    pub fn new(aws: &Aws, bucket: &str, namespace: BucketNamespace) -> Self {
         Self {
             client: aws.s3(),
             transfer: aws.s3_transfer(),
@@ -45,14 +61,26 @@ impl Artifacts {
             region: aws.region.clone(),
             partition: aws.partition().to_owned(),
             bucket: bucket.to_owned(),
+            namespace,
         }
     }
 
-    /// Whether the bucket holds this object.
-    pub async fn has(&self, key: &str) -> Result<bool, CallError> {
-        let head =
-            self.client.head_object().bucket(&self.bucket).key(key).expected_bucket_owner(&self.account).send().await;
-        Ok(optional(head.map_err(from_sdk))?.is_some())
+    /// The zip of this key, in this version or else the current one; `None` if there is none.
+    pub async fn find(&self, key: &str, version: Option<&str>) -> Result<Option<StoredZip>, CallError> {
+        let head = self
+            .client
+            .head_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .set_version_id(version.map(ToOwned::to_owned))
+            .checksum_mode(ChecksumMode::Enabled)
+            .expected_bucket_owner(&self.account)
+            .send()
+            .await;
+        Ok(optional(head.map_err(from_sdk))?.map(|head| StoredZip {
+            version: head.version_id.filter(|version| version != NO_VERSION),
+            sha256: head.checksum_sha256.as_deref().map(hex_of_base64),
+        }))
     }
 
     /// Makes the bucket if it is missing; it is not configured then. Returns whether it was made.
@@ -65,8 +93,17 @@ impl Artifacts {
                     .location_constraint(BucketLocationConstraint::from(self.region.as_str()))
                     .build()
             });
-            let created =
-                self.client.create_bucket().bucket(&self.bucket).set_create_bucket_configuration(location).send().await;
+            // S3 refuses a name of this namespace without the header (API, `CreateBucket`).
+            let namespace =
+                (self.namespace == BucketNamespace::AccountRegional).then_some(SdkNamespace::AccountRegional);
+            let created = self
+                .client
+                .create_bucket()
+                .bucket(&self.bucket)
+                .set_bucket_namespace(namespace)
+                .set_create_bucket_configuration(location)
+                .send()
+                .await;
             match created.map_err(from_sdk) {
                 Ok(_) => {}
                 // Another `up` was faster.
@@ -163,19 +200,23 @@ impl Artifacts {
         Ok(())
     }
 
-    /// Uploads a zip; S3 verifies the checksum that the SDK sends along.
-    pub async fn upload(&self, key: &str, zip: Vec<u8>) -> Result<(), CallError> {
-        self.transfer
+    /// Uploads a zip with its SHA-256 in hexadecimal digits, which S3 verifies and keeps. Returns the version's id; `None`
+    /// if the bucket keeps no versions yet.
+    pub async fn upload(&self, key: &str, zip: Vec<u8>, sha256: &str) -> Result<Option<String>, CallError> {
+        let checksum = hex::decode(sha256).map_err(incomplete)?;
+        let put = self
+            .transfer
             .put_object()
             .bucket(&self.bucket)
             .key(key)
             .expected_bucket_owner(&self.account)
             .content_type("application/zip")
+            .checksum_sha256(BASE64.encode(checksum))
             .body(ByteStream::from(zip))
             .send()
             .await
             .map_err(from_sdk)?;
-        Ok(())
+        Ok(put.version_id.filter(|version| version != NO_VERSION))
     }
 
     /// Deletes a zip; it can be restored until the lifecycle ends its last version.

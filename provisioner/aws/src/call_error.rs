@@ -54,9 +54,15 @@ fn is_unreachable(error: &(dyn std::error::Error + 'static), described: &str) ->
     !described.contains("IMDS") && causes(error).any(connection)
 }
 
+/// Headers with the id of a request, which every service of AWS gives (AWS SDKs reference, "request ID").
+const REQUEST_IDS: [&str; 2] = ["x-amzn-requestid", "x-amz-request-id"];
+
 /// What answered, if it cannot have been AWS: its HTTP status, and a page of HTML. A fault of the service or of what is
-/// before it may be a page too.
+/// before it may be a page too. What has a request id was answered by a service: moto calls an empty answer HTML.
 fn foreign_page(response: &HttpResponse) -> Option<String> {
+    if REQUEST_IDS.iter().any(|name| response.headers().contains_key(*name)) {
+        return None;
+    }
     let status = response.status().as_u16();
     let html_type = response.headers().get("content-type").is_some_and(|kind| kind.starts_with("text/html"));
     let start: Vec<u8> =
@@ -114,4 +120,31 @@ pub(super) fn refused_role(error: &(dyn std::error::Error + 'static)) -> Option<
             message: message.to_owned(),
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_types::body::SdkBody;
+
+    use super::*;
+
+    #[test]
+    fn a_page_without_a_request_id_is_not_of_aws() {
+        for (status, headers, body, page) in [
+            (404, &[("content-type", "text/html; charset=utf-8")][..], "", true),
+            (403, &[], "<!DOCTYPE html><title>Sign in</title>", true),
+            (404, &[("content-type", "text/html"), ("x-amzn-requestid", "1")], "", false),
+            (404, &[("content-type", "text/html"), ("x-amz-request-id", "1")], "", false),
+            (404, &[("content-type", "application/xml")], "<Error/>", false),
+            // A fault of a load balancer of AWS.
+            (503, &[("content-type", "text/html")], "<html>", false),
+        ] {
+            let status = status.try_into().expect("a status");
+            let mut response = HttpResponse::new(status, SdkBody::from(body));
+            for (name, value) in headers {
+                response.headers_mut().insert(*name, *value);
+            }
+            assert_eq!(foreign_page(&response).is_some(), page, "{status:?} {headers:?} {body}");
+        }
+    }
 }

@@ -48,4 +48,25 @@ impl Documents {
             .map_err(from_sdk)?;
         Ok(())
     }
+
+    /// The keys with this prefix, in order; none without a bucket. At most those of one page, 1,000.
+    pub async fn keys(&self, prefix: &str) -> Result<Vec<String>, CallError> {
+        let listed = self
+            .client
+            .list_objects_v2()
+            .bucket(&self.bucket)
+            .prefix(prefix)
+            .expected_bucket_owner(&self.account)
+            .send()
+            .await;
+        let listed = optional(listed.map_err(from_sdk))?.and_then(|listed| listed.contents).unwrap_or_default();
+        Ok(listed.into_iter().filter_map(|object| object.key).collect())
+    }
+
+    /// Deletes a document; none is fine.
+    pub async fn delete(&self, key: &str) -> Result<(), CallError> {
+        let deleted =
+            self.client.delete_object().bucket(&self.bucket).key(key).expected_bucket_owner(&self.account).send().await;
+        optional(deleted.map_err(from_sdk)).map(|_| ())
+    }
 }

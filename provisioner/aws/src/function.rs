@@ -6,14 +6,12 @@ use aws_config::retry::RetryConfig;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{InvocationType, LastUpdateStatus};
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD as BASE64;
 use provisioner_model::call_error::{CallError, optional};
 use provisioner_model::delivery::InvocationAnswer;
 use provisioner_model::stack::{Deployed, LastUpdate};
 
-use super::Aws;
 use super::call_error::from_sdk;
+use super::{Aws, hex_of_base64};
 
 /// The client of one function.
 #[derive(Debug, Clone)]
@@ -55,15 +53,22 @@ impl Function {
         }))
     }
 
-    /// Has the function take its code from an object; it is not in force when this returns (see [`LastUpdate`]). Refused
+    /// Has the function take its code from this version of an object; it is not in force when this returns (see [`LastUpdate`]). Refused
     /// where the function is not of this revision any more. No version is published: the stack has none, and its
     /// notification invokes what is newest.
-    pub async fn update_code(&self, bucket: &str, key: &str, revision: Option<&str>) -> Result<(), CallError> {
+    pub async fn update_code(
+        &self,
+        bucket: &str,
+        key: &str,
+        version: &str,
+        revision: Option<&str>,
+    ) -> Result<(), CallError> {
         self.client
             .update_function_code()
             .function_name(&self.name)
             .s3_bucket(bucket)
             .s3_key(key)
+            .s3_object_version(version)
             .set_revision_id(revision.map(ToOwned::to_owned))
             .send()
             .await
@@ -101,26 +106,5 @@ impl Function {
             function_error: answer.function_error,
             payload: serde_json::from_slice(&payload).unwrap_or_default(),
         })
-    }
-}
-
-/// Lambda reports hashes in base 64; artifact keys have them in hexadecimal digits. Nothing for what is not base 64: such
-/// a hash equals none of ours.
-fn hex_of_base64(text: &str) -> String {
-    BASE64.decode(text).map(hex::encode).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::hex_of_base64;
-
-    #[test]
-    fn hashes_in_both_notations() {
-        // SHA-256 of nothing.
-        assert_eq!(
-            hex_of_base64("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="),
-            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-        );
-        assert_eq!(hex_of_base64("not base 64"), "");
     }
 }

@@ -15,7 +15,7 @@ pub mod live;
 pub mod log_groups;
 pub mod logs;
 pub mod object;
-mod profiles;
+pub mod profiles;
 pub mod queue;
 pub mod records;
 pub mod roles;
@@ -28,6 +28,8 @@ pub mod versions;
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as BASE64;
 use provisioner_model::call_error::{CallError, Kind};
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::partition::Partition;
@@ -36,9 +38,6 @@ use provisioner_model::spec::is_region;
 use limits::TimeLimits;
 use profiles::Profiles;
 
-/// Attempts of a call before it counts as failed. Control planes throttle early: CloudFormation allows some calls only
-/// a few times a second, so more attempts than the SDK's three are worth their wait.
-const ATTEMPTS: u32 = 8;
 /// Attempts of the first call: a wrong endpoint or region should be reported soon.
 const FIRST_ATTEMPTS: u32 = 2;
 /// Attempts of a call that fetches credentials, such as that of a role: the SDK's default.
@@ -140,7 +139,8 @@ impl Aws {
             let named = profiles.as_ref().and_then(Profiles::named);
             not_connected(call_error::from_sdk(e), named, &region, target.endpoint.as_deref())
         })?;
-        let sdk = sdk.into_builder().retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS)).build();
+        let sdk =
+            sdk.into_builder().retry_config(RetryConfig::standard().with_max_attempts(target.limits.attempts)).build();
         Ok(Self {
             account: identity.account.unwrap_or_default(),
             region,
@@ -245,8 +245,14 @@ fn not_connected(error: CallError, profile: Option<&str>, region: &str, endpoint
     }
 }
 
+/// A hash in base 64, as the services report it, in hexadecimal digits, as artifact keys have it. Nothing for what is not
+/// base 64: such a hash equals none of ours.
+fn hex_of_base64(text: &str) -> String {
+    BASE64.decode(text).map(hex::encode).unwrap_or_default()
+}
+
 /// The text with what follows its percent signs decoded (RFC 3986), as keys and policies come.
-fn percent_decoded(text: &str) -> String {
+pub fn percent_decoded(text: &str) -> String {
     percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
@@ -291,5 +297,20 @@ fn role_refused(role: Option<&Role>, refusal: CallError) -> Error {
             )
         }
         _ => refusal.into_error(&format!("assume the role {which}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hex_of_base64;
+
+    #[test]
+    fn hashes_in_both_notations() {
+        // SHA-256 of nothing.
+        assert_eq!(
+            hex_of_base64("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
+        assert_eq!(hex_of_base64("not base 64"), "");
     }
 }

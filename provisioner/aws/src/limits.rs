@@ -18,8 +18,14 @@ pub struct TimeLimits {
     pub stall: Duration,
     /// `CompleteMultipartUpload` with all its attempts, for which S3 may take minutes (its API reference).
     pub complete: Duration,
+    /// How often a call is tried. Control planes throttle early: CloudFormation allows some calls only a few times a second, so
+    /// more attempts than the SDK's three are worth their wait.
+    pub attempts: u32,
     /// Until CloudFormation has computed a change set, which takes seconds and has no bound of its own.
     pub change_set: Duration,
+    /// Until every part of a deleted stack is gone. SQS reports a deleted queue for up to 60 seconds (its API reference,
+    /// `DeleteQueue`).
+    pub leftovers: Duration,
 }
 
 impl Default for TimeLimits {
@@ -30,7 +36,9 @@ impl Default for TimeLimits {
             call: Duration::from_mins(2),
             stall: Duration::from_secs(30),
             complete: Duration::from_mins(5),
+            attempts: 8,
             change_set: Duration::from_mins(10),
+            leftovers: Duration::from_secs(90),
         }
     }
 }

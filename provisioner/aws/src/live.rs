@@ -197,7 +197,7 @@ fn configuration(f: &GetFunctionConfigurationOutput) -> Value {
 async fn role(aws: &Aws, name: &str) -> Properties {
     let roles = Roles::new(aws);
     let (trust, policies) = tokio::join!(roles.trust(name), roles.policies(name));
-    let (Some((trust, description)), Some((inline, attached))) = (trust?, policies?) else { return Ok(None) };
+    let (Some((trust, description, boundary)), Some((inline, attached))) = (trust?, policies?) else { return Ok(None) };
     let inline: Vec<Value> =
         inline.into_iter().map(|(name, document)| json!({ "PolicyName": name, "PolicyDocument": document })).collect();
     Ok(Some(map(json!({
@@ -205,6 +205,7 @@ async fn role(aws: &Aws, name: &str) -> Properties {
         "Description": description,
         "Policies": inline,
         "ManagedPolicyArns": attached,
+        "PermissionsBoundary": boundary,
     }))))
 }
 

@@ -12,6 +12,28 @@ use super::call_error::from_sdk;
 /// Entries a call (CloudWatch Logs API reference, `FilterLogEvents`: the most there is).
 const PAGE: usize = 10_000;
 
+/// The time since which entries can be read newest first, milliseconds since the Unix epoch: 2024-01-01T00:00:00Z
+/// (CloudWatch Logs API reference, `FilterLogEvents`, startFromHead).
+pub const NEWEST_FIRST_SINCE: i64 = 1_704_067_200_000;
+
+/// The order of a page's entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    OldestFirst,
+    /// With at most this many entries.
+    NewestFirst(usize),
+}
+
+impl Order {
+    /// Entries of a page.
+    fn page(self) -> usize {
+        match self {
+            Self::OldestFirst => PAGE,
+            Self::NewestFirst(most) => most.min(PAGE),
+        }
+    }
+}
+
 /// One log group.
 #[derive(Debug, Clone)]
 pub struct Logs {
@@ -74,7 +96,7 @@ impl Logs {
                 Some(Next::Token(token)) => (from, Some(token.clone())),
                 Some(Next::From(start)) => (*start, None),
             };
-            let (entries, token) = self.page((start, to), self.pattern.as_deref(), token).await?;
+            let (entries, token) = self.page((start, to), self.pattern.as_deref(), Order::OldestFirst, token).await?;
             let last = entries.last().map(|entry| entry.time);
             let full = entries.len() >= PAGE;
             take(entries);
@@ -97,7 +119,7 @@ impl Logs {
     ) -> Result<Vec<Entry>, CallError> {
         let (mut found, mut next) = (Vec::new(), None);
         for _ in 0..most_calls {
-            let (entries, token) = self.page(between, Some(word), next).await?;
+            let (entries, token) = self.page(between, Some(word), Order::OldestFirst, next).await?;
             found.extend(entries);
             next = token;
             if next.is_none() {
@@ -107,11 +129,27 @@ impl Logs {
         Ok(found)
     }
 
+    /// One page of at most `most` entries between two times (milliseconds since the Unix epoch, both inclusive), the newest
+    /// first, and the token of the next page. A service that does not know the order returns the oldest first, and not always
+    /// a token.
+    ///
+    /// # Errors
+    /// Also if the first time is before [`NEWEST_FIRST_SINCE`].
+    pub async fn newest_first(
+        &self,
+        between: (i64, i64),
+        most: usize,
+        token: Option<String>,
+    ) -> Result<(Vec<Entry>, Option<String>), CallError> {
+        self.page(between, self.pattern.as_deref(), Order::NewestFirst(most), token).await
+    }
+
     /// One call: entries between two times, and the token of the next page.
     async fn page(
         &self,
         (from, to): (i64, i64),
         pattern: Option<&str>,
+        order: Order,
         token: Option<String>,
     ) -> Result<(Vec<Entry>, Option<String>), CallError> {
         let answer = self
@@ -121,7 +159,8 @@ impl Logs {
             .start_time(from)
             .end_time(to)
             .set_filter_pattern(pattern.map(ToOwned::to_owned))
-            .limit(i32::try_from(PAGE).unwrap_or(i32::MAX))
+            .limit(i32::try_from(order.page()).unwrap_or(i32::MAX))
+            .set_start_from_head(matches!(order, Order::NewestFirst(_)).then_some(false))
             .set_next_token(token)
             .send()
             .await

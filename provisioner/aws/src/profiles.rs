@@ -12,6 +12,14 @@ use provisioner_model::error::{Error, Exit, Result};
 /// More profiles than a chain of roles has.
 const LONGEST_CHAIN: usize = 16;
 
+/// The names of all profiles, in alphabetical order; none if the files cannot be read.
+pub async fn names() -> Vec<String> {
+    let set = aws_config::profile::load(&Fs::real(), &Env::real(), &EnvConfigFiles::default(), None).await;
+    let mut names: Vec<String> = set.iter().flat_map(ProfileSet::profiles).map(ToOwned::to_owned).collect();
+    names.sort();
+    names
+}
+
 /// The profiles, and which one is used.
 #[derive(Debug)]
 pub(crate) struct Profiles {

@@ -164,9 +164,9 @@ impl Records {
         from: Option<Continuation>,
     ) -> Result<Scanned, CallError> {
         // Placeholders, because some names are reserved words.
-        let named = |n: usize| format!("#a{n}");
-        let names = attributes.iter().enumerate().map(|(n, name)| (named(n), (*name).to_owned())).collect();
-        let projection = (0..attributes.len()).map(named).collect::<Vec<_>>().join(", ");
+        let placeholder = |n: usize| format!("#a{n}");
+        let names = attributes.iter().enumerate().map(|(n, name)| (placeholder(n), (*name).to_owned())).collect();
+        let projection = (0..attributes.len()).map(placeholder).collect::<Vec<_>>().join(", ");
         let answer = self
             .client
             .scan()

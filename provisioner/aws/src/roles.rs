@@ -27,11 +27,14 @@ impl Roles {
         Ok(optional(output)?.is_some())
     }
 
-    /// The role's trust policy and description; `None` if there is no such role.
-    pub async fn trust(&self, role: &str) -> Result<Option<(Value, Option<String>)>, CallError> {
+    /// The role's trust policy, description and permissions boundary; `None` if there is no such role.
+    pub async fn trust(&self, role: &str) -> Result<Option<(Value, Option<String>, Option<String>)>, CallError> {
         let output = self.client.get_role().role_name(role).send().await.map_err(from_sdk);
         let role = optional(output)?.and_then(|output| output.role);
-        Ok(role.map(|role| (document(&role.assume_role_policy_document.unwrap_or_default()), role.description)))
+        Ok(role.map(|role| {
+            let boundary = role.permissions_boundary.and_then(|boundary| boundary.permissions_boundary_arn);
+            (document(&role.assume_role_policy_document.unwrap_or_default()), role.description, boundary)
+        }))
     }
 
     /// The role's inline policies by name, and the ARNs of managed policies attached to it.

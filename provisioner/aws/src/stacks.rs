@@ -6,17 +6,18 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_cloudformation::Client;
+use aws_sdk_cloudformation::operation::describe_events::builders::DescribeEventsFluentBuilder;
 use aws_sdk_cloudformation::types::{
-    Capability, ChangeSetType, DeploymentMode, Parameter, ResourceChange, ResourceToImport, StackEvent as SdkEvent,
+    Capability, ChangeSetType, DeploymentConfig, DeploymentConfigMode, DeploymentMode as ChangeSetMode, EventFilter,
+    HookFailureMode, OperationEvent, Parameter, ResourceChange, ResourceToImport, StackEvent as SdkEvent,
     StackResourceDrift, StackResourceDriftStatus, Tag,
 };
 use aws_sdk_cloudformation::types::{Change as SdkChange, Stack as SdkStack};
 use provisioner_model::call_error::{CallError, Kind, optional};
 use provisioner_model::change::{Action, Change, Detail, Replacement};
 use provisioner_model::drifted::{Difference, Drifted, top_of};
-use provisioner_model::stack::ImportCandidate;
-use provisioner_model::stack::ResourceEvent;
-use provisioner_model::stack::{ChangeSet, Output, Resource, Stack};
+use provisioner_model::spec::DeploymentMode;
+use provisioner_model::stack::{ChangeSet, ImportCandidate, OperationFailure, Output, Resource, ResourceEvent, Stack};
 use provisioner_model::status::{ChangeSetState, ResourceStatus, StackStatus, change_set_state};
 use serde_json::Value;
 
@@ -45,6 +46,8 @@ pub struct Proposal {
     pub name: String,
     /// What for.
     pub purpose: Purpose,
+    /// How CloudFormation deploys the change set. An import and the revert of drift are always deployed in standard mode.
+    pub deployment: DeploymentMode,
     /// The template, JSON.
     pub template: String,
     /// The parameters' values.
@@ -92,19 +95,6 @@ impl Stacks {
         let output = client.describe_stacks().stack_name(stack).send().await.map_err(from_sdk);
         let Some(output) = optional(output)? else { return Ok(None) };
         output.stacks.unwrap_or_default().into_iter().next().map(stack_from).transpose()
-    }
-
-    /// The name and the parameters of every stack of the account and region that is not deleted, whatever its status.
-    /// IAM cannot limit this to one stack, so the policy of one stack does not allow it.
-    pub async fn parameters_of_all(&self) -> Result<Vec<(String, BTreeMap<String, String>)>, CallError> {
-        let mut pages = self.client.describe_stacks().into_paginator().send();
-        let mut stacks = Vec::new();
-        while let Some(page) = pages.next().await {
-            for stack in page.map_err(from_sdk)?.stacks.unwrap_or_default() {
-                stacks.push((stack.stack_name.unwrap_or_default(), parameters(stack.parameters)));
-            }
-        }
-        Ok(stacks)
     }
 
     /// The stack's resources.
@@ -175,7 +165,8 @@ impl Stacks {
             .client_token(&proposal.name)
             .change_set_type(kind)
             .set_role_arn(self.role.clone())
-            .set_deployment_mode((proposal.purpose == Purpose::RevertDrift).then_some(DeploymentMode::RevertDrift))
+            .set_deployment_mode((proposal.purpose == Purpose::RevertDrift).then_some(ChangeSetMode::RevertDrift))
+            .set_deployment_config(deployment_config(proposal))
             .template_body(&proposal.template)
             .capabilities(Capability::CapabilityIam)
             .capabilities(Capability::CapabilityNamedIam)
@@ -244,6 +235,31 @@ impl Stacks {
         }
     }
 
+    /// What failed in a change set, which must be named by its ARN (aws-cloudformation/cloudformation-cli #1116); oldest first.
+    pub async fn failures_of_change_set(&self, arn: &str) -> Result<Vec<OperationFailure>, CallError> {
+        self.failures(self.client.describe_events().change_set_name(arn)).await
+    }
+
+    /// What failed in the newest operation of a stack that has failed events; oldest first.
+    pub async fn failures_of_stack(&self, stack: &str) -> Result<Vec<OperationFailure>, CallError> {
+        let mut failures = self.failures(self.client.describe_events().stack_name(stack)).await?;
+        let newest = failures.last().and_then(|failure| failure.operation.clone());
+        failures.retain(|failure| failure.operation == newest);
+        Ok(failures)
+    }
+
+    async fn failures(&self, call: DescribeEventsFluentBuilder) -> Result<Vec<OperationFailure>, CallError> {
+        let mut pages = call.filters(EventFilter::builder().failed_events(true).build()).into_paginator().send();
+        let mut events = Vec::new();
+        while let Some(page) = pages.next().await {
+            events.extend(page.map_err(from_sdk)?.operation_events.unwrap_or_default());
+        }
+        // In reverse first: events of the same moment come newest first, too.
+        events.reverse();
+        events.sort_by_key(|event| event.timestamp.map(|time| (time.secs(), time.subsec_nanos())));
+        Ok(events.into_iter().filter_map(failure_from).collect())
+    }
+
     /// The ids of the stack's change sets that still exist.
     pub async fn change_sets(&self, stack: &str) -> Result<Vec<String>, CallError> {
         let mut pages = self.client.list_change_sets().stack_name(stack).into_paginator().send();
@@ -287,6 +303,13 @@ impl Stacks {
             .send()
             .await
             .map_err(from_sdk)?;
+        Ok(())
+    }
+
+    /// Turns the termination protection on or off.
+    pub async fn protect(&self, stack: &str, enable: bool) -> Result<(), CallError> {
+        let call = self.client.update_termination_protection().stack_name(stack).enable_termination_protection(enable);
+        call.send().await.map_err(from_sdk)?;
         Ok(())
     }
 
@@ -338,6 +361,40 @@ impl Stacks {
     }
 }
 
+/// The configuration of express mode. `DisableRollback` is always given: without it CloudFormation disables the rollback in
+/// express mode, although its model has false as the default (aws-cdk-cli #1931).
+fn deployment_config(proposal: &Proposal) -> Option<DeploymentConfig> {
+    let fits = matches!(proposal.purpose, Purpose::Create | Purpose::Update);
+    (fits && proposal.deployment == DeploymentMode::Express)
+        .then(|| DeploymentConfig::builder().mode(DeploymentConfigMode::Express).disable_rollback(false).build())
+}
+
+/// Only events of checks and hooks that fail the operation, and of failed resources.
+fn failure_from(event: OperationEvent) -> Option<OperationFailure> {
+    let warns = |mode: Option<&HookFailureMode>| mode == Some(&HookFailureMode::Warn);
+    let (check, reason) = if event.validation_name.is_some() {
+        if warns(event.validation_failure_mode.as_ref()) {
+            return None;
+        }
+        (event.validation_name, event.validation_status_reason)
+    } else if event.hook_type.is_some() {
+        if warns(event.hook_failure_mode.as_ref()) {
+            return None;
+        }
+        (event.hook_type, event.hook_status_reason)
+    } else {
+        (None, event.resource_status_reason)
+    };
+    Some(OperationFailure {
+        operation: event.operation_id,
+        logical_id: event.logical_resource_id.unwrap_or_default(),
+        kind: event.resource_type.unwrap_or_default(),
+        check,
+        path: event.validation_path.filter(|path| !path.is_empty()),
+        reason: reason.filter(|reason| !reason.is_empty())?,
+    })
+}
+
 fn stack_from(stack: SdkStack) -> Result<Stack, CallError> {
     let status = stack.stack_status.as_ref().map_or("", |s| s.as_str());
     let parsed = StackStatus::parse(status).ok_or_else(|| CallError {
@@ -363,6 +420,11 @@ fn stack_from(stack: SdkStack) -> Result<Stack, CallError> {
             })
             .collect(),
         protected: stack.enable_termination_protection.unwrap_or_default(),
+        deployment: stack.deployment_config.and_then(|config| match config.mode? {
+            DeploymentConfigMode::Express => Some(DeploymentMode::Express),
+            DeploymentConfigMode::Standard => Some(DeploymentMode::Standard),
+            _ => None,
+        }),
         changed: stack.last_updated_time.or(stack.creation_time).map(|time| time.to_string()),
     })
 }
@@ -454,5 +516,32 @@ fn event_from(event: SdkEvent) -> ResourceEvent {
         stack_status: StackStatus::parse(status).filter(|_| stack_level),
         reason: event.resource_status_reason.filter(|reason| !reason.is_empty()),
         token: event.client_request_token,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_fails_an_operation_is_a_failure() {
+        let event = || OperationEvent::builder().logical_resource_id("Bucket").operation_id("o");
+        let validation = |mode: &str| {
+            let named = event().validation_name("V").validation_status_reason("taken").validation_path("/R");
+            named.validation_failure_mode(HookFailureMode::from(mode)).build()
+        };
+        let hook = |mode: &str| {
+            event().hook_type("H").hook_status_reason("no").hook_failure_mode(HookFailureMode::from(mode)).build()
+        };
+        for (case, event, sentence) in [
+            ("validation", validation("FAIL"), Some("Bucket: taken (at /R, found by V)")),
+            ("a warning of a validation", validation("WARN"), None),
+            ("hook", hook("FAIL"), Some("Bucket: no (found by H)")),
+            ("a warning of a hook", hook("WARN"), None),
+            ("resource", event().resource_status_reason("denied").build(), Some("Bucket: denied")),
+            ("no reason", event().build(), None),
+        ] {
+            assert_eq!(failure_from(event).map(|failure| failure.sentence()).as_deref(), sentence, "{case}");
+        }
     }
 }

@@ -86,6 +86,23 @@ impl Storage {
         Ok(contents)
     }
 
+    /// The keys of the current objects, the newest first; none without a bucket.
+    pub async fn newest_keys(&self) -> Result<Vec<String>, CallError> {
+        let mut marker = Marker::default();
+        let mut found = Vec::new();
+        while let Some(page) = self.versions(&mut marker).await? {
+            let key = key_reader(page.encoding_type.as_ref());
+            let more = page.is_truncated == Some(true);
+            let current = page.versions.unwrap_or_default().into_iter().filter(|v| v.is_latest == Some(true));
+            found.extend(current.filter_map(|v| Some((v.last_modified?, key(&v.key?)))));
+            if !more {
+                break;
+            }
+        }
+        found.sort_by(|a, b| b.cmp(a));
+        Ok(found.into_iter().map(|(_, key)| key).collect())
+    }
+
     /// The page of versions and delete markers that follows the marker, which moves on; `None` without a bucket.
     async fn versions(&self, marker: &mut Marker) -> Result<Option<ListObjectVersionsOutput>, CallError> {
         let page = self

@@ -1,6 +1,7 @@
 //! Putting objects into the bucket: small ones in one request, large ones in parts, and never a part left behind.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -8,8 +9,11 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextRef;
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::primitives::{ByteStream, DateTime, DateTimeFormat, Length};
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{ChecksumMode, CompletedMultipartUpload, CompletedPart};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as BASE64;
 use provisioner_model::call_error::{CallError, Kind, optional};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -66,6 +70,8 @@ pub struct Stored {
     pub version_id: Option<String>,
     /// Bytes.
     pub size: u64,
+    /// Whether the file was written to while it was read, so that the object may be neither its old nor its new content.
+    pub changed: bool,
 }
 
 /// Why an object was not put.
@@ -86,6 +92,9 @@ pub enum Cause {
     /// The service did not take it.
     #[error("{0}")]
     Service(#[from] CallError),
+    /// The answer was lost, and the bucket cannot be asked either.
+    #[error("{0}; it is not known whether the object was stored")]
+    Unknown(#[source] CallError),
 }
 
 /// An object that was not put.
@@ -163,24 +172,50 @@ impl Uploads {
         }
     }
 
-    /// Puts a file of this size.
-    pub async fn file(self, path: PathBuf, size: u64, key: String, content_type: String) -> Result<Stored, NotStored> {
-        let before = modified(&path).await?;
-        let stored = if size <= SINGLE {
-            let body = if size == 0 { ByteStream::from_static(b"") } else { range(&path, 0, size).await? };
-            self.single(&key, &content_type, body, size).await
-        } else {
+    /// Puts a file.
+    ///
+    /// A file that is written to meanwhile is not completed from its parts ([`Cause::Changed`]). One that fits into one
+    /// request is stored by then, and reported as [`Stored::changed`].
+    pub async fn file(self, path: PathBuf, key: String, content_type: String) -> Result<Stored, NotStored> {
+        let before = FileState::of(&path).await?;
+        let size = before.length;
+        if size > SINGLE {
             let open = self.start(&key, &content_type).await?;
-            let parts = self.file_parts(&open, &path, size);
-            self.end(&open, parts, size).await
-        };
-        // A file that changed may have failed for that very reason, and is not the file that was asked for if not.
-        let now = (length(&path).await.ok(), modified(&path).await.ok());
-        if now != (Some(size), Some(before)) {
-            let left_open = stored.err().and_then(|e| e.left_open);
-            return Err(NotStored { cause: Cause::Changed, left_open });
+            let parts = async {
+                let parts = self.file_parts(&open, &path, size).await;
+                // A file that changed may have failed for that very reason.
+                if FileState::of(&path).await.ok() == Some(before) { parts } else { Err(Cause::Changed) }
+            };
+            return self.end(&open, parts, &size.into()).await;
         }
-        stored
+        let body = if size == 0 { ByteStream::from_static(b"") } else { range(&path, 0, size).await? };
+        let checksum = async || tokio::fs::read(&path).await.ok().map(|bytes| crc32(&bytes));
+        let stored = self.single(&key, &content_type, body, size, checksum).await;
+        match (FileState::of(&path).await.ok() == Some(before), stored) {
+            (true, stored) => stored,
+            (false, Ok(stored)) => Ok(Stored { changed: true, ..stored }),
+            (false, Err(NotStored { cause: Cause::Unknown(error), left_open })) => {
+                Err(NotStored { cause: Cause::Unknown(error), left_open })
+            }
+            (false, Err(_)) => Err(Cause::Changed.into()),
+        }
+    }
+
+    /// Whether the bucket has the file under this key already: the same size, and put after the file's last change.
+    /// An object that the caller may not look at counts as absent.
+    pub async fn has(&self, path: &Path, key: &str) -> Result<bool, NotStored> {
+        let metadata = tokio::fs::metadata(path).await.map_err(Cause::Read)?;
+        let head = self.unless_stopped(self.head(key)).await?;
+        let found = match head {
+            Err(error) if error.kind == Kind::Denied => None,
+            head => head.map_err(Cause::Service)?,
+        };
+        Ok(found.is_some_and(|object| {
+            let put = object.last_modified.and_then(|time| SystemTime::try_from(time).ok());
+            // S3 counts whole seconds.
+            let is_newer = |changed: SystemTime| put.is_some_and(|put| put + Duration::from_secs(1) > changed);
+            object.content_length == Some(metadata.len().cast_signed()) && metadata.modified().is_ok_and(is_newer)
+        }))
     }
 
     /// Puts what a stream gives until its end.
@@ -193,15 +228,25 @@ impl Uploads {
         let first = self.unless_stopped(read_part(&mut from, PART)).await?.map_err(Cause::Read)?;
         if (first.len() as u64) < PART {
             let size = first.len() as u64;
-            return self.single(&key, &content_type, first.into(), size).await;
+            let checksum = crc32(&first);
+            return self.single(&key, &content_type, first.into(), size, async || Some(checksum)).await;
         }
         let open = self.start(&key, &content_type).await?;
-        let mut size = 0;
-        let parts = self.stream_parts(&open, &mut from, first, &mut size).await;
-        self.end(&open, async { parts }, size).await
+        let size = AtomicU64::new(0);
+        let parts = self.stream_parts(&open, &mut from, first, &size);
+        self.end(&open, parts, &size).await
     }
 
-    async fn single(&self, key: &str, content_type: &str, body: ByteStream, size: u64) -> Result<Stored, NotStored> {
+    /// Puts an object in one request. Once the request is made it is not cancelled: the object can be stored whatever
+    /// happens to the answer. `checksum` is that of the content, for a lost answer.
+    async fn single(
+        &self,
+        key: &str,
+        content_type: &str,
+        body: ByteStream,
+        size: u64,
+        checksum: impl AsyncFnOnce() -> Option<String>,
+    ) -> Result<Stored, NotStored> {
         let _request = self.request().await?;
         let put = self
             .transfer
@@ -211,11 +256,35 @@ impl Uploads {
             .expected_bucket_owner(&self.owner)
             .content_type(content_type)
             .content_length(size.cast_signed())
-            .body(body)
-            .send();
-        let answer = Box::pin(self.unless_stopped(put)).await?.map_err(from_sdk)?;
+            .body(body);
+        let stored = match Box::pin(put.send()).await.map_err(from_sdk) {
+            Ok(answer) => Stored { e_tag: unquoted(answer.e_tag), version_id: answer.version_id, size, changed: false },
+            Err(error) if is_ambiguous(&error) => match (self.head(key).await, checksum().await) {
+                (Ok(None), _) => return Err(error.into()),
+                (Ok(Some(head)), Some(checksum)) if head.checksum_crc32.is_some() => {
+                    if head.checksum_crc32 != Some(checksum) {
+                        return Err(error.into());
+                    }
+                    Stored { e_tag: unquoted(head.e_tag), version_id: head.version_id, size, changed: false }
+                }
+                _ => return Err(Cause::Unknown(error).into()),
+            },
+            Err(error) => return Err(error.into()),
+        };
         (self.progress)(size);
-        Ok(Stored { e_tag: unquoted(answer.e_tag), version_id: answer.version_id, size })
+        Ok(stored)
+    }
+
+    /// The object of a key; `None` if there is none.
+    async fn head(&self, key: &str) -> Result<Option<HeadObjectOutput>, CallError> {
+        let head = self
+            .client
+            .head_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .checksum_mode(ChecksumMode::Enabled)
+            .expected_bucket_owner(&self.owner);
+        optional(head.send().await.map_err(from_sdk))
     }
 
     async fn start(&self, key: &str, content_type: &str) -> Result<Open, NotStored> {
@@ -258,7 +327,7 @@ impl Uploads {
         open: &Open,
         from: &mut (impl AsyncRead + Unpin),
         first: Vec<u8>,
-        size: &mut u64,
+        size: &AtomicU64,
     ) -> Result<Vec<CompletedPart>, Cause> {
         let mut sending = JoinSet::new();
         let mut done = Vec::new();
@@ -268,7 +337,7 @@ impl Uploads {
                 return Err(Cause::TooLong);
             }
             let length = bytes.len() as u64;
-            *size += length;
+            size.fetch_add(length, Ordering::Relaxed);
             let request = self.request().await?;
             let whole = length == stream_part_size(number);
             let number_in_s3 = i32::try_from(number).unwrap_or(i32::MAX);
@@ -322,32 +391,61 @@ impl Uploads {
             .build())
     }
 
-    /// Completes the upload once its parts are there, or aborts it.
+    /// Completes the upload once its parts are there, or aborts it. The completion is not cancelled, and where its answer
+    /// is lost the bucket is asked: what is reported is what is in the bucket.
     async fn end(
         &self,
         open: &Open,
         parts: impl Future<Output = Result<Vec<CompletedPart>, Cause>>,
-        size: u64,
+        size: &AtomicU64,
     ) -> Result<Stored, NotStored> {
-        let completed = async {
-            let mut parts = self.unless_stopped(parts).await??;
-            parts.sort_by_key(CompletedPart::part_number);
-            let complete = self
-                .complete
-                .complete_multipart_upload()
-                .bucket(&self.bucket)
-                .key(&open.key)
-                .upload_id(&open.id)
-                .expected_bucket_owner(&self.owner)
-                .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts)).build())
-                .send();
-            let answer = self.unless_stopped(complete).await?.map_err(from_sdk)?;
-            Ok(Stored { e_tag: unquoted(answer.e_tag), version_id: answer.version_id, size })
+        let mut parts = match self.unless_stopped(parts).await.flatten() {
+            Ok(parts) => parts,
+            Err(cause) => return Err(NotStored { cause, left_open: self.abort(open).await.err() }),
         };
-        match completed.await {
-            Ok(stored) => Ok(stored),
-            Err(cause) => Err(NotStored { cause, left_open: self.abort(open).await.err() }),
+        parts.sort_by_key(CompletedPart::part_number);
+        let complete = self
+            .complete
+            .complete_multipart_upload()
+            .bucket(&self.bucket)
+            .key(&open.key)
+            .upload_id(&open.id)
+            .expected_bucket_owner(&self.owner)
+            .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts)).build());
+        let size = size.load(Ordering::Relaxed);
+        let error = match complete.send().await.map_err(from_sdk) {
+            Ok(answer) => {
+                let (e_tag, version_id) = (unquoted(answer.e_tag), answer.version_id);
+                return Ok(Stored { e_tag, version_id, size, changed: false });
+            }
+            Err(error) => error,
+        };
+        match self.completed(open, size).await {
+            Ok(Some(stored)) => Ok(stored),
+            Ok(None) => Err(NotStored { cause: Cause::Service(error), left_open: self.abort(open).await.err() }),
+            Err(_) => Err(Cause::Unknown(error).into()),
         }
+    }
+
+    /// The object of an upload that was completed although the answer was an error: only a completion ends an upload here.
+    async fn completed(&self, open: &Open, size: u64) -> Result<Option<Stored>, CallError> {
+        if self.parts_left(open).await? {
+            return Ok(None);
+        }
+        let head = self.head(&open.key).await?.filter(|head| head.content_length == Some(size.cast_signed()));
+        Ok(head.map(|head| Stored { e_tag: unquoted(head.e_tag), version_id: head.version_id, size, changed: false }))
+    }
+
+    /// Whether the upload is still there, neither completed nor aborted.
+    async fn parts_left(&self, open: &Open) -> Result<bool, CallError> {
+        let parts = self
+            .client
+            .list_parts()
+            .bucket(&self.bucket)
+            .key(&open.key)
+            .upload_id(&open.id)
+            .expected_bucket_owner(&self.owner);
+        Ok(optional(parts.send().await.map_err(from_sdk))?.is_some())
     }
 
     /// Aborts until S3 no longer lists the upload: a part in transit can arrive after the first abort.
@@ -361,14 +459,7 @@ impl Uploads {
                 .upload_id(&open.id)
                 .expected_bucket_owner(&self.owner);
             optional(abort.send().await.map_err(from_sdk))?;
-            let parts = self
-                .client
-                .list_parts()
-                .bucket(&self.bucket)
-                .key(&open.key)
-                .upload_id(&open.id)
-                .expected_bucket_owner(&self.owner);
-            if optional(parts.send().await.map_err(from_sdk))?.is_none() {
+            if !self.parts_left(open).await? {
                 return Ok(());
             }
             tokio::time::sleep(ABORT_PAUSE).await;
@@ -433,12 +524,30 @@ async fn range(path: &Path, offset: u64, length: u64) -> Result<ByteStream, NotS
         .map_err(|e| Cause::Read(std::io::Error::other(e)).into())
 }
 
-async fn modified(path: &Path) -> Result<Option<SystemTime>, NotStored> {
-    Ok(tokio::fs::metadata(path).await.map_err(Cause::Read)?.modified().ok())
+/// What tells whether a file is written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct FileState {
+    /// Bytes.
+    length: u64,
+    /// When its content last changed, where the file system keeps that.
+    modified: Option<SystemTime>,
 }
 
-async fn length(path: &Path) -> Result<u64, NotStored> {
-    Ok(tokio::fs::metadata(path).await.map_err(Cause::Read)?.len())
+impl FileState {
+    async fn of(path: &Path) -> Result<Self, Cause> {
+        let metadata = tokio::fs::metadata(path).await.map_err(Cause::Read)?;
+        Ok(Self { length: metadata.len(), modified: metadata.modified().ok() })
+    }
+}
+
+/// Whether the service can have carried out the call that failed so.
+fn is_ambiguous(error: &CallError) -> bool {
+    matches!(error.kind, Kind::Unreachable | Kind::Unavailable | Kind::Other)
+}
+
+/// A CRC-32 as S3 writes it.
+fn crc32(bytes: &[u8]) -> String {
+    BASE64.encode(crc32fast::hash(bytes).to_be_bytes())
 }
 
 fn unquoted(e_tag: Option<String>) -> Option<String> {

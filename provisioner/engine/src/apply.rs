@@ -1,8 +1,10 @@
 //! Applies a plan: calls AWS, follows operations to their end, and emits events. [`provisioner_planner::plan`] makes the
 //! decisions.
 
+pub mod artifacts;
 pub mod down;
 mod drift;
+mod failures;
 pub mod follow;
 mod push;
 
@@ -10,11 +12,11 @@ use std::time::Duration;
 
 use provisioner_artifact::package::Package;
 use provisioner_aws::Aws;
-use provisioner_aws::artifacts::Artifacts;
 use provisioner_aws::stacks::{Proposal, Purpose, Stacks};
 use provisioner_model::call_error::{CallError, Kind};
 use provisioner_model::change::Change;
 use provisioner_model::error::{Error, Exit, Result};
+use provisioner_model::spec::{BucketNamespace, DeploymentMode};
 use provisioner_model::stack::{ChangeSet, ResourceEvent};
 use provisioner_model::status::{ChangeSetState, Operation, Phase, StackStatus};
 use provisioner_planner::plan::Plan;
@@ -63,6 +65,8 @@ pub struct Code<'a> {
     pub package: &'a Package,
     /// The artifact bucket.
     pub bucket: &'a str,
+    /// The namespace of its name.
+    pub namespace: BucketNamespace,
     /// Whether the artifact bucket refuses requests without TLS.
     pub require_tls: bool,
 }
@@ -81,6 +85,11 @@ impl<'a> Applier<'a> {
         Self { aws, stacks: Stacks::new(aws), dialog, run }
     }
 
+    /// The connection.
+    pub fn aws(&self) -> &'a Aws {
+        self.aws
+    }
+
     /// Creates a change set and waits until it is computed.
     pub async fn propose(&self, desired: &Desired, operation: Operation) -> Result<ChangeSet> {
         let purpose = if operation == Operation::Create { Purpose::Create } else { Purpose::Update };
@@ -88,8 +97,9 @@ impl<'a> Applier<'a> {
             stack: desired.names.stack.clone(),
             name: self.run.token("change"),
             purpose,
+            deployment: desired.deployment,
             template: compact(&desired.template),
-            parameters: desired.parameters.clone(),
+            parameters: desired.declared_parameters(),
             tags: desired.tags.clone(),
         })
         .await
@@ -104,7 +114,7 @@ impl<'a> Applier<'a> {
         loop {
             let set = self.stacks.change_set(&proposal.stack, &proposed.id).await.map_err(failed)?;
             if set.state != ChangeSetState::Pending {
-                return Ok(set);
+                return Ok(self.with_cause(set).await);
             }
             let limit = self.aws.limits().change_set;
             if began.elapsed() >= limit {
@@ -134,13 +144,13 @@ impl<'a> Applier<'a> {
         Ok(())
     }
 
-    /// Applies the plan. Returns when the operation has succeeded.
-    pub async fn apply(&self, desired: &Desired, plan: &Plan, code: Code<'_>) -> Result<()> {
+    /// Applies the plan. Returns when the operation has succeeded. The code of a change set was uploaded before the change
+    /// set was created, because it names the version.
+    pub async fn apply(&self, desired: &Desired, plan: &Plan) -> Result<()> {
         match plan {
             Plan::Propose(_) | Plan::NoChange | Plan::Blocked { .. } => Ok(()),
             Plan::Execute { operation, change_set, stack, changes } => {
-                self.upload(code).await?;
-                self.execute(*operation, change_set, stack, ids(changes)).await
+                self.execute(*operation, desired.deployment, change_set, stack, ids(changes)).await
             }
             Plan::Recreate { stack, status, .. } => {
                 self.dialog.event(DeployEvent::Recreating {
@@ -161,6 +171,7 @@ impl<'a> Applier<'a> {
                         stack: desired.names.stack.clone(),
                         name: self.run.token("adoption"),
                         purpose: Purpose::Import(kept.clone()),
+                        deployment: DeploymentMode::Standard,
                         template: compact(template),
                         parameters: std::collections::BTreeMap::new(),
                         tags: std::collections::BTreeMap::new(),
@@ -178,7 +189,7 @@ impl<'a> Applier<'a> {
                     return Err(error.with_followup_error(self.discard_change_set(&set).await));
                 }
                 let kept = kept.iter().map(|kept| kept.logical_id.clone()).collect();
-                self.execute(Operation::Import, &set.id, &set.stack, kept).await
+                self.execute(Operation::Import, DeploymentMode::Standard, &set.id, &set.stack, kept).await
             }
             Plan::Attach { stack, operation } => self.attach(stack, *operation).await,
             Plan::ContinueRollback { stack, skip } => {
@@ -207,35 +218,15 @@ impl<'a> Applier<'a> {
         self.follow(stack, operation, Follower::new(None), interrupts).await.map(|_| ())
     }
 
-    /// Uploads the handler's zip, unless it exists.
-    async fn upload(&self, code: Code<'_>) -> Result<()> {
-        let artifacts = Artifacts::new(self.aws, code.bucket);
-        let key = code.package.key();
-        if artifacts.has(&key).await.map_err(|e| e.into_error("look for the handler's zip in the artifact bucket"))? {
-            return Ok(());
-        }
-        let bucket = code.bucket;
-        let (doing, sending) =
-            (format!("create the artifact bucket {bucket}"), format!("upload the handler to {bucket}"));
-        let zip = &code.package.zip;
-        let size = zip.len() as u64;
-        if artifacts.create_if_missing().await.map_err(|e| e.into_error(&doing))? {
-            artifacts.configure(code.require_tls).await.map_err(|e| e.into_error(&doing))?;
-            self.dialog.event(DeployEvent::ArtifactBucketCreated { bucket: bucket.to_owned() });
-            artifacts.upload(&key, zip.clone()).await.map_err(|e| e.into_error(&sending))?;
-        } else {
-            // The bucket was created private and encrypted. Its configuration is restored during the upload.
-            let (configured, sent) =
-                tokio::join!(artifacts.configure(code.require_tls), artifacts.upload(&key, zip.clone()));
-            configured.map_err(|e| e.into_error(&format!("configure the artifact bucket {bucket}")))?;
-            sent.map_err(|e| e.into_error(&sending))?;
-        }
-        self.dialog.event(DeployEvent::Uploaded { bucket: bucket.to_owned(), key, size });
-        Ok(())
-    }
-
-    /// Executes a change set that lists these resources.
-    async fn execute(&self, operation: Operation, change_set: &str, stack: &str, listed: Vec<String>) -> Result<()> {
+    /// Executes a change set that was created for this mode and lists these resources.
+    async fn execute(
+        &self,
+        operation: Operation,
+        mode: DeploymentMode,
+        change_set: &str,
+        stack: &str,
+        listed: Vec<String>,
+    ) -> Result<()> {
         let token = self.run.token(operation.noun());
         let doing = format!("start the {} of the stack", operation.noun());
         let interrupts = interrupt::subscribe();
@@ -244,13 +235,18 @@ impl<'a> Applier<'a> {
             .await
             .map_err(|e| conflict_or_error(e, name_of(stack), &doing))?;
         let resources = Some(listed.len());
-        self.dialog.event(DeployEvent::Started { stack: name_of(stack).to_owned(), operation, resources });
+        self.dialog.event(DeployEvent::Started {
+            stack: name_of(stack).to_owned(),
+            operation,
+            resources,
+            mode: Some(mode),
+        });
         let follower = Follower::new(Some(&token)).only_resources(listed);
         let (status, follower) = self.follow(stack, operation, follower, interrupts).await?;
         if status.is_success_for(operation) {
             return Ok(());
         }
-        let error = failed(stack, operation, status, follower.cause());
+        let error = failed(stack, operation, status, self.cause_of(stack, follower.cause()).await.as_deref());
         match follower.queue_name_free_at().filter(|_| operation == Operation::Create) {
             Some(free_at) => {
                 self.wait_for_queue_name(name_of(stack), free_at).await;
@@ -269,7 +265,8 @@ impl<'a> Applier<'a> {
         if status.is_success_for(Operation::Delete) {
             Ok(())
         } else {
-            Err(failed(stack, Operation::Delete, status, follower.cause()))
+            let cause = self.cause_of(stack, follower.cause()).await;
+            Err(failed(stack, Operation::Delete, status, cause.as_deref()))
         }
     }
 

@@ -4,7 +4,8 @@ use provisioner_aws::limits::TimeLimits;
 use provisioner_aws::{Aws, Role, Target};
 use provisioner_emulator::{Emulator, Environment};
 use provisioner_model::error::{Error, Exit, Result};
-use provisioner_model::spec::StackSpec;
+use provisioner_model::names::Names;
+use provisioner_model::spec::{StackSpec, too_long_for_buckets};
 
 /// The credentials of the emulator's root user.
 const EMULATOR_CREDENTIALS: (&str, &str) = ("test", "test");
@@ -89,6 +90,11 @@ pub async fn connect(options: &Options, spec: &StackSpec) -> Result<Aws> {
         Ok(aws) => aws,
         Err(error) => return Err(with_state_of_emulator(error, options, spec).await),
     };
+    let excess = Names::new(spec, &aws.account, &aws.region).excess();
+    if excess > 0 {
+        let text = too_long_for_buckets(spec.name.len() - excess, &aws.region);
+        return Err(Error::new(Exit::Invalid, "name-too-long", format!("the stack's name {:?} {text}", spec.name)));
+    }
     match &spec.account {
         Some(account) if *account != aws.account => Err(Error::new(
             Exit::Access,

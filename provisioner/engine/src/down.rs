@@ -1,6 +1,7 @@
 //! Deletes a stack: shows what is deleted and kept, asks, deletes, and checks that nothing is left.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use provisioner_aws::Aws;
 use provisioner_aws::stacks::Stacks;
@@ -12,7 +13,7 @@ use provisioner_model::resource_type::{self, words};
 use provisioner_model::spec::StackSpec;
 use provisioner_model::stack::{Contents, Items, Presence, Stack};
 use provisioner_model::status::Phase;
-use provisioner_model::template::ARTIFACT_KEY;
+use provisioner_model::template::ARTIFACT_BUCKET;
 use provisioner_model::units::{Size, grouped};
 use provisioner_planner::down::{DeletionProtection, DownPlan, DownState, DownStep, decide_down, keeps_by_template};
 use serde_json::Value;
@@ -21,10 +22,13 @@ use crate::apply::{Applier, RunId};
 use crate::clock;
 use crate::dialog::Dialog;
 use crate::event::deploy::DeployEvent;
+use crate::interrupt;
 
 /// The largest number of pages of 1,000 versions that are counted, which takes some seconds; the count of a larger bucket is
 /// shown as "more than".
 const COUNTED_PAGES: u32 = 50;
+/// The shortest and the longest pause between looks for leftovers.
+const LEFTOVER_PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
 /// The largest number of other operations that are followed.
 const MOST_ATTACHMENTS: u32 = 4;
 
@@ -39,7 +43,7 @@ pub struct DownOptions {
 
 /// Deletes the stack.
 pub async fn take_down(aws: &Aws, spec: &StackSpec, options: DownOptions, dialog: &dyn Dialog) -> Result<()> {
-    let names = Names::new(&spec.name, &aws.account, &aws.region);
+    let names = Names::new(spec, &aws.account, &aws.region);
     let stacks = Stacks::new(aws);
     for attachment in 0..=MOST_ATTACHMENTS {
         let applier = Applier::new(aws, dialog, RunId(format!("{}-{attachment}", clock::run_id())));
@@ -47,7 +51,7 @@ pub async fn take_down(aws: &Aws, spec: &StackSpec, options: DownOptions, dialog
         match decide_down(&spec.name, spec.data, options.delete_data, &state) {
             DownPlan::Nothing => {
                 // The artifact bucket can be left from an aborted run.
-                applier.take_down(&names, &DownStep::DeleteArtifacts, None, None).await?;
+                applier.take_down(&names, &DownStep::DeleteArtifacts, None).await?;
                 dialog.event(DeployEvent::NothingToDelete { stack: spec.name.clone(), kept: Vec::new() });
                 return Ok(());
             }
@@ -206,7 +210,7 @@ fn announce(
                 .filter(|r| !holds_data(&r.kind) && !r.status.is_deleted())
                 .map(|r| format!("{} {}", words(&r.kind), r.physical_id)),
         );
-        deletes.push("the handler's zip, unless another stack uses it".to_owned());
+        deletes.push(format!("artifact bucket {}, with the handler's zips", names.artifacts));
     }
     let (files, records) = (held.files, held.records);
     dialog.event(DeployEvent::DeletionPlanned { stack: names.stack.clone(), deletes, keeps, files, records });
@@ -222,20 +226,41 @@ async fn finish(
     count: Option<u64>,
     dialog: &dyn Dialog,
 ) -> Result<()> {
-    let key = state.stack.as_ref().and_then(|s| s.parameters.get(ARTIFACT_KEY));
     let role = state.resources.iter().find(|r| r.kind == "AWS::IAM::Role").map(|r| r.physical_id.as_str());
     for step in steps {
-        applier.take_down(names, step, key.map(String::as_str), count).await?;
+        applier.take_down(names, step, count).await?;
     }
-    let (left, looked_for) = Box::pin(applier.look_for_leftovers(names, role)).await?;
     let data = [format!("bucket {}", names.bucket), format!("table {}", names.table)];
-    let (kept, left): (Vec<String>, Vec<String>) =
-        left.into_iter().partition(|what| !delete_data && data.contains(what));
-    if left.is_empty() {
-        let checked = looked_for.into_iter().filter(|what| !kept.contains(what)).collect();
-        dialog.event(DeployEvent::Gone { stack: names.stack.clone(), checked, kept });
-        return Ok(());
-    }
+    let (began, limit) = (tokio::time::Instant::now(), applier.aws().limits().leftovers);
+    let mut interrupts = interrupt::subscribe();
+    let mut pause = LEFTOVER_PAUSES.0;
+    let left = loop {
+        let (left, looked_for) = Box::pin(applier.look_for_leftovers(names, role)).await?;
+        let (kept, left): (Vec<String>, Vec<String>) =
+            left.into_iter().partition(|what| !delete_data && data.contains(what));
+        if left.is_empty() {
+            if let Some(shared) = shared_artifacts(names, state.stack.as_ref()) {
+                dialog.event(DeployEvent::SharedArtifactsLeft { bucket: shared.to_owned() });
+            }
+            let checked = looked_for.into_iter().filter(|what| !kept.contains(what)).collect();
+            dialog.event(DeployEvent::Gone { stack: names.stack.clone(), checked, kept });
+            return Ok(());
+        }
+        if began.elapsed() >= limit {
+            break left;
+        }
+        if pause == LEFTOVER_PAUSES.0 {
+            dialog.remark(&format!("still reported, as deletions take a while: {}", left.join(", ")));
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = interrupts.next() => {
+                let message = format!("interrupted; the stack {} is deleted, but these were still reported: {}", names.stack, left.join(", "));
+                return Err(Error::new(Exit::Interrupted, "interrupted", message).hint("Run the same command again to look for them."));
+            }
+        }
+        pause = (pause * 2).min(LEFTOVER_PAUSES.1);
+    };
     Err(Error::new(
         Exit::Leftovers,
         "leftovers",
@@ -244,13 +269,21 @@ async fn finish(
     .hint("Delete them manually; they no longer belong to a stack. Then run the same command again."))
 }
 
+/// The artifact bucket of a stack that an earlier release deployed, which its stacks shared.
+fn shared_artifacts<'a>(names: &Names, stack: Option<&'a Stack>) -> Option<&'a str> {
+    let used = stack?.parameters.get(ARTIFACT_BUCKET)?;
+    (*used != names.artifacts).then_some(used)
+}
+
 #[cfg(test)]
 mod tests {
+    use provisioner_model::spec::BucketNamespace;
+
     use super::*;
 
     #[test]
     fn lost_data_is_counted_and_named() {
-        let names = Names::new("s", "000000000000", "eu-central-1");
+        let names = Names::of("s", BucketNamespace::Global, "000000000000", "eu-central-1");
         let files = Contents { files: 1, versions: 1, markers: 0, bytes: 10, truncated: false };
         let many = Contents { files: 40_000, versions: 50_000, markers: 2, bytes: 5 << 30, truncated: true };
         let held =

@@ -66,7 +66,7 @@ pub async fn forget(aws: &Aws, spec: &StackSpec, key: &str, agreed: bool, dialog
 }
 
 async fn erase(aws: &Aws, spec: &StackSpec, key: &str, agreed: bool, dialog: &dyn Dialog) -> Result<Forgotten> {
-    let names = Names::new(&spec.name, &aws.account, &aws.region);
+    let names = Names::new(spec, &aws.account, &aws.region);
     let erasing = Erasing {
         object: Object::new(aws, &names.bucket, key),
         records: Records::new(aws, &names.table),

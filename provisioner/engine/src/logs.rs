@@ -3,12 +3,17 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use provisioner_aws::logs::Logs as Group;
+use provisioner_aws::logs::{Logs as Group, NEWEST_FIRST_SINCE};
 use provisioner_model::call_error::{CallError, Kind};
 use provisioner_model::log_lines::{Entry, Seen};
 
 use crate::clock;
 
+/// Lines of the log for each that is shown: the handler's, its metrics, and Lambda's on start, end and cost.
+const LINES_OF_A_FILE: usize = 5;
+/// Entries of a page that is read newest first.
+const LEAST_PAGE: usize = 2_000;
+const MOST_PAGE: usize = 10_000;
 /// The first time window, in milliseconds; each earlier window is twice as long, until enough entries are found.
 const FIRST_WINDOW: i64 = 60_000;
 /// How far timestamps can be ahead of this machine's clock. Milliseconds.
@@ -100,15 +105,70 @@ pub async fn newest_until(
     newest(group, &mut Seen::default(), (since, until), limit, within).await
 }
 
-/// The newest entries that are shown, oldest first. Reads backwards in windows of doubling length, so that the newest
-/// entries of a long time span are found quickly.
+/// The newest entries that are shown, oldest first.
 async fn newest(
+    group: &Group,
+    seen: &mut Seen,
+    between: (i64, i64),
+    limit: usize,
+    shown: impl Fn(&Entry) -> bool,
+) -> Result<VecDeque<Entry>, CallError> {
+    match newest_first(group, seen, between, limit, &shown).await? {
+        Some(found) => Ok(found),
+        None => newest_in_windows(group, seen, between, limit, shown).await,
+    }
+}
+
+/// The same with the service's own order, which takes one call in most cases; `None` if the service does not know the order
+/// and has more entries than one page.
+async fn newest_first(
+    group: &Group,
+    seen: &mut Seen,
+    (since, now): (i64, i64),
+    limit: usize,
+    shown: impl Fn(&Entry) -> bool,
+) -> Result<Option<VecDeque<Entry>>, CallError> {
+    if since < NEWEST_FIRST_SINCE {
+        return Ok(None);
+    }
+    let most = (LINES_OF_A_FILE * limit).clamp(LEAST_PAGE, MOST_PAGE);
+    let (mut found, mut token) = (VecDeque::new(), None);
+    loop {
+        let (mut entries, next) = group.newest_first((since, now + AHEAD), most, token).await?;
+        let is_last = next.is_none() && entries.len() < most;
+        let ends = entries.first().zip(entries.last()).map(|(first, last)| (first.time, last.time));
+        if ends.is_some_and(|(first, last)| first < last) && !(is_last && found.is_empty()) {
+            return Ok(None);
+        }
+        if ends.is_some_and(|(first, last)| first > last) {
+            entries.reverse();
+        }
+        entries.sort_by_key(|entry| entry.time);
+        for entry in seen.keep_new(entries).into_iter().rev().filter(|entry| shown(entry)) {
+            if found.len() < limit {
+                found.push_front(entry);
+            }
+        }
+        token = next;
+        if found.len() >= limit || token.is_none() {
+            seen.forget_before(now - OVERLAP);
+            // Without a token, a full page is all that a service without the order returns.
+            return Ok((is_last || found.len() >= limit).then_some(found));
+        }
+    }
+}
+
+/// The same where the service returns the oldest entries first: reads backwards in windows of doubling length, so that the
+/// newest entries of a long time span are found quickly.
+async fn newest_in_windows(
     group: &Group,
     seen: &mut Seen,
     (since, now): (i64, i64),
     limit: usize,
     shown: impl Fn(&Entry) -> bool,
 ) -> Result<VecDeque<Entry>, CallError> {
+    // What was read newest first is read again.
+    *seen = Seen::default();
     let mut found: VecDeque<Entry> = VecDeque::new();
     let mut end = now + AHEAD;
     let mut start = now - FIRST_WINDOW;

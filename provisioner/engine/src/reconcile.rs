@@ -44,7 +44,7 @@ use spill::Sorter;
 use state::{Folder, Position, State, Subject};
 
 /// The longest time without a saved state.
-const SAVE_INTERVAL: Duration = Duration::from_secs(120);
+const SAVE_INTERVAL: Duration = Duration::from_mins(2);
 /// The file of the files without a record, in the folder of the state.
 const MISSING: &str = "missing";
 /// The attributes of a record that are compared.
@@ -76,7 +76,7 @@ pub async fn reconcile(
     dialog: &dyn Dialog,
 ) -> Result<Summary> {
     let began = Instant::now();
-    let names = Names::new(&spec.name, &aws.account, &aws.region);
+    let names = Names::new(spec, &aws.account, &aws.region);
     let listing = Listing::new(aws, spec, stack);
     let export = Export::of(aws, &names, true).await.map_err(|error| listing.failed(error))?;
     let export = export.ok_or_else(|| listing.missing())?;
@@ -150,7 +150,7 @@ const TAKEN_OVER: usize = 1_000;
 /// Offers to process the files that the bucket held before its stack listened, or whose records were lost with the table.
 /// Where nobody can be asked, names the command. The deployment is done: a failed look is only reported.
 pub async fn offer(aws: &Aws, spec: &StackSpec, stack: &str, dialog: &dyn Dialog) -> Result<()> {
-    let names = Names::new(&spec.name, &aws.account, &aws.region);
+    let names = Names::new(spec, &aws.account, &aws.region);
     let found = match look(aws, spec, &names, TAKEN_OVER).await {
         Ok(found) => found,
         Err(error) => {

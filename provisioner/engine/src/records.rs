@@ -1,5 +1,8 @@
 //! The table of records, a page at a time.
 
+use std::collections::BTreeSet;
+
+use handler_contract::Status;
 use provisioner_aws::Aws;
 use provisioner_aws::records::Records;
 use provisioner_model::call_error::{CallError, Kind};
@@ -15,6 +18,9 @@ use crate::clock;
 /// The largest number of records that are examined for one page, about 10 MB, however few of them match.
 const BUDGET: usize = 50_000;
 
+/// The largest number of records of a page that are read for [`Listing::partial`]: ten calls.
+const MOST_MARKED: usize = 1_000;
+
 /// The records of a stack.
 #[derive(Debug)]
 pub struct Listing<'a> {
@@ -28,7 +34,7 @@ pub struct Listing<'a> {
 impl<'a> Listing<'a> {
     /// The records of a stack. `stack` is the stack as the caller named it.
     pub fn new(aws: &Aws, spec: &'a StackSpec, stack: &'a str) -> Self {
-        let names = Names::new(&spec.name, &aws.account, &aws.region);
+        let names = Names::new(spec, &aws.account, &aws.region);
         Self { table: Records::new(aws, &names.table), names, spec, stack }
     }
 
@@ -52,6 +58,16 @@ impl<'a> Listing<'a> {
     /// The whole records with these ids, in their order; those that do not exist are left out.
     pub async fn documents_of(&self, ids: &[String]) -> Result<Vec<Value>> {
         self.table.documents(ids).await.map_err(|error| self.failed(error))
+    }
+
+    /// The ids of the records of a page whose files could be read only in part. The indexes do not have that attribute, so
+    /// the records are read; of a longer page than [`MOST_MARKED`] only the first ones.
+    pub async fn partial(&self, page: &Page) -> Result<BTreeSet<String>> {
+        let success = page.rows.iter().filter(|row| row.status == Status::Success);
+        let ids: Vec<String> = success.take(MOST_MARKED).map(|row| row.document_id.clone()).collect();
+        let documents = self.table.documents(&ids).await.map_err(|error| self.failed(error))?;
+        let partial = documents.iter().filter(|document| document["isPartial"] == true);
+        Ok(partial.filter_map(|document| document["documentId"].as_str().map(ToOwned::to_owned)).collect())
     }
 
     /// The error that the stack has no table.

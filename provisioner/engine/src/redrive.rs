@@ -118,7 +118,7 @@ pub struct Listed {
 
 /// Lists the failed events and gives them back to the queue.
 pub async fn list(aws: &Aws, spec: &StackSpec, options: &Options) -> Result<Listing> {
-    let names = Names::new(&spec.name, &aws.account, &aws.region);
+    let names = Names::new(spec, &aws.account, &aws.region);
     find(aws, spec, &names).await?;
     let scan = failed_events::peek(aws, &names, options.limit.max(failed_events::MOST_PEEKED))
         .await
@@ -170,7 +170,7 @@ async fn find(aws: &Aws, spec: &StackSpec, names: &Names) -> Result<Queue> {
 /// The queue cannot be read, the user declines, an event failed again, a message contains no event, or an interruption. Every
 /// event that has no final outcome is in the queue then.
 pub async fn redrive(aws: &Aws, spec: &StackSpec, options: &Options, dialog: &dyn Dialog) -> Result<()> {
-    let names = Names::new(&spec.name, &aws.account, &aws.region);
+    let names = Names::new(spec, &aws.account, &aws.region);
     let queue = find(aws, spec, &names).await?;
     let depth = queue.depth().await.map_err(|e| e.into_error("read the queue of failed events"))?;
     if depth == 0 {

@@ -66,7 +66,7 @@ pub async fn reprocess(
     options: Options,
     dialog: &dyn Dialog,
 ) -> Result<Sent> {
-    let names = Names::new(&spec.name, &aws.account, &aws.region);
+    let names = Names::new(spec, &aws.account, &aws.region);
     let listing = Listing::new(aws, spec, stack);
     let ids = select(&listing, selection).await?;
     dialog.event(ReplayEvent::Selected { files: ids.len() as u64 });

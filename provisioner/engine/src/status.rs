@@ -17,7 +17,7 @@ use provisioner_model::error::Result;
 use provisioner_model::names::Names;
 use provisioner_model::query::{Query, Row};
 use provisioner_model::resolve::Context;
-use provisioner_model::spec::StackSpec;
+use provisioner_model::spec::{DeploymentMode, StackSpec};
 use provisioner_model::stack::{Deployed, Output, Presence, Resource, Stack};
 use provisioner_model::status::Phase;
 use provisioner_model::template;
@@ -63,6 +63,9 @@ pub struct Status {
     /// When it was created or last changed, ISO 8601.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changed: Option<String>,
+    /// How it was last deployed, if CloudFormation reports it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<DeploymentMode>,
     /// Its resources.
     pub resources: Vec<Resource>,
     /// Its outputs.
@@ -141,7 +144,7 @@ pub enum Permissions {
 
 /// Reads the stack and everything that belongs to it. `closely` also runs CloudFormation's drift detection.
 pub async fn status(aws: &Aws, file: &StackFile, closely: bool) -> Result<Status> {
-    let names = Names::new(&file.spec.name, &aws.account, &aws.region);
+    let names = Names::new(&file.spec, &aws.account, &aws.region);
     let stacks = Stacks::new(aws);
     let reads = observe::read_all(aws, &stacks, &names).await;
     match reads.stack(&names)?.filter(|stack| stack.status.phase() != Phase::Absent) {
@@ -173,6 +176,7 @@ fn absent(aws: &Aws, names: &Names, reads: StackReads) -> Result<Status> {
         code_name: None,
         reason: None,
         changed: None,
+        deployment: None,
         resources: Vec::new(),
         outputs: Vec::new(),
         code: None,
@@ -225,6 +229,7 @@ async fn present(
         code_name: Some(stack.status.as_str()),
         reason: stack.reason,
         changed: stack.changed,
+        deployment: stack.deployment,
         code: function.map(|deployed| Code {
             same: local.release.as_ref().map(|local| *local == deployed.sha256),
             development: local.development.is_some_and(|local| local == deployed.sha256),

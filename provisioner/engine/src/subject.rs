@@ -6,6 +6,7 @@ use provisioner_aws::object::Object;
 use provisioner_aws::records::Records;
 use provisioner_model::call_error::{CallError, Kind};
 use provisioner_model::error::{Error, Exit, Result};
+use provisioner_model::failed_event::FailedEvent;
 use provisioner_model::names::Names;
 use provisioner_model::object::ObjectVersion;
 use provisioner_model::query::{Pattern, Query, Row};
@@ -54,7 +55,7 @@ pub struct Finder<'a> {
 impl<'a> Finder<'a> {
     /// A finder for this stack.
     pub fn new(aws: &'a Aws, spec: &'a StackSpec) -> Self {
-        let names = Names::new(&spec.name, &aws.account, &aws.region);
+        let names = Names::new(spec, &aws.account, &aws.region);
         Self { aws, spec, records: Records::new(aws, &names.table), names }
     }
 
@@ -74,16 +75,22 @@ impl<'a> Finder<'a> {
             return Ok(found);
         }
         let name = text.rsplit('/').find(|part| !part.is_empty()).unwrap_or(text);
+        if let Some(prefix) = &self.spec.bucket.prefix
+            && let Some(found) = self.by_key(&format!("{prefix}{name}")).await?
+        {
+            return Ok(found);
+        }
         if let Some(key) = one_key(text, self.keys_of_name(name).await?)? {
             return Ok(self.by_key(&key).await?.unwrap_or_else(|| Found::nothing(key)));
         }
         if in_queue {
             let scan = self.failed_events().await?;
-            let keys = scan.messages.iter().flat_map(|message| message.event.iter().flat_map(|event| event.keys()));
+            let keys = scan.messages.iter().flat_map(|message| message.event.iter().flat_map(FailedEvent::keys));
             let fits = |key: &&str| *key == text || key.rsplit('/').next() == Some(name);
             let keys = keys.filter(fits).map(ToOwned::to_owned).collect();
             if let Some(key) = one_key(text, keys)? {
-                return Ok(Found { failed_events: Some(scan), ..Found::nothing(key) });
+                let found = self.by_key(&key).await?.unwrap_or_else(|| Found::nothing(key));
+                return Ok(Found { failed_events: Some(scan), ..found });
             }
         }
         Err(Error::new(Exit::Failure, "no-such-file", format!("the stack {} knows no file {text}", self.spec.name))
@@ -177,10 +184,10 @@ fn one_key(text: &str, mut keys: Vec<String>) -> Result<Option<String>> {
     if keys.len() <= 1 {
         return Ok(keys.pop());
     }
-    let listed = keys.iter().take(LISTED_KEYS).map(|key| format!("\n{key}")).collect::<String>();
+    let listed = keys.iter().take(LISTED_KEYS).map(String::as_str).collect::<Vec<_>>().join("\n");
     let more = if keys.len() > LISTED_KEYS { "\n…" } else { "" };
     Err(Error::new(Exit::Failure, "ambiguous-name", format!("{} keys have the name {text}", keys.len()))
-        .hint(format!("Name one of these keys:{listed}{more}")))
+        .hint(format!("Name one of these keys:\n{listed}{more}")))
 }
 
 fn failed(error: CallError) -> Error {

@@ -1,4 +1,4 @@
-//! The story of one file: reads versions, records, log and queue, and puts them together
+//! The trace of one file: reads versions, records, log and queue, and puts them together
 //! ([`provisioner_planner::trace`]).
 
 use handler_contract::Timestamp;
@@ -30,9 +30,9 @@ const MOST_INVOCATIONS: usize = 6;
 /// What was logged, and whether that is all.
 type Logged = Result<(Vec<Entry>, bool), CallError>;
 
-/// The story of a file. `text` is a record's id, for the story of one upload; an object's key; or a file's name.
+/// The trace of a file. `text` is a record's id, for the trace of one upload; an object's key; or a file's name.
 ///
-/// What cannot be read is listed in [`Trace::unread`]; the rest is told.
+/// What cannot be read is listed in [`Trace::unread`]; the trace has the rest.
 ///
 /// # Errors
 /// There is no such file, several keys have the name, or the table cannot be read.

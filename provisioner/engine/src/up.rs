@@ -1,5 +1,6 @@
 //! Deploys a stack: observe, decide, show, ask, apply; repeat until the stack is in the desired state.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use provisioner_artifact::package::Package;
@@ -9,11 +10,13 @@ use provisioner_model::change::Change;
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::names::Names;
 use provisioner_model::spec::DEFAULT_STACK;
-use provisioner_model::stack::{ChangeSet, Stack};
+use provisioner_model::stack::{ChangeSet, Deployed, Stack};
+use provisioner_model::template::{ARTIFACT_BUCKET, ARTIFACT_KEY};
 use provisioner_planner::code::only_code_differs;
 use provisioner_planner::consent;
 use provisioner_planner::consent::Allow;
 use provisioner_planner::drift::Drift;
+use provisioner_planner::history::Mode;
 use provisioner_planner::plan::{DATA_LOSS, Plan, decide};
 use provisioner_planner::preview::{self, Preview, SavedPlan};
 use provisioner_planner::state::{Desired, Observed};
@@ -22,6 +25,7 @@ use provisioner_planner::step::Step;
 use crate::apply::{Applier, CONFLICT, Code, QUEUE_NAME_RESERVED, RunId, ensure_within_plan};
 use crate::dialog::Dialog;
 use crate::event::deploy::DeployEvent;
+use crate::history::{self, Recording};
 use crate::observe::{self, ObservedState};
 use crate::stack_file::StackFile;
 use crate::{clock, handler};
@@ -51,6 +55,8 @@ pub struct DeployOptions {
     pub saved: Option<(PathBuf, SavedPlan)>,
     /// Whether drift is reverted.
     pub revert: bool,
+    /// How the deployment came about, for the history.
+    pub mode: Mode,
 }
 
 /// The result of a deployment.
@@ -79,7 +85,8 @@ pub struct DeployTarget<'a> {
 impl DeployTarget<'_> {
     /// Deploys new code to a working stack, and changes nothing else.
     pub async fn deploy_code(&self, package: &Package) -> Result<Done> {
-        let options = DeployOptions { consent: Consent::ForCode, allow: Vec::new(), saved: None, revert: false };
+        let (allow, mode) = (Vec::new(), Mode::Watch);
+        let options = DeployOptions { consent: Consent::ForCode, allow, saved: None, revert: false, mode };
         let current = self.observe(false).await?;
         Box::pin(self.deploy(package, current, options)).await
     }
@@ -93,10 +100,41 @@ impl DeployTarget<'_> {
     pub async fn deploy(&self, package: &Package, current: ObservedState, options: DeployOptions) -> Result<Done> {
         let spec = &self.file.spec;
         let place = observe::place(self.aws, &self.names);
-        let desired = Desired::new(place, self.names.clone(), self.template.clone(), spec.tags.clone(), package.key());
-        let code = Code { package, bucket: &self.names.artifacts, require_tls: spec.bucket.require_tls };
-        let up = Deployment { target: self, stacks: Stacks::new(self.aws), options, desired: &desired, code };
-        Box::pin(up.until_done(current)).await
+        let deployed = current.observed.stack.as_ref();
+        let (names, template) = (self.names.clone(), self.template.clone());
+        let desired = Desired::new(place, names, template, spec, package.key(), deployed);
+        let code = Code {
+            package,
+            bucket: &self.names.artifacts,
+            namespace: spec.bucket.namespace,
+            require_tls: spec.bucket.require_tls,
+        };
+        // Where the code is before the deployment: a bucket and a key, which a rollback needs.
+        let before = deployed.map(|stack| stack.parameters.clone()).unwrap_or_default();
+        let recording = Recording::new(self.aws, &desired, &current.observed, options.mode);
+        let up = Deployment { target: self, stacks: Stacks::new(self.aws), options, desired, code };
+        let done = Box::pin(up.until_done(current)).await;
+        match &done {
+            Ok(Done::Changed) => {
+                recording.end(None, self.dialog).await;
+                self.clean_up_artifacts(code, &before).await;
+            }
+            Err(error) if history::is_recorded(error) => recording.end(Some(error), self.dialog).await,
+            _ => {}
+        }
+        done
+    }
+
+    /// Deletes old zips, and reports the artifact bucket that the stack used until now.
+    async fn clean_up_artifacts(&self, code: Code<'_>, before: &BTreeMap<String, String>) {
+        let (bucket, key) = (before.get(ARTIFACT_BUCKET), before.get(ARTIFACT_KEY));
+        if let Some(bucket) = bucket.filter(|bucket| *bucket != code.bucket) {
+            self.dialog.event(DeployEvent::SharedArtifactsLeft { bucket: bucket.clone() });
+        }
+        let deployed = code.package.key();
+        let keep: Vec<&str> = key.map(String::as_str).into_iter().chain([deployed.as_str()]).collect();
+        let applier = Applier::new(self.aws, self.dialog, RunId(clock::run_id()));
+        applier.delete_old_zips(code, &keep).await;
     }
 
     /// The command line for this stack.
@@ -109,8 +147,26 @@ impl DeployTarget<'_> {
         }
     }
 
-    /// Reports that the stack is deployed, with the next commands.
-    pub async fn report_ready(&self) -> Result<()> {
+    /// Turns the termination protection on or off, as the stack file has it. Asks, unless that is confirmed.
+    pub async fn protect(&self, confirmed: bool) -> Result<()> {
+        let (name, stacks) = (&self.names.stack, Stacks::new(self.aws));
+        let Some(enable) = self.file.spec.termination_protection else { return Ok(()) };
+        let stack = stacks.describe(name).await.map_err(|e| e.into_error(&format!("read the stack {name}")))?;
+        if stack.is_none_or(|stack| stack.protected == enable) {
+            return Ok(());
+        }
+        let verb = if enable { "Protect" } else { "No longer protect" };
+        if !confirmed {
+            self.dialog.ask(&format!("{verb} the stack {name} from termination?"), "--yes").await?;
+        }
+        let turned = if enable { "turn termination protection on" } else { "turn termination protection off" };
+        stacks.protect(name, enable).await.map_err(|e| e.into_error(turned))?;
+        self.dialog.event(DeployEvent::TerminationProtection { stack: name.clone(), enabled: enable });
+        Ok(())
+    }
+
+    /// Reports that the stack is deployed, and with `works` the next commands: before an error they would mislead.
+    pub async fn report_ready(&self, works: bool) -> Result<()> {
         let (name, stacks) = (&self.names.stack, Stacks::new(self.aws));
         let stack =
             stacks.describe(name).await.map_err(|e| e.into_error(&format!("read the stack {name}")))?.ok_or_else(
@@ -126,7 +182,7 @@ impl DeployTarget<'_> {
             stack: name.clone(),
             arn: stack.arn,
             outputs: stack.outputs,
-            next: vec![self.command("put FILE… --wait"), self.command("status")],
+            next: if works { vec![self.command("put FILE… --wait"), self.command("status")] } else { Vec::new() },
         });
         Ok(())
     }
@@ -144,13 +200,13 @@ struct Deployment<'a> {
     target: &'a DeployTarget<'a>,
     stacks: Stacks,
     options: DeployOptions,
-    desired: &'a Desired,
+    desired: Desired,
     code: Code<'a>,
 }
 
 impl Deployment<'_> {
     /// Decides and applies until nothing is left to do.
-    async fn until_done(&self, current: ObservedState) -> Result<Done> {
+    async fn until_done(mut self, current: ObservedState) -> Result<Done> {
         let ObservedState { mut observed, mut drift } = current;
         // The plan that was shown and agreed to. Consent to a plan that creates the stack covers all steps of the creation.
         let mut agreed: Option<Preview> = None;
@@ -158,7 +214,7 @@ impl Deployment<'_> {
         for round in 0..MOST_DECISIONS {
             let run = RunId(format!("{}-{round}", clock::run_id()));
             let applier = Applier::new(self.target.aws, self.target.dialog, run);
-            let plan = decide(self.desired, &observed);
+            let plan = decide(&self.desired, &observed);
             if agreed.is_none() {
                 let shown = self.preview(&observed, &drift)?;
                 self.refuse_loss(&shown)?;
@@ -169,6 +225,7 @@ impl Deployment<'_> {
                 if !waits(&plan) {
                     self.show_and_ask(&shown).await?;
                     if shown.reverts_drift {
+                        self.upload(&applier).await?;
                         let reverted = Box::pin(self.revert_drift(&applier, &observed, &shown)).await;
                         if let Some(done) = self.unless_conflict(reverted)? {
                             return Ok(done);
@@ -181,8 +238,9 @@ impl Deployment<'_> {
             }
             match &plan {
                 Plan::Propose(operation) => {
+                    self.upload(&applier).await?;
                     let (proposed, pushed_now) = tokio::join!(
-                        applier.propose(self.desired, *operation),
+                        applier.propose(&self.desired, *operation),
                         // CloudFormation takes seconds to create a change set; meanwhile the function gets the code.
                         Box::pin(self.push_if_only_code(&applier, &observed))
                     );
@@ -209,6 +267,9 @@ impl Deployment<'_> {
                     continue;
                 }
                 Plan::NoChange => {
+                    if observed.code.as_ref().is_some_and(|from| from.sha256 != self.code.package.sha256) {
+                        self.upload(&applier).await?;
+                    }
                     self.discard_change_set(&applier, &observed).await?;
                     return self.reconcile_code(&applier, &observed, &drift).await;
                 }
@@ -270,7 +331,7 @@ impl Deployment<'_> {
     /// The plan; an error if it differs from the saved plan.
     fn preview(&self, observed: &Observed, drift: &Drift) -> Result<Preview> {
         let code = handler::code(self.code.package);
-        let mut now = preview::preview(self.desired, observed, code, drift.clone(), self.options.revert);
+        let mut now = preview::preview(&self.desired, observed, code, drift.clone(), self.options.revert);
         if self.target.file.spec.emulator.is_some() {
             // These are durations of AWS.
             now.slow.clear();
@@ -297,13 +358,13 @@ impl Deployment<'_> {
     /// is tried first; remaining drift is reverted by two updates.
     async fn revert_drift(&self, applier: &Applier<'_>, observed: &Observed, shown: &Preview) -> Result<Done> {
         let name = self.desired.names.stack.clone();
-        applier.revert_drift(self.desired, observed, &shown.resources, self.code).await?;
+        applier.revert_drift(&self.desired, observed, &shown.resources).await?;
         let ObservedState { observed: now, drift: mut left } = self.target.observe(true).await?;
         if !left.resources.is_empty() {
-            applier.revert_in_two(self.desired, &now, &left, &shown.resources).await?;
+            applier.revert_in_two(&self.desired, &now, &left, &shown.resources).await?;
         }
         if let (Some(_), Some(function)) = (&left.code, &now.code) {
-            applier.push(&self.desired.names.function, self.code, function).await?;
+            self.push(applier, function).await?;
         }
         if !left.is_empty() {
             left = self.target.observe(true).await?.drift;
@@ -336,7 +397,7 @@ impl Deployment<'_> {
     /// Applies a plan. A creation that failed because of a queue's name is no failure the first time: the name is free by
     /// now, and the next round deletes what was rolled back and creates the stack.
     async fn apply(&self, applier: &Applier<'_>, plan: &Plan, pushed: bool, waited: bool) -> Result<Applied> {
-        match applier.apply(self.desired, plan, self.code).await {
+        match applier.apply(&self.desired, plan).await {
             Ok(()) => Ok(Applied::Done),
             Err(error) if error.code == QUEUE_NAME_RESERVED && !waited => Ok(Applied::WaitedForQueueName),
             Err(error) if error.exit == Exit::Deployment && error.code != CONFLICT => {
@@ -354,15 +415,26 @@ impl Deployment<'_> {
     /// updated.
     async fn push_if_only_code(&self, applier: &Applier<'_>, observed: &Observed) -> Result<bool> {
         let (Some(stack), Some(template)) = (&observed.stack, &observed.template) else { return Ok(false) };
-        if !only_code_differs(self.desired, stack, template) {
+        if !only_code_differs(&self.desired, stack, template) {
             return if self.options.consent == Consent::ForCode { Err(not_only_code(&stack.name)) } else { Ok(false) };
         }
         match &observed.code {
-            Some(from) if from.sha256 != self.code.package.sha256 => {
-                applier.push(&self.desired.names.function, self.code, from).await
-            }
+            Some(from) if from.sha256 != self.code.package.sha256 => self.push(applier, from).await,
             _ => Ok(false),
         }
+    }
+
+    /// Uploads the code. From then on its version is part of the desired state.
+    async fn upload(&mut self, applier: &Applier<'_>) -> Result<()> {
+        let version = applier.upload(self.code).await?;
+        self.desired.pin(version);
+        Ok(())
+    }
+
+    /// Gives the function the uploaded code.
+    async fn push(&self, applier: &Applier<'_>, from: &Deployed) -> Result<bool> {
+        let version = self.desired.version();
+        applier.push(&self.desired.names.function, self.code, version, from).await
     }
 
     /// Compares the function's code when the stack is in the desired state: an earlier run can have updated the function
@@ -370,7 +442,7 @@ impl Deployment<'_> {
     async fn reconcile_code(&self, applier: &Applier<'_>, observed: &Observed, drift: &Drift) -> Result<Done> {
         match &observed.code {
             Some(from) if from.sha256 != self.code.package.sha256 => {
-                applier.push(&self.desired.names.function, self.code, from).await?;
+                self.push(applier, from).await?;
                 Ok(Done::Changed)
             }
             _ => Ok(self.report_no_change(drift)),

@@ -7,28 +7,27 @@ use std::time::{Duration, Instant};
 
 use handler_contract::{ErrorCode, Status, Timestamp};
 use provisioner_aws::Aws;
-use provisioner_aws::function::Function;
-use provisioner_aws::logs::Logs;
 use provisioner_aws::object::Object;
-use provisioner_aws::queue::Queue;
 use provisioner_aws::records::Records;
 use provisioner_aws::uploads::{Stored, Uploads, clock_ahead};
 use provisioner_model::call_error::{CallError, Kind};
 use provisioner_model::error::{Error, Exit, Result};
-use provisioner_model::log_lines::{Entry, Line};
+use provisioner_model::log_lines::Entry;
 use provisioner_model::names::Names;
 use provisioner_model::query::{Pattern, Query};
-use provisioner_model::spec::StackSpec;
+use provisioner_model::spec::{DeploymentMode, StackSpec};
 use provisioner_planner::canary::{Canary, NAME, canary};
 use provisioner_planner::record_matching::id_of_version;
-use provisioner_planner::verify::{self as diagnosis, Cause, Findings, LogObservation, Moments};
+use provisioner_planner::verify::{self as diagnosis, Cause, FailedEvent, Findings, LogObservation, Moments};
 use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::clock;
+use crate::diagnose;
 use crate::dialog::Dialog;
 use crate::event::verify::{Verified, VerifyEvent};
 use crate::interrupt::{self, InterruptGuard};
+use crate::ready;
 
 /// How long `up` waits for the canary's record.
 pub const RECORD_TIMEOUT: Duration = Duration::from_mins(2);
@@ -36,6 +35,8 @@ pub const RECORD_TIMEOUT: Duration = Duration::from_mins(2);
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 /// The time without a record after which the configuration is checked: some errors make waiting useless.
 const DIAGNOSE_AFTER: Duration = Duration::from_secs(3);
+/// The pause between reads of the queue and the log while the record is awaited.
+const REASONS_EVERY: Duration = Duration::from_secs(2);
 /// The extra time to wait for a record that can still arrive after an interruption or a timeout.
 const LATE_RECORD_GRACE: Duration = Duration::from_secs(3);
 /// How long the diagnosis may take after the timeout. It reads a few settings, the queue and the log.
@@ -54,12 +55,11 @@ const CLOCK_SKEW: i64 = 60_000;
 const MAX_RECORDS: usize = 10;
 /// Milliseconds.
 const HOUR: i64 = 3_600_000;
-/// The largest number of batches of ten messages that are read from the queue.
-const MAX_QUEUE_READS: usize = 10;
 
 /// Sends a canary through the stack's pipeline, waits up to `timeout` for its record, and removes both.
 pub async fn verify(aws: &Aws, spec: &StackSpec, timeout: Duration, dialog: &dyn Dialog) -> Result<Verified> {
     let verifying = Verifying::new(aws, spec, dialog, timeout);
+    verifying.until_ready(spec).await?;
     let canary = canary(spec, &clock::run_id()).map_err(|no| {
         Error::new(Exit::Failure, "no-canary", format!("nothing can be sent through {}", spec.name))
             .source(no)
@@ -90,6 +90,7 @@ pub async fn after_up(aws: &Aws, spec: &StackSpec, dialog: &dyn Dialog) -> Resul
     };
     // The log is read only once, so that `up` does not wait for CloudWatch Logs.
     let verifying = Verifying::new(aws, spec, dialog, RECORD_TIMEOUT);
+    verifying.until_ready(spec).await?;
     let verified = Box::pin(verifying.send(&canary, Duration::ZERO, interrupt::subscribe())).await?;
     dialog.event(VerifyEvent::Verified(verified));
     Ok(())
@@ -116,9 +117,17 @@ enum Awaited {
 
 impl<'a> Verifying<'a> {
     fn new(aws: &'a Aws, spec: &'a StackSpec, dialog: &'a dyn Dialog, timeout: Duration) -> Self {
-        let names = Names::new(&spec.name, &aws.account, &aws.region);
+        let names = Names::new(spec, &aws.account, &aws.region);
         let records = Records::new(aws, &names.table);
         Self { aws, stack: &spec.name, names, records, dialog, timeout, expected: AtomicBool::new(false) }
+    }
+
+    /// Waits for the function of a stack that is deployed in express mode.
+    async fn until_ready(&self, spec: &StackSpec) -> Result<()> {
+        match spec.deployment {
+            DeploymentMode::Standard => Ok(()),
+            DeploymentMode::Express => ready::until_active(self.aws, &self.names.function, self.dialog).await,
+        }
     }
 
     fn expect(&self, expected: bool) {
@@ -171,13 +180,11 @@ impl<'a> Verifying<'a> {
         let log = self.read_log(canary, put, log_timeout).await;
         let records = self.in_time(began, self.ids(canary, put + ahead)).await.map_err(table_failed)?.len();
         if records > 1 {
-            let cause = Cause {
-                text: format!("the table contains {records} records of this upload"),
-                hint:
-                    "Two handlers that derive record ids differently write to this table. Deploy one: provisioner up \
-                       -s {stack}"
-                        .to_owned(),
-            };
+            let cause = Cause::new(
+                format!("the table contains {records} records of this upload"),
+                "Two handlers that derive record ids differently write to this table. Deploy one: provisioner up \
+                 -s {stack}",
+            );
             return Err(self.failed("it was recorded twice", cause));
         }
         Ok(Verified {
@@ -216,10 +223,32 @@ impl<'a> Verifying<'a> {
 
     /// Polls for the record until it arrives, until waiting is useless, or until the timeout.
     async fn wait(&self, canary: &Canary, stored: &Stored, since: i64) -> Result<Awaited> {
+        let arrived = tokio::select! {
+            biased;
+            arrived = self.record(canary, stored, since) => arrived?,
+            cause = self.until_hopeless(canary, since) => return Ok(Awaited::Nothing(cause)),
+        };
+        if let Some(record) = arrived {
+            self.expect(false);
+            return Ok(Awaited::Record(record, clock::now_millis()));
+        }
+        let mut findings = Findings::default();
+        let diagnosed = tokio::time::timeout(DIAGNOSIS, async {
+            findings = self.findings(canary).await;
+            self.find_reasons(canary, since, &mut findings).await;
+        });
+        if diagnosed.await.is_err() {
+            findings.unreadable.push(format!("more: {}", no_answer(DIAGNOSIS)));
+        }
+        self.report_unreadable(&findings);
+        Ok(Awaited::Nothing(diagnosis::cause(&findings)))
+    }
+
+    /// The record; `None` after the timeout.
+    async fn record(&self, canary: &Canary, stored: &Stored, since: i64) -> Result<Option<Value>> {
         let began = Instant::now();
         let known = self.known_id(canary, stored);
         let mut pause = PAUSES.0;
-        let mut diagnosed = false;
         loop {
             let look = async {
                 let ids = match &known {
@@ -228,36 +257,45 @@ impl<'a> Verifying<'a> {
                 };
                 if ids.is_empty() { Ok(Vec::new()) } else { self.records.documents(&ids).await }
             };
-            let found = self.in_time(began, look).await.map_err(table_failed)?;
-            if let Some(record) = found.into_iter().next() {
-                self.expect(false);
-                return Ok(Awaited::Record(record, clock::now_millis()));
-            }
-            if began.elapsed() >= self.timeout {
-                let mut findings = Findings::default();
-                let diagnosed = tokio::time::timeout(DIAGNOSIS, async {
-                    findings = Box::pin(self.findings(canary)).await;
-                    self.find_reasons(canary, since, &mut findings).await;
-                });
-                if diagnosed.await.is_err() {
-                    findings.unreadable.push(format!("more: {}", no_answer(DIAGNOSIS)));
-                }
-                self.report_unreadable(&findings);
-                return Ok(Awaited::Nothing(diagnosis::cause(&findings)));
-            }
-            if !diagnosed && began.elapsed() >= DIAGNOSE_AFTER {
-                diagnosed = true;
-                let findings = Box::pin(self.findings(canary)).await;
-                if let Some(cause) = diagnosis::certain_cause(&findings) {
-                    self.expect(diagnosis::event_possible(&findings));
-                    return Ok(Awaited::Nothing(cause));
-                }
-                self.dialog
-                    .remark("no record yet; bucket, permission and function are configured correctly, still waiting");
+            let found = self.in_time(began, look).await.map_err(|error| self.unreadable_table(error))?;
+            let arrived = found.into_iter().next();
+            if arrived.is_some() || began.elapsed() >= self.timeout {
+                return Ok(arrived);
             }
             tokio::time::sleep(pause.min(self.timeout.saturating_sub(began.elapsed()))).await;
             pause = (pause * 3 / 2).min(PAUSES.1);
         }
+    }
+
+    /// Returns when no record can be expected any more, with the cause: a part of the pipeline is missing, every attempt
+    /// failed, or the handler's process ends at its start. Otherwise never.
+    async fn until_hopeless(&self, canary: &Canary, since: i64) -> Cause {
+        tokio::time::sleep(DIAGNOSE_AFTER).await;
+        let mut findings = self.findings(canary).await;
+        if let Some(cause) = diagnosis::certain_cause(&findings) {
+            self.expect(diagnosis::event_possible(&findings));
+            return cause;
+        }
+        self.dialog.remark("no record yet; bucket, permission and function are configured correctly, still waiting");
+        loop {
+            findings.unreadable.clear();
+            self.find_reasons(canary, since, &mut findings).await;
+            if let Some(cause) = diagnosis::failed_attempts(&findings) {
+                // An event in the queue had its last attempt.
+                self.expect(findings.queued.is_none());
+                return cause;
+            }
+            tokio::time::sleep(REASONS_EVERY).await;
+        }
+    }
+
+    /// A table that does not exist ends the pipeline, as a function that does not exist does.
+    fn unreadable_table(&self, error: CallError) -> Error {
+        if error.kind != Kind::NotFound {
+            return table_failed(error);
+        }
+        let text = format!("the table of records {} does not exist", self.names.table);
+        self.failed("its record cannot arrive", diagnosis::out_of_band(&text))
     }
 
     /// The record's id, which follows from the version in a bucket with versioning.
@@ -288,8 +326,8 @@ impl<'a> Verifying<'a> {
         } else {
             format!("{}: {}", text(record, "errorCode"), text(record, "errorMessage"))
         };
-        let hint = "The function's settings may differ from the stack file: provisioner plan -s {stack}".to_owned();
-        Err(self.failed("it was recorded incorrectly", Cause { text: is, hint }))
+        let hint = "The function's settings may differ from the stack file: provisioner plan -s {stack}";
+        Err(self.failed("it was recorded incorrectly", Cause::new(is, hint)))
     }
 
     /// The canary's processing according to the log, or nothing after the timeout. An unreadable log is not an error of the
@@ -317,43 +355,11 @@ impl<'a> Verifying<'a> {
     }
 
     async fn entries(&self, since: i64) -> Result<Vec<Entry>, CallError> {
-        let mut entries = Vec::new();
-        let group = Logs::new(self.aws, &self.names.log_group);
-        group.read(since - CLOCK_SKEW, clock::now_millis() + CLOCK_SKEW, |page| entries.extend(page)).await?;
-        Ok(entries)
+        diagnose::log(self.aws, &self.names, since - CLOCK_SKEW).await
     }
 
-    /// Reads the configuration of the pipeline's parts.
     async fn findings(&self, canary: &Canary) -> Findings {
-        let function = Function::new(self.aws, &self.names.function);
-        let object = Object::new(self.aws, &self.names.bucket, &canary.key);
-        let (invokes, described, policy, concurrency) = tokio::join!(
-            object.invokes(&self.names.function),
-            function.describe(),
-            function.policy(),
-            function.concurrency()
-        );
-        let mut findings = Findings::default();
-        let mut unreadable = Vec::new();
-        let mut note = |what: &str, error: CallError| unreadable.push(format!("{what}: {error}"));
-        match invokes {
-            Ok(invokes) => findings.notified = Some(invokes),
-            Err(error) => note("the bucket's notification", error),
-        }
-        match described {
-            Ok(described) => findings.function = Some(described.map(|d| d.state)),
-            Err(error) => note("the function", error),
-        }
-        match policy {
-            Ok(policy) => findings.permitted = Some(policy.is_some_and(|policy| diagnosis::lets_s3_invoke(&policy))),
-            Err(error) => note("the function's policy", error),
-        }
-        match concurrency {
-            Ok(concurrency) => findings.concurrency = Some(concurrency),
-            Err(error) => note("the function's concurrency", error),
-        }
-        findings.unreadable = unreadable;
-        findings
+        diagnose::configuration(self.aws, &self.names, &canary.key).await
     }
 
     /// Reads the queue of failed events and the log, which contain the errors of a failed handler.
@@ -363,27 +369,19 @@ impl<'a> Verifying<'a> {
             Err(error) => findings.unreadable.push(format!("the queue of failed events: {error}")),
         }
         match self.entries(since).await {
-            Ok(entries) => findings.lines = entries.iter().filter_map(|entry| suspicious(entry, &canary.key)).collect(),
+            Ok(entries) => diagnose::note_log(&entries, |key| key == canary.key, since, findings),
             Err(error) => findings.unreadable.push(format!("the log: {error}")),
         }
     }
 
     /// The canary's error in the queue of failed events. Its message is deleted, because the file is removed.
-    async fn queued(&self, canary: &Canary) -> Result<Option<String>, CallError> {
-        let Some(queue) = Queue::find(self.aws, &self.names.queue).await? else { return Ok(None) };
-        for _ in 0..MAX_QUEUE_READS {
-            let messages = queue.peek().await?;
-            if messages.is_empty() {
-                return Ok(None);
-            }
-            for message in messages {
-                if let Some(failure) = diagnosis::failure_of(&message.body, &canary.key) {
-                    queue.delete(&message).await?;
-                    return Ok(Some(failure));
-                }
-            }
-        }
-        Ok(None)
+    async fn queued(&self, canary: &Canary) -> Result<Option<FailedEvent>, CallError> {
+        let Some((queue, message, event)) = diagnose::queued(self.aws, &self.names, |key| key == canary.key).await?
+        else {
+            return Ok(None);
+        };
+        queue.delete(&message).await?;
+        Ok(Some(event))
     }
 
     fn report_unreadable(&self, findings: &Findings) {
@@ -466,18 +464,9 @@ impl<'a> Verifying<'a> {
 
     fn failed(&self, what: &str, cause: Cause) -> Error {
         let message = format!("a canary was sent through {}, and {what}", self.stack);
-        Error::new(Exit::Unverified, "not-verified", message)
+        Error::new(Exit::Unverified, cause.code, message)
             .source(cause.text)
             .hint(cause.hint.replace("{stack}", self.stack))
-    }
-}
-
-/// The line of an entry that can contain the reason of the failure.
-fn suspicious(entry: &Entry, key: &str) -> Option<String> {
-    match entry.line() {
-        Line::Handler(line) if line.level != "INFO" && entry.message.contains(key) => Some(line.message),
-        Line::Text(text) => Some(text),
-        _ => None,
     }
 }
 

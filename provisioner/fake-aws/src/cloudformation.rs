@@ -46,6 +46,8 @@ pub struct CloudFormation {
     pub change_set_looks: u32,
     /// The early-validation findings of the next change set, which then fails.
     pub validation_failures: Vec<ValidationFailure>,
+    /// The findings of early validation that `DescribeEvents` has for the operations of all stacks.
+    pub operation_failures: Vec<ValidationFailure>,
     /// Resources whose deletion fails this often, with the reason.
     pub undeletable: BTreeMap<String, (u32, String)>,
     /// One step for each read instead of several, for tests that act during an operation.
@@ -136,6 +138,13 @@ impl CloudFormation {
                     self.change_sets.remove(&id);
                 }
                 Ok(String::new())
+            }
+            "UpdateTerminationProtection" => {
+                let enable = get("EnableTerminationProtection") == "true";
+                self.existing(&stack).map(|stack| {
+                    stack.protected = enable;
+                    crate::xml::text("StackId", &stack.arn)
+                })
             }
             "DescribeStackEvents" => self.describe_stack_events(&stack, &get("NextToken"), physical),
             "DescribeEvents" if get("Filters.FailedEvents") == "true" => {

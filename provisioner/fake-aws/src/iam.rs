@@ -48,6 +48,10 @@ fn role_details(role: &Value) -> String {
         text("CreateDate", "2026-11-22T12:00:00Z"),
         optional("Description", role["Description"].as_str()),
         text("AssumeRolePolicyDocument", &role["AssumeRolePolicyDocument"]),
+        role["PermissionsBoundary"].as_str().map_or_else(String::new, |arn| {
+            let kind = text("PermissionsBoundaryType", "Policy");
+            node("PermissionsBoundary", &(kind + &text("PermissionsBoundaryArn", arn)))
+        }),
     ]
     .concat()
 }

@@ -16,6 +16,8 @@ use crate::http::{Request, Response};
 use crate::xml::{error, json};
 use crate::{ACCOUNT, REGION};
 
+const PERMISSION: &str = "AWS::Lambda::Permission";
+
 /// All functions.
 #[derive(Debug, Clone, Default)]
 pub struct Lambda {
@@ -25,12 +27,16 @@ pub struct Lambda {
     pub rollbacks_spare_code: bool,
     /// The number of reads after which a code change is effective.
     pub looks_until_served: u32,
+    /// The number of reads after which a function is active that was deployed in express mode, which ends before that.
+    pub looks_until_active: u32,
     /// The key of a zip that another process deploys to a function just before its next code change.
     pub concurrent_key: Option<&'static str>,
     /// The reason for which changes of code fail once they have started.
     pub broken: Option<&'static str>,
     /// The invocations, oldest first.
     pub invocations: Vec<Invocation>,
+    /// Whether the permission of S3 to invoke the functions was removed out of band.
+    pub forbids_invocation: bool,
     /// The response of a synchronous invocation.
     pub answer: Value,
     /// Synchronous invocations whose payload contains a text fail with an error, the response's payload.
@@ -57,6 +63,8 @@ pub struct Function {
     pub revision: u32,
     /// Reads until the last change is effective.
     pending: u32,
+    /// Reads until the function is active.
+    inactive: u32,
     /// The previous key.
     before: String,
     /// Events of the stack that have been applied to the function.
@@ -102,8 +110,13 @@ impl Lambda {
                 }
             }
             // Properties that only the template has are read from there, by physical id.
-            "GetPolicy" => {
+            "GetPolicy" if self.forbids_invocation || stacks.properties_of_kind(PERMISSION).is_none() => {
                 error("lambda", 404, "ResourceNotFoundException", "The resource you requested does not exist.")
+            }
+            "GetPolicy" => {
+                let principal = json!({ "Service": "s3.amazonaws.com" });
+                let statement = json!({ "Effect": "Allow", "Principal": principal, "Action": "lambda:InvokeFunction" });
+                json(200, &json!({ "Policy": json!({ "Statement": [statement] }).to_string() }))
             }
             "GetFunctionConcurrency" => json(200, &json!({})),
             _ => return None,
@@ -129,6 +142,8 @@ impl Lambda {
             if stack.status != "UPDATE_ROLLBACK_COMPLETE" || !self.rollbacks_spare_code {
                 function.key.clone_from(key);
                 function.revision += 1;
+                let express = stack.deployment_config.as_ref().and_then(|config| config.mode.as_deref());
+                function.inactive = if express == Some("EXPRESS") { self.looks_until_active } else { 0 };
             }
         }
     }
@@ -137,6 +152,7 @@ impl Lambda {
 impl Function {
     /// The status and reason of the last change. Each read is a step.
     fn look(&mut self, broken: Option<&'static str>) -> (&'static str, &'static str) {
+        self.inactive = self.inactive.saturating_sub(1);
         let is_running = self.pending > 0;
         self.pending = self.pending.saturating_sub(1);
         let status = match broken {
@@ -167,7 +183,7 @@ impl Function {
             "FunctionArn": format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"),
             "CodeSha256": base64_of_hex(hash),
             "CodeSize": 100,
-            "State": "Active",
+            "State": if self.inactive > 0 { "Pending" } else { "Active" },
             "LastUpdateStatus": status,
             "LastUpdateStatusReason": reason,
             "RevisionId": self.revision.to_string(),

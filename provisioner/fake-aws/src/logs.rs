@@ -19,6 +19,8 @@ pub struct Logs {
     pub groups: BTreeMap<String, Group>,
     /// The maximum number of events in a page; 0 means the service's 10,000.
     pub page: usize,
+    /// Returns the oldest events first whatever the request says, and no token, as the emulator does.
+    pub ignores_order: bool,
 }
 
 /// A log group.
@@ -78,6 +80,9 @@ impl Logs {
                 && pattern.split_whitespace().all(|term| event.message.contains(term.trim_matches('"')))
         });
         found.sort_by(|a, b| (a.1, a.0).cmp(&(b.1, b.0)));
+        if body["startFromHead"] == false && !self.ignores_order {
+            found.reverse();
+        }
         let most = if self.page == 0 { PAGE } else { self.page };
         let limit = body["limit"].as_u64().and_then(|limit| usize::try_from(limit).ok()).unwrap_or(most).min(most);
         let skip: usize = body["nextToken"].as_str().and_then(|token| token.parse().ok()).unwrap_or(0);
@@ -88,7 +93,7 @@ impl Logs {
             })
         });
         let mut answer = json!({ "events": events.collect::<Vec<_>>() });
-        if skip + limit < found.len() {
+        if skip + limit < found.len() && !self.ignores_order {
             answer["nextToken"] = (skip + limit).to_string().into();
         }
         xml::json(200, &answer)

@@ -10,6 +10,7 @@ mod objects;
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
+use sha2::Digest as _;
 
 pub use self::bucket::{Bucket, Versioning};
 pub use self::multipart::Upload;
@@ -35,6 +36,9 @@ pub struct S3 {
     /// Whether a bucket whose name ends in the suffix of an account's regional namespace (`-ACCOUNT-REGION-an`)
     /// requires the namespace header; without it the error is `MissingNamespaceHeader`.
     pub demands_namespace_header: bool,
+    /// The number of writes that get no version although the bucket keeps versions, as it can be right after versioning was
+    /// enabled (S3 user guide, "Enabling versioning on buckets").
+    pub unversioned_writes: usize,
     /// The number of objects that `DeleteObjects` does not delete: it returns 200 and lists them as `SlowDown` errors.
     pub busy_deletes: usize,
     /// An object is uploaded to this bucket after each `DeleteObjects`, until a bucket policy denies `s3:PutObject`.
@@ -82,6 +86,13 @@ impl S3 {
         e_tag
     }
 
+    /// The same for an object that is put with its SHA-256.
+    pub fn put_with_sha256(&mut self, bucket: &str, key: &str, body: &[u8]) {
+        let mut object = self.new_object(body.into(), Now::default());
+        object.sha256 = Some(sha256_of(body));
+        self.create_bucket(bucket).put(key, object);
+    }
+
     /// Deletes an object as `DeleteObject` does: with versions, it leaves a delete marker.
     pub fn delete(&mut self, bucket: &str, key: &str) {
         let marker = self.new_marker(Now::default());
@@ -112,6 +123,7 @@ impl S3 {
             content_encoding: None,
             metadata: BTreeMap::new(),
             crc32,
+            sha256: None,
             is_marker: false,
         }
     }
@@ -215,9 +227,15 @@ impl S3 {
     fn write(&mut self, action: &str, target: &Target<'_>) -> Answered {
         let key = target.key.as_str();
         self.bucket_of(target)?.check_write(target.request, key)?;
-        let object = match action {
+        let mut object = match action {
             "PutObject" => {
-                let mut object = self.new_object(content(target.request).into(), target.now);
+                let body = content(target.request);
+                let sha256 = target.request.header("x-amz-checksum-sha256").map(ToOwned::to_owned);
+                if sha256.as_ref().is_some_and(|given| *given != sha256_of(&body)) {
+                    return Err(error("s3", 400, "BadDigest", "The SHA256 you specified did not match."));
+                }
+                let mut object = self.new_object(body.into(), target.now);
+                object.sha256 = sha256;
                 object.content_type = target.request.header("content-type").map(ToOwned::to_owned);
                 object.content_encoding = objects::content_encoding(target.request);
                 object.metadata = objects::metadata(target.request);
@@ -235,6 +253,10 @@ impl S3 {
             }
         };
         let e_tag = object.e_tag.clone();
+        if self.bucket_of(target)?.versioning == Versioning::Enabled && self.unversioned_writes > 0 {
+            self.unversioned_writes -= 1;
+            "null".clone_into(&mut object.version);
+        }
         let bucket = self.bucket_of(target)?;
         let version = object.version.clone();
         bucket.put(key, object);
@@ -333,6 +355,11 @@ impl S3 {
         bucket.put_part(target.request, &target.key, e_tag.clone(), content(target.request))?;
         Ok(Response::new(200, "").with("etag", format!("\"{e_tag}\"")))
     }
+}
+
+/// A SHA-256 as S3 writes it.
+fn sha256_of(body: &[u8]) -> String {
+    base64::engine::general_purpose::STANDARD.encode(sha2::Sha256::digest(body))
 }
 
 /// The content of a request. Its body may be in S3's own chunked encoding (API, "Signature calculations: transfer

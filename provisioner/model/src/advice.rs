@@ -12,6 +12,14 @@ pub fn advice(reason: &str) -> Option<&'static str> {
     ADVICE.iter().find(|(signs, _)| signs.iter().any(|sign| reason.contains(sign))).map(|(_, advice)| *advice)
 }
 
+/// Whether a reason only refers to the failed events (`DescribeEvents`), as that of early validation does.
+pub fn refers_to_events(reason: &str) -> bool {
+    reason.contains(DESCRIBE_EVENTS)
+}
+
+/// The operation that such a reason names.
+const DESCRIBE_EVENTS: &str = "DescribeEvents";
+
 /// Whether a queue could not be created because one of the same name was deleted within the last minute (SQS API
 /// reference, `CreateQueue`, `QueueDeletedRecently`).
 pub fn is_queue_name_reserved(reason: &str) -> bool {
@@ -42,11 +50,17 @@ const ADVICE: &[(&[&str], &str)] = &[
     ),
     (
         &["is not authorized to perform", "not authorized", "AccessDenied", "Access Denied", "Access denied"],
-        "The caller lacks a permission. policies/provisioner.json lists what deploying needs.",
+        "The caller lacks a permission. `synth --permissions` and `--permissions=cloudformation` print what deploying needs.",
     ),
     (
         &["bucket name is not available", "BucketAlreadyExists", "bucket namespace is shared"],
-        "A bucket of this name exists in another account. Give the stack another `name:` in its stack file.",
+        "A bucket of this name exists in another account. Give the stack another `name:` in its stack file, or write \
+         `namespace: account-regional` below `bucket:`, where nobody else can hold a name.",
+    ),
+    (
+        // Where the failed events could be read, their reason stands in place of this one.
+        &[DESCRIBE_EVENTS],
+        "The details need cloudformation:DescribeEvents, which `synth --permissions` includes.",
     ),
     (
         &["OperationAborted", "conflicting conditional operation"],

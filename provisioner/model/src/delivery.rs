@@ -164,17 +164,19 @@ fn shortened(answer: &Value) -> String {
 mod tests {
     use super::*;
 
-    fn error(kind: Kind) -> Result<InvocationAnswer, CallError> {
+    fn error(kind: Kind) -> Answer {
         Err(CallError { kind, code: None, message: "why".into() })
     }
 
-    fn files(outcomes: &[&str]) -> Result<InvocationAnswer, CallError> {
+    type Answer = Result<InvocationAnswer, CallError>;
+
+    fn files(outcomes: &[&str]) -> Answer {
         let files: Vec<Value> =
             outcomes.iter().map(|outcome| json!({ "documentId": "d", "outcome": outcome })).collect();
         Ok(InvocationAnswer { function_error: None, payload: json!({ "files": files }) })
     }
 
-    fn failed(kind: &str) -> Result<InvocationAnswer, CallError> {
+    fn failed(kind: &str) -> Answer {
         let payload = json!({ "errorType": kind, "errorMessage": "why" });
         Ok(InvocationAnswer { function_error: Some("Unhandled".into()), payload })
     }

@@ -16,7 +16,7 @@ pub enum Exit {
     Invalid = 3,
     /// No credentials, no region, no permission, or the service cannot be reached.
     Access = 4,
-    /// Consent is missing: nothing was changed.
+    /// Consent is missing, or the change is refused: nothing was changed.
     Refused = 5,
     /// The deployment failed; the stack is in the state that the message names.
     Deployment = 6,

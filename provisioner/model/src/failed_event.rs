@@ -55,9 +55,10 @@ impl FailedEvent {
             .unwrap_or("Unknown")
     }
 
-    /// Why it failed, in the words of the function; without them in those of Lambda.
+    /// Why it failed, in the words of the function, without the name of the first object; else in the words of Lambda.
     pub fn reason(&self) -> &str {
-        self.error_message.as_deref().or(self.condition.as_deref()).unwrap_or("no reason given")
+        let reason = self.reason_of_first();
+        if reason.is_empty() { self.condition.as_deref().unwrap_or("no reason given") } else { reason }
     }
 
     /// The error message without the name of the first object, which whoever uploads chooses.
@@ -140,7 +141,7 @@ mod tests {
         assert_eq!(event.keys().collect::<Vec<_>>(), ["in/a bä.txt"]);
         assert_eq!(event.uploads[0].sequencer.as_deref(), Some("01"));
         assert_eq!(event.code(), "SlowDown");
-        assert!(event.reason().starts_with("b/in/"));
+        assert_eq!(event.reason(), "failed to read the object: HTTP 503 SlowDown: wait");
     }
 
     #[test]

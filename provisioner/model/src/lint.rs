@@ -113,6 +113,17 @@ fn check_spec(spec: &StackSpec, findings: &mut Vec<Finding>) {
         let problem = "AWS would accept requests without TLS, whose content can be read on the network";
         findings.push(Finding::new(Code::NoTls, "bucket.requireTls", problem));
     }
+    for (key, text) in [("prefix", &spec.bucket.prefix), ("suffix", &spec.bucket.suffix)] {
+        let Some(text) = text else { continue };
+        let place = format!("bucket.{key}");
+        if text.contains(['*', '?']) {
+            let problem = format!("{text:?} matches only keys that contain these very characters");
+            findings.push(Finding::new(Code::LiteralWildcard, &*place, problem));
+        }
+        if key == "prefix" && text.starts_with('/') {
+            findings.push(Finding::new(Code::LeadingSlash, place, format!("{text:?} starts with a slash")));
+        }
+    }
     findings.extend(cpu_beyond_time(spec));
     findings.extend(size_beyond_time(spec));
 }
@@ -390,14 +401,17 @@ mod tests {
     /// Stack files that are valid and yet wrong, and what is found.
     fn doubtful_specs() -> Vec<(String, Code, &'static str)> {
         use Code::{
-            CpuBeyondTime, EnvironmentSize, FreeTierBackups, FreeTierMetrics, FreeTierStorage, NoTls, SizeBeyondTime,
-            TemplateSize,
+            CpuBeyondTime, EnvironmentSize, FreeTierBackups, FreeTierMetrics, FreeTierStorage, LeadingSlash,
+            LiteralWildcard, NoTls, SizeBeyondTime, TemplateSize,
         };
         let tags: Vec<String> = (0..50).map(|n| format!("  key-{n}: {}", "v".repeat(200))).collect();
         let types: Vec<String> = (0..100).map(|n| format!("application/vnd.provisioner.test-number-{n}")).collect();
         let slow = "table: {billing: on-demand}\nhandler: {memory: 128 MiB, childCpu: 3s}\nfiles: ";
         [
             ("bucket: {requireTls: false}", NoTls, "without TLS"),
+            ("bucket: {suffix: '*.pdf'}", LiteralWildcard, "bucket.suffix: \"*.pdf\" matches only keys that contain"),
+            ("bucket: {prefix: 'in/?/'}", LiteralWildcard, "bucket.prefix: \"in/?/\" matches only"),
+            ("bucket: {prefix: /in/, suffix: /a}", LeadingSlash, "\"/in/\" starts with a slash"),
             (
                 "handler: {memory: 128 MiB, childCpu: 30s}",
                 CpuBeyondTime,

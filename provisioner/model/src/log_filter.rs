@@ -198,7 +198,7 @@ mod tests {
         }
         let longest = ServerFilter::containing(&"word ".repeat(300)).pattern(true).unwrap();
         assert_eq!(longest, r#""word""#);
-        let many: String = (0..1_000).map(|n| format!("{n} ")).collect();
+        let many = (0..1_000).map(|n| n.to_string()).collect::<Vec<_>>().join(" ");
         assert!(ServerFilter::containing(&many).pattern(true).unwrap().len() <= 1_024);
     }
 

@@ -22,7 +22,7 @@ use crate::units::{Seconds, Size};
 
 pub use document::{architecture, name_in, parse};
 pub use limits::{child_limits, ephemeral_storage};
-pub use rules::{LOG_PERIODS, PARENT_MEMORY, is_region, key_region, role_arn};
+pub use rules::{LOG_PERIODS, PARENT_MEMORY, is_region, key_region, role_arn, too_long_for_buckets};
 pub use schema::json_schema;
 
 /// One deployment of the pipeline, as its stack file describes it.
@@ -49,6 +49,19 @@ pub struct StackSpec {
         extend("examples" = ["arn:aws:iam::123456789012:role/deploys-file-pipelines"])
     )]
     pub cloudformation_role: Option<String>,
+    /// The permissions boundary of the handler's role: the ARN of a managed policy that limits what the role's own policy can
+    /// grant. Some organisations deny roles without one. The policy that `synth --permissions=cloudformation` prints allows
+    /// the role only with this boundary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        regex(pattern = "^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/[!-~]+$"),
+        extend("examples" = ["arn:aws:iam::123456789012:policy/boundary-of-applications"])
+    )]
+    pub permissions_boundary: Option<String>,
+    /// Whether CloudFormation refuses to delete the stack. `up` turns the protection on or off; if absent, `up` leaves it as
+    /// it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub termination_protection: Option<bool>,
     /// The ARN of the KMS key that bucket, table, queue and logs are encrypted with; without it, AWS's own keys are used,
     /// which cost nothing. The key's policy must allow what `synth --permissions=key` prints.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,6 +70,9 @@ pub struct StackSpec {
         extend("examples" = ["arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"])
     )]
     pub kms_key: Option<String>,
+    /// How CloudFormation deploys changes.
+    #[serde(default)]
+    pub deployment: DeploymentMode,
     /// Deploys to a local emulator instead of AWS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub emulator: Option<Emulator>,
@@ -91,6 +107,18 @@ pub struct Emulator {
     pub port: u16,
 }
 
+/// How CloudFormation deploys changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeploymentMode {
+    /// The deployment ends when every resource is ready.
+    #[default]
+    Standard,
+    /// CloudFormation's express mode: the deployment ends when every resource has accepted its configuration, which is
+    /// sooner. `up` then waits for the function up to two minutes.
+    Express,
+}
+
 /// What happens to files and records when the stack is deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -105,6 +133,8 @@ pub enum DataPolicy {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct Bucket {
+    /// Where bucket names are unique. If absent, `global`. Another namespace is another bucket.
+    pub namespace: BucketNamespace,
     /// Refuse requests to bucket and queue that do not use TLS. Only a local emulator needs `false`.
     pub require_tls: bool,
     /// Keep overwritten and deleted versions of files.
@@ -139,9 +169,31 @@ impl Bucket {
     }
 }
 
+/// Where the names of a stack's buckets are unique.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BucketNamespace {
+    /// Among all accounts of the partition: somebody else can hold a name.
+    #[default]
+    Global,
+    /// In the account and Region: no other account can create a bucket whose name ends in `-ACCOUNT-REGION-an`.
+    AccountRegional,
+}
+
+impl BucketNamespace {
+    /// As the stack file and S3 write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Global => "global",
+            Self::AccountRegional => "account-regional",
+        }
+    }
+}
+
 impl Default for Bucket {
     fn default() -> Self {
         Self {
+            namespace: BucketNamespace::Global,
             require_tls: true,
             versioning: false,
             keep_old_versions: Seconds(30 * 86_400),

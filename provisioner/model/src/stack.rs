@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::change::Change;
+use crate::spec::DeploymentMode;
 use crate::status::{ChangeSetState, ResourceStatus, StackStatus};
 
 /// A deployed stack.
@@ -28,6 +29,8 @@ pub struct Stack {
     pub protected: bool,
     /// When it was made or last changed, ISO 8601.
     pub changed: Option<String>,
+    /// How it was last deployed, if CloudFormation reports it.
+    pub deployment: Option<DeploymentMode>,
 }
 
 /// An output of a stack.
@@ -85,6 +88,37 @@ pub struct ChangeSet {
     pub state: ChangeSetState,
     /// What it would change; complete only when it is ready.
     pub changes: Vec<Change>,
+}
+
+/// What CloudFormation's failed events say about a change set or an operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperationFailure {
+    /// The operation that it belongs to.
+    pub operation: Option<String>,
+    /// The name in the template; empty for the stack as a whole.
+    pub logical_id: String,
+    /// The CloudFormation type.
+    pub kind: String,
+    /// What found it, such as `AWS::EarlyValidation::ResourceExistenceCheck` or a hook; `None` for the resource itself.
+    pub check: Option<String>,
+    /// Where in the template, such as `/Resources/Bucket/Properties/BucketName`.
+    pub path: Option<String>,
+    /// Why it failed.
+    pub reason: String,
+}
+
+impl OperationFailure {
+    /// The failure in one sentence, with its place.
+    pub fn sentence(&self) -> String {
+        let place = match (&self.path, &self.check) {
+            (Some(path), Some(check)) => format!(" (at {path}, found by {check})"),
+            (Some(path), None) => format!(" (at {path})"),
+            (None, Some(check)) => format!(" (found by {check})"),
+            (None, None) => String::new(),
+        };
+        let subject = if self.logical_id.is_empty() { String::new() } else { format!("{}: ", self.logical_id) };
+        format!("{subject}{}{place}", self.reason)
+    }
 }
 
 /// The function as it is deployed.

@@ -24,7 +24,7 @@ use crate::spec::StackSpec;
 use intrinsic::Value;
 use resource::Resource;
 
-pub use parameter::{ARTIFACT_BUCKET, ARTIFACT_KEY};
+pub use parameter::{ARTIFACT_BUCKET, ARTIFACT_KEY, ARTIFACT_VERSION};
 pub use parts::FREE_UNITS;
 pub use read::read;
 
@@ -80,7 +80,7 @@ struct Output {
 
 /// The template of a valid spec.
 pub fn build(spec: &StackSpec) -> Template {
-    let names = Names::for_template(&spec.name);
+    let names = Names::for_template(spec);
     let mut resources = Vec::new();
     parts::bucket::add(spec, &names, &mut resources);
     parts::table::add(spec, &names, &mut resources);
@@ -97,6 +97,7 @@ pub fn build(spec: &StackSpec) -> Template {
         parameters: Ordered(vec![
             (ARTIFACT_BUCKET, parameter("The bucket that holds the handler's zip")),
             (ARTIFACT_KEY, parameter("The key of the handler's zip, which contains the zip's SHA-256")),
+            (ARTIFACT_VERSION, parameter("The version of that object")),
         ]),
         resources: Ordered(resources),
         outputs: Ordered(vec![

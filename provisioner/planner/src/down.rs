@@ -121,8 +121,8 @@ pub fn decide_down(name: &str, policy: DataPolicy, delete_data: bool, state: &Do
             code: "termination-protection",
             reason: format!("the stack {name} is protected from termination"),
             hint: format!(
-                "To allow the deletion: aws cloudformation update-termination-protection \
-                 --no-enable-termination-protection --stack-name {name}"
+                "To allow the deletion: `terminationProtection: false` in the stack file, then provisioner up -s {name}\n\
+                 Or: aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name {name}"
             ),
         };
     }

@@ -8,6 +8,7 @@ pub mod down;
 pub mod drift;
 pub mod effects;
 pub mod health;
+pub mod history;
 pub mod permissions;
 pub mod plan;
 pub mod preview;

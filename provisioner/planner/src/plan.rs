@@ -5,6 +5,7 @@
 //! plan makes no decisions.
 
 use provisioner_model::change::Change;
+use provisioner_model::spec::BucketNamespace;
 use provisioner_model::stack::{ImportCandidate, Presence, Resource};
 use provisioner_model::status::{ChangeSetState, Operation, Phase, StackStatus};
 use provisioner_model::template::id;
@@ -86,12 +87,41 @@ pub enum Plan {
 /// The code of a plan that would lose files or records.
 pub const DATA_LOSS: &str = "data-loss";
 
-/// Describes a loss of files or records: a stable code, the reason, and how to proceed.
-pub fn data_loss(lost: &[&str]) -> (&'static str, String, String) {
-    (
+/// Describes the loss of files or records by these changes, if there is one: a stable code, the reason, and how to proceed.
+pub fn data_loss(changes: &[Change]) -> Option<(&'static str, String, String)> {
+    let lost: Vec<&Change> = changes.iter().filter(|change| change.loses_data()).collect();
+    if lost.is_empty() {
+        return None;
+    }
+    let names: Vec<&str> = lost.iter().map(|change| change.logical_id.as_str()).collect();
+    let mut details = lost.iter().flat_map(|change| &change.details);
+    let hint = match details.find(|detail| detail.property == "BucketNamespace") {
+        Some(namespace) => format!(
+            "The deployed bucket is in another namespace: write `namespace: {}` below `bucket:` to keep it, or deploy a \
+             second stack with another `name:` and move the data.",
+            // The template of the global namespace does not have the property.
+            namespace.before.as_ref().and_then(Value::as_str).unwrap_or(BucketNamespace::Global.as_str())
+        ),
+        None => {
+            "Revert the change of name or keys, or deploy a second stack with another `name:` and move the data.".into()
+        }
+    };
+    Some((
         DATA_LOSS,
-        format!("this would replace or remove {}, which contains files or records", lost.join(" and ")),
-        "Revert the change of name or keys, or deploy a second stack with another `name:` and move the data.".into(),
+        format!("this would replace or remove {}, which contains files or records", names.join(" and ")),
+        hint,
+    ))
+}
+
+/// Describes a bucket that exists and cannot be read: a stable code, the reason, and how to proceed.
+pub fn bucket_taken(bucket: &str) -> (&'static str, String, String) {
+    (
+        "bucket-taken",
+        format!("the bucket {bucket} exists, and access to it is denied"),
+        "If it is this account's: the caller lacks a permission; `synth --permissions` prints what deploying needs. If it \
+         belongs to another account (bucket names are global): give the stack another `name:` in its stack file, or write \
+         `namespace: account-regional` below `bucket:`, where nobody else can hold a name."
+            .into(),
     )
 }
 
@@ -144,14 +174,8 @@ pub fn decide(desired: &Desired, observed: &Observed) -> Plan {
 
 fn create(desired: &Desired, observed: &Observed) -> Plan {
     if observed.bucket == Presence::Foreign {
-        return Plan::Blocked {
-            code: "bucket-taken",
-            reason: format!("the bucket {} exists, and access to it is denied", desired.names.bucket),
-            hint: "If an earlier `down` kept it: the caller lacks a permission; `synth --permissions` prints what deploying \
-                   needs. If it belongs to another account (bucket names are global): give the stack another `name:` in \
-                   its stack file."
-                .into(),
-        };
+        let (code, reason, hint) = bucket_taken(&desired.names.bucket);
+        return Plan::Blocked { code, reason, hint };
     }
     let kept = import_candidates(desired, observed);
     if kept.is_empty() {
@@ -175,18 +199,15 @@ fn with_change_set(operation: Operation, observed: &Observed) -> Plan {
             hint: provisioner_model::advice::advice(reason).unwrap_or("The reason names what to fix.").to_owned(),
         },
         ChangeSetState::Ready => {
-            let lost: Vec<&str> =
-                set.changes.iter().filter(|c| c.loses_data()).map(|c| c.logical_id.as_str()).collect();
-            if lost.is_empty() {
-                return Plan::Execute {
-                    operation,
-                    change_set: set.id.clone(),
-                    stack: set.stack.clone(),
-                    changes: set.changes.clone(),
-                };
+            if let Some((code, reason, hint)) = data_loss(&set.changes) {
+                return Plan::Blocked { code, reason, hint };
             }
-            let (code, reason, hint) = data_loss(&lost);
-            Plan::Blocked { code, reason, hint }
+            Plan::Execute {
+                operation,
+                change_set: set.id.clone(),
+                stack: set.stack.clone(),
+                changes: set.changes.clone(),
+            }
         }
     }
 }
@@ -217,7 +238,7 @@ fn import_template(desired: &Desired, observed: &Observed, kept: &[ImportCandida
     for kept in kept {
         let properties = match (&observed.table, kept.kind.as_str()) {
             (Some(table), resource_type::TABLE) => with_chosen_key(table, desired),
-            _ => json!({ &kept.identifier: kept.name }),
+            _ => bucket_for_import(kept, desired),
         };
         resources.insert(
             kept.logical_id.clone(),
@@ -234,6 +255,17 @@ fn import_template(desired: &Desired, observed: &Observed, kept: &[ImportCandida
         "Description": desired.template["Description"],
         "Resources": resources,
     })
+}
+
+/// The bucket's properties. Its namespace is part of its identity: CloudFormation cannot read it, and a change replaces
+/// the bucket (resource schema, `createOnlyProperties` and `writeOnlyProperties`).
+fn bucket_for_import(kept: &ImportCandidate, desired: &Desired) -> Value {
+    let mut properties = json!({ &kept.identifier: kept.name });
+    let namespace = &desired.template["Resources"][&kept.logical_id]["Properties"]["BucketNamespace"];
+    if !namespace.is_null() {
+        properties["BucketNamespace"] = namespace.clone();
+    }
+    properties
 }
 
 /// The table's properties, naming its KMS key only if that is the stack file's. Another one is the account's key for
@@ -286,6 +318,7 @@ mod tests {
 
     use provisioner_model::change::{Action, Detail, Replacement};
     use provisioner_model::names::Names;
+    use provisioner_model::spec::DeploymentMode;
     use provisioner_model::stack::ChangeSet;
 
     use super::*;
@@ -300,7 +333,7 @@ mod tests {
                 region: "eu-central-1".into(),
                 stack: "s".into(),
             },
-            names: Names::new("s", "000000000000", "eu-central-1"),
+            names: Names::of("s", BucketNamespace::Global, "000000000000", "eu-central-1"),
             template: json!({ "Description": "d", "Resources": {
                 "Bucket": { "Type": "AWS::S3::Bucket" },
                 "Table": { "Type": "AWS::DynamoDB::Table" },
@@ -308,6 +341,7 @@ mod tests {
             }}),
             parameters: BTreeMap::new(),
             tags: BTreeMap::new(),
+            deployment: DeploymentMode::Standard,
         }
     }
 

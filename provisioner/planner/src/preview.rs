@@ -12,13 +12,13 @@ use provisioner_model::change::{Action, Change, Detail, Replacement};
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::hash::{sha256, short};
 use provisioner_model::resolve::Context;
-use provisioner_model::stack::Deployed;
 use provisioner_model::status::{Operation, StackStatus};
+use provisioner_model::template::ARTIFACT_VERSION;
 use provisioner_model::{diff, resource_type};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::code::{artifact_bucket, code_change};
 use crate::consent::{Allow, Consent};
 use crate::drift::Drift;
 use crate::effects::{self, SlowStep, Warning};
@@ -27,6 +27,8 @@ use crate::permissions::{self, PermissionChange};
 use crate::plan::{Plan, decide};
 use crate::state::{Desired, Observed};
 use crate::step::{Blocker, Step, step};
+
+pub use crate::code::{ArtifactBucket, Code, CodeChange};
 
 /// The version of the format. It is raised by every incompatible change.
 pub const VERSION: u32 = 1;
@@ -95,6 +97,9 @@ pub struct Preview {
     /// The handler's code, if it changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<CodeChange>,
+    /// The bucket for the handler's zips, if the plan creates it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub artifacts: Option<ArtifactBucket>,
     /// The permissions that principals gain or lose.
     pub permissions: Vec<PermissionChange>,
     /// Warnings to show before the user confirms.
@@ -109,31 +114,6 @@ pub struct Preview {
     pub reverts_drift: bool,
     /// The state that the plan was made for.
     pub basis: Preconditions,
-}
-
-/// The handler's code before and after.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct CodeChange {
-    /// The SHA-256 of the deployed zip.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub from: Option<String>,
-    /// The size of that zip, bytes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub from_size: Option<u64>,
-    /// The SHA-256 of the new zip.
-    pub to: String,
-    /// The size of that zip, bytes.
-    pub to_size: u64,
-}
-
-/// The handler's code to deploy.
-#[derive(Debug, Clone, Copy)]
-pub struct Code<'a> {
-    /// The SHA-256 of the zip.
-    pub sha256: &'a str,
-    /// Its size, bytes.
-    pub size: u64,
 }
 
 /// Creates the plan document.
@@ -205,6 +185,7 @@ pub fn preview(desired: &Desired, observed: &Observed, code: Code<'_>, drift: Dr
         slow: effects::slow(step, &resources),
         basis: preconditions(desired, observed, code, reverts_drift.then_some(&drift), &plan),
         code: code_change,
+        artifacts: artifact_bucket(step, desired, observed),
         resources,
         outputs,
         tags,
@@ -298,27 +279,9 @@ fn permission_changes(
     permissions::compare(&before, &after)
 }
 
-fn code_change(step: Step, deployed: Option<&Deployed>, code: Code<'_>) -> Option<CodeChange> {
-    let differs = match step {
-        Step::Wait | Step::ContinueRollback => false,
-        // A deleted function is reported as drift, not as a change of code.
-        Step::None => deployed.is_some_and(|d| d.sha256 != code.sha256),
-        _ => deployed.is_none_or(|d| d.sha256 != code.sha256),
-    };
-    differs.then(|| CodeChange {
-        from: deployed.map(|d| d.sha256.clone()),
-        from_size: deployed.map(|d| d.size),
-        to: code.sha256.to_owned(),
-        to_size: code.size,
-    })
-}
-
 fn data_loss(resources: &[Change]) -> Option<Blocker> {
-    let lost: Vec<&str> = resources.iter().filter(|c| c.loses_data()).map(|c| c.logical_id.as_str()).collect();
-    (!lost.is_empty()).then(|| {
-        let (code, reason, hint) = crate::plan::data_loss(&lost);
-        Blocker { code: code.to_owned(), reason, hint }
-    })
+    let (code, reason, hint) = crate::plan::data_loss(resources)?;
+    Some(Blocker { code: code.to_owned(), reason, hint })
 }
 
 /// Outputs by name, without their descriptions.
@@ -346,7 +309,7 @@ fn preconditions(
         stack_changed: stack.and_then(|s| s.changed.clone()),
         deployed_template: observed.template.as_ref().map(|template| hash(&template.to_string())),
         template: hash(&desired.template.to_string()),
-        settings: hash(&format!("{:?} {:?}", desired.parameters, desired.tags)),
+        settings: hash(&format!("{:?} {:?}", settings(desired), desired.tags)),
         code: code.sha256.to_owned(),
         drift: drift.map(|drift| hash(&serde_json::to_string(drift).unwrap_or_default())),
         kept: match plan {
@@ -354,6 +317,11 @@ fn preconditions(
             _ => Vec::new(),
         },
     }
+}
+
+/// The parameters without the version of the handler's zip, which an upload decides, and which `code` stands for.
+fn settings(desired: &Desired) -> BTreeMap<&String, &String> {
+    desired.parameters.iter().filter(|(name, _)| *name != ARTIFACT_VERSION).collect()
 }
 
 fn hash(text: &str) -> String {

@@ -389,15 +389,13 @@ impl Comparison {
             Some(file) if record.at.abs_diff(file.at) <= SAME_UPLOAD_MILLIS.unsigned_abs() => {
                 group.other = Some(record.clone());
             }
-            Some(_) => counts.gone += 1,
             // Its file may have been put after this part of the bucket was listed.
             None if record.at >= scope.started - LISTING_SLACK_MILLIS => {}
-            None if !scope.includes(&record.key, 1) => counts.gone += 1,
-            None if scope.is_unexplained(&record, head.as_ref()) => {
+            None if scope.includes(&record.key, 1) && scope.is_unexplained(&record, head.as_ref()) => {
                 counts.without_file += 1;
                 findings(Finding::of(FindingKind::RecordWithoutFile, &record));
             }
-            None => counts.gone += 1,
+            _ => counts.gone += 1,
         }
         if record.sequencer.is_empty() {
             group.listed = Some(record.clone());

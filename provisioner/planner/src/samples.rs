@@ -16,6 +16,7 @@ pub(crate) fn stack(status: StackStatus) -> Stack {
         outputs: Vec::new(),
         protected: false,
         changed: None,
+        deployment: None,
     }
 }
 

@@ -64,6 +64,7 @@ fn meaning(kind: &str, property: &str) -> Meaning {
             Some("CHILD_WALL_SECONDS" | "CHILD_SPOOL") => Derived,
             _ => Unknown,
         },
+        ("AWS::IAM::Role", "PermissionsBoundary") => Key("permissionsBoundary", Form::Plain),
         ("AWS::Logs::LogGroup", "RetentionInDays") => Key("handler.keepLogs", Form::Days),
         (BUCKET, "VersioningConfiguration" | "VersioningConfiguration.Status") => Key("bucket.versioning", Form::Flag),
         (BUCKET, property) if property.ends_with("NoncurrentVersionExpiration.NoncurrentDays") => {

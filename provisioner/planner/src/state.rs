@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use provisioner_model::diff;
 use provisioner_model::names::Names;
 use provisioner_model::resolve::Context;
+use provisioner_model::spec::{DeploymentMode, StackSpec};
 use provisioner_model::stack::{ChangeSet, Deployed, Presence, Resource, Stack};
-use provisioner_model::template::{ARTIFACT_BUCKET, ARTIFACT_KEY};
+use provisioner_model::template::{ARTIFACT_BUCKET, ARTIFACT_KEY, ARTIFACT_VERSION};
 use serde_json::Value;
 
 /// Where a stack is or will be.
@@ -48,7 +49,12 @@ pub struct Desired {
     pub parameters: BTreeMap<String, String>,
     /// The stack's tags.
     pub tags: BTreeMap<String, String>,
+    /// How CloudFormation deploys changes.
+    pub deployment: DeploymentMode,
 }
+
+/// The version of the handler's zip in a plan that uploads it.
+const NOT_UPLOADED: &str = "known after the upload";
 
 /// The observed state.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,10 +78,42 @@ pub struct Observed {
 }
 
 impl Desired {
-    /// The desired state once the handler is packaged. `key` is the key of its zip in the artifact bucket.
-    pub fn new(place: Place, names: Names, template: Value, tags: BTreeMap<String, String>, key: String) -> Self {
-        let parameters = [(ARTIFACT_BUCKET.to_owned(), names.artifacts.clone()), (ARTIFACT_KEY.to_owned(), key)].into();
-        Self { place, names, template, parameters, tags }
+    /// The desired state once the handler is packaged. `key` is the key of its zip in the artifact bucket. The zip's version
+    /// is that of the deployed stack if the stack has this zip, otherwise it is known after the upload ([`Self::pin`]).
+    pub fn new(
+        place: Place,
+        names: Names,
+        template: Value,
+        spec: &StackSpec,
+        key: String,
+        observed: Option<&Stack>,
+    ) -> Self {
+        let mut parameters: BTreeMap<String, String> =
+            [(ARTIFACT_BUCKET.to_owned(), names.artifacts.clone()), (ARTIFACT_KEY.to_owned(), key)].into();
+        let deployed = observed.map(|stack| &stack.parameters);
+        let is_deployed = |deployed: &&BTreeMap<String, String>| {
+            [ARTIFACT_BUCKET, ARTIFACT_KEY].iter().all(|name| deployed.get(*name) == parameters.get(*name))
+        };
+        let version = deployed.filter(is_deployed).and_then(|deployed| deployed.get(ARTIFACT_VERSION)).cloned();
+        parameters.insert(ARTIFACT_VERSION.to_owned(), version.unwrap_or_else(|| NOT_UPLOADED.to_owned()));
+        Self { place, names, template, parameters, tags: spec.tags.clone(), deployment: spec.deployment }
+    }
+
+    /// The parameters that the template declares. A template of an earlier version of this program, which a rollback deploys,
+    /// may declare fewer, and CloudFormation refuses others.
+    pub fn declared_parameters(&self) -> BTreeMap<String, String> {
+        let is_declared = |name: &String| !self.template["Parameters"][name].is_null();
+        self.parameters.iter().filter(|(name, _)| is_declared(name)).map(|(n, v)| (n.clone(), v.clone())).collect()
+    }
+
+    /// The version of the handler's zip, if it was uploaded.
+    pub fn version(&self) -> &str {
+        &self.parameters[ARTIFACT_VERSION]
+    }
+
+    /// Sets the version of the handler's zip.
+    pub fn pin(&mut self, version: String) {
+        self.parameters.insert(ARTIFACT_VERSION.to_owned(), version);
     }
 
     /// The template with the references resolved that are known before the deployment.
@@ -85,6 +123,11 @@ impl Desired {
 }
 
 impl Observed {
+    /// The artifact bucket of the deployed stack.
+    pub fn artifacts(&self) -> Option<&str> {
+        self.stack.as_ref()?.parameters.get(ARTIFACT_BUCKET).map(String::as_str)
+    }
+
     /// The deployed template with the references resolved that are known before the deployment.
     pub fn plain(&self, place: &Place) -> Option<Value> {
         let parameters = self.stack.as_ref()?.parameters.clone();
@@ -108,5 +151,26 @@ impl Observed {
         let (Some(before), Some(stack)) = (self.plain(&desired.place), &self.stack) else { return false };
         let after = desired.plain();
         diff::compare(&before, &after).is_empty() && before["Outputs"] == after["Outputs"] && stack.tags == desired.tags
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_template_gets_the_parameters_that_it_declares() {
+        let spec = provisioner_model::spec::parse("name: shop\ndata: delete\n", "shop.yaml".as_ref()).unwrap();
+        let text = |text: &str| text.to_owned();
+        let place =
+            Place { partition: text("aws"), account: text("1"), region: text("eu-central-1"), stack: text("shop") };
+        let names = Names::new(&spec, "1", "eu-central-1");
+        // As a version of this program deployed it that knew no versions of zips.
+        let template = json!({ "Parameters": { ARTIFACT_BUCKET: {}, ARTIFACT_KEY: {} } });
+        let desired = Desired::new(place, names, template, &spec, text("handler/x.zip"), None);
+        let declared: Vec<String> = desired.declared_parameters().into_keys().collect();
+        assert_eq!(declared, [ARTIFACT_BUCKET, ARTIFACT_KEY]);
     }
 }

@@ -1,4 +1,4 @@
-//! The story of one file in one list: versions put, events, invocations with their log lines, records, and the place in the
+//! What happened to one file, in one list: versions put, events, invocations with their log lines, records, and the place in the
 //! queue of failed events, in the order of time. Pure: what was read comes in as [`Facts`].
 
 mod attempts;
@@ -17,14 +17,14 @@ use crate::record_matching::id_of_version;
 pub use attempts::request_ids;
 pub use conclusion::{Conclusion, State};
 
-/// Where the story's file is, and of which upload it is told.
+/// The file of a trace, or one of its uploads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
     /// The bucket.
     pub bucket: String,
     /// The object's key.
     pub key: String,
-    /// The record's id, if the story is that of one upload of the key only.
+    /// The record's id, if the trace is that of one upload of the key only.
     pub document_id: Option<String>,
 }
 
@@ -58,7 +58,7 @@ pub struct Facts {
     pub unread: Vec<String>,
 }
 
-/// The story of a file.
+/// What happened to a file.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Trace {
@@ -199,7 +199,7 @@ pub struct LogLine {
     pub message: String,
 }
 
-/// Puts together the story. `now` decides whether a record can still arrive.
+/// Puts together the trace. `now` decides whether a record can still arrive.
 pub fn trace(stack: &str, subject: &Subject, facts: Facts, now: &Timestamp) -> Trace {
     let facts = of_subject(subject, facts);
     let mut steps: Vec<Step> = facts.versions.iter().map(|version| of_version(subject, version)).collect();

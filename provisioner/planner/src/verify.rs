@@ -75,6 +75,8 @@ pub fn legs(moments: Moments, log: LogObservation) -> Vec<Leg> {
 /// The state of the pipeline's parts when no record arrived. `None` if a part could not be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Findings {
+    /// Whether the stack is deployed; read only where there is no function.
+    pub deployed: Option<bool>,
     /// Whether the bucket notifies the function of new objects with such a key.
     pub notified: Option<bool>,
     /// Whether S3 may invoke the function.
@@ -84,29 +86,68 @@ pub struct Findings {
     /// The function's reserved concurrency; `Some(None)` if it has none.
     pub concurrency: Option<Option<u32>>,
     /// The error of the canary's event in the queue of failed events.
-    pub queued: Option<String>,
+    pub queued: Option<FailedEvent>,
+    /// How the handler's process ended, according to the log.
+    pub crash: Option<String>,
     /// Log lines that can concern the canary: warnings, errors, and lines that the handler did not write.
     pub lines: Vec<String>,
     /// Parts that could not be read, with the reason.
     pub unreadable: Vec<String>,
 }
 
+/// An event in the queue of failed events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedEvent {
+    /// The error of the last attempt.
+    pub error: String,
+    /// Whether the handler's process ended instead of answering.
+    pub is_crash: bool,
+}
+
+/// The code of an error whose cause is that the handler's process ends instead of answering.
+pub const HANDLER_CRASHES: &str = "handler-crashes";
+/// The code of every other error of a verification.
+pub const NOT_VERIFIED: &str = "not-verified";
+
 /// Why a canary did not arrive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cause {
+    /// [`HANDLER_CRASHES`] or [`NOT_VERIFIED`].
+    pub code: &'static str,
     /// The cause, in words.
     pub text: String,
     /// How to fix it; `{stack}` is replaced by the stack's name.
     pub hint: String,
 }
 
+impl Cause {
+    /// A cause other than a crash of the handler.
+    pub fn new(text: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { code: NOT_VERIFIED, text: text.into(), hint: hint.into() }
+    }
+}
+
+/// The hint for a failure whose details the function's log has.
+const LOGS: &str = "See the function's log: provisioner logs -s {stack}";
+
 /// The hint for a resource that was changed out of band.
 const DRIFT: &str = "It was changed outside CloudFormation. Show the drift with `provisioner plan -s {stack}`, \
                      revert it with `provisioner up -s {stack} --revert-drift`.";
 
+/// A resource that was changed or deleted out of band.
+pub fn out_of_band(text: &str) -> Cause {
+    Cause::new(text, DRIFT)
+}
+
 /// A cause that is certain, so that waiting longer cannot help.
 pub fn certain_cause(findings: &Findings) -> Option<Cause> {
-    let cause = |text: &str, hint: &str| Some(Cause { text: text.to_owned(), hint: hint.to_owned() });
+    let cause = |text: &str, hint: &str| Some(Cause::new(text, hint));
+    if findings.function == Some(None) && findings.deployed == Some(false) {
+        return cause(
+            "the stack is not deployed; only its data was kept",
+            "Deploy it first: provisioner up -s {stack}",
+        );
+    }
     if findings.function == Some(None) {
         return cause("the function does not exist any more", DRIFT);
     }
@@ -136,28 +177,70 @@ pub fn cause(findings: &Findings) -> Cause {
     if let Some(certain) = certain_cause(findings) {
         return certain;
     }
-    let logs = "See the function's log: provisioner logs -s {stack}";
-    if let Some(queued) = &findings.queued {
-        return Cause {
-            text: format!(
-                "the handler failed at every attempt, and the event went to the queue of failed events: {queued}"
-            ),
-            hint: logs.to_owned(),
-        };
+    if let Some(cause) = failed_attempts(findings) {
+        return cause;
     }
     if let Some(line) = findings.lines.first() {
-        return Cause { text: format!("the handler failed; from its log: {line}"), hint: logs.to_owned() };
+        return Cause::new(format!("the handler failed; from its log: {line}"), LOGS);
     }
     match &findings.function {
-        Some(Some(state)) if state != "Active" => Cause {
-            text: format!("the function is not ready: its state is {state}"),
-            hint: "Try again in a minute: provisioner verify -s {stack}".to_owned(),
-        },
-        _ => Cause {
-            text: "bucket, permission and function are configured correctly, and neither the log nor the queue of failed events contains a reason".to_owned(),
-            hint: "S3's events can take a minute. Try again: provisioner verify -s {stack}".to_owned(),
-        },
+        Some(Some(state)) if state != "Active" => Cause::new(
+            format!("the function is not ready: its state is {state}"),
+            "Try again in a minute: provisioner verify -s {stack}",
+        ),
+        _ => Cause::new(
+            "bucket, permission and function are configured correctly, and neither the log nor the queue of failed \
+             events contains a reason",
+            "S3's events can take a minute. Try again: provisioner verify -s {stack}",
+        ),
     }
+}
+
+/// A cause that the queue of failed events or the log has already while the record is awaited: every attempt failed, or the
+/// handler's process ends as soon as it starts. Waiting longer cannot help then.
+pub fn failed_attempts(findings: &Findings) -> Option<Cause> {
+    let crash = |how: &str| Cause {
+        code: HANDLER_CRASHES,
+        text: format!("the handler's process ends without processing the file: {how}"),
+        hint: LOGS.to_owned(),
+    };
+    match (&findings.queued, &findings.crash) {
+        (Some(queued), _) if queued.is_crash => Some(crash(&queued.error)),
+        (Some(queued), _) => Some(Cause::new(
+            format!(
+                "the handler failed at every attempt, and the event went to the queue of failed events: {}",
+                queued.error
+            ),
+            LOGS,
+        )),
+        (None, Some(how)) => Some(crash(how)),
+        (None, None) => None,
+    }
+}
+
+/// How the function's process ended at a time or later (milliseconds since the Unix epoch), if Lambda logged that it ended.
+///
+/// Lambda developer guide, "Understanding the Lambda execution environment lifecycle" (`INIT_REPORT`, `Status: error`) and
+/// "Lambda telemetry API event schema" (`platform.initReport`, `platform.runtimeDone`), where the log format is JSON.
+pub fn crash_of(entries: &[Entry], since: i64) -> Option<String> {
+    let mut crash = None;
+    for entry in entries.iter().filter(|entry| entry.time >= since) {
+        let text = entry.message.trim_end();
+        if let Ok(line) = serde_json::from_str::<Value>(text) {
+            let record = &line["record"];
+            let is_end = line["type"] == "platform.initReport" || line["type"] == "platform.runtimeDone";
+            if is_end && record["status"] == "error" {
+                crash.get_or_insert_with(|| record["errorType"].as_str().unwrap_or("no reason given").to_owned());
+            }
+        } else if let Some((_, how)) = text.split_once("Error: Runtime exited") {
+            // The clearest of the lines: `RequestId: … Error: Runtime exited with error: exit status 1`.
+            return Some(format!("Runtime exited{}", how.lines().next().unwrap_or_default()));
+        } else if text.starts_with("INIT_REPORT ") && text.contains("Status: error") {
+            let kind = text.split_once("Error Type: ").map_or("no reason given", |(_, kind)| kind.trim());
+            crash.get_or_insert_with(|| kind.to_owned());
+        }
+    }
+    crash
 }
 
 /// Whether a function's policy, as Lambda returns it, allows S3 to invoke the function.
@@ -170,19 +253,17 @@ pub fn lets_s3_invoke(policy: &str) -> bool {
     })
 }
 
-/// The error in Lambda's record of a failed event, if the event concerns this key. Lambda developer guide, "Capturing
+/// The key, as the event has it, and the error in Lambda's record of a failed event of S3. Lambda developer guide, "Capturing
 /// records of asynchronous invocations".
-pub fn failure_of(body: &str, key: &str) -> Option<String> {
+pub fn failure_of(body: &str) -> Option<(String, FailedEvent)> {
     let record: Value = serde_json::from_str(body).ok()?;
-    let encoded = &record["requestPayload"]["Records"][0]["s3"]["object"]["key"];
-    // The characters of a canary's name are not URL-encoded; those of its prefix can be.
-    let name = |key: &str| key.rsplit_once(crate::canary::NAME).map(|(_, rest)| rest.to_owned());
-    if name(encoded.as_str()?) != name(key) {
-        return None;
-    }
+    let key = record["requestPayload"]["Records"][0]["s3"]["object"]["key"].as_str()?.to_owned();
     let message = record["responsePayload"]["errorMessage"].as_str().unwrap_or_default();
     let condition = record["requestContext"]["condition"].as_str().unwrap_or("no reason given");
-    Some(if message.is_empty() { condition.to_owned() } else { message.to_owned() })
+    // Lambda's own errors have types like Runtime.ExitError, the handler's have others.
+    let kind = record["responsePayload"]["errorType"].as_str().unwrap_or_default();
+    let error = if message.is_empty() { condition.to_owned() } else { message.to_owned() };
+    Some((key, FailedEvent { error, is_crash: kind.starts_with("Runtime.") }))
 }
 
 #[cfg(test)]
@@ -231,6 +312,49 @@ mod tests {
         }
     }
 
+    fn failed(error: &str) -> FailedEvent {
+        FailedEvent { error: error.to_owned(), is_crash: false }
+    }
+
+    #[test]
+    fn a_process_that_ended_is_found_in_the_log() {
+        const EXITED: &str = "RequestId: 8f8 Error: Runtime exited with error: exit status 1\nRuntime.ExitError";
+        const INIT: &str =
+            "INIT_REPORT Init Duration: 2.10 ms\tPhase: init\tStatus: error\tError Type: Runtime.ExitError";
+        const JSON: &str =
+            r#"{"type":"platform.initReport","record":{"status":"error","errorType":"Runtime.Unknown"}}"#;
+        let rows: [(&[&str], Option<&str>); 7] = [
+            (&[INIT, EXITED], Some("Runtime exited with error: exit status 1")),
+            (&[INIT, "START RequestId: 8f8"], Some("Runtime.ExitError")),
+            (&[JSON], Some("Runtime.Unknown")),
+            (&["INIT_REPORT Init Duration: 9 ms\tPhase: init\tStatus: success"], None),
+            // A slow start is repeated with more time.
+            (&["INIT_REPORT Init Duration: 9999 ms\tPhase: init\tStatus: timeout"], None),
+            (&[r#"{"type":"platform.initReport","record":{"status":"success"}}"#, "Error: other", "{"], None),
+            (&[r#"{"level":"ERROR","message":"Runtime exited"}"#], None),
+        ];
+        for (lines, expected) in rows {
+            let entry = |line: &&str| Entry { time: T, message: (*line).into(), stream: "s".into(), id: None };
+            let entries: Vec<Entry> = lines.iter().map(entry).collect();
+            assert_eq!(crash_of(&entries, T).as_deref(), expected, "{lines:?}");
+            assert_eq!(crash_of(&entries, T + 1), None, "an earlier deployment's: {lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_crash_has_its_own_code() {
+        let crashed = FailedEvent { error: "exit status 1".into(), is_crash: true };
+        let rows = [
+            (Findings { queued: Some(crashed), ..Findings::default() }, Some(HANDLER_CRASHES)),
+            (Findings { crash: Some("Runtime.ExitError".into()), ..Findings::default() }, Some(HANDLER_CRASHES)),
+            (Findings { queued: Some(failed("no disk")), ..Findings::default() }, Some(NOT_VERIFIED)),
+            (Findings { lines: vec!["one attempt failed".into()], ..Findings::default() }, None),
+        ];
+        for (findings, code) in rows {
+            assert_eq!(failed_attempts(&findings).map(|cause| cause.code), code, "{findings:?}");
+        }
+    }
+
     #[test]
     fn the_cause_is_the_first_wrong_part_of_the_pipeline() {
         let fine = Findings {
@@ -242,12 +366,13 @@ mod tests {
         };
         let rows = [
             (Findings { function: Some(None), notified: Some(false), ..fine.clone() }, true, "does not exist"),
-            (Findings { notified: Some(false), queued: Some("x".into()), ..fine.clone() }, true, "does not notify"),
+            (Findings { function: Some(None), deployed: Some(false), ..fine.clone() }, true, "is not deployed"),
+            (Findings { notified: Some(false), queued: Some(failed("x")), ..fine.clone() }, true, "does not notify"),
             (Findings { permitted: Some(false), ..fine.clone() }, true, "policy does not allow"),
             (Findings { concurrency: Some(Some(0)), ..fine.clone() }, true, "concurrency is 0"),
             (Findings { concurrency: Some(Some(1)), ..fine.clone() }, false, "configured correctly"),
             (
-                Findings { queued: Some("no disk".into()), lines: vec!["l".into()], ..fine.clone() },
+                Findings { queued: Some(failed("no disk")), lines: vec!["l".into()], ..fine.clone() },
                 false,
                 "every attempt, and the event went to the queue of failed events: no disk",
             ),
@@ -297,17 +422,12 @@ mod tests {
             json!({
                 "requestContext": {"condition": "RetriesExhausted"},
                 "requestPayload": {"Records": [{"s3": {"object": {"key": key}}}]},
-                "responsePayload": {"errorMessage": "failed to read the object"},
+                "responsePayload": {"errorMessage": "failed to read the object", "errorType": "Runtime.ExitError"},
             })
             .to_string()
         };
-        let key = "a b/provisioner-verify-7.txt";
-        assert_eq!(
-            failure_of(&body("a+b/provisioner-verify-7.txt"), key).as_deref(),
-            Some("failed to read the object")
-        );
-        assert_eq!(failure_of(&body("a+b/provisioner-verify-8.txt"), key), None);
-        assert_eq!(failure_of(&body("other.txt"), key), None);
-        assert_eq!(failure_of("{}", key), None);
+        let expected = FailedEvent { error: "failed to read the object".into(), is_crash: true };
+        assert_eq!(failure_of(&body("a+b/c.txt")), Some(("a+b/c.txt".to_owned(), expected)));
+        assert_eq!(failure_of("{}"), None);
     }
 }

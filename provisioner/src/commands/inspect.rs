@@ -167,8 +167,12 @@ async fn inspect(
     let findings = if meta.len() > max_size {
         Findings::too_large(meta.len(), max_size)
     } else {
-        let broken =
-            |e| Error::new(Exit::Failure, "extraction", format!("failed to extract {}", path.display())).source(e);
+        let broken = |e| {
+            let temporary = std::env::temp_dir();
+            Error::new(Exit::Failure, "extraction", format!("failed to extract {}", path.display()))
+                .source(e)
+                .hint(format!("Temporary files are in {}; TMPDIR names another folder.", temporary.display()))
+        };
         let mut session = extractor.start(upload.file_name(), upload.size).await.map_err(broken)?;
         session.set_content_encoding(content_encoding);
         let mut chunk = vec![0; CHUNK];

@@ -24,7 +24,7 @@ pub async fn run(global: &Global, args: &Logs, report: &Report) -> Result<()> {
         return Err(Error::new(Exit::Usage, "usage", "--since is not before --until"));
     }
     let aws = connection::connect(&global.connection(), &spec).await?;
-    let names = Names::new(&spec.name, &aws.account, &aws.region);
+    let names = Names::new(&spec, &aws.account, &aws.region);
     let failed = |fault: CallError| match fault.kind {
         Kind::NotFound => {
             Error::new(Exit::Failure, "no-log", format!("the stack {} has no log group {}", spec.name, names.log_group))

@@ -64,7 +64,7 @@ pub async fn run(global: &Global, args: &Records, report: &Report) -> Result<()>
         after,
     };
     if args.all {
-        let names = Names::new(&spec.name, &aws.account, &aws.region);
+        let names = Names::new(&spec, &aws.account, &aws.region);
         return all(&aws, &names, &listing, &query, format, report).await;
     }
     let format = format.unwrap_or(Format::Table);
@@ -75,7 +75,8 @@ pub async fn run(global: &Global, args: &Records, report: &Report) -> Result<()>
         if page.rows.is_empty() {
             report.narrate("No record matches.");
         } else {
-            report.text(&record_list::records(&page.rows, report.data_style));
+            let partial = listing.partial(&page).await?;
+            report.text(&record_list::records(&page.rows, &partial, report.data_style));
         }
     } else {
         let records = listing.documents(&page).await?;

@@ -36,7 +36,7 @@ fn permissions(global: &Global, spec: &StackSpec, whose: PolicyOf, report: &Repo
     let key = spec.kms_key.as_deref();
     let region = global.region.as_deref().or(spec.region.as_deref()).or(key.and_then(spec::key_region));
     let role = global.cloudformation_role_arn.as_deref().or(spec.cloudformation_role.as_deref());
-    let for_stack = |policy: Document| policy.for_stack(&spec.name, spec.account.as_deref(), region);
+    let for_stack = |policy: Document| policy.for_stack(spec, spec.account.as_deref(), region);
     // With what it needs besides where the stack has a key.
     let filled = |policy: Document, with_key: Document| {
         for_stack(match key {
@@ -60,11 +60,11 @@ fn permissions(global: &Global, spec: &StackSpec, whose: PolicyOf, report: &Repo
             (policy, use_it)
         }
         (PolicyOf::Cloudformation, None) => (
-            filled(policy::cloudformation(), policy::cloudformation_key()),
+            filled(for_cloudformation(spec), policy::cloudformation_key()),
             "Attach it to whoever runs provisioner, beside the policy of --permissions=caller.".to_owned(),
         ),
         (PolicyOf::Cloudformation, Some(role)) => (
-            filled(policy::cloudformation(), policy::cloudformation_key()),
+            filled(for_cloudformation(spec), policy::cloudformation_key()),
             format!("Attach it to {role}, which CloudFormation assumes."),
         ),
         (PolicyOf::Key, _) => {
@@ -77,7 +77,7 @@ fn permissions(global: &Global, spec: &StackSpec, whose: PolicyOf, report: &Repo
                     "The policy of a key names the account that may use it. Write `account:` into the stack file.",
                 ));
             };
-            let policy = policy::key().for_stack(&spec.name, Some(account), region);
+            let policy = policy::key().for_stack(spec, Some(account), region);
             report.text(&policy.to_json());
             report.narrate(&format!("The owner of {key} adds these statements to the key's policy."));
             return Ok(());
@@ -95,6 +95,14 @@ fn permissions(global: &Global, spec: &StackSpec, whose: PolicyOf, report: &Repo
     report.text(&policy.to_json());
     report.narrate(&format!("{length} of {} characters. {use_it}", policy::MAX_MANAGED_POLICY));
     Ok(())
+}
+
+/// CloudFormation's policy, with the boundary of the handler's role where the stack has one.
+fn for_cloudformation(spec: &StackSpec) -> Document {
+    match &spec.permissions_boundary {
+        Some(boundary) => policy::cloudformation().with_boundary(boundary),
+        None => policy::cloudformation(),
+    }
 }
 
 /// All generated files, and the obsolete ones.

@@ -1,4 +1,4 @@
-//! `provisioner trace`: the story of one file.
+//! `provisioner trace`: what happened to one file.
 
 use provisioner_engine::{connection, trace};
 use provisioner_model::error::Result;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use provisioner_engine::event::deploy::DeployEvent;
 use provisioner_model::hash::short;
 use provisioner_model::resource_type::words;
+use provisioner_model::spec::DeploymentMode;
 use provisioner_model::stack::Output;
 use provisioner_model::status::{self, ResourceStatus};
 use provisioner_model::units::{Size, grouped};
@@ -67,6 +68,11 @@ pub fn line(event: &DeployEvent, style: Style) -> Option<String> {
             format!("continuing the rollback of {stack}{except}")
         }
         DeployEvent::ArtifactBucketCreated { bucket } => format!("created the artifact bucket {bucket}"),
+        DeployEvent::SharedArtifactsLeft { bucket } => format!(
+            "{} the artifact bucket {bucket} is left: stacks of this account and Region shared it, and others may still use \
+             it. After the last of them was updated, empty and delete it: aws s3 rb --force s3://{bucket}",
+            style.warn("!")
+        ),
         DeployEvent::Uploaded { bucket, key, size } => {
             format!("uploaded the handler ({}) to s3://{bucket}/{key}", Size(*size).rounded())
         }
@@ -77,8 +83,9 @@ pub fn line(event: &DeployEvent, style: Style) -> Option<String> {
 /// The lines of a running operation.
 fn during(event: &DeployEvent, style: Style) -> Option<String> {
     Some(match event {
-        DeployEvent::Started { stack, operation, .. } => {
-            format!("{} of {stack} started", capitalised(operation.noun()))
+        DeployEvent::Started { stack, operation, mode, .. } => {
+            let how = if *mode == Some(DeploymentMode::Express) { " in express mode" } else { "" };
+            format!("{} of {stack} started{how}", capitalised(operation.noun()))
         }
         DeployEvent::Resource { logical_id, kind, status, progress, time, reason } => {
             return resource(logical_id, kind, status, *progress, time, reason.as_deref(), style);
@@ -149,6 +156,12 @@ fn during(event: &DeployEvent, style: Style) -> Option<String> {
 /// The lines of the end of an operation, and of deletions.
 fn after(event: &DeployEvent, style: Style) -> Option<String> {
     Some(match event {
+        DeployEvent::TerminationProtection { stack, enabled } => format!(
+            "{} {stack} {}",
+            style.good("✓"),
+            if *enabled { "is protected from termination" } else { "is no longer protected from termination" }
+        ),
+        DeployEvent::Ready { next, .. } if next.is_empty() => return None,
         DeployEvent::Ready { next, .. } => {
             format!("Next: {}", next.iter().map(|n| style.strong(n)).collect::<Vec<_>>().join("\n      "))
         }
@@ -187,6 +200,10 @@ fn after(event: &DeployEvent, style: Style) -> Option<String> {
                 text.push_str(&format!("\n  kept: {}", kept.join(", ")));
             }
             text
+        }
+        DeployEvent::Returning { stack, sha256, at, template } => {
+            let what = if *template { "code and template" } else { "code" };
+            format!("Returning {stack} to the {what} of {at}: handler {}", short(sha256))
         }
         _ => return None,
     })
@@ -307,7 +324,7 @@ impl Progress {
             DeployEvent::Attached { stack, operation } => {
                 self.start(live, Total::new(format!("{} of {stack}", operation.noun()), None));
             }
-            DeployEvent::Started { operation, resources, stack } => {
+            DeployEvent::Started { operation, resources, stack, .. } => {
                 let of = resources.map(|n| n as u64);
                 self.start(live, Total::new(format!("{} of {stack}", operation.noun()), of));
             }
@@ -413,7 +430,8 @@ mod tests {
     #[test]
     fn the_overall_bar_counts_each_resource_once() {
         let mut progress = Progress::default();
-        let started = DeployEvent::Started { stack: "shop".into(), operation: Operation::Create, resources: Some(2) };
+        let started =
+            DeployEvent::Started { stack: "shop".into(), operation: Operation::Create, resources: Some(2), mode: None };
         assert_eq!(seen(&started, &mut progress), " 1m05s [---------------] 0/2 creation of shop");
         seen(&resource("A", "CREATE_IN_PROGRESS"), &mut progress);
         assert_eq!(

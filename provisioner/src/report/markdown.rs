@@ -5,6 +5,7 @@ use provisioner_model::resource_type::FUNCTION;
 use provisioner_model::resource_type::words;
 use provisioner_planner::drift::Drift;
 use provisioner_planner::preview::Preview;
+use provisioner_planner::setting::settings;
 
 use super::plan::{code, looked, sides, summary, telling, title, value, verb};
 use super::table::clean;
@@ -67,22 +68,26 @@ fn resources(plan: &Preview, text: &mut String) {
         let mut shown: Vec<String> = if adds {
             Vec::new()
         } else {
-            telling(change, plan.code.is_some())
-                .map(|d| {
-                    format!(
-                        "{}: {}{}",
-                        code_span(&d.property),
-                        code_span(&sides(d)),
-                        if d.replaces { " **replaces**" } else { "" }
-                    )
-                })
-                .collect()
+            let row = |name: &str, sides: &str, replaces: bool| {
+                let replaces = if replaces { " **replaces**" } else { "" };
+                format!("{}: {}{replaces}", code_span(name), code_span(sides))
+            };
+            let (settings, others) = settings(change, telling(change, plan.code.is_some()));
+            let settings = settings.iter().map(|s| row(&s.key, &format!("{} → {}", s.before, s.after), s.replaces));
+            settings.chain(others.iter().map(|d| row(&d.property, &sides(d), d.replaces))).collect()
         };
         shown.extend(plan.code.iter().filter(|_| change.kind == FUNCTION).map(|c| format!("code: {}", code(c))));
         rows.push(format!("{name} {} |", shown.join("<br>")));
     }
     if let Some(change) = plan.code.as_ref().filter(|_| !plan.resources.iter().any(|c| c.kind == FUNCTION)) {
         rows.push(format!("| ~ change | handler's code | | {} |", code(change)));
+    }
+    if let Some(artifacts) = &plan.artifacts {
+        let left = artifacts
+            .instead_of
+            .as_ref()
+            .map_or_else(String::new, |shared| format!("; {}, which other stacks may use, is left", code_span(shared)));
+        rows.push(format!("| + add | artifact bucket | {} | outside the stack{left} |", code_span(&artifacts.name)));
     }
     for (what, details) in [("output", &plan.outputs), ("tag of the stack", &plan.tags)] {
         for detail in details {

@@ -26,6 +26,20 @@ pub fn bar(done: u64, of: u64, width: usize) -> String {
     format!("[{}{}] ", "#".repeat(full), "-".repeat(cells - full))
 }
 
+/// The estimated time left, as the end of a line: `, 14 s left`. Nothing before a second has passed or the first unit is
+/// done, and nothing at the end.
+pub fn left(elapsed: Duration, done: u64, of: u64) -> String {
+    if done == 0 || done >= of || elapsed < Duration::from_secs(1) {
+        return String::new();
+    }
+    let millis = elapsed.as_millis() * u128::from(of - done) / u128::from(done);
+    match millis.div_ceil(1_000) {
+        seconds @ ..60 => format!(", {seconds} s left"),
+        seconds @ 60..7_200 => format!(", {} min left", seconds.div_ceil(60)),
+        seconds => format!(", {} h left", seconds.div_ceil(3_600)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -36,6 +50,21 @@ mod tests {
             [(0, "    0s "), (59, "   59s "), (65, " 1m05s "), (3_600, " 1h00m "), (86_399, "23h59m ")]
         {
             assert_eq!(clock(Duration::from_secs(seconds)), text);
+        }
+    }
+
+    #[test]
+    fn the_time_left_is_estimated() {
+        for (seconds, done, of, expected) in [
+            (10, 1, 4, ", 30 s left"),
+            (10, 1, 20, ", 4 min left"),
+            (10, 1, 2_000, ", 6 h left"),
+            (0, 1, 4, ""),
+            (10, 0, 4, ""),
+            (10, 4, 4, ""),
+            (10, 5, 4, ""),
+        ] {
+            assert_eq!(left(Duration::from_secs(seconds), done, of), expected);
         }
     }
 

@@ -2,15 +2,13 @@
 
 use provisioner_model::change::{Action, Change, Detail, Replacement};
 use provisioner_model::hash::short;
-use provisioner_model::names::Names;
 use provisioner_model::resource_type::FUNCTION;
 use provisioner_model::resource_type::words;
 use provisioner_model::units::Size;
 use provisioner_planner::consent::Allow;
 use provisioner_planner::drift::{Depth, Drift};
 use provisioner_planner::permissions::PermissionChange;
-use provisioner_planner::preview::CodeChange;
-use provisioner_planner::preview::Preview;
+use provisioner_planner::preview::{ArtifactBucket, CodeChange, Preview};
 use provisioner_planner::setting::{Setting, settings};
 use provisioner_planner::step::Step;
 use serde_json::Value;
@@ -111,10 +109,13 @@ pub fn text(plan: &Preview, style: Style, verbose: bool) -> String {
             lines.push(format!("  {} {title:<22} {}: {}", style.warn("~ change "), detail.property, sides(detail)));
         }
     }
-    if matches!(plan.step, Step::Create | Step::Adopt | Step::Recreate | Step::EndDeletion) {
-        let bucket = Names::new(stack, account, region).artifacts;
-        let what = format!("{:<22} {bucket}, for the handler's code; outside the stack", "artifact bucket");
+    if let Some(ArtifactBucket { name, instead_of }) = &plan.artifacts {
+        let what = format!("{:<22} {name}, for the handler's code; outside the stack", "artifact bucket");
         lines.push(format!("  {} {}", style.good("+ add    "), cut(&what, style.width.saturating_sub(12))));
+        lines.extend(instead_of.iter().map(|shared| {
+            let what = format!("{:<22} {shared}, which other stacks may use", "artifact bucket");
+            format!("  {} {}", style.dim("  leave  "), cut(&what, style.width.saturating_sub(12)))
+        }));
     }
     section("Permissions", &permissions(&plan.permissions, style), style, &mut lines);
     let warnings: Vec<String> =

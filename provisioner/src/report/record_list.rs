@@ -1,6 +1,8 @@
 //! The list of records as aligned columns that fit the terminal. The key, which tells files apart, is kept whatever the
 //! width; other columns are shortened or left out for it. Pure.
 
+use std::collections::BTreeSet;
+
 use handler_contract::Status;
 use provisioner_model::query::Row;
 use provisioner_model::units::Size;
@@ -11,6 +13,8 @@ use super::table::{clean, cut, cut_middle, painted};
 
 /// Columns of a key that are worth leaving out other columns for.
 const KEY: usize = 24;
+/// The mark of a file of which only a part could be read, for example because it breaks off in the middle.
+const PARTIAL: &str = "partial";
 /// Columns of a shortened media type.
 const SHORT_TYPE: usize = 14;
 /// Columns of a shortened error code.
@@ -31,15 +35,19 @@ enum Column {
 
 /// The columns of a list, and how their cells are written.
 #[derive(Debug, Clone)]
-struct Layout {
+struct Layout<'a> {
     columns: Vec<Column>,
+    /// Ids of records whose files could be read only in part.
+    partial: &'a BTreeSet<String>,
+    short_states: bool,
     short_times: bool,
     short_types: bool,
     short_errors: bool,
 }
 
 /// What is shortened or left out while the list is too wide, in this order.
-const REDUCTIONS: [fn(&mut Layout); 9] = [
+const REDUCTIONS: [fn(&mut Layout<'_>); 10] = [
+    |layout| layout.short_states = true,
     |layout| layout.short_types = true,
     |layout| layout.without(Column::Pages),
     |layout| layout.without(Column::Words),
@@ -53,7 +61,7 @@ const REDUCTIONS: [fn(&mut Layout); 9] = [
 /// Columns of a key for which the error code is left out, too.
 const LEAST_KEY: usize = 10;
 
-impl Layout {
+impl Layout<'_> {
     fn without(&mut self, column: Column) {
         self.columns.retain(|other| *other != column);
     }
@@ -77,7 +85,11 @@ impl Layout {
         match column {
             Column::Uploaded if self.short_times => row.uploaded_at.as_str()[5..16].replace('T', " "),
             Column::Uploaded => row.uploaded_at.as_str()[..19].replace('T', " "),
-            Column::Status => row.status.to_string(),
+            Column::Status => match (row.status, self.partial.contains(&row.document_id)) {
+                (Status::Success, true) if self.short_states => PARTIAL.to_owned(),
+                (Status::Success, true) => format!("{}, {PARTIAL}", row.status),
+                (status, _) => status.to_string(),
+            },
             Column::Key => clean(&row.object_key),
             Column::Size => Size(row.file_size).rounded(),
             Column::Words => number(row.word_count),
@@ -103,16 +115,19 @@ impl Layout {
 }
 
 /// The last part of a media type's name: `pdf`, `spreadsheetml.sheet`.
-fn short_type(file_type: &str) -> &str {
+pub fn short_type(file_type: &str) -> &str {
     let (_, subtype) = file_type.split_once('/').unwrap_or(("", file_type));
     subtype.strip_prefix("vnd.openxmlformats-officedocument.").or_else(|| subtype.strip_prefix("x-")).unwrap_or(subtype)
 }
 
-/// Records as aligned columns. Empty columns are left out.
-pub fn records(rows: &[Row], style: Style) -> String {
+/// Records as aligned columns; `partial` has the ids of those whose files could be read only in part. Empty columns are left
+/// out.
+pub fn records(rows: &[Row], partial: &BTreeSet<String>, style: Style) -> String {
     use Column::{Error, Key, Pages, Size, Status as State, Type, Uploaded, Words};
     let mut layout = Layout {
         columns: vec![Uploaded, State, Key, Size, Words, Pages, Type, Error],
+        partial,
+        short_states: false,
         short_times: false,
         short_types: false,
         short_errors: false,
@@ -149,6 +164,8 @@ pub fn records(rows: &[Row], style: Style) -> String {
             cell.to_owned()
         } else if cell.trim_end() == Status::Failed.as_str() {
             style.bad(cell)
+        } else if cell.contains(PARTIAL) {
+            style.warn(cell)
         } else {
             style.good(cell)
         }
@@ -185,7 +202,7 @@ mod tests {
     #[test]
     fn the_key_survives_every_width() {
         for width in [30, 40, 60, 80, 120, 200] {
-            let text = records(&rows(), Style { colour: false, live: false, width });
+            let text = records(&rows(), &BTreeSet::new(), Style { colour: false, live: false, width });
             assert!(text.lines().all(|line| columns(line) <= width), "{width}:\n{text}");
             assert!(text.contains("KEY") && text.contains("STATUS"), "{width}:\n{text}");
             // The end of a name, and its ending, are the most telling part of a key.
@@ -193,7 +210,7 @@ mod tests {
                 assert!(text.contains(part), "{part} at {width}:\n{text}");
             }
         }
-        let wide = records(&rows(), Style { colour: false, live: false, width: usize::MAX });
+        let wide = records(&rows(), &BTreeSet::new(), Style { colour: false, live: false, width: usize::MAX });
         assert!(
             wide.contains("wordprocessingml.document") && wide.contains("with-a-long-name-of-a-file.pdf"),
             "{wide}"
@@ -203,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_failed_record_is_red() {
-        let text = records(&rows(), Style { colour: true, live: false, width: 80 });
+        let text = records(&rows(), &BTreeSet::new(), Style { colour: true, live: false, width: 80 });
         assert!(text.contains("\u{1b}[31mFAILED ") && text.contains("\u{1b}[32mSUCCESS"), "{text:?}");
         let lines: Vec<usize> = text.lines().map(columns).collect();
         assert!(lines.iter().all(|width| *width <= 80), "{text}");
@@ -214,7 +231,22 @@ mod tests {
         let mut rows = rows();
         rows.truncate(1);
         rows[0].page_count = None;
-        let text = records(&rows, Style { colour: false, live: false, width: 200 });
+        let text = records(&rows, &BTreeSet::new(), Style { colour: false, live: false, width: 200 });
         assert!(!text.contains("PAGES") && !text.contains("ERROR"), "{text}");
+    }
+
+    #[test]
+    fn a_partial_record_is_marked_at_every_width() {
+        let mut rows = rows();
+        rows[0].document_id = "1".into();
+        rows[2].document_id = "3".into();
+        let partial = BTreeSet::from(["1".to_owned(), "3".to_owned()]);
+        for width in [40, 80, 120, 200] {
+            let text = records(&rows, &partial, Style { colour: false, live: false, width });
+            assert_eq!(text.matches("partial").count(), 1, "a failed record is no part: {width}:\n{text}");
+            assert_eq!(text.contains("SUCCESS, partial"), width == 200, "{width}:\n{text}");
+        }
+        let text = records(&rows, &partial, Style { colour: true, live: false, width: 200 });
+        assert!(text.contains("\u{1b}[33mSUCCESS, partial"), "{text:?}");
     }
 }

@@ -1,8 +1,10 @@
 //! Human-readable text for failed events.
 
 use provisioner_engine::event::redrive::{Action, RedriveEvent, Tally};
-use provisioner_engine::redrive::Listing;
+use provisioner_engine::redrive::{Listed, Listing};
+use provisioner_model::delivery::Outcome;
 use provisioner_model::units::counted;
+use unicode_width::UnicodeWidthStr as _;
 
 use super::Style;
 use super::files::request_id;
@@ -18,7 +20,7 @@ pub fn line(event: &RedriveEvent, style: Style) -> String {
     match event {
         RedriveEvent::FailedEvent { message_id, keys, code, outcome, action, reason } => {
             let name = if keys.is_empty() { format!("message {}", clean(message_id)) } else { clean(&keys.join(", ")) };
-            let outcome = outcome.map(|outcome| outcome.name());
+            let outcome = outcome.map(Outcome::name);
             let painted = match (outcome, action) {
                 (Some(outcome), Action::Deleted) => style.good(outcome),
                 (Some(outcome), _) => style.warn(outcome),
@@ -55,41 +57,39 @@ fn done(tally: &Tally, style: Style) -> String {
     text
 }
 
-/// The failed events as aligned columns that fit the terminal: names are shortened in their middle, reasons at their end.
+/// The failed events as aligned columns that fit the terminal: names are shortened in their middle, reasons at their end;
+/// where there is no room for names, other columns are left out.
 pub fn list(listing: &Listing, style: Style) -> String {
-    let name = |keys: &[String]| if keys.is_empty() { "(no file)".to_owned() } else { clean(&keys.join(", ")) };
-    let widest = |cells: &dyn Fn(&provisioner_engine::redrive::Listed) -> String| {
-        listing.events.iter().map(|event| cells(event).chars().count()).max().unwrap_or_default()
+    let events = &listing.events;
+    let name =
+        |event: &Listed| if event.keys.is_empty() { "(no file)".to_owned() } else { clean(&event.keys.join(", ")) };
+    let widest =
+        |cell: &dyn Fn(&Listed) -> String| events.iter().map(|event| cell(event).width()).max().unwrap_or_default();
+    let names = widest(&name).max(4);
+    // AGE and CODE with the blanks after them.
+    let mut room = style.width.saturating_sub(6 + widest(&|event| clean(&event.code)).max(4) + 2);
+    let mut shows = |width: usize, is_known: &dyn Fn(&Listed) -> bool| {
+        let shown = events.iter().any(is_known) && room >= width + names.min(NAME);
+        room -= if shown { width } else { 0 };
+        shown
     };
-    let code = widest(&|event| clean(&event.code)).max(4);
-    // AGE, CODE, TRIES and REQUEST with the blanks between them.
-    let fixed = 8 + code + 2 + 7 + 10;
-    let room = style.width.saturating_sub(fixed);
-    let names = widest(&|event| name(&event.keys)).max(4);
-    let for_name = if room >= NAME + 2 + REASON { names.min((room / 2).max(NAME)) } else { names.min(room.max(10)) };
+    let has_tries = shows(7, &|event| event.attempts.is_some());
+    let has_request = shows(10, &|event| event.request_id.is_some());
+    let has_reason = room >= names.min(NAME) + 2 + REASON;
+    let for_name = if has_reason { names.min((room / 2).max(NAME)) } else { names.min(room.max(10)) };
     let for_reason = room.saturating_sub(for_name + 2);
-    let has_reason = for_reason >= REASON;
-    let mut header = vec!["AGE", "CODE", "TRIES", "REQUEST", "FILE"];
-    if has_reason {
-        header.push("REASON");
-    }
-    let rows: Vec<Vec<String>> = listing
-        .events
-        .iter()
-        .map(|event| {
-            let mut cells = vec![
-                event.age_seconds.map(age).unwrap_or_default(),
-                event.code.clone(),
-                event.attempts.map(|n| n.to_string()).unwrap_or_default(),
-                event.request_id.as_deref().map(request_id).unwrap_or_default(),
-                cut_middle(&name(&event.keys), for_name),
-            ];
-            if has_reason {
-                cells.push(cut(&clean(&event.reason), for_reason));
-            }
-            cells
-        })
-        .collect();
+
+    let columns: [(&str, bool, &dyn Fn(&Listed) -> String); 6] = [
+        ("AGE", true, &|event| event.age_seconds.map(age).unwrap_or_default()),
+        ("CODE", true, &|event| event.code.clone()),
+        ("TRIES", has_tries, &|event| event.attempts.map(|n| n.to_string()).unwrap_or_default()),
+        ("REQUEST", has_request, &|event| event.request_id.as_deref().map(request_id).unwrap_or_default()),
+        ("FILE", true, &|event| cut_middle(&name(event), for_name)),
+        ("REASON", has_reason, &|event| cut(&clean(&event.reason), for_reason)),
+    ];
+    let shown = || columns.iter().filter(|(_, shown, _)| *shown);
+    let header: Vec<&str> = shown().map(|(title, _, _)| *title).collect();
+    let rows: Vec<Vec<String>> = events.iter().map(|event| shown().map(|(_, _, cell)| cell(event)).collect()).collect();
     table(&header, &rows, style)
 }
 
@@ -105,9 +105,6 @@ fn age(seconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use provisioner_engine::redrive::Listed;
-    use provisioner_model::delivery::Outcome;
-    use unicode_width::UnicodeWidthStr as _;
 
     use super::*;
 
@@ -139,7 +136,9 @@ mod tests {
         }
         let wide = list(&listing, style(200));
         assert!(wide.contains("report.pdf") && wide.contains("S3 denied") && wide.contains("(no file)"), "{wide}");
-        assert!(list(&listing, style(80)).contains("report.pdf"));
+        for width in [40, 80] {
+            assert!(list(&listing, style(width)).contains("ort.pdf"), "{}", list(&listing, style(width)));
+        }
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub fn text(shown: &Shown, style: Style) -> String {
         text.push_str(&format!(
             "\n\n{}\n{}",
             style.strong("Other uploads of this key"),
-            record_list::records(&shown.others, style)
+            record_list::records(&shown.others, &std::collections::BTreeSet::new(), style)
         ));
     }
     text

@@ -3,6 +3,7 @@
 use provisioner_engine::status::{Files, Permissions, Status};
 use provisioner_model::hash::short;
 use provisioner_model::resource_type::words;
+use provisioner_model::spec::DeploymentMode;
 use provisioner_model::stack::Resource;
 use provisioner_model::units::{Size, counted, grouped};
 use provisioner_planner::health::State;
@@ -92,6 +93,9 @@ pub fn text(status: &Status, style: Style) -> String {
     if let Some(changed) = &status.changed {
         text.push_str(&format!(", last changed {changed}"));
     }
+    if status.deployment == Some(DeploymentMode::Express) {
+        text.push_str(" in express mode");
+    }
     if let Some(reason) = &status.reason {
         text.push_str(&format!("\nreason         {}", clean(reason)));
     }
@@ -155,7 +159,10 @@ pub fn text(status: &Status, style: Style) -> String {
         text.push_str(&format!("\nfiles          {}", files_line(files, style)));
     }
     if !status.records.is_empty() {
-        text.push_str(&format!("\n\n{}", record_list::records(&status.records, style)));
+        text.push_str(&format!(
+            "\n\n{}",
+            record_list::records(&status.records, &std::collections::BTreeSet::new(), style)
+        ));
     }
     text
 }

@@ -1,4 +1,4 @@
-//! Human-readable text for the story of a file.
+//! Human-readable text for the trace of a file.
 
 use provisioner_engine::trace::{Invocation, LogLine, State, Step, Trace, What};
 use provisioner_model::units::{Size, counted};
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn the_story_is_told_by_day_and_nothing_reaches_the_terminal_raw() {
+    fn steps_are_listed_by_day_and_nothing_reaches_the_terminal_raw() {
         let text = text(
             &retried(),
             Some("Send it again: provisioner redrive -s shop"),

@@ -143,6 +143,7 @@ fn file_line(entry: &Entry) -> Option<FileLine> {
 mod tests {
     use fake_aws::{ACCOUNT, Fake, Fault, REGION, Rule};
     use provisioner_aws::Target;
+    use provisioner_model::spec::BucketNamespace;
     use provisioner_web::feed::FeedEvent;
     use serde_json::json;
 
@@ -156,7 +157,7 @@ mod tests {
     #[tokio::test]
     async fn one_reader_serves_all_viewers_and_recovers_from_a_failed_read() {
         let fake = Fake::start();
-        let names = Names::new("dev", ACCOUNT, REGION);
+        let names = Names::of("dev", BucketNamespace::Global, ACCOUNT, REGION);
         let record = |id: &str| json!({ "documentId": { "S": id } });
         {
             let mut state = fake.state();

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::rig::{Rig, Run};
 
 const FUNCTION: &str = "local-handler";
-const BUCKET: &str = "local-uploads-000000000000-us-east-1";
+const BUCKET: &str = "local-uploads-000000000000-us-east-1-an";
 const LOG_GROUP: &str = "/provisioner/local/handler";
 
 impl Rig {

@@ -8,6 +8,7 @@ mod crash;
 mod dist;
 mod drift;
 mod faults;
+mod operate;
 mod program;
 mod reconcile;
 mod rig;

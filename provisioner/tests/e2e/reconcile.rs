@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::rig::Rig;
 
 const TABLE: &str = "local-records";
-const BUCKET: &str = "local-uploads-000000000000-us-east-1";
+const BUCKET: &str = "local-uploads-000000000000-us-east-1-an";
 
 /// A call of `DynamoDB` on the emulator.
 fn dynamodb(rig: &Rig, action: &str, body: &Value) -> Value {
@@ -99,7 +99,7 @@ fn files_that_were_lost_doubled_and_altered_are_found_and_the_lost_ones_fixed() 
         json!({ "S": "00000000-0000-5000-8000-000000000000" }),
     );
     silence(&rig);
-    rig.run(&["put", &rig.file("lost.txt", "four words in here")]).expect(0);
+    rig.run(&["put", &rig.file("lost.txt", "four words in here"), "--yes"]).expect(0);
 
     // The event of a new file may still arrive.
     assert_eq!(findings(&rig, &[], 12), ["other-content altered.txt", "doubled doubled.txt"]);
@@ -121,7 +121,7 @@ fn without_versions_too_a_late_event_and_a_listing_give_one_record() {
     let rig = Rig::up(&[]);
     rig.run(&["put", &rig.file("good.txt", "some words"), "--wait"]).expect(0);
     silence(&rig);
-    rig.run(&["put", &rig.file("lost.txt", "four words in here")]).expect(0);
+    rig.run(&["put", &rig.file("lost.txt", "four words in here"), "--yes"]).expect(0);
     // For two minutes its event might be processed as one in time.
     assert_eq!(findings(&rig, &["--now"], 0), [""; 0]);
 

@@ -138,7 +138,7 @@ fn an_object_with_a_content_encoding_is_read_as_what_it_decodes_to() {
         b"\x1f\x8b\x08\0\0\0\0\0\x02\x03\xabVJT\xb2R0\xac\xe5\xaa\x063\x8cj\xb9\0\xce2\xde\xc1\x12\0\0\0";
     // By `sha256sum`.
     const SHA_256: &str = "157e4731a3cca066a7b8f8bb5a83a12a40ed89954ddda8d0c4513f938cafd4fb";
-    const BUCKET: &str = "local-uploads-000000000000-us-east-1";
+    const BUCKET: &str = "local-uploads-000000000000-us-east-1-an";
     let rig = Rig::up(&[]);
     for (key, coding) in [("a.ndjson", "gzip"), ("b.ndjson", "br")] {
         rig.ask(async |sdk| {

@@ -25,28 +25,45 @@ fn bash_completes_commands_options_and_values() {
     let script = run(folder.path(), &["completions", "bash"]);
     assert_eq!((script.code, script.err.as_str()), (Some(0), ""));
     std::fs::write(folder.path().join("script"), &script.out).unwrap();
+    let config = "[default]\nregion = eu-west-3\n[profile work]\nregion = eu-west-1\n[profile world]\n";
+    std::fs::create_dir_all(folder.path().join(".aws")).unwrap();
+    std::fs::write(folder.path().join(".aws/config"), config).unwrap();
+    std::fs::create_dir(folder.path().join("stacks")).unwrap();
+    for name in ["local", "shop", "staging"] {
+        std::fs::write(folder.path().join(format!("stacks/{name}.yaml")), "name: x\n").unwrap();
+    }
     for (typed, expected) in [
-        ("reco", "records reconcile"),
-        ("local st", "start stop status"),
+        ("reco", "reconcile records"),
+        ("local st", "start status stop"),
         ("up --han", "--handler"),
         ("records --format c", "csv"),
         ("completions f", "fish"),
+        // The value of an option is no command.
+        ("-s local rec", "reconcile records"),
+        ("--stack local up --allo", "--allow"),
+        ("-s s", "shop staging"),
+        ("status --profile wor", "work world"),
+        ("status -s stacks/sh", "stacks/shop.yaml"),
     ] {
         let words: Vec<&str> = std::iter::once("provisioner").chain(typed.split(' ')).collect();
         let current = words.len() - 1;
+        let program = Path::new(env!("CARGO_BIN_EXE_provisioner"));
         let ask = format!(
-            "source ./script; COMP_WORDS=({}); COMP_CWORD={current}; _provisioner provisioner '{}' '{}'; \
-             echo \"${{COMPREPLY[*]}}\"",
+            "PATH=\"$PATH:{}\"; source ./script; COMP_WORDS=({}); COMP_CWORD={current}; COMP_TYPE=9; \
+             \"$(complete -p provisioner | sed 's/.*-F \\([^ ]*\\).*/\\1/')\" provisioner '{}' '{}'; \
+             printf '%s\\n' \"${{COMPREPLY[@]}}\" | sort",
+            program.parent().unwrap().display(),
             words.join(" "),
             words[current],
             words[current - 1]
         );
-        let output = Command::new("bash").args(["-uc", &ask]).current_dir(folder.path()).output().unwrap();
-        let offered = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        let mut bash = Command::new("bash");
+        let output = bash.args(["-uc", &ask]).current_dir(folder.path()).env("HOME", folder.path()).output().unwrap();
+        let offered = String::from_utf8_lossy(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
         assert_eq!(offered, expected, "{typed}: {}", String::from_utf8_lossy(&output.stderr));
     }
     for shell in ["zsh", "fish", "elvish", "powershell"] {
-        assert!(run(folder.path(), &["completions", shell]).out.contains("redrive"), "{shell}");
+        assert!(run(folder.path(), &["completions", shell]).out.contains("PROVISIONER_COMPLETE"), "{shell}");
     }
 }
 

@@ -217,3 +217,24 @@ fn figures_are_numbers_that_are_measured_not_counted() {
     assert_eq!(figures("in 0.28 s, 2 % of 1,323 files, 217 of 51."), ["0.28", "1,323", "217"]);
     assert_eq!(passages("a\nb\n\n- c\n- d\n"), ["a b ", " ", "- c ", "- d "].map(str::to_owned));
 }
+
+#[test]
+fn the_page_of_the_emulator_is_about_the_pinned_version() {
+    let pinned = std::fs::read_to_string(root().join("tools/requirements.txt")).unwrap();
+    let version = pinned
+        .split("ministack==")
+        .nth(1)
+        .unwrap()
+        .split([' ', '\\', '\n'])
+        .next()
+        .unwrap()
+        .trim_end_matches(',')
+        .to_owned();
+    for page in ["docs/emulator.md", "docs/decisions/emulator.md"] {
+        let text = std::fs::read_to_string(root().join(page)).unwrap();
+        assert!(
+            text.contains(&format!("MiniStack](https://pypi.org/project/ministack/) {version}")),
+            "{page}: {version}"
+        );
+    }
+}

@@ -81,6 +81,37 @@ fn a_follower_ends_when_the_log_is_denied() {
     site.run(&["logs", "--follow"]).ended(4).says("not you");
 }
 
+#[test]
+fn the_newest_lines_of_a_long_log_take_one_call_and_a_service_without_the_order_is_read_too() {
+    for ignores_order in [false, true] {
+        let site = Site::new();
+        {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+            let mut state = site.fake.state();
+            state.logs.ignores_order = ignores_order;
+            for n in 0..5_000_i64 {
+                let group = format!("/provisioner/{STACK}/handler");
+                let time = i64::try_from(now).unwrap() - (5_000 - n) * 500;
+                state.logs.log(&group, time, "stream", &format!("line {n}"));
+            }
+        }
+        let shown = |arguments: &[&str]| -> Vec<String> {
+            let ran = site.run(&[&["logs"], arguments].concat());
+            ran.ended(0).out.lines().map(|line| line.rsplit("  ").next().unwrap().to_owned()).collect()
+        };
+        let lines = |from: i64, to: i64| (from..to).map(|n| format!("line {n}")).collect::<Vec<_>>();
+        assert_eq!(shown(&["-n", "100"]), lines(4_900, 5_000));
+        if !ignores_order {
+            assert_eq!(site.fake.count(READ), 1);
+        }
+        // More than a page.
+        assert_eq!(shown(&["-n", "4000"]), lines(1_000, 5_000));
+        assert_eq!(shown(&["-n", "10000"]), lines(0, 5_000));
+        assert_eq!(shown(&["-n", "3", "--grep", "line 1*"]), lines(1_997, 2_000));
+        assert_eq!(shown(&["-n", "2", "--since", "2023-12-31"]), lines(4_998, 5_000));
+    }
+}
+
 /// A line of the handler about a file.
 fn handled(level: &str, key: &str, request: &str) -> String {
     let name = key.rsplit('/').next().unwrap();

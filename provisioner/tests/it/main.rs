@@ -7,6 +7,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot continue fails, also in its helpers")]
 
+mod artifacts;
 mod authorization;
 mod command_line;
 mod connection;
@@ -14,29 +15,35 @@ mod deploy;
 mod dist;
 mod docs;
 mod down;
+mod express;
+mod failures;
 mod forget;
 mod hangs;
 mod inspect;
 mod local;
 mod logs;
+mod namespaces;
 mod package;
 mod partitions;
 mod plan;
+mod protection;
 mod push;
 mod put;
 mod reconcile;
 mod records;
 mod redrive;
 mod roles;
+mod rollback;
 mod service;
 mod spec;
 mod specs;
 mod states;
-mod stories;
 mod template;
 mod terminal;
 mod time_limits;
+mod trace;
 mod upgrades;
+mod uploads;
 mod verify;
 mod watch;
 mod world;

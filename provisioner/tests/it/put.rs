@@ -179,15 +179,31 @@ fn a_missing_record_is_reported_by_file_name() {
     world.ok(&["local", "start"]);
     create_bucket(&world);
     create_table(&world);
-    let ran = world.run(&["put", "-s", "local", "--wait", "--timeout", "1s", "silent.txt"]);
+    // The bucket alone is what `down` keeps of a stack with `data: keep`.
+    let ran = world.run(&["put", "-s", "local", "silent.txt"]);
+    assert_eq!(ran.code, Some(5), "{ran:#?}");
+    assert!(ran.err.contains("would get no record: the stack is not deployed"), "{ran:#?}");
+    assert!(ran.err.contains("provisioner up -s local") && ran.err.contains("--yes"), "{ran:#?}");
+    let ran = world.run(&["put", "-s", "local", "--wait", "--timeout", "1s", "--yes", "silent.txt"]);
     assert_eq!(ran.code, Some(8), "{ran:#?}");
     assert!(ran.err.contains("no record of silent.txt within 1 s"), "{ran:#?}");
-    assert!(ran.err.contains("provisioner logs -s local"), "{ran:#?}");
+    assert!(ran.err.contains("because: the stack is not deployed"), "{ran:#?}");
     // Without --wait, the upload alone is the success.
-    let ran = world.ok(&["put", "-s", "local", "--json", "silent.txt"]);
+    let ran = world.ok(&["put", "-s", "local", "--json", "--yes", "silent.txt"]);
     let all = events(&ran);
-    assert_eq!((&all[0]["event"], &all[0]["key"]), (&"uploaded".into(), &"silent.txt".into()));
+    assert_eq!((&all[0]["event"], &all[0]["code"]), (&"put-doubt".into(), &"nobody-listens".into()));
+    assert_eq!((&all[1]["event"], &all[1]["key"]), (&"uploaded".into(), &"silent.txt".into()));
     assert_eq!(request(&world, "s3", &format!("GET /{BUCKET}/silent.txt"), "", "").1, "without a record");
+}
+
+#[test]
+fn a_key_that_only_the_emulator_denies_is_reported() {
+    let world = World::new();
+    world.write("a.txt", "a");
+    // On AWS, such a key is processed.
+    let ran = world.run(&["put", "-s", "local", "--wait", "--key", "new\nline.txt", "a.txt"]);
+    assert_eq!(ran.code, Some(2), "{ran:#?}");
+    assert!(ran.err.contains("emulator denies the handler every object; AWS does not (docs/emulator.md)"), "{ran:#?}");
 }
 
 #[test]
@@ -203,7 +219,8 @@ fn a_key_outside_of_the_stack_s_filter_is_reported() {
     assert!(ran.err.contains("does not start with \"in/\""), "{ran:#?}");
     let ran = world.ok(&["put", "-s", "local", "a.txt"]);
     assert!(ran.err.contains("a.txt gets no record"), "{ran:#?}");
-    assert!(!world.ok(&["put", "-s", "local", "--prefix", "in", "a.txt"]).err.contains("no record"));
+    let ran = world.ok(&["put", "-s", "local", "--prefix", "in", "--yes", "a.txt"]);
+    assert!(!ran.err.contains("gets no record"), "{ran:#?}");
 }
 
 #[test]
@@ -212,7 +229,7 @@ fn an_interrupted_upload_leaves_no_parts() {
     world.ok(&["local", "start"]);
     create_bucket(&world);
     let mut child = world
-        .command(&["put", "-s", "local", "--key", "long.bin", "-"])
+        .command(&["put", "-s", "local", "--yes", "--key", "long.bin", "-"])
         .stdin(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

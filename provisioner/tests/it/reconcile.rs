@@ -238,7 +238,9 @@ fn chosen_files_are_processed_again() {
     let large = put(&site, "large.txt");
     let failure = Failure::new(ErrorCode::FileTooLarge, "too large");
     let refused = Record::new(&large, Findings::unread(10, failure), large.uploaded_at.clone(), "0.1.0");
-    [&pdf, &old, &refused].iter().for_each(|record| put_record(&site, record));
+    for record in [&pdf, &old, &refused] {
+        put_record(&site, record);
+    }
     answer(&site, "stored");
 
     for (arguments, expected) in [
@@ -347,7 +349,8 @@ fn up_offers_to_process_what_a_bucket_held_before() {
     site.build_handler(2);
     site.fake.forget_calls();
     site.up().ended(0);
-    assert_eq!(site.fake.count("s3:ListObjectVersions"), 0);
+    let listings = site.fake.calls_of("s3:ListObjectVersions");
+    assert!(listings.iter().all(|call| call.request.segment(0) != Site::bucket()));
 }
 
 #[test]

@@ -54,9 +54,9 @@ fn every_error_has_location_problem_and_fix() {
         ("bucket: {require-tls: no}", ":3:10: bucket.require-tls: is an unknown key; did you mean `requireTls`?"),
         (
             "colour: blue",
-            ":3:1: colour: is an unknown key; known keys are account, alarm, bucket, cloudformationRole, data, emulator, ",
+            ":3:1: colour: is an unknown key; known keys are account, alarm, bucket, cloudformationRole, data, deployment, emulator, ",
         ),
-        ("bucket:\n  <<: {versioning: true}", ":4:3: bucket.<<: is an unknown key"),
+        ("bucket:\n  <<: {version: true}", ":3:1: bucket.version: is an unknown key"),
         ("emulator: {}", ":3:1: emulator.port: is missing (The port on 127.0.0.1)"),
         // Types
         (
@@ -67,6 +67,8 @@ fn every_error_has_location_problem_and_fix() {
         ("handler:\n  memory: [1 GiB, 2 GiB]", ":4:11: handler.memory: holds several values where one is expected"),
         ("bucket:\n  versioning: yes", ":4:15: bucket.versioning: \"yes\" is not true or false"),
         ("account: 123456789012", ":3:10: account: 123456789012 is not text; put it in quotes: \"123456789012\""),
+        ("tags:\n  version: 1.10", ":4:12: tags.version: 1.10 is not text; put it in quotes: \"1.10\""),
+        ("tags:\n  id: 0x1F", ":4:7: tags.id: 0x1F is not text; put it in quotes: \"0x1F\""),
         ("tags:\n  cost: 12", ":4:9: tags.cost: 12 is not text; put it in quotes: \"12\""),
         ("tags:\n  12: cost", ":4:3: tags.12: 12 is not text; put it in quotes: \"12\""),
         (
@@ -95,6 +97,8 @@ fn every_error_has_location_problem_and_fix() {
             ":3:27: handler.maxConcurrency: -1 is not a whole number from 1 to 4294967295",
         ),
         ("files:\n  allowedTypes:\n    - text/*\n    - pdf", ":6:7: files.allowedTypes.1: \"pdf\" is not a media type"),
+        ("files:\n  allowedTypes: ['text/*', pdf]", ":4:28: files.allowedTypes.1: \"pdf\" is not a media type"),
+        ("files: {allowedTypes: [ .txt ]}", ":3:1: files.allowedTypes.0: \".txt\" is not a media type"),
         ("files:\n  allowedTypes: []", ":4:17: files.allowedTypes: names nothing"),
         // Semantics
         ("region: Frankfurt", ":3:9: region: \"Frankfurt\" is not a region; write its code, like eu-central-1"),
@@ -113,6 +117,15 @@ fn every_error_has_location_problem_and_fix() {
             "cloudformationRole: deployer",
             ":3:21: cloudformationRole: \"deployer\" is not a role's ARN; write it like arn:aws:",
         ),
+        (
+            "permissionsBoundary: boundary",
+            ":3:22: permissionsBoundary: \"boundary\" is not a managed policy's ARN; write it like arn:aws:iam::",
+        ),
+        (
+            "account: '111111111111'\npermissionsBoundary: arn:aws:iam::222222222222:policy/b",
+            ":4:22: permissionsBoundary: \"arn:aws:iam::222222222222:policy/b\" is in another account",
+        ),
+        ("terminationProtection: yes", ":3:24: terminationProtection: \"yes\" is not true or false"),
         ("kmsKey: alias/files", ":3:9: kmsKey: \"alias/files\" is not a key's ARN; write it like arn:aws:kms:"),
         (
             "region: eu-west-1\nkmsKey: arn:aws:kms:eu-west-3:123456789012:key/a",
@@ -293,7 +306,13 @@ fn a_file_that_is_not_a_stack_file_is_refused() {
         ("dev", "stacks/dev.yaml: is a single value"),
         ("name: dev\n---\nname: prod\n", "stacks/dev.yaml: holds 2 YAML documents"),
         ("name: dev\ndata: [keep\n", "stacks/dev.yaml:3:1: is not YAML: "),
-        ("name: dev\n\tdata: keep\n", "stacks/dev.yaml:2:1: is not YAML: "),
+        (
+            "name: dev\n\tdata: keep\n",
+            "stacks/dev.yaml:2:1: is indented with a tab; YAML is indented with spaces\n    2 | →data",
+        ),
+        ("name: dev\nhandler:\n  \tmemory: 1 GiB\n", "stacks/dev.yaml:3:3: is indented with a tab"),
+        ("name: null\ndata: keep\n", "stacks/dev.yaml:1:7: name: has no value; give it one\n"),
+        ("name: dev\ndata: keep\nbucket:\n  <<: 5\n", "stacks/dev.yaml: has a merge key `<<` that cannot be merged"),
         ("name: dev\ndata: keep\nname: prod\n", "stacks/dev.yaml:3:1: name: is a duplicate; the first is in line 1"),
         (
             "name: dev\ndata: keep\nbucket:\n  prefix: a\n  prefix: b\n",
@@ -303,6 +322,36 @@ fn a_file_that_is_not_a_stack_file_is_refused() {
         let message = refused(text);
         assert!(message.starts_with(expected), "{text:?}\n     found {message}\n  expected {expected}");
     }
+}
+
+#[test]
+fn a_byte_order_mark_and_merge_keys_are_read() {
+    let text = "\u{feff}name: dev\ndata: delete\nbucket: &b {versioning: true, expireFiles: 9d}\n";
+    assert!(parse(text, Path::new("x.yaml")).unwrap().bucket.versioning);
+    assert_eq!(provisioner_model::spec::name_in(text).as_deref(), Some("dev"));
+    let text = "name: dev\ndata: delete\ntags: &t {a: b, c: d}\nhandler:\n  <<: [{memory: 1 GiB}, {timeout: 9s}]\n  timeout: 8s\n";
+    let spec = parse(text, Path::new("x.yaml")).unwrap();
+    assert_eq!((spec.handler.memory.0, spec.handler.timeout.0), (1 << 30, 8));
+}
+
+#[test]
+fn a_deeply_nested_or_large_file_is_refused_at_once() {
+    let long = format!("name: {}\n", "x".repeat(2 << 20));
+    let deep = |open: &str, times: usize| format!("name: dev\ndata: {}\n", open.repeat(times));
+    let aliases: String = (1..30).map(|n| format!("a{n}: &a{n} [*a{0}, *a{0}]\n", n - 1)).collect();
+    let aliases = format!("a0: &a0 x\n{aliases}");
+    for text in [long, deep("[", 100_000), deep("{a: ", 100_000), deep("- ", 100_000), deep("[", 500), aliases] {
+        let started = std::time::Instant::now();
+        let message = refused(&text);
+        assert!(started.elapsed() < std::time::Duration::from_secs(20), "{:?}", started.elapsed());
+        assert!(message.len() < 10_000, "{} bytes: {}", message.len(), &message[..200]);
+    }
+}
+
+#[test]
+fn a_long_value_is_cut() {
+    let message = refused(&format!("name: {}\ndata: keep\n", "x".repeat(5_000)));
+    assert!(message.len() < 1_000, "{message}");
 }
 
 proptest! {

@@ -7,8 +7,8 @@ use proptest::collection::{btree_map, vec};
 use proptest::option::of;
 use proptest::prelude::*;
 use provisioner_model::spec::{
-    Alarm, Architecture, Billing, Bucket, DataPolicy, Emulator, Files, Handler, LOG_PERIODS, PARENT_MEMORY, StackSpec,
-    Table, parse,
+    Alarm, Architecture, Billing, Bucket, BucketNamespace, DataPolicy, DeploymentMode, Emulator, Files, Handler,
+    LOG_PERIODS, PARENT_MEMORY, StackSpec, Table, parse,
 };
 use provisioner_model::units::{Seconds, Size};
 
@@ -18,6 +18,11 @@ const DAY: u64 = 86_400;
 /// The spec of a minimal file with these additional lines.
 pub(crate) fn spec(more: &str) -> StackSpec {
     parse(&format!("name: dev\ndata: delete\n{more}"), Path::new("dev.yaml")).unwrap()
+}
+
+/// The spec of a stack of this name.
+pub(crate) fn named(name: &str) -> StackSpec {
+    parse(&format!("name: {name}\ndata: delete\n"), Path::new("stack.yaml")).unwrap()
 }
 
 /// Any valid spec.
@@ -40,6 +45,9 @@ pub(crate) fn any_spec() -> impl Strategy<Value = StackSpec> {
                 region: region.map(ToOwned::to_owned),
                 account,
                 cloudformation_role: None,
+                deployment: if keep { DeploymentMode::Standard } else { DeploymentMode::Express },
+                permissions_boundary: None,
+                termination_protection: Some(keep),
                 kms_key: key.map(|id| format!("arn:aws:kms:{topic_region}:123456789012:key/{id}")),
                 emulator: port.map(|port| Emulator { port }),
                 data: if keep { DataPolicy::Keep } else { DataPolicy::Delete },
@@ -58,6 +66,7 @@ fn any_bucket() -> impl Strategy<Value = Bucket> {
     let key = "[a-zA-Z0-9/ ü:#'\"{}_.-]{1,30}";
     (any::<bool>(), any::<bool>(), 1..5_000_u64, of(1..5_000_u64), of(key), of(key)).prop_map(
         |(require_tls, versioning, kept, expire, prefix, suffix)| Bucket {
+            namespace: if versioning { BucketNamespace::AccountRegional } else { BucketNamespace::Global },
             require_tls,
             versioning,
             keep_old_versions: Seconds(kept * DAY),

@@ -6,13 +6,14 @@ use handler_contract::{Settings, table};
 use proptest::prelude::*;
 use provisioner_engine::stack_file::StackFile;
 use provisioner_model::lint::{self, Severity};
+use provisioner_model::names::Names;
 use provisioner_model::spec::{DataPolicy, StackSpec};
 use provisioner_model::template;
 use provisioner_model::template::policy::{self, Document};
 use serde_json::{Value, json};
 
 use crate::root;
-use crate::specs::{any_spec, spec};
+use crate::specs::{any_spec, named, spec};
 
 fn provisioner() -> Command {
     let mut command = Command::cargo_bin("provisioner").unwrap();
@@ -36,6 +37,27 @@ fn texts(value: &Value) -> Vec<&str> {
         Value::Object(object) => object.values().flat_map(texts).collect(),
         _ => Vec::new(),
     }
+}
+
+#[test]
+fn a_permissions_boundary_is_set_and_required_by_the_printed_policy() {
+    const BOUNDARY: &str = "arn:aws:iam::123456789012:policy/b";
+    let with = spec(&format!("permissionsBoundary: {BOUNDARY}\n"));
+    let role = |spec| serde_json::to_value(template::build(spec)).unwrap()["Resources"]["HandlerRole"].clone();
+    assert_eq!(role(&with)["Properties"]["PermissionsBoundary"], BOUNDARY);
+    assert!(role(&spec(""))["Properties"]["PermissionsBoundary"].is_null());
+
+    let policy = policy::cloudformation().with_boundary(BOUNDARY).for_stack(&with, Some("123456789012"), None);
+    let policy: serde_json::Value = serde_json::from_str(&policy.to_json()).unwrap();
+    let statements = policy["Statement"].as_array().unwrap();
+    for action in ["iam:CreateRole", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary"] {
+        let of: Vec<_> =
+            statements.iter().filter(|s| s["Action"].to_string().contains(&format!("{action}\""))).collect();
+        assert_eq!(of.len(), 1, "{action}");
+        assert_eq!(of[0]["Condition"]["StringEquals"]["iam:PermissionsBoundary"], BOUNDARY, "{action}");
+    }
+    assert!(!policy.to_string().contains("DeleteRolePermissionsBoundary"));
+    assert!(statements.iter().all(|s| s["Action"] != serde_json::json!([])), "{policy:#}");
 }
 
 #[test]
@@ -354,6 +376,55 @@ fn a_key_comes_with_grants_on_itself_alone_and_with_what_its_owner_adds() {
     }
 }
 
+/// Whether the policies allow an action on a resource. `*` stands for any text.
+fn allows(policies: &[Document], action: &str, resource: &str) -> bool {
+    fn fits(pattern: &str, text: &str) -> bool {
+        match pattern.split_once('*') {
+            None => pattern == text,
+            Some((start, rest)) => text.strip_prefix(start).is_some_and(|text| {
+                (0..=text.len()).filter(|at| text.is_char_boundary(*at)).any(|at| fits(rest, &text[at..]))
+            }),
+        }
+    }
+    policies.iter().flat_map(Document::statements).any(|statement| {
+        statement.action.as_slice().iter().any(|allowed| allowed == action)
+            && statement.resource.iter().flat_map(policy::OneOrMore::as_slice).any(|allowed| fits(allowed, resource))
+    })
+}
+
+#[test]
+fn who_deploys_one_stack_cannot_change_the_code_of_another() {
+    let account = Some("123456789012");
+    for (region, account) in [(Some("eu-central-1"), account), (None, account)] {
+        for (own, other) in [("dev", "prod"), ("prod", "prod-artifacts"), ("dev", "dev-own"), ("a", "provisioner")] {
+            for more in ["", "bucket: { namespace: account-regional }\n"] {
+                let stack = |name: &str| {
+                    let text = format!("name: {name}\ndata: delete\n{more}");
+                    provisioner_model::spec::parse(&text, std::path::Path::new("stack.yaml")).unwrap()
+                };
+                let of = |name: &str| Names::new(&stack(name), "123456789012", "eu-central-1").artifacts;
+                let policies =
+                    [policy::caller(), policy::cloudformation()].map(|p| p.for_stack(&stack(own), account, region));
+                let shared = "provisioner-artifacts-123456789012-eu-central-1".to_owned();
+                for action in ["s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"] {
+                    assert!(allows(&policies, action, &format!("arn:aws:s3:::{}/handler/1.zip", of(own))), "{action}");
+                    for bucket in [of(other), shared.clone()] {
+                        let object = format!("arn:aws:s3:::{bucket}/handler/1.zip");
+                        assert!(!allows(&policies, action, &object), "{own}: {action} on {object}");
+                    }
+                }
+                for action in ["s3:PutBucketPolicy", "s3:DeleteBucket", "s3:PutBucketVersioning"] {
+                    assert!(allows(&policies, action, &format!("arn:aws:s3:::{}", of(own))), "{action}");
+                    for bucket in [of(other), shared.clone()] {
+                        let bucket = format!("arn:aws:s3:::{bucket}");
+                        assert!(!allows(&policies, action, &bucket), "{own}: {action} on {bucket}");
+                    }
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn no_policy_allows_a_whole_service_or_an_action_on_everything() {
     // Actions that IAM cannot limit to a resource; `tools/permissions/audit` checks that these are.
@@ -388,9 +459,9 @@ fn no_policy_allows_a_whole_service_or_an_action_on_everything() {
 
 #[test]
 fn policies_for_a_stack_are_documents_that_iam_takes() {
-    let longest_name = "x".repeat(24);
+    let longest = named(&"x".repeat(24));
     for (file, policy) in [("caller", policy::caller()), ("cloudformation", policy::cloudformation())] {
-        let known = policy.for_stack("prod", Some("123456789012"), Some("cn-north-1")).to_json();
+        let known = policy.for_stack(&named("prod"), Some("123456789012"), Some("cn-north-1")).to_json();
         assert!(!known.contains("${"), "{file}: {known}");
         for arn in known.split('"').filter(|text| text.starts_with("arn:")) {
             assert!(arn.starts_with("arn:aws-cn:"), "{file}: {arn}");
@@ -400,9 +471,9 @@ fn policies_for_a_stack_are_documents_that_iam_takes() {
                 "caller" => policy::caller_key(),
                 _ => policy::cloudformation_key(),
             };
-            let longest = policy.clone().and(with_key.with_key(KEY));
-            let longest = longest.for_stack(&longest_name, account, Some("ap-southeast-1"));
-            assert!(longest.length() <= policy::MAX_MANAGED_POLICY, "{file}: {}", longest.length());
+            let whole = policy.clone().and(with_key.with_key(KEY));
+            let whole = whole.for_stack(&longest, account, Some("ap-southeast-1"));
+            assert!(whole.length() <= policy::MAX_MANAGED_POLICY, "{file}: {}", whole.length());
         }
         let page = std::fs::read_to_string(root().join("docs/permissions.md")).unwrap();
         let (_, section) = page.split_once(&format!("\n## `{file}.json`")).unwrap();
@@ -421,7 +492,7 @@ fn policies_for_a_stack_are_documents_that_iam_takes() {
 fn without_an_account_no_arn_holds_a_variable_where_iam_reads_none() {
     for policy in [policy::caller(), policy::cloudformation()] {
         for region in [None, Some("eu-west-3")] {
-            let open = serde_json::to_value(policy.for_stack("prod", None, region)).unwrap();
+            let open = serde_json::to_value(policy.for_stack(&named("prod"), None, region)).unwrap();
             for arn in texts(&open).into_iter().filter(|text| text.starts_with("arn:")) {
                 let fields: Vec<&str> = arn.splitn(6, ':').collect();
                 assert!(fields[..5].iter().all(|field| !field.contains('$')), "{arn}");
@@ -441,7 +512,8 @@ fn synth_prints_each_policy_and_says_who_needs_it() {
         let policy: Value = serde_json::from_slice(&output.stdout).unwrap();
         (policy, String::from_utf8(output.stderr).unwrap())
     };
-    let document = |policy: Document| serde_json::to_value(policy.for_stack("dev", None, Some("eu-west-3"))).unwrap();
+    let dev = StackFile::load(root().join("stacks/dev.yaml").to_str().unwrap()).unwrap().spec;
+    let document = |policy: Document| serde_json::to_value(policy.for_stack(&dev, None, Some("eu-west-3"))).unwrap();
     let role = ["--cloudformation-role-arn", "arn:aws:iam::123456789012:role/builder"];
     let (bare, _) = print(&["--permissions"]);
     let (caller, said) = print(&["--permissions=caller"]);

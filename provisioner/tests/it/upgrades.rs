@@ -99,20 +99,21 @@ impl Site {
     fn new(deployed: &Deployed) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = deployed.stack_file();
-        let name = spec::parse(&file, &deployed.stack_file).unwrap().name;
-        let names = Names::new(&name, ACCOUNT, REGION);
+        let spec = spec::parse(&file, &deployed.stack_file).unwrap();
+        let names = Names::new(&spec, ACCOUNT, REGION);
         std::fs::write(folder.path().join("stack.yaml"), file).unwrap();
         std::fs::write(folder.path().join("bootstrap"), smallest_handler(2)).unwrap();
 
         let fake = Fake::start();
         {
             let mut state = fake.state();
-            let stack = state.cloudformation.put(&name, "CREATE_COMPLETE", deployed.template.clone());
+            let stack = state.cloudformation.put(&spec.name, "CREATE_COMPLETE", deployed.template.clone());
             // What every release until now passes. The zip is another than the one at hand.
             stack.parameters = BTreeMap::from([
                 ("ArtifactBucket".to_owned(), format!("provisioner-artifacts-{ACCOUNT}-{REGION}")),
                 ("ArtifactKey".to_owned(), format!("handler/{}.zip", "0".repeat(64))),
             ]);
+            state.s3.put(&format!("provisioner-artifacts-{ACCOUNT}-{REGION}"), "handler/0.zip", "zip");
             state.s3.create_bucket(&names.bucket);
             state.s3.put(&names.bucket, "kept.txt", "ten bytes!");
             state.dynamodb.create_table(&names.table, PARTITION_KEY);
@@ -155,6 +156,9 @@ fn up_brings_a_deployed_stack_up_to_date_and_keeps_files_and_records() {
         let state = site.fake.state();
         let stack = state.cloudformation.live(&site.names.stack).expect("the stack");
         assert_eq!(stack.status, "UPDATE_COMPLETE", "{name}");
+        // The code moves to the stack's own bucket, in place, and the one that stacks shared is left.
+        assert_eq!(stack.parameters["ArtifactBucket"], site.names.artifacts, "{name}");
+        assert!(state.s3.has(&format!("provisioner-artifacts-{ACCOUNT}-{REGION}"), "handler/0.zip"), "{name}");
         assert!(state.s3.has(&site.names.bucket, "kept.txt"), "{name}: the file is lost");
         assert_eq!(state.dynamodb.items(&site.names.table).len(), 1, "{name}: the record is lost");
         drop(state);

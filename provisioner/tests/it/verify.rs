@@ -136,6 +136,53 @@ fn a_failing_handler_is_reported_with_its_own_exit_code() {
     assert_eq!(world.versions(), 0);
 }
 
+/// A handler whose process ends as soon as it starts: exit status 1, without a line of output.
+pub(crate) fn dying_handler() -> Vec<u8> {
+    // mov edi, 1; mov eax, 60 (exit); syscall
+    const CODE: [u8; 12] = [0xbf, 1, 0, 0, 0, 0xb8, 60, 0, 0, 0, 0x0f, 0x05];
+    const BASE: u64 = 0x40_0000;
+    const HEADERS: u64 = 64 + 56;
+    let length = HEADERS + CODE.len() as u64;
+    // System V ABI, "ELF header" and "program header" of a 64-bit executable for x86-64 with one loaded segment.
+    let mut file = vec![0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 62, 0, 1, 0, 0, 0];
+    file.extend([BASE + HEADERS, 64, 0].map(u64::to_le_bytes).concat());
+    file.extend(0_u32.to_le_bytes());
+    file.extend([64_u16, 56, 1, 64, 0, 0].map(u16::to_le_bytes).concat());
+    file.extend([1_u32, 5].map(u32::to_le_bytes).concat());
+    file.extend([0, BASE, BASE, length, length, 0x1000].map(u64::to_le_bytes).concat());
+    file.extend(CODE);
+    file
+}
+
+#[test]
+fn a_handler_that_dies_at_its_start_is_reported_within_seconds_and_without_next_commands() {
+    let world = World::new();
+    let handler = world.write("dying", dying_handler());
+    let started = std::time::Instant::now();
+    let mut command = world.command(&["up", "-s", "local", "--yes", "--handler", handler.to_str().unwrap()]);
+    let ran = Ran::of(&command.env_remove("PROVISIONER_NO_VERIFY").output().unwrap());
+    assert_eq!(ran.code, Some(9), "{ran:#?}");
+    assert!(ran.err.contains("process ends without processing the file: bootstrap exited"), "{ran:#?}");
+    assert!(!ran.err.contains("Next:") && ran.out.contains("BucketName"), "{ran:#?}");
+    // Without the look at the queue it takes two minutes.
+    assert!(started.elapsed() < std::time::Duration::from_mins(1), "{:?}", started.elapsed());
+    world.nothing_is_left();
+    let ran = world.run(&["verify", "-s", "local", "--json"]);
+    let error: Value = serde_json::from_str(ran.out.lines().last().unwrap()).unwrap();
+    assert_eq!(error["code"], "handler-crashes", "{error:#}");
+}
+
+#[test]
+fn a_table_that_is_gone_is_where_the_pipeline_ends() {
+    let world = World::with_pipeline("");
+    let body = format!("{{\"TableName\":\"{TABLE}\"}}");
+    assert_eq!(request(&world, "dynamodb", "POST /", "DynamoDB_20120810.DeleteTable", &body).0, 200);
+    let ran = world.run(&["verify", "-s", "local"]);
+    assert_eq!(ran.code, Some(9), "{ran:#?}");
+    assert!(ran.err.contains("the table of records local-records does not exist"), "{ran:#?}");
+    assert_eq!(world.versions(), 0);
+}
+
 /// The event that S3 sends for an upload.
 fn event(key: &str) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();

@@ -8,6 +8,7 @@ mod view;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::sync::Arc;
 
 use handler_contract::Failure;
@@ -27,8 +28,11 @@ const CHUNK: usize = 64 << 10;
 /// A file that arrives in order and once, after any number of lines that are not part of it.
 pub struct Input {
     source: Box<dyn Read>,
-    /// Bytes that were read and not yet passed on.
-    head: Vec<u8>,
+    /// Where bytes are read to. All of it is initialised, so that nothing is written to it but what is read: in a small
+    /// file's process each page of memory that is touched costs more than what is done with its bytes.
+    buffer: Vec<u8>,
+    /// The part of the buffer that was read and not yet passed on.
+    filled: Range<usize>,
     ended: bool,
     spool: Spooling,
     encoding: Encoding,
@@ -56,7 +60,10 @@ enum Spooling {
 
 impl fmt::Debug for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Input").field("buffered", &self.head.len()).field("ended", &self.ended).finish_non_exhaustive()
+        f.debug_struct("Input")
+            .field("buffered", &self.filled.len())
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
     }
 }
 
@@ -65,7 +72,8 @@ impl Input {
     pub fn new(source: impl Read + 'static) -> Self {
         Self {
             source: Box::new(source),
-            head: Vec::with_capacity(2 * CHUNK),
+            buffer: vec![0; 2 * CHUNK],
+            filled: 0..0,
             ended: false,
             spool: Spooling::None,
             encoding: Encoding::Identity,
@@ -77,7 +85,7 @@ impl Input {
     pub fn of(head: &[u8], rest: &[u8]) -> Self {
         let source = Box::new(io::Cursor::new(rest.to_vec()));
         let (ended, spool, encoding) = (rest.is_empty(), Spooling::None, Encoding::Identity);
-        Self { source, head: head.to_vec(), ended, spool, encoding }
+        Self { source, buffer: head.to_vec(), filled: 0..head.len(), ended, spool, encoding }
     }
 
     /// The next line before the file, with its line feed; `None` if the input ends instead.
@@ -86,9 +94,10 @@ impl Input {
     /// The source cannot be read.
     pub fn line(&mut self) -> io::Result<Option<Vec<u8>>> {
         loop {
-            if let Some(end) = self.head.iter().position(|byte| *byte == b'\n') {
-                // The buffer stays: the file's head goes where memory is in place already.
-                return Ok(Some(self.head.drain(..=end).collect()));
+            if let Some(end) = memchr::memchr(b'\n', self.buffered()) {
+                let line = self.buffered()[..=end].to_vec();
+                self.filled.start += line.len();
+                return Ok(Some(line));
             }
             if self.ended {
                 return Ok(None);
@@ -99,7 +108,7 @@ impl Input {
 
     /// Whether bytes are buffered, or the source has ended: the next read does not wait.
     pub fn is_ready(&self) -> bool {
-        self.ended || !self.head.is_empty()
+        self.ended || !self.filled.is_empty()
     }
 
     /// Sets the temporary file that serves readers which need more than a stream, and the most that it may hold, in
@@ -126,15 +135,16 @@ impl Input {
             }
             Coding::Known(known) => known,
         };
-        while self.head.len() < 2 && !self.ended {
+        while self.filled.len() < 2 && !self.ended {
             self.read_more()?;
         }
         let extension = file_name.rsplit('.').next().unwrap_or_default();
         let is_named = ["gz", "tgz", "gzip"].iter().any(|name| extension.eq_ignore_ascii_case(name));
-        if is_named || !known.is_at(&self.head) {
+        if is_named || !known.is_at(self.buffered()) {
             return Ok(());
         }
-        let head = std::mem::replace(&mut self.head, Vec::with_capacity(2 * CHUNK));
+        let head = self.buffered().to_vec();
+        self.filled = 0..0;
         let source = std::mem::replace(&mut self.source, Box::new(io::empty()));
         let start: Vec<u8> = head.iter().take(2).copied().collect();
         let decoder = Decoder::new(known, &start, io::Cursor::new(head).chain(source));
@@ -170,7 +180,7 @@ impl Input {
 
     /// Waits for the first [`HEAD`] bytes, or for as many as there are.
     pub(crate) fn fill_head(&mut self) -> Result<(), Abort> {
-        while self.head.len() < HEAD && !self.ended {
+        while self.filled.len() < HEAD && !self.ended {
             self.read_more().map_err(|error| lost(&error))?;
         }
         Ok(())
@@ -178,17 +188,20 @@ impl Input {
 
     /// The first bytes.
     pub(crate) fn head(&self) -> &[u8] {
-        &self.head[..self.head.len().min(HEAD)]
+        &self.buffered()[..self.filled.len().min(HEAD)]
     }
 
     /// Whether the head is all there is.
     pub(crate) fn is_whole(&self) -> bool {
-        self.ended && self.head.len() <= HEAD
+        self.ended && self.filled.len() <= HEAD
     }
 
     /// Gives the whole file on in pieces, in constant memory.
     pub(crate) fn stream(&mut self, mut take: impl FnMut(&[u8])) -> Result<(), Abort> {
-        take(&self.head);
+        take(self.buffered());
+        if self.ended {
+            return Ok(());
+        }
         let mut chunk = vec![0; CHUNK];
         while !self.ended {
             match self.source.read(&mut chunk) {
@@ -237,15 +250,21 @@ impl Input {
         Ok(kept)
     }
 
+    /// What was read and not yet passed on.
+    fn buffered(&self) -> &[u8] {
+        &self.buffer[self.filled.clone()]
+    }
+
     fn read_more(&mut self) -> io::Result<()> {
-        let start = self.head.len();
-        self.head.resize(start + CHUNK, 0);
-        let read = self.source.read(&mut self.head[start..]);
-        self.head.truncate(start + *read.as_ref().unwrap_or(&0));
-        match read {
+        let start = self.filled.end;
+        if self.buffer.len() < start + CHUNK {
+            self.buffer.resize(start + CHUNK, 0);
+        }
+        match self.source.read(&mut self.buffer[start..start + CHUNK]) {
             Ok(0) => self.ended = true,
+            Ok(count) => self.filled.end += count,
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
-            _ => {}
+            Err(_) => {}
         }
         Ok(())
     }

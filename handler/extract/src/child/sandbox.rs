@@ -1,5 +1,9 @@
-//! Locks the child in: Landlock takes files and network from it, seccomp all system calls but those that reading and
+//! The sandbox: Landlock takes files and network from a process, seccomp all system calls but those that reading and
 //! answering needs.
+//!
+//! A child that is executed enters it at once ([`enter`]). A template enters it as far as it can ([`enter_template`]),
+//! and keeps the few system calls that it needs to fork; each of its children gives those up
+//! ([`Confinement::confine_child`]), and then has exactly what a child that is executed has.
 //!
 //! A kernel that lacks one of them, or does not let it be used, is no error; the answer says what holds.
 
@@ -7,14 +11,14 @@ use std::io;
 
 use crate::protocol::SandboxStatus;
 
-/// Locks this process in for good.
+/// Enters the sandbox of a child, for good.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn enter() -> io::Result<SandboxStatus> {
     Ok(SandboxStatus { system_calls: false, files: false })
 }
 
 #[cfg(target_os = "linux")]
-pub(super) use linux::enter;
+pub(super) use linux::{Confinement, enter, enter_template};
 
 #[cfg(target_os = "linux")]
 mod linux {
@@ -56,12 +60,51 @@ mod linux {
         libc::SYS_exit_group,
     ];
 
+    /// What only a template may do, which is to take requests and to make a child of itself.
+    const OF_TEMPLATE: &[libc::c_long] = &[
+        libc::SYS_clone,
+        libc::SYS_recvmsg,
+        // What its child does before its file: standard input and output, limits, and the filter that forbids all this.
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_dup2,
+        libc::SYS_dup3,
+        libc::SYS_prlimit64,
+        libc::SYS_prctl,
+        libc::SYS_seccomp,
+    ];
+
+    /// What a template has entered of the sandbox, and the rest of it for its children.
+    pub(in super::super) struct Confinement {
+        status: SandboxStatus,
+        /// The filter of a child, compiled, with [`NO_PROCESS`] in the place of the child's id.
+        filter: BpfProgram,
+    }
+
+    /// No process has this id: Linux gives out four million at most (`PID_MAX_LIMIT`).
+    const NO_PROCESS: u32 = 0x7fff_ffff;
+
+    /// Enters the sandbox of a child, for good.
     pub(in super::super) fn enter() -> io::Result<SandboxStatus> {
-        let filter = program().map_err(io::Error::other)?;
-        Ok(SandboxStatus {
-            files: hide_files().is_ok_and(|hidden| hidden),
-            system_calls: apply_filter(&filter).is_ok(),
-        })
+        let filter = compile(child_rules(std::process::id())?, Otherwise::Kill)?;
+        Ok(SandboxStatus { files: are_files_hidden(), system_calls: apply_filter(&filter).is_ok() })
+    }
+
+    /// Enters the sandbox of a template, for good.
+    pub(in super::super) fn enter_template() -> io::Result<Confinement> {
+        let filter = compile(template_rules()?, Otherwise::Kill)?;
+        let status = SandboxStatus { files: are_files_hidden(), system_calls: apply_filter(&filter).is_ok() };
+        Ok(Confinement { status, filter: compile(rules_against_template()?, Otherwise::Allow)? })
+    }
+
+    impl Confinement {
+        /// Gives up what a template may do and a child may not, for good. Called in the child.
+        pub(in super::super) fn confine_child(mut self) -> SandboxStatus {
+            for instruction in self.filter.iter_mut().filter(|instruction| instruction.k == NO_PROCESS) {
+                instruction.k = std::process::id();
+            }
+            let SandboxStatus { files, system_calls } = self.status;
+            SandboxStatus { files, system_calls: system_calls && apply_filter(&self.filter).is_ok() }
+        }
     }
 
     /// No file may be opened and no network used. Files that are open stay so.
@@ -76,22 +119,83 @@ mod linux {
         Ok(status.ruleset != RulesetStatus::NotEnforced)
     }
 
-    /// The filter. Whatever it does not name ends the process.
-    fn program() -> Result<BpfProgram, seccompiler::BackendError> {
-        let mut rules: BTreeMap<i64, Vec<SeccompRule>> = ALLOWED.iter().map(|call| (*call, Vec::new())).collect();
-        let only = |argument, operator, value| {
-            let condition = SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value)?;
-            SeccompRule::new(vec![condition])
-        };
+    fn are_files_hidden() -> bool {
+        hide_files().is_ok_and(|hidden| hidden)
+    }
+
+    type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+
+    /// A condition on the argument at this index, of which the lower half counts.
+    fn argument(index: u8, operator: SeccompCmpOp, value: u64) -> io::Result<SeccompCondition> {
+        SeccompCondition::new(index, SeccompCmpArgLen::Dword, operator, value).map_err(io::Error::other)
+    }
+
+    fn all(conditions: Vec<SeccompCondition>) -> io::Result<Vec<SeccompRule>> {
+        Ok(vec![SeccompRule::new(conditions).map_err(io::Error::other)?])
+    }
+
+    fn only(condition: SeccompCondition) -> io::Result<Vec<SeccompRule>> {
+        all(vec![condition])
+    }
+
+    /// What both a child and a template may do.
+    fn common_rules() -> io::Result<Rules> {
+        let mut rules: Rules = ALLOWED.iter().map(|call| (*call, Vec::new())).collect();
         // Memory that can be executed is not to be had.
-        let executable = SeccompCmpOp::MaskedEq(libc::PROT_EXEC as u64);
-        rules.insert(libc::SYS_mmap, vec![only(2, executable.clone(), 0)?]);
-        rules.insert(libc::SYS_mprotect, vec![only(2, executable, 0)?]);
+        let not_executable = || argument(2, SeccompCmpOp::MaskedEq(libc::PROT_EXEC as u64), 0);
+        rules.insert(libc::SYS_mmap, only(not_executable()?)?);
+        rules.insert(libc::SYS_mprotect, only(not_executable()?)?);
         // The runtime of a debug build asks whether what it closes is open.
-        rules.insert(libc::SYS_fcntl, vec![only(1, SeccompCmpOp::Eq, libc::F_GETFD as u64)?]);
+        rules.insert(libc::SYS_fcntl, only(argument(1, SeccompCmpOp::Eq, libc::F_GETFD as u64)?)?);
+        Ok(rules)
+    }
+
+    /// What a child with this id may do.
+    fn child_rules(id: u32) -> io::Result<Rules> {
+        let mut rules = common_rules()?;
         // Aborting means a signal, to nobody but itself.
-        rules.insert(libc::SYS_tgkill, vec![only(0, SeccompCmpOp::Eq, u64::from(std::process::id()))?]);
-        SeccompFilter::new(rules, SeccompAction::KillProcess, SeccompAction::Allow, std::env::consts::ARCH.try_into()?)?
-            .try_into()
+        rules.insert(libc::SYS_tgkill, only(argument(0, SeccompCmpOp::Eq, id.into())?)?);
+        Ok(rules)
+    }
+
+    /// What a template may do.
+    fn template_rules() -> io::Result<Rules> {
+        let mut rules = common_rules()?;
+        rules.extend(OF_TEMPLATE.iter().map(|call| (*call, Vec::new())));
+        let equals = |index, value| argument(index, SeccompCmpOp::Eq, value);
+        // Nothing but a fork: no thread, no namespace, no shared memory, no stack of its own.
+        let fork = [equals(0, super::super::fork::FLAGS)?, equals(1, 0)?, equals(2, 0)?, equals(3, 0)?, equals(4, 0)?];
+        rules.insert(libc::SYS_clone, all(fork.into())?);
+        // Of itself only.
+        rules.insert(libc::SYS_prlimit64, only(equals(0, 0)?)?);
+        rules.insert(libc::SYS_prctl, only(equals(0, libc::PR_SET_NO_NEW_PRIVS as u64)?)?);
+        rules.insert(libc::SYS_seccomp, only(equals(0, libc::SECCOMP_SET_MODE_FILTER.into())?)?);
+        // A child's id is known when there is one.
+        rules.insert(libc::SYS_tgkill, Vec::new());
+        Ok(rules)
+    }
+
+    /// What a template may do and its child, [`NO_PROCESS`], may not.
+    fn rules_against_template() -> io::Result<Rules> {
+        let mut rules: Rules = OF_TEMPLATE.iter().map(|call| (*call, Vec::new())).collect();
+        rules.insert(libc::SYS_tgkill, only(argument(0, SeccompCmpOp::Ne, NO_PROCESS.into())?)?);
+        Ok(rules)
+    }
+
+    /// What becomes of a call that no rule fits. One that a rule fits has the other fate.
+    #[derive(Clone, Copy)]
+    enum Otherwise {
+        Kill,
+        Allow,
+    }
+
+    fn compile(rules: Rules, otherwise: Otherwise) -> io::Result<BpfProgram> {
+        let (fits, fits_not) = match otherwise {
+            Otherwise::Kill => (SeccompAction::Allow, SeccompAction::KillProcess),
+            Otherwise::Allow => (SeccompAction::KillProcess, SeccompAction::Allow),
+        };
+        let arch = std::env::consts::ARCH.try_into().map_err(io::Error::other)?;
+        let filter = SeccompFilter::new(rules, fits_not, fits, arch).map_err(io::Error::other)?;
+        filter.try_into().map_err(io::Error::other)
     }
 }

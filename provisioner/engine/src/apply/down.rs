@@ -1,6 +1,5 @@
 //! Deletes a stack in the planned steps, and checks that nothing is left.
 
-use provisioner_aws::artifacts::Artifacts;
 use provisioner_aws::function::Function;
 use provisioner_aws::log_groups;
 use provisioner_aws::queue::Queue;
@@ -12,7 +11,6 @@ use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::names::Names;
 use provisioner_model::stack::Presence;
 use provisioner_model::status::Operation;
-use provisioner_model::template::{ARTIFACT_BUCKET, ARTIFACT_KEY};
 use provisioner_planner::down::DownStep;
 
 use super::follow::{Backoff, Follower};
@@ -26,9 +24,8 @@ const ROUNDS: u32 = 5;
 const TABLE_POLLS: u32 = 400;
 
 impl Applier<'_> {
-    /// Executes one step. `key` is the artifact that the stack used, `held` the number of versions and delete markers in its
-    /// bucket, if they were counted.
-    pub async fn take_down(&self, names: &Names, step: &DownStep, key: Option<&str>, held: Option<u64>) -> Result<()> {
+    /// Executes one step. `held` is the number of versions and delete markers in the stack's bucket, if they were counted.
+    pub async fn take_down(&self, names: &Names, step: &DownStep, held: Option<u64>) -> Result<()> {
         let bucket = Storage::new(self.aws, &names.bucket);
         let table = Table::new(self.aws, &names.table);
         match step {
@@ -42,7 +39,7 @@ impl Applier<'_> {
             DownStep::DeleteStack { stack, retain } => self.delete_stack(names, stack, retain).await,
             DownStep::DeleteBucket => self.delete_bucket(&names.bucket, "bucket").await,
             DownStep::DeleteTable => self.delete_table(&names.table).await,
-            DownStep::DeleteArtifacts => self.delete_artifacts(names, key).await,
+            DownStep::DeleteArtifacts => self.delete_bucket(&names.artifacts, "artifact bucket").await,
         }
     }
 
@@ -91,6 +88,7 @@ impl Applier<'_> {
                 stack: name_of(stack).to_owned(),
                 operation: Operation::Delete,
                 resources: Some(resources),
+                mode: None,
             });
             let (status, follower) =
                 self.follow(stack, Operation::Delete, Follower::new(Some(&token)), interrupts).await?;
@@ -99,7 +97,8 @@ impl Applier<'_> {
             }
             let refilled = follower.cause().is_some_and(|c| c.contains("not empty"));
             if !refilled || round == ROUNDS {
-                let mut error = failed(stack, Operation::Delete, status, follower.cause());
+                let cause = self.cause_of(stack, follower.cause()).await;
+                let mut error = failed(stack, Operation::Delete, status, cause.as_deref());
                 error.exit = Exit::Leftovers;
                 return Err(error);
             }
@@ -159,45 +158,16 @@ impl Applier<'_> {
             .hint("Run the same command again in some minutes."))
     }
 
-    /// Deletes the handler's zip and the artifact bucket unless other stacks use them.
-    async fn delete_artifacts(&self, names: &Names, key: Option<&str>) -> Result<()> {
-        let stacks = match self.stacks.parameters_of_all().await {
-            // The policy of one stack does not allow it, and then the bucket is not this caller's to delete.
-            Err(error) if error.kind == Kind::Denied => {
-                self.dialog.remark(&format!(
-                    "The artifact bucket {} is kept: other stacks may use it, and the caller may not list the account's \
-                     stacks.",
-                    names.artifacts
-                ));
-                return Ok(());
-            }
-            stacks => stacks.map_err(|e| e.into_error("look for other stacks that use the artifacts"))?,
-        };
-        let mut others = stacks
-            .iter()
-            .filter(|(name, p)| *name != names.stack && p.get(ARTIFACT_BUCKET) == Some(&names.artifacts))
-            .peekable();
-        if others.peek().is_none() {
-            return self.delete_bucket(&names.artifacts, "artifact bucket").await;
-        }
-        let Some(key) = key else { return Ok(()) };
-        if others.any(|(_, p)| p.get(ARTIFACT_KEY).is_some_and(|used| used == key)) {
-            return Ok(());
-        }
-        let doing = "delete the handler's zip";
-        Artifacts::new(self.aws, &names.artifacts).delete(key).await.map_err(|e| e.into_error(doing))?;
-        self.dialog.event(DeployEvent::Deleted { what: "handler zip", name: key.to_owned() });
-        Ok(())
-    }
-
     /// Looks for all parts of a stack. Returns the parts that exist, and all that were checked.
     pub async fn look_for_leftovers(&self, names: &Names, role: Option<&str>) -> Result<(Vec<String>, Vec<String>)> {
         let doing = "look for leftovers";
         let aws = self.aws;
         let (bucket, table, function) =
             (Storage::new(aws, &names.bucket), Table::new(aws, &names.table), Function::new(aws, &names.function));
-        let (bucket, table, function, logs, queue) = tokio::join!(
+        let artifacts = Storage::new(aws, &names.artifacts);
+        let (bucket, artifacts, table, function, logs, queue) = tokio::join!(
             bucket.presence(),
+            artifacts.presence(),
             table.describe(),
             function.describe(),
             log_groups::exists(aws, &names.log_group),
@@ -205,7 +175,6 @@ impl Applier<'_> {
         );
         let found =
             |result: Result<bool, provisioner_model::call_error::CallError>| result.map_err(|e| e.into_error(doing));
-        let bucket = bucket.map_err(|e| e.into_error(doing))?;
         let mut rows = vec![
             (format!("table {}", names.table), found(table.map(|t| t.is_some()))?),
             (format!("function {}", names.function), found(function.map(|f| f.is_some()))?),
@@ -213,8 +182,11 @@ impl Applier<'_> {
             (format!("queue {}", names.queue), found(queue.map(|q| q.is_some()))?),
         ];
         // A bucket to which access is denied belongs to another account, or its deletion cannot be checked.
-        if bucket != Presence::Foreign {
-            rows.insert(0, (format!("bucket {}", names.bucket), bucket == Presence::Ours));
+        for (name, presence) in [(&names.artifacts, artifacts), (&names.bucket, bucket)] {
+            let presence = presence.map_err(|e| e.into_error(doing))?;
+            if presence != Presence::Foreign {
+                rows.insert(0, (format!("bucket {name}"), presence == Presence::Ours));
+            }
         }
         if let Some(role) = role {
             rows.push((format!("role {role}"), found(Roles::new(aws).exists(role).await)?));

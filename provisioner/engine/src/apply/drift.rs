@@ -3,28 +3,22 @@
 use provisioner_aws::stacks::{Proposal, Purpose};
 use provisioner_model::change::{Action, Change};
 use provisioner_model::error::{Error, Exit, Result};
+use provisioner_model::spec::DeploymentMode;
 use provisioner_model::stack::{ChangeSet, Stack};
 use provisioner_model::status::{ChangeSetState, Operation};
 use provisioner_planner::drift::Drift;
 use provisioner_planner::state::{Desired, Observed};
 use serde_json::Value;
 
-use super::{Applier, Code, compact, concurrent_change, ensure_within_plan, ids};
+use super::{Applier, compact, concurrent_change, ensure_within_plan, ids};
 use crate::event::deploy::DeployEvent;
 
 impl Applier<'_> {
     /// Reverts drift together with the other changes by a drift-aware change set (CloudFormation user guide, "Using
     /// drift-aware change sets"). A service without this feature makes only the other changes, or none: the caller checks
     /// the drift again. `agreed` are the changes with consent.
-    pub async fn revert_drift(
-        &self,
-        desired: &Desired,
-        observed: &Observed,
-        agreed: &[Change],
-        code: Code<'_>,
-    ) -> Result<()> {
+    pub async fn revert_drift(&self, desired: &Desired, observed: &Observed, agreed: &[Change]) -> Result<()> {
         let Some(stack) = &observed.stack else { return Ok(()) };
-        self.upload(code).await?;
         let proposal = self.update("revert", desired, Purpose::RevertDrift, &desired.template);
         self.execute_if_any(&proposal, stack, agreed).await
     }
@@ -66,6 +60,7 @@ impl Applier<'_> {
             stack: desired.names.stack.clone(),
             name: self.run.token(what),
             purpose,
+            deployment: DeploymentMode::Standard,
             template: compact(template),
             parameters: desired.parameters.clone(),
             tags: desired.tags.clone(),
@@ -88,7 +83,7 @@ impl Applier<'_> {
                 if let Err(error) = allowed {
                     return Err(error.with_followup_error(self.discard_change_set(&set).await));
                 }
-                self.execute(Operation::Update, &set.id, &stack.arn, ids(&set.changes)).await
+                self.execute(Operation::Update, DeploymentMode::Standard, &set.id, &stack.arn, ids(&set.changes)).await
             }
             ChangeSetState::NoChange | ChangeSetState::Pending => self.discard_change_set(&set).await,
             ChangeSetState::Failed(reason) => {

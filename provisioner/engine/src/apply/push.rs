@@ -24,16 +24,15 @@ const UPDATE_TIMEOUT: Duration = Duration::from_mins(2);
 const FAST_POLL: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 
 impl Applier<'_> {
-    /// Uploads the code and updates the function. `from` is the function's code at the time of consent.
+    /// Updates the function to this version of the code. `from` is the function's code at the time of consent.
     ///
     /// Returns whether the function serves the new code. If the function does not exist or the caller lacks the
     /// permission, this is reported and left to the stack's update; any other failure ends the command before the stack is
     /// changed.
-    pub async fn push(&self, name: &str, code: Code<'_>, from: &Deployed) -> Result<bool> {
+    pub async fn push(&self, name: &str, code: Code<'_>, version: &str, from: &Deployed) -> Result<bool> {
         let function = Function::new(self.aws, name);
-        self.upload(code).await?;
         let began = Instant::now();
-        let handed = self.update_code(&function, code, from, began).await;
+        let handed = self.update_code(&function, code, version, from, began).await;
         let served = match handed {
             Ok(()) => self.wait_until_served(&function, code, began).await,
             Err(error) => Err(error),
@@ -73,6 +72,7 @@ impl Applier<'_> {
         &self,
         function: &Function,
         code: Code<'_>,
+        version: &str,
         from: &Deployed,
         began: Instant,
     ) -> Result<(), PushError> {
@@ -80,7 +80,7 @@ impl Applier<'_> {
         let mut revision = from.revision.clone();
         let mut backoff = Backoff::new(self.run.seed());
         loop {
-            let error = match function.update_code(code.bucket, &key, revision.as_deref()).await {
+            let error = match function.update_code(code.bucket, &key, version, revision.as_deref()).await {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };

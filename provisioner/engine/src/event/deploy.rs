@@ -1,7 +1,7 @@
 //! Events of `up` and `down`.
 
-use provisioner_model::stack::ImportCandidate;
-use provisioner_model::stack::{Contents, Items, Output};
+use provisioner_model::spec::DeploymentMode;
+use provisioner_model::stack::{Contents, ImportCandidate, Items, Output};
 use provisioner_model::status::{Operation, Progress, ResourceStatus};
 use provisioner_planner::drift::Drift;
 use provisioner_planner::preview::Preview;
@@ -12,6 +12,17 @@ use serde::Serialize;
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum DeployEvent {
+    /// `rollback` returns to an earlier deployment.
+    Returning {
+        /// The stack.
+        stack: String,
+        /// The SHA-256 of the code.
+        sha256: String,
+        /// When it was deployed, ISO 8601.
+        at: String,
+        /// Whether the template is restored as well.
+        template: bool,
+    },
     /// Cargo builds the handler, if it is stale; its own messages follow.
     Building,
     /// The handler is checked and packaged.
@@ -103,6 +114,11 @@ pub enum DeployEvent {
         /// Its name.
         bucket: String,
     },
+    /// The stack no longer uses the artifact bucket that it shared with other stacks; it is left, because they may use it.
+    SharedArtifactsLeft {
+        /// Its name.
+        bucket: String,
+    },
     /// The handler's zip was uploaded.
     #[serde(rename = "artifact-uploaded")]
     Uploaded {
@@ -122,6 +138,9 @@ pub enum DeployEvent {
         /// The number of resources that it changes, if known.
         #[serde(skip_serializing_if = "Option::is_none")]
         resources: Option<usize>,
+        /// How CloudFormation deploys; absent for a deletion.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        mode: Option<DeploymentMode>,
     },
     /// A resource's state changed.
     Resource {
@@ -204,6 +223,13 @@ pub enum DeployEvent {
     Cancelling {
         /// The operation.
         operation: Operation,
+    },
+    /// The stack's termination protection was turned on or off, as the stack file has it.
+    TerminationProtection {
+        /// The stack.
+        stack: String,
+        /// Whether it is on now.
+        enabled: bool,
     },
     /// The stack is deployed.
     Ready {

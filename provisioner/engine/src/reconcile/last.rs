@@ -1,4 +1,4 @@
-//! The result of the last run, for `status`: a document in the artifact bucket, where everyone finds it who manages the
+//! The result of the last run, for `status`: a document in the stack's artifact bucket, where everyone finds it who manages the
 //! stack, from whichever machine `reconcile` ran. In the table it would be an item that is not a record; a local file
 //! would be known to one machine.
 
@@ -38,13 +38,11 @@ impl LastRun {
     }
 }
 
-fn key(names: &Names) -> String {
-    format!("state/{}/reconcile.json", names.stack)
-}
+const KEY: &str = "state/reconcile.json";
 
 /// The result of the last run; `None` if there was none, or if its document is of another version of this program.
 pub async fn last_run(aws: &Aws, names: &Names) -> Result<Option<LastRun>> {
-    let document = Documents::new(aws, &names.artifacts).get(&key(names)).await;
+    let document = Documents::new(aws, &names.artifacts).get(KEY).await;
     let document = document.map_err(|e| e.into_error("read the result of the last reconcile"))?;
     Ok(document.and_then(|text| serde_json::from_slice(&text).ok()))
 }
@@ -52,7 +50,7 @@ pub async fn last_run(aws: &Aws, names: &Names) -> Result<Option<LastRun>> {
 /// Saves the result. A failure is reported and changes nothing else: the result was printed.
 pub(super) async fn save(aws: &Aws, names: &Names, run: &LastRun, dialog: &dyn Dialog) {
     let text = serde_json::to_vec(run).unwrap_or_default();
-    if let Err(error) = Documents::new(aws, &names.artifacts).put(&key(names), text).await {
+    if let Err(error) = Documents::new(aws, &names.artifacts).put(KEY, text).await {
         dialog.remark(&format!(
             "The result could not be saved in {} ({error}), so `status` does not show it.",
             names.artifacts

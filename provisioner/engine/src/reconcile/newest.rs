@@ -43,7 +43,7 @@ pub(crate) async fn look(aws: &Aws, spec: &StackSpec, names: &Names, most: usize
         return Ok(Newest { partial, ..Newest::default() });
     };
     let since = Timestamp::from_unix_millis(oldest - 60_000);
-    let now = Timestamp::from_unix_millis(now).or(since.clone()).ok_or_else(|| unknown_time())?;
+    let now = Timestamp::from_unix_millis(now).or(since.clone()).ok_or_else(unknown_time)?;
     let query = Query { since, ..Query::default() };
     let limit = 5 * most;
     let found = Records::new(aws, &names.table).page(&query, &now, limit, limit).await?;

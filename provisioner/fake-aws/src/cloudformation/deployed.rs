@@ -80,7 +80,9 @@ impl State {
                 let lambdas = bucket["NotificationConfiguration"]["LambdaConfigurations"].as_array();
                 let entries = lambdas.into_iter().flatten().map(|entry| {
                     let event = optional("Event", entry["Event"].as_str());
-                    let function = optional("CloudFunction", entry["Function"].as_str());
+                    let function =
+                        entry["Function"].as_str().map(|arn| self.as_named(arn, bucket["BucketName"] == name));
+                    let function = optional("CloudFunction", function.as_deref());
                     node("CloudFunctionConfiguration", &(event + &function + &filter(&entry["Filter"])))
                 });
                 Some(document("NotificationConfiguration", &entries.collect::<String>()))
@@ -95,6 +97,15 @@ impl State {
                 Some(document("PublicAccessBlockConfiguration", &body))
             }
             _ => None,
+        }
+    }
+
+    /// The ARN of the function. Under the bucket's own name, the notification names the function's own name too.
+    fn as_named(&self, arn: &str, by_name: bool) -> String {
+        let function = self.cloudformation.properties_of_kind("AWS::Lambda::Function");
+        match (function.as_ref().and_then(|function| function["FunctionName"].as_str()), arn.rsplit_once(':')) {
+            (Some(name), Some((prefix, _))) if by_name => format!("{prefix}:{name}"),
+            _ => arn.to_owned(),
         }
     }
 

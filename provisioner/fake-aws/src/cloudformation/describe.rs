@@ -2,7 +2,7 @@
 
 use super::stack::physical_id;
 use super::{Answered, CloudFormation, Stack};
-use crate::xml::{members, optional, text};
+use crate::xml::{members, node, optional, text};
 
 impl CloudFormation {
     /// API, `DescribeStacks`: without a name, those that are not deleted.
@@ -38,6 +38,14 @@ impl CloudFormation {
     }
 }
 
+/// API, `Stack`: how it was last deployed.
+fn deployment_config(stack: &Stack) -> String {
+    stack.deployment_config.as_ref().map_or_else(String::new, |config| {
+        let mode = optional("Mode", config.mode.as_deref());
+        node("DeploymentConfig", &(mode + &optional("DisableRollback", config.disable_rollback)))
+    })
+}
+
 fn described(stack: &Stack) -> String {
     let parameters = stack.parameters.iter().map(|(k, v)| text("ParameterKey", k) + &text("ParameterValue", v));
     let tags = stack.tags.iter().map(|(k, v)| text("Key", k) + &text("Value", v));
@@ -53,6 +61,7 @@ fn described(stack: &Stack) -> String {
         members("Tags", tags),
         text("CreationTime", "2026-11-22T12:00:00Z"),
         optional("LastUpdatedTime", updated),
+        deployment_config(stack),
         text("EnableTerminationProtection", stack.protected),
         members("Parameters", parameters),
     ]

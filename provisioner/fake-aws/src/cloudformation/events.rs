@@ -1,5 +1,6 @@
 //! Events: `DescribeStackEvents`, which advances virtual time, and the failures of `DescribeEvents`.
 
+use super::change_sets::ValidationFailure;
 use super::stack::{Event, physical_id};
 use super::{Answered, CloudFormation, Physical, Stack, refused};
 use crate::xml::{members, optional, text};
@@ -36,37 +37,46 @@ impl CloudFormation {
     /// page.
     pub(super) fn describe_failures(&mut self, stack: &str, change_set: &str) -> Answered {
         if change_set.is_empty() {
-            let stack = self.existing(stack)?;
+            let stack = self.existing(stack)?.clone();
+            let arn = stack.arn.clone();
             let failed = stack.events.iter().enumerate().rev();
             let failed = failed.filter(|(_, event)| event.step.status.ends_with("_FAILED"));
             let failed = failed.map(|(at, event)| {
                 let kind = text("EventType", "PROVISIONING_ERROR") + &text("OperationId", &event.step.token);
-                kind + &described(stack, at, event)
+                kind + &described(&stack, at, event)
             });
-            return Ok(members("OperationEvents", failed));
+            let failed: Vec<String> = failed.collect();
+            let operation = stack.events.last().map(|event| event.step.token.clone()).unwrap_or_default();
+            let found = findings(&self.operation_failures, &arn, &operation, "UPDATE_STACK");
+            return Ok(members("OperationEvents", found.chain(failed)));
         }
         let set = self.change_sets.get(change_set).ok_or_else(|| Self::missing_change_set(change_set))?;
-        let failures = set.validation_failures.iter().enumerate().map(|(at, failure)| {
-            [
-                text("EventId", format!("{change_set}-{at}")),
-                text("StackId", &set.stack),
-                text("OperationId", change_set),
-                text("OperationType", "CREATE_CHANGESET"),
-                text("OperationStatus", "FAILED"),
-                text("EventType", "VALIDATION_ERROR"),
-                text("LogicalResourceId", &failure.logical_id),
-                text("ResourceType", &failure.kind),
-                text("Timestamp", time(at)),
-                text("ValidationFailureMode", "FAIL"),
-                text("ValidationName", &failure.name),
-                text("ValidationStatus", "FAILED"),
-                text("ValidationStatusReason", &failure.reason),
-                text("ValidationPath", &failure.path),
-            ]
-            .concat()
-        });
+        let failures = findings(&set.validation_failures, &set.stack, change_set, "CREATE_CHANGESET");
         Ok(members("OperationEvents", failures))
     }
+}
+
+/// The findings of early validation as events, the first one first.
+fn findings(failures: &[ValidationFailure], stack: &str, operation: &str, kind: &str) -> impl Iterator<Item = String> {
+    failures.iter().enumerate().map(move |(at, failure)| {
+        [
+            text("EventId", format!("{operation}-{at}")),
+            text("StackId", stack),
+            text("OperationId", operation),
+            text("OperationType", kind),
+            text("OperationStatus", "FAILED"),
+            text("EventType", "VALIDATION_ERROR"),
+            text("LogicalResourceId", &failure.logical_id),
+            text("ResourceType", &failure.kind),
+            text("Timestamp", time(at)),
+            text("ValidationFailureMode", "FAIL"),
+            text("ValidationName", &failure.name),
+            text("ValidationStatus", "FAILED"),
+            text("ValidationStatusReason", &failure.reason),
+            text("ValidationPath", &failure.path),
+        ]
+        .concat()
+    })
 }
 
 /// Virtual time: a second a step.

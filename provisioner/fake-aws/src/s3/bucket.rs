@@ -149,6 +149,9 @@ impl Bucket {
         if let Some(range) = request.header("range") {
             return ranged(response, &object.body, range);
         }
+        if let (Some(sha256), Some("ENABLED")) = (&object.sha256, request.header("x-amz-checksum-mode")) {
+            return Ok(response.with("x-amz-checksum-sha256", sha256).with("x-amz-checksum-type", "FULL_OBJECT"));
+        }
         // API, `GetObject`: the checksum is that of the whole object.
         if let (Some(crc32), Some("ENABLED")) = (object.crc32, request.header("x-amz-checksum-mode")) {
             response = response.with("x-amz-checksum-crc32", crc32).with("x-amz-checksum-type", "FULL_OBJECT");

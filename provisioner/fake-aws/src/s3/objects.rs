@@ -27,6 +27,8 @@ pub struct Object {
     pub metadata: BTreeMap<String, String>,
     /// The CRC-32 of the content, as S3 sends it; `None` for synthetic content.
     pub crc32: Option<String>,
+    /// The SHA-256 of the content, as S3 sends it, if the object was put with one.
+    pub sha256: Option<String>,
     /// Whether it is a delete marker.
     pub is_marker: bool,
 }
@@ -140,6 +142,7 @@ fn object(made: SyntheticObject) -> Object {
         content_encoding: None,
         metadata: BTreeMap::new(),
         crc32: None,
+        sha256: None,
         is_marker: false,
     }
 }

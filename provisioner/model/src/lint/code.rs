@@ -65,6 +65,10 @@ codes! {
     TemplateSize = Error "template-size", fix: "shorten what repeats in every resource: `tags` in the stack file";
     /// AWS would accept requests without TLS.
     NoTls = Warning "no-tls", fix: "leave `bucket.requireTls` out; only a local emulator needs it";
+    /// A prefix or suffix has a character that patterns have, and S3 compares it as it is: no file may ever match.
+    LiteralWildcard = Warning "literal-wildcard", fix: "leave the pattern out: `suffix: .pdf` matches every key that ends so";
+    /// A prefix starts with a slash. Keys do not, unless whoever uploads gives them one.
+    LeadingSlash = Warning "leading-slash", fix: "leave the slash at the start of the prefix out";
     /// The time that one file has by the clock ends before the processor time that it may take, because a small memory means a small part of a processor.
     CpuBeyondTime = Warning "cpu-beyond-time", fix: "raise `handler.memory` or `handler.timeout`, or lower `handler.childCpu`";
     /// The largest accepted file does not pass through in the time that one file has: at what S3 gives, or at what the processor that comes with the memory can hash and read.

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use unicode_width::UnicodeWidthChar as _;
+
 use super::lines::{Lines, Position};
 use crate::error::{Error, Exit};
 
@@ -71,12 +73,51 @@ impl std::fmt::Display for Diagnostic {
         }
         f.write_str(&self.problem)?;
         if let (Some(line), Some(column), Some((text, length))) = (self.line, self.column, &self.excerpt) {
-            // A tab before the value would move the caret away from it.
-            let text = text.replace('\t', " ");
-            write!(f, "\n{line:>5} | {text}\n      | {}{}", " ".repeat(column - 1), "^".repeat((*length).max(1)))?;
+            let (text, caret) = excerpt(text, column - 1, *length);
+            write!(f, "\n{line:>5} | {text}\n      | {caret}")?;
         }
         Ok(())
     }
+}
+
+/// Columns of an excerpt.
+const EXCERPT: usize = 100;
+/// Columns that are shown before what is meant, if the line is longer than an excerpt.
+const BEFORE: usize = 40;
+
+/// A line, cut around `length` characters from `start` on, and the line of carets below it. Tabs are shown as arrows.
+fn excerpt(line: &str, start: usize, length: usize) -> (String, String) {
+    let line: Vec<char> = line.chars().map(|c| if c == '\t' { '→' } else { c }).collect();
+    let columns = |chars: &[char]| chars.iter().map(|c| c.width().unwrap_or(0)).sum::<usize>();
+    let start = start.min(line.len());
+    let mut first = 0;
+    if columns(&line) > EXCERPT {
+        while columns(&line[first..start]) > BEFORE {
+            first += 1;
+        }
+    }
+    let mut end = line.len();
+    while columns(&line[first..end]) > EXCERPT {
+        end -= 1;
+    }
+    let (head, tail) = (if first > 0 { "…" } else { "" }, if end < line.len() { "…" } else { "" });
+    let shown: String = line[first..end].iter().collect();
+    let until = (start + length).clamp(start, end.max(start));
+    let carets = columns(&line[start..until]).max(1);
+    let blanks = columns(&line[first..start]) + head.chars().count();
+    (format!("{head}{shown}{tail}"), format!("{}{}", " ".repeat(blanks), "^".repeat(carets)))
+}
+
+/// The longest value that is quoted, in characters.
+const QUOTED: usize = 60;
+
+/// A value in quotation marks, cut if it is long.
+pub(super) fn quoted(text: &str) -> String {
+    if text.chars().count() <= QUOTED {
+        return format!("{text:?}");
+    }
+    let cut: String = text.chars().take(QUOTED).collect();
+    format!("{:?}", format!("{cut}…"))
 }
 
 /// All diagnostics of a stack file.
@@ -99,5 +140,35 @@ impl From<Diagnostics> for Error {
     fn from(diagnostics: Diagnostics) -> Self {
         Self::new(Exit::Invalid, "stack-file", diagnostics.to_string())
             .hint("Every key, its default and its values: provisioner schema")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn carets_are_below_what_they_mean() {
+        for (line, start, length, expected) in [
+            ("a: b", 3, 1, ("a: b", "   ^")),
+            ("报告: 很好", 4, 2, ("报告: 很好", "      ^^^^")),
+            ("a:\tb", 3, 1, ("a:→b", "   ^")),
+            ("a", 5, 3, ("a", " ^")),
+        ] {
+            let (text, caret) = excerpt(line, start, length);
+            assert_eq!((text.as_str(), caret.as_str()), expected);
+        }
+    }
+
+    #[test]
+    fn a_long_line_is_cut_around_what_is_meant() {
+        let line = format!("{}WRONG{}", "x".repeat(500), "y".repeat(500));
+        let (text, caret) = excerpt(&line, 500, 5);
+        assert!(text.starts_with("…x") && text.ends_with("y…") && text.chars().count() == EXCERPT + 2, "{text}");
+        let at = text.chars().position(|c| c == 'W').unwrap();
+        assert_eq!(caret, format!("{}^^^^^", " ".repeat(at)));
+        let (text, caret) = excerpt(&"x".repeat(5_000), 0, 5_000);
+        assert_eq!((text.chars().count(), caret.len()), (EXCERPT + 1, EXCERPT));
+        assert!(quoted(&"x".repeat(5_000)).chars().count() < 70);
     }
 }

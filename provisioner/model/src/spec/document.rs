@@ -12,18 +12,25 @@ use crate::error::Result;
 
 /// Reads and validates the text of a stack file; the path only serves to name the file.
 pub fn parse(text: &str, path: &Path) -> Result<StackSpec> {
-    Ok(read(text, path)?)
+    Ok(read(without_bom(text), path)?)
+}
+
+/// YAML 1.2, 5.2 ("Character encodings"): a document may start with a byte order mark.
+fn without_bom(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 /// The name that a stack file gives its stack, where it can be read, whatever else is wrong with the file.
 pub fn name_in(text: &str) -> Option<String> {
-    serde_yaml::from_str::<Value>(text).ok()?.get("name")?.as_str().map(ToOwned::to_owned)
+    bounded(text, Path::new("")).ok()?;
+    serde_yaml::from_str::<Value>(without_bom(text)).ok()?.get("name")?.as_str().map(ToOwned::to_owned)
 }
 
 fn read(text: &str, path: &Path) -> Result<StackSpec, Diagnostics> {
+    bounded(text, path)?;
     let lines = Lines::of(text);
     let value = document(text, path, &lines)?;
-    let mut problems = shape::check(&value, &schema::schema());
+    let mut problems = shape::check(&value, &schema::schema(), &lines);
     let unread: Vec<KeyPath> = problems.iter().map(|problem| problem.path.clone()).collect();
     match serde_yaml::from_value(without(&value, &unread)) {
         Ok(spec) => {
@@ -65,6 +72,27 @@ fn remove(node: &mut Value, path: &[String]) {
     }
 }
 
+/// The largest stack file, bytes: fifty tags of the greatest length have 20,000.
+const MAX_LENGTH: usize = 64 << 10;
+/// The most opening brackets and list markers of a text, those in quotes included. The parser's time grows with the square
+/// of the nesting.
+const MAX_OPENING: usize = 1_000;
+
+/// Refuses a text that takes long to read.
+fn bounded(text: &str, path: &Path) -> Result<(), Diagnostics> {
+    let fail = |problem: String| Err(Diagnostics(vec![Diagnostic::of_file(path, problem)]));
+    if text.len() > MAX_LENGTH {
+        return fail(format!("has {} bytes; a stack file has at most {MAX_LENGTH}", text.len()));
+    }
+    let opening = text.matches(['[', '{']).count() + text.matches("- ").count();
+    if opening > MAX_OPENING {
+        return fail(format!(
+            "has {opening} opening brackets and list markers; a stack file has at most {MAX_OPENING}"
+        ));
+    }
+    Ok(())
+}
+
 /// The text as one YAML map.
 fn document(text: &str, path: &Path, lines: &Lines) -> Result<Value, Diagnostics> {
     let fail = |diagnostic| Err(Diagnostics(vec![diagnostic]));
@@ -85,7 +113,13 @@ fn document(text: &str, path: &Path, lines: &Lines) -> Result<Value, Diagnostics
         None | Some(Value::Null) => {
             fail(Diagnostic::of_file(path, "is empty; the minimal stack file is `name: dev` and `data: delete`"))
         }
-        Some(value @ Value::Mapping(_)) => Ok(value),
+        // `<<: *anchor` (YAML 1.1, "Merge key language-independent type").
+        Some(mut value @ Value::Mapping(_)) => match value.apply_merge() {
+            Ok(()) => Ok(value),
+            Err(error) => {
+                fail(Diagnostic::of_file(path, format!("has a merge key `<<` that cannot be merged: {error}")))
+            }
+        },
         Some(Value::Sequence(_)) => fail(Diagnostic::of_file(
             path,
             "is a list; a stack file is a map of keys, like `name: dev`, without hyphens",
@@ -109,6 +143,13 @@ fn not_yaml(error: &serde_yaml::Error, path: &Path, lines: &Lines) -> Diagnostic
         return Diagnostics(twice);
     }
     let text = error.to_string();
+    if let Some(position) = lines.tab_in_indentation() {
+        let problem = "is indented with a tab; YAML is indented with spaces".to_owned();
+        return Diagnostics(vec![Diagnostic::at(path, lines, position, String::new(), problem)]);
+    }
+    if text.contains("recursion limit") {
+        return Diagnostics(vec![Diagnostic::of_file(path, "is nested too deeply; a stack file has three levels")]);
+    }
     let Some(location) = error.location() else { return Diagnostics(vec![Diagnostic::of_file(path, text)]) };
     let (line, column) = (location.line(), location.column());
     let text = text.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&text);

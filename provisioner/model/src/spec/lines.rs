@@ -48,6 +48,21 @@ impl<'a> Lines<'a> {
         self.lines.get(line.checked_sub(1)?).copied()
     }
 
+    /// The first tab in the indentation of a line that is not empty.
+    pub(super) fn tab_in_indentation(&self) -> Option<Position> {
+        self.lines.iter().enumerate().find_map(|(number, line)| {
+            let blanks = line.len() - line.trim_start_matches([' ', '\t']).len();
+            let column = line[..blanks].find('\t').filter(|_| blanks < line.len())?;
+            Some(Position { line: number + 1, column: column + 1, length: 1 })
+        })
+    }
+
+    /// The value of a key as it is written, if it is on the key's line.
+    pub(super) fn written(&self, path: &[String]) -> Option<String> {
+        let value = self.entries.iter().find(|entry| entry.path == *path)?.value?;
+        Some(self.text(value.line)?.chars().skip(value.column - 1).take(value.length).collect())
+    }
+
     /// Duplicate keys of one map: the path, the second place, and the first one's line.
     pub(super) fn duplicates(&self) -> impl Iterator<Item = (&[String], Position, usize)> {
         self.entries.iter().enumerate().filter_map(|(n, entry)| {
@@ -73,6 +88,9 @@ impl<'a> Lines<'a> {
         let start = entry.value?;
         let step = steps.last()?;
         let line: Vec<char> = self.text(start.line)?.chars().collect();
+        if let ([index], Some('[')) = (steps, line.get(start.column - 1)) {
+            return item_at(&line, start, index.parse().ok()?);
+        }
         let wanted: Vec<char> = step.chars().collect();
         let at = (start.column..line.len()).find(|&n| {
             let boundary = |c: Option<&char>| c.is_none_or(|c| !c.is_alphanumeric());
@@ -141,6 +159,43 @@ impl<'a> Lines<'a> {
             }
         }
     }
+}
+
+/// The item of a list in brackets.
+fn item_at(line: &[char], list: Position, index: usize) -> Option<Position> {
+    let (mut depth, mut quote, mut number, mut start) = (0_usize, None, 0, list.column);
+    for n in list.column..line.len() {
+        let ends = match (quote, line[n]) {
+            (Some(q), c) => {
+                quote = quote.filter(|_| q != c);
+                false
+            }
+            (None, '"' | '\'') => {
+                quote = Some(line[n]);
+                false
+            }
+            (None, '[' | '{') => {
+                depth += 1;
+                false
+            }
+            (None, ']' | '}') if depth > 0 => {
+                depth -= 1;
+                false
+            }
+            (None, c) => (c == ',' || c == ']') && depth == 0,
+        };
+        if !ends {
+            continue;
+        }
+        if number == index {
+            let blanks = line[start..n].iter().take_while(|c| c.is_whitespace()).count();
+            let after = line[start + blanks..n].iter().rev().take_while(|c| c.is_whitespace()).count();
+            let length = n - start - blanks - after;
+            return Some(Position { line: list.line, column: start + blanks + 1, length });
+        }
+        (number, start) = (number + 1, n + 1);
+    }
+    None
 }
 
 /// The key that starts here: its name, its length with quotes, and the column after the colon.

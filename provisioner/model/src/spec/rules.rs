@@ -3,9 +3,9 @@
 use serde_yaml::Value;
 
 use super::StackSpec;
-use super::diagnostics::{KeyPath, Problem};
+use super::diagnostics::{KeyPath, Problem, quoted};
 use super::limits::child_limits;
-use crate::names::MAX_STACK_NAME;
+use crate::names::{MAX_STACK_NAME, Names};
 use crate::units::{MAX_OBJECT, Size};
 
 const MIB: u64 = 1 << 20;
@@ -59,7 +59,7 @@ impl Found<'_> {
         self.text(
             path,
             match written {
-                Some(written) => format!("{written:?} {text}"),
+                Some(written) => format!("{} {text}", quoted(written)),
                 None => format!("\"{default}\", the default, {text}"),
             },
         );
@@ -103,10 +103,31 @@ fn place(spec: &StackSpec, found: &mut Found) {
     if let Some(account) = spec.account.as_deref().filter(|account| !is_account(account)) {
         found.wrong(&["account"], account, "is not an account's number; write its 12 digits in quotes");
     }
+    if let Some(region) = spec.region.as_deref().filter(|region| is_region(region) && is_name(&spec.name)) {
+        // Every account has the same number of digits.
+        let excess = Names::new(spec, "000000000000", region).excess();
+        if excess > 0 {
+            found.wrong(&["name"], &spec.name, too_long_for_buckets(spec.name.len() - excess, region));
+        }
+    }
     if let Some(role) = spec.cloudformation_role.as_deref()
         && let Err(text) = role_arn(role)
     {
         found.wrong(&["cloudformationRole"], role, text);
+    }
+    if let Some(boundary) = spec.permissions_boundary.as_deref() {
+        let account = spec.account.as_deref();
+        match boundary_account(boundary) {
+            None => found.wrong(
+                &["permissionsBoundary"],
+                boundary,
+                "is not a managed policy's ARN; write it like arn:aws:iam::123456789012:policy/boundary",
+            ),
+            Some(owner) if owner != "aws" && account.is_some_and(|account| account != owner) => {
+                found.wrong(&["permissionsBoundary"], boundary, "is in another account than the stack");
+            }
+            Some(_) => {}
+        }
     }
     if let Some(key) = spec.kms_key.as_deref() {
         match key_region(key) {
@@ -268,6 +289,14 @@ fn tags(spec: &StackSpec, found: &mut Found) {
     }
 }
 
+/// The end of the message about a name that is too long for the names of its buckets.
+pub fn too_long_for_buckets(most: usize, region: &str) -> String {
+    format!(
+        "is too long for a bucket's 63 characters in the account-regional namespace of {region}; write at most {most} \
+         characters, or `namespace: global` below `bucket`"
+    )
+}
+
 fn is_name(name: &str) -> bool {
     name.len() <= MAX_STACK_NAME
         && name.starts_with(|c: char| c.is_ascii_lowercase())
@@ -314,6 +343,15 @@ pub fn role_arn(arn: &str) -> Result<String, &'static str> {
     } else {
         Err("is not a role's ARN; write it like arn:aws:iam::123456789012:role/deployer")
     }
+}
+
+/// The account of a managed policy's ARN, or `aws`; `None` if it is no such ARN.
+fn boundary_account(arn: &str) -> Option<&str> {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let ["arn", partition, "iam", "", account, resource] = parts[..] else { return None };
+    let path = resource.strip_prefix("policy/")?;
+    let is_path = !path.is_empty() && path.bytes().all(|b| b.is_ascii_graphic());
+    (partition.starts_with("aws") && is_path && (account == "aws" || is_account(account))).then_some(account)
 }
 
 /// The region of a KMS key's ARN; `None` if it is no such ARN. An alias has an ARN too, but policies cannot name it.

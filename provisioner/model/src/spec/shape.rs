@@ -9,18 +9,20 @@ use handler_contract::FileTypes;
 use serde_json::Value as Schema;
 use serde_yaml::Value;
 
-use super::diagnostics::Problem;
+use super::diagnostics::{Problem, quoted};
+use super::lines::Lines;
 use crate::units::{Seconds, Size};
 
-/// All violations of the schema.
-pub(super) fn check(value: &Value, schema: &Schema) -> Vec<Problem> {
-    let mut checker = SchemaChecker { root: schema, path: Vec::new(), problems: Vec::new() };
+/// All violations of the schema. `lines` is used to quote values as they were written.
+pub(super) fn check(value: &Value, schema: &Schema, lines: &Lines) -> Vec<Problem> {
+    let mut checker = SchemaChecker { root: schema, lines, path: Vec::new(), problems: Vec::new() };
     checker.node(value, schema);
     checker.problems
 }
 
 struct SchemaChecker<'a> {
     root: &'a Schema,
+    lines: &'a Lines<'a>,
     path: Vec<String>,
     problems: Vec<Problem>,
 }
@@ -88,7 +90,10 @@ impl<'a> SchemaChecker<'a> {
         for (key, value) in map {
             let name = plain(key);
             let property = &schema["properties"][&name];
-            if !property.is_null() {
+            let is_required = schema["required"].as_array().is_some_and(|names| names.iter().any(|n| *n == name));
+            if value.is_null() && is_required {
+                self.below(&name, |checker| checker.wrong("has no value; give it one"));
+            } else if !property.is_null() {
                 self.below(&name, |checker| checker.node(value, property));
             } else if schema["additionalProperties"].is_object() {
                 if key.is_string() {
@@ -165,7 +170,11 @@ impl<'a> SchemaChecker<'a> {
             Some("size-with-unit") => given.parse::<Size>().err(),
             Some("time-with-unit") => given.parse::<Seconds>().err(),
             _ if value.is_string() => None,
-            _ => return self.wrong(format!("{given} is not text; put it in quotes: \"{given}\"")),
+            _ => {
+                // As it was written: 1.10 is the number 1.1.
+                let written = self.lines.written(&self.path).unwrap_or(given);
+                return self.wrong(format!("{written} is not text; put it in quotes: \"{written}\""));
+            }
         };
         if let Some(error) = unit {
             self.wrong(error.to_string());
@@ -188,7 +197,7 @@ pub(super) fn plain(value: &Value) -> String {
 /// A value as messages show it.
 fn shown(value: &Value) -> String {
     match value {
-        Value::String(text) => format!("{text:?}"),
+        Value::String(text) => quoted(text),
         Value::Mapping(_) => "a map of keys".to_owned(),
         Value::Sequence(_) => "a list".to_owned(),
         other => plain(other),

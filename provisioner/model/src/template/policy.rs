@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::intrinsic::Value;
 use crate::names::Names;
 use crate::partition::Partition;
+use crate::spec::StackSpec;
 
 /// The most characters of a managed policy, white space not counted (IAM quotas).
 pub const MAX_MANAGED_POLICY: usize = 6_144;
@@ -113,6 +114,8 @@ policies! {
     caller_key = "caller-key.json",
     /// What CloudFormation needs besides where the stack has a key.
     cloudformation_key = "cloudformation-key.json",
+    /// What CloudFormation needs instead where the handler's role has a permissions boundary.
+    cloudformation_boundary = "cloudformation-boundary.json",
     /// What the policy of the stack's key must allow.
     key = "key.json",
 }
@@ -161,6 +164,21 @@ impl Document {
         self.map(|text| fill(text, &[("KmsKeyArn", key.to_owned())]))
     }
 
+    /// The document with this permissions boundary as a condition of what creates the handler's role or gives it
+    /// permissions. Removing a boundary is not allowed: it would lift what limits whoever deploys.
+    #[must_use]
+    pub fn with_boundary(mut self, boundary: &str) -> Self {
+        let conditional =
+            cloudformation_boundary().map(|text| fill(text, &[("PermissionsBoundaryArn", boundary.to_owned())]));
+        let bound: Vec<String> = conditional.statement.iter().flat_map(|s| s.action.as_slice()).cloned().collect();
+        for statement in &mut self.statement {
+            let actions = statement.action.as_slice();
+            statement.action =
+                OneOrMore::More(actions.iter().filter(|action| !bound.contains(action)).cloned().collect());
+        }
+        self.and(conditional)
+    }
+
     /// The document with names filled in and the rest left to CloudFormation.
     pub(crate) fn for_template(&self, names: &Names) -> Document<Value> {
         self.map(|text| Value::text(fill(text, &placeholders(names))))
@@ -173,8 +191,8 @@ impl Document {
     /// in its name can be reached across accounts only where the other account allows it too. A region that is not known
     /// is any, in the commercial partition.
     #[must_use]
-    pub fn for_stack(&self, stack: &str, account: Option<&str>, region: Option<&str>) -> Self {
-        let names = Names::new(stack, account.unwrap_or("${aws:PrincipalAccount}"), region.unwrap_or("*"));
+    pub fn for_stack(&self, spec: &StackSpec, account: Option<&str>, region: Option<&str>) -> Self {
+        let names = Names::new(spec, account.unwrap_or("${aws:PrincipalAccount}"), region.unwrap_or("*"));
         let partition = Partition::of(region.unwrap_or_default());
         let mut values = placeholders(&names);
         values.push(("AWS::Partition", partition.id.to_owned()));

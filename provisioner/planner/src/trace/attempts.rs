@@ -49,7 +49,8 @@ pub(super) fn steps(subject: &Subject, facts: &Facts) -> Vec<Step> {
     let known = request_ids(subject, facts);
     let queued: Vec<&str> = facts.queued.iter().filter_map(|queued| queued.event.request_id.as_deref()).collect();
     let mut entries: Vec<&Entry> = facts.entries.iter().collect();
-    entries.sort_by(|a, b| (a.time, &a.id).cmp(&(b.time, &b.id)));
+    // Lambda's lines on start and end may have the time of the handler's.
+    entries.sort_by_cached_key(|entry| (entry.time, place(entry), entry.id.clone()));
     entries.dedup_by(|a, b| a.id.is_some() && a.id == b.id);
 
     let mut attempts: BTreeMap<String, Vec<Attempt>> = BTreeMap::new();
@@ -100,6 +101,22 @@ fn step(id: &str, attempt: Attempt) -> Option<Step> {
     })
 }
 
+/// The place of an entry among those of an invocation.
+fn place(entry: &Entry) -> u8 {
+    match entry.line() {
+        _ if is_start(entry) => 0,
+        Line::Handler(_) | Line::Text(_) => 1,
+        Line::Noise => 2,
+        Line::Report(_) => 3,
+    }
+}
+
+/// Whether it is Lambda's line on the start of an invocation.
+fn is_start(entry: &Entry) -> bool {
+    entry.message.starts_with("START ")
+        || serde_json::from_str::<Value>(entry.message.trim_end()).is_ok_and(|line| line["type"] == "platform.start")
+}
+
 /// Adds an entry to the attempt that it belongs to: Lambda repeats an event under the same id, so that an attempt ends where
 /// the next one starts.
 fn add(subject: &Subject, attempts: &mut Vec<Attempt>, entry: &Entry) {
@@ -110,7 +127,7 @@ fn add(subject: &Subject, attempts: &mut Vec<Attempt>, entry: &Entry) {
         // Another file of the same event.
         return;
     }
-    let starts = entry.message.starts_with("START ") || json["type"] == "platform.start";
+    let starts = is_start(entry);
     let outcome = json["outcome"].as_str().filter(|_| is_about).map(ToOwned::to_owned);
     let is_next = attempts
         .last()

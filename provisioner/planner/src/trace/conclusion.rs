@@ -102,13 +102,10 @@ fn of_record(record: &Value, deleted: &str) -> Conclusion {
 
 /// Whether a record is that of a version: by its id, or without versioning by `ETag` and time.
 fn is_of_version(subject: &Subject, record: &Value, version: &ObjectVersion) -> bool {
-    match id_of(subject, version) {
-        Some(id) => record["documentId"] == id.as_str(),
-        None => {
-            let row = serde_json::from_value::<Row>(record.clone());
-            let since = version.modified.unix_millis() - SLACK_MILLIS;
-            record["eTag"].as_str() == version.e_tag.as_deref()
-                && row.is_ok_and(|row| row.uploaded_at.unix_millis() >= since)
-        }
+    if let Some(id) = id_of(subject, version) {
+        return record["documentId"] == id.as_str();
     }
+    let row = serde_json::from_value::<Row>(record.clone());
+    let since = version.modified.unix_millis() - SLACK_MILLIS;
+    record["eTag"].as_str() == version.e_tag.as_deref() && row.is_ok_and(|row| row.uploaded_at.unix_millis() >= since)
 }

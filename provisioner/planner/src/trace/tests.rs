@@ -91,13 +91,13 @@ fn names(trace: &Trace) -> Vec<(String, i64)> {
     trace.steps.iter().map(step).collect()
 }
 
-fn tell(facts: Facts, age: i64) -> Trace {
+fn traced(facts: Facts, age: i64) -> Trace {
     trace("shop", &subject(), facts, &at(age))
 }
 
 #[test]
-fn the_story_of_a_good_file() {
-    let trace = tell(
+fn the_trace_of_a_good_file() {
+    let trace = traced(
         Facts {
             versions: vec![version(None, 0, true)],
             records: vec![record("01", "SUCCESS", None)],
@@ -125,20 +125,20 @@ fn the_story_of_a_good_file() {
 }
 
 #[test]
-fn the_story_of_a_rejected_file_ends_with_what_to_do() {
+fn the_trace_of_a_rejected_file_ends_with_what_to_do() {
     let facts = Facts {
         versions: vec![version(None, 0, true)],
         records: vec![record("01", "FAILED", Some("ENCRYPTED"))],
         ..Facts::default()
     };
-    let trace = tell(facts, 1_000);
+    let trace = traced(facts, 1_000);
     assert_eq!(trace.conclusion.state, State::Rejected);
     assert_eq!(trace.conclusion.what, "recorded as FAILED, ENCRYPTED");
     assert_eq!(trace.conclusion.next.as_deref(), Some("ENCRYPTED: remove the password, upload again"));
 }
 
 #[test]
-fn the_story_of_a_file_that_is_retried_queued_and_redriven() {
+fn the_trace_of_a_file_that_is_retried_queued_and_redriven() {
     let mut facts = Facts {
         versions: vec![version(None, 0, true)],
         entries: vec![
@@ -155,7 +155,7 @@ fn the_story_of_a_file_that_is_retried_queued_and_redriven() {
         queued: vec![queued("r", "01")],
         ..Facts::default()
     };
-    let trace = tell(facts.clone(), 300_000);
+    let trace = traced(facts.clone(), 300_000);
     let expected = ["put", "event", "invocation retry", "invocation retry", "invocation", "queued"];
     assert_eq!(names(&trace).iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), expected);
     let attempts: Vec<usize> = trace
@@ -175,7 +175,7 @@ fn the_story_of_a_file_that_is_retried_queued_and_redriven() {
     facts.records = vec![record("01", "SUCCESS", None)];
     facts.records[0]["processedAt"] = json!(at(400_000));
     facts.entries.push(handled(400_010, "again", "stored", &json!({ "origin": "redrive" })));
-    let trace = tell(facts, 500_000);
+    let trace = traced(facts, 500_000);
     assert_eq!(names(&trace).last().unwrap().0, "record");
     let redriven = trace.steps.iter().find_map(|step| match &step.what {
         What::Invocation(invocation) => invocation.origin.as_deref(),
@@ -206,7 +206,7 @@ fn without_a_record_the_conclusion_depends_on_age_key_and_queue() {
             State::Pending,
         ),
     ] {
-        let trace = tell(facts, age);
+        let trace = traced(facts, age);
         assert_eq!(trace.conclusion.state, state, "{trace:?}");
     }
 }
@@ -226,7 +226,7 @@ fn one_upload_of_several_has_its_own_story() {
     };
     facts.records[0]["documentId"] = json!(of_version(first));
     facts.records[1]["documentId"] = json!(of_version(second));
-    assert_eq!(tell(facts.clone(), 9_000).steps.len(), 8);
+    assert_eq!(traced(facts.clone(), 9_000).steps.len(), 8);
     let one = Subject { document_id: Some(of_version(first)), ..subject() };
     let trace = trace("shop", &one, facts, &at(9_000));
     let expected = ["put", "event", "invocation stored", "record"];
@@ -240,12 +240,30 @@ fn a_deleted_object_says_so() {
     let versions = vec![marker, version(Some("v1"), 0, false)];
     let mut facts = Facts { versions, versions_known: true, ..Facts::default() };
     facts.queued = vec![queued("r", "01")];
-    let trace = tell(facts, 10_000);
+    let trace = traced(facts, 10_000);
     assert!(trace.conclusion.what.ends_with("The object has been deleted"), "{trace:?}");
     assert!(trace.conclusion.next.as_ref().unwrap().contains("dropped"), "{trace:?}");
     assert!(names(&trace).iter().any(|(name, _)| name == "deleted"));
-    let unread = tell(Facts { queued: vec![queued("r", "01")], ..Facts::default() }, 10_000);
+    let unread = traced(Facts { queued: vec![queued("r", "01")], ..Facts::default() }, 10_000);
     assert!(!unread.conclusion.what.contains("deleted"), "nobody looked: {unread:?}");
+}
+
+#[test]
+fn lines_of_the_same_millisecond_are_in_the_order_of_an_invocation() {
+    // As the emulator logs them, all at the end.
+    let facts = Facts {
+        entries: vec![
+            entry(300, "REPORT RequestId: r\tDuration: 3 ms\t"),
+            entry(300, "END RequestId: r"),
+            handled(295, "r", "stored", &json!({})),
+            entry(300, "START RequestId: r Version: $LATEST"),
+        ],
+        ..Facts::default()
+    };
+    let trace = traced(facts, 1_000);
+    let [Step { what: What::Invocation(invocation), .. }] = trace.steps.as_slice() else { panic!("{trace:?}") };
+    let lines: Vec<_> = invocation.lines.iter().map(|line| line.message.as_str()).collect();
+    assert_eq!(lines, ["File a.txt stored", "REPORT RequestId: r  Duration: 3 ms"]);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Whether bytes are a text at all, and the text.
 
+use std::borrow::Cow;
+
 use encoding_rs::{BIG5, EUC_KR, GB18030, GBK, SHIFT_JIS};
 
 use super::ToUtf8;
@@ -8,12 +10,18 @@ use super::encoding::Charset;
 
 /// A run of this many NULs is a hole, where a crash or a truncation left the file without content.
 const HOLE: usize = 8;
+/// Bytes that are looked at together.
+const BLOCK: usize = 256;
 /// The longest run of one letter in a language.
 const LONGEST_RUN: usize = 32;
 
 /// The start of a file as text, or `None` if it is none: too many control characters, or bytes that the most
 /// likely encoding does not have. `whole` says that there is no more of the file.
-pub(crate) fn as_text(head: &[u8], whole: bool) -> Option<String> {
+pub(crate) fn as_text(head: &[u8], whole: bool) -> Option<Cow<'_, str>> {
+    // Most texts are nothing but ASCII, which reads the same in all encodings that are not known by their start.
+    if let Some(text) = plain_ascii(head) {
+        return Some(Cow::Borrowed(text));
+    }
     let known = at_start(head);
     if known.is_none() && !may_be_text(head) {
         return None;
@@ -25,7 +33,7 @@ pub(crate) fn as_text(head: &[u8], whole: bool) -> Option<String> {
     }
     if known.is_some() {
         // UTF-32 and UTF-16 hold NULs; with a mark there is no doubt, and without one there was none either.
-        return Some(decoded);
+        return Some(Cow::Owned(decoded));
     }
     // What was broken before it was written as UTF-8 is broken no more.
     let unbroken = str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true);
@@ -33,7 +41,14 @@ pub(crate) fn as_text(head: &[u8], whole: bool) -> Option<String> {
     let strays = decoded.chars().filter(|c| is_stray(*c)).count();
     let is_text =
         strays * ONE_STRAY_IN <= decoded.len() && (unbroken || is_language(head, &decoded, to_utf8.encoding()));
-    is_text.then_some(decoded)
+    is_text.then_some(Cow::Owned(decoded))
+}
+
+/// The text, if it is ASCII without control characters.
+fn plain_ascii(head: &[u8]) -> Option<&str> {
+    // Each block without an early end, so that many bytes are looked at together.
+    let is_plain = |block: &[u8]| !block.iter().fold(false, |found, byte| found | !byte.is_ascii() | is_control(*byte));
+    head.chunks(BLOCK).all(is_plain).then(|| str::from_utf8(head).ok()).flatten()
 }
 
 /// Whether control characters are where texts have them: as separators, a mark at the end, holes, or hardly anywhere.

@@ -2,8 +2,9 @@
 
 use whatlang::{Lang, Script};
 
-/// Bytes of a text that are looked at.
-pub(super) const SAMPLE: usize = 64 << 10;
+/// Bytes of a text that are looked at. Some hundred are enough for a text in one language; this many also see past the
+/// English notice that texts of some collections start with. More takes longer than all else that is done for a text.
+pub(super) const SAMPLE: usize = 4 << 10;
 /// Letters below which a guess is worth nothing.
 const LETTERS: usize = 40;
 

@@ -2,7 +2,7 @@
 
 use super::Resources;
 use crate::names::Names;
-use crate::spec::{DataPolicy, StackSpec};
+use crate::spec::{BucketNamespace, DataPolicy, StackSpec};
 use crate::template::id;
 use crate::template::intrinsic::Value;
 use crate::template::policy;
@@ -21,6 +21,10 @@ const DAY: u64 = 86_400;
 pub(in crate::template) fn add(spec: &StackSpec, names: &Names, resources: &mut Resources) {
     let bucket = Bucket {
         bucket_name: Value::text(&*names.bucket),
+        bucket_namespace: match spec.bucket.namespace {
+            BucketNamespace::Global => None,
+            BucketNamespace::AccountRegional => Some(BucketNamespace::AccountRegional.as_str()),
+        },
         bucket_encryption: BucketEncryption {
             server_side_encryption_configuration: [ServerSideEncryptionRule {
                 server_side_encryption_by_default: ServerSideEncryptionByDefault {

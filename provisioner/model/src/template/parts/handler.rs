@@ -13,7 +13,7 @@ use crate::template::resource::lambda::{
 };
 use crate::template::resource::logs::LogGroup;
 use crate::template::resource::{Resource, tags};
-use crate::template::{ARTIFACT_BUCKET, ARTIFACT_KEY, id};
+use crate::template::{ARTIFACT_BUCKET, ARTIFACT_KEY, ARTIFACT_VERSION, id};
 
 const MIB: u64 = 1 << 20;
 const DAY: u64 = 86_400;
@@ -49,7 +49,11 @@ pub(in crate::template) fn add(spec: &StackSpec, names: &Names, resources: &mut 
         runtime: "provided.al2023",
         handler: "bootstrap",
         architectures: [spec.handler.architecture],
-        code: Code { s3_bucket: Value::reference(ARTIFACT_BUCKET), s3_key: Value::reference(ARTIFACT_KEY) },
+        code: Code {
+            s3_bucket: Value::reference(ARTIFACT_BUCKET),
+            s3_key: Value::reference(ARTIFACT_KEY),
+            s3_object_version: Value::reference(ARTIFACT_VERSION),
+        },
         role: Value::attribute(id::HANDLER_ROLE, "Arn"),
         memory_size: spec.handler.memory.0 / MIB,
         timeout: spec.handler.timeout.0,
@@ -64,6 +68,7 @@ pub(in crate::template) fn add(spec: &StackSpec, names: &Names, resources: &mut 
         description: "Permissions of the function that reads uploaded files",
         assume_role_policy_document: policy::handler_trust().for_template(names),
         policies: [InlinePolicy { policy_name: "handler", policy_document: permissions(spec).for_template(names) }],
+        permissions_boundary: spec.permissions_boundary.clone(),
         tags: tags(&spec.tags),
     };
     let logs = LogGroup {

@@ -12,6 +12,8 @@ pub(crate) struct Role {
     pub(crate) description: &'static str,
     pub(crate) assume_role_policy_document: Document<Value>,
     pub(crate) policies: [InlinePolicy; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) permissions_boundary: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) tags: Vec<Tag>,
 }

@@ -33,6 +33,7 @@ pub(crate) struct Function {
 pub(crate) struct Code {
     pub(crate) s3_bucket: Value,
     pub(crate) s3_key: Value,
+    pub(crate) s3_object_version: Value,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]

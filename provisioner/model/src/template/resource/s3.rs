@@ -10,6 +10,9 @@ use crate::template::policy::Document;
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Bucket {
     pub(crate) bucket_name: Value,
+    /// Absent for the global namespace, as in the templates of earlier releases.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) bucket_namespace: Option<&'static str>,
     pub(crate) bucket_encryption: BucketEncryption,
     pub(crate) ownership_controls: OwnershipControls,
     pub(crate) public_access_block_configuration: PublicAccessBlockConfiguration,

@@ -107,13 +107,13 @@ fn steps(trace: &Value) -> Vec<String> {
 }
 
 #[test]
-fn a_good_file_is_shown_whole_and_its_story_is_told() {
+fn a_good_file_is_shown_whole_and_traced() {
     let site = site();
     site.fake.state().s3.put(&Site::bucket(), "in/a.txt", TEN_BYTES);
     put(&site, &record("in/a.txt", "02", None));
     put(&site, &record("in/a.txt", "01", Some(ErrorCode::Encrypted)));
     invoked(&site, "in/a.txt", "02", "r-2", "stored", 280);
-    // Lines about a file whose name contains this one's are none of its story.
+    // Lines about a file whose name contains this one's are not in its trace.
     invoked(&site, "in/in/a.txt", "07", "r-7", "stored", 290);
 
     let id = upload("in/a.txt", "02").document_id().to_string();
@@ -158,33 +158,37 @@ fn a_failed_file_is_explained_with_what_to_do() {
 #[test]
 fn a_retried_file_is_traced_to_the_queue_and_out_of_it() {
     let site = site();
-    queued(&site, "c.txt", "01", "r-1");
+    queued(&site, "deep/c.txt", "01", "r-1");
     for (n, outcome) in [(0, "retry"), (1, "retry"), (2, "retry")] {
-        invoked(&site, "c.txt", "01", "r-1", outcome, 280 + n * 60_000);
+        invoked(&site, "deep/c.txt", "01", "r-1", outcome, 280 + n * 60_000);
     }
-    // The file has neither record nor object here: the queue knows its name.
+    site.fake.state().s3.put(&Site::bucket(), "deep/c.txt", TEN_BYTES);
+    // The file has no record: the queue knows its name.
     let trace = site.run(&["trace", "c.txt", "--json"]);
     let trace = trace.ended(0).json();
     assert_eq!(
         steps(&trace),
-        ["event", "invocation retry", "invocation retry", "invocation retry", "queued"],
+        ["put", "event", "invocation retry", "invocation retry", "invocation retry", "queued"],
         "{trace:#}"
     );
     assert_eq!(trace["conclusion"]["state"], "queued");
-    assert_eq!(trace["steps"][4]["code"], "SlowDown");
+    assert_eq!(trace["steps"][5]["code"], "SlowDown");
     let text = site.run(&["trace", "c.txt"]);
-    text.ended(0).says("in the queue of failed events: SlowDown, 3 attempts").says("provisioner redrive -s shop.yaml");
+    text.ended(0)
+        .says("in the queue of failed events: SlowDown, 3 attempts")
+        .says("Fix the cause")
+        .says("provisioner redrive -s shop.yaml");
     // A look at the queue hides nothing.
     assert!(site.fake.state().sqs.queues[QUEUE].messages.iter().all(|message| message.visible_at == Duration::ZERO));
 
-    put(&site, &record("c.txt", "01", None));
+    put(&site, &record("deep/c.txt", "01", None));
     site.fake.state().sqs.queues.get_mut(QUEUE).unwrap().messages.clear();
-    let trace = site.run(&["trace", "c.txt", "--json"]);
-    assert_eq!(trace.ended(0).json()["conclusion"]["state"], "recorded");
+    let trace = site.run(&["trace", "c.txt", "--json"]).json();
+    assert!(steps(&trace).contains(&"record".to_owned()) && !steps(&trace).contains(&"queued".to_owned()), "{trace:#}");
 }
 
 #[test]
-fn what_cannot_be_read_is_listed_and_the_rest_is_told() {
+fn what_cannot_be_read_is_listed_beside_the_rest() {
     let site = site();
     put(&site, &record("d.txt", "01", None));
     let denied = || Fault::error(400, "AccessDeniedException", "not you");
@@ -214,7 +218,7 @@ fn names_that_mean_no_file_or_several_are_refused() {
         site.run(&[command, "e.txt"]).ended(1).says("2 keys have the name e.txt").says("in/e.txt").says("out/e.txt");
         site.run(&[command, "out/e.txt"]).ended(0);
     }
-    // An object without a record has a story, and no record to show.
+    // An object without a record has a trace, and no record to show.
     site.fake.state().s3.put(&Site::bucket(), "f.txt", TEN_BYTES);
     site.run(&["show", "f.txt"]).ended(1).says("f.txt has no record").says("provisioner trace KEY -s shop.yaml");
     let trace = site.run(&["trace", "f.txt", "--json"]).json();
@@ -229,6 +233,9 @@ fn a_key_that_the_stack_does_not_process_says_so() {
     site.fake.state().s3.put(&Site::bucket(), "f.txt", TEN_BYTES);
     let trace = site.run(&["trace", "f.txt", "--json"]).json();
     assert_eq!(trace["conclusion"]["state"], "not-processed", "{trace:#}");
+    // A name alone is also looked for under the prefix.
+    site.fake.state().s3.put(&Site::bucket(), "in/g.txt", TEN_BYTES);
+    assert_eq!(site.run(&["trace", "g.txt", "--json"]).json()["key"], "in/g.txt");
 }
 
 #[test]

@@ -1,0 +1,110 @@
+//! The row "as on Lambda": the same programs under the processor share that Lambda gives a function by its memory.
+
+use std::error::Error;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::cpu_share::{CpuShare, ONE_PROCESSOR};
+use crate::measure::{Bench, File, Program, Running};
+use crate::price;
+use crate::report::Times;
+
+/// Megabytes of memory: what the stacks have, twice that, and one whole processor.
+pub(crate) const MEMORY: [u32; 3] = [SMALL, 512, ONE_PROCESSOR];
+/// The smallest of them.
+pub(crate) const SMALL: u32 = 256;
+
+/// Between an answer and the next event, where there is a pause: long enough for a share to be whole again.
+const PAUSE: Duration = Duration::from_millis(50);
+/// Events of a file in one go, so that what else the machine does meets all programs alike.
+const ROUND: usize = 25;
+/// Events before those that are measured.
+const WARM_UP: usize = 3;
+
+/// One file with one amount of memory.
+#[derive(Debug, Serialize)]
+pub(crate) struct Row {
+    pub(crate) memory_mb: u32,
+    pub(crate) file: &'static str,
+    /// In the order of the programs.
+    pub(crate) programs: Vec<Figures>,
+}
+
+/// One program's figures.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Figures {
+    pub(crate) name: &'static str,
+    /// Each event comes when the one before is answered.
+    pub(crate) at_once: Times,
+    pub(crate) with_pauses: Times,
+    /// Processor time of the program and of all its children for one file, events one after the other.
+    pub(crate) cpu: Times,
+    pub(crate) dollars_per_million: Option<f64>,
+}
+
+/// Measures every program with every amount of memory.
+///
+/// # Errors
+/// A program fails; or control groups may not be made, with [`std::io::Error`] as its source.
+pub(crate) fn measure(
+    bench: &Bench,
+    programs: &[Program],
+    files: &[File],
+    events: usize,
+) -> Result<Vec<Row>, Box<dyn Error>> {
+    let mut rows = Vec::new();
+    for memory_mb in MEMORY {
+        // The group is deleted after the process that is in it.
+        let mut running = Vec::new();
+        for program in programs {
+            let share = CpuShare::of_memory(memory_mb)?;
+            let running_program = bench.start_in(&share, program)?;
+            running_program.api.asked(1).ok_or("the program never asks for an event")?;
+            running.push((running_program, share));
+        }
+        for file in files {
+            let mut figures: Vec<_> =
+                programs.iter().map(|program| Figures { name: program.name, ..Figures::default() }).collect();
+            for ((running, _), _) in running.iter().zip(programs) {
+                for _ in 0..WARM_UP {
+                    bench.invoke(running, file)?;
+                }
+            }
+            for _ in 0..events.div_ceil(ROUND) {
+                for ((running, share), figures) in running.iter().zip(&mut figures) {
+                    round(bench, running, share, file, figures)?;
+                }
+            }
+            for figures in &mut figures {
+                figures.dollars_per_million = price::of_a_million(memory_mb, &figures.at_once.millis);
+            }
+            rows.push(Row { memory_mb, file: file.key, programs: figures });
+        }
+    }
+    Ok(rows)
+}
+
+/// One round of events without pauses, and some with.
+fn round(
+    bench: &Bench,
+    running: &Running,
+    share: &CpuShare,
+    file: &File,
+    figures: &mut Figures,
+) -> Result<(), Box<dyn Error>> {
+    std::thread::sleep(PAUSE);
+    let before = share.used()?;
+    for _ in 0..ROUND {
+        figures.at_once.add(bench.invoke(running, file)?);
+    }
+    // What a program does after its answer belongs to the file.
+    std::thread::sleep(PAUSE);
+    let used = share.used()?.saturating_sub(before);
+    figures.cpu.add(used / u32::try_from(ROUND)?);
+    for _ in 0..ROUND / 5 {
+        std::thread::sleep(PAUSE);
+        figures.with_pauses.add(bench.invoke(running, file)?);
+    }
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! The template, or a child that it has forked: a child of this process that no library waits for. The runtime's own
+//! would have the system signal each exit, and be woken by it.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ExitStatus};
+use std::time::Duration;
+
+use rustix::process::{
+    Pid, PidfdFlags, Resource, Rlimit, Signal, WaitOptions, kill_process, pidfd_open, prlimit, waitpid,
+};
+use tokio::io::unix::AsyncFd;
+use tokio::time::sleep;
+
+use crate::readable::watch;
+
+/// Between two looks at a child on a kernel that cannot report its exit (before Linux 5.3).
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
+
+/// A process that only this one may reap. Dropping it kills and reaps it.
+#[derive(Debug)]
+pub(crate) struct Forked {
+    pid: Pid,
+    /// How it exited; `Some` once it is reaped, after which its id may be another process's.
+    status: Option<ExitStatus>,
+}
+
+impl Forked {
+    /// Takes over a child of this process that nobody else waits for.
+    pub(crate) const fn new(pid: Pid) -> Self {
+        Self { pid, status: None }
+    }
+
+    /// Takes over a process that was just started.
+    pub(crate) fn adopt(started: Child) -> io::Result<Self> {
+        let pid = Pid::from_raw(started.id().cast_signed()).ok_or(io::ErrorKind::InvalidInput)?;
+        // Dropping it neither kills the process nor waits for it.
+        drop(started);
+        Ok(Self::new(pid))
+    }
+
+    /// Kills it, without waiting for its exit.
+    pub(crate) fn kill(&self) {
+        if self.status.is_none() {
+            // An error means that it has exited already.
+            let _ = kill_process(self.pid, Signal::KILL);
+        }
+    }
+
+    /// Sets one of its resource limits.
+    pub(crate) fn limit(&self, resource: Resource, limit: Rlimit) {
+        if self.status.is_none() {
+            let _ = prlimit(Some(self.pid), resource, limit);
+        }
+    }
+
+    /// Waits for its exit.
+    pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
+        let mut exit: Option<AsyncFd<OwnedFd>> = None;
+        loop {
+            if let Some(status) = self.reap(WaitOptions::NOHANG)? {
+                return Ok(status);
+            }
+            match &exit {
+                Some(exit) => drop(exit.readable().await?),
+                None => match pidfd_open(self.pid, PidfdFlags::empty()) {
+                    Ok(fd) => exit = Some(watch(fd)?),
+                    Err(_) => sleep(POLL_INTERVAL).await,
+                },
+            }
+        }
+    }
+
+    /// Reaps it if it has exited, or as soon as it has.
+    pub(crate) fn reap(&mut self, options: WaitOptions) -> io::Result<Option<ExitStatus>> {
+        if self.status.is_none() {
+            let exited = waitpid(Some(self.pid), options)?;
+            self.status = exited.map(|(_, status)| ExitStatus::from_raw(status.as_raw()));
+        }
+        Ok(self.status)
+    }
+}
+
+impl Drop for Forked {
+    fn drop(&mut self) {
+        if self.status.is_none() {
+            self.kill();
+            // It was killed, so this takes as long as the system needs to free its memory.
+            let _ = self.reap(WaitOptions::empty());
+        }
+    }
+}

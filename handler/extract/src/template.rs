@@ -1,0 +1,116 @@
+//! The template: a process that is executed once, prepares all that does not depend on a file, and then forks a child
+//! for each one. It never sees a byte of a file. Its children are this process's own (`CLONE_PARENT`), which limits,
+//! kills and reaps them.
+
+use std::fs::File;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::process::{ChildStderr, ChildStdin, ChildStdout};
+
+use rustix::net::{
+    AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recv,
+    send, sendmsg, socketpair,
+};
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::Pid;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use crate::forked::Forked;
+use crate::protocol::{ChildConfig, ForkReply, ForkRequest};
+use crate::readable::watch;
+
+/// Children of one template. They share its addresses, so what a file learns without a crash is of use to this many
+/// files at most. Starting a template takes some milliseconds of processor time, which is little for so many.
+const MAX_CHILDREN: u32 = 500;
+
+/// The longest packet of a template: a reply that says why there is no child. Bytes.
+const MAX_REPLY: usize = 4 << 10;
+
+/// A running template, and the parent's end of the socket to it. Dropping it kills it.
+#[derive(Debug)]
+pub(crate) struct Template {
+    process: Forked,
+    socket: AsyncFd<OwnedFd>,
+    children: u32,
+    /// Whether a request has no reply yet.
+    is_reply_due: bool,
+}
+
+/// A child that was just forked, and the parent's ends of its pipes.
+#[derive(Debug)]
+pub(crate) struct NewChild {
+    pub(crate) process: Forked,
+    pub(crate) stdin: ChildStdin,
+    pub(crate) stdout: ChildStdout,
+    pub(crate) stderr: ChildStderr,
+}
+
+/// The two ends of the socket: the parent's, and the one that is the template's standard input.
+pub(crate) fn sockets() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (parent, template) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+    rustix::io::ioctl_fionbio(&parent, true)?;
+    Ok((parent, template))
+}
+
+impl Template {
+    /// Takes over a process that was started with the other end of the socket, and sends it what applies to every file.
+    pub(crate) fn new(process: Forked, socket: OwnedFd, config: &ChildConfig) -> io::Result<Self> {
+        // The first packet, for which a socket has room.
+        send(&socket, &serde_json::to_vec(config)?, SendFlags::NOSIGNAL)?;
+        Ok(Self { process, socket: watch(socket)?, children: 0, is_reply_due: false })
+    }
+
+    /// Whether it has had as many children as it may have.
+    pub(crate) const fn is_spent(&self) -> bool {
+        self.children >= MAX_CHILDREN
+    }
+
+    /// The process, without the socket, so that it ends by itself.
+    pub(crate) fn into_process(self) -> Forked {
+        self.process
+    }
+
+    /// Forks a child that may use this temporary file.
+    ///
+    /// # Errors
+    /// The template has ended or cannot fork.
+    pub(crate) async fn fork(&mut self, spool: Result<&File, &io::Error>) -> io::Result<NewChild> {
+        if self.is_reply_due {
+            // Whoever asked for that child has not waited for it.
+            drop(Forked::new(self.reply().await?));
+        }
+        self.children += 1;
+        let (child_stdin, stdin) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (stdout, child_stdout) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (stderr, child_stderr) = pipe_with(PipeFlags::CLOEXEC)?;
+        let mut descriptors = vec![child_stdin.as_fd(), child_stdout.as_fd(), child_stderr.as_fd()];
+        descriptors.extend(spool.ok().map(File::as_fd));
+        let spool_error = spool.err().map_or(0, |error| error.raw_os_error().unwrap_or(libc::EIO));
+        self.request(ForkRequest { spool_error }, &descriptors)?;
+        self.is_reply_due = true;
+        let process = Forked::new(self.reply().await?);
+        Ok(NewChild { process, stdin: stdin.into(), stdout: stdout.into(), stderr: stderr.into() })
+    }
+
+    fn request(&self, request: ForkRequest, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+        let packet = request.encode();
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        control.push(SendAncillaryMessage::ScmRights(descriptors));
+        // There is one request at a time, for which a socket has room.
+        sendmsg(&self.socket, &[IoSlice::new(&packet)], &mut control, SendFlags::NOSIGNAL)?;
+        Ok(())
+    }
+
+    async fn reply(&mut self) -> io::Result<Pid> {
+        let mut packet = [0; MAX_REPLY];
+        let receive = |socket: &OwnedFd| Ok(recv(socket, &mut packet[..], RecvFlags::empty())?);
+        let (length, _) = self.socket.async_io(Interest::READABLE, receive).await?;
+        self.is_reply_due = false;
+        let ended = || io::Error::other("the parser's template has ended");
+        let ForkReply(forked) = ForkReply::decode(&packet[..length]).ok_or_else(ended)?;
+        Pid::from_raw(forked.map_err(io::Error::other)?).ok_or_else(ended)
+    }
+}

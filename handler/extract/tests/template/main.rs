@@ -1,0 +1,194 @@
+//! Children that a template forks, and that misbehave: whatever one does, it ends in a named outcome, the next file is
+//! read, and the template is replaced. This program is its own template, so it has no harness.
+
+mod misbehaviour;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use handler_contract::record::Findings;
+use handler_contract::{ErrorCode, FileTypes, Limits};
+use handler_extract::{Extractor, child};
+
+fn main() -> ExitCode {
+    if let Some(code) = child::run_with(misbehaviour::parse) {
+        return code;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        every_end_has_its_outcome_and_replaces_the_template().await;
+        files_that_are_refused_do_not_replace_the_template().await;
+        a_crash_after_the_answer_replaces_the_template().await;
+        a_template_that_was_killed_costs_no_file().await;
+        a_start_that_nobody_waits_for_leaves_no_child().await;
+        a_template_is_replaced_after_its_share_of_files().await;
+        an_extractor_that_is_dropped_leaves_no_process().await;
+    });
+    writeln!(std::io::stdout(), "7 tests of children that a template forks passed").expect("the result is written");
+    ExitCode::SUCCESS
+}
+
+const GOOD: &[u8] = b"three words here";
+
+fn extractor(limits: Limits) -> Extractor {
+    Extractor::with_program(std::env::current_exe().expect("this program has a path"), limits, FileTypes::any())
+}
+
+fn usual() -> Extractor {
+    extractor(Limits { wall_seconds: 20, ..Limits::default() })
+}
+
+/// Reads a file as the handler does: the next child is prepared once this file is done.
+async fn read(extractor: &Extractor, name: &str, bytes: &[u8]) -> Findings {
+    let mut session = extractor.start(name, Some(bytes.len() as u64)).await.expect("a child starts");
+    for chunk in bytes.chunks(16 << 10) {
+        session.feed(chunk).await.expect("feeding does not fail");
+    }
+    session.finish().await.expect("the outcome is a finding")
+}
+
+async fn is_read_well(extractor: &Extractor) -> bool {
+    let findings = read(extractor, "good.txt", GOOD).await;
+    findings.failure.is_none() && findings.metadata.word_count == Some(3)
+}
+
+fn code(findings: &Findings) -> Option<ErrorCode> {
+    findings.failure.as_ref().map(|failure| failure.code)
+}
+
+/// The children of this process.
+fn children() -> Vec<u32> {
+    let threads = std::fs::read_dir("/proc/self/task").expect("Linux lists threads").flatten();
+    let lists = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+    lists.flat_map(|list| list.split_whitespace().map(|id| id.parse().expect("an id")).collect::<Vec<_>>()).collect()
+}
+
+/// The one of them whose standard input is the socket that requests arrive at, once no new child has it any more.
+async fn template() -> u32 {
+    let is_template = |id: &u32| {
+        std::fs::read_link(format!("/proc/{id}/fd/0")).is_ok_and(|link| link.to_string_lossy().starts_with("socket:"))
+    };
+    let found = || children().into_iter().filter(is_template).collect::<Vec<_>>();
+    until("there is one template", || found().len() == 1).await;
+    found()[0]
+}
+
+fn state(process: u32) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    stat.rsplit(')').next()?.split_whitespace().next()?.chars().next()
+}
+
+async fn until(what: &str, reached: impl Fn() -> bool) {
+    let limit = Instant::now() + Duration::from_secs(30);
+    while !reached() {
+        assert!(Instant::now() < limit, "{what}");
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn every_end_has_its_outcome_and_replaces_the_template() {
+    for (name, expected) in misbehaviour::ALL {
+        // A child that only waits is not to be waited for long; one that works may have to wait for a processor.
+        let wall_seconds = if *expected == ErrorCode::TimeLimit { 2 } else { 30 };
+        let limits = Limits { cpu_seconds: 1, wall_seconds, ..Limits::default() };
+        let extractor = extractor(limits);
+        extractor.prepare().await;
+        assert!(is_read_well(&extractor).await, "{name}: the file before");
+        extractor.prepare().await;
+        let before = template().await;
+        let findings = read(&extractor, name, b"bytes").await;
+        assert_eq!(code(&findings), Some(*expected), "{name}: {:?}", findings.failure);
+        let message = findings.failure.map(|failure| failure.message).unwrap_or_default();
+        assert!(!message.contains("secret"), "{name}: {message}");
+        extractor.prepare().await;
+        assert_ne!(template().await, before, "{name}: the template stays");
+        assert!(is_read_well(&extractor).await, "{name}: the next file");
+    }
+}
+
+async fn files_that_are_refused_do_not_replace_the_template() {
+    let extractor = usual();
+    extractor.prepare().await;
+    let before = template().await;
+    for (name, bytes, expected) in [
+        ("a.txt", GOOD, None),
+        ("empty.txt", b"", Some(ErrorCode::EmptyFile)),
+        ("broken.pdf", b"%PDF-1.4 nothing else", Some(ErrorCode::Malformed)),
+        // Leaves the next child's temporary file at another position than its start.
+        (misbehaviour::MOVES_POSITION, b"bytes", None),
+        ("b.png", include_bytes!("../../../../samples/picture.png"), None),
+    ] {
+        let findings = read(&extractor, name, bytes).await;
+        assert_eq!(code(&findings), expected, "{name}: {:?}", findings.failure);
+        if name == "b.png" {
+            assert_eq!(findings.metadata.width, Some(64), "{:?}", findings.metadata);
+        }
+        extractor.prepare().await;
+        assert_eq!(template().await, before, "{name}");
+        assert_eq!(children().len(), 2, "{name}: the template and the child that waits");
+    }
+}
+
+async fn a_crash_after_the_answer_replaces_the_template() {
+    let extractor = usual();
+    extractor.prepare().await;
+    let before = template().await;
+    let child = children().into_iter().find(|child| *child != before).expect("a child waits");
+    assert_eq!(code(&read(&extractor, misbehaviour::CRASHES_LATE, b"bytes").await), None);
+    until("the child crashes", || state(child) == Some('Z')).await;
+    extractor.prepare().await;
+    assert_ne!(template().await, before);
+}
+
+async fn a_template_that_was_killed_costs_no_file() {
+    let extractor = usual();
+    assert!(is_read_well(&extractor).await);
+    let killed = template().await;
+    let pid = rustix::process::Pid::from_raw(killed.cast_signed()).expect("an id");
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it is killed");
+    assert!(is_read_well(&extractor).await);
+    assert_ne!(template().await, killed);
+}
+
+async fn a_start_that_nobody_waits_for_leaves_no_child() {
+    let extractor = usual();
+    assert!(is_read_well(&extractor).await);
+    extractor.prepare().await;
+    let waiting = extractor.start("a.txt", None).await.expect("a child waits");
+    {
+        // As far as it gets without waiting, which is until the template has its request, and rarely further.
+        let mut start = std::pin::pin!(extractor.start("b.txt", None));
+        std::future::poll_fn(|context| Poll::Ready(drop(start.as_mut().poll(context)))).await;
+    }
+    drop(waiting);
+    for _ in 0..3 {
+        assert!(is_read_well(&extractor).await);
+    }
+    extractor.prepare().await;
+    assert_eq!(children().len(), 2, "the template and the child that waits");
+}
+
+async fn a_template_is_replaced_after_its_share_of_files() {
+    const MORE_THAN_ITS_SHARE: usize = 600;
+    let extractor = usual();
+    let mut templates = Vec::new();
+    for _ in 0..MORE_THAN_ITS_SHARE {
+        assert!(is_read_well(&extractor).await);
+        templates.push(template().await);
+    }
+    templates.dedup();
+    assert_eq!(templates.len(), 2, "{templates:?}");
+}
+
+async fn an_extractor_that_is_dropped_leaves_no_process() {
+    let extractor = usual();
+    assert!(is_read_well(&extractor).await);
+    extractor.prepare().await;
+    assert_eq!(children().len(), 2);
+    drop(extractor);
+    until("all have ended", || children().is_empty()).await;
+    assert!(Path::new("/proc/self/fd").read_dir().expect("open files are listed").count() < 16, "pipes are left open");
+}
