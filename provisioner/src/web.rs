@@ -40,7 +40,7 @@ pub(crate) struct Stack {
     file: StackFile,
     names: Names,
     /// The stack as the caller named it.
-    named: String,
+    argument: String,
     about: About,
     /// How far S3's clock is ahead of this machine's. Milliseconds.
     ahead: i64,
@@ -52,20 +52,20 @@ pub(crate) struct Stack {
 }
 
 impl Stack {
-    /// The stack, whose bucket must exist. `named` is the stack as the caller named it.
-    pub(crate) async fn find(aws: Aws, file: StackFile, named: String) -> Result<Arc<Self>> {
-        let ahead = Target::find(&aws, &file.spec, &named).await?.clock_ahead();
+    /// The stack, whose bucket must exist. `argument` is the stack as the caller named it.
+    pub(crate) async fn find(aws: Aws, file: StackFile, argument: String) -> Result<Arc<Self>> {
+        let ahead = Target::find(&aws, &file.spec, &argument).await?.clock_ahead();
         let names = Names::new(&file.spec, &aws.account, &aws.region);
         let records = Records::new(&aws, &names.table);
         let (stop, stopped) = watch::channel(false);
         let uploads = Uploads::new(&aws, &names.bucket, PARALLEL, stopped, Arc::new(|_| {}));
         let live = Live::new(&aws, &names, records.clone());
         let about = about(&aws, &file, &names);
-        Ok(Arc::new(Self { aws, file, names, named, about, ahead, records, uploads, _stop: stop, live }))
+        Ok(Arc::new(Self { aws, file, names, argument, about, ahead, records, uploads, _stop: stop, live }))
     }
 
     fn listing(&self) -> Listing<'_> {
-        Listing::new(&self.aws, &self.file.spec, &self.named)
+        Listing::new(&self.aws, &self.file.spec, &self.argument)
     }
 }
 
@@ -161,11 +161,11 @@ impl Pipeline for Stack {
     }
 
     fn failed_events(&self) -> Answer<'_, FailedEvents> {
-        Box::pin(failed_events::list(self))
+        Box::pin(failed_events::list(&self.aws, &self.names))
     }
 
     fn redrive(&self) -> Answer<'_, Redriven> {
-        Box::pin(failed_events::redrive(self))
+        Box::pin(failed_events::redrive(&self.aws, &self.file.spec))
     }
 
     fn health(&self) -> Answer<'_, Health> {

@@ -2,16 +2,17 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use provisioner_aws::Aws;
 use provisioner_engine::dialog::{Answer, Dialog};
 use provisioner_engine::event::Event;
 use provisioner_engine::event::redrive::{Action, RedriveEvent, Tally};
 use provisioner_engine::failed_events::{Scan, Waiting, peek};
 use provisioner_engine::redrive::{self, Options};
 use provisioner_model::error::Result;
+use provisioner_model::names::Names;
 use provisioner_model::sink::Sink;
+use provisioner_model::spec::StackSpec;
 use provisioner_web::pipeline::{FailedEvent, FailedEvents, Redriven};
-
-use super::Stack;
 
 /// Events that the page shows, at most.
 const SHOWN: usize = 100;
@@ -19,8 +20,8 @@ const SHOWN: usize = 100;
 const MOST_REMARKS: usize = 20;
 
 /// The events that can be read.
-pub(super) async fn list(stack: &Stack) -> Result<FailedEvents> {
-    let scan = peek(&stack.aws, &stack.names, SHOWN).await;
+pub(super) async fn list(aws: &Aws, names: &Names) -> Result<FailedEvents> {
+    let scan = peek(aws, names, SHOWN).await;
     Ok(view(&scan.map_err(|e| e.into_error("read the queue of failed events"))?))
 }
 
@@ -40,10 +41,10 @@ fn failed_event(waiting: &Waiting) -> FailedEvent {
 }
 
 /// Sends all of them again. The page has asked.
-pub(super) async fn redrive(stack: &Stack) -> Result<Redriven> {
+pub(super) async fn redrive(aws: &Aws, spec: &StackSpec) -> Result<Redriven> {
     let answers = Answers::default();
     let options = Options { agreed: true, limit: usize::MAX, ..Options::default() };
-    let ended = redrive::redrive(&stack.aws, &stack.file.spec, &options, &answers).await;
+    let ended = redrive::redrive(aws, spec, &options, &answers).await;
     let Collected { tally, mut remarks } = answers.0.into_inner().unwrap_or_else(PoisonError::into_inner);
     match (ended, tally) {
         // Events that failed again are a result of the page, and no error.

@@ -23,7 +23,7 @@ use serde::Deserialize;
 /// How far back a new reader starts: entries become readable some seconds after they were written. Milliseconds.
 const START: i64 = 10_000;
 /// How long the log is read on without a viewer: pages are changed and loaded again.
-const LINGER: Duration = Duration::from_secs(60);
+const LINGER: Duration = Duration::from_mins(1);
 /// Records whose line was seen and that could not be read yet. Beyond it, the oldest are left to the next list.
 const MOST_PENDING: usize = 5_000;
 /// Failed reads in a row of which a viewer is not told: a throttled call is followed by a successful one.
@@ -141,7 +141,63 @@ fn file_line(entry: &Entry) -> Option<FileLine> {
 
 #[cfg(test)]
 mod tests {
+    use fake_aws::{ACCOUNT, Fake, Fault, REGION, Rule};
+    use provisioner_aws::Target;
+    use provisioner_model::spec::BucketNamespace;
+    use provisioner_web::feed::FeedEvent;
+    use serde_json::json;
+
     use super::*;
+
+    /// The next event, within a time that is far above the interval of the reads.
+    async fn next(subscription: &mut Subscription) -> FeedEvent {
+        tokio::time::timeout(Duration::from_secs(30), subscription.events.recv()).await.unwrap().unwrap()
+    }
+
+    #[tokio::test]
+    async fn one_reader_serves_all_viewers_and_recovers_from_a_failed_read() {
+        let fake = Fake::start();
+        let names = Names::of("dev", BucketNamespace::Global, ACCOUNT, REGION);
+        let record = |id: &str| json!({ "documentId": { "S": id } });
+        {
+            let mut state = fake.state();
+            state.dynamodb.create_table(&names.table, "documentId");
+            state.dynamodb.put(&names.table, record("first"));
+            let line = r#"{"outcome":"stored","key":"a","documentId":"first","message":"m"}"#;
+            state.logs.log(&names.log_group, clock::now_millis(), "s", line);
+        }
+        let denied = Fault::error(400, "AccessDeniedException", "not authorized to perform: logs:FilterLogEvents");
+        fake.inject(Rule::on("logs:FilterLogEvents", denied).times(1));
+        let target = Target {
+            region: Some(REGION.to_owned()),
+            endpoint: Some(fake.url()),
+            credentials: Some(("AKID".to_owned(), "secret".to_owned())),
+            ..Target::default()
+        };
+        let aws = Aws::connect(&target).await.unwrap();
+        let live = Live::new(&aws, &names, Records::new(&aws, &names.table));
+        let (mut one, mut other) = (live.subscribe(None), live.subscribe(None));
+        for viewer in [&mut one, &mut other] {
+            let Happening::Source(Err(reason)) = next(viewer).await.happening else { panic!("no failure") };
+            assert!(reason.contains("logs:FilterLogEvents"), "{reason}");
+            assert_eq!(next(viewer).await.happening, Happening::Record(json!({ "documentId": "first" })));
+            assert_eq!(next(viewer).await.happening, Happening::Source(Ok(())));
+        }
+        let reads = fake.count("logs:FilterLogEvents");
+        assert!(reads <= 3, "{reads} reads for two viewers");
+        // A record is published once, however often its line is read.
+        {
+            let mut state = fake.state();
+            state.dynamodb.put(&names.table, record("second"));
+            let line = r#"{"outcome":"retry","key":"b","documentId":"b","message":"denied"}"#;
+            state.logs.log(&names.log_group, clock::now_millis(), "s", line);
+            let line = r#"{"outcome":"rejected","key":"c","documentId":"second","message":"m"}"#;
+            state.logs.log(&names.log_group, clock::now_millis(), "s", line);
+        }
+        let retrying = Happening::Retrying { key: "b".into(), reason: "denied".into() };
+        assert_eq!(next(&mut one).await.happening, retrying);
+        assert_eq!(next(&mut one).await.happening, Happening::Record(json!({ "documentId": "second" })));
+    }
 
     fn outcome(message: &str) -> Option<(String, Option<String>)> {
         let entry = Entry { time: 0, message: message.into(), stream: String::new(), id: None };

@@ -59,8 +59,7 @@ fn invoked(invocation: &Invocation) -> (String, Option<String>, Tone) {
     let tone = match invocation.outcome.as_deref() {
         Some("stored" | "duplicate" | "ignored") => Tone::Good,
         Some("rejected") => Tone::Bad,
-        Some("retry") => Tone::Warning,
-        // The invocation ended before it could write a line.
+        // It will be tried again, or ended before it could write a line.
         Some(_) | None => Tone::Warning,
     };
     let lines: Vec<&str> = invocation

@@ -42,7 +42,7 @@ impl Page {
 
     fn send(&self, method: &str, path: &str, body: &str) -> TcpStream {
         let mut stream = TcpStream::connect(&self.host).expect("the page is served");
-        stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
+        stream.set_read_timeout(Some(Duration::from_mins(1))).expect("a timeout");
         let Self { host, cookie, .. } = self;
         let head = format!(
             "{method} {path} HTTP/1.1\r\nhost: {host}\r\norigin: http://{host}\r\ncookie: {cookie}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
@@ -92,14 +92,17 @@ fn a_file_is_uploaded_shown_live_and_downloaded() {
     let rig = Rig::up(&[]);
     let mut page = Page::of(&rig);
     page.shows("/", &["No files yet", "2 GiB"]);
+    let port = page.host.rsplit(':').next().expect("a port");
+    let taken = rig.run(&["web", "--port", port]).expect(1);
+    assert!(taken.err.contains("failed to listen") && taken.err.contains("--port"), "{}", taken.err);
     page.shows("/failed-events", &["No failed events"]);
     page.shows("/health", &["healthy", "CREATE_COMPLETE"]);
 
     let mut live = BufReader::new(page.send("GET", "/live", ""));
     let mut next = |name: &str| loop {
-        let mut line = String::new();
-        live.read_line(&mut line).expect("an event");
-        if line.trim_end() == format!("event: {name}") {
+        let mut field = String::new();
+        live.read_line(&mut field).expect("an event");
+        if field.trim_end() == format!("event: {name}") {
             // Its id and data, in any order.
             let mut rest = String::new();
             while !rest.ends_with("\n\n") {
@@ -133,13 +136,16 @@ fn a_file_is_uploaded_shown_live_and_downloaded() {
     assert!(file.ends_with("one two three"), "{file}");
     assert!(file.to_lowercase().contains("content-disposition: attachment; filename*=utf-8''%c3%a4%20b.txt"), "{file}");
 
+    let record: Value = serde_json::from_str(&page.ask("GET", &format!("/records/{id}.json"), "").body).expect("JSON");
+    let bucket = record["bucket"].as_str().expect("a bucket");
+
     // A later upload of the same name replaces the file, and the record says so.
     page.ask("PUT", "/files?name=in%2F%C3%A4%20b.txt", "four");
     assert_eq!(page.ask("GET", &format!("/records/{id}/file"), "").status, 410);
 
     // An upload that is under way leaves nothing when the server ends.
-    let begun = page.ask("POST", "/transfers?name=large.bin&size=20000000", "");
-    let id = serde_json::from_str::<Value>(&begun.body).expect("JSON")["id"].as_str().expect("an id").to_owned();
+    let transfer = page.ask("POST", "/transfers?name=large.bin&size=20000000", "");
+    let id = serde_json::from_str::<Value>(&transfer.body).expect("JSON")["id"].as_str().expect("an id").to_owned();
     let part = page.ask("PATCH", &format!("/transfers/{id}?offset=0&since=0"), &"x".repeat(9 << 20));
     assert_eq!(part.status, 200, "{}", part.body);
     let pid = rustix::process::Pid::from_child(&page.process);
@@ -149,7 +155,6 @@ fn a_file_is_uploaded_shown_live_and_downloaded() {
     let open = rig.ask(async |sdk| {
         let client =
             aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(&sdk).force_path_style(true).build());
-        let bucket = "local-uploads-000000000000-us-east-1";
         client.list_multipart_uploads().bucket(bucket).send().await.expect("the emulator answers").uploads().len()
     });
     assert_eq!(open, 0, "parts were left in the bucket");

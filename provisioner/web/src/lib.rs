@@ -9,12 +9,14 @@
 //! can be paused, and rows that arrive live. Nothing is loaded from elsewhere.
 
 pub mod assets;
+mod context;
 pub mod feed;
 pub mod filter;
-pub mod guard;
+mod guard;
 pub mod pipeline;
 pub mod remedy;
-pub mod routes;
+mod respond;
+mod routes;
 pub mod session;
 pub mod transfer;
 mod view;
@@ -23,17 +25,10 @@ use std::sync::Arc;
 
 use axum::Router;
 
+use context::Context;
 use pipeline::Pipeline;
 use session::Session;
 use transfer::Transfers;
-
-/// What every route has.
-#[derive(Clone)]
-pub(crate) struct Context {
-    pub(crate) pipeline: Arc<dyn Pipeline>,
-    pub(crate) session: Arc<dyn Session>,
-    pub(crate) transfers: Arc<Transfers>,
-}
 
 /// The application: every page, ready to be served.
 ///

@@ -6,8 +6,8 @@ use axum::response::Response;
 use maud::{Markup, html as markup};
 use provisioner_model::error::Error;
 
-use super::{failed as failure, halves, html};
-use crate::Context;
+use crate::context::Context;
+use crate::respond::{failed as failure, halves, html};
 use crate::view::{self, Place, Problem, events, loading, problem_box};
 
 fn heading(context: &Context, place: Place, title: &str, what: &str) -> Markup {

@@ -11,9 +11,9 @@ use provisioner_model::query::Query;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{failed, html, is_page, redirect, timed};
-use crate::Context;
+use crate::context::Context;
 use crate::pipeline::Stored;
+use crate::respond::{failed, html, is_page, redirect, timed};
 use crate::transfer::{Progress, too_large};
 use crate::view::files as view;
 

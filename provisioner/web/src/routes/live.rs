@@ -15,10 +15,10 @@ use serde_json::{Value, json};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::problem;
-use crate::Context;
+use crate::context::Context;
 use crate::feed::{FeedEvent, Happening};
 use crate::filter::Filter;
+use crate::respond::problem;
 use crate::view;
 
 /// After how long a browser connects again.

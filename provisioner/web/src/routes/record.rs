@@ -7,8 +7,8 @@ use provisioner_model::error::{Error, Exit, Result};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{failed, html, is_page, redirect, status_of, timed};
-use crate::Context;
+use crate::context::Context;
+use crate::respond::{failed, html, is_page, redirect, status_of, timed};
 use crate::view::record as view;
 
 /// Other uploads that the page lists.

@@ -15,9 +15,9 @@ use provisioner_model::search::Page;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{failed, html, timed};
-use crate::Context;
+use crate::context::Context;
 use crate::filter::{Filter, Mistake};
+use crate::respond::{failed, html, timed};
 use crate::view::records as view;
 
 /// Records on a page.
@@ -54,18 +54,18 @@ async fn list(context: &Context, filter: &Filter) -> Result<Result<view::List, V
 }
 
 /// A page of the list, newest first, with the tokens of its neighbours.
-fn in_display_order(order: Order, filter: &Filter, page: Page) -> view::List {
+fn in_display_order(direction: Order, filter: &Filter, page: Page) -> view::List {
     let Page { mut rows, next, gave_up_after } = page;
     let next = next.as_ref().map(ToString::to_string);
-    if order == Order::OldestFirst {
+    if direction == Order::OldestFirst {
         rows.reverse();
     }
     let token = |row: Option<&Row>| row.map(|row| row.position().to_string());
-    let (older, newer) = match order {
+    let (older_page, newer_page) = match direction {
         Order::NewestFirst => (next, if filter.is_first_page() { None } else { token(rows.first()) }),
         Order::OldestFirst => (token(rows.last()).or_else(|| Some(filter.before.clone())), next),
     };
-    view::List { rows, older, newer, gave_up_after }
+    view::List { rows, older: older_page, newer: newer_page, gave_up_after }
 }
 
 /// The matching records with the columns of the list, as CSV.
@@ -120,28 +120,8 @@ async fn export(
     let name = format!("{}-records-{}.{extension}", context.pipeline.about().stack, now.day());
     let disposition = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""));
     let disposition = disposition.unwrap_or(HeaderValue::from_static("attachment"));
-    let opening = if is_whole { "[" } else { "" };
-    let state = Step::Page { context, query, page: first, opening };
-    let body = futures_util::stream::unfold(state, move |state| async move {
-        match state {
-            Step::Page { context, mut query, page: (records_of_page, next), opening } => {
-                let written = write(&records_of_page, query.after.is_none());
-                let text = format!("{opening}{written}");
-                let Some(next) = next else {
-                    let closing = if is_whole { "\n]\n" } else { "" };
-                    return Some((Ok(Bytes::from(text + closing)), Step::End));
-                };
-                query.after = Some(next);
-                let following = match records(&context, &query, is_whole).await {
-                    Ok(page) => Step::Page { context, query, page, opening: "" },
-                    Err(error) => Step::Failed(error),
-                };
-                Some((Ok(Bytes::from(text)), following))
-            }
-            Step::Failed(error) => Some((Err(error), Step::End)),
-            Step::End => None,
-        }
-    });
+    let export = Export { context, query, is_whole, write, page: Some(Ok(first)), is_first: true };
+    let body = futures_util::stream::unfold(export, Export::next);
     let headers = [(CONTENT_TYPE, HeaderValue::from_static(media_type)), (CONTENT_DISPOSITION, disposition)];
     // A compressor asks again after the end.
     (headers, Body::from_stream(body.fuse())).into_response()
@@ -149,11 +129,40 @@ async fn export(
 
 type Records = (Vec<Value>, Option<provisioner_model::query::Position>);
 
-/// What an export does next.
-enum Step {
-    Page { context: Context, query: Query, page: Records, opening: &'static str },
-    Failed(Error),
-    End,
+/// An export under way.
+struct Export {
+    context: Context,
+    query: Query,
+    is_whole: bool,
+    write: fn(&[Value], bool) -> String,
+    /// What is written next; `None` at the end.
+    page: Option<Result<Records>>,
+    is_first: bool,
+}
+
+impl Export {
+    /// The text of a page, after the next one was read.
+    async fn next(mut self) -> Option<(Result<Bytes>, Self)> {
+        let (rows, next) = match self.page.take()? {
+            Ok(page) => page,
+            Err(error) => return Some((Err(error), self)),
+        };
+        let mut text = String::new();
+        if self.is_whole && self.is_first {
+            text.push('[');
+        }
+        text.push_str(&(self.write)(&rows, self.is_first));
+        self.is_first = false;
+        match next {
+            None if self.is_whole => text.push_str("\n]\n"),
+            None => {}
+            Some(next) => {
+                self.query.after = Some(next);
+                self.page = Some(records(&self.context, &self.query, self.is_whole).await);
+            }
+        }
+        Some((Ok(Bytes::from(text)), self))
+    }
 }
 
 async fn records(context: &Context, query: &Query, is_whole: bool) -> Result<Records> {

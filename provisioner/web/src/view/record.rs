@@ -80,16 +80,16 @@ fn failure(code: &str, message: &str) -> Markup {
 
 /// Steps with the time between them.
 fn trace(steps: &[TraceStep]) -> Markup {
-    let mut before = None;
+    let before = |n: usize| steps[..n].iter().rev().find_map(|step| step.time);
     html! {
         ol.trace {
-            @for step in steps {
+            @for (n, step) in steps.iter().enumerate() {
                 li.(tone_class(step.tone)) {
                     (icon::tone(step.tone))
                     div {
                         p.step {
                             (foreign(&step.title))
-                            @if let (Some(before), Some(time)) = (before, step.time) {
+                            @if let (Some(before), Some(time)) = (before(n), step.time) {
                                 @if time > before { span.dim { " +" (span(time - before)) } }
                             }
                         }
@@ -97,7 +97,6 @@ fn trace(steps: &[TraceStep]) -> Markup {
                         @if let Some(time) = step.time { p.dim { (time_of(time)) } }
                     }
                 }
-                @let _ = before = step.time.or(before);
             }
         }
     }

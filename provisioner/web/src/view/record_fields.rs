@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use provisioner_model::units::grouped;
 use serde_json::Value;
 
-use super::format::{foreign, size, time, type_name};
+use super::format::{foreign, size, time, time_of, type_name};
 
 /// Groups of fields, in the order of the page. What is in none of them is shown last, so that fields of a newer handler
 /// are not lost.
@@ -98,7 +98,9 @@ const GROUPS: &[(&str, &[&str])] = &[
             "sequencer",
             "documentId",
             "processedAt",
+            "reprocessedAt",
             "handlerVersion",
+            "expiresAt",
         ],
     ),
 ];
@@ -113,6 +115,8 @@ const LABELS: &[(&str, &str)] = &[
     ("fileSize", "Size"),
     ("uploadedAt", "Uploaded"),
     ("processedAt", "Read"),
+    ("reprocessedAt", "Read again for"),
+    ("expiresAt", "Record expires"),
     ("isPartial", "Only partly readable"),
     ("wordCount", "Words"),
     ("unicodeWordCount", "Words by Unicode"),
@@ -190,6 +194,7 @@ fn value(name: &str, value: &Value) -> Markup {
             @match (unit, number.as_u64(), number.as_f64()) {
                 ("bytes", Some(n), _) => { (size(n)) span.dim { " (" (grouped(n)) " bytes)" } }
                 ("seconds", _, Some(seconds)) => (playing_time(seconds)),
+                ("seconds since 1970, UTC", Some(n), _) => (time_of(i64::try_from(n).unwrap_or(i64::MAX).saturating_mul(1_000))),
                 ("pixels" | "Hz" | "kbit/s" | "levels", Some(n), _) => { (grouped(n)) " " (unit) }
                 (_, Some(n), _) => (grouped(n)),
                 _ => (number),
@@ -200,7 +205,7 @@ fn value(name: &str, value: &Value) -> Markup {
         },
         Value::String(text) => html! {
             @match (name, Timestamp::parse(text)) {
-                ("uploadedAt" | "processedAt", Ok(at)) => (time(&at)),
+                ("uploadedAt" | "processedAt" | "reprocessedAt", Ok(at)) => (time(&at)),
                 ("fileType", _) => { (type_name(text)) span.dim { " (" (text) ")" } }
                 ("eTag" | "sha256" | "versionId" | "sequencer" | "documentId" | "bucket", _) => code { (foreign(text)) },
                 ("objectKey", _) => code { (foreign(text)) },
@@ -289,6 +294,12 @@ mod tests {
             ("duration", json!(3_661), "1:01:01"),
             ("duration", json!(2.25), "2.2 s"),
             ("hasMacros", json!(true), "Yes"),
+            (
+                "expiresAt",
+                json!(0),
+                "<time datetime=\"1970-01-01T00:00:00.000Z\" title=\"1970-01-01T00:00:00.000Z\">1970-01-01 00:00 UTC</time>",
+            ),
+            ("expiresAt", json!(u64::MAX), ""),
             ("recipients", json!(["a", "<b>"]), "<ul><li><bdi>a</bdi></li><li><bdi>&lt;b&gt;</bdi></li></ul>"),
             ("title", json!("<script>"), "<bdi>&lt;script&gt;</bdi>"),
             ("new", json!({"a": 1}), "<bdi>{&quot;a&quot;:1}</bdi>"),

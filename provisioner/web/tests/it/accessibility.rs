@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::driver::{Browser, Setup, browser, files};
+use crate::driver::{Browser, Setup, browser, files, skipped};
 use crate::stack::{NOW, Stack, failed_event, record};
 
 const AXE: &str = "axe-core@4.14.1";
@@ -27,7 +27,7 @@ fn axe() -> Option<String> {
                 std::env::var_os("REQUIRE_BROWSER").is_none(),
                 "REQUIRE_BROWSER is set, and npm cannot fetch {AXE}"
             );
-            println!("skipped: npm is missing or cannot fetch {AXE}");
+            skipped(&format!("npm is missing or cannot fetch {AXE}"));
             return None;
         }
     }
@@ -95,5 +95,9 @@ async fn no_page_has_a_violation() {
     page.shows(&["Sending"]).await;
     all.extend(violations(&page, &axe).await.into_iter().map(|v| format!("uploads: {v}")));
     assert!(all.is_empty(), "{all:#?}");
+    // A page with a defect is found.
+    page.script("document.documentElement.removeAttribute('lang')").await;
+    let found = violations(&page, &axe).await;
+    assert!(found.iter().any(|violation| violation.starts_with("html-has-lang")), "{found:?}");
     page.driver.quit().await.unwrap();
 }

@@ -84,7 +84,7 @@ async fn a_request_of_another_site_changes_nothing() {
 async fn another_site_cannot_embed_what_the_page_serves() {
     let client = Client::of(&Stack::new()).await;
     let get = |site: &'static str, mode: &'static str| {
-        let request = client.request(Method::GET, "/records.json");
+        let request = client.request(&Method::GET, "/records.json");
         client.send(request.header("sec-fetch-site", site).header("sec-fetch-mode", mode).body(Body::empty()).unwrap())
     };
     for (site, mode, status) in [

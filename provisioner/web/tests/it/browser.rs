@@ -23,7 +23,7 @@ async fn files_go_from_the_dialog_to_their_records() {
         &[
             ("report.pdf", b"abc"),
             ("locked.pdf", b"abcd"),
-            ("large.bin", &[0; 100_001]),
+            ("large.bin", &vec![0; 100_001]),
             ("<img src=x onerror=alert(1)>.txt", b"x"),
             ("דוח שנתי 2026.txt", b"xy"),
         ],

@@ -73,9 +73,9 @@ impl Client {
     }
 
     /// A request as the browser makes it from the page.
-    pub(crate) fn request(&self, method: Method, path: &str) -> axum::http::request::Builder {
-        let request = Request::builder().method(&method).uri(path).header(HOST, HOST_NAME).header(COOKIE, &self.cookie);
-        if method == Method::GET { request.header(ACCEPT, "text/html") } else { request.header(ORIGIN, ORIGIN_NAME) }
+    pub(crate) fn request(&self, method: &Method, path: &str) -> axum::http::request::Builder {
+        let request = Request::builder().method(method).uri(path).header(HOST, HOST_NAME).header(COOKIE, &self.cookie);
+        if *method == Method::GET { request.header(ACCEPT, "text/html") } else { request.header(ORIGIN, ORIGIN_NAME) }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answered {
@@ -86,16 +86,16 @@ impl Client {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answered {
-        self.send(self.request(Method::GET, path).body(Body::empty()).unwrap()).await
+        self.send(self.request(&Method::GET, path).body(Body::empty()).unwrap()).await
     }
 
     /// What the module asks for.
     pub(crate) async fn get_json(&self, path: &str) -> Answered {
-        let request = self.request(Method::HEAD, path).method(Method::GET).body(Body::empty()).unwrap();
+        let request = self.request(&Method::HEAD, path).method(Method::GET).body(Body::empty()).unwrap();
         self.send(request).await
     }
 
     pub(crate) async fn call(&self, method: Method, path: &str, body: impl Into<Body>) -> Answered {
-        self.send(self.request(method, path).body(body.into()).unwrap()).await
+        self.send(self.request(&method, path).body(body.into()).unwrap()).await
     }
 }

@@ -1,6 +1,7 @@
-//! A real browser: Chromium, driven over WebDriver. Where there is none, its tests are skipped with a line that says so,
+//! A real browser: Chromium, driven over `WebDriver`. Where there is none, its tests are skipped with a line that says so,
 //! unless `REQUIRE_BROWSER` is set, as in CI.
 
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -35,6 +36,13 @@ pub(crate) struct Setup {
     pub(crate) without_script: bool,
 }
 
+/// Says that a test is skipped, past the capture of its output.
+pub(crate) fn skipped(why: &str) {
+    let name = std::thread::current().name().unwrap_or_default().to_owned();
+    // There is nobody to tell if it fails.
+    let _ = writeln!(std::io::stderr(), "skipped {name}: {why}");
+}
+
 fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(name)).find(|program| program.is_file())
@@ -44,7 +52,7 @@ fn program(name: &str) -> Option<PathBuf> {
 pub(crate) async fn browser(stack: &Arc<Stack>, setup: Setup) -> Option<Browser> {
     let Some(program) = program("chromedriver") else {
         assert!(std::env::var_os("REQUIRE_BROWSER").is_none(), "REQUIRE_BROWSER is set, and there is no chromedriver");
-        println!("skipped: no chromedriver (Debian: apt install chromium chromium-driver)");
+        skipped("there is no chromedriver (Debian: apt install chromium chromium-driver)");
         return None;
     };
     let permit = BROWSERS.acquire().await.unwrap();

@@ -168,7 +168,7 @@ async fn exports_have_every_record_that_matches() {
     assert!(csv.text.starts_with("documentId,uploadedAt,fileName"), "{}", &csv.text[..80]);
     assert_eq!(csv.headers["content-disposition"], "attachment; filename=\"intake-records-2026-11-26.csv\"");
     client.get("/records.csv?name=1%2B1").await.has(&["'=1+1.pdf"]);
-    let request = client.request(Method::GET, "/records.csv").header("accept-encoding", "gzip");
+    let request = client.request(&Method::GET, "/records.csv").header("accept-encoding", "gzip");
     let compressed = client.send(request.body(Body::empty()).unwrap()).await.expect(200);
     assert_eq!(compressed.headers["content-encoding"], "gzip");
     let json = client.get("/records.json").await.expect(200).json();
@@ -233,7 +233,7 @@ async fn form(client: &Client, files: &[(&str, &str)]) -> Answered {
         ));
     }
     body.push_str("--x--\r\n");
-    let request = client.request(Method::POST, "/files").header("accept", "text/html");
+    let request = client.request(&Method::POST, "/files").header("accept", "text/html");
     client.send(request.header(CONTENT_TYPE, "multipart/form-data; boundary=x").body(Body::from(body)).unwrap()).await
 }
 
@@ -257,7 +257,7 @@ async fn without_script_a_form_uploads_files() {
     client.get(&record).await.expect(200).has(&["a.txt"]);
     form(&client, &[]).await.expect(400).has(&["no file was chosen"]);
     form(&client, &[("", "")]).await.expect(400).has(&["no file was chosen"]);
-    let request = client.request(Method::POST, "/files").header("accept", "text/html");
+    let request = client.request(&Method::POST, "/files").header("accept", "text/html");
     let cut = request
         .header(CONTENT_TYPE, "multipart/form-data; boundary=x")
         .body(Body::from("--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nabc"));
@@ -293,7 +293,7 @@ async fn limits_are_enforced_while_files_stream() {
     };
     let answer = client.call(Method::PUT, "/files?name=a.txt", endless()).await.expect(413);
     assert_eq!(answer.json()["error"]["code"], "too-large");
-    let request = client.request(Method::PUT, "/files?name=a.txt").header("content-length", "1001");
+    let request = client.request(&Method::PUT, "/files?name=a.txt").header("content-length", "1001");
     client.send(request.body(endless()).unwrap()).await.expect(413);
     client.call(Method::POST, "/transfers?name=a.txt&size=1001", Body::empty()).await.expect(413);
     for name in
@@ -356,7 +356,8 @@ async fn a_page_is_small_and_its_first_half_comes_at_once() {
     let page = client.get("/").await.text;
     let assets = page.split("/assets/").skip(1).map(|rest| format!("/assets/{}", rest.split('"').next().unwrap()));
     for path in assets.chain(["/".to_owned()]) {
-        let request = client.request(Method::GET, &path).header("accept-encoding", "gzip").body(Body::empty()).unwrap();
+        let request =
+            client.request(&Method::GET, &path).header("accept-encoding", "gzip").body(Body::empty()).unwrap();
         let answer = tower::ServiceExt::oneshot(client.app.clone(), request).await.unwrap();
         let is_compressed = answer.headers().contains_key("content-encoding");
         let bytes = axum::body::to_bytes(answer.into_body(), 1 << 20).await.unwrap();
@@ -368,7 +369,8 @@ async fn a_page_is_small_and_its_first_half_comes_at_once() {
     }
     assert!(total < 30_000, "{total} bytes");
 
-    let request = client.request(Method::GET, "/health").header("accept-encoding", "gzip").body(Body::empty()).unwrap();
+    let request =
+        client.request(&Method::GET, "/health").header("accept-encoding", "gzip").body(Body::empty()).unwrap();
     let answer = tower::ServiceExt::oneshot(client.app.clone(), request).await.unwrap();
     let first = answer.into_body().into_data_stream().next().await.unwrap().unwrap();
     let first = String::from_utf8(first.to_vec()).unwrap();

@@ -24,7 +24,7 @@ struct Event(String, String, Value);
 
 impl Events {
     async fn of(client: &Client, path: &str, last: Option<&str>) -> Self {
-        let mut request = client.request(Method::GET, path).header("accept-encoding", "gzip");
+        let mut request = client.request(&Method::GET, path).header("accept-encoding", "gzip");
         if let Some(last) = last {
             request = request.header("last-event-id", last);
         }
@@ -43,7 +43,7 @@ impl Events {
                 };
                 let data = serde_json::from_str(&field("data")).unwrap_or_default();
                 let event = Event(field("event"), field("id"), data);
-                self.text = rest.to_owned();
+                self.text = String::from(rest);
                 return event;
             }
             let chunk = self.body.next().await.unwrap().unwrap();
