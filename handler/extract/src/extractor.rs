@@ -211,18 +211,14 @@ impl Shared {
                 Ok(Err(_)) | Err(_) => template.take().into_iter().for_each(|old| self.pool.leave(old.into_process())),
             }
         }
-        match self.start_template(&mut template, spool.as_ref()).await {
-            Ok(child) => {
-                self.failed_templates.store(0, Ordering::Relaxed);
-                Process::forked(child, spool.ok(), &self.pool)
-            }
-            // Whatever this system does not let a template do, a child that is executed does without it.
-            Err(_) => {
-                template.take().into_iter().for_each(|old| self.pool.leave(old.into_process()));
-                self.failed_templates.fetch_add(1, Ordering::Relaxed);
-                self.execute_child().await
-            }
+        if let Ok(child) = self.start_template(&mut template, spool.as_ref()).await {
+            self.failed_templates.store(0, Ordering::Relaxed);
+            return Process::forked(child, spool.ok(), &self.pool);
         }
+        // Whatever this system does not let a template do, a child that is executed does without it.
+        template.take().into_iter().for_each(|old| self.pool.leave(old.into_process()));
+        self.failed_templates.fetch_add(1, Ordering::Relaxed);
+        self.execute_child().await
     }
 
     /// Starts a template and has it fork its first child.
