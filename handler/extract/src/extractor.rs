@@ -213,13 +213,12 @@ impl Shared {
         }
         if let Ok(child) = self.start_template(&mut template, spool.as_ref()).await {
             self.failed_templates.store(0, Ordering::Relaxed);
-            Process::forked(child, spool.ok(), &self.pool)
-        } else {
-            // Whatever this system does not let a template do, a child that is executed does without it.
-            template.take().into_iter().for_each(|old| self.pool.leave(old.into_process()));
-            self.failed_templates.fetch_add(1, Ordering::Relaxed);
-            self.execute_child().await
+            return Process::forked(child, spool.ok(), &self.pool);
         }
+        // Whatever this system does not let a template do, a child that is executed does without it.
+        template.take().into_iter().for_each(|old| self.pool.leave(old.into_process()));
+        self.failed_templates.fetch_add(1, Ordering::Relaxed);
+        self.execute_child().await
     }
 
     /// Starts a template and has it fork its first child.

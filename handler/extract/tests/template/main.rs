@@ -161,7 +161,7 @@ async fn a_start_that_nobody_waits_for_leaves_no_child() {
     {
         // As far as it gets without waiting, which is until the template has its request, and rarely further.
         let mut start = std::pin::pin!(extractor.start("b.txt", None));
-        std::future::poll_fn(|context| Poll::Ready(drop(start.as_mut().poll(context)))).await;
+        let _is_started = std::future::poll_fn(|context| Poll::Ready(start.as_mut().poll(context).is_ready())).await;
     }
     drop(waiting);
     for _ in 0..3 {

@@ -50,9 +50,9 @@ fn recurse(depth: u64) -> u64 {
 /// Calls the system directly, where the standard library has checks or threads of its own in between.
 #[expect(unsafe_code, reason = "a system call has no safe interface; each of these is one that ends the process")]
 fn call(number: libc::c_long, arguments: [u64; 5]) {
-    let [a, b, c, d, e] = arguments;
+    let [first, second, third, fourth, fifth] = arguments;
     // SAFETY: no pointer is passed but null, and no memory is shared.
-    black_box(unsafe { libc::syscall(number, a, b, c, d, e) });
+    black_box(unsafe { libc::syscall(number, first, second, third, fourth, fifth) });
 }
 
 #[expect(unsafe_code, reason = "writing to an address that is not mapped is what this is about")]
