@@ -35,6 +35,7 @@ enum Column {
 
 /// The columns of a list, and how their cells are written.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a reduction of its own")]
 struct Layout<'a> {
     columns: Vec<Column>,
     /// Ids of records whose files could be read only in part.

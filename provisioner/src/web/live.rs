@@ -163,8 +163,8 @@ mod tests {
             let mut state = fake.state();
             state.dynamodb.create_table(&names.table, "documentId");
             state.dynamodb.put(&names.table, record("first"));
-            let line = r#"{"outcome":"stored","key":"a","documentId":"first","message":"m"}"#;
-            state.logs.log(&names.log_group, clock::now_millis(), "s", line);
+            let message = r#"{"outcome":"stored","key":"a","documentId":"first","message":"m"}"#;
+            state.logs.log(&names.log_group, clock::now_millis(), "s", message);
         }
         let denied = Fault::error(400, "AccessDeniedException", "not authorized to perform: logs:FilterLogEvents");
         fake.inject(Rule::on("logs:FilterLogEvents", denied).times(1));
@@ -189,10 +189,10 @@ mod tests {
         {
             let mut state = fake.state();
             state.dynamodb.put(&names.table, record("second"));
-            let line = r#"{"outcome":"retry","key":"b","documentId":"b","message":"denied"}"#;
-            state.logs.log(&names.log_group, clock::now_millis(), "s", line);
-            let line = r#"{"outcome":"rejected","key":"c","documentId":"second","message":"m"}"#;
-            state.logs.log(&names.log_group, clock::now_millis(), "s", line);
+            let message = r#"{"outcome":"retry","key":"b","documentId":"b","message":"denied"}"#;
+            state.logs.log(&names.log_group, clock::now_millis(), "s", message);
+            let message = r#"{"outcome":"rejected","key":"c","documentId":"second","message":"m"}"#;
+            state.logs.log(&names.log_group, clock::now_millis(), "s", message);
         }
         let retrying = Happening::Retrying { key: "b".into(), reason: "denied".into() };
         assert_eq!(next(&mut one).await.happening, retrying);

@@ -146,8 +146,8 @@ fn a_file_is_uploaded_shown_live_and_downloaded() {
     // An upload that is under way leaves nothing when the server ends.
     let transfer = page.ask("POST", "/transfers?name=large.bin&size=20000000", "");
     let id = serde_json::from_str::<Value>(&transfer.body).expect("JSON")["id"].as_str().expect("an id").to_owned();
-    let part = page.ask("PATCH", &format!("/transfers/{id}?offset=0&since=0"), &"x".repeat(9 << 20));
-    assert_eq!(part.status, 200, "{}", part.body);
+    let taken = page.ask("PATCH", &format!("/transfers/{id}?offset=0&since=0"), &"x".repeat(9 << 20));
+    assert_eq!(taken.status, 200, "{}", taken.body);
     let pid = rustix::process::Pid::from_child(&page.process);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("the process runs");
     event(&mut page.lines, "web-ending");
