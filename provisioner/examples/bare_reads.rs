@@ -113,7 +113,7 @@ impl Bare {
             dynamodb: DynamoDb::new(&sdk),
             s3: S3::from_conf(s3),
             sqs: Sqs::new(&sdk),
-            names: Names::new(&spec, &aws.account, &aws.region),
+            names: Names::new(spec, &aws.account, &aws.region),
         })
     }
 
