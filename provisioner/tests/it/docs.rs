@@ -221,7 +221,15 @@ fn figures_are_numbers_that_are_measured_not_counted() {
 #[test]
 fn the_page_of_the_emulator_is_about_the_pinned_version() {
     let pinned = std::fs::read_to_string(root().join("tools/requirements.txt")).unwrap();
-    let version = pinned.split("ministack==").nth(1).unwrap().split([' ', '\\', '\n']).next().unwrap().trim_end_matches(',').to_owned();
+    let version = pinned
+        .split("ministack==")
+        .nth(1)
+        .unwrap()
+        .split([' ', '\\', '\n'])
+        .next()
+        .unwrap()
+        .trim_end_matches(',')
+        .to_owned();
     for page in ["docs/emulator.md", "docs/decisions/emulator.md"] {
         let text = std::fs::read_to_string(root().join(page)).unwrap();
         assert!(
