@@ -264,7 +264,7 @@ fn usage_errors_are_json_where_json_is_asked_for() {
     assert!(error["message"].as_str().unwrap().contains("--limit"), "{error}");
     assert!(ran.err.contains("--limit"), "a person reads standard error");
     assert_eq!(site.run(&["records", "--limit", "0"]).out, "");
-    site.run(&["rollback"]).ended(2).says("provisioner up --handler PATH");
+    site.run(&["update"]).ended(2).says("A stack is created and updated by: provisioner up");
 }
 
 #[test]

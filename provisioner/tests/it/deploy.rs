@@ -300,7 +300,7 @@ fn put_completes_its_uploads_if_the_table_cannot_be_read() {
     site.fake.wait_for("dynamodb:Query", before + 1);
     gate.open();
     let ran = Ran::of(&put.wait_with_output().unwrap());
-    ran.ended(4).says("failed to read the table of records; 2 file(s) uploaded").says("uploads continue");
+    ran.ended(4).says("failed to read the table of records; 2 files uploaded").says("uploads continue");
     assert_eq!((site.fake.count("s3:CompleteMultipartUpload"), site.fake.count("s3:AbortMultipartUpload")), (1, 0));
 }
 
