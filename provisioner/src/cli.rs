@@ -15,7 +15,7 @@ use provisioner_engine::connection::Options;
 use provisioner_model::spec::{Architecture, DEFAULT_STACK, architecture};
 use provisioner_planner::consent;
 
-use crate::commands::completions;
+use crate::completer;
 use crate::help;
 use crate::invocation::Invocation;
 
@@ -46,7 +46,7 @@ pub struct Cli {
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// The stack: a name for stacks/NAME.yaml or for the file there with this `name:`, or a path to a stack file
-    #[arg(short, long, global = true, value_name = "NAME|PATH", env = "PROVISIONER_STACK", default_value = DEFAULT_STACK, add = ArgValueCompleter::new(completions::stacks))]
+    #[arg(short, long, global = true, value_name = "NAME|PATH", env = "PROVISIONER_STACK", default_value = DEFAULT_STACK, add = ArgValueCompleter::new(completer::stacks))]
     pub stack: String,
     /// Whether the stack was named, on the command line or by the environment.
     #[arg(skip)]
@@ -58,7 +58,7 @@ pub struct Global {
     #[arg(short, long, global = true, hide_short_help = true)]
     pub verbose: bool,
     /// The profile of the AWS configuration files; overrides `AWS_PROFILE` and keys in the environment
-    #[arg(long, global = true, value_name = "NAME", add = ArgValueCompleter::new(completions::profiles))]
+    #[arg(long, global = true, value_name = "NAME", add = ArgValueCompleter::new(completer::profiles))]
     pub profile: Option<String>,
     /// The region; overrides `region` in the stack file
     #[arg(long, global = true, value_name = "REGION")]

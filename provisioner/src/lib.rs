@@ -7,6 +7,7 @@
 
 pub mod cli;
 pub mod commands;
+mod completer;
 pub mod docs;
 pub mod help;
 pub mod invocation;

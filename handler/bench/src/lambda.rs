@@ -3,45 +3,19 @@
 use std::error::Error;
 use std::time::Duration;
 
-use serde::Serialize;
-
 use crate::cpu_share::{CpuShare, ONE_PROCESSOR};
-use crate::measure::{Bench, File, Program, Running};
+use crate::harness::{Bench, File, Program, Running};
 use crate::price;
-use crate::report::Times;
+use crate::report::{Figures, Row, SMALL};
 
 /// Megabytes of memory: what the stacks have, twice that, and one whole processor.
 pub(crate) const MEMORY: [u32; 3] = [SMALL, 512, ONE_PROCESSOR];
-/// The smallest of them.
-pub(crate) const SMALL: u32 = 256;
-
 /// Between an answer and the next event, where there is a pause: long enough for a share to be whole again.
 const PAUSE: Duration = Duration::from_millis(50);
 /// Events of a file in one go, so that what else the machine does meets all programs alike.
 const ROUND: usize = 25;
 /// Events before those that are measured.
 const WARM_UP: usize = 3;
-
-/// One file with one amount of memory.
-#[derive(Debug, Serialize)]
-pub(crate) struct Row {
-    pub(crate) memory_mb: u32,
-    pub(crate) file: &'static str,
-    /// In the order of the programs.
-    pub(crate) programs: Vec<Figures>,
-}
-
-/// One program's figures.
-#[derive(Debug, Default, Serialize)]
-pub(crate) struct Figures {
-    pub(crate) name: &'static str,
-    /// Each event comes when the one before is answered.
-    pub(crate) at_once: Times,
-    pub(crate) with_pauses: Times,
-    /// Processor time of the program and of all its children for one file, events one after the other.
-    pub(crate) cpu: Times,
-    pub(crate) dollars_per_million: Option<f64>,
-}
 
 /// Measures every program with every amount of memory.
 ///

@@ -2,6 +2,7 @@
 
 mod cpu_share;
 mod files;
+mod harness;
 mod instructions;
 mod lambda;
 mod measure;
@@ -15,7 +16,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::measure::{Plan, Program, measure};
+use crate::harness::Program;
+use crate::measure::{Plan, measure};
 
 /// Starts the handler against a minimal Lambda Runtime API, S3 and DynamoDB, and measures start, answers and memory.
 #[derive(Debug, Parser)]

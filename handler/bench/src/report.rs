@@ -2,14 +2,38 @@
 
 use std::io::{self, Cursor, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 use zip::write::SimpleFileOptions;
 
 use crate::cpu_share::ONE_PROCESSOR;
 use crate::instructions::Instructions;
-use crate::lambda::{Figures, Row, SMALL};
 use crate::price::NETWORK_MILLIS;
+
+/// The memory of the smallest function that is measured. MB.
+pub(crate) const SMALL: u32 = 256;
+
+/// One file with one amount of memory.
+#[derive(Debug, Serialize)]
+pub(crate) struct Row {
+    pub(crate) memory_mb: u32,
+    pub(crate) file: &'static str,
+    /// In the order of the programs.
+    pub(crate) programs: Vec<Figures>,
+}
+
+/// One program's figures.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Figures {
+    pub(crate) name: &'static str,
+    /// Each event comes when the one before is answered.
+    pub(crate) at_once: Times,
+    pub(crate) with_pauses: Times,
+    /// Processor time of the program and of all its children for one file, events one after the other.
+    pub(crate) cpu: Times,
+    pub(crate) dollars_per_million: Option<f64>,
+}
 
 /// Files of the rows "as on Lambda", by their place.
 const SMALL_TEXT: usize = 0;
@@ -386,6 +410,12 @@ fn zipped(executable: &[u8]) -> io::Result<u64> {
     zip.start_file("bootstrap", SimpleFileOptions::default())?;
     zip.write_all(executable)?;
     Ok(zip.finish()?.into_inner().len() as u64)
+}
+
+impl Times {
+    pub(crate) fn add(&mut self, time: Duration) {
+        self.millis.push(time.as_secs_f64() * 1e3);
+    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 mod answer;
 #[cfg(target_os = "linux")]
 mod fork;
+mod reading;
 mod sandbox;
 #[cfg(target_os = "linux")]
 mod template;
@@ -16,17 +17,15 @@ use std::io;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 
-use handler_contract::FileTypes;
-use handler_parsers::{Abort, Input, Report};
+use handler_parsers::{Input, Report};
 
 use self::answer::{send, send_finding, send_last};
+pub use self::reading::Parser;
+use self::reading::{Assigned, Ready, failed_to, warm_up, work};
 use crate::limits;
 #[cfg(target_os = "linux")]
 use crate::protocol::TEMPLATE_MARKER;
-use crate::protocol::{CHILD_MARKER, ChildConfig, Message, Request, SandboxStatus};
-
-/// Reads a file, as [`handler_parsers::extract`] does: its name, the types that are allowed, its bytes, what is found.
-pub type Parser = fn(&str, &FileTypes, &mut Input, &mut Report) -> Result<(), Abort>;
+use crate::protocol::{CHILD_MARKER, ChildConfig, Message, Request};
 
 /// Runs this process as an extraction child, or as the template of such children, if its first argument says so, and
 /// then returns its exit code.
@@ -48,13 +47,6 @@ pub fn run_with(parse: Parser) -> Option<ExitCode> {
         return Some(run(template::serve, parse));
     }
     None
-}
-
-/// What a child has that waits for its file in its sandbox.
-struct Ready {
-    input: Input,
-    allowed: FileTypes,
-    sandbox: SandboxStatus,
 }
 
 fn run(prepare: fn(Parser) -> Result<Option<Ready>, String>, parse: Parser) -> ExitCode {
@@ -90,17 +82,6 @@ fn exit(code: i32) -> ! {
     }
     #[cfg(not(target_os = "linux"))]
     std::process::exit(code)
-}
-
-/// The one file that this child is for.
-struct Assigned {
-    name: String,
-    allowed: FileTypes,
-    input: Input,
-}
-
-fn failed_to(what: &str, error: &dyn std::fmt::Display) -> String {
-    format!("the parser failed to {what}: {error}")
 }
 
 /// Does all that does not depend on a file, in a child that is executed. `None` when it is not needed.
@@ -140,32 +121,6 @@ fn wait_for_file(ready: Ready) -> Result<Option<Assigned>, String> {
 /// Whether the next line has started to arrive, or will never arrive.
 fn is_request_waiting(input: &Input, source: impl AsFd) -> bool {
     input.is_ready() || rustix::io::ioctl_fionread(source).is_ok_and(|count| count > 0)
-}
-
-/// Reads a text of this program's own and discards the result. It loads into memory what most files need of the
-/// program, while no file waits for that: half of what it takes to read a small file is to touch code and tables for
-/// the first time.
-fn warm_up(parse: Parser) -> Report {
-    let input = Input::of(WARM_UP_TEXT.as_bytes(), &[]);
-    let mut file = Assigned { name: "warm-up.txt".to_owned(), allowed: FileTypes::any(), input };
-    let mut report = Report::discarding();
-    work(parse, &mut file, &mut report);
-    report
-}
-
-/// Prose, so that its language is detected as well.
-const WARM_UP_TEXT: &str = "A text to warm up with: the caf\u{e9} \u{2013} a na\u{ef}ve place \u{2013} opens at 7.30. \
-    It says in plain English what every text says that is read before the first file comes.\n\
-    Nobody counts its words and lines and letters and nobody asks what language it is in.\n";
-
-/// Reads the file, and returns the message that says how that ended.
-fn work(parse: Parser, file: &mut Assigned, report: &mut Report) -> Message {
-    let Assigned { name, allowed, input } = file;
-    match parse(name, allowed, input, report) {
-        Ok(()) => Message::End(None),
-        Err(Abort::Rejected(failure)) => Message::End(Some(failure)),
-        Err(Abort::Internal(error)) => Message::InternalError(error),
-    }
 }
 
 #[cfg(test)]

@@ -3,13 +3,9 @@
 //! The script asks this program for what fits at the cursor, so that it knows option values from commands, and offers the
 //! stacks of the project and the profiles of the AWS configuration files.
 
-use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::ffi::OsString;
 
-use clap_complete::CompletionCandidate;
-use clap_complete::engine::{PathCompleter, ValueCompleter as _};
 use clap_complete::env::{CompleteEnv, Shells};
-use provisioner_engine::stack_file;
 use provisioner_model::error::{Error, Exit, Result};
 
 use crate::cli::{Completions, command};
@@ -72,27 +68,4 @@ fn takes_value(command: &clap::Command, word: &str) -> bool {
     };
     command.get_arguments().any(|argument| is_named(argument) && argument.get_action().takes_values())
         || command.get_subcommands().any(|below| takes_value(below, word))
-}
-
-/// The stacks of the project by their names, and stack files by their paths.
-pub fn stacks(typed: &OsStr) -> Vec<CompletionCandidate> {
-    let files = stack_file::root(Path::new(".")).and_then(|root| stack_file::existing(&root).ok()).unwrap_or_default();
-    let names = files.iter().filter_map(|file| file.file_stem());
-    let mut candidates = starting_with(names, typed);
-    if candidates.is_empty() || typed.to_string_lossy().contains('/') {
-        candidates.extend(PathCompleter::any().complete(typed));
-    }
-    candidates
-}
-
-/// The profiles of the AWS configuration files.
-pub fn profiles(typed: &OsStr) -> Vec<CompletionCandidate> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build();
-    let names = runtime.map(|runtime| runtime.block_on(provisioner_aws::profiles::names())).unwrap_or_default();
-    starting_with(names.iter().map(OsStr::new), typed)
-}
-
-fn starting_with<'a>(names: impl Iterator<Item = &'a OsStr>, typed: &OsStr) -> Vec<CompletionCandidate> {
-    let start = typed.as_encoded_bytes();
-    names.filter(|name| name.as_encoded_bytes().starts_with(start)).map(CompletionCandidate::new).collect()
 }

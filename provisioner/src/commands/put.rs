@@ -8,25 +8,10 @@ use provisioner_engine::connection;
 use provisioner_engine::put::{PutOptions, Target, doubts, report_unprocessed};
 use provisioner_engine::upload_list::{Excluded, Upload, collect_uploads};
 use provisioner_model::error::Result;
-use serde::Serialize;
 
 use crate::cli::{Global, Put};
 use crate::report::Report;
-use crate::report::uploads::{Uploading, planned, shown};
-
-/// An upload of `--dry-run`.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Planned {
-    /// The file.
-    pub file: String,
-    /// The key that it would get.
-    pub key: String,
-    /// Bytes; `None` for standard input.
-    pub size: Option<u64>,
-    /// Whether `--skip-existing` would leave it out.
-    pub skipped: bool,
-}
+use crate::report::uploads::{Planned, Uploading, planned, shown};
 
 /// Uploads all files. If one of them cannot be read, none is uploaded.
 pub async fn run(global: &Global, args: &Put, report: &Report) -> Result<()> {

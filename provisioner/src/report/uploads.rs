@@ -7,6 +7,7 @@ use handler_contract::Status;
 use provisioner_engine::event::files::{FileResult, FilesEvent, Summary};
 use provisioner_engine::put::Progress;
 use provisioner_model::units::{Size, counted};
+use serde::Serialize;
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -16,7 +17,6 @@ use super::meter::{bar, clock, left};
 use super::record_list::short_type;
 use super::table::{clean, cut, cut_middle, table};
 use super::wrap::wrap;
-use crate::commands::put::Planned;
 
 /// Columns of a status and the gap behind it.
 const STATUS: usize = 9;
@@ -32,6 +32,20 @@ const NARROW: usize = 60;
 const WIDEST_NAME: usize = 60;
 /// The largest number of files that are repeated at the end.
 const REPEATED: usize = 20;
+
+/// An upload of `--dry-run`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Planned {
+    /// The file.
+    pub file: String,
+    /// The key that it would get.
+    pub key: String,
+    /// Bytes; `None` for standard input.
+    pub size: Option<u64>,
+    /// Whether `--skip-existing` would leave it out.
+    pub skipped: bool,
+}
 
 /// Columns of the names of files, so that the lines of all of them align.
 pub fn name_width(names: impl Iterator<Item = String>, width: usize) -> usize {

@@ -11,8 +11,8 @@ use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg}
 
 use super::answer::send;
 use super::fork::{self, Fork};
+use super::reading::{Parser, Ready, failed_to, warm_up};
 use super::sandbox::{self, Confinement};
-use super::{Parser, Ready, failed_to, warm_up};
 use crate::limits;
 use crate::protocol::{ChildConfig, ForkReply, ForkRequest};
 

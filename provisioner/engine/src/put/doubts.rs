@@ -5,7 +5,7 @@ use provisioner_model::error::Result;
 use provisioner_model::spec::StackSpec;
 use provisioner_model::units::counted;
 
-use super::Target;
+use super::target::Target;
 use crate::dialog::Dialog;
 use crate::event::files::FilesEvent;
 use crate::upload_list::{Source, Upload};

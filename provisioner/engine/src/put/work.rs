@@ -15,8 +15,8 @@ use provisioner_planner::verify as diagnosis;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::target::{Progress, PutOptions, Target};
 use super::waiting::{Wait, Waiting};
-use super::{Progress, PutOptions, Target};
 use crate::clock;
 use crate::dialog::Dialog;
 use crate::event::files::{FileResult, FilesEvent, Summary, Tally};
