@@ -2,7 +2,7 @@
 //!
 //! A child reads one file from its standard input and writes what it finds to its standard output
 //! (`crate::protocol`). It may be started long before its file: it enters its sandbox first, and then waits for a
-//! request. It is forked by a template, which has prepared most of that ([`template`]), or, where there is none, executed.
+//! request. It is forked by a template, which has prepared most of that (`template`), or, where there is none, executed.
 
 mod answer;
 #[cfg(target_os = "linux")]

@@ -1,8 +1,8 @@
 //! Compares the bucket with the table, and sends files without a record through the pipeline.
 //!
 //! The bucket is listed first and the table is read afterwards, so a record that is written in between is seen. Both are
-//! sorted in temporary files ([`spill`]) and compared in order (`provisioner_planner::reconcile`): memory is bounded,
-//! whatever their size. An interrupted run continues where it was ([`state`]).
+//! sorted in temporary files (`spill`) and compared in order (`provisioner_planner::reconcile`): memory is bounded,
+//! whatever their size. An interrupted run continues where it was (`state`).
 
 mod last;
 mod newest;

@@ -61,7 +61,7 @@ impl<'a> Listing<'a> {
     }
 
     /// The ids of the records of a page whose files could be read only in part. The indexes do not have that attribute, so
-    /// the records are read; of a longer page than [`MOST_MARKED`] only the first ones.
+    /// the records are read; of a longer page than `MOST_MARKED` only the first ones.
     pub async fn partial(&self, page: &Page) -> Result<BTreeSet<String>> {
         let success = page.rows.iter().filter(|row| row.status == Status::Success);
         let ids: Vec<String> = success.take(MOST_MARKED).map(|row| row.document_id.clone()).collect();
