@@ -127,8 +127,9 @@ fn events_of<T: JsonSchema>(page: &mut String, commands: &str) {
     for event in schema["oneOf"].as_array().into_iter().flatten() {
         let name = event["properties"]["event"]["const"].as_str().unwrap_or_default();
         let _ = writeln!(page, "\n### `{name}`\n\n{}", sentence(event));
-        let fields: Vec<_> =
+        let mut fields: Vec<_> =
             event["properties"].as_object().into_iter().flatten().filter(|(name, _)| *name != "event").collect();
+        fields.sort_by_key(|(name, _)| *name);
         if fields.is_empty() {
             continue;
         }
@@ -182,7 +183,9 @@ fn kind(schema: &Value) -> String {
         "array" => format!("list of {}", kind(&schema["items"])),
         "object" => match schema["properties"].as_object() {
             Some(fields) => {
-                let names: Vec<String> = fields.keys().map(|name| format!("`{name}`")).collect();
+                // In an order of its own: that of the map depends on a feature of `serde_json`, which any crate can set.
+                let mut names: Vec<String> = fields.keys().map(|name| format!("`{name}`")).collect();
+                names.sort();
                 format!("object with {}", names.join(", "))
             }
             None => "object".to_owned(),

@@ -15,7 +15,7 @@ from report import Step
 
 ROOT = Path(__file__).resolve().parents[2]
 # Commands of the README that need the emulator or a person.
-NOT_RUN = {"local"}
+NOT_RUN = {"local", "web"}
 # The two policies that `synth --permissions` prints.
 POLICIES = ("caller", "cloudformation")
 # How long a record, or an event that failed every attempt, may take. Lambda repeats an event after one minute and after
@@ -46,6 +46,7 @@ class Acceptance:
         names = [name for name in os.environ if name.startswith("AWS_")]
         env = {name: os.environ[name] for name in ("PATH", "HOME", "SSL_CERT_FILE", *names) if name in os.environ}
         env |= {"PROVISIONER_STACK": self.account.stack, "XDG_CACHE_HOME": str(self.folder / "cache"), "CI": "true"}
+        env["XDG_STATE_HOME"] = str(self.folder / "state")
         if self.options.endpoint_url:
             env["AWS_ENDPOINT_URL"] = self.options.endpoint_url
         return env
@@ -186,7 +187,11 @@ class Acceptance:
                   lambda ran: {"drift": self.drifted(json.loads(ran.stdout))})
         self.write_stack_file(memory="512 MiB")
         self.step("up changes a setting", ["up", "--yes", *handler], 0)
+        self.step("history lists the deployments", ["history"], 0)
+        self.step("rollback returns to the template before", ["rollback", "--template", "--yes"], 0)
         self.step("redrive finds nothing", ["redrive", "--yes"], 0)
+        self.step("reprocess reads one file again", ["reprocess", "sample.pdf", "--yes"], 0)
+        self.step("reconcile finds nothing", ["reconcile"], 0)
         self.step("forget erases one file", ["forget", "notes.txt", "--yes", "--json"], 0,
                   lambda ran: {"records": json.loads(ran.stdout)["records"]})
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::rig::{Rig, root, wait_until};
 
-const BUCKET: &str = "local-uploads-000000000000-us-east-1";
+const BUCKET: &str = "local-uploads-000000000000-us-east-1-an";
 
 fn trace(rig: &Rig, name: &str) -> Value {
     rig.run(&["trace", name, "--json"]).expect(0).json()
