@@ -19,10 +19,7 @@ use crate::completer;
 use crate::help;
 use crate::invocation::Invocation;
 
-mod operating;
-
-pub use operate::{Forget, Logs, Redrive, Show, Trace};
-pub use operating::{History, Reconcile, Reprocess, Rollback};
+pub use self::operate::{Forget, History, Logs, Reconcile, Redrive, Reprocess, Rollback, Show, Trace};
 
 /// The session name of an assumed role, unless another is given.
 const ROLE_SESSION_NAME: &str = "provisioner";

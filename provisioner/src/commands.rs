@@ -29,15 +29,30 @@ pub mod web;
 use std::path::Path;
 
 use clap::ValueEnum;
+use handler_contract::Timestamp;
 use provisioner_emulator::{Emulator, Environment};
 use provisioner_engine::stack_file::StackFile;
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::lint::{self, Severity};
+use provisioner_model::query::moment;
 use provisioner_model::spec::StackSpec;
 use provisioner_model::template::Template;
 
 use crate::cli::Global;
 use crate::report::Report;
+
+/// The times of `--since` and `--until`.
+fn period(since: Option<&str>, until: Option<&str>, now: &Timestamp) -> Result<(Option<Timestamp>, Option<Timestamp>)> {
+    let usage = |message: String| Error::new(Exit::Usage, "usage", message);
+    let time = |text: Option<&str>| text.map(|text| moment(text, now)).transpose().map_err(|e| usage(e.to_string()));
+    let (since, until) = (time(since)?, time(until)?);
+    if let (Some(since), Some(until)) = (&since, &until)
+        && since >= until
+    {
+        return Err(usage(format!("--since ({since}) is not before --until ({until})")));
+    }
+    Ok((since, until))
+}
 
 /// Reads the stack file that the command line names, and tells the report how to name it in commands.
 pub fn stack_file(global: &Global, report: &Report) -> Result<StackFile> {

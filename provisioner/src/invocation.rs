@@ -8,8 +8,8 @@ use std::borrow::Cow;
 
 /// The program's name, as messages write it.
 const PROGRAM: &str = "provisioner ";
-/// The commands that work on a stack.
-const ON_A_STACK: [&str; 19] = [
+/// The commands that work on a stack and call AWS.
+const CONNECTED: [&str; 17] = [
     "up",
     "plan",
     "status",
@@ -26,29 +26,10 @@ const ON_A_STACK: [&str; 19] = [
     "rollback",
     "history",
     "forget",
-    "inspect",
-    "local",
-    "synth",
+    "web",
 ];
-/// The commands that call AWS.
-const CONNECTED: [&str; 16] = [
-    "up",
-    "plan",
-    "status",
-    "verify",
-    "down",
-    "put",
-    "records",
-    "show",
-    "trace",
-    "logs",
-    "redrive",
-    "reconcile",
-    "reprocess",
-    "rollback",
-    "history",
-    "forget",
-];
+/// The commands that work on a stack, or its stack file, without AWS.
+const LOCAL: [&str; 3] = ["inspect", "local", "synth"];
 /// The commands that deploy a handler.
 const WITH_HANDLER: [&str; 2] = ["up", "plan"];
 
@@ -88,7 +69,7 @@ impl Invocation {
             let word = before.rsplit(char::is_whitespace).next().unwrap_or_default();
             let is_part =
                 word.ends_with(|c: char| c.is_alphanumeric() || c == '-' || c == '/') && !word.contains('\u{1b}');
-            if ON_A_STACK.contains(&verb) && !is_part {
+            if (CONNECTED.contains(&verb) || LOCAL.contains(&verb)) && !is_part {
                 let (length, written) = self.command(verb, rest);
                 completed.push_str(&written);
                 rest = &rest[length..];
@@ -168,6 +149,17 @@ pub fn quoted(word: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_command_is_known() {
+        const WITHOUT_STACK: [&str; 5] = ["schema", "init", "bundle", "completions", "man"];
+        let mut known: Vec<_> = CONNECTED.into_iter().chain(LOCAL).chain(WITHOUT_STACK).collect();
+        let command = crate::cli::command();
+        let mut all: Vec<_> = command.get_subcommands().map(clap::Command::get_name).collect();
+        known.sort_unstable();
+        all.sort_unstable();
+        assert_eq!(all, known);
+    }
 
     #[test]
     fn every_printed_command_works_where_it_is_typed() {

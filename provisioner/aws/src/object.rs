@@ -162,42 +162,6 @@ impl Object {
         optional(gone.map_err(from_sdk)).map(|_| ())
     }
 
-    /// Aborts the multipart uploads of exactly this key that were not completed, and returns their number. Their parts are
-    /// content of the file too.
-    pub async fn abort_uploads(&self) -> Result<u64, CallError> {
-        let mut aborted = 0;
-        let (mut key_marker, mut id_marker) = (None, None);
-        loop {
-            let page = self
-                .client
-                .list_multipart_uploads()
-                .bucket(&self.bucket)
-                .prefix(&self.key)
-                .encoding_type(EncodingType::Url)
-                .set_key_marker(key_marker.take())
-                .set_upload_id_marker(id_marker.take())
-                .expected_bucket_owner(&self.account)
-                .send()
-                .await;
-            let Some(page) = optional(page.map_err(from_sdk))? else { return Ok(aborted) };
-            let read = key_reader(page.encoding_type.as_ref());
-            for upload in page.uploads() {
-                let (Some(key), Some(id)) = (upload.key().map(read), upload.upload_id()) else { continue };
-                if key != self.key {
-                    continue;
-                }
-                let call = self.client.abort_multipart_upload().bucket(&self.bucket).key(&self.key).upload_id(id);
-                optional(call.expected_bucket_owner(&self.account).send().await.map_err(from_sdk))?;
-                aborted += 1;
-            }
-            if page.is_truncated != Some(true) {
-                return Ok(aborted);
-            }
-            key_marker = page.next_key_marker.as_deref().map(read);
-            id_marker = page.next_upload_id_marker;
-        }
-    }
-
     /// Deletes every version and every delete marker; none is fine.
     pub async fn delete_versions(&self) -> Result<(), CallError> {
         for version in self.versions(usize::MAX).await? {

@@ -194,7 +194,7 @@ impl Storage {
             deleted += joined(result)?;
             progress(deleted);
         }
-        Ok(deleted + self.abort_uploads().await?)
+        Ok(deleted + self.abort_uploads(None).await?)
     }
 
     async fn delete_batch(self, batch: Vec<Version>) -> Result<u64, CallError> {
@@ -285,7 +285,9 @@ impl Storage {
         Ok(Err((error, again)))
     }
 
-    async fn abort_uploads(&self) -> Result<u64, CallError> {
+    /// Aborts the multipart uploads that were not completed, of exactly this key or of all, and returns their number. Their
+    /// parts are content of the files too.
+    pub async fn abort_uploads(&self, key: Option<&str>) -> Result<u64, CallError> {
         let mut aborted = 0;
         let (mut key_marker, mut id_marker) = (None, None);
         loop {
@@ -293,6 +295,7 @@ impl Storage {
                 .client
                 .list_multipart_uploads()
                 .bucket(&self.bucket)
+                .set_prefix(key.map(ToOwned::to_owned))
                 .encoding_type(EncodingType::Url)
                 .set_key_marker(key_marker.take())
                 .set_upload_id_marker(id_marker.take())
@@ -302,12 +305,15 @@ impl Storage {
             let Some(page) = optional(page.map_err(from_sdk))? else { return Ok(aborted) };
             let read = key_reader(page.encoding_type.as_ref());
             for upload in page.uploads.unwrap_or_default() {
-                let (Some(key), Some(id)) = (upload.key, upload.upload_id) else { continue };
+                let (Some(found), Some(id)) = (upload.key.as_deref().map(read), upload.upload_id) else { continue };
+                if key.is_some_and(|key| key != found) {
+                    continue;
+                }
                 let gone = self
                     .client
                     .abort_multipart_upload()
                     .bucket(&self.bucket)
-                    .key(read(&key))
+                    .key(found)
                     .upload_id(id)
                     .expected_bucket_owner(&self.account)
                     .send()

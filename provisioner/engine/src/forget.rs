@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use provisioner_aws::Aws;
 use provisioner_aws::object::Object;
 use provisioner_aws::records::Records;
+use provisioner_aws::storage::Storage;
 use provisioner_model::call_error::{CallError, Kind};
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::names::Names;
@@ -68,6 +69,7 @@ pub async fn forget(aws: &Aws, spec: &StackSpec, key: &str, agreed: bool, dialog
 async fn erase(aws: &Aws, spec: &StackSpec, key: &str, agreed: bool, dialog: &dyn Dialog) -> Result<Forgotten> {
     let names = Names::new(spec, &aws.account, &aws.region);
     let erasing = Erasing {
+        bucket: Storage::new(aws, &names.bucket),
         object: Object::new(aws, &names.bucket, key),
         records: Records::new(aws, &names.table),
         names: &names,
@@ -112,6 +114,7 @@ async fn erase(aws: &Aws, spec: &StackSpec, key: &str, agreed: bool, dialog: &dy
 }
 
 struct Erasing<'a> {
+    bucket: Storage,
     object: Object,
     records: Records,
     names: &'a Names,
@@ -143,7 +146,7 @@ impl Erasing<'_> {
     /// Deletes versions until none is listed.
     async fn delete_versions(&self, mut versions: Vec<ObjectVersion>, forgotten: &mut Forgotten) -> Result<()> {
         let failed = |e: CallError| e.into_error(&format!("delete the versions of {}", self.key));
-        forgotten.versions += self.object.abort_uploads().await.map_err(failed)?;
+        forgotten.versions += self.bucket.abort_uploads(Some(self.key)).await.map_err(failed)?;
         for _ in 0..MOST_PASSES {
             if versions.is_empty() {
                 return Ok(());

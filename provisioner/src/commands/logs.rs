@@ -8,7 +8,7 @@ use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::log_filter::LogFilter;
 use provisioner_model::log_lines::Entry;
 use provisioner_model::names::Names;
-use provisioner_model::query::{Pattern, moment};
+use provisioner_model::query::Pattern;
 
 use crate::cli::{Global, Logs};
 use crate::report::Report;
@@ -17,12 +17,7 @@ use crate::report::Report;
 pub async fn run(global: &Global, args: &Logs, report: &Report) -> Result<()> {
     let spec = super::stack_file(global, report)?.spec;
     let now = clock::now()?;
-    let since = moment(&args.since, &now).map_err(|e| Error::new(Exit::Usage, "usage", e.to_string()))?;
-    let until = args.until.as_deref().map(|text| moment(text, &now)).transpose();
-    let until = until.map_err(|e| Error::new(Exit::Usage, "usage", e.to_string()))?;
-    if until.as_ref().is_some_and(|until| since >= *until) {
-        return Err(Error::new(Exit::Usage, "usage", "--since is not before --until"));
-    }
+    let (since, until) = super::period(Some(&args.since), args.until.as_deref(), &now)?;
     let aws = connection::connect(&global.connection(), &spec).await?;
     let names = Names::new(&spec, &aws.account, &aws.region);
     let failed = |fault: CallError| match fault.kind {
@@ -42,7 +37,8 @@ pub async fn run(global: &Global, args: &Logs, report: &Report) -> Result<()> {
     let group = Group::new(&aws, &names.log_group).matching(&filter.on_server());
     let shown = move |entry: &Entry| filter.matches(entry);
 
-    let (now, since, limit) = (now.unix_millis(), since.unix_millis(), usize::from(args.limit));
+    let (now, limit) = (now.unix_millis(), usize::from(args.limit));
+    let since = since.map_or(0, |since| since.unix_millis());
     if let Some(until) = &until {
         let lines = newest_until(&group, (since, until.unix_millis()), limit, &shown).await.map_err(failed)?;
         if lines.is_empty() {

@@ -9,7 +9,7 @@ use provisioner_engine::records::Listing;
 use provisioner_engine::{clock, connection};
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::names::Names;
-use provisioner_model::query::{Order, Pattern, Query, media_type, moment};
+use provisioner_model::query::{Order, Pattern, Query, media_type};
 use provisioner_model::record_csv;
 use provisioner_model::units::{Size, grouped};
 use provisioner_planner::canary;
@@ -35,14 +35,7 @@ pub async fn run(global: &Global, args: &Records, report: &Report) -> Result<()>
     let spec = super::stack_file(global, report)?.spec;
     let now = clock::now()?;
     let usage = |e: &dyn std::error::Error| Error::new(Exit::Usage, "usage", e.to_string());
-    let time =
-        |text: &Option<String>| text.as_deref().map(|text| moment(text, &now)).transpose().map_err(|e| usage(&e));
-    let (since, until) = (time(&args.since)?, time(&args.until)?);
-    if let (Some(since), Some(until)) = (&since, &until)
-        && since >= until
-    {
-        return Err(Error::new(Exit::Usage, "usage", format!("--since ({since}) is not before --until ({until})")));
-    }
+    let (since, until) = super::period(args.since.as_deref(), args.until.as_deref(), &now)?;
     let after = args.after.as_deref().map(str::parse).transpose().map_err(|e| usage(&e))?;
     let file_type = args.file_type.as_deref().map(media_type).transpose().map_err(|e| usage(&e))?;
     let format = super::format(report, args.format, Format::Json)?;

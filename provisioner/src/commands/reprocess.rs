@@ -4,7 +4,7 @@ use handler_contract::{ErrorCode, Status};
 use provisioner_engine::reprocess::{self, Options, Selection};
 use provisioner_engine::{clock, connection};
 use provisioner_model::error::{Error, Exit, Result};
-use provisioner_model::query::{Query, media_type, moment};
+use provisioner_model::query::{Query, media_type};
 use provisioner_planner::canary;
 
 use crate::cli::{Global, Reprocess};
@@ -30,14 +30,7 @@ pub async fn run(global: &Global, args: &Reprocess, report: &Report) -> Result<(
 fn selection(args: &Reprocess) -> Result<Selection> {
     let now = clock::now()?;
     let usage = |e: &dyn std::error::Error| Error::new(Exit::Usage, "usage", e.to_string());
-    let time =
-        |text: &Option<String>| text.as_deref().map(|text| moment(text, &now)).transpose().map_err(|e| usage(&e));
-    let (since, until) = (time(&args.since)?, time(&args.until)?);
-    if let (Some(since), Some(until)) = (&since, &until)
-        && since >= until
-    {
-        return Err(Error::new(Exit::Usage, "usage", format!("--since ({since}) is not before --until ({until})")));
-    }
+    let (since, until) = super::period(args.since.as_deref(), args.until.as_deref(), &now)?;
     let file_type = args.file_type.as_deref().map(media_type).transpose().map_err(|e| usage(&e))?;
     let code = args.code.as_deref().map(error_code).transpose()?;
     let query = Query {

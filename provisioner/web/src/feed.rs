@@ -196,7 +196,7 @@ mod tests {
             feed.publish(Happening::Source(state));
         }
         assert_eq!(events.recv().await.unwrap().happening, Happening::Source(Err("throttled".into())));
-        // Who comes later is told as well.
+        // A later subscriber gets the current state too.
         assert_eq!(feed.subscribe(None).missed.len(), 1);
         feed.publish(Happening::Source(Ok(())));
         assert_eq!(events.recv().await.unwrap().happening, Happening::Source(Ok(())));
