@@ -39,6 +39,20 @@ struct Marker {
     version: Option<String>,
 }
 
+/// Where a listing of multipart uploads continues.
+#[derive(Debug, Default)]
+struct UploadMarker {
+    key: Option<String>,
+    id: Option<String>,
+}
+
+/// A page of multipart uploads.
+struct UploadPage {
+    /// Their keys and ids.
+    uploads: Vec<(String, String)>,
+    is_truncated: bool,
+}
+
 /// One version of an object, or a delete marker.
 struct Version {
     key: String,
@@ -285,35 +299,29 @@ impl Storage {
         Ok(Err((error, again)))
     }
 
+    /// The number of multipart uploads of exactly this key that were not completed.
+    pub async fn open_uploads(&self, key: &str) -> Result<u64, CallError> {
+        let (mut marker, mut open) = (UploadMarker::default(), 0);
+        while let Some(page) = self.uploads(Some(key), &mut marker).await? {
+            open += page.uploads.len() as u64;
+            if !page.is_truncated {
+                break;
+            }
+        }
+        Ok(open)
+    }
+
     /// Aborts the multipart uploads that were not completed, of exactly this key or of all, and returns their number. Their
     /// parts are content of the files too.
     pub async fn abort_uploads(&self, key: Option<&str>) -> Result<u64, CallError> {
-        let mut aborted = 0;
-        let (mut key_marker, mut id_marker) = (None, None);
-        loop {
-            let page = self
-                .client
-                .list_multipart_uploads()
-                .bucket(&self.bucket)
-                .set_prefix(key.map(ToOwned::to_owned))
-                .encoding_type(EncodingType::Url)
-                .set_key_marker(key_marker.take())
-                .set_upload_id_marker(id_marker.take())
-                .expected_bucket_owner(&self.account)
-                .send()
-                .await;
-            let Some(page) = optional(page.map_err(from_sdk))? else { return Ok(aborted) };
-            let read = key_reader(page.encoding_type.as_ref());
-            for upload in page.uploads.unwrap_or_default() {
-                let (Some(found), Some(id)) = (upload.key.as_deref().map(read), upload.upload_id) else { continue };
-                if key.is_some_and(|key| key != found) {
-                    continue;
-                }
+        let (mut marker, mut aborted) = (UploadMarker::default(), 0);
+        while let Some(page) = self.uploads(key, &mut marker).await? {
+            for (key, id) in page.uploads {
                 let gone = self
                     .client
                     .abort_multipart_upload()
                     .bucket(&self.bucket)
-                    .key(found)
+                    .key(key)
                     .upload_id(id)
                     .expected_bucket_owner(&self.account)
                     .send()
@@ -321,12 +329,36 @@ impl Storage {
                 optional(gone.map_err(from_sdk))?;
                 aborted += 1;
             }
-            if page.is_truncated != Some(true) {
-                return Ok(aborted);
+            if !page.is_truncated {
+                break;
             }
-            key_marker = page.next_key_marker.as_deref().map(read);
-            id_marker = page.next_upload_id_marker;
         }
+        Ok(aborted)
+    }
+
+    /// The page of multipart uploads, of exactly this key or of all, that follows the marker, which moves on; `None` without a
+    /// bucket.
+    async fn uploads(&self, key: Option<&str>, marker: &mut UploadMarker) -> Result<Option<UploadPage>, CallError> {
+        let page = self
+            .client
+            .list_multipart_uploads()
+            .bucket(&self.bucket)
+            .set_prefix(key.map(ToOwned::to_owned))
+            .encoding_type(EncodingType::Url)
+            .set_key_marker(marker.key.take())
+            .set_upload_id_marker(marker.id.take())
+            .expected_bucket_owner(&self.account)
+            .send()
+            .await;
+        let Some(page) = optional(page.map_err(from_sdk))? else { return Ok(None) };
+        let read = key_reader(page.encoding_type.as_ref());
+        *marker = UploadMarker { key: page.next_key_marker.as_deref().map(read), id: page.next_upload_id_marker };
+        let uploads = page.uploads.unwrap_or_default().into_iter();
+        let uploads = uploads.filter_map(|upload| Some((read(&upload.key?), upload.upload_id?)));
+        Ok(Some(UploadPage {
+            uploads: uploads.filter(|(found, _)| key.is_none_or(|key| key == found)).collect(),
+            is_truncated: page.is_truncated == Some(true),
+        }))
     }
 
     /// Deletes the empty bucket; none is fine.
