@@ -118,28 +118,25 @@ pub async fn reconcile(
     let missing = folder.path().join(MISSING);
     let scope = Scope::new(spec, started, options.now);
     let counts = compare(&folder, &runs, scope, &missing, dialog)?;
+    // From here on nothing is to be continued, even if this process is killed at the question.
+    folder.discard_state()?;
     dialog.event(ReconcileEvent::Compared(counts));
-    let sent = if fix_wanted(options, counts, &names, dialog).await? {
-        let versioned = spec.bucket.versioning;
-        Some(
-            send_missing(
-                &Resender::new(aws, spec, &names),
-                &names.bucket,
-                versioned,
-                &missing,
-                options.parallel,
-                dialog,
-            )
-            .await?,
-        )
-    } else {
-        None
-    };
+    let mut sent = None;
+    let fixing: Result<()> = async {
+        if fix_wanted(options, counts, &names, dialog).await? {
+            let function = Resender::new(aws, spec, &names);
+            let (versioned, sent) = (spec.bucket.versioning, sent.insert(Sent::default()));
+            send_missing(&function, &names.bucket, versioned, &missing, options.parallel, sent, dialog).await?;
+        }
+        Ok(())
+    }
+    .await;
+    // Whatever became of the fix, the comparison is complete: the next run reads bucket and table again.
     let fixed = sent.map_or(0, |sent| (sent.with_record() + sent.ignored).min(counts.missing));
-    let left = counts.findings() - fixed;
-    let summary = Summary { counts, sent, left, seconds: began.elapsed().as_secs_f64() };
     last::save(aws, &names, &LastRun::new(started, clock::now()?, counts, fixed), dialog).await;
     folder.clear()?;
+    fixing?;
+    let summary = Summary { counts, sent, left: counts.findings() - fixed, seconds: began.elapsed().as_secs_f64() };
     dialog.event(ReconcileEvent::ReconcileDone(summary));
     Ok(summary)
 }
@@ -340,15 +337,16 @@ fn compare(folder: &Folder, runs: &[String], scope: Scope, missing: &Path, dialo
     }
 }
 
-/// Sends the files of the list through the pipeline.
+/// Sends the files of the list through the pipeline. Adds to `sent`.
 async fn send_missing(
     function: &Resender,
     bucket: &str,
     versioned: bool,
     missing: &Path,
     parallel: u16,
+    sent: &mut Sent,
     dialog: &dyn Dialog,
-) -> Result<Sent> {
+) -> Result<()> {
     let failed = |e| error::io("read", missing, e);
     let mut lines = BufReader::new(File::open(missing).map_err(failed)?).lines();
     let next = || {
@@ -359,10 +357,9 @@ async fn send_missing(
         let event = replay::event(&upload, &Request::Missing);
         Ok(Some(Replay { key: finding.key, version_id: finding.version_id, event }))
     };
-    let mut sent = Sent::default();
-    send(function, parallel.into(), next, &mut sent, dialog).await?;
-    dialog.event(ReplayEvent::ReplayDone(sent));
-    Ok(sent)
+    send(function, parallel.into(), next, sent, dialog).await?;
+    dialog.event(ReplayEvent::ReplayDone(*sent));
+    Ok(())
 }
 
 #[cfg(test)]

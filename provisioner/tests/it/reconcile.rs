@@ -219,6 +219,31 @@ fn an_interrupted_run_is_continued_and_a_stale_one_refused() {
 }
 
 #[test]
+fn a_fix_that_is_declined_or_fails_leaves_nothing_to_continue() {
+    let denied = || Rule::on("lambda:Invoke", Fault::error(403, "AccessDeniedException", "no"));
+    for (arguments, code) in [(&["--fix"][..], 5), (&["--fix", "--yes"], 4)] {
+        let site = Site::new();
+        site.deployed();
+        put(&site, "before.txt");
+        site.fake.inject(denied());
+        site.run(&[&["reconcile"], arguments].concat()).ended(code);
+        // The comparison is complete, and its result is kept.
+        let status = site.run(&["status", "--json"]).json();
+        assert_eq!(status["files"]["lastReconcile"]["counts"]["missing"], 1, "{arguments:?}: {status:#}");
+
+        put(&site, "later.txt");
+        let next = site.run(&["reconcile", "--json"]);
+        next.ended(12);
+        assert!(events(&lines(&next), "resumed").is_empty(), "{arguments:?}");
+        assert_eq!(
+            findings(&next),
+            ["file-without-record before.txt", "file-without-record later.txt"],
+            "{arguments:?}"
+        );
+    }
+}
+
+#[test]
 fn a_stack_without_table_or_bucket_is_named() {
     let site = Site::new();
     site.run(&["reconcile"]).ended(1).says("has no table");
