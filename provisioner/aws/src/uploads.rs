@@ -129,8 +129,13 @@ pub async fn clock_ahead(aws: &Aws, bucket: &str) -> Result<i64, CallError> {
         .await
         .map_err(from_sdk)?;
     let theirs = date.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let ours = asked.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Ok(theirs.map_or(0, |theirs| theirs - i64::try_from(ours.as_millis()).unwrap_or(i64::MAX)))
+    Ok(theirs.map_or(0, |theirs| theirs - unix_millis(asked)))
+}
+
+/// Milliseconds since the Unix epoch; 0 for a time before it.
+fn unix_millis(time: SystemTime) -> i64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Keeps the `Date` header of an answer, in milliseconds since the Unix epoch.
@@ -202,8 +207,9 @@ impl Uploads {
     }
 
     /// Whether the bucket has the file under this key already: the same size, and put after the file's last change.
-    /// An object that the caller may not look at counts as absent.
-    pub async fn has(&self, path: &Path, key: &str) -> Result<bool, NotStored> {
+    /// An object that the caller may not look at counts as absent. `ahead` is how far S3's clock is ahead of this one, in
+    /// milliseconds ([`clock_ahead`]).
+    pub async fn has(&self, path: &Path, key: &str, ahead: i64) -> Result<bool, NotStored> {
         let metadata = tokio::fs::metadata(path).await.map_err(Cause::Read)?;
         let head = self.unless_stopped(self.head(key)).await?;
         let found = match head {
@@ -211,9 +217,9 @@ impl Uploads {
             head => head.map_err(Cause::Service)?,
         };
         Ok(found.is_some_and(|object| {
-            let put = object.last_modified.and_then(|time| SystemTime::try_from(time).ok());
-            // S3 counts whole seconds.
-            let is_newer = |changed: SystemTime| put.is_some_and(|put| put + Duration::from_secs(1) > changed);
+            let put = object.last_modified.and_then(|time| time.to_millis().ok());
+            // S3 counts whole seconds, by its own clock.
+            let is_newer = |changed: SystemTime| put.is_some_and(|put| put + 1_000 > unix_millis(changed) + ahead);
             object.content_length == Some(metadata.len().cast_signed()) && metadata.modified().is_ok_and(is_newer)
         }))
     }

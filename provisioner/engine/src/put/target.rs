@@ -91,7 +91,8 @@ impl<'a> Target<'a> {
             for upload in some {
                 if let Source::File(path, _) = &upload.source {
                     let (client, path, key) = (client.clone(), path.clone(), upload.key.clone());
-                    asked.spawn(async move { client.has(&path, &key).await.map(|has| has.then_some(key)) });
+                    let ahead = self.ahead;
+                    asked.spawn(async move { client.has(&path, &key, ahead).await.map(|has| has.then_some(key)) });
                 }
             }
             for answer in asked.join_all().await {
