@@ -178,7 +178,7 @@ pub async fn redrive(aws: &Aws, spec: &StackSpec, options: &Options, dialog: &dy
         return Ok(());
     }
     let mut interrupts = interrupt::subscribe();
-    let held = Held::new(&queue);
+    let held = Held::new(&queue, failed_events::EXTENSION);
     let mut run = Redriving {
         aws,
         function: Resender::new(aws, spec, &names),

@@ -3,11 +3,14 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use fake_aws::{Cut, Fault, Gate, Rule};
+use fake_aws::{Cut, Fake, Fault, Gate, Rule};
+use provisioner_aws::queue::Queue;
+use provisioner_engine::failed_events::Held;
 use serde_json::{Value, json};
 
 use crate::deploy::{Site, TEN_BYTES};
 use crate::service::request;
+use crate::time_limits::{SHORT, connect, long};
 use crate::world::{Ran, World};
 
 const QUEUE: &str = "shop-failed-events";
@@ -238,6 +241,38 @@ fn a_lost_answer_keeps_the_message_and_three_in_a_row_end_the_run() {
     site.fake.fail("lambda:Invoke", (0, usize::MAX), Fault::error(403, "AccessDeniedException", "not you"));
     site.run(&["redrive", "--yes"]).ended(4).says("not you");
     assert_eq!((left(&site).len(), all_visible(&site)), (1, true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_are_given_back_after_the_extension_that_is_under_way() {
+    let fake = Fake::start();
+    fake.state().sqs.send(QUEUE, &failed("a.txt", "no"));
+    let aws = connect(&fake, long()).await.unwrap();
+    let queue = Queue::find(&aws, QUEUE).await.unwrap().unwrap();
+    let gate = Gate::new();
+    fake.inject(Rule::on("sqs:ChangeMessageVisibilityBatch", Fault::Held(gate.clone())));
+    let held = Held::new(&queue, Duration::from_millis(1));
+    // The first extension may have found no message yet: then it makes no call.
+    assert_eq!(held.receive(1, 1).await.unwrap().len(), 1);
+    tokio::task::block_in_place(|| fake.wait_for("sqs:ChangeMessageVisibilityBatch", 1));
+    let mut giving_back = std::pin::pin!(held.give_back());
+    let early = tokio::time::timeout(SHORT, &mut giving_back).await;
+    assert!(early.is_err(), "the extension has no answer yet, and could arrive later");
+    gate.open();
+    giving_back.await.unwrap();
+    let state = fake.state();
+    assert!(state.sqs.queues[QUEUE].messages.iter().all(|message| message.visible_at <= state.clock));
+}
+
+#[test]
+fn a_call_that_fails_hides_the_messages_of_no_other_call() {
+    let keys: Vec<String> = (0..25).map(|n| format!("{n:02}.txt")).collect();
+    let site = site_with(&keys.iter().map(String::as_str).collect::<Vec<_>>());
+    site.fake.fail("sqs:ChangeMessageVisibilityBatch", (0, 1), (403, "AccessDenied", "no"));
+    site.run(&["redrive", "--list"]).ended(0).says("no");
+    let state = site.fake.state();
+    let hidden = state.sqs.queues[QUEUE].messages.iter().filter(|message| message.visible_at > state.clock).count();
+    assert_eq!(hidden, 10);
 }
 
 #[test]
