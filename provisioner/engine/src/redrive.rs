@@ -230,7 +230,12 @@ impl Redriving<'_> {
         if !self.options.dry_run {
             self.dialog.event(RedriveEvent::Redriven(self.tally));
         }
-        if depth > read {
+        if read >= MOST_MESSAGES as u64 && depth > read {
+            self.dialog.remark(&format!(
+                "About {} more are in the queue: one run reads {MOST_MESSAGES}. Run the same command again for those.",
+                depth - read
+            ));
+        } else if depth > read {
             self.dialog.remark(&format!(
                 "About {} more are hidden, because another consumer has received them. Those that it does not delete \
                  become visible within minutes; run the same command again then.",

@@ -226,6 +226,17 @@ fn events_of_objects_that_are_gone_are_deleted_and_others_are_sent_again() {
 }
 
 #[test]
+fn what_one_run_does_not_read_is_not_called_hidden() {
+    let site = site_with(&[]);
+    for n in 0..10_003 {
+        site.fake.state().sqs.send(QUEUE, &failed(&format!("{n}.txt"), "no"));
+    }
+    let ran = site.run(&["redrive", "--code", "Other", "--dry-run"]);
+    ran.ended(0).says("3 more are in the queue: one run reads 10000");
+    assert!(!ran.err.contains("hidden"), "{ran:#?}");
+}
+
+#[test]
 fn a_lost_answer_keeps_the_message_and_three_in_a_row_end_the_run() {
     let keys: Vec<String> = (0..20).map(|n| format!("{n:02}.txt")).collect();
     let site = site_with(&keys.iter().map(String::as_str).collect::<Vec<_>>());
