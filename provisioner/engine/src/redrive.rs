@@ -38,11 +38,11 @@ const PARALLEL: usize = 8;
 const PAUSES: [Duration; 4] =
     [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 /// Events in a row without an answer after which the others are not tried.
-const MOST_UNANSWERED: u32 = 3;
+pub(crate) const MOST_UNANSWERED: u32 = 3;
 /// How long giving messages back may take when the command is interrupted.
 const GIVE_BACK: Duration = Duration::from_secs(5);
 /// The code of a message without an event.
-const UNREADABLE: &str = "Unreadable";
+const NO_EVENT: &str = "NoEvent";
 
 /// Which failed events, and what to do with them.
 #[derive(Debug, Clone, Default)]
@@ -150,7 +150,7 @@ fn listed(waiting: &Waiting, now: i64) -> Listed {
 }
 
 fn code_of(waiting: &Waiting) -> &str {
-    waiting.event.as_ref().map_or(UNREADABLE, FailedEvent::code)
+    waiting.event.as_ref().map_or(NO_EVENT, FailedEvent::code)
 }
 
 async fn find(aws: &Aws, spec: &StackSpec, names: &Names) -> Result<Queue> {
@@ -253,7 +253,7 @@ impl Redriving<'_> {
             self.dialog.ask(&question, "--yes").await?;
         }
         for waiting in selected {
-            let outcome = waiting.event.is_none().then_some(Outcome::Unreadable);
+            let outcome = waiting.event.is_none().then_some(Outcome::NoEvent);
             self.delete(&waiting, outcome).await?;
         }
         Ok(())
@@ -273,12 +273,11 @@ impl Redriving<'_> {
 
     /// Sends the selected events, and offers to delete those of objects that no longer exist.
     async fn send(&mut self, selected: Vec<Waiting>) -> Result<()> {
-        let (readable, unreadable): (Vec<_>, Vec<_>) =
-            selected.into_iter().partition(|waiting| waiting.event.is_some());
-        let (present, gone) = self.by_presence(readable).await?;
-        self.tally.unreadable = unreadable.len() as u64;
-        for waiting in &unreadable {
-            self.report(waiting, Some(Outcome::Unreadable), Action::Kept, None);
+        let (events, others): (Vec<_>, Vec<_>) = selected.into_iter().partition(|waiting| waiting.event.is_some());
+        let (present, gone) = self.by_presence(events).await?;
+        self.tally.no_event = others.len() as u64;
+        for waiting in &others {
+            self.report(waiting, Some(Outcome::NoEvent), Action::Kept, None);
         }
         if self.options.dry_run {
             for waiting in present {
@@ -343,7 +342,7 @@ impl Redriving<'_> {
             let (waiting, sent) = joined(ended)?;
             let Delivery { outcome, reason } =
                 sent.map_err(|e| e.into_error(&format!("send an event to {}", self.names.function)))?;
-            unanswered = if matches!(outcome, Outcome::NoAnswer | Outcome::Throttled) { unanswered + 1 } else { 0 };
+            unanswered = if outcome.is_unanswered() { unanswered + 1 } else { 0 };
             let mut action = Action::Kept;
             if outcome.is_final() {
                 self.tally.sent += 1;
@@ -414,12 +413,11 @@ impl Redriving<'_> {
             return Err(Error::new(Exit::Failure, "still-failing", message)
                 .hint(format!("The reasons are above, and in: provisioner logs --errors -s {}", self.names.stack)));
         }
-        if self.tally.unreadable > 0 {
-            let message =
-                format!("{} message(s) in {} contain no Lambda event", self.tally.unreadable, self.names.queue);
-            return Err(Error::new(Exit::Failure, "unreadable-messages", message).hint(format!(
+        if self.tally.no_event > 0 {
+            let message = format!("{} message(s) in {} contain no Lambda event", self.tally.no_event, self.names.queue);
+            return Err(Error::new(Exit::Failure, "no-event", message).hint(format!(
                 "Another producer writes to this queue. Delete its messages with: \
-                 provisioner redrive --code {UNREADABLE} --discard -s {}",
+                 provisioner redrive --code {NO_EVENT} --discard -s {}",
                 self.names.stack
             )));
         }

@@ -28,6 +28,8 @@ pub enum Outcome {
     Duplicate,
     /// The event leads to no record.
     Ignored,
+    /// The object can no longer be read. The record that is processed again stays.
+    Unreadable,
     /// The object no longer exists; the event was not sent.
     Gone,
     /// The function failed again, and may succeed later.
@@ -43,16 +45,17 @@ pub enum Outcome {
     /// The answer is not that of the handler.
     Unknown,
     /// The message contains no event; nothing was sent.
-    Unreadable,
+    NoEvent,
 }
 
 impl Outcome {
     /// All outcomes.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Stored,
         Self::Rejected,
         Self::Duplicate,
         Self::Ignored,
+        Self::Unreadable,
         Self::Gone,
         Self::Retry,
         Self::NotUnderstood,
@@ -60,7 +63,7 @@ impl Outcome {
         Self::Throttled,
         Self::NoAnswer,
         Self::Unknown,
-        Self::Unreadable,
+        Self::NoEvent,
     ];
 
     /// The name, as JSON has it.
@@ -70,6 +73,7 @@ impl Outcome {
             Self::Rejected => "rejected",
             Self::Duplicate => "duplicate",
             Self::Ignored => "ignored",
+            Self::Unreadable => "unreadable",
             Self::Gone => "gone",
             Self::Retry => "retry",
             Self::NotUnderstood => "not-understood",
@@ -77,7 +81,7 @@ impl Outcome {
             Self::Throttled => "throttled",
             Self::NoAnswer => "no-answer",
             Self::Unknown => "unknown",
-            Self::Unreadable => "unreadable",
+            Self::NoEvent => "no-event",
         }
     }
 
@@ -86,6 +90,11 @@ impl Outcome {
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Stored | Self::Rejected | Self::Duplicate | Self::Ignored)
     }
+
+    /// Whether the function did not answer, so that it may not answer to other events either.
+    pub const fn is_unanswered(self) -> bool {
+        matches!(self, Self::NoAnswer | Self::Throttled)
+    }
 }
 
 /// How one event ended, and why.
@@ -93,7 +102,7 @@ impl Outcome {
 pub struct Delivery {
     /// The outcome.
     pub outcome: Outcome,
-    /// The reason of an outcome that is not final.
+    /// The reason of an outcome that is not final, except for [`Outcome::Unreadable`].
     pub reason: Option<String>,
 }
 
@@ -103,7 +112,7 @@ pub fn envelope(event: &Value, mark: &str) -> Value {
 }
 
 /// The outcome of a synchronous invocation. `None` for a failed call that concerns every further one as well: no permission,
-/// no function, no network.
+/// no function, no valid credentials. A lost connection is [`Outcome::NoAnswer`]: it can concern this call only.
 pub fn delivery(answer: &Result<InvocationAnswer, CallError>) -> Option<Delivery> {
     let with = |outcome, reason: String| Some(Delivery { outcome, reason: Some(reason) });
     let answer = match answer {
@@ -136,9 +145,11 @@ pub fn delivery(answer: &Result<InvocationAnswer, CallError>) -> Option<Delivery
     }
 }
 
-/// A final outcome by the handler's name for it.
+/// An outcome by the handler's name for it.
 fn named(name: &str) -> Option<Outcome> {
-    [Outcome::Stored, Outcome::Rejected, Outcome::Duplicate, Outcome::Ignored].into_iter().find(|o| o.name() == name)
+    [Outcome::Stored, Outcome::Rejected, Outcome::Duplicate, Outcome::Ignored, Outcome::Unreadable]
+        .into_iter()
+        .find(|outcome| outcome.name() == name)
 }
 
 fn severity(outcome: Outcome) -> u8 {
@@ -146,6 +157,7 @@ fn severity(outcome: Outcome) -> u8 {
         Outcome::Ignored => 0,
         Outcome::Duplicate => 1,
         Outcome::Stored => 2,
+        Outcome::Unreadable => 4,
         _ => 3,
     }
 }
@@ -188,6 +200,7 @@ mod tests {
     fn each_answer_has_its_outcome_and_only_final_ones_delete_the_message() {
         use Outcome::{
             Duplicate, Failed, Ignored, NoAnswer, NotUnderstood, Rejected, Retry, Stored, Throttled, Unknown,
+            Unreadable,
         };
         for (answer, outcome, deletes) in [
             (Ok(files(&["stored"])), Stored, true),
@@ -196,6 +209,8 @@ mod tests {
             (Ok(files(&["ignored"])), Ignored, true),
             (Ok(files(&["ignored", "stored", "duplicate"])), Stored, true),
             (Ok(files(&["stored", "rejected"])), Rejected, true),
+            (Ok(files(&["unreadable"])), Unreadable, false),
+            (Ok(files(&["rejected", "unreadable"])), Unreadable, false),
             // A newer handler may have outcomes that this program does not know; a batch and nothing are none.
             (Ok(files(&["stored", "postponed"])), Unknown, false),
             (Ok(files(&[])), Unknown, false),
@@ -213,7 +228,8 @@ mod tests {
         ] {
             let delivery = delivery(&answer).unwrap();
             assert_eq!((delivery.outcome, delivery.outcome.is_final()), (outcome, deletes), "{answer:?}");
-            assert_eq!(delivery.reason.is_some(), !deletes, "{answer:?}");
+            assert_eq!(delivery.reason.is_some(), !deletes && outcome != Unreadable, "{answer:?}");
+            assert_eq!(outcome.is_unanswered(), [NoAnswer, Throttled].contains(&outcome), "{answer:?}");
         }
         for kind in [Kind::Denied, Kind::NotFound, Kind::Expired, Kind::NotAws, Kind::ClockSkew] {
             assert_eq!(delivery(&error(kind)), None, "{kind:?}");

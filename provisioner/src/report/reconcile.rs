@@ -2,9 +2,9 @@
 
 use provisioner_engine::event::reconcile::{ReconcileEvent, Summary};
 use provisioner_engine::event::replay::{ReplayEvent, Sent};
+use provisioner_model::delivery::Outcome;
 use provisioner_model::units::{Size, counted, grouped};
 use provisioner_planner::reconcile::{Counts, Finding, FindingKind};
-use provisioner_planner::replay::Outcome;
 
 use super::Style;
 use super::table::clean;
@@ -132,7 +132,7 @@ pub fn replayed(event: &ReplayEvent, style: Style) -> Option<String> {
                 Outcome::Duplicate => style.dim("has a newer record"),
                 Outcome::Unreadable => style.warn("can no longer be read"),
                 Outcome::Ignored => style.dim("has no content"),
-                Outcome::Failed => style.bad("not processed"),
+                _ => style.bad("not processed"),
             };
             let reason = reason.as_deref().map(|reason| format!(": {}", clean(reason))).unwrap_or_default();
             Some(format!("{}  {what}{reason}", clean(key)))

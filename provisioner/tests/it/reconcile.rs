@@ -4,7 +4,7 @@
 use std::process::Stdio;
 
 use fake_aws::s3::Versioning;
-use fake_aws::{Fault, Gate, Rule};
+use fake_aws::{Cut, Fault, Gate, Rule};
 use handler_contract::record::Findings;
 use handler_contract::{ErrorCode, Failure, Metadata, Record, Timestamp, Upload};
 use rustix::process::{Pid, Signal, kill_process};
@@ -171,10 +171,33 @@ fn what_is_not_fixed_is_left() {
         site.run(&["reconcile", "--fix", "--yes"]).ended(code);
     }
     site.fake.state().lambda.answer = json!("not an answer");
-    site.run(&["reconcile", "--fix", "--yes"]).ended(12).says("is not understood").says("1 not processed");
+    site.run(&["reconcile", "--fix", "--yes"]).ended(12).says("the function answered").says("1 not processed");
     // A function that cannot be invoked is the failure of the command.
     site.fake.inject(Rule::on("lambda:Invoke", Fault::error(403, "AccessDeniedException", "no")).always());
     site.run(&["reconcile", "--fix", "--yes"]).ended(4).says("invoke the function");
+}
+
+#[test]
+fn a_function_that_does_not_answer_is_not_called_for_every_file() {
+    let site = Site::new();
+    site.deployed();
+    let keys = ["a.txt", "b.txt", "c.txt", "d.txt", "e.txt"];
+    for key in keys {
+        put_record(&site, &record(&put(&site, key)));
+    }
+    answer(&site, "stored");
+    // The second, the third and the fifth call: three, but not in a row.
+    site.fake.fail("lambda:Invoke", (1, 2), Fault::NoAnswer(Cut::Close));
+    site.fake.fail("lambda:Invoke", (2, 1), Fault::NoAnswer(Cut::Close));
+    site.run(&["reprocess", "--all", "--yes", "--parallel", "1"]).ended(8).says("3 files could not be processed");
+    assert_eq!(site.fake.state().lambda.invocations.len(), 2);
+
+    site.fake.forget_calls();
+    site.fake.inject(Rule::on("lambda:Invoke", Fault::NoAnswer(Cut::Close)).always());
+    let ran = site.run(&["reprocess", "--all", "--yes", "--parallel", "1"]);
+    ran.ended(1).says("the function does not answer").says("Run the same command again");
+    assert_eq!(site.fake.count("lambda:Invoke"), 3);
+    site.run(&["reprocess", "a.txt", "b.txt", "c.txt", "--yes"]).ended(8).says("3 files could not be processed");
 }
 
 #[test]

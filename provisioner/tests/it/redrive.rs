@@ -173,7 +173,7 @@ fn a_list_shows_code_name_age_and_attempts_and_gives_everything_back() {
     }
     site.fake.state().sqs.send(QUEUE, "hello\u{1b}[2J");
     let ran = site.run(&["redrive", "--list"]);
-    ran.ended(0).says("AccessDenied").says("in/24.txt").says("(no file)").says("Unreadable").says("0123abcd");
+    ran.ended(0).says("AccessDenied").says("in/24.txt").says("(no file)").says("NoEvent").says("0123abcd");
     assert_eq!(ran.out.lines().count(), 27, "{ran:#?}");
     assert!(!ran.out.contains('\u{1b}'), "{ran:#?}");
     let listed = site.run(&["redrive", "--list", "--json", "--name", "in/7.txt"]).json();
@@ -186,17 +186,19 @@ fn a_list_shows_code_name_age_and_attempts_and_gives_everything_back() {
 }
 
 #[test]
-fn unreadable_messages_are_counted_once_and_can_be_discarded() {
+fn messages_without_an_event_are_counted_once_and_can_be_discarded() {
     let site = site_with(&["a.txt"]);
     for _ in 0..2 {
         site.fake.state().sqs.send(QUEUE, "hello");
     }
     let ran = site.run(&["redrive", "--yes", "--json"]);
-    ran.ended(1).says("unreadable-messages").says("--code Unreadable --discard");
+    ran.ended(1).says(r#""code":"no-event""#).says("--code NoEvent --discard");
     let done = &events(&ran, "redriven")[0];
-    assert_eq!((&done["sent"], &done["unreadable"], &done["left"]), (&json!(1), &json!(2), &json!(0)), "{done}");
+    assert_eq!((&done["sent"], &done["noEvent"], &done["left"]), (&json!(1), &json!(2), &json!(0)), "{done}");
     assert_eq!(left(&site), ["hello", "hello"]);
-    site.run(&["redrive", "--code", "unreadable", "--discard", "--yes"]).ended(0);
+    let outcomes = events(&ran, "failed-event").iter().filter(|event| event["outcome"] == "no-event").count();
+    assert_eq!(outcomes, 2, "{ran:#?}");
+    site.run(&["redrive", "--code", "noevent", "--discard", "--yes"]).ended(0);
     assert_eq!(left(&site), Vec::<String>::new());
 }
 
