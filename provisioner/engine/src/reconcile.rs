@@ -14,6 +14,7 @@ use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use handler_contract::origin::Origin;
 use handler_contract::{Request, Timestamp};
 use provisioner_aws::Aws;
 use provisioner_aws::records::{Continuation, Records, Source};
@@ -33,8 +34,8 @@ use crate::event::replay::{ReplayEvent, Sent};
 use crate::export::Export;
 use crate::interrupt::{self, InterruptGuard};
 use crate::records::Listing;
-use crate::redrive::Resender;
 use crate::replay::{Replay, send};
+use crate::resend::Resender;
 
 pub use last::{LastRun, last_run};
 pub use newest::Newest;
@@ -124,7 +125,7 @@ pub async fn reconcile(
     let mut sent = None;
     let fixing: Result<()> = async {
         if fix_wanted(options, counts, &names, dialog).await? {
-            let function = Resender::new(aws, spec, &names);
+            let function = Resender::new(aws, spec, &names, Origin::Reconcile);
             let (versioned, sent) = (spec.bucket.versioning, sent.insert(Sent::default()));
             send_missing(&function, &names.bucket, versioned, &missing, options.parallel, sent, dialog).await?;
         }

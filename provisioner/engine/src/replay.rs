@@ -1,7 +1,7 @@
 //! Sends files through the pipeline again: by synchronous invocations, whose answers name what became of each.
 
 use provisioner_model::call_error::CallError;
-use provisioner_model::delivery::{Delivery, InvocationAnswer, delivery};
+use provisioner_model::delivery::Delivery;
 use provisioner_model::error::{Error, Exit, Result};
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use crate::dialog::Dialog;
 use crate::event::replay::{ReplayEvent, Sent};
 use crate::interrupt;
-use crate::redrive::{MOST_UNANSWERED, Resender};
+use crate::resend::{MOST_UNANSWERED, Resender, Unanswered};
 
 /// A file to send.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,22 +33,22 @@ pub(crate) async fn send(
     dialog: &dyn Dialog,
 ) -> Result<()> {
     let mut interrupts = interrupt::subscribe();
-    let mut running: JoinSet<(Replay, std::result::Result<InvocationAnswer, CallError>)> = JoinSet::new();
-    let (mut is_last, mut has_unsent, mut unanswered) = (false, false, 0);
+    let mut running: JoinSet<(Replay, std::result::Result<Delivery, CallError>)> = JoinSet::new();
+    let (mut is_last, mut has_unsent, mut unanswered) = (false, false, Unanswered::default());
     loop {
         while !is_last && running.len() < parallel.max(1) {
             let Some(replay) = next()? else {
                 is_last = true;
                 break;
             };
-            if unanswered >= MOST_UNANSWERED {
+            if unanswered.is_enough() {
                 (is_last, has_unsent) = (true, true);
                 break;
             }
             let function = function.clone();
             running.spawn(async move {
-                let invoked = function.invoke(&replay.event).await;
-                (replay, invoked)
+                let sent = function.send(&replay.event).await;
+                (replay, sent)
             });
         }
         let finished = tokio::select! {
@@ -63,25 +63,16 @@ pub(crate) async fn send(
             }
         };
         let Some(finished) = finished else { break };
-        let (replay, invoked) =
+        let (replay, delivered) =
             finished.map_err(|e| Error::new(Exit::Failure, "internal", "an invocation was lost").source(e))?;
-        let Some(Delivery { outcome, reason }) = delivery(&invoked) else {
-            return Err(invoked.err().map_or_else(unexplained, |error| error.into_error("invoke the function")));
-        };
-        unanswered = if outcome.is_unanswered() { unanswered + 1 } else { 0 };
-        let answered = invoked.ok().filter(|answer| answer.function_error.is_none());
-        let document_id =
-            answered.and_then(|answer| answer.payload["files"][0]["documentId"].as_str().map(ToOwned::to_owned));
+        let Delivery { outcome, reason, document_id } =
+            delivered.map_err(|error| error.into_error("invoke the function"))?;
+        unanswered.note(outcome);
         sent.add(outcome);
         let Replay { key, version_id, .. } = replay;
         dialog.event(ReplayEvent::Replayed { key, version_id, document_id, outcome, reason });
     }
     if has_unsent { Err(no_answer()) } else { Ok(()) }
-}
-
-/// An answer that neither has an outcome nor is an error, which [`delivery`] does not return.
-fn unexplained() -> Error {
-    Error::new(Exit::Failure, "internal", "an invocation has no outcome")
 }
 
 fn no_answer() -> Error {

@@ -1,6 +1,6 @@
 //! How an event that was sent to the function again ended, and what becomes of its message. Pure.
 
-use handler_contract::origin;
+use handler_contract::origin::{self, Origin};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -104,17 +104,22 @@ pub struct Delivery {
     pub outcome: Outcome,
     /// The reason of an outcome that is not final, except for [`Outcome::Unreadable`].
     pub reason: Option<String>,
+    /// The record, if the event was about one file, and the function names it.
+    pub document_id: Option<String>,
 }
 
 /// The event as it is sent again: in the envelope of a destination, which every handler opens, with a mark for the log.
-pub fn envelope(event: &Value, mark: &str) -> Value {
-    json!({ "requestPayload": event, origin::FIELD: mark })
+pub fn envelope(event: &Value, origin: Origin) -> Value {
+    json!({ "requestPayload": event, origin::FIELD: origin.mark() })
 }
 
-/// The outcome of a synchronous invocation. `None` for a failed call that concerns every further one as well: no permission,
-/// no function, no valid credentials. A lost connection is [`Outcome::NoAnswer`]: it can concern this call only.
-pub fn delivery(answer: &Result<InvocationAnswer, CallError>) -> Option<Delivery> {
-    let with = |outcome, reason: String| Some(Delivery { outcome, reason: Some(reason) });
+/// The outcome of a synchronous invocation.
+///
+/// # Errors
+/// A failed call that concerns every further one as well: no permission, no function, no valid credentials. A lost connection
+/// is [`Outcome::NoAnswer`]: it can concern this call only.
+pub fn delivery(answer: Result<InvocationAnswer, CallError>) -> Result<Delivery, CallError> {
+    let with = |outcome, reason: String| Ok(Delivery { outcome, reason: Some(reason), document_id: None });
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) => {
@@ -122,7 +127,7 @@ pub fn delivery(answer: &Result<InvocationAnswer, CallError>) -> Option<Delivery
                 Kind::Throttled => with(Outcome::Throttled, error.to_string()),
                 Kind::Unreachable | Kind::Unavailable => with(Outcome::NoAnswer, error.to_string()),
                 Kind::Other | Kind::Busy => with(Outcome::Unknown, error.to_string()),
-                _ => None,
+                _ => Err(error),
             };
         }
     };
@@ -140,7 +145,11 @@ pub fn delivery(answer: &Result<InvocationAnswer, CallError>) -> Option<Delivery
     let outcomes: Option<Vec<Outcome>> = files.iter().map(|file| named(file["outcome"].as_str()?)).collect();
     // An event names one object; of several, the worst outcome counts, and a FAILED record is worse than none that is new.
     match outcomes.and_then(|outcomes| outcomes.into_iter().max_by_key(|outcome| severity(*outcome))) {
-        Some(outcome) => Some(Delivery { outcome, reason: None }),
+        Some(outcome) => {
+            let [file] = files else { return Ok(Delivery { outcome, reason: None, document_id: None }) };
+            let document_id = file["documentId"].as_str().map(ToOwned::to_owned);
+            Ok(Delivery { outcome, reason: None, document_id })
+        }
         None => with(Outcome::Unknown, format!("the function answered {}", shortened(&answer.payload))),
     }
 }
@@ -226,13 +235,17 @@ mod tests {
             (error(Kind::Unavailable), NoAnswer, false),
             (error(Kind::Other), Unknown, false),
         ] {
-            let delivery = delivery(&answer).unwrap();
-            assert_eq!((delivery.outcome, delivery.outcome.is_final()), (outcome, deletes), "{answer:?}");
-            assert_eq!(delivery.reason.is_some(), !deletes && outcome != Unreadable, "{answer:?}");
-            assert_eq!(outcome.is_unanswered(), [NoAnswer, Throttled].contains(&outcome), "{answer:?}");
+            let files = answer.as_ref().ok().and_then(|answer| answer.payload["files"].as_array()).map_or(0, Vec::len);
+            let shown = format!("{answer:?}");
+            let delivery = delivery(answer).unwrap();
+            assert_eq!((delivery.outcome, delivery.outcome.is_final()), (outcome, deletes), "{shown}");
+            assert_eq!(delivery.reason.is_some(), !deletes && outcome != Unreadable, "{shown}");
+            assert_eq!(outcome.is_unanswered(), [NoAnswer, Throttled].contains(&outcome), "{shown}");
+            let has_id = files == 1 && outcome != Unknown;
+            assert_eq!(delivery.document_id.as_deref(), has_id.then_some("d"), "{shown}");
         }
         for kind in [Kind::Denied, Kind::NotFound, Kind::Expired, Kind::NotAws, Kind::ClockSkew] {
-            assert_eq!(delivery(&error(kind)), None, "{kind:?}");
+            assert_eq!(delivery(error(kind)).unwrap_err().kind, kind);
         }
     }
 

@@ -155,7 +155,8 @@ fn files_without_a_record_are_sent_after_a_confirmation() {
     assert_eq!(events(&lines, "reconcile-done")[0]["left"], 0);
     let invocation = site.fake.state().lambda.invocations[0].clone();
     assert_eq!((invocation.kind.as_str(), invocation.function.as_str()), ("RequestResponse", "shop-handler"));
-    let event = &invocation.payload["Records"][0];
+    assert_eq!(invocation.payload["origin"], "reconcile");
+    let event = &invocation.payload["requestPayload"]["Records"][0];
     assert_eq!(event["provisionerRequest"], json!({ "purpose": "missing" }));
     assert_eq!(event["s3"]["object"], json!({ "key": "a%20b%2Fl%C3%A4st%2Etxt", "eTag": lost.e_tag, "size": 10 }));
     assert_eq!(event["eventTime"], PUT);
@@ -308,7 +309,8 @@ fn chosen_files_are_processed_again() {
         assert_eq!(keys, expected, "{arguments:?}");
     }
     let invocations = site.fake.state().lambda.invocations.clone();
-    let event = &invocations[0].payload["Records"][0];
+    assert_eq!(invocations[0].payload["origin"], "reprocess");
+    let event = &invocations[0].payload["requestPayload"]["Records"][0];
     assert_eq!(event["provisionerRequest"]["purpose"], "reprocess");
     assert_eq!(event["provisionerRequest"]["documentId"], pdf.document_id.as_str());
     assert_eq!(event["s3"]["object"]["sequencer"], "01");
