@@ -6,14 +6,13 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::{DeleteMarkerEntry, EncodingType, Event, FilterRuleName};
-use handler_contract::Timestamp;
+use handler_contract::{Timestamp, Upload};
 use provisioner_model::call_error::{CallError, Kind, optional};
 use provisioner_model::object::ObjectVersion;
-use serde_json::Value;
 
+use super::Aws;
 use super::call_error::from_sdk;
 use super::storage::key_reader;
-use super::{Aws, percent_decoded};
 
 /// How long an address for a download is valid. A download that has started continues.
 const LINK_EXPIRES: Duration = Duration::from_mins(1);
@@ -45,26 +44,14 @@ impl Object {
         Self { client: aws.s3(), account: aws.account.clone(), bucket: bucket.to_owned(), key: key.to_owned() }
     }
 
-    /// Whether all objects that a notification of S3 names are gone; `false` for another event, and for an object that the
-    /// caller may not look at.
-    pub async fn all_gone(aws: &Aws, event: &Value) -> Result<bool, CallError> {
-        let named: Option<Vec<_>> = event["Records"]
-            .as_array()
-            .map(|records| records.iter().filter_map(|record| Self::named_by(aws, &record["s3"])).collect());
-        let Some(named) = named.filter(|named| !named.is_empty()) else { return Ok(false) };
-        for (object, version) in named {
-            if object.exists(version).await? {
+    /// Whether the objects of all these uploads are gone; `false` for none, and for an object that the caller may not look at.
+    pub async fn all_gone(aws: &Aws, uploads: &[Upload]) -> Result<bool, CallError> {
+        for upload in uploads {
+            if Self::new(aws, &upload.bucket, &upload.key).exists(upload.version_id.clone()).await? {
                 return Ok(false);
             }
         }
-        Ok(true)
-    }
-
-    /// The object of a record of S3 (S3 user guide, "Event message structure": keys are form-encoded), and its version.
-    fn named_by(aws: &Aws, s3: &Value) -> Option<(Self, Option<String>)> {
-        let key = percent_decoded(&s3["object"]["key"].as_str()?.replace('+', " "));
-        let version = s3["object"]["versionId"].as_str().map(ToOwned::to_owned);
-        Some((Self::new(aws, s3["bucket"]["name"].as_str()?, &key), version))
+        Ok(!uploads.is_empty())
     }
 
     /// Whether the object, or this version of it, is there. What may not be looked at counts as there.

@@ -5,14 +5,14 @@ use provisioner_aws::Aws;
 use provisioner_aws::function::Function;
 use provisioner_aws::logs::Logs;
 use provisioner_aws::object::Object;
-use provisioner_aws::percent_decoded;
 use provisioner_aws::queue::{Message, Queue};
 use provisioner_aws::stacks::Stacks;
 use provisioner_model::call_error::CallError;
+use provisioner_model::failed_event::FailedEvent;
 use provisioner_model::log_lines::{Entry, Line};
 use provisioner_model::names::Names;
 use provisioner_model::status::Phase;
-use provisioner_planner::verify::{FailedEvent, Findings, crash_of, failure_of, lets_s3_invoke};
+use provisioner_planner::verify::{Findings, crash_of, lets_s3_invoke};
 
 use crate::clock;
 
@@ -98,9 +98,8 @@ pub async fn queued(
             break;
         }
         for message in messages {
-            // S3 user guide, "Event message structure": keys are form-encoded.
-            let failed = failure_of(&message.body);
-            if let Some((_, event)) = failed.filter(|(key, _)| concerns(&percent_decoded(&key.replace('+', " ")))) {
+            let failed = FailedEvent::parse(&message.body);
+            if let Some(event) = failed.filter(|event| event.keys().any(&concerns)) {
                 return Ok(Some((queue, message, event)));
             }
         }

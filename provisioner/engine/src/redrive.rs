@@ -304,8 +304,8 @@ impl Redriving<'_> {
             {
                 let aws = self.aws.clone();
                 looking.spawn(async move {
-                    let event = next.event.as_ref().map_or(&Value::Null, |event| &event.payload);
-                    let is_gone = Object::all_gone(&aws, event).await?;
+                    let uploads = next.event.as_ref().map_or(&[][..], |event| &event.uploads);
+                    let is_gone = Object::all_gone(&aws, uploads).await?;
                     Ok((next, is_gone))
                 });
             }

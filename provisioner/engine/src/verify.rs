@@ -12,13 +12,14 @@ use provisioner_aws::records::Records;
 use provisioner_aws::uploads::{Stored, Uploads, clock_ahead};
 use provisioner_model::call_error::{CallError, Kind};
 use provisioner_model::error::{Error, Exit, Result};
+use provisioner_model::failed_event::FailedEvent;
 use provisioner_model::log_lines::Entry;
 use provisioner_model::names::Names;
 use provisioner_model::query::{Pattern, Query};
 use provisioner_model::spec::{DeploymentMode, StackSpec};
 use provisioner_planner::canary::{Canary, NAME, canary};
 use provisioner_planner::record_matching::id_of_version;
-use provisioner_planner::verify::{self as diagnosis, Cause, FailedEvent, Findings, LogObservation, Moments};
+use provisioner_planner::verify::{self as diagnosis, Cause, Findings, LogObservation, Moments};
 use serde_json::Value;
 use tokio::sync::watch;
 
