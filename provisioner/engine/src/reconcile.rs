@@ -294,7 +294,8 @@ fn rows_of_version(version: Version) -> impl Iterator<Item = Row> {
     };
     let head = is_latest
         .then(|| row(if content.is_some() { Kind::Head } else { Kind::Deleted }, String::new(), String::new(), 0));
-    let file = content.map(|content| row(Kind::File, id.unwrap_or_default(), content.e_tag, content.size));
+    let id = id.filter(|id| id != "null").unwrap_or_default();
+    let file = content.map(|content| row(Kind::File, id, content.e_tag, content.size));
     head.into_iter().chain(file)
 }
 
@@ -381,6 +382,7 @@ mod tests {
         };
         for (version, expected) in [
             (version(None, true, Some("e")), vec![(Kind::Head, ""), (Kind::File, "")]),
+            (version(Some("null"), true, Some("e")), vec![(Kind::Head, ""), (Kind::File, "")]),
             (version(Some("v"), true, Some("e")), vec![(Kind::Head, ""), (Kind::File, "v")]),
             (version(Some("v"), false, Some("e")), vec![(Kind::File, "v")]),
             (version(Some("v"), true, None), vec![(Kind::Deleted, "")]),
