@@ -18,8 +18,6 @@ use crate::clock;
 
 /// The largest number of batches of ten messages that are read from the queue.
 const MAX_QUEUE_READS: usize = 10;
-/// How far into the future the log is read: the function's clock can differ. Milliseconds.
-const CLOCK_SKEW: i64 = 60_000;
 
 /// Reads the configuration of the pipeline's parts, for objects of this key. What cannot be read is in
 /// [`Findings::unreadable`].
@@ -63,7 +61,7 @@ pub async fn configuration(aws: &Aws, names: &Names, key: &str) -> Findings {
 pub async fn log(aws: &Aws, names: &Names, since: i64) -> Result<Vec<Entry>, CallError> {
     let mut entries = Vec::new();
     let group = Logs::new(aws, &names.log_group);
-    group.read(since, clock::now_millis() + CLOCK_SKEW, |page| entries.extend(page)).await?;
+    group.read(since, clock::now_millis() + clock::SKEW_MILLIS, |page| entries.extend(page)).await?;
     Ok(entries)
 }
 

@@ -11,6 +11,7 @@ use provisioner_aws::object::Object;
 use provisioner_aws::records::Records;
 use provisioner_aws::storage::Storage;
 use provisioner_model::call_error::{CallError, Kind};
+use provisioner_model::delivery::GRACE_MILLIS;
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::names::Names;
 use provisioner_model::object::ObjectVersion;
@@ -32,9 +33,6 @@ const PARALLEL: usize = 16;
 const MOST_PASSES: usize = 5;
 /// Records of a page.
 const PAGE: usize = 1_000;
-/// How long an event can lead to an invocation (Lambda developer guide, "Error handling for asynchronous invocation").
-/// Milliseconds.
-const EVENT_AGE: i64 = 6 * 3_600_000;
 
 /// What was erased, and what remains.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -117,7 +115,7 @@ fn may_be_in_flight(versions: &[ObjectVersion], records: &[Row], now: i64) -> bo
     // A listing counts whole seconds, and has the start of a multipart upload: a record is never older than its version.
     let put = versions.iter().filter(|version| !version.is_delete_marker).map(|version| version.modified.unix_millis());
     let recorded = records.iter().map(|row| row.uploaded_at.unix_millis()).max();
-    put.max().is_some_and(|put| now - put < EVENT_AGE && recorded.is_none_or(|recorded| recorded < put))
+    put.max().is_some_and(|put| now - put < GRACE_MILLIS && recorded.is_none_or(|recorded| recorded < put))
 }
 
 /// What remains of an event that may not be processed yet.

@@ -11,6 +11,7 @@ use provisioner_aws::object::Object;
 use provisioner_aws::records::Records;
 use provisioner_aws::uploads::{Stored, Uploads, clock_ahead};
 use provisioner_model::call_error::{CallError, Kind};
+use provisioner_model::delivery::EVENT_AGE_MILLIS;
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::failed_event::FailedEvent;
 use provisioner_model::log_lines::Entry;
@@ -45,13 +46,11 @@ const DIAGNOSIS: Duration = Duration::from_secs(10);
 /// How long each step of the removal may take. A service that does not answer must not hold the command.
 const REMOVAL: Duration = Duration::from_secs(10);
 /// The maximum age of an asynchronous event, with a reserve of a day for manual retries. Milliseconds.
-const LATE_EVENT_WINDOW: i64 = 30 * 3_600_000;
+const LATE_EVENT_WINDOW: i64 = EVENT_AGE_MILLIS + 24 * 3_600_000;
 /// The largest number of records of late events that are removed, and of failures that are searched for them.
 const LATE_RECORDS: (usize, usize) = (100, 20_000);
 /// How long to wait for the handler's log line after the record. CloudWatch Logs delays lines by seconds.
 const LOG_TIMEOUT: Duration = Duration::from_secs(10);
-/// The tolerance when the log is read: the function's clock can differ. Milliseconds.
-const CLOCK_SKEW: i64 = 60_000;
 /// The largest number of records of one key that are counted; more than one is an error.
 const MAX_RECORDS: usize = 10;
 /// Milliseconds.
@@ -309,7 +308,7 @@ impl<'a> Verifying<'a> {
         let other = |message: String| CallError { kind: Kind::Other, code: None, message };
         let now = clock::now().map_err(|e| other(e.message))?;
         let query = Query {
-            since: Timestamp::from_unix_millis(since - CLOCK_SKEW),
+            since: Timestamp::from_unix_millis(since - clock::SKEW_MILLIS),
             object: Some((self.names.bucket.clone(), canary.key.clone())),
             ..Query::default()
         };
@@ -356,7 +355,7 @@ impl<'a> Verifying<'a> {
     }
 
     async fn entries(&self, since: i64) -> Result<Vec<Entry>, CallError> {
-        diagnose::log(self.aws, &self.names, since - CLOCK_SKEW).await
+        diagnose::log(self.aws, &self.names, since - clock::SKEW_MILLIS).await
     }
 
     async fn findings(&self, canary: &Canary) -> Findings {

@@ -7,6 +7,17 @@ use serde_json::{Value, json};
 
 use crate::call_error::{CallError, Kind};
 
+/// How long Lambda tries to process an asynchronous event: as long as it can (Lambda developer guide, "Error handling for
+/// asynchronous invocation"). Seconds.
+pub const EVENT_AGE: u32 = 6 * 3_600;
+
+/// The same in milliseconds.
+pub const EVENT_AGE_MILLIS: i64 = EVENT_AGE as i64 * 1_000;
+
+/// How long after an upload its event may still arrive: [`EVENT_AGE`], and half an hour for clocks and the last attempt.
+/// Milliseconds.
+pub const GRACE_MILLIS: i64 = EVENT_AGE_MILLIS + 30 * 60_000;
+
 /// What Lambda answers to a synchronous invocation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InvocationAnswer {

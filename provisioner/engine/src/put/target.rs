@@ -14,6 +14,7 @@ use provisioner_planner::verify::{self as diagnosis, Cause, Findings};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::clock;
 use crate::diagnose;
 use crate::upload_list::{Source, Upload};
 
@@ -21,8 +22,6 @@ use crate::upload_list::{Source, Upload};
 const DIAGNOSE_AFTER: Duration = Duration::from_secs(5);
 /// How long a diagnosis may take.
 const DIAGNOSIS: Duration = Duration::from_secs(10);
-/// The tolerance when the log is read: the function's clock can differ. Milliseconds.
-const CLOCK_SKEW: i64 = 60_000;
 
 /// How files are uploaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,7 +140,7 @@ impl<'a> Target<'a> {
         if let Ok(queued) = diagnose::queued(aws, names, concerns).await {
             findings.queued = queued.map(|(_, _, event)| event);
         }
-        if let Ok(entries) = diagnose::log(aws, names, since - CLOCK_SKEW).await {
+        if let Ok(entries) = diagnose::log(aws, names, since - clock::SKEW_MILLIS).await {
             diagnose::note_log(&entries, concerns, since, &mut findings);
         }
         findings
