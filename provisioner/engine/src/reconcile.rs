@@ -118,10 +118,11 @@ pub async fn reconcile(
 
     let missing = folder.path().join(MISSING);
     let scope = Scope::new(spec, started, options.now);
+    let pending_age = u64::try_from(scope.pending_millis() / 1_000).unwrap_or_default();
     let counts = compare(&folder, &runs, scope, &missing, dialog)?;
     // From here on nothing is to be continued, even if this process is killed at the question.
     folder.discard_state()?;
-    dialog.event(ReconcileEvent::Compared(counts));
+    dialog.event(ReconcileEvent::Compared { counts, pending_age });
     let mut sent = None;
     let fixing: Result<()> = async {
         if fix_wanted(options, counts, &names, dialog).await? {

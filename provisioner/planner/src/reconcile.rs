@@ -263,8 +263,13 @@ impl Scope {
 
     /// Whether the event of a file may still arrive, or may be processed without looking for the record of `reconcile`.
     pub fn is_pending(&self, file: &Row) -> bool {
-        let age = self.started.saturating_sub(file.at);
-        if self.now { file.version.is_empty() && age < LEAST_AGE_MILLIS } else { age < GRACE_MILLIS }
+        let is_counted = !self.now || file.version.is_empty();
+        is_counted && self.started.saturating_sub(file.at) < self.pending_millis()
+    }
+
+    /// The age below which a file without a record is pending. Milliseconds.
+    pub const fn pending_millis(&self) -> i64 {
+        if self.now { LEAST_AGE_MILLIS } else { GRACE_MILLIS }
     }
 
     /// Whether nothing explains that a record has no file.

@@ -2,6 +2,7 @@
 //! tests them with the real handler.
 
 use std::process::Stdio;
+use std::time::Duration;
 
 use fake_aws::s3::Versioning;
 use fake_aws::{Cut, Fault, Gate, Rule};
@@ -264,6 +265,34 @@ fn a_fix_that_is_declined_or_fails_leaves_nothing_to_continue() {
             ["file-without-record before.txt", "file-without-record later.txt"],
             "{arguments:?}"
         );
+    }
+}
+
+#[test]
+fn files_that_are_too_new_are_named_with_what_to_do() {
+    let site = Site::with_file("new.txt", 10);
+    // Newer than every event, whatever the time of this machine is.
+    site.fake.advance(Duration::from_hours(100 * 365 * 24));
+    site.run(&["put", "new.txt"]).ended(0);
+    for (arguments, age, expected, other) in [
+        (&["reconcile"][..], 23_400, "(--now includes it)", "run the same command"),
+        (&["reconcile", "--now"], 120, "(run the same command again after 2 minutes)", "--now"),
+    ] {
+        let ran = site.run(arguments);
+        ran.ended(0).says("1 file without a record so new that its event may still arrive").says(expected);
+        assert!(!ran.out.contains(other) && !ran.err.contains(other), "{ran:#?}");
+        let ran = site.run(&[arguments, &["--json"]].concat());
+        let lines = lines(&ran);
+        let compared = events(&lines, "compared")[0];
+        assert_eq!((&compared["pending"], &compared["pendingAge"]), (&json!(1), &json!(age)), "{compared}");
+    }
+    // What is named as the next command processes the files that this one found.
+    put(&site, "old.txt");
+    for (arguments, next) in [
+        (&["reconcile"][..], "provisioner reconcile --fix -s"),
+        (&["reconcile", "--now"], "provisioner reconcile --fix --now -s"),
+    ] {
+        site.run(arguments).ended(12).says(next);
     }
 }
 

@@ -18,7 +18,7 @@ const LARGE: usize = 20 << 20;
 
 impl Site {
     /// A deployed stack, and a file of this size.
-    fn with_file(name: &str, bytes: usize) -> Self {
+    pub(crate) fn with_file(name: &str, bytes: usize) -> Self {
         let site = Self::new();
         site.deployed();
         site.file(name, &vec![b'x'; bytes]);
