@@ -141,6 +141,13 @@ fn an_interrupted_run_is_finished_by_the_next_one() {
 }
 
 #[test]
+fn all_pages_of_versions_are_counted() {
+    // A page of a listing has at most 1,000 versions.
+    let site = site(2_001);
+    site.run(&["forget", KEY]).ended(5).says("2,001 versions and 2,001 records");
+}
+
+#[test]
 fn a_denied_deletion_keeps_the_record() {
     let site = site(1);
     let denied = Rule::on("s3:DeleteObject", Fault::error(403, "AccessDenied", "not you"));
