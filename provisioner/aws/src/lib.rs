@@ -6,6 +6,7 @@
 pub mod artifacts;
 mod call_error;
 pub mod calls;
+pub mod clock;
 mod conflict;
 pub mod documents;
 pub mod function;

@@ -9,7 +9,7 @@ use handler_contract::{ErrorCode, Status, Timestamp};
 use provisioner_aws::Aws;
 use provisioner_aws::object::Object;
 use provisioner_aws::records::Records;
-use provisioner_aws::uploads::{Stored, Uploads, clock_ahead};
+use provisioner_aws::uploads::{Stored, Uploads};
 use provisioner_model::call_error::{CallError, Kind};
 use provisioner_model::delivery::EVENT_AGE_MILLIS;
 use provisioner_model::error::{Error, Exit, Result};
@@ -156,8 +156,8 @@ impl<'a> Verifying<'a> {
 
     async fn send_and_wait(&self, canary: &Canary, log_timeout: Duration) -> Result<Verified> {
         let began = Instant::now();
-        let ahead =
-            self.in_time(began, clock_ahead(self.aws, &self.names.bucket)).await.map_err(|error| match error.kind {
+        let ahead = self.in_time(began, provisioner_aws::clock::ahead(self.aws, &self.names.bucket)).await.map_err(
+            |error| match error.kind {
                 Kind::NotFound => Error::new(
                     Exit::Failure,
                     "no-bucket",
@@ -165,7 +165,8 @@ impl<'a> Verifying<'a> {
                 )
                 .hint(format!("Create the stack first: provisioner up -s {}", self.stack)),
                 _ => error.into_error("look for the bucket"),
-            })?;
+            },
+        )?;
         let put = clock::now_millis();
         self.expect(true);
         let put_in_time = tokio::time::timeout(self.timeout.saturating_sub(began.elapsed()), self.put(canary)).await;

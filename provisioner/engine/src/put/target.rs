@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use provisioner_aws::Aws;
-use provisioner_aws::uploads::{Uploads, clock_ahead};
+use provisioner_aws::uploads::Uploads;
 use provisioner_model::call_error::Kind;
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::names::Names;
@@ -63,7 +63,7 @@ impl<'a> Target<'a> {
     /// Checks that the stack has a bucket, and reads the clock of S3. `stack` is the stack as the caller named it.
     pub async fn find(aws: &'a Aws, spec: &StackSpec, stack: &'a str) -> Result<Self> {
         let names = Names::new(spec, &aws.account, &aws.region);
-        let ahead = clock_ahead(aws, &names.bucket).await.map_err(|error| match error.kind {
+        let ahead = provisioner_aws::clock::ahead(aws, &names.bucket).await.map_err(|error| match error.kind {
             Kind::NotFound => Error::new(
                 Exit::Failure,
                 "no-bucket",
