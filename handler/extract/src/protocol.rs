@@ -96,9 +96,10 @@ pub(crate) struct Request {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Message {
-    /// How well the child is sandboxed. The first message.
+    /// How well the child is sandboxed. The first message, sent once.
     Sandbox(SandboxStatus),
     /// The request was read, the file was not yet. If the child exits before this message, the file is not the cause.
+    /// Sent once.
     Accepted,
     /// The type by content. A later one is more exact.
     Type(String),
