@@ -269,7 +269,9 @@ impl Function<'_> {
             Err(Unread::Retry(reason)) => Err(reason),
         };
         let outcome = match (findings, Target::of(upload, request, extracted)) {
-            (Ok(Findings { failure: Some(failure), .. }), Ok(_)) if is_reprocess && outcome::is_lost(failure.code) => {
+            (Ok(Findings { failure: Some(failure), .. }), Ok(_))
+                if is_reprocess && outcome::is_unrelated_to_content(failure.code) =>
+            {
                 Outcome::Unreadable(failure)
             }
             (Ok(findings), Ok(target)) => {
@@ -388,7 +390,7 @@ fn message(upload: &Upload, outcome: &Outcome) -> String {
         }
         Outcome::Duplicate(_) => format!("File {name} has its record already"),
         Outcome::Unreadable(failure) => {
-            format!("File {name} can no longer be read, so its record stays: {failure}")
+            format!("File {name} could not be read to its end, so its record stays: {failure}")
         }
         Outcome::Retry(reason) => format!("File {name} was not processed and will be tried again: {reason}"),
     }
