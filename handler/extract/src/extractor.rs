@@ -158,13 +158,15 @@ impl Extractor {
         let request = Request { file_name: file_name.to_owned(), content_encoding: None };
         let cpu_seconds = self.shared.limits.cpu_seconds_for(size);
         let mut waiting = self.shared.prewarmed.lock().await.take();
+        // How the children before have ended decides which template may read this file.
+        self.shared.pool.reap().await;
         // It may have been killed meanwhile for lack of memory, which is not the file's fault.
-        waiting.take_if(|process| process.has_exited() || self.shared.pool.has_abnormal_end());
-        let process = if let Some(process) = waiting {
-            process
-        } else {
+        if waiting.take_if(|process| process.has_exited() || process.is_outdated()).is_some() {
             self.shared.pool.reap().await;
-            self.shared.spawn().await?
+        }
+        let process = match waiting {
+            Some(process) => process,
+            None => self.shared.spawn().await?,
         };
         process.limit_cpu(cpu_seconds);
         Ok(Session::new(process, Limits { cpu_seconds, ..self.shared.limits }, request))
@@ -199,8 +201,7 @@ impl Shared {
     #[cfg(target_os = "linux")]
     async fn fork_child(&self) -> io::Result<Process> {
         let mut template = self.template.lock().await;
-        let must_be_replaced = self.pool.take_abnormal_end();
-        if let Some(old) = template.take_if(|template| must_be_replaced || template.is_spent()) {
+        if let Some(old) = template.take_if(|template| template.is_spent(self.pool.abnormal_ends())) {
             self.pool.leave(old.into_process());
         }
         let spool = self.pool.spool();
@@ -231,8 +232,9 @@ impl Shared {
         let (socket, stdin) = sockets()?;
         let mut command = self.command(TEMPLATE_MARKER);
         command.stdin(stdin).stdout(Stdio::null()).stderr(Stdio::null());
+        let abnormal_ends = self.pool.abnormal_ends();
         let process = spawn_blocking(move || Forked::adopt(command.spawn()?)).await.map_err(io::Error::other)??;
-        let running = template.insert(Template::new(process, socket, &self.config())?);
+        let running = template.insert(Template::new(process, socket, &self.config(), abnormal_ends)?);
         let late = |_| Err(io::Error::new(io::ErrorKind::TimedOut, "the parser's template does not start"));
         timeout(START_TIMEOUT, running.fork(spool)).await.unwrap_or_else(late)
     }

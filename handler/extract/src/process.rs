@@ -7,7 +7,7 @@ use std::io;
 use std::io::Seek;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use rustix::process::Signal;
@@ -39,8 +39,8 @@ pub(crate) struct Pool {
     finished: Mutex<Vec<Process>>,
     /// Processes that were killed and not yet waited for.
     unreaped: Mutex<Vec<Remains>>,
-    /// Whether a child has ended in another way than a good file's does.
-    abnormal_end: AtomicBool,
+    /// Children that have ended in another way than a good file's does.
+    abnormal_ends: AtomicU32,
     /// How well the first child that has accepted a file was sandboxed.
     pub(crate) sandbox: OnceLock<SandboxStatus>,
     /// A temporary file that no child has written to, and that no process has open.
@@ -83,18 +83,13 @@ impl Pool {
 
     /// Notes that a child has ended in another way than a good file's does.
     fn note_abnormal_end(&self) {
-        self.abnormal_end.store(true, Ordering::Relaxed);
+        self.abnormal_ends.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Whether a child has ended in another way than a good file's does, since that was last taken care of.
-    pub(crate) fn has_abnormal_end(&self) -> bool {
-        self.abnormal_end.load(Ordering::Relaxed)
-    }
-
-    /// The same, and takes it for taken care of.
-    #[cfg(target_os = "linux")]
-    pub(crate) fn take_abnormal_end(&self) -> bool {
-        self.abnormal_end.swap(false, Ordering::Relaxed)
+    /// How many children have ended in another way than a good file's does. A template that was started when there were
+    /// fewer, and its children, read no further file.
+    pub(crate) fn abnormal_ends(&self) -> u32 {
+        self.abnormal_ends.load(Ordering::Relaxed)
     }
 
     /// A temporary file without a name, for one child at a time. One that the last child has not written to serves the
@@ -171,6 +166,9 @@ pub(crate) struct Process {
     pub(crate) output: ChildOutput,
     /// Whether bytes of a file were sent to it, and its end is not known to be a good one.
     pub(crate) is_reading: bool,
+    /// [`Pool::abnormal_ends`] before the template was started that has forked it. `None` for a child that was executed,
+    /// which has addresses that no other one has.
+    abnormal_ends: Option<u32>,
     /// The temporary file that a forked child has been given.
     #[cfg(target_os = "linux")]
     spool: Option<File>,
@@ -187,6 +185,7 @@ impl Process {
             input,
             output,
             is_reading: false,
+            abnormal_ends: None,
             #[cfg(target_os = "linux")]
             spool: None,
             pool: Arc::downgrade(pool),
@@ -198,13 +197,14 @@ impl Process {
     /// Takes over a child that the template has forked.
     #[cfg(target_os = "linux")]
     pub(crate) fn forked(child: NewChild, spool: Option<File>, pool: &Arc<Pool>) -> io::Result<Self> {
-        let NewChild { process, stdin, stdout, stderr } = child;
+        let NewChild { process, stdin, stdout, stderr, abnormal_ends } = child;
         let (stdout, stderr) = (ChildStdout::from_std(stdout)?, ChildStderr::from_std(stderr)?);
         let process = Self {
             handle: Some(Handle::Forked(process)),
             input: Some(ChildStdin::from_std(stdin)?),
             output: ChildOutput::new(Some(stdout), Some(stderr)),
             is_reading: false,
+            abnormal_ends: Some(abnormal_ends),
             spool,
             pool: Arc::downgrade(pool),
         };
@@ -252,8 +252,12 @@ impl Process {
     /// Leaves the child to be killed at the next [`Pool::reap`], because its file is done. `is_normal` says whether it
     /// has ended as it does after a good file.
     pub(crate) fn retire(mut self, is_normal: bool) {
-        self.is_reading = !is_normal;
+        self.is_reading = false;
         if let Some(pool) = self.pool.upgrade() {
+            if !is_normal {
+                // At once: the next file may be given to a child before this one is reaped.
+                pool.note_abnormal_end();
+            }
             lock(&pool.finished).push(self);
         }
     }
@@ -269,6 +273,12 @@ impl Process {
     pub(crate) fn has_exited(&mut self) -> bool {
         // One that cannot be asked does not exist any more.
         self.handle.as_mut().is_none_or(|handle| handle.has_exited().unwrap_or(true))
+    }
+
+    /// Whether its template may not be used any more, because a child has ended abnormally since that was started.
+    pub(crate) fn is_outdated(&self) -> bool {
+        let ends = self.pool.upgrade().map(|pool| pool.abnormal_ends());
+        self.abnormal_ends.is_some_and(|before| Some(before) != ends)
     }
 
     /// Notes how well the child is sandboxed.

@@ -33,6 +33,8 @@ const MAX_REPLY: usize = 4 << 10;
 pub(crate) struct Template {
     process: Forked,
     socket: AsyncFd<OwnedFd>,
+    /// Children that had ended abnormally before it was started.
+    abnormal_ends: u32,
     children: u32,
     /// Whether a request has no reply yet.
     is_reply_due: bool,
@@ -45,6 +47,8 @@ pub(crate) struct NewChild {
     pub(crate) stdin: ChildStdin,
     pub(crate) stdout: ChildStdout,
     pub(crate) stderr: ChildStderr,
+    /// Children that had ended abnormally before its template was started.
+    pub(crate) abnormal_ends: u32,
 }
 
 /// The two ends of the socket: the parent's, and the one that is the template's standard input.
@@ -56,15 +60,17 @@ pub(crate) fn sockets() -> io::Result<(OwnedFd, OwnedFd)> {
 
 impl Template {
     /// Takes over a process that was started with the other end of the socket, and sends it what applies to every file.
-    pub(crate) fn new(process: Forked, socket: OwnedFd, config: &ChildConfig) -> io::Result<Self> {
+    /// `abnormal_ends` is how many children had ended abnormally before it was started.
+    pub(crate) fn new(process: Forked, socket: OwnedFd, config: &ChildConfig, abnormal_ends: u32) -> io::Result<Self> {
         // The first packet, for which a socket has room.
         send(&socket, &serde_json::to_vec(config)?, SendFlags::NOSIGNAL)?;
-        Ok(Self { process, socket: watch(socket)?, children: 0, is_reply_due: false })
+        Ok(Self { process, socket: watch(socket)?, abnormal_ends, children: 0, is_reply_due: false })
     }
 
-    /// Whether it has had as many children as it may have.
-    pub(crate) const fn is_spent(&self) -> bool {
-        self.children >= MAX_CHILDREN
+    /// Whether it may fork no further child: it has had as many as it may have, or one has ended abnormally since it was
+    /// started, of `abnormal_ends` until now.
+    pub(crate) const fn is_spent(&self, abnormal_ends: u32) -> bool {
+        self.children >= MAX_CHILDREN || self.abnormal_ends != abnormal_ends
     }
 
     /// The process, without the socket, so that it ends by itself.
@@ -91,7 +97,8 @@ impl Template {
         self.request(ForkRequest { spool_error }, &descriptors)?;
         self.is_reply_due = true;
         let process = Forked::new(self.reply().await?);
-        Ok(NewChild { process, stdin: stdin.into(), stdout: stdout.into(), stderr: stderr.into() })
+        let abnormal_ends = self.abnormal_ends;
+        Ok(NewChild { process, stdin: stdin.into(), stdout: stdout.into(), stderr: stderr.into(), abnormal_ends })
     }
 
     fn request(&self, request: ForkRequest, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
