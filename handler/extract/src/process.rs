@@ -43,7 +43,7 @@ pub(crate) struct Pool {
     abnormal_ends: AtomicU32,
     /// How well the first child that has accepted a file was sandboxed.
     pub(crate) sandbox: OnceLock<SandboxStatus>,
-    /// A temporary file that no child has written to, and that no process has open.
+    /// A temporary file that no child has written to, and that no other process has open.
     #[cfg(target_os = "linux")]
     spool: Mutex<Option<File>>,
 }
@@ -68,7 +68,7 @@ impl Pool {
                 self.note_abnormal_end();
             }
             #[cfg(target_os = "linux")]
-            if let Some(spool) = remains.spool.take().filter(is_unwritten) {
+            if let Some(spool) = remains.spool.take().filter(|spool| self.may_reuse(spool)) {
                 *lock(&self.spool) = Some(spool);
             }
         }
@@ -92,8 +92,16 @@ impl Pool {
         self.abnormal_ends.load(Ordering::Relaxed)
     }
 
+    /// Whether the next child may have the temporary file of one that is reaped: that has not written to it, and could
+    /// not leave it open in another process, which only the filter of system calls makes sure of.
+    #[cfg(target_os = "linux")]
+    fn may_reuse(&self, spool: &File) -> bool {
+        self.sandbox.get().is_some_and(|sandbox| sandbox.system_calls)
+            && spool.metadata().is_ok_and(|metadata| metadata.len() == 0)
+    }
+
     /// A temporary file without a name, for one child at a time. One that the last child has not written to serves the
-    /// next child too.
+    /// next child too, where system calls are filtered.
     #[cfg(target_os = "linux")]
     pub(crate) fn spool(&self) -> io::Result<File> {
         if let Some(mut unwritten) = lock(&self.spool).take() {
@@ -108,11 +116,6 @@ impl Pool {
 /// Whether a child exits like this when nothing has gone wrong: by itself, or killed by this process after its answer.
 fn is_normal(status: ExitStatus) -> bool {
     status.success() || status.signal() == Some(Signal::KILL.as_raw())
-}
-
-#[cfg(target_os = "linux")]
-fn is_unwritten(file: &File) -> bool {
-    file.metadata().is_ok_and(|metadata| metadata.len() == 0)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -310,6 +313,49 @@ impl Drop for Process {
                 #[cfg(target_os = "linux")]
                 spool: self.spool.take(),
             });
+        }
+    }
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use std::fs::File;
+    use std::io::Write;
+    use std::os::linux::fs::MetadataExt;
+    use std::process::Command;
+
+    use super::{Handle, Pool, Remains, lock};
+    use crate::forked::Forked;
+    use crate::protocol::SandboxStatus;
+
+    fn inode(file: &File) -> u64 {
+        file.metadata().unwrap().st_ino()
+    }
+
+    #[tokio::test]
+    async fn a_temporary_file_serves_the_next_child_only_if_no_process_can_have_kept_or_changed_it() {
+        let filtered = |system_calls| Some(SandboxStatus { system_calls, files: true });
+        for (sandbox, bytes, is_reused) in [
+            (filtered(true), &b""[..], true),
+            (filtered(true), b"x", false),
+            (filtered(false), b"", false),
+            // No child has reported its sandbox yet.
+            (None, b"", false),
+        ] {
+            let pool = Pool::default();
+            if let Some(status) = sandbox {
+                pool.sandbox.set(status).unwrap();
+            }
+            let mut spool = pool.spool().unwrap();
+            spool.write_all(bytes).unwrap();
+            // Open as long as the test compares, so that another file has another number.
+            let first = spool.try_clone().unwrap();
+            let handle = Handle::Forked(Forked::adopt(Command::new("true").spawn().unwrap()).unwrap());
+            lock(&pool.unreaped).push(Remains { handle, spool: Some(spool) });
+            pool.reap().await;
+            let next = pool.spool().unwrap();
+            assert_eq!(inode(&next) == inode(&first), is_reused, "{sandbox:?} {bytes:?}");
         }
     }
 }
