@@ -201,15 +201,17 @@ impl Shared {
     #[cfg(target_os = "linux")]
     async fn fork_child(&self) -> io::Result<Process> {
         let mut template = self.template.lock().await;
-        if let Some(old) = template.take_if(|template| template.is_spent(self.pool.abnormal_ends())) {
-            self.pool.leave(old.into_process());
+        if let Some(old) = template.as_mut().filter(|template| template.is_spent(self.pool.abnormal_ends())) {
+            // It is not killed between a fork and its reply, without which nobody knows of the child.
+            let _ = timeout(START_TIMEOUT, old.settle()).await;
+            self.leave(&mut template);
         }
         let spool = self.pool.spool();
         if let Some(running) = &mut *template {
             match timeout(START_TIMEOUT, running.fork(spool.as_ref())).await {
                 Ok(Ok(child)) => return Process::forked(child, spool.ok(), &self.pool),
                 // It may have been killed for lack of memory, which is no reason not to start another one.
-                Ok(Err(_)) | Err(_) => template.take().into_iter().for_each(|old| self.pool.leave(old.into_process())),
+                Ok(Err(_)) | Err(_) => self.leave(&mut template),
             }
         }
         if let Ok(child) = self.start_template(&mut template, spool.as_ref()).await {
@@ -217,9 +219,15 @@ impl Shared {
             return Process::forked(child, spool.ok(), &self.pool);
         }
         // Whatever this system does not let a template do, a child that is executed does without it.
-        template.take().into_iter().for_each(|old| self.pool.leave(old.into_process()));
+        self.leave(&mut template);
         self.failed_templates.fetch_add(1, Ordering::Relaxed);
         self.execute_child().await
+    }
+
+    /// Gives up a template that may not be used any more, or does not work.
+    #[cfg(target_os = "linux")]
+    fn leave(&self, template: &mut Option<Template>) {
+        template.take().into_iter().for_each(|old| self.pool.leave(old));
     }
 
     /// Starts a template and has it fork its first child.

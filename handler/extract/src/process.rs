@@ -26,7 +26,7 @@ use crate::forked::Forked;
 use crate::limits::cpu;
 use crate::protocol::SandboxStatus;
 #[cfg(target_os = "linux")]
-use crate::template::NewChild;
+use crate::template::{NewChild, Template};
 
 /// Capacity of the pipe to a child, in bytes: enough that it reads one chunk while the parent receives the next.
 #[cfg(target_os = "linux")]
@@ -74,11 +74,12 @@ impl Pool {
         }
     }
 
-    /// Kills a template, and leaves it to be reaped.
+    /// Kills a template, and leaves it to be reaped, with the child that nobody has waited for.
     #[cfg(target_os = "linux")]
-    pub(crate) fn leave(&self, template: Forked) {
-        template.kill();
-        lock(&self.unreaped).push(Remains { handle: Handle::Forked(template), spool: None });
+    pub(crate) fn leave(&self, template: Template) {
+        let mut handle = Handle::Template(template);
+        handle.kill();
+        lock(&self.unreaped).push(Remains { handle, spool: None });
     }
 
     /// Notes that a child has ended in another way than a good file's does.
@@ -130,6 +131,9 @@ enum Handle {
     /// Forked by the template.
     #[cfg(target_os = "linux")]
     Forked(Forked),
+    /// Forks the others. Dropping it reaps a child whose start nobody has waited for.
+    #[cfg(target_os = "linux")]
+    Template(Template),
 }
 
 impl Handle {
@@ -139,6 +143,8 @@ impl Handle {
             Self::Executed(child) => drop(child.start_kill()),
             #[cfg(target_os = "linux")]
             Self::Forked(child) => child.kill(),
+            #[cfg(target_os = "linux")]
+            Self::Template(template) => template.process.kill(),
         }
     }
 
@@ -147,6 +153,8 @@ impl Handle {
             Self::Executed(child) => child.try_wait()?.is_some(),
             #[cfg(target_os = "linux")]
             Self::Forked(child) => child.reap(WaitOptions::NOHANG)?.is_some(),
+            #[cfg(target_os = "linux")]
+            Self::Template(template) => template.process.reap(WaitOptions::NOHANG)?.is_some(),
         })
     }
 
@@ -155,6 +163,8 @@ impl Handle {
             Self::Executed(child) => child.wait().await,
             #[cfg(target_os = "linux")]
             Self::Forked(child) => child.wait().await,
+            #[cfg(target_os = "linux")]
+            Self::Template(template) => template.process.wait().await,
         }
     }
 }
@@ -246,7 +256,7 @@ impl Process {
                     let _ = prlimit(Some(pid), Resource::Cpu, cpu(seconds));
                 }
             }
-            None => {}
+            Some(Handle::Template(_)) | None => {}
         }
         #[cfg(not(target_os = "linux"))]
         let _ = seconds;

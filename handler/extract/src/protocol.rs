@@ -23,6 +23,10 @@ pub(crate) const CHILD_MARKER: &str = "handler-extract/child";
 #[cfg(target_os = "linux")]
 pub(crate) const TEMPLATE_MARKER: &str = "handler-extract/template";
 
+/// The most file descriptors that a [`ForkRequest`] comes with.
+#[cfg(target_os = "linux")]
+pub(crate) const MAX_DESCRIPTORS: usize = 4;
+
 /// What applies to every file. A child that has it can prepare everything that does not depend on the file.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -189,22 +189,35 @@ async fn a_template_that_was_killed_costs_no_file() {
     assert_ne!(template().await, killed);
 }
 
+/// Starts a child as far as that gets without waiting, which is until the template has its request, and rarely further.
+async fn start_without_waiting(extractor: &Extractor) {
+    let mut start = std::pin::pin!(extractor.start("b.txt", None));
+    let _is_started = std::future::poll_fn(|context| Poll::Ready(start.as_mut().poll(context).is_ready())).await;
+}
+
 async fn a_start_that_nobody_waits_for_leaves_no_child() {
-    let extractor = usual();
-    assert!(is_read_well(&extractor).await);
-    extractor.prepare().await;
-    let waiting = extractor.start("a.txt", None).await.expect("a child waits");
-    {
-        // As far as it gets without waiting, which is until the template has its request, and rarely further.
-        let mut start = std::pin::pin!(extractor.start("b.txt", None));
-        let _is_started = std::future::poll_fn(|context| Poll::Ready(start.as_mut().poll(context).is_ready())).await;
-    }
-    drop(waiting);
-    for _ in 0..3 {
+    // The file that is read meanwhile ends well, or so that the template is replaced.
+    for (name, expected) in [("a.txt", None), ("abort", Some(ErrorCode::Crashed))] {
+        let extractor = usual();
         assert!(is_read_well(&extractor).await);
+        extractor.prepare().await;
+        let mut session = extractor.start(name, None).await.expect("a child waits");
+        start_without_waiting(&extractor).await;
+        session.feed(GOOD).await.expect("feeding does not fail");
+        assert_eq!(code(&session.finish().await.expect("a finding")), expected);
+        for _ in 0..3 {
+            assert!(is_read_well(&extractor).await);
+        }
+        extractor.prepare().await;
+        assert_eq!(children().len(), 2, "{name}: the template and the child that waits");
+
+        // Nor does the end of the extractor.
+        let session = extractor.start("a.txt", None).await.expect("a child waits");
+        start_without_waiting(&extractor).await;
+        until("the template has forked", || children().len() == 3).await;
+        drop((session, extractor));
+        until("all have ended", || children().is_empty()).await;
     }
-    extractor.prepare().await;
-    assert_eq!(children().len(), 2, "the template and the child that waits");
 }
 
 async fn a_template_is_replaced_after_its_share_of_files() {
