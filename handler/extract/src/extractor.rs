@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
 #[cfg(target_os = "linux")]
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{MutexGuard, PoisonError};
 #[cfg(target_os = "linux")]
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ use tokio::task::spawn_blocking;
 #[cfg(target_os = "linux")]
 use tokio::time::timeout;
 
+#[cfg(target_os = "linux")]
+use crate::fallback::Fallback;
 #[cfg(target_os = "linux")]
 use crate::forked::Forked;
 use crate::process::{Pool, Process};
@@ -40,10 +42,6 @@ use crate::template::{NewChild, Template, sockets};
 /// How long a template may take to start and to fork, which takes a few milliseconds of processor time.
 #[cfg(target_os = "linux")]
 const START_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// After this many templates in a row that did not give a child no further one is started: the system does not let it.
-#[cfg(target_os = "linux")]
-const MAX_FAILED_TEMPLATES: u32 = 3;
 
 /// Starts children. Created once in a process; clones share everything. Dropping the last clone kills the child that
 /// waits.
@@ -63,9 +61,9 @@ struct Shared {
     /// What forks the children, once it was started.
     #[cfg(target_os = "linux")]
     template: Mutex<Option<Template>>,
-    /// Templates in a row that did not give a child.
+    /// Whether children are executed because templates fail.
     #[cfg(target_os = "linux")]
-    failed_templates: AtomicU32,
+    fallback: std::sync::Mutex<Fallback>,
     pool: Arc<Pool>,
 }
 
@@ -126,7 +124,7 @@ impl Extractor {
                 #[cfg(target_os = "linux")]
                 template: Mutex::default(),
                 #[cfg(target_os = "linux")]
-                failed_templates: AtomicU32::new(0),
+                fallback: std::sync::Mutex::default(),
                 pool: Arc::default(),
             }),
         }
@@ -135,6 +133,20 @@ impl Extractor {
     /// How well children are sandboxed, which the first one that reads a file reports; `None` before.
     pub fn sandbox_status(&self) -> Option<SandboxStatus> {
         self.shared.pool.sandbox.get().copied()
+    }
+
+    /// Why the last template that was started did not fork a child, so that children are executed, which takes several
+    /// times the processor time. `None` while templates work, and on systems without them. A template is tried again
+    /// for the next files, and after some failures in a row once in 500 files.
+    pub fn template_failure(&self) -> Option<String> {
+        #[cfg(target_os = "linux")]
+        {
+            self.shared.fallback().error().map(ToOwned::to_owned)
+        }
+        #[cfg(not(target_os = "linux"))]
+        {
+            None
+        }
     }
 
     /// Starts a child ahead of its file, unless one waits already. Reaps those that have finished first, so that no two
@@ -178,9 +190,7 @@ impl Shared {
     async fn spawn(&self) -> io::Result<Process> {
         match self.start {
             #[cfg(target_os = "linux")]
-            ChildStart::Fork if self.failed_templates.load(Ordering::Relaxed) < MAX_FAILED_TEMPLATES => {
-                self.fork_child().await
-            }
+            ChildStart::Fork if self.fallback().allows_template() => self.fork_child().await,
             _ => self.execute_child().await,
         }
     }
@@ -214,14 +224,23 @@ impl Shared {
                 Ok(Err(_)) | Err(_) => self.leave(&mut template),
             }
         }
-        if let Ok(child) = self.start_template(&mut template, spool.as_ref()).await {
-            self.failed_templates.store(0, Ordering::Relaxed);
-            return Process::forked(child, spool.ok(), &self.pool);
+        match self.start_template(&mut template, spool.as_ref()).await {
+            Ok(child) => {
+                self.fallback().on_success();
+                Process::forked(child, spool.ok(), &self.pool)
+            }
+            // Whatever this system does not let a template do, a child that is executed does without it.
+            Err(error) => {
+                self.leave(&mut template);
+                self.fallback().on_failure(error.to_string());
+                self.execute_child().await
+            }
         }
-        // Whatever this system does not let a template do, a child that is executed does without it.
-        self.leave(&mut template);
-        self.failed_templates.fetch_add(1, Ordering::Relaxed);
-        self.execute_child().await
+    }
+
+    #[cfg(target_os = "linux")]
+    fn fallback(&self) -> MutexGuard<'_, Fallback> {
+        self.fallback.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Gives up a template that may not be used any more, or does not work.

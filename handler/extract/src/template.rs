@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{ChildStderr, ChildStdin, ChildStdout};
 use std::time::Duration;
 
+use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{
     AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recv,
@@ -69,8 +70,11 @@ impl Template {
     /// Takes over a process that was started with the other end of the socket, and sends it what applies to every file.
     /// `abnormal_ends` is how many children had ended abnormally before it was started.
     pub(crate) fn new(process: Forked, socket: OwnedFd, config: &ChildConfig, abnormal_ends: u32) -> io::Result<Self> {
-        // The first packet, for which a socket has room.
-        send(&socket, &serde_json::to_vec(config)?, SendFlags::NOSIGNAL)?;
+        // The first packet, for which a socket has room. If it has ended already, the first fork reports why.
+        match send(&socket, &serde_json::to_vec(config)?, SendFlags::NOSIGNAL) {
+            Ok(_) | Err(Errno::PIPE) => {}
+            Err(error) => return Err(error.into()),
+        }
         Ok(Self { process, socket: watch(socket)?, abnormal_ends, children: 0, is_reply_due: false })
     }
 
@@ -117,13 +121,23 @@ impl Template {
         let mut control = SendAncillaryBuffer::new(&mut space);
         control.push(SendAncillaryMessage::ScmRights(descriptors));
         // There is one request at a time, for which a socket has room.
-        sendmsg(&self.socket, &[IoSlice::new(&packet)], &mut control, SendFlags::NOSIGNAL)?;
-        Ok(())
+        match sendmsg(&self.socket, &[IoSlice::new(&packet)], &mut control, SendFlags::NOSIGNAL) {
+            // If it has ended already, its last packet says why.
+            Ok(_) | Err(Errno::PIPE) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn reply(&mut self) -> io::Result<Pid> {
         let mut packet = [0; MAX_REPLY];
-        let receive = |socket: &OwnedFd| Ok(recv(socket, &mut packet[..], RecvFlags::empty())?);
+        let receive = |socket: &OwnedFd| {
+            let mut receive = || recv(socket, &mut packet[..], RecvFlags::empty());
+            match receive() {
+                // It has ended without reading all requests, which is reported once, before its last packet.
+                Err(Errno::CONNRESET) => Ok(receive()?),
+                received => Ok(received?),
+            }
+        };
         let (length, _) = self.socket.async_io(Interest::READABLE, receive).await?;
         self.is_reply_due = false;
         forked(&packet[..length])

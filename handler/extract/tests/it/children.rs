@@ -146,9 +146,11 @@ async fn where_a_template_cannot_be_used_children_are_executed() {
     let script = format!("echo $1 >>$0.log; case $1 in */template) exit 7;; esac; {ANSWER}");
     let directory = tempfile::tempdir().unwrap();
     let extractor = program(&directory, &script, Extractor::with_program);
+    assert_eq!(extractor.template_failure(), None);
     for _ in 0..5 {
         assert_eq!(code(&read(&extractor, "a.txt", b"bytes").await), None);
     }
+    assert_eq!(extractor.template_failure().as_deref(), Some("the parser's template has ended"));
     // It is not tried for each file.
     let log = std::fs::read_to_string(directory.path().join("child.sh.log")).unwrap();
     assert_eq!((log.matches("/template").count(), log.matches("/child").count()), (3, 5), "{log}");
