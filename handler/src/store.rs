@@ -41,8 +41,9 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Writes the record of a late event. Only a late event writes under the id of the content, so no other delivery of the
-    /// same upload can write under the id of the event at the same time.
+    /// Writes the record of a late event. Only late events write under the id of the content, and they look under that of the
+    /// event first. One window remains: a delivery that began in time and is still reading when another one of the same event
+    /// is late finds its record nowhere yet, and both write. `provisioner reconcile` reports such a pair as `doubled`.
     async fn put_late(&self, record: Record, by_event: DocumentId, by_content: DocumentId) -> Outcome {
         let record = record.identified_by(by_event);
         let (outcome, existing) = self.put(record.clone(), &WriteRule::Improve).await;
