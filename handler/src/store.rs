@@ -66,8 +66,8 @@ impl Writer<'_> {
     /// Writes one record on its condition. Also returns the item because of which the condition failed.
     async fn put(&self, mut record: Record, rule: &WriteRule) -> (Outcome, Option<Item>) {
         record.reprocessed_at = rule.requested_at().cloned();
-        let item: Item = match serde_dynamo::to_item(&record) {
-            Ok(item) => item,
+        let sent = match item(&record) {
+            Ok(sent) => sent,
             Err(error) => return (Outcome::Retry(format!("failed to turn the record into an item: {error}")), None),
         };
         let Condition { expression, names, values } = rule.condition(record.status);
@@ -75,7 +75,7 @@ impl Writer<'_> {
             .client
             .put_item()
             .table_name(self.table)
-            .set_item(Some(item.clone()))
+            .set_item(Some(sent))
             .condition_expression(expression)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         for (placeholder, name) in names {
@@ -89,9 +89,14 @@ impl Writer<'_> {
             Ok(Err(error)) => (Err(aws::call_error(&error)), conflicting_item(&error).cloned()),
             Err(_) => (Err(CallError::NoAnswer("the invocation's time was over".to_owned())), None),
         };
-        let already_written = existing.as_ref().is_some_and(|there| is_same(there, &item));
+        let is_own = |there| item(&record).is_ok_and(|sent| is_same(there, &sent));
+        let already_written = existing.as_ref().is_some_and(is_own);
         (classify_put_error(record, result, already_written), existing)
     }
+}
+
+fn item(record: &Record) -> serde_dynamo::Result<Item> {
+    serde_dynamo::to_item(record)
 }
 
 /// Whether two items are one. Numbers are compared by their value, as `DynamoDB` may spell them in its own way; those
