@@ -65,7 +65,7 @@ pub enum Outcome {
     Rejected,
     /// The record that the table has stays: it exists, or it is newer than this run.
     Duplicate,
-    /// The object can no longer be read. Its record stays.
+    /// The object could not be read, or not to its end in time. Its record stays.
     Unreadable,
     /// The object has no content.
     Ignored,

@@ -130,7 +130,7 @@ pub fn replayed(event: &ReplayEvent, style: Style) -> Option<String> {
                 Outcome::Stored => style.good("SUCCESS"),
                 Outcome::Rejected => style.warn("FAILED"),
                 Outcome::Duplicate => style.dim("has a newer record"),
-                Outcome::Unreadable => style.warn("can no longer be read"),
+                Outcome::Unreadable => style.warn("could not be read"),
                 Outcome::Ignored => style.dim("has no content"),
                 Outcome::Failed => style.bad("not processed"),
             };
@@ -147,7 +147,7 @@ fn totals(sent: &Sent) -> String {
         (sent.stored, "SUCCESS"),
         (sent.rejected, "FAILED"),
         (sent.duplicates, "with a newer record"),
-        (sent.unreadable, "that can no longer be read"),
+        (sent.unreadable, "that could not be read"),
         (sent.ignored, "without content"),
         (sent.failed, "not processed"),
     ] {
