@@ -36,14 +36,15 @@ pub(crate) fn router(context: Context) -> Router {
         .route("/failed-events/redrive", get(events::question).post(events::redrive))
         .route("/health", get(events::health))
         .fallback(not_found)
+        .method_not_allowed_fallback(not_allowed)
         // Each route of files has its own limit.
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(context.clone(), guard::signed_in));
     Router::new()
         .route("/sign-in", get(sign_in))
         .route("/assets/{name}", get(asset))
-        .merge(for_signed_in)
         .method_not_allowed_fallback(not_allowed)
+        .merge(for_signed_in)
         .layer(from_fn_with_state(context.clone(), guard::origin))
         .layer(CompressionLayer::new())
         .layer(from_fn(guard::headers))

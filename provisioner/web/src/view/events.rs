@@ -64,7 +64,7 @@ pub(crate) fn question(about: &About, queue: &FailedEvents) -> Markup {
             }
         }
     };
-    page(about, Place::FailedEvents, "Process failed events again", &content)
+    page(Some(about), Place::FailedEvents, "Process failed events again", &content)
 }
 
 /// What became of them.
@@ -79,5 +79,5 @@ pub(crate) fn redriven(about: &About, result: &Redriven) -> Markup {
             p { a.button href="/records" { "Records" } " " a.button href="/failed-events" { "Failed events" } }
         }
     };
-    page(about, Place::FailedEvents, "Sent again", &content)
+    page(Some(about), Place::FailedEvents, "Sent again", &content)
 }

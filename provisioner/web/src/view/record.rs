@@ -58,7 +58,7 @@ pub(crate) fn record(about: &About, shown: &Shown<'_>) -> Markup {
             }
         }
     };
-    page(about, Place::Records, text("fileName"), &content)
+    page(Some(about), Place::Records, text("fileName"), &content)
 }
 
 fn failure(code: &str, message: &str) -> Markup {
@@ -115,5 +115,5 @@ pub(crate) fn no_file(about: &About, id: &str, error: &Error) -> Markup {
             p { a.button href={ "/records/" (id) } { "Back to its record" } }
         }
     };
-    page(about, Place::Records, "No file", &content)
+    page(Some(about), Place::Records, "No file", &content)
 }

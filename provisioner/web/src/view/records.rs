@@ -104,7 +104,7 @@ pub(crate) fn records(about: &About, filter: &Filter, list: &Result<List, Vec<Mi
             }
         }
     };
-    page(about, Place::Records, "Records", &content)
+    page(Some(about), Place::Records, "Records", &content)
 }
 
 fn none(filter: &Filter, list: &List) -> Markup {
