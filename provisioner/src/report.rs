@@ -45,6 +45,7 @@ use provisioner_engine::{clock, interrupt};
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::log_lines::{Entry, Line as LogLine};
 use provisioner_model::sink::Sink;
+use provisioner_model::text::{clean, clean_lines};
 use provisioner_planner::reconcile::Finding;
 use serde::Serialize;
 use serde_json::Value;
@@ -366,19 +367,18 @@ impl Report {
             })));
         }
         // Messages may contain file names.
-        let safe = |text: &str| text.split('\n').map(table::clean).collect::<Vec<_>>().join("\n");
         let mut text = if error.code == DECLINED {
             // The user's own answer is no error.
-            safe(&error.message)
+            clean_lines(&error.message)
         } else {
-            format!("{} {}", self.style.bad("error:"), safe(&error.message))
+            format!("{} {}", self.style.bad("error:"), clean_lines(&error.message))
         };
         for cause in error.causes() {
-            text.push_str(&format!("\n  {} {}", self.style.dim("because:"), safe(&cause)));
+            text.push_str(&format!("\n  {} {}", self.style.dim("because:"), clean_lines(&cause)));
         }
         if let Some(hint) = &error.hint {
             for line in self.completed(hint).lines() {
-                text.push_str(&format!("\n  {} {}", self.style.warn("→"), table::clean(line)));
+                text.push_str(&format!("\n  {} {}", self.style.warn("→"), clean(line)));
             }
         }
         let text = wrap::wrap(&text, self.message_width());

@@ -1,10 +1,10 @@
 //! Human-readable text for the erasure of a file.
 
 use provisioner_engine::forget::Forgotten;
+use provisioner_model::text::clean;
 use provisioner_model::units::counted;
 
 use super::Style;
-use super::table::clean;
 use super::wrap::wrap;
 
 /// What was deleted, and what remains. `remains` has its commands completed.

@@ -4,6 +4,7 @@ use provisioner_model::change::{Action, Change, Detail, Replacement};
 use provisioner_model::hash::short;
 use provisioner_model::resource_type::FUNCTION;
 use provisioner_model::resource_type::words;
+use provisioner_model::text::clean;
 use provisioner_model::units::Size;
 use provisioner_planner::consent::Allow;
 use provisioner_planner::drift::{Depth, Drift};
@@ -14,7 +15,7 @@ use provisioner_planner::step::Step;
 use serde_json::Value;
 
 use super::Style;
-use super::table::{clean, cut};
+use super::table::cut;
 
 /// The width of a value in columns; longer values are truncated here and complete in the JSON output.
 const VALUE: usize = 72;

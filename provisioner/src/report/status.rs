@@ -5,12 +5,12 @@ use provisioner_model::hash::short;
 use provisioner_model::resource_type::words;
 use provisioner_model::spec::DeploymentMode;
 use provisioner_model::stack::Resource;
+use provisioner_model::text::clean;
 use provisioner_model::units::{Size, counted, grouped};
 use provisioner_planner::health::State;
 
 use super::deploy::outputs;
 use super::plan::{drifted, looked};
-use super::table::clean;
 use super::{Style, record_list, table};
 
 /// Columns of a terminal below which the names of resources are left out.

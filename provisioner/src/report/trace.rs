@@ -1,11 +1,11 @@
 //! Human-readable text for the trace of a file.
 
 use provisioner_engine::trace::{Invocation, LogLine, State, Step, Trace, What};
+use provisioner_model::text::clean;
 use provisioner_model::units::{Size, counted};
 
 use super::Style;
 use super::files::request_id;
-use super::table::clean;
 use super::wrap::wrap;
 
 /// Columns of a time without its day, and of the time after the step before.

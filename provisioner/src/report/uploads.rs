@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use handler_contract::Status;
 use provisioner_engine::event::files::{FileResult, FilesEvent, Summary};
 use provisioner_engine::put::Progress;
+use provisioner_model::text::clean;
 use provisioner_model::units::{Size, counted};
 use serde::Serialize;
 use serde_json::Value;
@@ -15,7 +16,7 @@ use super::Style;
 use super::live::{LineId, Live, Place};
 use super::meter::{bar, clock, left};
 use super::record_list::short_type;
-use super::table::{clean, cut, cut_middle, table};
+use super::table::{cut, cut_middle, table};
 use super::wrap::wrap;
 
 /// Columns of a status and the gap behind it.

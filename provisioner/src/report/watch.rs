@@ -3,10 +3,10 @@
 use provisioner_engine::event::watch::WatchEvent;
 use provisioner_model::hash::short;
 
+use provisioner_model::text::clean;
 use provisioner_model::units::counted;
 
 use super::Style;
-use super::table::clean;
 
 /// The line for an event; `None` for a line of the log, which is data.
 pub fn line(event: &WatchEvent, style: Style) -> Option<String> {

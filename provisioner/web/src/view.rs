@@ -10,6 +10,7 @@ pub(crate) mod record_fields;
 pub(crate) mod records;
 
 use maud::{DOCTYPE, Markup, html};
+use provisioner_model::text::clean;
 
 use crate::assets::{ICON, SCRIPT, STYLE};
 use crate::pipeline::{About, Tone};
@@ -40,7 +41,7 @@ pub(crate) fn page(about: Option<&About>, place: Place, title: &str, content: &M
 /// Everything before the content, so that it can be sent before the content is known. Without `about`, nothing names the
 /// stack, and there is no navigation.
 pub(crate) fn before(about: Option<&About>, place: Place, title: &str) -> Markup {
-    let title = format!("{} · {}", format::clean(title), about.map_or("provisioner", |about| &about.stack));
+    let title = format!("{} · {}", clean(title), about.map_or("provisioner", |about| &about.stack));
     html! {
         (DOCTYPE)
         (maud::PreEscaped("<html lang=\"en\">"))

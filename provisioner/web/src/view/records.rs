@@ -4,6 +4,7 @@ use handler_contract::Status;
 use maud::{Markup, html};
 use provisioner_model::query::Row;
 use provisioner_model::units::grouped;
+use provisioner_model::text::clean;
 
 use super::format::{foreign, size, time, type_name};
 use super::{Place, badge, empty, icon, page};
@@ -63,7 +64,7 @@ pub(crate) fn row(row: &Row) -> Markup {
         tr role="row" id={ "r-" (row.document_id) } {
             td.state role="cell" { (status(row.status)) }
             td.name role="cell" {
-                a href={ "/records/" (row.document_id) } title=(super::format::clean(&row.object_key)) {
+                a href={ "/records/" (row.document_id) } title=(clean(&row.object_key)) {
                     @if !folder(row).is_empty() { span.folder { (foreign(folder(row))) } }
                     span.file { (foreign(&row.file_name)) }
                 }
