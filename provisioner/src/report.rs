@@ -266,6 +266,16 @@ impl Report {
         }
     }
 
+    /// Prints a text without style, which may contain text of others: their control characters are replaced.
+    pub fn remark(&self, text: &str) {
+        self.narrate(&clean_lines(text));
+    }
+
+    /// Prints a warning, which may contain text of others.
+    pub fn warn(&self, text: &str) {
+        self.narrate(&format!("{} {}", self.style.warn("warning:"), clean_lines(text)));
+    }
+
     /// Columns for messages. The terminal may have been resized.
     fn message_width(&self) -> usize {
         self.live.width().unwrap_or(self.style.width)
@@ -396,7 +406,8 @@ impl Report {
             return Err(refused(format!("confirmation required, and there is no terminal to ask on: {question}"))
                 .hint(format!("Run the command on a terminal, or give {flag}.")));
         }
-        self.live.suspend(|| write_text(&self.err, &format!("{question} [y/N] ")));
+        // A question may name a file.
+        self.live.suspend(|| write_text(&self.err, &format!("{} [y/N] ", clean_lines(question))));
         Ok(())
     }
 
@@ -431,7 +442,7 @@ impl Dialog for Report {
     }
 
     fn remark(&self, text: &str) {
-        self.narrate(text);
+        Self::remark(self, text);
     }
 }
 

@@ -68,7 +68,7 @@ pub async fn run(global: &Global, args: &Arguments, report: &Report) -> Result<O
         PlanFormat::Markdown => report.text(&report.completed(&markdown::plan(&preview))),
     }
     if let Some(path) = &args.out {
-        report.narrate(&format!(
+        report.remark(&format!(
             "The plan is in {}. Apply exactly this plan with: provisioner up --plan {} -s {}",
             path.display(),
             quoted(&path.display().to_string()),

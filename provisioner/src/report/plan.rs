@@ -4,7 +4,7 @@ use provisioner_model::change::{Action, Change, Detail, Replacement};
 use provisioner_model::hash::short;
 use provisioner_model::resource_type::FUNCTION;
 use provisioner_model::resource_type::words;
-use provisioner_model::text::clean;
+use provisioner_model::text::{clean, clean_lines};
 use provisioner_model::units::Size;
 use provisioner_planner::consent::Allow;
 use provisioner_planner::drift::{Depth, Drift};
@@ -93,11 +93,11 @@ pub fn text(plan: &Preview, style: Style, verbose: bool) -> String {
     let mut lines = vec![style.strong(&format!("Plan for {stack} in account {account}, {region}: {}", title(plan)))];
     for problem in plan.broken() {
         lines.push(format!("  {} {}", style.bad("✗"), clean(&problem.what)));
-        lines.push(format!("    {} {}", style.warn("→"), problem.fix));
+        lines.push(format!("    {} {}", style.warn("→"), clean_lines(&problem.fix)));
     }
     if let Some(block) = &plan.blocked {
-        lines.push(format!("  {} {}", style.bad("✗"), block.reason));
-        lines.push(format!("    {} {}", style.warn("→"), block.hint));
+        lines.push(format!("  {} {}", style.bad("✗"), clean_lines(&block.reason)));
+        lines.push(format!("    {} {}", style.warn("→"), clean_lines(&block.hint)));
     }
     for change in &plan.resources {
         resource(change, plan, style, verbose, &mut lines);

@@ -92,7 +92,7 @@ pub fn line(event: &FilesEvent, style: Style) -> Option<String> {
         FilesEvent::Doubtful { reason, .. } => Some(format!("{} {}", style.warn("warning:"), clean(reason))),
         FilesEvent::NotProcessed { file, key, reason } => {
             let warning = style.warn("warning:");
-            Some(format!("{warning} {} gets no record: the key {} {reason}", clean(file), clean(key)))
+            Some(format!("{warning} {} gets no record: the key {} {}", clean(file), clean(key), clean(reason)))
         }
         FilesEvent::Record { .. } => None,
         FilesEvent::NoRecord { file, reason: Some(_), .. } => {

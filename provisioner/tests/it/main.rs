@@ -26,6 +26,7 @@ mod namespaces;
 mod package;
 mod partitions;
 mod plan;
+mod printed;
 mod protection;
 mod push;
 mod put;

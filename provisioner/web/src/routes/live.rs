@@ -86,9 +86,7 @@ fn sent(query: &Query, event: FeedEvent) -> Option<Event> {
             }
             ("record", described(&record))
         }
-        Happening::Retrying { key, reason } => {
-            ("retrying", json!({ "key": key, "reason": clean(&reason) }))
-        }
+        Happening::Retrying { key, reason } => ("retrying", json!({ "key": key, "reason": clean(&reason) })),
         Happening::Source(state) => ("source", json!({ "problem": state.err() })),
     };
     Some(Event::default().event(name).id(event.id).data(data.to_string()))

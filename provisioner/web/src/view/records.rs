@@ -3,8 +3,8 @@
 use handler_contract::Status;
 use maud::{Markup, html};
 use provisioner_model::query::Row;
-use provisioner_model::units::grouped;
 use provisioner_model::text::clean;
+use provisioner_model::units::grouped;
 
 use super::format::{foreign, size, time, type_name};
 use super::{Place, badge, empty, icon, page};
