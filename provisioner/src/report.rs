@@ -180,6 +180,11 @@ impl Report {
         locked(&self.invocation).handler = handler.map(|path| path.display().to_string());
     }
 
+    /// What printed commands repeat.
+    pub fn invocation(&self) -> Invocation {
+        locked(&self.invocation).clone()
+    }
+
     /// The text with the commands in it completed.
     pub fn completed(&self, text: &str) -> String {
         locked(&self.invocation).complete(text).into_owned()

@@ -22,7 +22,7 @@ const DEFAULT_PORT: u16 = 8_484;
 pub async fn run(global: &Global, args: &Web, report: &Arc<Report>) -> Result<()> {
     let file = super::stack_file(global, report)?;
     let aws = connection::connect(&global.connection(), &file.spec).await?;
-    let stack = Stack::find(aws, file, global.stack.clone()).await?;
+    let stack = Stack::find(aws, file, global.stack.clone(), report.invocation()).await?;
     let listener = listen(args.port).await?;
     let port = listener.local_addr().map_err(|e| io("read the port", e))?.port();
     let to = Arc::clone(report);

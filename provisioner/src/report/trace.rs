@@ -12,8 +12,8 @@ use super::wrap::wrap;
 const TIME: usize = 12;
 const AFTER: usize = 9;
 
-/// The conclusion, and the steps under their days. `next` is what to do, with its commands completed.
-pub fn text(trace: &Trace, next: Option<&str>, style: Style) -> String {
+/// The conclusion, and the steps under their days.
+pub fn text(trace: &Trace, style: Style) -> String {
     let state = trace.conclusion.state;
     let what = match state {
         State::Recorded => style.good(&clean(&trace.conclusion.what)),
@@ -21,7 +21,7 @@ pub fn text(trace: &Trace, next: Option<&str>, style: Style) -> String {
         State::Rejected | State::Queued | State::NoRecord => style.bad(&clean(&trace.conclusion.what)),
     };
     let mut lines = vec![format!("{}  {what}", style.strong(&clean(&trace.key)))];
-    if let Some(next) = next {
+    if let Some(next) = &trace.conclusion.next {
         lines.push(format!("  {} {}", style.warn("→"), clean(next)));
     }
     let mut day = "";
@@ -180,7 +180,11 @@ mod tests {
             bucket: "b".into(),
             key: "in/a\u{1b}[2J.txt".into(),
             document_id: None,
-            conclusion: Conclusion { state: State::Queued, what: "no record: in the queue".into(), next: None },
+            conclusion: Conclusion {
+                state: State::Queued,
+                what: "no record: in the queue".into(),
+                next: Some("Send it again: provisioner redrive -s shop".into()),
+            },
             steps: vec![
                 step(
                     "2026-11-26T12:00:00Z",
@@ -205,11 +209,7 @@ mod tests {
 
     #[test]
     fn steps_are_listed_by_day_and_nothing_reaches_the_terminal_raw() {
-        let text = text(
-            &retried(),
-            Some("Send it again: provisioner redrive -s shop"),
-            Style { colour: false, live: false, width: 200 },
-        );
+        let text = text(&retried(), Style { colour: false, live: false, width: 200 });
         let expected = "\
 in/a\u{fffd}[2J.txt  no record: in the queue
   → Send it again: provisioner redrive -s shop
@@ -230,8 +230,11 @@ not read: the log: denied";
 
     #[test]
     fn lines_fit_the_terminal() {
+        // A command is left as one line, so that it can be copied.
+        let trace = retried();
+        let trace = Trace { conclusion: Conclusion { next: None, ..trace.conclusion }, ..trace };
         for width in [40, 80] {
-            let text = text(&retried(), None, Style { colour: false, live: false, width });
+            let text = text(&trace, Style { colour: false, live: false, width });
             assert!(text.lines().all(|line| line.chars().count() <= width), "{text}");
         }
     }

@@ -79,3 +79,16 @@ fn a_question_does_not_control_the_terminal() {
     shown.ended(5);
     assert!(shown.bytes.contains(CLEANED) && !shown.bytes.contains(ESCAPE), "{}", shown.bytes);
 }
+
+#[test]
+fn commands_in_json_documents_work_where_they_are_typed() {
+    let site = site_with(&[]);
+    site.fake.state().sqs.send("shop-failed-events", &failed("in/a.txt", "failed to read the object"));
+    for arguments in
+        [&["status", "--json"][..], &["trace", "in/a.txt", "--json"], &["forget", "in/a.txt", "--yes", "--json"]]
+    {
+        let ran = site.run(arguments);
+        ran.says("provisioner redrive -s shop.yaml");
+        assert!(!ran.out.contains("-s shop\"") && !ran.out.contains("-s shop "), "{ran:#?}");
+    }
+}
