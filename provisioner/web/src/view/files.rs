@@ -174,7 +174,7 @@ pub(crate) fn sent(about: &About, files: &[Sent]) -> Markup {
     page(Some(about), Place::Upload, "Uploaded", &content)
 }
 
-/// The page of a file whose record has not arrived. It asks again by itself.
+/// The page of a file whose record has not arrived.
 pub(crate) fn awaited(about: &About, key: &str) -> Markup {
     let content = html! {
         div.narrow {

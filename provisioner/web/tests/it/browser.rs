@@ -251,7 +251,7 @@ async fn everything_is_reached_with_the_keyboard_alone() {
     page.shows(&["Process 1 failed event again?"]).await;
     tab_to("Process again").await;
     page.press(Key::Enter).await;
-    page.shows(&["1 event sent to the function again"]).await;
+    page.shows(&["1 event processed again"]).await;
     page.end().await;
 }
 
