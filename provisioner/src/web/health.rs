@@ -27,7 +27,6 @@ pub(super) fn view(status: &Status) -> Health {
         problems: problems.collect(),
         facts: facts(status),
         resources: resources(status),
-        failed_events: status.failed_events,
     }
 }
 

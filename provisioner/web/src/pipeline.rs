@@ -169,8 +169,6 @@ pub struct Health {
     pub facts: Vec<Fact>,
     /// Its resources.
     pub resources: Vec<Resource>,
-    /// How many events failed every attempt.
-    pub failed_events: Option<u64>,
 }
 
 /// One reason why a stack is not healthy.

@@ -72,8 +72,8 @@ pub(crate) fn row(row: &Row) -> Markup {
             }
             td.type role="cell" title=(row.file_type) { (type_name(&row.file_type)) }
             td.number role="cell" title={ (grouped(row.file_size)) " bytes" } { (size(row.file_size)) }
-            td.number role="cell" data-unit="words" { @if let Some(n) = number(row.word_count) { (n) } }
-            td.number role="cell" data-unit="pages" { @if let Some(n) = number(row.page_count) { (n) } }
+            td.number role="cell" { @if let Some(n) = number(row.word_count) { (n) } }
+            td.number role="cell" { @if let Some(n) = number(row.page_count) { (n) } }
             td.time role="cell" { (time(&row.uploaded_at)) }
         }
     }
@@ -188,7 +188,7 @@ fn filters(filter: &Filter, mistakes: &[Mistake]) -> Markup {
                     select #f-since name="since" aria-invalid=[wrong("since")] {
                         option value="" { "Any time" }
                         @for (age, label) in AGES { option value=(age) selected[age == filter.since] { (label) } }
-                        option value="today" data-range { "Between…" }
+                        option value="today" { "Between…" }
                     }
                 }))
             } @else {
