@@ -89,6 +89,34 @@ async fn a_large_upload_shows_true_progress_pauses_resumes_and_is_cancelled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_stopped_before_its_first_request_is_not_sent() {
+    let stack = Stack::new();
+    let Some(page) = browser(&stack, Setup::default()).await else { return };
+    // Until it is released, no file can be read.
+    page.script(
+        "const read = Blob.prototype.arrayBuffer;
+         const released = new Promise((release) => { window.release = release; });
+         Blob.prototype.arrayBuffer = function () { return released.then(() => read.call(this)); };",
+    )
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let chosen = files(&folder, &[("cancelled.txt", b"abc"), ("movie.mp4", &vec![7; 9 * MIB]), ("last.txt", b"abcd")]);
+    page.choose(&chosen).await;
+    page.shows(&["3 files: 3 being sent"]).await;
+    page.find("[aria-label='Cancel cancelled.txt']").await.click().await.unwrap();
+    page.find("[aria-label='Pause movie.mp4']").await.click().await.unwrap();
+    page.find("[aria-label='Resume movie.mp4']").await.click().await.unwrap();
+    page.shows(&["3 files: 1 being sent, 1 waiting"]).await;
+    page.script("window.release()").await;
+    page.shows(&["3 files: 2 read"]).await;
+    assert_eq!(page.find(".upload .badge").await.text().await.unwrap(), "Cancelled");
+    let mut stored = stack.stored.lock().unwrap().clone();
+    stored.sort();
+    assert_eq!(stored, [("last.txt".to_owned(), 4), ("movie.mp4".to_owned(), 9 * MIB as u64)]);
+    page.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_upload_survives_a_lost_connection_and_says_what_the_service_refuses() {
     let stack = Stack::new();
     let Some(page) = browser(&stack, Setup::default()).await else { return };
