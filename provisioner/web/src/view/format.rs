@@ -31,18 +31,6 @@ pub(crate) fn time_of(millis: i64) -> Markup {
     Timestamp::from_unix_millis(millis).map(|at| time(&at)).unwrap_or_default()
 }
 
-/// A span of time between two steps.
-pub(crate) fn span(millis: i64) -> String {
-    match millis {
-        0..1_000 => format!("{millis} ms"),
-        1_000..60_000 => format!("{}.{} s", millis / 1_000, millis % 1_000 / 100),
-        60_000..3_600_000 => format!("{} min {} s", millis / 60_000, millis % 60_000 / 1_000),
-        3_600_000..86_400_000 => format!("{} h {} min", millis / 3_600_000, millis % 3_600_000 / 60_000),
-        86_400_000.. => format!("{} d {} h", millis / 86_400_000, millis % 86_400_000 / 3_600_000),
-        ..0 => String::new(),
-    }
-}
-
 /// Media types and their names. Others have their own name.
 const TYPES: &[(&str, &str)] = &[
     ("application/pdf", "PDF"),
@@ -109,21 +97,6 @@ mod tests {
     fn names_are_text_and_do_not_turn_what_is_around_them() {
         assert_eq!(foreign("<b>&\"'").into_string(), "<bdi>&lt;b&gt;&amp;&quot;'</bdi>");
         assert_eq!(foreign("a\u{202e}fdp.exe").into_string(), "<bdi>a\u{fffd}fdp.exe</bdi>");
-    }
-
-    #[test]
-    fn spans_have_the_unit_that_fits() {
-        for (millis, text) in [
-            (-5, ""),
-            (0, "0 ms"),
-            (999, "999 ms"),
-            (1_250, "1.2 s"),
-            (61_000, "1 min 1 s"),
-            (3_660_000, "1 h 1 min"),
-            (90_000_000, "1 d 1 h"),
-        ] {
-            assert_eq!(span(millis), text);
-        }
     }
 
     #[test]

@@ -4,9 +4,10 @@ use handler_contract::Status;
 use maud::{Markup, html};
 use provisioner_model::error::Error;
 use provisioner_model::query::Row;
+use provisioner_model::units::span;
 use serde_json::Value;
 
-use super::format::{foreign, span, time_of};
+use super::format::{foreign, time_of};
 use super::{Place, Problem, files, icon, page, problem_box, record_fields, records, tone_class};
 use crate::pipeline::{About, Tone, TraceStep};
 use crate::remedy::remedy;
