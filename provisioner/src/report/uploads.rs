@@ -19,7 +19,7 @@ use super::record_list::short_type;
 use super::table::{cut, cut_middle, table};
 use super::wrap::wrap;
 
-/// Columns of a status and the gap behind it.
+/// Columns of a status, with the space after it.
 const STATUS: usize = 9;
 /// Columns of a media type on a terminal: wide enough for two or three formats at once, and for most names of one.
 const TYPE: usize = 14;

@@ -17,7 +17,7 @@ use crate::server::Server;
 use crate::stack::Stack;
 
 /// How long a condition may take to come true.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 /// Browsers at the same time: each takes a processor and 200 MB.
 static BROWSERS: Semaphore = Semaphore::const_new(2);
 
@@ -39,7 +39,7 @@ pub(crate) struct Setup {
 /// Says that a test is skipped, past the capture of its output.
 pub(crate) fn skipped(why: &str) {
     let name = std::thread::current().name().unwrap_or_default().to_owned();
-    // There is nobody to tell if it fails.
+    // A failed write to standard error cannot be reported anywhere.
     let _ = writeln!(std::io::stderr(), "skipped {name}: {why}");
 }
 
@@ -78,7 +78,7 @@ pub(crate) async fn browser(stack: &Arc<Stack>, setup: Setup) -> Option<Browser>
         match WebDriver::new(&server_url, capabilities.clone()).await {
             Ok(driver) => break driver,
             // It takes a moment to listen.
-            Err(error) => assert!(began.elapsed() < PATIENCE, "no browser: {error}"),
+            Err(error) => assert!(began.elapsed() < TIMEOUT, "no browser: {error}"),
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
@@ -137,10 +137,10 @@ impl Browser {
             if let Some(value) = condition().await {
                 return value;
             }
-            if began.elapsed() > PATIENCE {
+            if began.elapsed() > TIMEOUT {
                 let text = self.text().await;
                 panic!(
-                    "not within {PATIENCE:?}: {what}\n--- the page:\n{text}\n--- the console:\n{:?}",
+                    "not within {TIMEOUT:?}: {what}\n--- the page:\n{text}\n--- the console:\n{:?}",
                     self.console().await
                 );
             }
