@@ -47,6 +47,7 @@ mod upgrades;
 mod uploads;
 mod verify;
 mod watch;
+mod web;
 mod world;
 
 /// The workspace's folder.

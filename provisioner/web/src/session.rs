@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use axum::http::HeaderMap;
 use axum::http::header::COOKIE;
+use maud::{DOCTYPE, html};
 use subtle::ConstantTimeEq as _;
 
 /// Who may see the page, and under which addresses.
@@ -42,6 +43,25 @@ impl std::fmt::Debug for LocalSession {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("LocalSession").field("port", &self.port).finish_non_exhaustive()
     }
+}
+
+/// A page, to be kept in a file, that leads a browser to an address.
+///
+/// Programs that open a browser take the address as an argument, which every user of the machine can read. They get the
+/// name of this page's file instead.
+pub fn redirect_page(address: &str) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="refresh" content={ "0;url=" (address) };
+                title { "provisioner" }
+            }
+            body { p { a href=(address) { "To the page" } } }
+        }
+    };
+    page.into_string()
 }
 
 /// 256 random bits in hexadecimal.

@@ -96,6 +96,14 @@ pub(crate) struct Problem<'a> {
     pub(crate) hint: Option<&'a str>,
 }
 
+/// The page of who has just signed in by a link of another page.
+pub(crate) fn signed_in() -> Markup {
+    let content = html! {
+        div.narrow { h1 { "You are signed in" } p { a.button href="/" { "To the start page" } } }
+    };
+    page(None, Place::Upload, "Signed in", &content)
+}
+
 /// The page of an error. `about` is `None` for who is not signed in.
 pub(crate) fn problem(about: Option<&About>, problem: &Problem<'_>) -> Markup {
     let content = html! {

@@ -3,10 +3,12 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use provisioner_web::session::redirect_page;
 use serde_json::json;
 use thirtyfour::prelude::*;
 
 use crate::driver::{Setup, browser, files};
+use crate::server::Server;
 use crate::stack::{NOW, Settings, Stack, failed_event, record};
 
 const MIB: usize = 1 << 20;
@@ -116,6 +118,19 @@ async fn a_file_that_is_stopped_before_its_first_request_is_not_sent() {
     let mut stored = stack.stored.lock().unwrap().clone();
     stored.sort();
     assert_eq!(stored, [("last.txt".to_owned(), 4), ("movie.mp4".to_owned(), 9 * MIB as u64)]);
+    page.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_leads_to_the_page_signs_the_browser_in() {
+    let stack = Stack::new();
+    let Some(page) = browser(&stack, Setup::default()).await else { return };
+    let other = Server::of(&stack).await;
+    let folder = tempfile::tempdir().unwrap();
+    let leading = files(&folder, &[("to-the-page.html", redirect_page(&other.address).as_bytes())]);
+    page.driver.goto(format!("file://{}", leading[0].display())).await.unwrap();
+    page.shows(&["No files yet"]).await;
+    page.until(&format!("location.href === '{}/'", other.base)).await;
     page.end().await;
 }
 
