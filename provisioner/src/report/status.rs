@@ -136,10 +136,10 @@ pub fn text(status: &Status, style: Style) -> String {
     match &status.permissions {
         Some(Permissions::AsGenerated) => text.push_str("\npermissions    as generated"),
         Some(Permissions::Changed(how)) => {
-            text.push_str(&format!("\npermissions    {}: {how}", style.bad("changed"), how = clean(how)))
+            text.push_str(&format!("\npermissions    {}: {how}", style.bad("changed"), how = clean(how)));
         }
         Some(Permissions::Unknown(why)) => {
-            text.push_str(&format!("\npermissions    not compared: {}", clean_lines(why)))
+            text.push_str(&format!("\npermissions    not compared: {}", clean_lines(why)));
         }
         None => {}
     }

@@ -66,7 +66,7 @@ fn facts(status: &Status) -> Vec<Fact> {
     match &status.drift {
         Some(drift) if drift.is_empty() => add("Drift", "none".to_owned(), Tone::Good),
         Some(drift) => {
-            add("Drift", format!("{} changed", counted(drift.resources.len() as u64, "resource")), Tone::Bad)
+            add("Drift", format!("{} changed", counted(drift.resources.len() as u64, "resource")), Tone::Bad);
         }
         None => {}
     }

@@ -30,14 +30,14 @@ fn nothing_of_others_reaches_the_terminal_raw() {
     type Run = fn(&Site) -> Ran;
     let rows: [(&str, Run); 5] = [
         ("a remark with a service's message", |site| {
-            let fault = Fault::error(403, "AccessDenied", &format!("no {REVERSE}"));
+            let fault = Fault::error(403, "AccessDenied", format!("no {REVERSE}"));
             let is_history = |request: &fake_aws::Request| request.path.contains("/history/");
             site.fake.inject(Rule::on("s3:PutObject", fault).when(is_history).always());
             site.build_handler(2);
             site.up()
         }),
         ("a warning with a service's message", |site| {
-            let fault = Fault::error(400, "AccessDenied", &format!("no {ESCAPE}"));
+            let fault = Fault::error(400, "AccessDenied", format!("no {ESCAPE}"));
             site.fake.inject(Rule::on("sqs:ChangeMessageVisibilityBatch", fault).always());
             site.run(&["redrive", "--list"])
         }),
