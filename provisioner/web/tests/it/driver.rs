@@ -113,10 +113,15 @@ impl Browser {
         self.driver.find(By::Css("body")).await.unwrap().text().await.unwrap_or_default()
     }
 
+    /// The visible text of the page; `None` between two pages, when there is no body.
+    async fn text_if_any(&self) -> Option<String> {
+        self.driver.find(By::Css("body")).await.ok()?.text().await.ok()
+    }
+
     /// Waits until the visible text has each part.
     pub(crate) async fn shows(&self, parts: &[&str]) {
         for part in parts {
-            self.wait(part, || async { self.text().await.contains(part).then_some(()) }).await;
+            self.wait(part, || async { self.text_if_any().await?.contains(part).then_some(()) }).await;
         }
     }
 
@@ -138,7 +143,7 @@ impl Browser {
                 return value;
             }
             if began.elapsed() > TIMEOUT {
-                let text = self.text().await;
+                let text = self.text_if_any().await.unwrap_or_default();
                 panic!(
                     "not within {TIMEOUT:?}: {what}\n--- the page:\n{text}\n--- the console:\n{:?}",
                     self.console().await
