@@ -2,12 +2,12 @@
 
 use provisioner_engine::event::reconcile::{ReconcileEvent, Summary};
 use provisioner_engine::event::replay::{ReplayEvent, Sent};
+use provisioner_model::text::clean;
 use provisioner_model::units::{Size, counted, grouped};
 use provisioner_planner::reconcile::{Counts, Finding, FindingKind};
 use provisioner_planner::replay::Outcome;
 
 use super::Style;
-use super::table::clean;
 
 /// Findings that are printed as text.
 pub const MOST_FINDINGS: u64 = 100;
