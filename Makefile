@@ -76,7 +76,7 @@ bench-reconcile: emulator build ## Measure reconcile: memory with 1,000,000 obje
 	@cargo build --release --locked --package provisioner --example reconcile
 	@target/release/examples/reconcile fake $(PROVISIONER) 1000000
 	@$(PROVISIONER) local start --stack local
-	@target/release/examples/reconcile emulator http://127.0.0.1:4566 20000 3; $(PROVISIONER) local stop --stack local
+	@target/release/examples/reconcile emulator http://127.0.0.1:4566 20000 3; status=$$?; $(PROVISIONER) local stop --stack local; exit $$status
 
 .PHONY: accuracy
 accuracy: build ## Compare the extractor with poppler, libmagic, python-docx, Pillow and mutagen (docs/accuracy.md)

@@ -82,6 +82,7 @@ fn start(log: &Log, inspection_denied: bool) -> Result<std::convert::Infallible,
             inspection_denied,
             cold: Cell::new(true),
             sandbox_reported: Cell::new(false),
+            template_failure_reported: Cell::new(false),
         };
         // On the heap, because it holds what an invocation needs at once, buffers included.
         Box::pin(Runtime::new(service_fn(|event| function.handle(event))).run()).await?;
@@ -113,6 +114,8 @@ struct Function<'a> {
     cold: Cell<bool>,
     /// Whether the sandbox status of the children was reported.
     sandbox_reported: Cell<bool>,
+    /// Whether it was reported that children are executed because no template forks them.
+    template_failure_reported: Cell<bool>,
 }
 
 /// What the function answers its caller.
@@ -269,7 +272,9 @@ impl Function<'_> {
             Err(Unread::Retry(reason)) => Err(reason),
         };
         let outcome = match (findings, Target::of(upload, request, extracted)) {
-            (Ok(Findings { failure: Some(failure), .. }), Ok(_)) if is_reprocess && outcome::is_lost(failure.code) => {
+            (Ok(Findings { failure: Some(failure), .. }), Ok(_))
+                if is_reprocess && outcome::is_unrelated_to_content(failure.code) =>
+            {
                 Outcome::Unreadable(failure)
             }
             (Ok(findings), Ok(target)) => {
@@ -314,6 +319,7 @@ impl Function<'_> {
         if let Some(sandbox) = sandbox.filter(|sandbox| !sandbox.is_full()) {
             self.warn_of_degraded_sandbox(invocation, sandbox);
         }
+        self.warn_of_template_failure(invocation);
         outcome
     }
 
@@ -330,6 +336,16 @@ impl Function<'_> {
         let line = Line { sandbox: Some(sandbox), ..invocation.line(Level::Warn, message) };
         let metrics = metrics::degraded_sandbox(&invocation.context.env_config.function_name, self.log.now());
         self.log.write_with(&line, &metrics);
+    }
+
+    /// Warns, once in a process's life, that children are executed because no template forks them.
+    fn warn_of_template_failure(&self, invocation: &Invocation) {
+        let failure = self.extractor.template_failure().filter(|_| !self.template_failure_reported.replace(true));
+        if let Some(failure) = failure {
+            let message =
+                format!("each file takes more processor time, because its child is executed and not forked: {failure}");
+            self.log.write(&invocation.line(Level::Warn, message));
+        }
     }
 
     fn log_ignored(&self, invocation: &Invocation, ignored: &Ignored) {
@@ -388,7 +404,7 @@ fn message(upload: &Upload, outcome: &Outcome) -> String {
         }
         Outcome::Duplicate(_) => format!("File {name} has its record already"),
         Outcome::Unreadable(failure) => {
-            format!("File {name} can no longer be read, so its record stays: {failure}")
+            format!("File {name} could not be read to its end, so its record stays: {failure}")
         }
         Outcome::Retry(reason) => format!("File {name} was not processed and will be tried again: {reason}"),
     }

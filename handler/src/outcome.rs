@@ -12,7 +12,7 @@ pub enum Outcome {
     Recorded(Box<Record>),
     /// The table already held its record, or a better one than this.
     Duplicate(Box<Record>),
-    /// The record was to be replaced, but the object can no longer be read. The record stays.
+    /// The record was to be replaced, but the object was not read, or not to its end. The record stays.
     Unreadable(Failure),
     /// Nothing was written, and another attempt may succeed. The invocation fails.
     Retry(String),
@@ -127,10 +127,31 @@ pub fn classify_get_error(call_error: &CallError) -> GetOutcome {
     }
 }
 
-/// Whether findings describe the object as it was lost since its upload, and not its content. They do not replace a record
-/// that describes the content.
-pub fn is_lost(code: ErrorCode) -> bool {
-    matches!(code, ErrorCode::NotFound | ErrorCode::Superseded | ErrorCode::NotReadable)
+/// Whether a failure describes the attempt and not the content: the object was not there, or a clock ran out, which
+/// depends on the machine and on what S3 takes. Such a failure does not replace a record that describes the content.
+/// All other codes follow from the content and the limits of the stack.
+pub fn is_unrelated_to_content(code: ErrorCode) -> bool {
+    match code {
+        ErrorCode::NotFound
+        | ErrorCode::Superseded
+        | ErrorCode::NotReadable
+        | ErrorCode::DeadlineExceeded
+        | ErrorCode::TimeLimit => true,
+        ErrorCode::EmptyFile
+        | ErrorCode::FileTooLarge
+        | ErrorCode::TypeNotAllowed
+        | ErrorCode::TypeMismatch
+        | ErrorCode::Encrypted
+        | ErrorCode::Malformed
+        | ErrorCode::MemoryLimit
+        | ErrorCode::CpuLimit
+        | ErrorCode::StackLimit
+        | ErrorCode::SpoolLimit
+        | ErrorCode::OutputLimit
+        | ErrorCode::DecompressionBomb
+        | ErrorCode::SandboxViolation
+        | ErrorCode::Crashed => false,
+    }
 }
 
 /// Classifies the result of a `PutItem` with the record's condition. `Ok` is a written record. `already_written` says

@@ -452,8 +452,8 @@ pub struct Web {
 /// `provisioner inspect`
 #[derive(Debug, Args)]
 pub struct Inspect {
-    /// Files; folders, with all files below them; `-` for standard input. Attributes derived from the content equal those of an uploaded file's record; id, bucket, times,
-    /// version, `ETag` and shards are local placeholders
+    /// Files; folders, with all files below them; `-` for standard input. Attributes derived from the content equal those
+    /// of an uploaded file's record; id, bucket, times, version, `ETag` and shards are local placeholders
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Read the files as objects that are stored with this Content-Encoding, such as gzip

@@ -70,7 +70,7 @@ pub fn linted(file: &Path, spec: &StackSpec, report: &Report) -> Result<Template
     let template = provisioner_model::template::build(spec);
     let findings = lint::check(spec, &template);
     for finding in findings.iter().filter(|finding| finding.severity() == Severity::Warning) {
-        report.narrate(&format!("{} {}: {finding}", report.style.warn("warning:"), file.display()));
+        report.warn(&format!("{}: {finding}", file.display()));
     }
     lint::refuse(&findings)?;
     Ok(template)
@@ -80,7 +80,7 @@ pub fn linted(file: &Path, spec: &StackSpec, report: &Report) -> Result<Template
 /// [`Emulator::deployment_lock`].
 async fn deployment_lock(emulator: Option<u16>, stack: &str, report: &Report) -> Option<std::fs::File> {
     let emulator = Emulator::new(emulator?, Environment::of_this_process()).ok()?;
-    let waiting = || report.narrate(&format!("Waiting for another command that deploys or deletes {stack}…"));
+    let waiting = || report.remark(&format!("Waiting for another command that deploys or deletes {stack}…"));
     emulator.deployment_lock(stack, waiting).await
 }
 

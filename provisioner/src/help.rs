@@ -143,7 +143,7 @@ Outcome of an event, and what becomes of its message:
   rejected         the file has a record with the status FAILED           deleted
   duplicate        the file had a record already                          deleted
   ignored          the event leads to no record                           deleted
-  unreadable       the object can no longer be read                       kept
+  unreadable       the object could not be read                           kept
   gone             the object no longer exists                            deleted after confirmation
   retry            the function failed again                              kept
   not-understood   the function cannot read the event                     kept
@@ -158,6 +158,7 @@ pub const FORGET: &str = "\
 Examples:
   provisioner forget in/report.pdf          count versions and records, ask, delete, say what remains
   provisioner forget in/report.pdf --yes --json";
+
 /// Examples of `rollback`.
 pub const ROLLBACK: &str = "\
 Examples:
@@ -252,10 +253,12 @@ mod tests {
 
     #[test]
     fn every_example_is_a_valid_command() {
-        for text in [
-            SHORT, LONG, UP, PLAN, STATUS, DOWN, PUT, RECORDS, SHOW, TRACE, LOGS, REDRIVE, RECONCILE, REPROCESS,
-            ROLLBACK, FORGET, INSPECT,
-        ] {
+        let root = command();
+        let of_commands = root.get_subcommands().filter_map(|command| command.get_after_long_help());
+        let texts: Vec<String> =
+            of_commands.map(ToString::to_string).chain([SHORT.to_owned(), LONG.to_owned()]).collect();
+        assert!(texts.iter().any(|text| text == WEB), "the texts of the commands are read");
+        for text in texts {
             for line in text.lines().filter_map(|line| line.strip_prefix("  provisioner ")) {
                 let line = line.split("   ").next().unwrap();
                 let line = line.split_once("  ").map_or(line, |(command, _)| command);

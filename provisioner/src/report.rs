@@ -45,6 +45,7 @@ use provisioner_engine::{clock, interrupt};
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::log_lines::{Entry, Line as LogLine};
 use provisioner_model::sink::Sink;
+use provisioner_model::text::{clean, clean_lines};
 use provisioner_planner::reconcile::Finding;
 use serde::Serialize;
 use serde_json::Value;
@@ -179,6 +180,11 @@ impl Report {
         locked(&self.invocation).handler = handler.map(|path| path.display().to_string());
     }
 
+    /// What printed commands repeat.
+    pub fn invocation(&self) -> Invocation {
+        locked(&self.invocation).clone()
+    }
+
     /// The text with the commands in it completed.
     pub fn completed(&self, text: &str) -> String {
         locked(&self.invocation).complete(text).into_owned()
@@ -263,6 +269,16 @@ impl Report {
             let text = wrap::wrap(&self.completed(text), self.message_width());
             self.live.suspend(|| write_line(&self.err, &text));
         }
+    }
+
+    /// Prints a text without style, which may contain text of others: their control characters are replaced.
+    pub fn remark(&self, text: &str) {
+        self.narrate(&clean_lines(text));
+    }
+
+    /// Prints a warning, which may contain text of others.
+    pub fn warn(&self, text: &str) {
+        self.narrate(&format!("{} {}", self.style.warn("warning:"), clean_lines(text)));
     }
 
     /// Columns for messages. The terminal may have been resized.
@@ -366,19 +382,18 @@ impl Report {
             })));
         }
         // Messages may contain file names.
-        let safe = |text: &str| text.split('\n').map(table::clean).collect::<Vec<_>>().join("\n");
         let mut text = if error.code == DECLINED {
             // The user's own answer is no error.
-            safe(&error.message)
+            clean_lines(&error.message)
         } else {
-            format!("{} {}", self.style.bad("error:"), safe(&error.message))
+            format!("{} {}", self.style.bad("error:"), clean_lines(&error.message))
         };
         for cause in error.causes() {
-            text.push_str(&format!("\n  {} {}", self.style.dim("because:"), safe(&cause)));
+            text.push_str(&format!("\n  {} {}", self.style.dim("because:"), clean_lines(&cause)));
         }
         if let Some(hint) = &error.hint {
             for line in self.completed(hint).lines() {
-                text.push_str(&format!("\n  {} {}", self.style.warn("→"), table::clean(line)));
+                text.push_str(&format!("\n  {} {}", self.style.warn("→"), clean(line)));
             }
         }
         let text = wrap::wrap(&text, self.message_width());
@@ -396,7 +411,8 @@ impl Report {
             return Err(refused(format!("confirmation required, and there is no terminal to ask on: {question}"))
                 .hint(format!("Run the command on a terminal, or give {flag}.")));
         }
-        self.live.suspend(|| write_text(&self.err, &format!("{question} [y/N] ")));
+        // A question may name a file.
+        self.live.suspend(|| write_text(&self.err, &format!("{} [y/N] ", clean_lines(question))));
         Ok(())
     }
 
@@ -431,7 +447,7 @@ impl Dialog for Report {
     }
 
     fn remark(&self, text: &str) {
-        self.narrate(text);
+        Self::remark(self, text);
     }
 }
 

@@ -28,6 +28,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio_util::io::StreamReader;
 
+use crate::invocation::Invocation;
 use live::Live;
 
 /// Requests to S3 at the same time, for all uploads together. Each holds a part of 8 MiB.
@@ -41,6 +42,8 @@ pub(crate) struct Stack {
     names: Names,
     /// The stack as the caller named it.
     argument: String,
+    /// What the commands on the page repeat, so that they work where they are typed.
+    invocation: Invocation,
     about: About,
     /// How far S3's clock is ahead of this machine's. Milliseconds.
     ahead: i64,
@@ -52,8 +55,9 @@ pub(crate) struct Stack {
 }
 
 impl Stack {
-    /// The stack, whose bucket must exist. `argument` is the stack as the caller named it.
-    pub(crate) async fn find(aws: Aws, file: StackFile, argument: String) -> Result<Arc<Self>> {
+    /// The stack, whose bucket must exist. `argument` is the stack as the caller named it, and `invocation` what
+    /// printed commands repeat.
+    pub(crate) async fn find(aws: Aws, file: StackFile, argument: String, invocation: Invocation) -> Result<Arc<Self>> {
         let ahead = Target::find(&aws, &file.spec, &argument).await?.clock_ahead();
         let names = Names::new(&file.spec, &aws.account, &aws.region);
         let records = Records::new(&aws, &names.table);
@@ -61,7 +65,21 @@ impl Stack {
         let uploads = Uploads::new(&aws, &names.bucket, PARALLEL, stopped, Arc::new(|_| {}));
         let live = Live::new(&aws, &names, records.clone());
         let about = about(&aws, &file, &names);
-        Ok(Arc::new(Self { aws, file, names, argument, about, ahead, records, uploads, _stop: stop, live }))
+        Ok(Arc::new(Self { aws, file, names, argument, invocation, about, ahead, records, uploads, _stop: stop, live }))
+    }
+
+    fn completed(&self, text: &str) -> String {
+        self.invocation.complete(text).into_owned()
+    }
+
+    /// The answer of a call, with the commands in the hint of an error completed.
+    fn answer<'a, T>(&'a self, call: impl Future<Output = Result<T>> + Send + 'a) -> Answer<'a, T> {
+        Box::pin(async move {
+            call.await.map_err(|mut error| {
+                error.hint = error.hint.map(|hint| self.completed(&hint));
+                error
+            })
+        })
     }
 
     fn listing(&self) -> Listing<'_> {
@@ -107,15 +125,15 @@ impl Pipeline for Stack {
     }
 
     fn list<'a>(&'a self, query: &'a Query, limit: usize) -> Answer<'a, Page> {
-        Box::pin(async move { self.listing().page(query, limit).await })
+        self.answer(async move { self.listing().page(query, limit).await })
     }
 
     fn documents<'a>(&'a self, ids: &'a [String]) -> Answer<'a, Vec<Value>> {
-        Box::pin(async move { self.records.documents(ids).await.map_err(|error| self.listing().failed(error)) })
+        self.answer(async move { self.records.documents(ids).await.map_err(|error| self.listing().failed(error)) })
     }
 
     fn uploads_of<'a>(&'a self, key: &'a str, limit: usize) -> Answer<'a, Vec<Row>> {
-        Box::pin(async move {
+        self.answer(async move {
             let object = Some((self.names.bucket.clone(), key.to_owned()));
             let query = Query { object, ..Query::default() };
             Ok(self.listing().page(&query, limit).await?.rows)
@@ -123,14 +141,14 @@ impl Pipeline for Stack {
     }
 
     fn trace<'a>(&'a self, record: &'a Value) -> Answer<'a, Vec<TraceStep>> {
-        Box::pin(async move {
+        self.answer(async move {
             let id = record["documentId"].as_str().unwrap_or_default();
             Ok(trace::view(&engine_trace::trace(&self.aws, &self.file.spec, id).await?))
         })
     }
 
     fn download_link<'a>(&'a self, record: &'a Value) -> Answer<'a, String> {
-        Box::pin(async move {
+        self.answer(async move {
             let text = |name: &str| record[name].as_str().unwrap_or_default();
             let object = Object::new(&self.aws, text("bucket"), text("objectKey"));
             let e_tag = record["eTag"].as_str();
@@ -151,7 +169,7 @@ impl Pipeline for Stack {
 
     fn upload(&self, key: String, content: Content) -> Answer<'_, Stored> {
         let uploads = self.uploads.clone();
-        Box::pin(async move {
+        self.answer(async move {
             let content_type = upload_list::content_type(&key);
             // `BytesMut` and the like would copy: the reader gives out the chunks as they came.
             let reader = StreamReader::new(content.map_ok(std::io::Cursor::new));
@@ -161,15 +179,27 @@ impl Pipeline for Stack {
     }
 
     fn failed_events(&self) -> Answer<'_, FailedEvents> {
-        Box::pin(failed_events::list(&self.aws, &self.names))
+        self.answer(failed_events::list(&self.aws, &self.names))
     }
 
     fn redrive(&self) -> Answer<'_, Redriven> {
-        Box::pin(failed_events::redrive(&self.aws, &self.file.spec))
+        self.answer(async move {
+            let mut redriven = failed_events::redrive(&self.aws, &self.file.spec).await?;
+            for remark in &mut redriven.remarks {
+                *remark = self.completed(remark);
+            }
+            Ok(redriven)
+        })
     }
 
     fn health(&self) -> Answer<'_, Health> {
-        Box::pin(async move { Ok(health::view(&status::status(&self.aws, &self.file, false).await?)) })
+        self.answer(async move {
+            let mut health = health::view(&status::status(&self.aws, &self.file, false).await?);
+            for problem in &mut health.problems {
+                problem.fix = self.completed(&problem.fix);
+            }
+            Ok(health)
+        })
     }
 
     fn now_millis(&self) -> i64 {
@@ -178,5 +208,49 @@ impl Pipeline for Stack {
 
     fn subscribe(&self, after: Option<&str>) -> Subscription {
         self.live.subscribe(after)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fake_aws::{ACCOUNT, Fake, REGION};
+    use provisioner_model::spec::parse;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_commands_on_the_page_work_where_they_are_typed() {
+        let fake = Fake::start();
+        let path = std::path::Path::new("some dir/shop.yaml");
+        let file = StackFile { spec: parse("name: shop\ndata: keep\n", path).unwrap(), path: path.to_owned() };
+        let names = Names::new(&file.spec, ACCOUNT, REGION);
+        fake.state().s3.create_bucket(&names.bucket);
+        let template = serde_json::json!({ "Resources": {} });
+        fake.state().cloudformation.put(&names.stack, "UPDATE_ROLLBACK_FAILED", template);
+        let target = provisioner_aws::Target {
+            region: Some(REGION.to_owned()),
+            endpoint: Some(fake.url()),
+            credentials: Some(("AKID".to_owned(), "secret".to_owned())),
+            ..provisioner_aws::Target::default()
+        };
+        let aws = Aws::connect(&target).await.unwrap();
+        let invocation = Invocation {
+            stack: "some dir/shop.yaml".to_owned(),
+            name: Some("shop".to_owned()),
+            connection: vec![("--profile", "work".to_owned())],
+            handler: None,
+        };
+        let stack = Stack::find(aws, file, invocation.stack.clone(), invocation).await.unwrap();
+        // The stack failed, and has no table.
+        let hint = |error: Error| error.hint.unwrap();
+        let problems = stack.health().await.unwrap().problems;
+        let texts = [
+            problems[0].fix.clone(),
+            hint(stack.list(&Query::default(), 1).await.unwrap_err()),
+            hint(stack.uploads_of("k", 1).await.unwrap_err()),
+        ];
+        for text in texts {
+            assert!(text.contains(" -s 'some dir/shop.yaml' --profile work"), "{text}");
+        }
     }
 }

@@ -3,8 +3,8 @@
 //! The provisioner writes settings, creates the table and grants actions; the handler reads the settings, fills the
 //! table and uses the actions. Whatever both sides must spell alike is here once: environment variables
 //! ([`settings`]), the record and its attributes ([`record`], [`metadata`], [`error_code`]), table and index names
-//! ([`table`]), the identity of an upload ([`upload`]), what the provisioner asks for ([`request`]), the IAM actions the handler needs ([`actions`]) and what its log
-//! reports of its sandbox ([`sandbox`]).
+//! ([`table`]), the identity of an upload ([`upload`]), what the provisioner asks for ([`request`]), the IAM actions the
+//! handler needs ([`actions`]) and what its log reports of its sandbox ([`sandbox`]).
 //!
 //! This crate knows no SDK, no clock, no environment and no file system: time and variables are arguments.
 

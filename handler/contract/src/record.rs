@@ -230,9 +230,7 @@ impl Record {
         self.object_shard = table::object_shard(&self.bucket, &self.object_key, id);
         self
     }
-}
 
-impl Record {
     /// The same record, kept for this long after it was written. Seconds; `None` for ever.
     ///
     /// The time counts from the writing and not from the upload, so that what is read again, or late, is kept as long as the

@@ -50,6 +50,9 @@ impl Answer {
     fn take(&mut self, line: &[u8]) -> Option<StreamEnd> {
         let Ok(message) = serde_json::from_slice(line) else { return Some(StreamEnd::Malformed) };
         match message {
+            // Both are sent once, before a byte of the file is read. Whatever comes later may be the file's own.
+            Message::Sandbox(_) if self.sandbox.is_some() || self.accepted => return Some(StreamEnd::Malformed),
+            Message::Accepted if self.accepted => return Some(StreamEnd::Malformed),
             Message::Sandbox(status) => self.sandbox = Some(status),
             Message::Accepted => self.accepted = true,
             Message::Type(file_type) if is_media_type(&file_type) => self.file_type = Some(file_type),

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
 #[cfg(target_os = "linux")]
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{MutexGuard, PoisonError};
 #[cfg(target_os = "linux")]
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ use tokio::task::spawn_blocking;
 #[cfg(target_os = "linux")]
 use tokio::time::timeout;
 
+#[cfg(target_os = "linux")]
+use crate::fallback::Fallback;
 #[cfg(target_os = "linux")]
 use crate::forked::Forked;
 use crate::process::{Pool, Process};
@@ -40,10 +42,6 @@ use crate::template::{NewChild, Template, sockets};
 /// How long a template may take to start and to fork, which takes a few milliseconds of processor time.
 #[cfg(target_os = "linux")]
 const START_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// After this many templates in a row that did not give a child no further one is started: the system does not let it.
-#[cfg(target_os = "linux")]
-const MAX_FAILED_TEMPLATES: u32 = 3;
 
 /// Starts children. Created once in a process; clones share everything. Dropping the last clone kills the child that
 /// waits.
@@ -63,9 +61,9 @@ struct Shared {
     /// What forks the children, once it was started.
     #[cfg(target_os = "linux")]
     template: Mutex<Option<Template>>,
-    /// Templates in a row that did not give a child.
+    /// Whether children are executed because templates fail.
     #[cfg(target_os = "linux")]
-    failed_templates: AtomicU32,
+    fallback: std::sync::Mutex<Fallback>,
     pool: Arc<Pool>,
 }
 
@@ -126,7 +124,7 @@ impl Extractor {
                 #[cfg(target_os = "linux")]
                 template: Mutex::default(),
                 #[cfg(target_os = "linux")]
-                failed_templates: AtomicU32::new(0),
+                fallback: std::sync::Mutex::default(),
                 pool: Arc::default(),
             }),
         }
@@ -135,6 +133,20 @@ impl Extractor {
     /// How well children are sandboxed, which the first one that reads a file reports; `None` before.
     pub fn sandbox_status(&self) -> Option<SandboxStatus> {
         self.shared.pool.sandbox.get().copied()
+    }
+
+    /// Why the last template that was started did not fork a child, so that children are executed, which takes several
+    /// times the processor time. `None` while templates work, and on systems without them. A template is tried again
+    /// for the next files, and after some failures in a row once in 500 files.
+    pub fn template_failure(&self) -> Option<String> {
+        #[cfg(target_os = "linux")]
+        {
+            self.shared.fallback().error().map(ToOwned::to_owned)
+        }
+        #[cfg(not(target_os = "linux"))]
+        {
+            None
+        }
     }
 
     /// Starts a child ahead of its file, unless one waits already. Reaps those that have finished first, so that no two
@@ -158,13 +170,15 @@ impl Extractor {
         let request = Request { file_name: file_name.to_owned(), content_encoding: None };
         let cpu_seconds = self.shared.limits.cpu_seconds_for(size);
         let mut waiting = self.shared.prewarmed.lock().await.take();
+        // How the children before have ended decides which template may read this file.
+        self.shared.pool.reap().await;
         // It may have been killed meanwhile for lack of memory, which is not the file's fault.
-        waiting.take_if(|process| process.has_exited() || self.shared.pool.has_abnormal_end());
-        let process = if let Some(process) = waiting {
-            process
-        } else {
+        if waiting.take_if(|process| process.has_exited() || process.is_outdated()).is_some() {
             self.shared.pool.reap().await;
-            self.shared.spawn().await?
+        }
+        let process = match waiting {
+            Some(process) => process,
+            None => self.shared.spawn().await?,
         };
         process.limit_cpu(cpu_seconds);
         Ok(Session::new(process, Limits { cpu_seconds, ..self.shared.limits }, request))
@@ -176,9 +190,7 @@ impl Shared {
     async fn spawn(&self) -> io::Result<Process> {
         match self.start {
             #[cfg(target_os = "linux")]
-            ChildStart::Fork if self.failed_templates.load(Ordering::Relaxed) < MAX_FAILED_TEMPLATES => {
-                self.fork_child().await
-            }
+            ChildStart::Fork if self.fallback().allows_template() => self.fork_child().await,
             _ => self.execute_child().await,
         }
     }
@@ -199,26 +211,42 @@ impl Shared {
     #[cfg(target_os = "linux")]
     async fn fork_child(&self) -> io::Result<Process> {
         let mut template = self.template.lock().await;
-        let must_be_replaced = self.pool.take_abnormal_end();
-        if let Some(old) = template.take_if(|template| must_be_replaced || template.is_spent()) {
-            self.pool.leave(old.into_process());
+        if let Some(old) = template.as_mut().filter(|template| template.is_spent(self.pool.abnormal_ends())) {
+            // It is not killed between a fork and its reply, without which nobody knows of the child.
+            let _ = timeout(START_TIMEOUT, old.settle()).await;
+            self.leave(&mut template);
         }
         let spool = self.pool.spool();
         if let Some(running) = &mut *template {
             match timeout(START_TIMEOUT, running.fork(spool.as_ref())).await {
                 Ok(Ok(child)) => return Process::forked(child, spool.ok(), &self.pool),
                 // It may have been killed for lack of memory, which is no reason not to start another one.
-                Ok(Err(_)) | Err(_) => template.take().into_iter().for_each(|old| self.pool.leave(old.into_process())),
+                Ok(Err(_)) | Err(_) => self.leave(&mut template),
             }
         }
-        if let Ok(child) = self.start_template(&mut template, spool.as_ref()).await {
-            self.failed_templates.store(0, Ordering::Relaxed);
-            return Process::forked(child, spool.ok(), &self.pool);
+        match self.start_template(&mut template, spool.as_ref()).await {
+            Ok(child) => {
+                self.fallback().on_success();
+                Process::forked(child, spool.ok(), &self.pool)
+            }
+            // Whatever this system does not let a template do, a child that is executed does without it.
+            Err(error) => {
+                self.leave(&mut template);
+                self.fallback().on_failure(error.to_string());
+                self.execute_child().await
+            }
         }
-        // Whatever this system does not let a template do, a child that is executed does without it.
-        template.take().into_iter().for_each(|old| self.pool.leave(old.into_process()));
-        self.failed_templates.fetch_add(1, Ordering::Relaxed);
-        self.execute_child().await
+    }
+
+    #[cfg(target_os = "linux")]
+    fn fallback(&self) -> MutexGuard<'_, Fallback> {
+        self.fallback.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives up a template that may not be used any more, or does not work.
+    #[cfg(target_os = "linux")]
+    fn leave(&self, template: &mut Option<Template>) {
+        template.take().into_iter().for_each(|old| self.pool.leave(old));
     }
 
     /// Starts a template and has it fork its first child.
@@ -231,8 +259,9 @@ impl Shared {
         let (socket, stdin) = sockets()?;
         let mut command = self.command(TEMPLATE_MARKER);
         command.stdin(stdin).stdout(Stdio::null()).stderr(Stdio::null());
+        let abnormal_ends = self.pool.abnormal_ends();
         let process = spawn_blocking(move || Forked::adopt(command.spawn()?)).await.map_err(io::Error::other)??;
-        let running = template.insert(Template::new(process, socket, &self.config())?);
+        let running = template.insert(Template::new(process, socket, &self.config(), abnormal_ends)?);
         let late = |_| Err(io::Error::new(io::ErrorKind::TimedOut, "the parser's template does not start"));
         timeout(START_TIMEOUT, running.fork(spool)).await.unwrap_or_else(late)
     }

@@ -21,7 +21,7 @@
 //! directory for temporary files. Modules depend on each other in one direction:
 //!
 //! ```text
-//! protocol   limits   exit_status   readable ─► forked
+//! protocol   limits   exit_status   fallback   readable ─► forked
 //!     child   child_output   template ─► process ─► session ─► extractor
 //! ```
 
@@ -29,6 +29,8 @@ pub mod child;
 mod child_output;
 mod exit_status;
 mod extractor;
+#[cfg(target_os = "linux")]
+mod fallback;
 #[cfg(target_os = "linux")]
 mod forked;
 mod limits;

@@ -12,8 +12,9 @@ const ROOM_FOR_PROGRAM: u64 = 256 << 20;
 /// Input, output, errors, the input's copy, the temporary file, and a reserve for the sandbox.
 const OPEN_FILES: u64 = 16;
 
-/// Sets all limits but that on processes. On systems other than Linux memory is not limited: macOS counts neither mapped memory as data nor
-/// lets address space be limited, so there a file can exhaust what the machine has until the processor time is spent.
+/// Sets all limits but that on processes. On systems other than Linux memory is not limited: macOS counts neither mapped
+/// memory as data nor lets address space be limited, so there a file can exhaust what the machine has until the processor
+/// time is spent.
 pub(crate) fn set(limits: &Limits) -> io::Result<()> {
     // Data is private memory that can be written to, so that a mapped file does not count; address space catches the
     // rest.

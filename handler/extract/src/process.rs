@@ -7,7 +7,7 @@ use std::io;
 use std::io::Seek;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use rustix::process::Signal;
@@ -26,7 +26,7 @@ use crate::forked::Forked;
 use crate::limits::cpu;
 use crate::protocol::SandboxStatus;
 #[cfg(target_os = "linux")]
-use crate::template::NewChild;
+use crate::template::{NewChild, Template};
 
 /// Capacity of the pipe to a child, in bytes: enough that it reads one chunk while the parent receives the next.
 #[cfg(target_os = "linux")]
@@ -39,11 +39,11 @@ pub(crate) struct Pool {
     finished: Mutex<Vec<Process>>,
     /// Processes that were killed and not yet waited for.
     unreaped: Mutex<Vec<Remains>>,
-    /// Whether a child has ended in another way than a good file's does.
-    abnormal_end: AtomicBool,
+    /// Children that have ended in another way than a good file's does.
+    abnormal_ends: AtomicU32,
     /// How well the first child that has accepted a file was sandboxed.
     pub(crate) sandbox: OnceLock<SandboxStatus>,
-    /// A temporary file that no child has written to, and that no process has open.
+    /// A temporary file that no child has written to, and that no other process has open.
     #[cfg(target_os = "linux")]
     spool: Mutex<Option<File>>,
 }
@@ -68,37 +68,41 @@ impl Pool {
                 self.note_abnormal_end();
             }
             #[cfg(target_os = "linux")]
-            if let Some(spool) = remains.spool.take().filter(is_unwritten) {
+            if let Some(spool) = remains.spool.take().filter(|spool| self.may_reuse(spool)) {
                 *lock(&self.spool) = Some(spool);
             }
         }
     }
 
-    /// Kills a template, and leaves it to be reaped.
+    /// Kills a template, and leaves it to be reaped, with the child that nobody has waited for.
     #[cfg(target_os = "linux")]
-    pub(crate) fn leave(&self, template: Forked) {
-        template.kill();
-        lock(&self.unreaped).push(Remains { handle: Handle::Forked(template), spool: None });
+    pub(crate) fn leave(&self, template: Template) {
+        let mut handle = Handle::Template(template);
+        handle.kill();
+        lock(&self.unreaped).push(Remains { handle, spool: None });
     }
 
     /// Notes that a child has ended in another way than a good file's does.
     fn note_abnormal_end(&self) {
-        self.abnormal_end.store(true, Ordering::Relaxed);
+        self.abnormal_ends.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Whether a child has ended in another way than a good file's does, since that was last taken care of.
-    pub(crate) fn has_abnormal_end(&self) -> bool {
-        self.abnormal_end.load(Ordering::Relaxed)
+    /// How many children have ended in another way than a good file's does. A template that was started when there were
+    /// fewer, and its children, read no further file.
+    pub(crate) fn abnormal_ends(&self) -> u32 {
+        self.abnormal_ends.load(Ordering::Relaxed)
     }
 
-    /// The same, and takes it for taken care of.
+    /// Whether the next child may have the temporary file of one that is reaped: that has not written to it, and could
+    /// not leave it open in another process, which only the filter of system calls makes sure of.
     #[cfg(target_os = "linux")]
-    pub(crate) fn take_abnormal_end(&self) -> bool {
-        self.abnormal_end.swap(false, Ordering::Relaxed)
+    fn may_reuse(&self, spool: &File) -> bool {
+        self.sandbox.get().is_some_and(|sandbox| sandbox.system_calls)
+            && spool.metadata().is_ok_and(|metadata| metadata.len() == 0)
     }
 
     /// A temporary file without a name, for one child at a time. One that the last child has not written to serves the
-    /// next child too.
+    /// next child too, where system calls are filtered.
     #[cfg(target_os = "linux")]
     pub(crate) fn spool(&self) -> io::Result<File> {
         if let Some(mut unwritten) = lock(&self.spool).take() {
@@ -115,11 +119,6 @@ fn is_normal(status: ExitStatus) -> bool {
     status.success() || status.signal() == Some(Signal::KILL.as_raw())
 }
 
-#[cfg(target_os = "linux")]
-fn is_unwritten(file: &File) -> bool {
-    file.metadata().is_ok_and(|metadata| metadata.len() == 0)
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -132,6 +131,9 @@ enum Handle {
     /// Forked by the template.
     #[cfg(target_os = "linux")]
     Forked(Forked),
+    /// Forks the others. Dropping it reaps a child whose start nobody has waited for.
+    #[cfg(target_os = "linux")]
+    Template(Template),
 }
 
 impl Handle {
@@ -141,6 +143,8 @@ impl Handle {
             Self::Executed(child) => drop(child.start_kill()),
             #[cfg(target_os = "linux")]
             Self::Forked(child) => child.kill(),
+            #[cfg(target_os = "linux")]
+            Self::Template(template) => template.process.kill(),
         }
     }
 
@@ -149,6 +153,8 @@ impl Handle {
             Self::Executed(child) => child.try_wait()?.is_some(),
             #[cfg(target_os = "linux")]
             Self::Forked(child) => child.reap(WaitOptions::NOHANG)?.is_some(),
+            #[cfg(target_os = "linux")]
+            Self::Template(template) => template.process.reap(WaitOptions::NOHANG)?.is_some(),
         })
     }
 
@@ -157,6 +163,8 @@ impl Handle {
             Self::Executed(child) => child.wait().await,
             #[cfg(target_os = "linux")]
             Self::Forked(child) => child.wait().await,
+            #[cfg(target_os = "linux")]
+            Self::Template(template) => template.process.wait().await,
         }
     }
 }
@@ -171,6 +179,9 @@ pub(crate) struct Process {
     pub(crate) output: ChildOutput,
     /// Whether bytes of a file were sent to it, and its end is not known to be a good one.
     pub(crate) is_reading: bool,
+    /// [`Pool::abnormal_ends`] before the template was started that has forked it. `None` for a child that was executed,
+    /// which has addresses that no other one has.
+    abnormal_ends: Option<u32>,
     /// The temporary file that a forked child has been given.
     #[cfg(target_os = "linux")]
     spool: Option<File>,
@@ -187,6 +198,7 @@ impl Process {
             input,
             output,
             is_reading: false,
+            abnormal_ends: None,
             #[cfg(target_os = "linux")]
             spool: None,
             pool: Arc::downgrade(pool),
@@ -198,13 +210,14 @@ impl Process {
     /// Takes over a child that the template has forked.
     #[cfg(target_os = "linux")]
     pub(crate) fn forked(child: NewChild, spool: Option<File>, pool: &Arc<Pool>) -> io::Result<Self> {
-        let NewChild { process, stdin, stdout, stderr } = child;
+        let NewChild { process, stdin, stdout, stderr, abnormal_ends } = child;
         let (stdout, stderr) = (ChildStdout::from_std(stdout)?, ChildStderr::from_std(stderr)?);
         let process = Self {
             handle: Some(Handle::Forked(process)),
             input: Some(ChildStdin::from_std(stdin)?),
             output: ChildOutput::new(Some(stdout), Some(stderr)),
             is_reading: false,
+            abnormal_ends: Some(abnormal_ends),
             spool,
             pool: Arc::downgrade(pool),
         };
@@ -243,7 +256,7 @@ impl Process {
                     let _ = prlimit(Some(pid), Resource::Cpu, cpu(seconds));
                 }
             }
-            None => {}
+            Some(Handle::Template(_)) | None => {}
         }
         #[cfg(not(target_os = "linux"))]
         let _ = seconds;
@@ -252,8 +265,12 @@ impl Process {
     /// Leaves the child to be killed at the next [`Pool::reap`], because its file is done. `is_normal` says whether it
     /// has ended as it does after a good file.
     pub(crate) fn retire(mut self, is_normal: bool) {
-        self.is_reading = !is_normal;
+        self.is_reading = false;
         if let Some(pool) = self.pool.upgrade() {
+            if !is_normal {
+                // At once: the next file may be given to a child before this one is reaped.
+                pool.note_abnormal_end();
+            }
             lock(&pool.finished).push(self);
         }
     }
@@ -269,6 +286,12 @@ impl Process {
     pub(crate) fn has_exited(&mut self) -> bool {
         // One that cannot be asked does not exist any more.
         self.handle.as_mut().is_none_or(|handle| handle.has_exited().unwrap_or(true))
+    }
+
+    /// Whether its template may not be used any more, because a child has ended abnormally since that was started.
+    pub(crate) fn is_outdated(&self) -> bool {
+        let ends = self.pool.upgrade().map(|pool| pool.abnormal_ends());
+        self.abnormal_ends.is_some_and(|before| Some(before) != ends)
     }
 
     /// Notes how well the child is sandboxed.
@@ -300,6 +323,49 @@ impl Drop for Process {
                 #[cfg(target_os = "linux")]
                 spool: self.spool.take(),
             });
+        }
+    }
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use std::fs::File;
+    use std::io::Write;
+    use std::os::linux::fs::MetadataExt;
+    use std::process::Command;
+
+    use super::{Handle, Pool, Remains, lock};
+    use crate::forked::Forked;
+    use crate::protocol::SandboxStatus;
+
+    fn inode(file: &File) -> u64 {
+        file.metadata().unwrap().st_ino()
+    }
+
+    #[tokio::test]
+    async fn a_temporary_file_serves_the_next_child_only_if_no_process_can_have_kept_or_changed_it() {
+        let filtered = |system_calls| Some(SandboxStatus { system_calls, files: true });
+        for (sandbox, bytes, is_reused) in [
+            (filtered(true), &b""[..], true),
+            (filtered(true), b"x", false),
+            (filtered(false), b"", false),
+            // No child has reported its sandbox yet.
+            (None, b"", false),
+        ] {
+            let pool = Pool::default();
+            if let Some(status) = sandbox {
+                pool.sandbox.set(status).unwrap();
+            }
+            let mut spool = pool.spool().unwrap();
+            spool.write_all(bytes).unwrap();
+            // Open as long as the test compares, so that another file has another number.
+            let first = spool.try_clone().unwrap();
+            let handle = Handle::Forked(Forked::adopt(Command::new("true").spawn().unwrap()).unwrap());
+            lock(&pool.unreaped).push(Remains { handle, spool: Some(spool) });
+            pool.reap().await;
+            let next = pool.spool().unwrap();
+            assert_eq!(inode(&next) == inode(&first), is_reused, "{sandbox:?} {bytes:?}");
         }
     }
 }

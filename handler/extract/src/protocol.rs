@@ -23,6 +23,10 @@ pub(crate) const CHILD_MARKER: &str = "handler-extract/child";
 #[cfg(target_os = "linux")]
 pub(crate) const TEMPLATE_MARKER: &str = "handler-extract/template";
 
+/// The most file descriptors that a [`ForkRequest`] comes with.
+#[cfg(target_os = "linux")]
+pub(crate) const MAX_DESCRIPTORS: usize = 4;
+
 /// What applies to every file. A child that has it can prepare everything that does not depend on the file.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -96,9 +100,10 @@ pub(crate) struct Request {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Message {
-    /// How well the child is sandboxed. The first message.
+    /// How well the child is sandboxed. The first message, sent once.
     Sandbox(SandboxStatus),
     /// The request was read, the file was not yet. If the child exits before this message, the file is not the cause.
+    /// Sent once.
     Accepted,
     /// The type by content. A later one is more exact.
     Type(String),

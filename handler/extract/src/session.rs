@@ -77,6 +77,7 @@ impl Session {
     /// because it has ended before it read a byte; another attempt may succeed.
     pub async fn finish(self) -> io::Result<Findings> {
         let Self { mut process, mut end, limits, size, hash, request } = self;
+        process.is_reading = true;
         if let Some(request) = request {
             // A file without bytes.
             send(&mut process, &first_chunk(&request, &[])?, &mut end, limits).await?;

@@ -7,7 +7,10 @@ use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{ChildStderr, ChildStdin, ChildStdout};
+use std::time::Duration;
 
+use rustix::io::Errno;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{
     AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recv,
     send, sendmsg, socketpair,
@@ -18,7 +21,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use crate::forked::Forked;
-use crate::protocol::{ChildConfig, ForkReply, ForkRequest};
+use crate::protocol::{ChildConfig, ForkReply, ForkRequest, MAX_DESCRIPTORS};
 use crate::readable::watch;
 
 /// Children of one template. They share its addresses, so what a file learns without a crash is of use to this many
@@ -28,11 +31,18 @@ const MAX_CHILDREN: u32 = 500;
 /// The longest packet of a template: a reply that says why there is no child. Bytes.
 const MAX_REPLY: usize = 4 << 10;
 
-/// A running template, and the parent's end of the socket to it. Dropping it kills it.
+/// How long dropping a template waits for the reply that nobody else has waited for: to fork takes a fraction of a
+/// millisecond.
+const LATE_REPLY_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A running template, and the parent's end of the socket to it. Dropping it kills it, and the child that it has forked for
+/// a start that nobody has waited for.
 #[derive(Debug)]
 pub(crate) struct Template {
-    process: Forked,
+    pub(crate) process: Forked,
     socket: AsyncFd<OwnedFd>,
+    /// Children that had ended abnormally before it was started.
+    abnormal_ends: u32,
     children: u32,
     /// Whether a request has no reply yet.
     is_reply_due: bool,
@@ -45,6 +55,8 @@ pub(crate) struct NewChild {
     pub(crate) stdin: ChildStdin,
     pub(crate) stdout: ChildStdout,
     pub(crate) stderr: ChildStderr,
+    /// Children that had ended abnormally before its template was started.
+    pub(crate) abnormal_ends: u32,
 }
 
 /// The two ends of the socket: the parent's, and the one that is the template's standard input.
@@ -56,20 +68,31 @@ pub(crate) fn sockets() -> io::Result<(OwnedFd, OwnedFd)> {
 
 impl Template {
     /// Takes over a process that was started with the other end of the socket, and sends it what applies to every file.
-    pub(crate) fn new(process: Forked, socket: OwnedFd, config: &ChildConfig) -> io::Result<Self> {
-        // The first packet, for which a socket has room.
-        send(&socket, &serde_json::to_vec(config)?, SendFlags::NOSIGNAL)?;
-        Ok(Self { process, socket: watch(socket)?, children: 0, is_reply_due: false })
+    /// `abnormal_ends` is how many children had ended abnormally before it was started.
+    pub(crate) fn new(process: Forked, socket: OwnedFd, config: &ChildConfig, abnormal_ends: u32) -> io::Result<Self> {
+        // The first packet, for which a socket has room. If it has ended already, the first fork reports why.
+        match send(&socket, &serde_json::to_vec(config)?, SendFlags::NOSIGNAL) {
+            Ok(_) | Err(Errno::PIPE) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(Self { process, socket: watch(socket)?, abnormal_ends, children: 0, is_reply_due: false })
     }
 
-    /// Whether it has had as many children as it may have.
-    pub(crate) const fn is_spent(&self) -> bool {
-        self.children >= MAX_CHILDREN
+    /// Whether it may fork no further child: it has had as many as it may have, or one has ended abnormally since it was
+    /// started, of `abnormal_ends` until now.
+    pub(crate) const fn is_spent(&self, abnormal_ends: u32) -> bool {
+        self.children >= MAX_CHILDREN || self.abnormal_ends != abnormal_ends
     }
 
-    /// The process, without the socket, so that it ends by itself.
-    pub(crate) fn into_process(self) -> Forked {
-        self.process
+    /// Waits for the reply that is due because whoever asked for a child has not waited for it. That child ends.
+    ///
+    /// # Errors
+    /// The template has ended or cannot fork.
+    pub(crate) async fn settle(&mut self) -> io::Result<()> {
+        if self.is_reply_due {
+            drop(Forked::new(self.reply().await?));
+        }
+        Ok(())
     }
 
     /// Forks a child that may use this temporary file.
@@ -77,10 +100,7 @@ impl Template {
     /// # Errors
     /// The template has ended or cannot fork.
     pub(crate) async fn fork(&mut self, spool: Result<&File, &io::Error>) -> io::Result<NewChild> {
-        if self.is_reply_due {
-            // Whoever asked for that child has not waited for it.
-            drop(Forked::new(self.reply().await?));
-        }
+        self.settle().await?;
         self.children += 1;
         let (child_stdin, stdin) = pipe_with(PipeFlags::CLOEXEC)?;
         let (stdout, child_stdout) = pipe_with(PipeFlags::CLOEXEC)?;
@@ -91,26 +111,64 @@ impl Template {
         self.request(ForkRequest { spool_error }, &descriptors)?;
         self.is_reply_due = true;
         let process = Forked::new(self.reply().await?);
-        Ok(NewChild { process, stdin: stdin.into(), stdout: stdout.into(), stderr: stderr.into() })
+        let abnormal_ends = self.abnormal_ends;
+        Ok(NewChild { process, stdin: stdin.into(), stdout: stdout.into(), stderr: stderr.into(), abnormal_ends })
     }
 
     fn request(&self, request: ForkRequest, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
         let packet = request.encode();
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
         let mut control = SendAncillaryBuffer::new(&mut space);
         control.push(SendAncillaryMessage::ScmRights(descriptors));
         // There is one request at a time, for which a socket has room.
-        sendmsg(&self.socket, &[IoSlice::new(&packet)], &mut control, SendFlags::NOSIGNAL)?;
-        Ok(())
+        match sendmsg(&self.socket, &[IoSlice::new(&packet)], &mut control, SendFlags::NOSIGNAL) {
+            // If it has ended already, its last packet says why.
+            Ok(_) | Err(Errno::PIPE) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn reply(&mut self) -> io::Result<Pid> {
         let mut packet = [0; MAX_REPLY];
-        let receive = |socket: &OwnedFd| Ok(recv(socket, &mut packet[..], RecvFlags::empty())?);
+        let receive = |socket: &OwnedFd| {
+            let mut receive = || recv(socket, &mut packet[..], RecvFlags::empty());
+            match receive() {
+                // It has ended without reading all requests, which is reported once, before its last packet.
+                Err(Errno::CONNRESET) => Ok(receive()?),
+                received => Ok(received?),
+            }
+        };
         let (length, _) = self.socket.async_io(Interest::READABLE, receive).await?;
         self.is_reply_due = false;
-        let ended = || io::Error::other("the parser's template has ended");
-        let ForkReply(forked) = ForkReply::decode(&packet[..length]).ok_or_else(ended)?;
-        Pid::from_raw(forked.map_err(io::Error::other)?).ok_or_else(ended)
+        forked(&packet[..length])
     }
+
+    /// Blocks until the reply comes that is due.
+    fn late_reply(&self) -> io::Result<Pid> {
+        let mut packet = [0; MAX_REPLY];
+        let socket = self.socket.get_ref();
+        rustix::io::ioctl_fionbio(socket, false)?;
+        set_socket_timeout(socket, Timeout::Recv, Some(LATE_REPLY_TIMEOUT))?;
+        let (length, _) = recv(socket, &mut packet[..], RecvFlags::empty())?;
+        forked(&packet[..length])
+    }
+}
+
+impl Drop for Template {
+    fn drop(&mut self) {
+        if self.is_reply_due {
+            // It is not killed between a fork and its reply, without which nobody knows of the child. One that has exited is
+            // not waited for.
+            if let Ok(child) = self.late_reply() {
+                drop(Forked::new(child));
+            }
+        }
+    }
+}
+
+/// The process id of a new child, as a reply has it. An empty one means that the template has ended.
+fn forked(reply: &[u8]) -> io::Result<Pid> {
+    let ended = || io::Error::other("the parser's template has ended");
+    let ForkReply(forked) = ForkReply::decode(reply).ok_or_else(ended)?;
+    Pid::from_raw(forked.map_err(io::Error::other)?).ok_or_else(ended)
 }

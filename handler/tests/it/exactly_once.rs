@@ -4,6 +4,9 @@
 //! condition it is written, what an answer of the table means. The model deals out deliveries of events in any order,
 //! twice, at the same time, with overwrites and deletions between event and read, reads that fail, and writes that
 //! are throttled, lost, or lost after they were written.
+//!
+//! The model is about events of S3 that are in time, which are written by [`WriteRule::First`]. The other rules, of late events
+//! and of requests, have tables of their own in `handler::target` and in `requests`.
 
 use std::collections::HashMap;
 

@@ -1,6 +1,9 @@
 //! Late events, and events that the provisioner sends: each upload keeps exactly one record.
 
-use fake_aws::{Cut, Fault};
+use std::time::Duration;
+
+use fake_aws::{Cut, Fault, Rule};
+use handler_bench::runtime_api::Answer;
 use handler_contract::{Request, Timestamp, request};
 use serde_json::{Value, json};
 
@@ -92,7 +95,7 @@ fn a_late_write_whose_answer_was_lost_leaves_one_record() {
     let world = World::start();
     let dropped = world.drop_file("a.txt", b"text", "01");
     // The first write looks for the record of the event.
-    world.aws.inject(fake_aws::Rule::on("dynamodb:PutItem", Fault::LostAnswer(Cut::Close)).after(1));
+    world.aws.inject(Rule::on("dynamodb:PutItem", Fault::LostAnswer(Cut::Close)).after(1));
     assert_eq!(world.outcome(&late(&dropped.event)), "stored");
     assert_eq!(world.outcome(&late(&dropped.event)), "duplicate");
     world.item();
@@ -189,6 +192,23 @@ fn a_file_that_can_no_longer_be_read_keeps_its_record() {
             text(&record, "documentId")
         );
     });
+}
+
+#[test]
+fn a_file_that_would_not_finish_in_time_keeps_its_record() {
+    let world = World::start();
+    let dropped = world.drop_file("slow.txt", &b"word ".repeat(10_000), "01");
+    assert_eq!(world.outcome(&dropped.event), "stored");
+    let record = world.item();
+    world.aws.inject(Rule::on("s3:GetObject", Fault::BrokenBody(1000, Cut::Stall)));
+    let (answer, _) = world.api.invoke(again(&dropped.event, &record, 1), Duration::from_secs(4));
+    assert!(matches!(answer, Answer::Success(_)), "{answer:?}");
+    assert_eq!(world.item(), record);
+    let line = world.function.line(|line| line["outcome"] == "unreadable");
+    let message = line["message"].as_str().unwrap_or_default();
+    assert!(message.contains("its record stays: DEADLINE_EXCEEDED"), "{message}");
+    // The next run has the time.
+    assert_eq!(world.outcome(&again(&dropped.event, &record, 2)), "stored");
 }
 
 #[test]

@@ -69,10 +69,27 @@ fn no_process_of_its_user_reads_the_functions_environment_or_memory() {
     assert_eq!(world.item()["wordCount"], json!({"N": "3"}));
 }
 
+type Denied = BTreeMap<libc::c_long, Vec<SeccompRule>>;
+
+/// A filter that refuses these system calls, each where one of its rules applies, and always where it has none.
+fn refusing(denied: Denied) -> Result<BpfProgram, BackendError> {
+    let refuse = SeccompAction::Errno(libc::EPERM.unsigned_abs());
+    SeccompFilter::new(denied, SeccompAction::Allow, refuse, std::env::consts::ARCH.try_into()?)?.try_into()
+}
+
+/// The function on a system with this filter. A filter applies to the thread that sets it and to what that starts.
+fn world_on(filter: Result<BpfProgram, BackendError>) -> World {
+    let world = std::thread::spawn(move || {
+        apply_filter(&filter.expect("the filter is valid")).expect("the filter is set");
+        World::start()
+    });
+    world.join().expect("the world starts")
+}
+
 /// A filter that makes the system as poor as some kernels are: without Landlock, as Linux before 5.13, or without
 /// filters of system calls, as some virtual machines.
 fn poor_system(landlock: bool, seccomp: bool) -> Result<BpfProgram, BackendError> {
-    let mut denied = BTreeMap::new();
+    let mut denied = Denied::new();
     if !landlock {
         denied.insert(libc::SYS_landlock_create_ruleset, Vec::new());
     }
@@ -82,8 +99,14 @@ fn poor_system(landlock: bool, seccomp: bool) -> Result<BpfProgram, BackendError
         denied.insert(libc::SYS_prctl, vec![SeccompRule::new(vec![condition])?]);
         denied.insert(libc::SYS_seccomp, Vec::new());
     }
-    let refuse = SeccompAction::Errno(libc::EPERM.unsigned_abs());
-    SeccompFilter::new(denied, SeccompAction::Allow, refuse, std::env::consts::ARCH.try_into()?)?.try_into()
+    refusing(denied)
+}
+
+/// A filter that lets no process fork a sibling, as a template does.
+fn without_siblings() -> Result<BpfProgram, BackendError> {
+    let flag = libc::CLONE_PARENT.unsigned_abs().into();
+    let condition = SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(flag), flag)?;
+    refusing(Denied::from([(libc::SYS_clone, vec![SeccompRule::new(vec![condition])?])]))
 }
 
 fn warnings(world: &World) -> Vec<Value> {
@@ -95,13 +118,7 @@ fn warnings(world: &World) -> Vec<Value> {
 #[test]
 fn a_weaker_sandbox_is_a_warning_with_its_parts_and_a_metric_and_the_file_is_read() {
     for (landlock, seccomp) in [(false, true), (true, false), (false, false)] {
-        // A filter applies to the thread that sets it and to what that starts.
-        let world = std::thread::spawn(move || {
-            let filter = poor_system(landlock, seccomp).expect("the filter is valid");
-            apply_filter(&filter).expect("the filter is set");
-            World::start()
-        });
-        let world = world.join().expect("the world starts");
+        let world = world_on(poor_system(landlock, seccomp));
         let case = format!("Landlock: {landlock}, seccomp: {seccomp}");
 
         assert_eq!(world.outcome(&world.drop_file("a.txt", b"three words here", "01").event), "stored", "{case}");
@@ -119,6 +136,20 @@ fn a_weaker_sandbox_is_a_warning_with_its_parts_and_a_metric_and_the_file_is_rea
         assert_eq!(message.contains("Landlock"), !landlock, "{message}");
         assert_eq!(message.contains("seccomp"), !seccomp, "{message}");
     }
+}
+
+#[test]
+fn children_that_no_template_forks_are_one_warning_and_the_files_are_read() {
+    let world = world_on(without_siblings());
+    for key in ["a.txt", "b.txt", "c.txt", "d.txt", "e.txt"] {
+        assert_eq!(world.outcome(&world.drop_file(key, b"three words here", "01").event), "stored", "{key}");
+        world.function.line(|line| line["key"] == key);
+    }
+    let messages: Vec<_> =
+        warnings(&world).iter().filter_map(|line| Some(line["message"].as_str()?.to_owned())).collect();
+    let about_children: Vec<_> = messages.iter().filter(|message| message.contains("is executed")).collect();
+    let [message] = about_children[..] else { unreachable!("{messages:?}") };
+    assert!(message.ends_with("the parser failed to start a child: Operation not permitted (os error 1)"), "{message}");
 }
 
 #[test]

@@ -16,6 +16,7 @@ use provisioner_model::spec::Architecture;
 use serde::{Deserialize, Serialize};
 
 use crate::package::{Package, RunsOn, architecture_name};
+use crate::{NO_HANDLER, UNSUITABLE_HANDLER};
 
 /// The last bytes of a program that carries handlers.
 const MARK: [u8; 16] = *b"\0handlers-inside";
@@ -109,7 +110,7 @@ impl Index {
                 ),
             };
             let message = format!("the handler inside this program is for Linux on {}, and {what}", carried.join(", "));
-            Error::new(Exit::Invalid, "no-handler", message).hint(fix)
+            Error::new(Exit::Invalid, UNSUITABLE_HANDLER, message).hint(fix)
         })
     }
 
@@ -145,7 +146,7 @@ pub fn package(runs_on: RunsOn) -> Result<Package> {
 }
 
 fn none_inside() -> Error {
-    Error::new(Exit::Usage, "no-handler", "this program has no handler inside")
+    Error::new(Exit::Usage, NO_HANDLER, "this program has no handler inside")
         .hint("Name a built one with --handler PATH; `make dist` in the workspace makes a program that has one.")
 }
 
@@ -270,7 +271,8 @@ mod tests {
         let mut file = Cursor::new(carrying(b"program", &[(Architecture::X86_64, package_of(b"zip"))]));
         let index = Index::read(&mut file).unwrap().unwrap();
         let error = index.package(&mut file, RunsOn::Lambda(Architecture::Arm64)).unwrap_err();
-        assert_eq!(error.exit, Exit::Invalid);
+        // Not the code that says there is none, which a plan takes as: leave the deployed code.
+        assert_eq!((error.exit, error.code), (Exit::Invalid, UNSUITABLE_HANDLER));
         assert_eq!(
             error.message,
             "the handler inside this program is for Linux on x86_64, and the stack file requires arm64"

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::package::{Package, PackageError, RunsOn};
 use crate::zip_cache::ZipCache;
+use crate::{NO_HANDLER, UNSUITABLE_HANDLER};
 
 /// The name of the package that is the handler, and of its executable.
 const PACKAGE: &str = "handler";
@@ -260,7 +261,7 @@ pub fn handler_path(path: &Path) -> PathBuf {
 
 fn nothing_to_build() -> Error {
     let message = "there is no handler to deploy: this folder is not in its workspace, and this program carries none";
-    Error::new(Exit::Usage, "no-handler", message).hint(
+    Error::new(Exit::Usage, NO_HANDLER, message).hint(
         "Name a built handler with --handler PATH, or run this in the folder that holds handler/ and provisioner/, \
          or use a program that `make dist` made.",
     )
@@ -270,7 +271,7 @@ fn nothing_to_build() -> Error {
 pub fn invalid_handler(path: &Path, error: PackageError) -> Error {
     let hint = error.hint();
     let message = format!("{} cannot be the handler", path.display());
-    Error::new(Exit::Invalid, "handler", message).source(error).hint(hint)
+    Error::new(Exit::Invalid, UNSUITABLE_HANDLER, message).source(error).hint(hint)
 }
 
 /// Reads, checks and packs an executable, or takes the zip that was made of it before.
@@ -314,7 +315,7 @@ mod tests {
         assert_eq!(source(named("./embedded"), None, true).unwrap(), Source::Given("./embedded".into()));
         assert_eq!(source(None, workspace(), true).unwrap(), Source::Workspace("/w".into()));
         assert_eq!(source(None, None, true).unwrap(), Source::Embedded);
-        assert_eq!(source(None, None, false).unwrap_err().code, "no-handler");
+        assert_eq!(source(None, None, false).unwrap_err().code, NO_HANDLER);
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub enum Outcome {
     Duplicate,
     /// The event leads to no record.
     Ignored,
-    /// The object can no longer be read. The record that is processed again stays.
+    /// The object could not be read, or not to its end in time. The record that is processed again stays.
     Unreadable,
     /// The object no longer exists; the event was not sent.
     Gone,

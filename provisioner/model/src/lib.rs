@@ -30,4 +30,5 @@ pub mod spec;
 pub mod stack;
 pub mod status;
 pub mod template;
+pub mod text;
 pub mod units;

@@ -144,6 +144,18 @@ macro_rules! as_text {
 as_text!(Size, "size-with-unit", r"^\s*[0-9]+\s*([KMGTkmgt][Ii]?)?[Bb]\s*$", "100 MiB");
 as_text!(Seconds, "time-with-unit", r"^\s*[0-9]+\s*[smhdSMHD]\s*$", "60s");
 
+/// A span of time in the two largest units that it has: `250 ms`, `1.2 s`, `1 m 5 s`, `2 d 3 h`.
+pub fn span(millis: i64) -> String {
+    let seconds = millis / 1_000;
+    match seconds {
+        ..1 => format!("{millis} ms"),
+        1..60 => format!("{seconds}.{} s", millis % 1_000 / 100),
+        60..3_600 => format!("{} m {} s", seconds / 60, seconds % 60),
+        3_600..86_400 => format!("{} h {} m", seconds / 3_600, seconds % 3_600 / 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3_600),
+    }
+}
+
 /// A number of things, in the plural where it is not one: `1 file`, `2,000 files`.
 pub fn counted(number: u64, thing: &str) -> String {
     format!("{} {thing}{}", grouped(number), if number == 1 { "" } else { "s" })
@@ -186,6 +198,21 @@ mod tests {
         }
         for bad in ["60", "1 minute", "s", "1.5h", "10 MiB"] {
             assert!(bad.parse::<Seconds>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn spans_have_two_units() {
+        for (millis, expected) in [
+            (-5, "-5 ms"),
+            (0, "0 ms"),
+            (999, "999 ms"),
+            (1_250, "1.2 s"),
+            (61_000, "1 m 1 s"),
+            (3_660_000, "1 h 1 m"),
+            (90_000_000, "1 d 1 h"),
+        ] {
+            assert_eq!(span(millis), expected);
         }
     }
 

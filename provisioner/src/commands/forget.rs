@@ -10,8 +10,10 @@ use crate::report::{Report, forget as human};
 pub async fn run(global: &Global, args: &Forget, report: &Report) -> Result<()> {
     let spec = super::stack_file(global, report)?.spec;
     let aws = connection::connect(&global.connection(), &spec).await?;
-    let forgotten = forget::forget(&aws, &spec, &args.key, args.yes, report).await?;
-    let remains: Vec<String> = forgotten.remains.iter().map(|what| report.completed(what)).collect();
-    report.data(&forgotten, || human::text(&forgotten, &remains, report.data_style));
+    let mut forgotten = forget::forget(&aws, &spec, &args.key, args.yes, report).await?;
+    for what in &mut forgotten.remains {
+        *what = report.completed(what);
+    }
+    report.data(&forgotten, || human::text(&forgotten, report.data_style));
     Ok(())
 }

@@ -19,6 +19,7 @@ use provisioner_model::units::counted;
 use serde_json::Value;
 use tokio::io::AsyncReadExt as _;
 
+use super::unreadable;
 use crate::cli::{Global, Inspect};
 use crate::report::{Report, files as human};
 
@@ -104,7 +105,7 @@ fn collect(paths: &[PathBuf]) -> Result<Vec<Input>> {
             inputs.push(Input::Stdin(file));
             continue;
         }
-        let meta = std::fs::metadata(path).map_err(|e| unreadable(path, e))?;
+        let meta = std::fs::metadata(path).map_err(|e| unreadable("the file", path, e))?;
         if meta.is_dir() {
             let before = inputs.len();
             walk(path, &mut inputs)?;
@@ -121,22 +122,17 @@ fn collect(paths: &[PathBuf]) -> Result<Vec<Input>> {
 /// Adds the files below a folder, by name. Links to folders are not followed: they may lead back.
 fn walk(folder: &Path, inputs: &mut Vec<Input>) -> Result<()> {
     let listed = std::fs::read_dir(folder).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
-    let mut entries = listed.map_err(|e| unreadable(folder, e))?;
+    let mut entries = listed.map_err(|e| unreadable("the folder", folder, e))?;
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
         let path = entry.path();
-        if entry.file_type().map_err(|e| unreadable(&path, e))?.is_dir() {
+        if entry.file_type().map_err(|e| unreadable("the file", &path, e))?.is_dir() {
             walk(&path, inputs)?;
         } else if path.is_file() {
             inputs.push(Input::File(path));
         }
     }
     Ok(())
-}
-
-/// A file that the command line names and that cannot be read is a mistake of the command line, as for `put`.
-fn unreadable(path: &Path, source: std::io::Error) -> Error {
-    Error::new(Exit::Usage, "files", format!("failed to read {}", path.display())).source(source)
 }
 
 async fn inspect(
@@ -146,7 +142,7 @@ async fn inspect(
     content_encoding: Option<&str>,
     max_size: u64,
 ) -> Result<Record> {
-    let failed = |e| unreadable(path, e);
+    let failed = |e| unreadable("the file", path, e);
     let mut file = tokio::fs::File::open(path).await.map_err(failed)?;
     let meta = file.metadata().await.map_err(failed)?;
     if !meta.is_file() {

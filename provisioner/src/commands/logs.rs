@@ -80,7 +80,7 @@ pub async fn run(global: &Global, args: &Logs, report: &Report) -> Result<()> {
             Err(error) if is_transient(&error) => {
                 // Once, not at each attempt.
                 if std::mem::take(&mut readable) {
-                    report.narrate(&format!("The log cannot be read at the moment ({error}); trying again."));
+                    report.remark(&format!("The log cannot be read at the moment ({error}); trying again."));
                 }
             }
             read => {

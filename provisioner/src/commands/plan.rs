@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use provisioner_artifact::NO_HANDLER;
 use provisioner_artifact::handler_build::Build;
 use provisioner_engine::dialog::Dialog;
 use provisioner_engine::observe::{self, ObservedState};
@@ -16,9 +17,6 @@ use crate::cli::{Global, Plan as Arguments, PlanFormat};
 use crate::commands;
 use crate::invocation::quoted;
 use crate::report::{Report, markdown, plan as human};
-
-/// The code of the error that there is no handler.
-const NO_HANDLER: &str = "no-handler";
 
 /// Runs the command. Returns [`Exit::Changes`] if the plan has changes, and [`Exit::Unhealthy`] if it
 /// has none although the stack is broken.
@@ -68,7 +66,7 @@ pub async fn run(global: &Global, args: &Arguments, report: &Report) -> Result<O
         PlanFormat::Markdown => report.text(&report.completed(&markdown::plan(&preview))),
     }
     if let Some(path) = &args.out {
-        report.narrate(&format!(
+        report.remark(&format!(
             "The plan is in {}. Apply exactly this plan with: provisioner up --plan {} -s {}",
             path.display(),
             quoted(&path.display().to_string()),

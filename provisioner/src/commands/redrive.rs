@@ -38,10 +38,7 @@ pub async fn run(global: &Global, args: &Redrive, report: &Report) -> Result<()>
         ));
     }
     if let Some(reason) = &listing.hidden {
-        report.narrate(&format!(
-            "{} the messages stay hidden from other consumers for half a minute: {reason}",
-            report.style.warn("warning:")
-        ));
+        report.warn(&format!("the messages stay hidden from other consumers for half a minute: {reason}"));
     }
     Ok(())
 }

@@ -10,9 +10,9 @@ use crate::report::{Report, trace as human};
 pub async fn run(global: &Global, args: &Trace, report: &Report) -> Result<()> {
     let spec = super::stack_file(global, report)?.spec;
     let aws = connection::connect(&global.connection(), &spec).await?;
-    let trace = trace::trace(&aws, &spec, &args.file).await?;
+    let mut trace = trace::trace(&aws, &spec, &args.file).await?;
     // Only what to do next contains commands; names of files may look like one.
-    let next = trace.conclusion.next.as_ref().map(|next| report.completed(next));
-    report.data(&trace, || human::text(&trace, next.as_deref(), report.data_style));
+    trace.conclusion.next = trace.conclusion.next.map(|next| report.completed(&next));
+    report.data(&trace, || human::text(&trace, report.data_style));
     Ok(())
 }

@@ -10,6 +10,7 @@ use provisioner_model::resource_type::words;
 use provisioner_model::spec::DeploymentMode;
 use provisioner_model::stack::Output;
 use provisioner_model::status::{self, ResourceStatus};
+use provisioner_model::text::{clean, clean_lines};
 use provisioner_model::units::{Size, grouped};
 
 use super::Style;
@@ -93,15 +94,16 @@ fn during(event: &DeployEvent, style: Style) -> Option<String> {
         DeployEvent::Cause { logical_id, kind, reason, advice } => {
             let mut text = format!("{} {} {logical_id} failed first", style.bad("✗"), words(kind));
             if let Some(advice) = advice {
-                text.push_str(&format!("\n  {} {advice}", style.warn("→")));
+                text.push_str(&format!("\n  {} {}", style.warn("→"), clean_lines(advice)));
             }
-            text.push_str(&format!("\n  {} {reason}", style.dim("CloudFormation:")));
+            text.push_str(&format!("\n  {} {}", style.dim("CloudFormation:"), clean_lines(reason)));
             text
         }
         DeployEvent::ConnectionLost { reason } => {
             format!(
-                "{} CloudFormation is not reachable; the operation continues there, and polling continues here: {reason}",
-                style.warn("!")
+                "{} CloudFormation is not reachable; the operation continues there, and polling continues here: {}",
+                style.warn("!"),
+                clean_lines(reason)
             )
         }
         DeployEvent::ConnectionRestored => "CloudFormation is reachable again".to_owned(),
@@ -109,7 +111,7 @@ fn during(event: &DeployEvent, style: Style) -> Option<String> {
             format!("{} another process changed {stack} at the same time; planning again", style.warn("!"))
         }
         DeployEvent::RollingBack { stack, reason, .. } => {
-            let reason = reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            let reason = reason.as_deref().map(|reason| format!(": {}", clean_lines(reason))).unwrap_or_default();
             format!("{} {stack} is rolled back{reason}", style.warn("!"))
         }
         DeployEvent::Finished { stack, operation, status, success } => {
@@ -137,8 +139,9 @@ fn during(event: &DeployEvent, style: Style) -> Option<String> {
         }
         DeployEvent::PushSkipped { function, reason } => {
             format!(
-                "{} the code of {function} could not be updated directly, so the stack update does it: {reason}",
-                style.warn("!")
+                "{} the code of {function} could not be updated directly, so the stack update does it: {}",
+                style.warn("!"),
+                clean_lines(reason)
             )
         }
         DeployEvent::CodeAfterFailure { function, sha256, new: false } => {
@@ -203,7 +206,7 @@ fn after(event: &DeployEvent, style: Style) -> Option<String> {
         }
         DeployEvent::Returning { stack, sha256, at, template } => {
             let what = if *template { "code and template" } else { "code" };
-            format!("Returning {stack} to the {what} of {at}: handler {}", short(sha256))
+            format!("Returning {stack} to the {what} of {}: handler {}", clean(at), clean(short(sha256)))
         }
         _ => return None,
     })
@@ -245,7 +248,7 @@ fn resource(
         status::Progress::Kept => finished("kept"),
         // The reason of a failure is never truncated.
         status::Progress::Failed => {
-            let reason = reason.unwrap_or("no reason given");
+            let reason = clean_lines(reason.unwrap_or("no reason given"));
             format!("{clock} {} {what}: {reason}", style.bad(&format!("{:<11}", "failed")))
         }
     };

@@ -2,11 +2,11 @@
 
 use handler_contract::Metadata;
 use provisioner_model::log_lines::{Entry, Line};
+use provisioner_model::text::clean;
 use provisioner_model::units::Size;
 use serde_json::Value;
 
 use super::Style;
-use super::table::clean;
 
 /// A record of `inspect` as aligned fields: only the attributes that are derived from the content.
 pub fn inspected(file: &str, record: &Value, style: Style) -> String {

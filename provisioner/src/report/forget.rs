@@ -1,14 +1,14 @@
 //! Human-readable text for the erasure of a file.
 
 use provisioner_engine::forget::Forgotten;
+use provisioner_model::text::clean;
 use provisioner_model::units::counted;
 
 use super::Style;
-use super::table::clean;
 use super::wrap::wrap;
 
-/// What was deleted, and what remains. `remains` has its commands completed.
-pub fn text(forgotten: &Forgotten, remains: &[String], style: Style) -> String {
+/// What was deleted, and what remains.
+pub fn text(forgotten: &Forgotten, style: Style) -> String {
     let key = clean(&forgotten.key);
     let mut deleted = vec![counted(forgotten.versions, "version")];
     if forgotten.delete_markers > 0 {
@@ -22,7 +22,7 @@ pub fn text(forgotten: &Forgotten, remains: &[String], style: Style) -> String {
         format!("{} {key}: {} deleted", style.good("✓"), deleted.join(", "))
     }];
     lines.push("What may remain:".to_owned());
-    lines.extend(remains.iter().map(|what| format!("  {} {}", style.warn("!"), clean(what))));
+    lines.extend(forgotten.remains.iter().map(|what| format!("  {} {}", style.warn("!"), clean(what))));
     wrap(&lines.join("\n"), style.width)
 }
 
@@ -38,14 +38,14 @@ mod tests {
             versions: 2,
             delete_markers: 1,
             records: 1_000,
-            remains: Vec::new(),
+            remains: vec!["log lines".into()],
         };
         let style = Style { colour: false, live: false, width: 80 };
         assert_eq!(
-            text(&forgotten, &["log lines".to_owned()], style),
+            text(&forgotten, style),
             "✓ a\u{fffd}b: 2 versions, 1 delete marker, 1,000 records deleted\nWhat may remain:\n  ! log lines"
         );
         (forgotten.versions, forgotten.delete_markers, forgotten.records) = (0, 0, 0);
-        assert!(text(&forgotten, &[], style).starts_with("a\u{fffd}b has neither a version nor a record"));
+        assert!(text(&forgotten, style).starts_with("a\u{fffd}b has neither a version nor a record"));
     }
 }

@@ -8,9 +8,10 @@ use std::io::{IsTerminal as _, Write as _};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use provisioner_model::text::clean;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::table::{clean, cut};
+use super::table::cut;
 
 /// The interval between redraws.
 const TICK: Duration = Duration::from_millis(200);

@@ -3,12 +3,12 @@
 use provisioner_model::change::Action;
 use provisioner_model::resource_type::FUNCTION;
 use provisioner_model::resource_type::words;
+use provisioner_model::text::clean;
 use provisioner_planner::drift::Drift;
 use provisioner_planner::preview::Preview;
 use provisioner_planner::setting::settings;
 
 use super::plan::{code, looked, sides, summary, telling, title, value, verb};
-use super::table::clean;
 
 /// The complete Markdown text.
 pub fn plan(plan: &Preview) -> String {

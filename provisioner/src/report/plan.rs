@@ -4,6 +4,7 @@ use provisioner_model::change::{Action, Change, Detail, Replacement};
 use provisioner_model::hash::short;
 use provisioner_model::resource_type::FUNCTION;
 use provisioner_model::resource_type::words;
+use provisioner_model::text::{clean, clean_lines};
 use provisioner_model::units::Size;
 use provisioner_planner::consent::Allow;
 use provisioner_planner::drift::{Depth, Drift};
@@ -14,7 +15,7 @@ use provisioner_planner::step::Step;
 use serde_json::Value;
 
 use super::Style;
-use super::table::{clean, cut};
+use super::table::cut;
 
 /// The width of a value in columns; longer values are truncated here and complete in the JSON output.
 const VALUE: usize = 72;
@@ -92,11 +93,11 @@ pub fn text(plan: &Preview, style: Style, verbose: bool) -> String {
     let mut lines = vec![style.strong(&format!("Plan for {stack} in account {account}, {region}: {}", title(plan)))];
     for problem in plan.broken() {
         lines.push(format!("  {} {}", style.bad("✗"), clean(&problem.what)));
-        lines.push(format!("    {} {}", style.warn("→"), problem.fix));
+        lines.push(format!("    {} {}", style.warn("→"), clean_lines(&problem.fix)));
     }
     if let Some(block) = &plan.blocked {
-        lines.push(format!("  {} {}", style.bad("✗"), block.reason));
-        lines.push(format!("    {} {}", style.warn("→"), block.hint));
+        lines.push(format!("  {} {}", style.bad("✗"), clean_lines(&block.reason)));
+        lines.push(format!("    {} {}", style.warn("→"), clean_lines(&block.hint)));
     }
     for change in &plan.resources {
         resource(change, plan, style, verbose, &mut lines);

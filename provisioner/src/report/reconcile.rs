@@ -3,11 +3,11 @@
 use provisioner_engine::event::reconcile::{ReconcileEvent, Summary};
 use provisioner_engine::event::replay::{ReplayEvent, Sent};
 use provisioner_model::delivery::Outcome;
+use provisioner_model::text::clean;
 use provisioner_model::units::{Size, counted, grouped};
 use provisioner_planner::reconcile::{Counts, Finding, FindingKind};
 
 use super::Style;
-use super::table::clean;
 
 /// Findings that are printed as text.
 pub const MOST_FINDINGS: u64 = 100;
@@ -134,7 +134,7 @@ pub fn replayed(event: &ReplayEvent, style: Style) -> Option<String> {
                 Outcome::Stored => style.good("SUCCESS"),
                 Outcome::Rejected => style.warn("FAILED"),
                 Outcome::Duplicate => style.dim("has a newer record"),
-                Outcome::Unreadable => style.warn("can no longer be read"),
+                Outcome::Unreadable => style.warn("could not be read"),
                 Outcome::Ignored => style.dim("has no content"),
                 _ => style.bad("not processed"),
             };
@@ -151,7 +151,7 @@ fn totals(sent: &Sent) -> String {
         (sent.stored, "SUCCESS"),
         (sent.rejected, "FAILED"),
         (sent.duplicates, "with a newer record"),
-        (sent.unreadable, "that can no longer be read"),
+        (sent.unreadable, "that could not be read"),
         (sent.ignored, "without content"),
         (sent.failed, "not processed"),
     ] {

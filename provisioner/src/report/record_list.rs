@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 
 use handler_contract::Status;
 use provisioner_model::query::Row;
+use provisioner_model::text::clean;
 use provisioner_model::units::Size;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::Style;
-use super::table::{clean, cut, cut_middle, painted};
+use super::table::{cut, cut_middle, painted};
 
 /// Columns of a key that are worth leaving out other columns for.
 const KEY: usize = 24;

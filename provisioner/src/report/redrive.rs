@@ -3,12 +3,13 @@
 use provisioner_engine::event::redrive::{Action, RedriveEvent, Tally};
 use provisioner_engine::redrive::{Listed, Listing};
 use provisioner_model::delivery::Outcome;
+use provisioner_model::text::clean;
 use provisioner_model::units::counted;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::Style;
 use super::files::request_id;
-use super::table::{clean, cut, cut_middle, table};
+use super::table::{cut, cut_middle, table};
 
 /// Columns of a name that are worth leaving out other columns for.
 const NAME: usize = 24;

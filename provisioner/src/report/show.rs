@@ -2,8 +2,8 @@
 
 use handler_contract::{Metadata, Record};
 use provisioner_engine::show::{ObjectState, Shown};
+use provisioner_model::text::clean;
 
-use super::table::clean;
 use super::wrap::wrap;
 use super::{Style, files, record_list};
 

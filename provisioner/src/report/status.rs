@@ -5,12 +5,12 @@ use provisioner_model::hash::short;
 use provisioner_model::resource_type::words;
 use provisioner_model::spec::DeploymentMode;
 use provisioner_model::stack::Resource;
+use provisioner_model::text::{clean, clean_lines};
 use provisioner_model::units::{Size, counted, grouped};
 use provisioner_planner::health::State;
 
 use super::deploy::outputs;
 use super::plan::{drifted, looked};
-use super::table::clean;
 use super::{Style, record_list, table};
 
 /// Columns of a terminal below which the names of resources are left out.
@@ -28,7 +28,12 @@ fn headline(status: &Status, style: Style) -> String {
     let mut text = format!("{}  {painted}  ({place})", style.strong(&status.stack));
     for problem in &status.health.problems {
         let mark = if problem.breaks { style.bad("✗") } else { style.warn("!") };
-        text.push_str(&format!("\n  {mark} {}\n    {} {}", clean(&problem.what), style.warn("→"), problem.fix));
+        text.push_str(&format!(
+            "\n  {mark} {}\n    {} {}",
+            clean(&problem.what),
+            style.warn("→"),
+            clean_lines(&problem.fix)
+        ));
     }
     text
 }
@@ -72,8 +77,9 @@ fn files_line(files: &Files, style: Style) -> String {
     parts.join("; ")
 }
 
-fn day(time: &str) -> &str {
-    time.split('T').next().unwrap_or(time)
+/// The day of a time in a document of the bucket.
+fn day(time: &str) -> String {
+    clean(time.split('T').next().unwrap_or(time))
 }
 
 /// The stack on one screen.
@@ -94,7 +100,7 @@ pub fn text(status: &Status, style: Style) -> String {
     let mut text = headline(status, style);
     text.push_str(&format!("\nstack          {code_name}"));
     if let Some(changed) = &status.changed {
-        text.push_str(&format!(", last changed {changed}"));
+        text.push_str(&format!(", last changed {}", clean(changed)));
     }
     if status.deployment == Some(DeploymentMode::Express) {
         text.push_str(" in express mode");
@@ -129,8 +135,12 @@ pub fn text(status: &Status, style: Style) -> String {
     }
     match &status.permissions {
         Some(Permissions::AsGenerated) => text.push_str("\npermissions    as generated"),
-        Some(Permissions::Changed(how)) => text.push_str(&format!("\npermissions    {}: {how}", style.bad("changed"))),
-        Some(Permissions::Unknown(why)) => text.push_str(&format!("\npermissions    not compared: {why}")),
+        Some(Permissions::Changed(how)) => {
+            text.push_str(&format!("\npermissions    {}: {how}", style.bad("changed"), how = clean(how)));
+        }
+        Some(Permissions::Unknown(why)) => {
+            text.push_str(&format!("\npermissions    not compared: {}", clean_lines(why)));
+        }
         None => {}
     }
     match status.sandbox {

@@ -1,18 +1,9 @@
 //! Aligned columns, and text without terminal control characters.
 
+use provisioner_model::text::clean;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::Style;
-
-/// Replaces control characters and bidirectional formatting characters, which a file name may contain.
-pub fn clean(text: &str) -> String {
-    let printable = |c: char| {
-        // Unicode TR 9 (explicit directional formatting) and TR 36 (line and paragraph separators).
-        let formatting = matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if c.is_control() || formatting { '\u{fffd}' } else { c }
-    };
-    text.chars().map(printable).collect()
-}
 
 /// Lays out rows under a header, with two spaces between columns. A line wider than the terminal is truncated. Control
 /// characters in cells are replaced.
@@ -119,11 +110,5 @@ mod tests {
             assert!(cut.width() <= width, "{cut}");
             assert_eq!(cut, expected);
         }
-    }
-
-    #[test]
-    fn bidirectional_formatting_characters_are_replaced() {
-        assert_eq!(clean("a\u{202e}fdp.exe\u{2028}b\tc"), "a\u{fffd}fdp.exe\u{fffd}b\u{fffd}c");
-        assert_eq!(clean("naïve 报告 🙂"), "naïve 报告 🙂");
     }
 }

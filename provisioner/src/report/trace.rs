@@ -1,19 +1,19 @@
 //! Human-readable text for the trace of a file.
 
 use provisioner_engine::trace::{Invocation, LogLine, State, Step, Trace, What};
-use provisioner_model::units::{Size, counted};
+use provisioner_model::text::clean;
+use provisioner_model::units::{Size, counted, span};
 
 use super::Style;
 use super::files::request_id;
-use super::table::clean;
 use super::wrap::wrap;
 
 /// Columns of a time without its day, and of the time after the step before.
 const TIME: usize = 12;
 const AFTER: usize = 9;
 
-/// The conclusion, and the steps under their days. `next` is what to do, with its commands completed.
-pub fn text(trace: &Trace, next: Option<&str>, style: Style) -> String {
+/// The conclusion, and the steps under their days.
+pub fn text(trace: &Trace, style: Style) -> String {
     let state = trace.conclusion.state;
     let what = match state {
         State::Recorded => style.good(&clean(&trace.conclusion.what)),
@@ -21,7 +21,7 @@ pub fn text(trace: &Trace, next: Option<&str>, style: Style) -> String {
         State::Rejected | State::Queued | State::NoRecord => style.bad(&clean(&trace.conclusion.what)),
     };
     let mut lines = vec![format!("{}  {what}", style.strong(&clean(&trace.key)))];
-    if let Some(next) = next {
+    if let Some(next) = &trace.conclusion.next {
         lines.push(format!("  {} {}", style.warn("→"), clean(next)));
     }
     let mut day = "";
@@ -40,7 +40,7 @@ pub fn text(trace: &Trace, next: Option<&str>, style: Style) -> String {
 }
 
 fn step_lines(step: &Step, style: Style) -> Vec<String> {
-    let after = step.after_millis.map(|millis| format!("+{}", duration(millis))).unwrap_or_default();
+    let after = step.after_millis.map(|millis| format!("+{}", span(millis))).unwrap_or_default();
     let (name, detail) = described(&step.what, style);
     let time = clock(step.time.as_str());
     let mut lines = vec![format!("{time:<TIME$}  {}  {name}{detail}", style.dim(&format!("{after:<AFTER$}")))];
@@ -130,18 +130,6 @@ fn clock(time: &str) -> &str {
     time.get(11..11 + TIME).unwrap_or(time)
 }
 
-/// A duration in the two largest units that it has.
-fn duration(millis: i64) -> String {
-    let seconds = millis / 1_000;
-    match seconds {
-        ..1 => format!("{millis} ms"),
-        1..60 => format!("{seconds}.{} s", millis % 1_000 / 100),
-        60..3_600 => format!("{} m {} s", seconds / 60, seconds % 60),
-        3_600..86_400 => format!("{} h {} m", seconds / 3_600, seconds % 3_600 / 60),
-        _ => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3_600),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use handler_contract::Timestamp;
@@ -180,7 +168,11 @@ mod tests {
             bucket: "b".into(),
             key: "in/a\u{1b}[2J.txt".into(),
             document_id: None,
-            conclusion: Conclusion { state: State::Queued, what: "no record: in the queue".into(), next: None },
+            conclusion: Conclusion {
+                state: State::Queued,
+                what: "no record: in the queue".into(),
+                next: Some("Send it again: provisioner redrive -s shop".into()),
+            },
             steps: vec![
                 step(
                     "2026-11-26T12:00:00Z",
@@ -205,11 +197,7 @@ mod tests {
 
     #[test]
     fn steps_are_listed_by_day_and_nothing_reaches_the_terminal_raw() {
-        let text = text(
-            &retried(),
-            Some("Send it again: provisioner redrive -s shop"),
-            Style { colour: false, live: false, width: 200 },
-        );
+        let text = text(&retried(), Style { colour: false, live: false, width: 200 });
         let expected = "\
 in/a\u{fffd}[2J.txt  no record: in the queue
   → Send it again: provisioner redrive -s shop
@@ -230,23 +218,12 @@ not read: the log: denied";
 
     #[test]
     fn lines_fit_the_terminal() {
+        // A command is left as one line, so that it can be copied.
+        let trace = retried();
+        let trace = Trace { conclusion: Conclusion { next: None, ..trace.conclusion }, ..trace };
         for width in [40, 80] {
-            let text = text(&retried(), None, Style { colour: false, live: false, width });
+            let text = text(&trace, Style { colour: false, live: false, width });
             assert!(text.lines().all(|line| line.chars().count() <= width), "{text}");
-        }
-    }
-
-    #[test]
-    fn durations_have_two_units() {
-        for (millis, expected) in [
-            (0, "0 ms"),
-            (999, "999 ms"),
-            (1_250, "1.2 s"),
-            (61_000, "1 m 1 s"),
-            (3_660_000, "1 h 1 m"),
-            (90_000_000, "1 d 1 h"),
-        ] {
-            assert_eq!(duration(millis), expected);
         }
     }
 }

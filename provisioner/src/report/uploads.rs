@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use handler_contract::Status;
 use provisioner_engine::event::files::{FileResult, FilesEvent, Summary};
 use provisioner_engine::put::Progress;
+use provisioner_model::text::clean;
 use provisioner_model::units::{Size, counted};
 use serde::Serialize;
 use serde_json::Value;
@@ -15,10 +16,10 @@ use super::Style;
 use super::live::{LineId, Live, Place};
 use super::meter::{bar, clock, left};
 use super::record_list::short_type;
-use super::table::{clean, cut, cut_middle, table};
+use super::table::{cut, cut_middle, table};
 use super::wrap::wrap;
 
-/// Columns of a status and the gap behind it.
+/// Columns of a status, with the space after it.
 const STATUS: usize = 9;
 /// Columns of a media type on a terminal: wide enough for two or three formats at once, and for most names of one.
 const TYPE: usize = 14;
@@ -91,7 +92,7 @@ pub fn line(event: &FilesEvent, style: Style) -> Option<String> {
         FilesEvent::Doubtful { reason, .. } => Some(format!("{} {}", style.warn("warning:"), clean(reason))),
         FilesEvent::NotProcessed { file, key, reason } => {
             let warning = style.warn("warning:");
-            Some(format!("{warning} {} gets no record: the key {} {reason}", clean(file), clean(key)))
+            Some(format!("{warning} {} gets no record: the key {} {}", clean(file), clean(key), clean(reason)))
         }
         FilesEvent::Record { .. } => None,
         FilesEvent::NoRecord { file, reason: Some(_), .. } => {

@@ -1,9 +1,10 @@
 //! Human-readable lines for the events of `event::verify`.
 
 use provisioner_engine::event::verify::{Verified, VerifyEvent};
+use provisioner_model::text::clean;
 
 use super::Style;
-use super::table::{clean, table};
+use super::table::table;
 
 /// The line for an event.
 pub fn line(event: &VerifyEvent, style: Style) -> String {

@@ -3,10 +3,10 @@
 use provisioner_engine::event::watch::WatchEvent;
 use provisioner_model::hash::short;
 
+use provisioner_model::text::{clean, clean_lines};
 use provisioner_model::units::counted;
 
 use super::Style;
-use super::table::clean;
 
 /// The line for an event; `None` for a line of the log, which is data.
 pub fn line(event: &WatchEvent, style: Style) -> Option<String> {
@@ -20,12 +20,12 @@ pub fn line(event: &WatchEvent, style: Style) -> Option<String> {
             format!("{} changed{more}", style.strong(&clean(&first)))
         }
         WatchEvent::NotDeployed { message, causes, hint } => {
-            let mut text = format!("{} {message}", style.bad("✗"));
+            let mut text = format!("{} {}", style.bad("✗"), clean_lines(message));
             for cause in causes {
-                text.push_str(&format!("\n  {} {cause}", style.dim("because:")));
+                text.push_str(&format!("\n  {} {}", style.dim("because:"), clean_lines(cause)));
             }
             for line in hint.iter().flat_map(|hint| hint.lines()) {
-                text.push_str(&format!("\n  {} {line}", style.warn("→")));
+                text.push_str(&format!("\n  {} {}", style.warn("→"), clean(line)));
             }
             text
         }
@@ -40,7 +40,9 @@ pub fn line(event: &WatchEvent, style: Style) -> Option<String> {
             style.warn("!"),
             file.display()
         ),
-        WatchEvent::LogUnreadable { reason } => format!("{} the log cannot be read: {reason}", style.warn("!")),
+        WatchEvent::LogUnreadable { reason } => {
+            format!("{} the log cannot be read: {}", style.warn("!"), clean_lines(reason))
+        }
         WatchEvent::Log { .. } => return None,
         WatchEvent::Ending => {
             format!("{} stopping once the running deployment is complete. Ctrl-C again stops at once", style.warn("!"))

@@ -4,7 +4,7 @@ use provisioner_engine::status::{Permissions, Status};
 use provisioner_model::hash::short;
 use provisioner_model::resource_type::words;
 use provisioner_model::status::Phase;
-use provisioner_model::units::Size;
+use provisioner_model::units::{Size, counted};
 use provisioner_planner::health::State;
 use provisioner_web::pipeline::{Fact, Health, Problem, Resource, Tone};
 
@@ -27,7 +27,6 @@ pub(super) fn view(status: &Status) -> Health {
         problems: problems.collect(),
         facts: facts(status),
         resources: resources(status),
-        failed_events: status.failed_events,
     }
 }
 
@@ -66,7 +65,9 @@ fn facts(status: &Status) -> Vec<Fact> {
     }
     match &status.drift {
         Some(drift) if drift.is_empty() => add("Drift", "none".to_owned(), Tone::Good),
-        Some(drift) => add("Drift", format!("{} resource(s) changed", drift.resources.len()), Tone::Bad),
+        Some(drift) => {
+            add("Drift", format!("{} changed", counted(drift.resources.len() as u64, "resource")), Tone::Bad);
+        }
         None => {}
     }
     match status.failed_events {

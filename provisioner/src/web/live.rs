@@ -26,7 +26,7 @@ const START: i64 = 10_000;
 const LINGER: Duration = Duration::from_mins(1);
 /// Records whose line was seen and that could not be read yet. Beyond it, the oldest are left to the next list.
 const MOST_PENDING: usize = 5_000;
-/// Failed reads in a row of which a viewer is not told: a throttled call is followed by a successful one.
+/// Failed reads in a row that the page does not show: a throttled call is followed by a successful one.
 const SILENT_FAILURES: u32 = 1;
 
 /// The feed of a stack.

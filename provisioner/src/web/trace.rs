@@ -1,7 +1,7 @@
 //! The trace of a file, as its page shows it.
 
 use provisioner_engine::trace::{Invocation, Trace, What};
-use provisioner_model::units::Size;
+use provisioner_model::units::{Size, counted};
 use provisioner_web::pipeline::{Tone, TraceStep};
 
 /// The steps, oldest first; at the end what could not be read.
@@ -39,7 +39,8 @@ fn described(what: &What) -> (String, Option<String>, Tone) {
             (format!("Recorded as {status}"), Some(code.clone()), Tone::Bad)
         }
         What::Queued { reason, attempts, .. } => {
-            let attempts = attempts.map(|attempts| format!(" after {attempts} attempts")).unwrap_or_default();
+            let attempts =
+                attempts.map(|attempts| format!(" after {}", counted(attempts, "attempt"))).unwrap_or_default();
             (format!("Given up{attempts}; among the failed events"), Some(reason.clone()), Tone::Bad)
         }
     }
@@ -74,6 +75,18 @@ fn invoked(invocation: &Invocation) -> (String, Option<String>, Tone) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_event_that_was_given_up_has_its_number_of_attempts() {
+        for (attempts, expected) in [
+            (None, "Given up; among the failed events"),
+            (Some(1), "Given up after 1 attempt; among the failed events"),
+            (Some(3), "Given up after 3 attempts; among the failed events"),
+        ] {
+            let queued = What::Queued { message_id: "m".into(), code: "Retry".into(), reason: "no".into(), attempts };
+            assert_eq!(described(&queued), (expected.to_owned(), Some("no".to_owned()), Tone::Bad));
+        }
+    }
 
     #[test]
     fn each_attempt_says_how_it_ended() {

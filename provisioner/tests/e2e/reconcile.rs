@@ -41,7 +41,7 @@ fn put_changed(rig: &Rig, record: &Value, attribute: &str, value: Value) {
 }
 
 /// From now on, the bucket reports no uploads.
-fn silence(rig: &Rig) {
+fn disable_notifications(rig: &Rig) {
     rig.ask(async |sdk| {
         let s3 = aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(&sdk).force_path_style(true).build());
         let nothing = aws_sdk_s3::types::NotificationConfiguration::builder().build();
@@ -98,7 +98,7 @@ fn files_that_were_lost_doubled_and_altered_are_found_and_the_lost_ones_fixed() 
         "documentId",
         json!({ "S": "00000000-0000-5000-8000-000000000000" }),
     );
-    silence(&rig);
+    disable_notifications(&rig);
     rig.run(&["put", &rig.file("lost.txt", "four words in here"), "--yes"]).expect(0);
 
     // The event of a new file may still arrive.
@@ -120,7 +120,7 @@ fn files_that_were_lost_doubled_and_altered_are_found_and_the_lost_ones_fixed() 
 fn without_versions_too_a_late_event_and_a_listing_give_one_record() {
     let rig = Rig::up(&[]);
     rig.run(&["put", &rig.file("good.txt", "some words"), "--wait"]).expect(0);
-    silence(&rig);
+    disable_notifications(&rig);
     rig.run(&["put", &rig.file("lost.txt", "four words in here"), "--yes"]).expect(0);
     // For two minutes its event might be processed as one in time.
     assert_eq!(findings(&rig, &["--now"], 0), [""; 0]);

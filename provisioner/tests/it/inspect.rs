@@ -79,5 +79,5 @@ fn text_output_lists_fields_and_a_missing_file_is_reported() {
     assert!(ran.out.contains("wordCount         2"), "{ran:#?}");
     let ran = world.run(&["inspect", "-s", "any", "missing.txt"]);
     assert_eq!(ran.code, Some(2));
-    assert!(ran.err.contains("failed to read missing.txt"), "{ran:#?}");
+    assert!(ran.err.contains("failed to read the file missing.txt"), "{ran:#?}");
 }

@@ -26,6 +26,7 @@ mod namespaces;
 mod package;
 mod partitions;
 mod plan;
+mod printed;
 mod protection;
 mod push;
 mod put;
@@ -46,6 +47,7 @@ mod upgrades;
 mod uploads;
 mod verify;
 mod watch;
+mod web;
 mod world;
 
 /// The workspace's folder.

@@ -22,7 +22,7 @@ fn sqs(world: &World, action: &str, body: &Value) -> Value {
 }
 
 /// What Lambda sends to the queue about an event of this key.
-fn failed(key: &str, message: &str) -> String {
+pub(crate) fn failed(key: &str, message: &str) -> String {
     let object = json!({ "key": key, "sequencer": "01" });
     json!({
         "requestContext": { "requestId": "0123abcd-0000", "condition": "RetriesExhausted", "approximateInvokeCount": 3 },
@@ -33,7 +33,7 @@ fn failed(key: &str, message: &str) -> String {
 }
 
 /// A stack whose function stores every file, and failed events about these existing objects.
-fn site_with(keys: &[&str]) -> Site {
+pub(crate) fn site_with(keys: &[&str]) -> Site {
     let site = Site::new();
     site.deployed();
     {

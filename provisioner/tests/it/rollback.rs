@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::deploy::{STACK, Site};
 use crate::world::{Ran, World};
 
-fn artifacts() -> String {
+pub(crate) fn artifacts() -> String {
     format!("{STACK}-artifacts-{ACCOUNT}-{REGION}")
 }
 

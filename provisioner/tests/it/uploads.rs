@@ -51,7 +51,7 @@ impl Site {
 
     /// Whether what the command reports of the only file is what the bucket has.
     #[track_caller]
-    fn reports_the_truth(&self, ran: &Ran, key: &str) -> Value {
+    fn reports_what_is_stored(&self, ran: &Ran, key: &str) -> Value {
         let events: Vec<Value> = ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let of = |name: &str| events.iter().find(|event| event["event"] == name).cloned();
         let reported = of("uploaded").or_else(|| of("not-uploaded")).unwrap_or_else(|| panic!("{ran:#?}"));
@@ -82,7 +82,7 @@ fn a_large_file_that_changes_is_not_completed() {
         gate.open();
         let ran = end(put);
         assert_eq!(ran.code, Some(1), "{ran:#?}");
-        let reported = site.reports_the_truth(&ran, "a.bin");
+        let reported = site.reports_what_is_stored(&ran, "a.bin");
         assert!(reported["reason"].as_str().unwrap().contains("changed while it was uploaded"), "{reported:#}");
         assert_eq!(site.fake.count("s3:CompleteMultipartUpload"), 0);
     }
@@ -99,7 +99,7 @@ fn a_small_file_that_changes_is_reported_as_stored_and_changed() {
     gate.open();
     let ran = end(put);
     assert_eq!(ran.code, Some(1), "{ran:#?}");
-    let reported = site.reports_the_truth(&ran, "a.txt");
+    let reported = site.reports_what_is_stored(&ran, "a.txt");
     assert_eq!((&reported["changed"], &reported["size"]), (&true.into(), &10.into()));
     ran.says("changed-files");
 }

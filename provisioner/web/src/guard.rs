@@ -29,6 +29,9 @@ const HEADERS: [(HeaderName, &str); 7] = [
     (HeaderName::from_static("x-frame-options"), "DENY"),
 ];
 
+/// Where the page is that began a request: `none` if it was the reader, by the address bar (W3C Fetch Metadata).
+const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
 /// Adds the headers of every answer. What is not said to be kept is not kept by the browser.
 pub(crate) async fn headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
@@ -66,19 +69,24 @@ pub(crate) async fn signed_in(State(context): State<Context>, request: Request, 
     problem(&context, request.headers(), StatusCode::UNAUTHORIZED, "not-signed-in", message, Some(&hint))
 }
 
+/// Whether a file or another site began this request.
+pub(crate) fn is_from_elsewhere(headers: &HeaderMap) -> bool {
+    !matches!(text(headers, &SITE), None | Some("same-origin" | "none"))
+}
+
 fn is_same_site(context: &Context, method: &Method, headers: &HeaderMap) -> bool {
-    let fetched = |name: &'static str| text(headers, &HeaderName::from_static(name));
-    let site = fetched("sec-fetch-site");
     let changes = *method != Method::GET && *method != Method::HEAD;
     if changes {
         // Browsers send the origin with each of these.
         return match text(headers, &ORIGIN) {
-            Some(origin) => context.session.is_own_origin(origin) && matches!(site, None | Some("same-origin")),
+            Some(origin) => {
+                context.session.is_own_origin(origin) && matches!(text(headers, &SITE), None | Some("same-origin"))
+            }
             None => false,
         };
     }
     // A link from elsewhere is followed; it comes without the cookie. A picture or a script of another page is not served.
-    matches!(site, None | Some("same-origin" | "none")) || fetched("sec-fetch-mode") == Some("navigate")
+    !is_from_elsewhere(headers) || text(headers, &HeaderName::from_static("sec-fetch-mode")) == Some("navigate")
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

@@ -146,7 +146,7 @@ pub struct FailedEvent {
 /// What became of failed events that were sent again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Redriven {
-    /// Events that the function accepted.
+    /// Events that the function processed to the end.
     pub sent: u64,
     /// Events that stay in the queue.
     pub left: u64,
@@ -169,8 +169,6 @@ pub struct Health {
     pub facts: Vec<Fact>,
     /// Its resources.
     pub resources: Vec<Resource>,
-    /// How many events failed every attempt.
-    pub failed_events: Option<u64>,
 }
 
 /// One reason why a stack is not healthy.

@@ -81,7 +81,9 @@ fn answer_problem(
     problem: &view::Problem<'_>,
 ) -> Response {
     if is_page(headers) {
-        return html(status, view::problem(context.pipeline.about(), problem));
+        // A page that another site reads by DNS rebinding, or another user of this machine opens, does not name the stack.
+        let about = context.session.is_signed_in(headers).then(|| context.pipeline.about());
+        return html(status, view::problem(about, problem));
     }
     let message = std::iter::once(problem.message).chain(problem.causes.iter().map(String::as_str));
     let error = json!({ "code": code, "message": message.collect::<Vec<_>>().join(": "), "hint": problem.hint });

@@ -8,7 +8,7 @@ mod records;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, REFRESH, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
@@ -16,8 +16,8 @@ use axum::routing::{get, post};
 use tower_http::compression::CompressionLayer;
 
 use crate::context::Context;
-use crate::respond::{problem, redirect};
-use crate::{assets, guard};
+use crate::respond::{html, problem, redirect};
+use crate::{assets, guard, view};
 
 pub(crate) fn router(context: Context) -> Router {
     let for_signed_in = Router::new()
@@ -36,14 +36,15 @@ pub(crate) fn router(context: Context) -> Router {
         .route("/failed-events/redrive", get(events::question).post(events::redrive))
         .route("/health", get(events::health))
         .fallback(not_found)
+        .method_not_allowed_fallback(not_allowed)
         // Each route of files has its own limit.
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(context.clone(), guard::signed_in));
     Router::new()
         .route("/sign-in", get(sign_in))
         .route("/assets/{name}", get(asset))
-        .merge(for_signed_in)
         .method_not_allowed_fallback(not_allowed)
+        .merge(for_signed_in)
         .layer(from_fn_with_state(context.clone(), guard::origin))
         .layer(CompressionLayer::new())
         .layer(from_fn(guard::headers))
@@ -73,7 +74,15 @@ async fn sign_in(State(context): State<Context>, headers: HeaderMap, RawQuery(qu
         let hint = context.session.how_to_sign_in().to_owned();
         return problem(&context, &headers, StatusCode::UNAUTHORIZED, "wrong-token", message, Some(&hint));
     };
-    let mut response = redirect("/");
+    let mut response = if guard::is_from_elsewhere(&headers) {
+        // Along a redirection of a navigation that a file or another site began, the browser withholds the new cookie
+        // (SameSite=Strict): this page begins the next one.
+        let mut page = html(StatusCode::OK, view::signed_in());
+        page.headers_mut().insert(REFRESH, HeaderValue::from_static("0;url=/"));
+        page
+    } else {
+        redirect("/")
+    };
     response.headers_mut().insert(SET_COOKIE, cookie);
     response
 }

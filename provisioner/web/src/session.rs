@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use axum::http::HeaderMap;
 use axum::http::header::COOKIE;
+use maud::{DOCTYPE, html};
 use subtle::ConstantTimeEq as _;
 
 /// Who may see the page, and under which addresses.
@@ -42,6 +43,25 @@ impl std::fmt::Debug for LocalSession {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("LocalSession").field("port", &self.port).finish_non_exhaustive()
     }
+}
+
+/// A page, to be kept in a file, that leads a browser to an address.
+///
+/// Programs that open a browser take the address as an argument, which every user of the machine can read. They get the
+/// name of this page's file instead.
+pub fn redirect_page(address: &str) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="refresh" content={ "0;url=" (address) };
+                title { "provisioner" }
+            }
+            body { p { a href=(address) { "To the page" } } }
+        }
+    };
+    page.into_string()
 }
 
 /// 256 random bits in hexadecimal.
@@ -80,7 +100,12 @@ fn equal(a: &str, b: &str) -> bool {
 
 impl Session for LocalSession {
     fn is_own_host(&self, host: &str) -> bool {
-        ["127.0.0.1", "localhost"].iter().any(|name| host.eq_ignore_ascii_case(&format!("{name}:{}", self.port)))
+        // Browsers leave out the port of the scheme.
+        let named = |name: &str| {
+            host.eq_ignore_ascii_case(&format!("{name}:{}", self.port))
+                || (self.port == 80 && host.eq_ignore_ascii_case(name))
+        };
+        ["127.0.0.1", "localhost"].into_iter().any(named)
     }
 
     fn is_own_origin(&self, origin: &str) -> bool {
@@ -159,21 +184,27 @@ mod tests {
 
     #[test]
     fn only_its_own_addresses_are_accepted() {
-        let session = LocalSession::new(4100, |_| {}).unwrap();
-        for (host, own) in [
-            ("127.0.0.1:4100", true),
-            ("localhost:4100", true),
-            ("LOCALHOST:4100", true),
-            ("127.0.0.1", false),
-            ("127.0.0.1:4101", false),
-            ("evil.example:4100", false),
-            ("127.0.0.1:4100.evil.example", false),
-            ("", false),
+        for (port, host, own) in [
+            (4100, "127.0.0.1:4100", true),
+            (4100, "localhost:4100", true),
+            (4100, "LOCALHOST:4100", true),
+            (4100, "127.0.0.1", false),
+            (4100, "127.0.0.1:4101", false),
+            (4100, "evil.example:4100", false),
+            (4100, "127.0.0.1:4100.evil.example", false),
+            (4100, "", false),
+            (80, "127.0.0.1", true),
+            (80, "localhost", true),
+            (80, "127.0.0.1:80", true),
+            (80, "127.0.0.1:4100", false),
+            (80, "evil.example", false),
+            (80, "", false),
         ] {
+            let session = LocalSession::new(port, |_| {}).unwrap();
             assert_eq!(session.is_own_host(host), own, "{host}");
             assert_eq!(session.is_own_origin(&format!("http://{host}")), own, "{host}");
             assert!(!session.is_own_origin(&format!("https://{host}")), "{host}");
+            assert!(!session.is_own_origin("null"));
         }
-        assert!(!session.is_own_origin("null"));
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod record_fields;
 pub(crate) mod records;
 
 use maud::{DOCTYPE, Markup, html};
+use provisioner_model::text::clean;
 
 use crate::assets::{ICON, SCRIPT, STYLE};
 use crate::pipeline::{About, Tone};
@@ -32,14 +33,15 @@ const NAVIGATION: [(Place, &str, &str); 4] = [
     (Place::Health, "/health", "Health"),
 ];
 
-/// A page: its title, where it is in the navigation, and its content.
-pub(crate) fn page(about: &About, place: Place, title: &str, content: &Markup) -> Markup {
+/// A page: its title, where it is in the navigation, and its content. `about` is `None` for who is not signed in.
+pub(crate) fn page(about: Option<&About>, place: Place, title: &str, content: &Markup) -> Markup {
     html! { (before(about, place, title)) (content) (after()) }
 }
 
-/// Everything before the content, so that it can be sent before the content is known.
-pub(crate) fn before(about: &About, place: Place, title: &str) -> Markup {
-    let title = format!("{} · {}", format::clean(title), about.stack);
+/// Everything before the content, so that it can be sent before the content is known. Without `about`, nothing names the
+/// stack, and there is no navigation.
+pub(crate) fn before(about: Option<&About>, place: Place, title: &str) -> Markup {
+    let title = format!("{} · {}", clean(title), about.map_or("provisioner", |about| &about.stack));
     html! {
         (DOCTYPE)
         (maud::PreEscaped("<html lang=\"en\">"))
@@ -58,17 +60,19 @@ pub(crate) fn before(about: &About, place: Place, title: &str) -> Markup {
             div.bar-inside {
                 a.brand href="/" {
                     (icon::brand())
-                    span.stack { (about.stack) }
+                    span.stack { (about.map_or("provisioner", |about| &about.stack)) }
                 }
-                span.where title=(about.place) { (about.place) }
-                nav aria-label="Pages" {
-                    ul {
-                        @for (of, path, name) in NAVIGATION {
-                            li { a href=(path) aria-current=[(of == place).then_some("page")] { (name) } }
+                @if let Some(about) = about {
+                    span.where title=(about.place) { (about.place) }
+                    nav aria-label="Pages" {
+                        ul {
+                            @for (of, path, name) in NAVIGATION {
+                                li { a href=(path) aria-current=[(of == place).then_some("page")] { (name) } }
+                            }
                         }
                     }
+                    p #live.live role="status" hidden { span.dot {} span.live-text { "Live" } }
                 }
-                p #live.live role="status" hidden { span.dot {} span.live-text { "Live" } }
             }
         }
         (maud::PreEscaped("<main id=\"main\" tabindex=\"-1\">"))
@@ -92,8 +96,16 @@ pub(crate) struct Problem<'a> {
     pub(crate) hint: Option<&'a str>,
 }
 
-/// The page of an error.
-pub(crate) fn problem(about: &About, problem: &Problem<'_>) -> Markup {
+/// The page of who has just signed in by a link of another page.
+pub(crate) fn signed_in() -> Markup {
+    let content = html! {
+        div.narrow { h1 { "You are signed in" } p { a.button href="/" { "To the start page" } } }
+    };
+    page(None, Place::Upload, "Signed in", &content)
+}
+
+/// The page of an error. `about` is `None` for who is not signed in.
+pub(crate) fn problem(about: Option<&About>, problem: &Problem<'_>) -> Markup {
     let content = html! {
         div.narrow { (problem_box(problem)) p { a.button href="/" { "To the start page" } } }
     };

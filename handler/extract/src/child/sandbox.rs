@@ -23,11 +23,12 @@ pub(super) use linux::{Confinement, enter, enter_template};
 #[cfg(target_os = "linux")]
 mod linux {
     use std::collections::BTreeMap;
+    use std::mem::offset_of;
 
     use landlock::{ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetError, RulesetStatus, Scope};
     use seccompiler::{
         BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
-        apply_filter,
+        apply_filter, sock_filter,
     };
 
     use super::{SandboxStatus, io};
@@ -76,34 +77,28 @@ mod linux {
     /// What a template has entered of the sandbox, and the rest of it for its children.
     pub(in super::super) struct Confinement {
         status: SandboxStatus,
-        /// The filter of a child, compiled, with [`NO_PROCESS`] in the place of the child's id.
-        filter: BpfProgram,
     }
-
-    /// No process has this id: Linux gives out four million at most (`PID_MAX_LIMIT`).
-    const NO_PROCESS: u32 = 0x7fff_ffff;
 
     /// Enters the sandbox of a child, for good.
     pub(in super::super) fn enter() -> io::Result<SandboxStatus> {
-        let filter = compile(child_rules(std::process::id())?, Otherwise::Kill)?;
+        let filter = compile(child_rules(std::process::id())?)?;
         Ok(SandboxStatus { files: are_files_hidden(), system_calls: apply_filter(&filter).is_ok() })
     }
 
     /// Enters the sandbox of a template, for good.
     pub(in super::super) fn enter_template() -> io::Result<Confinement> {
-        let filter = compile(template_rules()?, Otherwise::Kill)?;
-        let status = SandboxStatus { files: are_files_hidden(), system_calls: apply_filter(&filter).is_ok() };
-        Ok(Confinement { status, filter: compile(rules_against_template()?, Otherwise::Allow)? })
+        let filter = compile(template_rules()?)?;
+        Ok(Confinement {
+            status: SandboxStatus { files: are_files_hidden(), system_calls: apply_filter(&filter).is_ok() },
+        })
     }
 
     impl Confinement {
         /// Gives up what a template may do and a child may not, for good. Called in the child.
-        pub(in super::super) fn confine_child(mut self) -> SandboxStatus {
-            for instruction in self.filter.iter_mut().filter(|instruction| instruction.k == NO_PROCESS) {
-                instruction.k = std::process::id();
-            }
+        pub(in super::super) fn confine_child(self) -> SandboxStatus {
             let SandboxStatus { files, system_calls } = self.status;
-            SandboxStatus { files, system_calls: system_calls && apply_filter(&self.filter).is_ok() }
+            let filter = filter_against_template(std::process::id());
+            SandboxStatus { files, system_calls: system_calls && apply_filter(&filter).is_ok() }
         }
     }
 
@@ -175,27 +170,48 @@ mod linux {
         Ok(rules)
     }
 
-    /// What a template may do and its child, [`NO_PROCESS`], may not.
-    fn rules_against_template() -> io::Result<Rules> {
-        let mut rules: Rules = OF_TEMPLATE.iter().map(|call| (*call, Vec::new())).collect();
-        rules.insert(libc::SYS_tgkill, only(argument(0, SeccompCmpOp::Ne, NO_PROCESS.into())?)?);
-        Ok(rules)
+    /// The filter of a child with this id, beside that of its template: it may neither do what only a template may, nor
+    /// signal another process.
+    ///
+    /// It is written out, and not compiled from rules, because the system translates it anew for each child: what
+    /// `seccompiler` makes of such rules is four times as long. It need not ask for the architecture, because the template's
+    /// filter, which stays in force, kills calls of another one.
+    ///
+    /// Source: seccomp(2), "Filters"; Linux's `Documentation/networking/filter.rst`.
+    fn filter_against_template(id: u32) -> [sock_filter; OF_TEMPLATE.len() + 6] {
+        const CALLS: usize = OF_TEMPLATE.len();
+        const LOAD: u32 = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
+        const IF_EQUAL: u32 = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
+        const RETURN: u32 = libc::BPF_RET | libc::BPF_K;
+        const NUMBER: usize = offset_of!(libc::seccomp_data, nr);
+        // The lower half of it, on processors that have that first; the system looks at no other.
+        const FIRST_ARGUMENT: usize = offset_of!(libc::seccomp_data, args);
+
+        // Jumps count the instructions that are passed over.
+        let [signal, argument, own, allow, kill] = [1, 2, 3, 4, 5].map(|after| CALLS + after);
+        std::array::from_fn(|index| {
+            let over = |target: usize| narrow(target - index - 1);
+            let (code, yes, no, operand) = match index {
+                0 => (LOAD, 0, 0, narrow(NUMBER)),
+                1..=CALLS => (IF_EQUAL, over(kill), 0, narrow(OF_TEMPLATE[index - 1])),
+                _ if index == signal => (IF_EQUAL, 0, over(allow), narrow(libc::SYS_tgkill)),
+                _ if index == argument => (LOAD, 0, 0, narrow(FIRST_ARGUMENT)),
+                _ if index == own => (IF_EQUAL, over(allow), over(kill), id),
+                _ if index == allow => (RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
+                _ => (RETURN, 0, 0, libc::SECCOMP_RET_KILL_PROCESS),
+            };
+            sock_filter { code: narrow(code), jt: yes, jf: no, k: operand }
+        })
     }
 
-    /// What becomes of a call that no rule fits. One that a rule fits has the other fate.
-    #[derive(Clone, Copy)]
-    enum Otherwise {
-        Kill,
-        Allow,
+    /// A number as a field of an instruction has it. All are small and known when this is compiled.
+    fn narrow<Wide, Narrow: TryFrom<Wide, Error: std::fmt::Debug>>(number: Wide) -> Narrow {
+        number.try_into().expect("numbers and jumps fit into their fields")
     }
 
-    fn compile(rules: Rules, otherwise: Otherwise) -> io::Result<BpfProgram> {
-        let (fits, fits_not) = match otherwise {
-            Otherwise::Kill => (SeccompAction::Allow, SeccompAction::KillProcess),
-            Otherwise::Allow => (SeccompAction::KillProcess, SeccompAction::Allow),
-        };
+    fn compile(rules: Rules) -> io::Result<BpfProgram> {
         let arch = std::env::consts::ARCH.try_into().map_err(io::Error::other)?;
-        let filter = SeccompFilter::new(rules, fits_not, fits, arch).map_err(io::Error::other)?;
-        filter.try_into().map_err(io::Error::other)
+        let filter = SeccompFilter::new(rules, SeccompAction::KillProcess, SeccompAction::Allow, arch);
+        filter.map_err(io::Error::other)?.try_into().map_err(io::Error::other)
     }
 }

@@ -14,12 +14,10 @@ use super::fork::{self, Fork};
 use super::reading::{Parser, Ready, failed_to, warm_up};
 use super::sandbox::{self, Confinement};
 use crate::limits;
-use crate::protocol::{ChildConfig, ForkReply, ForkRequest};
+use crate::protocol::{ChildConfig, ForkReply, ForkRequest, MAX_DESCRIPTORS};
 
 /// The longest packet of the parent: the types that are allowed. Bytes.
 const MAX_PACKET: usize = 64 << 10;
-/// The most file descriptors that come with a packet.
-const MAX_DESCRIPTORS: usize = 4;
 
 type Descriptors = [Option<OwnedFd>; MAX_DESCRIPTORS];
 

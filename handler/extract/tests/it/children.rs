@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use handler_contract::{ErrorCode, FileTypes, Limits};
-use handler_extract::Extractor;
+use handler_extract::{Extractor, SandboxStatus};
 use tempfile::TempDir;
 
 use crate::{code, read};
@@ -26,6 +26,8 @@ async fn every_misbehaviour_has_its_outcome() {
         ("drone", Some(ErrorCode::OutputLimit)),
         ("nonsense", Some(ErrorCode::Crashed)),
         ("wrong-type", Some(ErrorCode::Crashed)),
+        ("full-sandbox", Some(ErrorCode::Crashed)),
+        ("accepted-twice", Some(ErrorCode::Crashed)),
         ("brief", None),
         ("half", Some(ErrorCode::Crashed)),
         ("out-of-memory", Some(ErrorCode::MemoryLimit)),
@@ -50,6 +52,13 @@ async fn every_misbehaviour_has_its_outcome() {
             assert!(!message.contains("secret"), "{name}: {message}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_file_cannot_report_a_better_sandbox_than_its_child_has() {
+    let extractor = extractor();
+    assert_eq!(code(&read(&extractor, "full-sandbox", b"bytes").await), Some(ErrorCode::Crashed));
+    assert_eq!(extractor.sandbox_status(), Some(SandboxStatus { system_calls: false, files: false }));
 }
 
 #[tokio::test]
@@ -137,9 +146,11 @@ async fn where_a_template_cannot_be_used_children_are_executed() {
     let script = format!("echo $1 >>$0.log; case $1 in */template) exit 7;; esac; {ANSWER}");
     let directory = tempfile::tempdir().unwrap();
     let extractor = program(&directory, &script, Extractor::with_program);
+    assert_eq!(extractor.template_failure(), None);
     for _ in 0..5 {
         assert_eq!(code(&read(&extractor, "a.txt", b"bytes").await), None);
     }
+    assert_eq!(extractor.template_failure().as_deref(), Some("the parser's template has ended"));
     // It is not tried for each file.
     let log = std::fs::read_to_string(directory.path().join("child.sh.log")).unwrap();
     assert_eq!((log.matches("/template").count(), log.matches("/child").count()), (3, 5), "{log}");

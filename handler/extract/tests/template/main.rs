@@ -22,12 +22,15 @@ fn main() -> ExitCode {
         every_end_has_its_outcome_and_replaces_the_template().await;
         files_that_are_refused_do_not_replace_the_template().await;
         a_crash_after_the_answer_replaces_the_template().await;
+
+        a_child_of_the_template_before_a_crash_reads_no_file().await;
+        an_empty_file_that_is_given_up_replaces_the_template().await;
         a_template_that_was_killed_costs_no_file().await;
         a_start_that_nobody_waits_for_leaves_no_child().await;
         a_template_is_replaced_after_its_share_of_files().await;
         an_extractor_that_is_dropped_leaves_no_process().await;
     });
-    writeln!(std::io::stdout(), "7 tests of children that a template forks passed").expect("the result is written");
+    writeln!(std::io::stdout(), "9 tests of children that a template forks passed").expect("the result is written");
     ExitCode::SUCCESS
 }
 
@@ -143,6 +146,39 @@ async fn a_crash_after_the_answer_replaces_the_template() {
     assert_ne!(template().await, before);
 }
 
+async fn a_child_of_the_template_before_a_crash_reads_no_file() {
+    let extractor = usual();
+    extractor.prepare().await;
+    let before = template().await;
+    let mut crashing = extractor.start("abort", None).await.expect("a child starts");
+    let first = children();
+    // As the handler does while a record is written, and here while the file is read.
+    extractor.prepare().await;
+    let waiting = children().into_iter().find(|child| !first.contains(child)).expect("a child waits");
+    crashing.feed(b"bytes").await.expect("feeding does not fail");
+    assert_eq!(code(&crashing.finish().await.expect("a finding")), Some(ErrorCode::Crashed));
+    let mut next = extractor.start("good.txt", None).await.expect("a child starts");
+    assert!(!children().contains(&waiting), "the child that waited has the next file");
+    assert_ne!(template().await, before);
+    next.feed(GOOD).await.expect("feeding does not fail");
+    assert_eq!(next.finish().await.expect("a finding").metadata.word_count, Some(3));
+}
+
+async fn an_empty_file_that_is_given_up_replaces_the_template() {
+    let extractor = usual();
+    extractor.prepare().await;
+    let before = template().await;
+    let session = extractor.start("silent", None).await.expect("a child starts");
+    {
+        // As far as it gets without waiting: the child has its request.
+        let mut finish = std::pin::pin!(session.finish());
+        let is_done = std::future::poll_fn(|context| Poll::Ready(finish.as_mut().poll(context).is_ready())).await;
+        assert!(!is_done, "the child has answered");
+    }
+    extractor.prepare().await;
+    assert_ne!(template().await, before);
+}
+
 async fn a_template_that_was_killed_costs_no_file() {
     let extractor = usual();
     assert!(is_read_well(&extractor).await);
@@ -153,22 +189,35 @@ async fn a_template_that_was_killed_costs_no_file() {
     assert_ne!(template().await, killed);
 }
 
+/// Starts a child as far as that gets without waiting, which is until the template has its request, and rarely further.
+async fn start_without_waiting(extractor: &Extractor) {
+    let mut start = std::pin::pin!(extractor.start("b.txt", None));
+    let _is_started = std::future::poll_fn(|context| Poll::Ready(start.as_mut().poll(context).is_ready())).await;
+}
+
 async fn a_start_that_nobody_waits_for_leaves_no_child() {
-    let extractor = usual();
-    assert!(is_read_well(&extractor).await);
-    extractor.prepare().await;
-    let waiting = extractor.start("a.txt", None).await.expect("a child waits");
-    {
-        // As far as it gets without waiting, which is until the template has its request, and rarely further.
-        let mut start = std::pin::pin!(extractor.start("b.txt", None));
-        let _is_started = std::future::poll_fn(|context| Poll::Ready(start.as_mut().poll(context).is_ready())).await;
-    }
-    drop(waiting);
-    for _ in 0..3 {
+    // The file that is read meanwhile ends well, or so that the template is replaced.
+    for (name, expected) in [("a.txt", None), ("abort", Some(ErrorCode::Crashed))] {
+        let extractor = usual();
         assert!(is_read_well(&extractor).await);
+        extractor.prepare().await;
+        let mut session = extractor.start(name, None).await.expect("a child waits");
+        start_without_waiting(&extractor).await;
+        session.feed(GOOD).await.expect("feeding does not fail");
+        assert_eq!(code(&session.finish().await.expect("a finding")), expected);
+        for _ in 0..3 {
+            assert!(is_read_well(&extractor).await);
+        }
+        extractor.prepare().await;
+        assert_eq!(children().len(), 2, "{name}: the template and the child that waits");
+
+        // Nor does the end of the extractor.
+        let session = extractor.start("a.txt", None).await.expect("a child waits");
+        start_without_waiting(&extractor).await;
+        until("the template has forked", || children().len() == 3).await;
+        drop((session, extractor));
+        until("all have ended", || children().is_empty()).await;
     }
-    extractor.prepare().await;
-    assert_eq!(children().len(), 2, "the template and the child that waits");
 }
 
 async fn a_template_is_replaced_after_its_share_of_files() {

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use handler_contract::{ErrorCode, FileTypes};
 use handler_parsers::{Abort, Input, Report};
-use rustix::process::{Resource, Rlimit, Signal};
+use rustix::process::{Resource, Rlimit};
 
 /// Ends the file well and moves the position of the temporary file.
 pub(crate) const MOVES_POSITION: &str = "moves the position";
@@ -39,7 +39,7 @@ pub(crate) const ALL: &[(&str, ErrorCode)] = &[
     ("add a filter", ErrorCode::SandboxViolation),
     ("set a property", ErrorCode::SandboxViolation),
     ("signal the template", ErrorCode::SandboxViolation),
-    ("signal a thread of the parent", ErrorCode::SandboxViolation),
+    ("signal a thread of another process", ErrorCode::SandboxViolation),
     ("read another process", ErrorCode::SandboxViolation),
 ];
 
@@ -77,7 +77,6 @@ fn say(line: &str) {
 
 /// Does what the name says; a name that says nothing is read as usual.
 pub(crate) fn parse(name: &str, allowed: &FileTypes, input: &mut Input, report: &mut Report) -> Result<(), Abort> {
-    let parent = || rustix::process::getppid().map_or(1, |pid| pid.as_raw_nonzero().get());
     match name {
         "segmentation fault" => segmentation_fault(),
         "abort" => std::process::abort(),
@@ -109,13 +108,9 @@ pub(crate) fn parse(name: &str, allowed: &FileTypes, input: &mut Input, report: 
         }
         "add a filter" => call(libc::SYS_seccomp, [1, 0, 0, 0, 0]),
         "set a property" => drop(rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::Dumpable)),
-        "signal the template" => {
-            let _ = rustix::process::kill_process_group(rustix::process::getpgrp(), Signal::USR1);
-        }
-        "signal a thread of the parent" => {
-            let parent = u64::from(parent().cast_unsigned());
-            call(libc::SYS_tgkill, [parent, parent, 0, 0, 0]);
-        }
+        // To its group, and to the first process: no call before it, such as one for an id, may be what ends the process.
+        "signal the template" => call(libc::SYS_kill, [0; 5]),
+        "signal a thread of another process" => call(libc::SYS_tgkill, [1, 1, 0, 0, 0]),
         "read another process" => call(libc::SYS_process_vm_readv, [0; 5]),
         MOVES_POSITION => {
             move_positions();

@@ -43,7 +43,7 @@ pub struct Sent {
     pub rejected: u64,
     /// Files whose record in the table stays.
     pub duplicates: u64,
-    /// Files that can no longer be read.
+    /// Files that could not be read, or not to their end in time.
     pub unreadable: u64,
     /// Objects without content.
     pub ignored: u64,

@@ -279,6 +279,8 @@ function act(f, what) {
   pump();
 }
 
+const stopped = () => Object.assign(new Error('Stopped'), { stopped: true });
+
 // One request with a body, whose progress is known.
 function send(f, method, url, body, before) {
   return new Promise((done, failed) => {
@@ -295,7 +297,7 @@ function send(f, method, url, body, before) {
       failed(Object.assign(new Error(message), { status: request.status, code: error?.code }));
     };
     request.onerror = () => failed(Object.assign(new Error('The connection was lost'), { lost: true }));
-    request.onabort = () => failed(Object.assign(new Error('Stopped'), { stopped: true }));
+    request.onabort = () => failed(stopped());
     request.send(body);
   });
 }
@@ -323,17 +325,20 @@ async function sendParts(f) {
       if (error.stopped || !(error.lost || error.status === 409 || error.status >= 502) || attempts === 5) throw error;
       attempts += 1;
       await later(500 * 2 ** attempts);
-      if (f.state !== 'sending') throw Object.assign(new Error('Stopped'), { stopped: true });
+      if (f.state !== 'sending') throw stopped();
     }
   }
 }
 
 async function start(f) {
   sending += 1;
+  f.running = true;
   change(f, 'sending');
   try {
     // A file that was moved or changed cannot be read any more.
     await f.file.slice(0, 1).arrayBuffer().catch(() => { throw new Error('The file cannot be read. Was it moved or changed? Choose it again'); });
+    // Paused or cancelled meanwhile, when there was no request to abort.
+    if (f.state !== 'sending') throw stopped();
     const stored = f.file.size > PART ? await sendParts(f) : await send(f, 'PUT', `/files?name=${encodeURIComponent(f.name)}`, f.file, 0);
     f.sent = f.file.size;
     f.stored = stored;
@@ -346,6 +351,7 @@ async function start(f) {
     if (!error.stopped) change(f, 'error', `${error.message}.`);
   }
   sending -= 1;
+  f.running = false;
   draw(f);
   pump();
 }
@@ -353,7 +359,7 @@ async function start(f) {
 function pump() {
   for (const f of files) {
     if (sending >= AT_ONCE) return;
-    if (f.state === 'waiting') start(f);
+    if (f.state === 'waiting' && !f.running) start(f);
   }
 }
 

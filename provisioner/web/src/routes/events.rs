@@ -12,7 +12,7 @@ use crate::view::{self, Place, Problem, events, loading, problem_box};
 
 fn heading(context: &Context, place: Place, title: &str, what: &str) -> Markup {
     markup! {
-        (view::before(context.pipeline.about(), place, title))
+        (view::before(Some(context.pipeline.about()), place, title))
         h1 { (title) }
         (loading(what))
     }

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::StreamExt as _;
 use handler_contract::Timestamp;
 use provisioner_model::query::{Query, Row};
+use provisioner_model::text::clean;
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
@@ -85,9 +86,7 @@ fn sent(query: &Query, event: FeedEvent) -> Option<Event> {
             }
             ("record", described(&record))
         }
-        Happening::Retrying { key, reason } => {
-            ("retrying", json!({ "key": key, "reason": view::format::clean(&reason) }))
-        }
+        Happening::Retrying { key, reason } => ("retrying", json!({ "key": key, "reason": clean(&reason) })),
         Happening::Source(state) => ("source", json!({ "problem": state.err() })),
     };
     Some(Event::default().event(name).id(event.id).data(data.to_string()))
@@ -99,7 +98,7 @@ pub(super) fn described(record: &Value) -> Value {
     json!({
         "id": row.document_id,
         "key": row.object_key,
-        "name": view::format::clean(&row.file_name),
+        "name": clean(&row.file_name),
         "versionId": record["versionId"],
         "eTag": record["eTag"],
         "uploadedAt": row.uploaded_at.unix_millis(),

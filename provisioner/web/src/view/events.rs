@@ -64,20 +64,20 @@ pub(crate) fn question(about: &About, queue: &FailedEvents) -> Markup {
             }
         }
     };
-    page(about, Place::FailedEvents, "Process failed events again", &content)
+    page(Some(about), Place::FailedEvents, "Process failed events again", &content)
 }
 
 /// What became of them.
 pub(crate) fn redriven(about: &About, result: &Redriven) -> Markup {
     let content = html! {
         div.narrow {
-            h1 { (count(result.sent, "event", "events")) " sent to the function again" }
-            @if result.sent > 0 { p { (badge(Tone::Good, "Sent")) " Their records appear within seconds." } }
+            h1 { (count(result.sent, "event", "events")) " processed again" }
+            @if result.sent > 0 { p { (badge(Tone::Good, "Processed")) " The function has processed them to the end." } }
             @if result.dropped > 0 { p { (count(result.dropped, "event", "events")) " of deleted files removed." } }
             @if result.left > 0 { p { (badge(Tone::Warning, "Left")) " " (count(result.left, "event stays", "events stay")) " in the queue." } }
             @for remark in &result.remarks { p.note { (foreign(remark)) } }
             p { a.button href="/records" { "Records" } " " a.button href="/failed-events" { "Failed events" } }
         }
     };
-    page(about, Place::FailedEvents, "Sent again", &content)
+    page(Some(about), Place::FailedEvents, "Processed again", &content)
 }

@@ -118,7 +118,7 @@ pub(crate) fn files(about: &About, recent: &Result<Vec<Row>, Error>) -> Markup {
             }
         }
     };
-    page(about, Place::Upload, "Upload", &content)
+    page(Some(about), Place::Upload, "Upload", &content)
 }
 
 /// What became of a file, for the line of its upload.
@@ -171,10 +171,10 @@ pub(crate) fn sent(about: &About, files: &[Sent]) -> Markup {
         }
         p { a.button href="/" { "Upload more" } " " a.button href="/records" { "All records" } }
     };
-    page(about, Place::Upload, "Uploaded", &content)
+    page(Some(about), Place::Upload, "Uploaded", &content)
 }
 
-/// The page of a file whose record has not arrived. It asks again by itself.
+/// The page of a file whose record has not arrived.
 pub(crate) fn awaited(about: &About, key: &str) -> Markup {
     let content = html! {
         div.narrow {
@@ -185,7 +185,7 @@ pub(crate) fn awaited(about: &About, key: &str) -> Markup {
             p { a.button href="" { "Look again" } }
         }
     };
-    page(about, Place::Upload, "Waiting for the record", &content)
+    page(Some(about), Place::Upload, "Waiting for the record", &content)
 }
 
 /// A short line of a record of the same key.

@@ -2,18 +2,10 @@
 
 use handler_contract::Timestamp;
 use maud::{Markup, html};
+use provisioner_model::text::clean;
 use provisioner_model::units::{Size, grouped};
 
-/// Replaces control characters and those that change the direction of what follows: a name must not look like another one
-/// (Unicode TR 36). Right-to-left letters stay; `bdi` keeps them from moving what is around the name.
-pub(crate) fn clean(text: &str) -> String {
-    let is_odd = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|c| if is_odd(c) { '\u{fffd}' } else { c }).collect()
-}
-
-/// A name or another text of somebody else's.
+/// A name or another text of another source. `bdi` keeps its right-to-left letters from moving what is around it.
 pub(crate) fn foreign(text: &str) -> Markup {
     html! { bdi { (clean(text)) } }
 }
@@ -37,18 +29,6 @@ pub(crate) fn time(time: &Timestamp) -> Markup {
 /// The same from milliseconds since the Unix epoch.
 pub(crate) fn time_of(millis: i64) -> Markup {
     Timestamp::from_unix_millis(millis).map(|at| time(&at)).unwrap_or_default()
-}
-
-/// A span of time between two steps.
-pub(crate) fn span(millis: i64) -> String {
-    match millis {
-        0..1_000 => format!("{millis} ms"),
-        1_000..60_000 => format!("{}.{} s", millis / 1_000, millis % 1_000 / 100),
-        60_000..3_600_000 => format!("{} min {} s", millis / 60_000, millis % 60_000 / 1_000),
-        3_600_000..86_400_000 => format!("{} h {} min", millis / 3_600_000, millis % 3_600_000 / 60_000),
-        86_400_000.. => format!("{} d {} h", millis / 86_400_000, millis % 86_400_000 / 3_600_000),
-        ..0 => String::new(),
-    }
 }
 
 /// Media types and their names. Others have their own name.
@@ -116,23 +96,7 @@ mod tests {
     #[test]
     fn names_are_text_and_do_not_turn_what_is_around_them() {
         assert_eq!(foreign("<b>&\"'").into_string(), "<bdi>&lt;b&gt;&amp;&quot;'</bdi>");
-        assert_eq!(clean("a\u{202e}fdp.exe\n\u{1b}[31m"), "a\u{fffd}fdp.exe\u{fffd}\u{fffd}[31m");
-        assert_eq!(clean("דוח שנתי.pdf"), "דוח שנתי.pdf");
-    }
-
-    #[test]
-    fn spans_have_the_unit_that_fits() {
-        for (millis, text) in [
-            (-5, ""),
-            (0, "0 ms"),
-            (999, "999 ms"),
-            (1_250, "1.2 s"),
-            (61_000, "1 min 1 s"),
-            (3_660_000, "1 h 1 min"),
-            (90_000_000, "1 d 1 h"),
-        ] {
-            assert_eq!(span(millis), text);
-        }
+        assert_eq!(foreign("a\u{202e}fdp.exe").into_string(), "<bdi>a\u{fffd}fdp.exe</bdi>");
     }
 
     #[test]

@@ -4,9 +4,10 @@ use handler_contract::Status;
 use maud::{Markup, html};
 use provisioner_model::error::Error;
 use provisioner_model::query::Row;
+use provisioner_model::units::span;
 use serde_json::Value;
 
-use super::format::{foreign, span, time_of};
+use super::format::{foreign, time_of};
 use super::{Place, Problem, files, icon, page, problem_box, record_fields, records, tone_class};
 use crate::pipeline::{About, Tone, TraceStep};
 use crate::remedy::remedy;
@@ -58,7 +59,7 @@ pub(crate) fn record(about: &About, shown: &Shown<'_>) -> Markup {
             }
         }
     };
-    page(about, Place::Records, text("fileName"), &content)
+    page(Some(about), Place::Records, text("fileName"), &content)
 }
 
 fn failure(code: &str, message: &str) -> Markup {
@@ -115,5 +116,5 @@ pub(crate) fn no_file(about: &About, id: &str, error: &Error) -> Markup {
             p { a.button href={ "/records/" (id) } { "Back to its record" } }
         }
     };
-    page(about, Place::Records, "No file", &content)
+    page(Some(about), Place::Records, "No file", &content)
 }

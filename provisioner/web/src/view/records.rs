@@ -3,6 +3,7 @@
 use handler_contract::Status;
 use maud::{Markup, html};
 use provisioner_model::query::Row;
+use provisioner_model::text::clean;
 use provisioner_model::units::grouped;
 
 use super::format::{foreign, size, time, type_name};
@@ -63,7 +64,7 @@ pub(crate) fn row(row: &Row) -> Markup {
         tr role="row" id={ "r-" (row.document_id) } {
             td.state role="cell" { (status(row.status)) }
             td.name role="cell" {
-                a href={ "/records/" (row.document_id) } title=(super::format::clean(&row.object_key)) {
+                a href={ "/records/" (row.document_id) } title=(clean(&row.object_key)) {
                     @if !folder(row).is_empty() { span.folder { (foreign(folder(row))) } }
                     span.file { (foreign(&row.file_name)) }
                 }
@@ -71,8 +72,8 @@ pub(crate) fn row(row: &Row) -> Markup {
             }
             td.type role="cell" title=(row.file_type) { (type_name(&row.file_type)) }
             td.number role="cell" title={ (grouped(row.file_size)) " bytes" } { (size(row.file_size)) }
-            td.number role="cell" data-unit="words" { @if let Some(n) = number(row.word_count) { (n) } }
-            td.number role="cell" data-unit="pages" { @if let Some(n) = number(row.page_count) { (n) } }
+            td.number role="cell" { @if let Some(n) = number(row.word_count) { (n) } }
+            td.number role="cell" { @if let Some(n) = number(row.page_count) { (n) } }
             td.time role="cell" { (time(&row.uploaded_at)) }
         }
     }
@@ -104,7 +105,7 @@ pub(crate) fn records(about: &About, filter: &Filter, list: &Result<List, Vec<Mi
             }
         }
     };
-    page(about, Place::Records, "Records", &content)
+    page(Some(about), Place::Records, "Records", &content)
 }
 
 fn none(filter: &Filter, list: &List) -> Markup {
@@ -187,7 +188,7 @@ fn filters(filter: &Filter, mistakes: &[Mistake]) -> Markup {
                     select #f-since name="since" aria-invalid=[wrong("since")] {
                         option value="" { "Any time" }
                         @for (age, label) in AGES { option value=(age) selected[age == filter.since] { (label) } }
-                        option value="today" data-range { "Between…" }
+                        option value="today" { "Between…" }
                     }
                 }))
             } @else {

@@ -1,8 +1,9 @@
 //! Requests that a hostile page, a hostile name server or somebody without the address makes.
 
 use axum::body::Body;
-use axum::http::header::{COOKIE, HOST, ORIGIN};
-use axum::http::{Method, Request};
+use axum::http::header::{ACCEPT, COOKIE, HOST, ORIGIN};
+use axum::http::{HeaderName, HeaderValue, Method, Request};
+use provisioner_web::pipeline::Pipeline as _;
 
 use crate::client::{Client, HOST_NAME, ORIGIN_NAME};
 use crate::stack::{NOW, Stack, record};
@@ -114,6 +115,49 @@ async fn without_the_cookie_there_is_nothing_to_see() {
     assert_eq!(client.get_json("/records.json").await.expect(401).json()["error"]["code"], "not-signed-in");
     for path in [used.as_str(), "/sign-in", "/sign-in?token=", "/sign-in?token=0"] {
         client.get(path).await.expect(401).has(&["used already"]);
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_does_not_name_the_stack() {
+    let stack = Stack::new();
+    let mut client = Client::of(&stack).await;
+    let about = stack.about().clone();
+    let (region, account) = about.place.split_once(", account ").unwrap();
+    let secrets = [about.stack.as_str(), &about.bucket, region, account];
+    client.get("/").await.expect(200).has(&secrets[..1]);
+    client.get("/").await.has(&[&about.place]);
+    let used = client.address.split_once(HOST_NAME).unwrap().1.to_owned();
+    client.cookie = String::new();
+    for (status, method, path, changed) in [
+        (401, Method::GET, "/", None),
+        (401, Method::GET, "/records", None),
+        (401, Method::GET, "/nothing", None),
+        (401, Method::GET, "/sign-in", None),
+        (401, Method::GET, "/sign-in?token=0", None),
+        (401, Method::GET, used.as_str(), None),
+        (401, Method::DELETE, "/records", None),
+        (401, Method::POST, "/", None),
+        (405, Method::POST, "/sign-in", None),
+        (405, Method::PUT, "/assets/none", None),
+        (404, Method::GET, "/assets/none", None),
+        (421, Method::GET, "/", Some((HOST, "evil.example:4100"))),
+        (421, Method::GET, "/assets/none", Some((HOST, "evil.example"))),
+        (403, Method::POST, "/files", Some((ORIGIN, "http://evil.example"))),
+        (403, Method::GET, "/", Some((HeaderName::from_static("sec-fetch-site"), "cross-site"))),
+    ] {
+        for accept in ["text/html", "application/json"] {
+            let mut request = client.request(&method, path).body(Body::empty()).unwrap();
+            request.headers_mut().insert(ACCEPT, HeaderValue::from_static(accept));
+            if let Some((name, value)) = &changed {
+                request.headers_mut().insert(name, HeaderValue::from_static(value));
+            }
+            let answer = client.send(request).await.expect(status);
+            assert_eq!(answer.text.contains("<main"), accept == "text/html", "{}", answer.text);
+            for secret in secrets {
+                assert!(!answer.text.contains(secret), "{method} {path} shows {secret}: {}", answer.text);
+            }
+        }
     }
 }
 

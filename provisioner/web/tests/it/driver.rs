@@ -17,7 +17,7 @@ use crate::server::Server;
 use crate::stack::Stack;
 
 /// How long a condition may take to come true.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 /// Browsers at the same time: each takes a processor and 200 MB.
 static BROWSERS: Semaphore = Semaphore::const_new(2);
 
@@ -39,7 +39,7 @@ pub(crate) struct Setup {
 /// Says that a test is skipped, past the capture of its output.
 pub(crate) fn skipped(why: &str) {
     let name = std::thread::current().name().unwrap_or_default().to_owned();
-    // There is nobody to tell if it fails.
+    // A failed write to standard error cannot be reported anywhere.
     let _ = writeln!(std::io::stderr(), "skipped {name}: {why}");
 }
 
@@ -78,7 +78,7 @@ pub(crate) async fn browser(stack: &Arc<Stack>, setup: Setup) -> Option<Browser>
         match WebDriver::new(&server_url, capabilities.clone()).await {
             Ok(driver) => break driver,
             // It takes a moment to listen.
-            Err(error) => assert!(began.elapsed() < PATIENCE, "no browser: {error}"),
+            Err(error) => assert!(began.elapsed() < TIMEOUT, "no browser: {error}"),
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
@@ -113,10 +113,15 @@ impl Browser {
         self.driver.find(By::Css("body")).await.unwrap().text().await.unwrap_or_default()
     }
 
+    /// The visible text of the page; `None` between two pages, when there is no body.
+    async fn text_if_any(&self) -> Option<String> {
+        self.driver.find(By::Css("body")).await.ok()?.text().await.ok()
+    }
+
     /// Waits until the visible text has each part.
     pub(crate) async fn shows(&self, parts: &[&str]) {
         for part in parts {
-            self.wait(part, || async { self.text().await.contains(part).then_some(()) }).await;
+            self.wait(part, || async { self.text_if_any().await?.contains(part).then_some(()) }).await;
         }
     }
 
@@ -137,10 +142,10 @@ impl Browser {
             if let Some(value) = condition().await {
                 return value;
             }
-            if began.elapsed() > PATIENCE {
-                let text = self.text().await;
+            if began.elapsed() > TIMEOUT {
+                let text = self.text_if_any().await.unwrap_or_default();
                 panic!(
-                    "not within {PATIENCE:?}: {what}\n--- the page:\n{text}\n--- the console:\n{:?}",
+                    "not within {TIMEOUT:?}: {what}\n--- the page:\n{text}\n--- the console:\n{:?}",
                     self.console().await
                 );
             }

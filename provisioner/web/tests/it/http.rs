@@ -220,7 +220,11 @@ async fn failed_events_are_sent_again_after_a_question() {
     client.get("/health").await.has(&["5 failed events", "provisioner redrive"]);
     client.get("/failed-events/redrive").await.expect(200).has(&["Process 5 failed events again?", "method=\"post\""]);
     assert_eq!(stack.failed_events.lock().unwrap().waiting, 5, "a question changes nothing");
-    client.call(Method::POST, "/failed-events/redrive", Body::empty()).await.expect(200).has(&["5 events sent"]);
+    client
+        .call(Method::POST, "/failed-events/redrive", Body::empty())
+        .await
+        .expect(200)
+        .has(&["5 events processed again"]);
     client.get("/failed-events").await.has(&["No failed events"]);
 }
 

@@ -30,7 +30,6 @@ pub(crate) struct Stack {
     records: Mutex<Vec<(Row, Value)>>,
     pub(crate) stored: Mutex<Vec<(String, u64)>>,
     pub(crate) aborted: AtomicU64,
-    pub(crate) most_held: AtomicU64,
     /// Whether files get no record until [`Stack::release`].
     pub(crate) holds: AtomicBool,
     held: Mutex<VecDeque<(Value, bool)>>,
@@ -81,7 +80,6 @@ impl Stack {
             records: Mutex::default(),
             stored: Mutex::default(),
             aborted: AtomicU64::new(0),
-            most_held: AtomicU64::new(0),
             holds: AtomicBool::new(false),
             held: Mutex::default(),
             slowness: Mutex::default(),
@@ -274,7 +272,6 @@ impl Pipeline for Stack {
                     Error::new(Exit::Failure, "not-uploaded", "the upload was aborted").source(e)
                 })?;
                 size += chunk.len() as u64;
-                self.most_held.fetch_max(chunk.len() as u64, Ordering::SeqCst);
                 let slowness = *self.slowness.lock().unwrap();
                 if !slowness.is_zero() {
                     tokio::time::sleep(slowness).await;
@@ -342,7 +339,6 @@ impl Pipeline for Stack {
                     resource("handler function", "intake-handler"),
                     resource("queue of failed events", "intake-failed-events"),
                 ],
-                failed_events: Some(failed),
             })
         })
     }

@@ -2,6 +2,7 @@
 # A child that does what the name of the file says instead of reading the file.
 read -r config
 read -r request
+echo '{"sandbox":{"systemCalls":false,"files":false}}'
 echo '"accepted"'
 name=${request#*\"fileName\":\"}
 name=${name%%\"*}
@@ -14,6 +15,9 @@ case $name in
     drone) cat >/dev/null & exec tr '\0' x </dev/zero ;;
     nonsense) echo 'Segmentation fault' ;;
     wrong-type) echo '{"type":"Text/HTML; charset=x"}' ;;
+    # Claims a better sandbox than the one that was reported before the file was read.
+    full-sandbox) echo '{"sandbox":{"systemCalls":true,"files":true}}'; echo '{"end":null}' ;;
+    accepted-twice) echo '"accepted"'; echo '{"end":null}' ;;
     # Knows enough at once, reads no bytes, and does not exit.
     brief) echo '{"type":"text/plain"}'; echo '{"end":null}'; exec <&- ; exec sleep 1000 ;;
     # Reports what it knows, then is killed.

@@ -10,11 +10,10 @@ use encoding_rs::{UTF_16LE, WINDOWS_1252};
 use handler_contract::Metadata;
 
 use super::words::Words;
+use super::{MAX_STREAM, read_stream};
 use crate::formats::container::{Compound, DocumentError};
 use crate::formats::container::{u16_at, u32_at};
 
-/// How much of the stream is read. Pictures are in another one.
-const MOST_BYTES: u64 = 16 << 20;
 /// Times that a presentation was saved which are followed.
 const MOST_EDITS: usize = 1024;
 /// Slides that are read for words. All are counted.
@@ -34,9 +33,7 @@ const DIRECTORY: u16 = 0x1772;
 pub(super) fn count(file: &Compound<'_>, metadata: &mut Metadata) -> Option<Result<(), DocumentError>> {
     let mut user = [0; 20];
     file.stream("Current User")?.read_exact(&mut user).ok()?;
-    let mut stream = Vec::new();
-    // What is there of a stream that is cut is read.
-    let _ = file.stream("PowerPoint Document")?.take(MOST_BYTES).read_to_end(&mut stream);
+    let stream = read_stream(file, "PowerPoint Document")?;
     let (document, places) = directory(&stream, u32_at(&user, 16)?)?;
 
     let document = Record::at(&stream, *places.get(&document)?)?;
@@ -52,7 +49,7 @@ pub(super) fn count(file: &Compound<'_>, metadata: &mut Metadata) -> Option<Resu
             text(&record, &mut words);
         }
     }
-    let mut is_whole = slides.len() <= MOST_SLIDES && stream.len() as u64 != MOST_BYTES;
+    let mut is_whole = slides.len() <= MOST_SLIDES && stream.len() != MAX_STREAM;
     for slide in slides.iter().take(MOST_SLIDES) {
         words.end();
         let slide = places.get(slide).and_then(|at| Record::at(&stream, *at)).filter(|slide| slide.kind == SLIDE);

@@ -3,17 +3,15 @@
 //! Counted is what is counted in a docx: the running text with its tables, and the text boxes. Foot- and endnotes,
 //! headers, comments and the instructions of fields are not.
 
-use std::io::Read;
 use std::ops::Range;
 
 use encoding_rs::{UTF_16LE, WINDOWS_1252};
 
 use super::words::Words;
+use super::{MAX_STREAM, read_stream};
 use crate::formats::container::{Compound, DocumentError};
 use crate::formats::container::{u16_at, u32_at};
 
-/// How much of a stream is read. The streams hold text and formats; pictures are elsewhere.
-const MOST_BYTES: u64 = 16 << 20;
 /// What a document starts with (section 2.5.2), and what one of Word 6 and 95 does.
 const IDENTIFIER: u16 = 0xa5ec;
 const OLD_IDENTIFIER: u16 = 0xa5dc;
@@ -23,12 +21,12 @@ const WORD_97: u16 = 0x00c1;
 const LENGTHS: usize = 76;
 /// Where the place of the table of pieces is (section 2.5.6).
 const PIECES: usize = 418;
-/// Characters that are decoded at a time.
-const AT_ONCE: usize = 4096;
+/// Bytes of text that are decoded at a time.
+const CHUNK: usize = 4096;
 
 /// Counts the words of a document. `None` if its text cannot be found.
 pub(super) fn count(file: &Compound<'_>, words: &mut Words) -> Option<Result<(), DocumentError>> {
-    let stream = read(file, "WordDocument")?;
+    let stream = read_stream(file, "WordDocument")?;
     let mut text = Text { words, field: Field::default(), decoded: String::new() };
     match (u16_at(&stream, 0)?, u16_at(&stream, 2)?) {
         (IDENTIFIER, WORD_97..) => {}
@@ -36,7 +34,7 @@ pub(super) fn count(file: &Compound<'_>, words: &mut Words) -> Option<Result<(),
         _ => return None,
     }
     let is_second = u16_at(&stream, 10)? & 0x0200 != 0;
-    let table = read(file, if is_second { "1Table" } else { "0Table" })?;
+    let table = read_stream(file, if is_second { "1Table" } else { "0Table" })?;
     let start = usize::try_from(u32_at(&stream, PIECES)?).ok()?;
     let length = usize::try_from(u32_at(&stream, PIECES + 4)?).ok()?;
     let pieces = pieces(table.get(start..)?.get(..length).unwrap_or(&table[start..]))?;
@@ -47,7 +45,7 @@ pub(super) fn count(file: &Compound<'_>, words: &mut Words) -> Option<Result<(),
     Some(
         text.count(&stream, &pieces, 0..running)
             .and_then(|()| text.count(&stream, &pieces, before..before + boxes))
-            .and(if stream.len() as u64 == MOST_BYTES { Err(DocumentError::Truncated) } else { Ok(()) }),
+            .and(if stream.len() == MAX_STREAM { Err(DocumentError::Truncated) } else { Ok(()) }),
     )
 }
 
@@ -63,13 +61,6 @@ fn count_old(stream: &[u8], text: &mut Text<'_>) -> Option<Result<(), DocumentEr
     let bytes = stream.get(start..end.min(stream.len()))?;
     text.bytes(bytes, false);
     Some(if end <= stream.len() { Ok(()) } else { Err(DocumentError::Truncated) })
-}
-
-fn read(file: &Compound<'_>, name: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
-    // What is there of a stream that is cut is read.
-    let _ = file.stream(name)?.take(MOST_BYTES).read_to_end(&mut bytes);
-    Some(bytes)
 }
 
 /// A piece of text: its characters, and where in the stream they are.
@@ -144,9 +135,14 @@ impl Text<'_> {
 
     fn bytes(&mut self, bytes: &[u8], is_wide: bool) {
         let encoding = if is_wide { UTF_16LE } else { WINDOWS_1252 };
-        for part in bytes.chunks(AT_ONCE) {
-            let (decoded, _) = encoding.decode_without_bom_handling(part);
-            decoded.chars().for_each(|character| self.character(character));
+        let mut decoder = encoding.new_decoder_without_bom_handling();
+        let mut part = String::with_capacity(3 * CHUNK);
+        for (index, chunk) in bytes.chunks(CHUNK).enumerate() {
+            let is_last = (index + 1) * CHUNK >= bytes.len();
+            part.clear();
+            // It has room for the longest text that a chunk can become, so nothing is left of it.
+            let _ = decoder.decode_to_string(chunk, &mut part, is_last);
+            part.chars().for_each(|character| self.character(character));
             self.words.feed(&self.decoded);
             self.decoded.clear();
         }

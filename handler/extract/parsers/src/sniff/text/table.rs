@@ -46,7 +46,10 @@ struct Rows {
 impl Rows {
     /// `None` if rows differ in their number of fields, or are too few.
     fn read(lines: &str, delimiter: char) -> Option<Self> {
-        // Most texts are not even lines of as many delimiters.
+        // Most texts are not even lines of as many delimiters. One that has a single, long line should not be copied either.
+        if !lines.contains(delimiter) {
+            return None;
+        }
         let mut rows: Vec<Vec<Field>> = Vec::new();
         let (mut row, mut field) = (Vec::new(), Field { text: String::new(), is_quoted: false });
         let mut quoted = false;

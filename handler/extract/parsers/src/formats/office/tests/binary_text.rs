@@ -58,6 +58,13 @@ fn words_of_a_doc_are_those_of_its_running_text() {
     ] {
         assert_eq!(counted(&file), (Some(count), None, None), "{kind}");
     }
+    // A letter, and an ideograph of two units, a word of its own, at each place around the end of a chunk that is decoded.
+    for blanks in 2040..2050 {
+        let text = format!("{}a\u{20000}\r", " ".repeat(blanks));
+        let units = u32::try_from(text.encode_utf16().count()).unwrap();
+        let (metadata, failure) = read_binary(&document(&[(&text, true)], [units, 0, 0, 0, 0, 0]));
+        assert_eq!((metadata.unicode_word_count, failure), (Some(2), None), "{blanks}");
+    }
     // Before Word 97.
     let mut old = vec![0_u8; 128];
     old[..4].copy_from_slice(&[0xdc, 0xa5, 0x68, 0]);
