@@ -143,6 +143,7 @@ Outcome of an event, and what becomes of its message:
   rejected         the file has a record with the status FAILED           deleted
   duplicate        the file had a record already                          deleted
   ignored          the event leads to no record                           deleted
+  unreadable       the object could not be read                           kept
   gone             the object no longer exists                            deleted after confirmation
   retry            the function failed again                              kept
   not-understood   the function cannot read the event                     kept
@@ -150,7 +151,7 @@ Outcome of an event, and what becomes of its message:
   throttled        the function has no free concurrency                   kept
   no-answer        the connection was lost; the file may have a record    kept
   unknown          the function's answer is not understood                kept
-  unreadable       the message contains no event                          kept";
+  no-event         the message contains no event                          kept";
 
 /// Examples of `forget`.
 pub const FORGET: &str = "\

@@ -5,8 +5,30 @@
 /// log lines.
 pub const FIELD: &str = "origin";
 
-/// Sent again from the queue of failed events.
-pub const REDRIVE: &str = "redrive";
-
 /// The longest mark that the handler repeats. Bytes.
 pub const LONGEST: usize = 32;
+
+/// The command that sent an event. A newer provisioner may have others; the handler repeats those too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// `provisioner redrive`: from the queue of failed events.
+    Redrive,
+    /// `provisioner reconcile --fix`: of a file without a record.
+    Reconcile,
+    /// `provisioner reprocess`: of a file whose record is replaced.
+    Reprocess,
+}
+
+impl Origin {
+    /// All origins.
+    pub const ALL: [Self; 3] = [Self::Redrive, Self::Reconcile, Self::Reprocess];
+
+    /// The mark: lower-case letters, at most [`LONGEST`] bytes.
+    pub const fn mark(self) -> &'static str {
+        match self {
+            Self::Redrive => "redrive",
+            Self::Reconcile => "reconcile",
+            Self::Reprocess => "reprocess",
+        }
+    }
+}

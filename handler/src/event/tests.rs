@@ -1,4 +1,6 @@
 use super::*;
+use handler_contract::origin::Origin;
+use handler_contract::request;
 use serde_json::json;
 
 fn notification(key: &str) -> Value {
@@ -267,6 +269,18 @@ fn a_bad_message_leaves_its_batch_alone() {
     let Ok(Event::Batch(messages)) = read(&event) else { unreachable!("a batch was read") };
     let read: Vec<_> = messages.iter().map(|m| (m.id.as_str(), m.items.is_ok())).collect();
     assert_eq!(read, [("m0", true), ("m1", false), ("m2", false)]);
+}
+
+#[test]
+fn an_event_of_the_provisioner_is_read_with_its_request_and_its_mark() {
+    for sender in Origin::ALL {
+        let mut inner = notification("a.txt");
+        inner["Records"][0][request::MEMBER] = json!(Request::Missing);
+        let event = json!({ "requestPayload": inner, origin::FIELD: sender.mark() });
+        assert_eq!(origin(&event), Some(sender.mark()));
+        let Ok(Event::Single(items)) = read(&event) else { panic!("{event} is not one event") };
+        assert_eq!(items, [Item::Requested(expected("a.txt"), Request::Missing)]);
+    }
 }
 
 #[test]

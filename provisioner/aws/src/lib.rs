@@ -6,6 +6,7 @@
 pub mod artifacts;
 mod call_error;
 pub mod calls;
+pub mod clock;
 mod conflict;
 pub mod documents;
 pub mod function;
@@ -252,7 +253,7 @@ fn hex_of_base64(text: &str) -> String {
 }
 
 /// The text with what follows its percent signs decoded (RFC 3986), as keys and policies come.
-pub fn percent_decoded(text: &str) -> String {
+pub(crate) fn percent_decoded(text: &str) -> String {
     percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 

@@ -4,16 +4,14 @@ use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::presigning::PresigningConfig;
-use aws_sdk_s3::primitives::DateTime;
-use aws_sdk_s3::types::{DeleteMarkerEntry, EncodingType, Event, FilterRuleName};
-use handler_contract::Timestamp;
+use aws_sdk_s3::types::{Event, FilterRuleName};
+use handler_contract::{Timestamp, Upload};
 use provisioner_model::call_error::{CallError, Kind, optional};
 use provisioner_model::object::ObjectVersion;
-use serde_json::Value;
 
+use super::Aws;
 use super::call_error::from_sdk;
-use super::storage::key_reader;
-use super::{Aws, percent_decoded};
+use super::versions::{Marker, Version, Versions};
 
 /// How long an address for a download is valid. A download that has started continues.
 const LINK_EXPIRES: Duration = Duration::from_mins(1);
@@ -34,6 +32,8 @@ fn other(error: &dyn std::fmt::Display) -> CallError {
 #[derive(Debug, Clone)]
 pub struct Object {
     client: Client,
+    /// The versions of the keys that start with this one.
+    listing: Versions,
     account: String,
     bucket: String,
     key: String,
@@ -42,29 +42,23 @@ pub struct Object {
 impl Object {
     /// The object of this key.
     pub fn new(aws: &Aws, bucket: &str, key: &str) -> Self {
-        Self { client: aws.s3(), account: aws.account.clone(), bucket: bucket.to_owned(), key: key.to_owned() }
+        Self {
+            client: aws.s3(),
+            listing: Versions::new(aws, bucket, Some(key)),
+            account: aws.account.clone(),
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+        }
     }
 
-    /// Whether all objects that a notification of S3 names are gone; `false` for another event, and for an object that the
-    /// caller may not look at.
-    pub async fn all_gone(aws: &Aws, event: &Value) -> Result<bool, CallError> {
-        let named: Option<Vec<_>> = event["Records"]
-            .as_array()
-            .map(|records| records.iter().filter_map(|record| Self::named_by(aws, &record["s3"])).collect());
-        let Some(named) = named.filter(|named| !named.is_empty()) else { return Ok(false) };
-        for (object, version) in named {
-            if object.exists(version).await? {
+    /// Whether the objects of all these uploads are gone; `false` for none, and for an object that the caller may not look at.
+    pub async fn all_gone(aws: &Aws, uploads: &[Upload]) -> Result<bool, CallError> {
+        for upload in uploads {
+            if Self::new(aws, &upload.bucket, &upload.key).exists(upload.version_id.clone()).await? {
                 return Ok(false);
             }
         }
-        Ok(true)
-    }
-
-    /// The object of a record of S3 (S3 user guide, "Event message structure": keys are form-encoded), and its version.
-    fn named_by(aws: &Aws, s3: &Value) -> Option<(Self, Option<String>)> {
-        let key = percent_decoded(&s3["object"]["key"].as_str()?.replace('+', " "));
-        let version = s3["object"]["versionId"].as_str().map(ToOwned::to_owned);
-        Some((Self::new(aws, s3["bucket"]["name"].as_str()?, &key), version))
+        Ok(!uploads.is_empty())
     }
 
     /// Whether the object, or this version of it, is there. What may not be looked at counts as there.
@@ -118,31 +112,13 @@ impl Object {
     /// Every version and every delete marker of exactly this key, newest first; at most `pages` pages of 1,000 keys and
     /// versions. A missing bucket has none.
     pub async fn versions(&self, pages: usize) -> Result<Vec<ObjectVersion>, CallError> {
-        let mut found = Vec::new();
-        let (mut key_marker, mut version_marker) = (None, None);
+        let (mut found, mut next) = (Vec::new(), Some(Marker::default()));
         for _ in 0..pages {
-            let page = self
-                .client
-                .list_object_versions()
-                .bucket(&self.bucket)
-                .prefix(&self.key)
-                .encoding_type(EncodingType::Url)
-                .set_key_marker(key_marker.take())
-                .set_version_id_marker(version_marker.take())
-                .expected_bucket_owner(&self.account)
-                .send()
-                .await;
-            let Some(page) = optional(page.map_err(from_sdk))? else { break };
-            let read = key_reader(page.encoding_type.as_ref());
-            let listed = page.versions().iter().filter_map(|v| version(v, read));
-            let markers = page.delete_markers().iter().filter_map(|m| delete_marker(m, read));
-            found.extend(listed.chain(markers).filter(|version| version.key == self.key));
-            // Keys are listed in order, so that no other page has this key once a longer one was listed.
-            key_marker = page.next_key_marker.as_deref().map(read);
-            version_marker = page.next_version_id_marker;
-            if page.is_truncated != Some(true) || key_marker.as_ref() != Some(&self.key) {
-                break;
-            }
+            let Some(marker) = next else { break };
+            let Some(page) = self.listing.page(&marker).await? else { break };
+            found
+                .extend(page.versions.into_iter().filter(|version| version.key == self.key).filter_map(object_version));
+            next = page.next.filter(|next| next.is_within(&self.key));
         }
         found.sort_by(|a, b| (b.is_latest, &b.modified).cmp(&(a.is_latest, &a.modified)));
         Ok(found)
@@ -201,30 +177,11 @@ impl Object {
     }
 }
 
-fn version(version: &aws_sdk_s3::types::ObjectVersion, read: fn(&str) -> String) -> Option<ObjectVersion> {
-    Some(ObjectVersion {
-        key: read(version.key()?),
-        version_id: version.version_id.clone(),
-        modified: timestamp(version.last_modified()?)?,
-        size: version.size.and_then(|size| u64::try_from(size).ok()),
-        e_tag: version.e_tag().map(|tag| tag.trim_matches('"').to_owned()),
-        is_latest: version.is_latest == Some(true),
-        is_delete_marker: false,
-    })
-}
-
-fn delete_marker(marker: &DeleteMarkerEntry, read: fn(&str) -> String) -> Option<ObjectVersion> {
-    Some(ObjectVersion {
-        key: read(marker.key()?),
-        version_id: marker.version_id.clone(),
-        modified: timestamp(marker.last_modified()?)?,
-        size: None,
-        e_tag: None,
-        is_latest: marker.is_latest == Some(true),
-        is_delete_marker: true,
-    })
-}
-
-fn timestamp(time: &DateTime) -> Option<Timestamp> {
-    Timestamp::from_unix_millis(time.to_millis().ok()?)
+fn object_version(version: Version) -> Option<ObjectVersion> {
+    let Version { key, id, is_latest, modified, content } = version;
+    let is_delete_marker = content.is_none();
+    let size = content.as_ref().map(|content| content.size);
+    let e_tag = content.map(|content| content.e_tag).filter(|e_tag| !e_tag.is_empty());
+    let modified = Timestamp::from_unix_millis(modified)?;
+    Some(ObjectVersion { key, version_id: id, modified, size, e_tag, is_latest, is_delete_marker })
 }

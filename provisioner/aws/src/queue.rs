@@ -82,24 +82,31 @@ impl Queue {
     }
 
     /// Hides received messages for a number of seconds from now on; with 0, other consumers see them again. Messages whose
-    /// time is over, and those that were deleted, are left as they are.
+    /// time is over, and those that were deleted, are left as they are. A call that fails concerns its ten messages only: the
+    /// others are changed, and the first error is returned.
     pub async fn hide(&self, messages: &[Message], seconds: u32) -> Result<(), CallError> {
+        let mut result = Ok(());
         for batch in messages.chunks(BATCH) {
-            let entries = batch.iter().enumerate().map(|(number, message)| {
-                ChangeMessageVisibilityBatchRequestEntry::builder()
-                    .id(number.to_string())
-                    .receipt_handle(&message.receipt)
-                    .visibility_timeout(i32::try_from(seconds).unwrap_or(i32::MAX))
-                    .build()
-            });
-            let entries = entries.collect::<Result<Vec<_>, _>>().map_err(|e| CallError {
-                kind: Kind::Other,
-                code: None,
-                message: e.to_string(),
-            })?;
-            let request = self.client.change_message_visibility_batch().queue_url(&self.url);
-            request.set_entries(Some(entries)).send().await.map_err(from_sdk)?;
+            result = result.and(self.hide_batch(batch, seconds).await);
         }
+        result
+    }
+
+    async fn hide_batch(&self, batch: &[Message], seconds: u32) -> Result<(), CallError> {
+        let entries = batch.iter().enumerate().map(|(number, message)| {
+            ChangeMessageVisibilityBatchRequestEntry::builder()
+                .id(number.to_string())
+                .receipt_handle(&message.receipt)
+                .visibility_timeout(i32::try_from(seconds).unwrap_or(i32::MAX))
+                .build()
+        });
+        let entries = entries.collect::<Result<Vec<_>, _>>().map_err(|e| CallError {
+            kind: Kind::Other,
+            code: None,
+            message: e.to_string(),
+        })?;
+        let request = self.client.change_message_visibility_batch().queue_url(&self.url);
+        request.set_entries(Some(entries)).send().await.map_err(from_sdk)?;
         Ok(())
     }
 

@@ -4,15 +4,15 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
 use aws_sdk_s3::types::{Delete, EncodingType, NotificationConfiguration, ObjectIdentifier};
 use provisioner_model::call_error::{CallError, Kind, optional};
 use provisioner_model::stack::{Contents, Presence};
 use provisioner_model::units::counted;
 use tokio::task::JoinSet;
 
+use super::Aws;
 use super::call_error::from_sdk;
-use super::{Aws, percent_decoded};
+use super::versions::{Marker, Version, Versions, key_reader};
 
 /// Deletions of one batch each that run at the same time. With 1,000 keys a batch this bounds memory to about 20 MB.
 pub const PARALLEL: usize = 16;
@@ -27,22 +27,24 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 #[derive(Debug, Clone)]
 pub struct Storage {
     client: Client,
+    versions: Versions,
     account: String,
     partition: String,
     bucket: String,
 }
 
-/// Where a listing continues.
+/// Where a listing of multipart uploads continues.
 #[derive(Debug, Default)]
-struct Marker {
+struct UploadMarker {
     key: Option<String>,
-    version: Option<String>,
+    id: Option<String>,
 }
 
-/// One version of an object, or a delete marker.
-struct Version {
-    key: String,
-    id: Option<String>,
+/// A page of multipart uploads.
+struct UploadPage {
+    /// Their keys and ids.
+    uploads: Vec<(String, String)>,
+    is_truncated: bool,
 }
 
 impl Storage {
@@ -50,6 +52,7 @@ impl Storage {
     pub fn new(aws: &Aws, bucket: &str) -> Self {
         Self {
             client: aws.s3(),
+            versions: Versions::new(aws, bucket, None),
             account: aws.account.clone(),
             partition: aws.partition().to_owned(),
             bucket: bucket.to_owned(),
@@ -72,16 +75,18 @@ impl Storage {
         let mut contents = Contents::default();
         let mut marker = Marker::default();
         for _ in 0..pages {
-            let Some(page) = self.versions(&mut marker).await? else { return Ok(contents) };
-            for version in page.versions() {
+            let Some(page) = self.versions.page(&marker).await? else { return Ok(contents) };
+            for version in page.versions {
+                let Some(content) = version.content else {
+                    contents.markers += 1;
+                    continue;
+                };
                 contents.versions += 1;
-                contents.files += u64::from(version.is_latest == Some(true));
-                contents.bytes += version.size.and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
+                contents.files += u64::from(version.is_latest);
+                contents.bytes += content.size;
             }
-            contents.markers += page.delete_markers().len() as u64;
-            if page.is_truncated != Some(true) {
-                return Ok(contents);
-            }
+            let Some(next) = page.next else { return Ok(contents) };
+            marker = next;
         }
         contents.truncated = true;
         Ok(contents)
@@ -89,40 +94,16 @@ impl Storage {
 
     /// The keys of the current objects, the newest first; none without a bucket.
     pub async fn newest_keys(&self) -> Result<Vec<String>, CallError> {
-        let mut marker = Marker::default();
-        let mut found = Vec::new();
-        while let Some(page) = self.versions(&mut marker).await? {
-            let key = key_reader(page.encoding_type.as_ref());
-            let more = page.is_truncated == Some(true);
-            let current = page.versions.unwrap_or_default().into_iter().filter(|v| v.is_latest == Some(true));
-            found.extend(current.filter_map(|v| Some((v.last_modified?, key(&v.key?)))));
-            if !more {
-                break;
-            }
+        let (mut found, mut next) = (Vec::new(), Some(Marker::default()));
+        while let Some(marker) = next.take()
+            && let Some(page) = self.versions.page(&marker).await?
+        {
+            let current = page.versions.into_iter().filter(|version| version.is_latest && version.content.is_some());
+            found.extend(current.map(|version| (version.modified, version.key)));
+            next = page.next;
         }
         found.sort_by(|a, b| b.cmp(a));
         Ok(found.into_iter().map(|(_, key)| key).collect())
-    }
-
-    /// The page of versions and delete markers that follows the marker, which moves on; `None` without a bucket.
-    async fn versions(&self, marker: &mut Marker) -> Result<Option<ListObjectVersionsOutput>, CallError> {
-        let page = self
-            .client
-            .list_object_versions()
-            .bucket(&self.bucket)
-            .encoding_type(EncodingType::Url)
-            .set_key_marker(marker.key.take())
-            .set_version_id_marker(marker.version.take())
-            .expected_bucket_owner(&self.account)
-            .send()
-            .await;
-        let page = optional(page.map_err(from_sdk))?;
-        if let Some(page) = &page {
-            let read = key_reader(page.encoding_type.as_ref());
-            marker.key = page.next_key_marker.as_deref().map(read);
-            marker.version.clone_from(&page.next_version_id_marker);
-        }
-        Ok(page)
     }
 
     /// Removes the notification configuration, so that later uploads invoke nothing.
@@ -169,26 +150,20 @@ impl Storage {
     pub async fn delete_pass(&self, mut progress: impl FnMut(u64)) -> Result<u64, CallError> {
         let mut running: JoinSet<Result<u64, CallError>> = JoinSet::new();
         let mut deleted = 0;
-        let mut marker = Marker::default();
-        while let Some(page) = self.versions(&mut marker).await? {
-            let key = key_reader(page.encoding_type.as_ref());
-            let more = page.is_truncated == Some(true);
-            let versions = page.versions.unwrap_or_default().into_iter().map(|v| (v.key, v.version_id));
-            let markers = page.delete_markers.unwrap_or_default().into_iter().map(|m| (m.key, m.version_id));
-            let batch: Vec<Version> =
-                versions.chain(markers).filter_map(|(name, id)| Some(Version { key: key(&name?), id })).collect();
+        let mut next = Some(Marker::default());
+        while let Some(marker) = next.take()
+            && let Some(page) = self.versions.page(&marker).await?
+        {
             while let Some(result) =
                 if running.len() >= PARALLEL { running.join_next().await } else { running.try_join_next() }
             {
                 deleted += joined(result)?;
                 progress(deleted);
             }
-            if !batch.is_empty() {
-                running.spawn(self.clone().delete_batch(batch));
+            if !page.versions.is_empty() {
+                running.spawn(self.clone().delete_batch(page.versions));
             }
-            if !more {
-                break;
-            }
+            next = page.next;
         }
         while let Some(result) = running.join_next().await {
             deleted += joined(result)?;
@@ -285,35 +260,29 @@ impl Storage {
         Ok(Err((error, again)))
     }
 
+    /// The number of multipart uploads of exactly this key that were not completed.
+    pub async fn open_uploads(&self, key: &str) -> Result<u64, CallError> {
+        let (mut marker, mut open) = (UploadMarker::default(), 0);
+        while let Some(page) = self.uploads(Some(key), &mut marker).await? {
+            open += page.uploads.len() as u64;
+            if !page.is_truncated {
+                break;
+            }
+        }
+        Ok(open)
+    }
+
     /// Aborts the multipart uploads that were not completed, of exactly this key or of all, and returns their number. Their
     /// parts are content of the files too.
     pub async fn abort_uploads(&self, key: Option<&str>) -> Result<u64, CallError> {
-        let mut aborted = 0;
-        let (mut key_marker, mut id_marker) = (None, None);
-        loop {
-            let page = self
-                .client
-                .list_multipart_uploads()
-                .bucket(&self.bucket)
-                .set_prefix(key.map(ToOwned::to_owned))
-                .encoding_type(EncodingType::Url)
-                .set_key_marker(key_marker.take())
-                .set_upload_id_marker(id_marker.take())
-                .expected_bucket_owner(&self.account)
-                .send()
-                .await;
-            let Some(page) = optional(page.map_err(from_sdk))? else { return Ok(aborted) };
-            let read = key_reader(page.encoding_type.as_ref());
-            for upload in page.uploads.unwrap_or_default() {
-                let (Some(found), Some(id)) = (upload.key.as_deref().map(read), upload.upload_id) else { continue };
-                if key.is_some_and(|key| key != found) {
-                    continue;
-                }
+        let (mut marker, mut aborted) = (UploadMarker::default(), 0);
+        while let Some(page) = self.uploads(key, &mut marker).await? {
+            for (key, id) in page.uploads {
                 let gone = self
                     .client
                     .abort_multipart_upload()
                     .bucket(&self.bucket)
-                    .key(found)
+                    .key(key)
                     .upload_id(id)
                     .expected_bucket_owner(&self.account)
                     .send()
@@ -321,12 +290,36 @@ impl Storage {
                 optional(gone.map_err(from_sdk))?;
                 aborted += 1;
             }
-            if page.is_truncated != Some(true) {
-                return Ok(aborted);
+            if !page.is_truncated {
+                break;
             }
-            key_marker = page.next_key_marker.as_deref().map(read);
-            id_marker = page.next_upload_id_marker;
         }
+        Ok(aborted)
+    }
+
+    /// The page of multipart uploads, of exactly this key or of all, that follows the marker, which moves on; `None` without a
+    /// bucket.
+    async fn uploads(&self, key: Option<&str>, marker: &mut UploadMarker) -> Result<Option<UploadPage>, CallError> {
+        let page = self
+            .client
+            .list_multipart_uploads()
+            .bucket(&self.bucket)
+            .set_prefix(key.map(ToOwned::to_owned))
+            .encoding_type(EncodingType::Url)
+            .set_key_marker(marker.key.take())
+            .set_upload_id_marker(marker.id.take())
+            .expected_bucket_owner(&self.account)
+            .send()
+            .await;
+        let Some(page) = optional(page.map_err(from_sdk))? else { return Ok(None) };
+        let read = key_reader(page.encoding_type.as_ref());
+        *marker = UploadMarker { key: page.next_key_marker.as_deref().map(read), id: page.next_upload_id_marker };
+        let uploads = page.uploads.unwrap_or_default().into_iter();
+        let uploads = uploads.filter_map(|upload| Some((read(&upload.key?), upload.upload_id?)));
+        Ok(Some(UploadPage {
+            uploads: uploads.filter(|(found, _)| key.is_none_or(|key| key == found)).collect(),
+            is_truncated: page.is_truncated == Some(true),
+        }))
     }
 
     /// Deletes the empty bucket; none is fine.
@@ -345,34 +338,12 @@ fn fits_xml(key: &str) -> bool {
     key.chars().all(|c| c == '\t' || c == '\n' || (c >= ' ' && c != '\u{fffe}' && c != '\u{ffff}'))
 }
 
-/// The decoder for keys of a listing: the response states whether keys are encoded.
-pub(crate) fn key_reader(encoding: Option<&EncodingType>) -> fn(&str) -> String {
-    if encoding == Some(&EncodingType::Url) { decode } else { ToOwned::to_owned }
-}
-
-/// Decodes a key of a listing that was asked for with `encoding-type=url`: percent signs, and `+` for a space.
-fn decode(key: &str) -> String {
-    percent_decoded(&key.replace('+', " "))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn keys_of_listings() {
-        for (listed, key) in [
-            ("a/b.txt", "a/b.txt"),
-            ("a+b%2Bc", "a b+c"),
-            ("%C3%A4%0A", "ä\n"),
-            ("100%", "100%"),
-            ("%zz", "%zz"),
-            ("%+1", "% 1"),
-        ] {
-            assert_eq!(decode(listed), key);
-        }
-        assert_eq!(key_reader(None)("a+b"), "a+b", "not encoded although asked for");
-        assert_eq!(key_reader(Some(&EncodingType::Url))("a+b"), "a b");
+    fn keys_that_xml_cannot_carry() {
         assert!(fits_xml("a\nb") && !fits_xml("a\u{1}b") && !fits_xml("a\rb"));
     }
 }

@@ -1,16 +1,13 @@
 //! Putting objects into the bucket: small ones in one request, large ones in parts, and never a part left behind.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextRef;
-use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_s3::error::BoxError;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
-use aws_sdk_s3::primitives::{ByteStream, DateTime, DateTimeFormat, Length};
+use aws_sdk_s3::primitives::{ByteStream, Length};
 use aws_sdk_s3::types::{ChecksumMode, CompletedMultipartUpload, CompletedPart};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
@@ -21,6 +18,7 @@ use tokio::task::JoinSet;
 
 use super::Aws;
 use super::call_error::from_sdk;
+use super::clock::unix_millis;
 
 /// Files up to this size are put in one request. Bytes.
 const SINGLE: u64 = 8 << 20;
@@ -114,49 +112,6 @@ impl<T: Into<Cause>> From<T> for NotStored {
     }
 }
 
-/// Asks whether the bucket is there and ours, and how far S3's clock is ahead of this one: milliseconds, exact to
-/// about a second.
-pub async fn clock_ahead(aws: &Aws, bucket: &str) -> Result<i64, CallError> {
-    let date = DateHeader::default();
-    let asked = SystemTime::now();
-    aws.s3()
-        .head_bucket()
-        .bucket(bucket)
-        .expected_bucket_owner(&aws.account)
-        .customize()
-        .interceptor(date.clone())
-        .send()
-        .await
-        .map_err(from_sdk)?;
-    let theirs = date.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let ours = asked.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Ok(theirs.map_or(0, |theirs| theirs - i64::try_from(ours.as_millis()).unwrap_or(i64::MAX)))
-}
-
-/// Keeps the `Date` header of an answer, in milliseconds since the Unix epoch.
-#[derive(Debug, Clone, Default)]
-struct DateHeader(Arc<Mutex<Option<i64>>>);
-
-impl Intercept for DateHeader {
-    fn name(&self) -> &'static str {
-        "DateHeader"
-    }
-
-    fn read_before_deserialization(
-        &self,
-        context: &BeforeDeserializationInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let date = context.response().headers().get("date");
-        let millis = date
-            .and_then(|date| DateTime::from_str(date, DateTimeFormat::HttpDate).ok())
-            .and_then(|date| date.to_millis().ok());
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = millis;
-        Ok(())
-    }
-}
-
 impl Uploads {
     /// Uploads to a bucket of this account with at most `parallel` concurrent requests, until `stop` is set.
     pub fn new(aws: &Aws, bucket: &str, parallel: u16, stop: watch::Receiver<bool>, progress: Progress) -> Self {
@@ -202,8 +157,9 @@ impl Uploads {
     }
 
     /// Whether the bucket has the file under this key already: the same size, and put after the file's last change.
-    /// An object that the caller may not look at counts as absent.
-    pub async fn has(&self, path: &Path, key: &str) -> Result<bool, NotStored> {
+    /// An object that the caller may not look at counts as absent. `ahead` is how far S3's clock is ahead of this one, in
+    /// milliseconds ([`crate::clock::ahead`]).
+    pub async fn has(&self, path: &Path, key: &str, ahead: i64) -> Result<bool, NotStored> {
         let metadata = tokio::fs::metadata(path).await.map_err(Cause::Read)?;
         let head = self.unless_stopped(self.head(key)).await?;
         let found = match head {
@@ -211,9 +167,9 @@ impl Uploads {
             head => head.map_err(Cause::Service)?,
         };
         Ok(found.is_some_and(|object| {
-            let put = object.last_modified.and_then(|time| SystemTime::try_from(time).ok());
-            // S3 counts whole seconds.
-            let is_newer = |changed: SystemTime| put.is_some_and(|put| put + Duration::from_secs(1) > changed);
+            let put = object.last_modified.and_then(|time| time.to_millis().ok());
+            // S3 counts whole seconds, by its own clock.
+            let is_newer = |changed: SystemTime| put.is_some_and(|put| put + 1_000 > unix_millis(changed) + ahead);
             object.content_length == Some(metadata.len().cast_signed()) && metadata.modified().is_ok_and(is_newer)
         }))
     }

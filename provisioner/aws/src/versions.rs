@@ -1,13 +1,12 @@
-//! The versions of a bucket's objects, a page at a time.
+//! The versions of a bucket's objects, a page at a time: the one place that lists them.
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::EncodingType;
 use provisioner_model::call_error::{CallError, optional};
 use serde::{Deserialize, Serialize};
 
-use super::Aws;
 use super::call_error::from_sdk;
-use super::storage::key_reader;
+use super::{Aws, percent_decoded};
 
 /// A bucket, of which the keys with a prefix are listed.
 #[derive(Debug, Clone)]
@@ -23,7 +22,7 @@ pub struct Versions {
 pub struct Version {
     /// The object's key.
     pub key: String,
-    /// The version's id; `None` in a bucket without versions.
+    /// The version's id; `null` for one that was put while the bucket kept no versions, `None` if the service lists none.
     pub id: Option<String>,
     /// Whether it is the newest of its key.
     pub is_latest: bool,
@@ -47,6 +46,14 @@ pub struct Content {
 pub struct Marker {
     key: Option<String>,
     version: Option<String>,
+}
+
+impl Marker {
+    /// Whether the listing continues among the versions of this key. Keys are listed in order, so that no later page has them
+    /// otherwise.
+    pub(crate) fn is_within(&self, key: &str) -> bool {
+        self.key.as_deref() == Some(key)
+    }
 }
 
 /// One page of a listing: at most 1,000 versions and delete markers.
@@ -84,7 +91,6 @@ impl Versions {
             .await;
         let Some(listed) = optional(listed.map_err(from_sdk))? else { return Ok(None) };
         let key = key_reader(listed.encoding_type.as_ref());
-        let version_id = |id: Option<String>| id.filter(|id| id != "null");
         let millis = |time: Option<aws_sdk_s3::primitives::DateTime>| {
             time.and_then(|time| time.to_millis().ok()).unwrap_or_default()
         };
@@ -95,7 +101,7 @@ impl Versions {
         let files = listed.versions.unwrap_or_default().into_iter().filter_map(|version| {
             Some(Version {
                 key: key(&version.key?),
-                id: version_id(version.version_id),
+                id: version.version_id,
                 is_latest: version.is_latest == Some(true),
                 modified: millis(version.last_modified),
                 content: Some(Content {
@@ -107,12 +113,43 @@ impl Versions {
         let markers = listed.delete_markers.unwrap_or_default().into_iter().filter_map(|marker| {
             Some(Version {
                 key: key(&marker.key?),
-                id: version_id(marker.version_id),
+                id: marker.version_id,
                 is_latest: marker.is_latest == Some(true),
                 modified: millis(marker.last_modified),
                 content: None,
             })
         });
         Ok(Some(Page { versions: files.chain(markers).collect(), next }))
+    }
+}
+
+/// The decoder for keys of a listing: the response states whether keys are encoded.
+pub(crate) fn key_reader(encoding: Option<&EncodingType>) -> fn(&str) -> String {
+    if encoding == Some(&EncodingType::Url) { decode } else { ToOwned::to_owned }
+}
+
+/// Decodes a key of a listing that was asked for with `encoding-type=url`: percent signs, and `+` for a space.
+fn decode(key: &str) -> String {
+    percent_decoded(&key.replace('+', " "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_listings() {
+        for (listed, key) in [
+            ("a/b.txt", "a/b.txt"),
+            ("a+b%2Bc", "a b+c"),
+            ("%C3%A4%0A", "ä\n"),
+            ("100%", "100%"),
+            ("%zz", "%zz"),
+            ("%+1", "% 1"),
+        ] {
+            assert_eq!(decode(listed), key);
+        }
+        assert_eq!(key_reader(None)("a+b"), "a+b", "not encoded although asked for");
+        assert_eq!(key_reader(Some(&EncodingType::Url))("a+b"), "a b");
     }
 }

@@ -93,16 +93,20 @@ impl<'a> Applier<'a> {
     /// Creates a change set and waits until it is computed.
     pub async fn propose(&self, desired: &Desired, operation: Operation) -> Result<ChangeSet> {
         let purpose = if operation == Operation::Create { Purpose::Create } else { Purpose::Update };
-        self.propose_and_wait(&Proposal {
+        self.propose_and_wait(&self.proposal("change", desired, purpose)).await
+    }
+
+    /// The change set that deploys the desired template; its name contains `what`.
+    fn proposal(&self, what: &str, desired: &Desired, purpose: Purpose) -> Proposal {
+        Proposal {
             stack: desired.names.stack.clone(),
-            name: self.run.token("change"),
+            name: self.run.token(what),
             purpose,
             deployment: desired.deployment,
             template: compact(&desired.template),
             parameters: desired.declared_parameters(),
             tags: desired.tags.clone(),
-        })
-        .await
+        }
     }
 
     async fn propose_and_wait(&self, proposal: &Proposal) -> Result<ChangeSet> {

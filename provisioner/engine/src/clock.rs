@@ -3,6 +3,11 @@
 use handler_contract::Timestamp;
 use provisioner_model::error::{Error, Exit, Result};
 
+/// How far the clocks of the services and of this machine may differ where times of one are compared with times of another:
+/// what is looked for reaches so much farther. No service documents a bound; those of AWS follow the Amazon Time Sync Service,
+/// and differ by far less. Milliseconds.
+pub(crate) const SKEW_MILLIS: i64 = 60_000;
+
 /// The current time by this machine's clock. Milliseconds since the Unix epoch.
 pub fn now_millis() -> i64 {
     let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();

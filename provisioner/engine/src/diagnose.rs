@@ -5,21 +5,19 @@ use provisioner_aws::Aws;
 use provisioner_aws::function::Function;
 use provisioner_aws::logs::Logs;
 use provisioner_aws::object::Object;
-use provisioner_aws::percent_decoded;
 use provisioner_aws::queue::{Message, Queue};
 use provisioner_aws::stacks::Stacks;
 use provisioner_model::call_error::CallError;
+use provisioner_model::failed_event::FailedEvent;
 use provisioner_model::log_lines::{Entry, Line};
 use provisioner_model::names::Names;
 use provisioner_model::status::Phase;
-use provisioner_planner::verify::{FailedEvent, Findings, crash_of, failure_of, lets_s3_invoke};
+use provisioner_planner::verify::{Findings, crash_of, lets_s3_invoke};
 
 use crate::clock;
 
 /// The largest number of batches of ten messages that are read from the queue.
 const MAX_QUEUE_READS: usize = 10;
-/// How far into the future the log is read: the function's clock can differ. Milliseconds.
-const CLOCK_SKEW: i64 = 60_000;
 
 /// Reads the configuration of the pipeline's parts, for objects of this key. What cannot be read is in
 /// [`Findings::unreadable`].
@@ -63,7 +61,7 @@ pub async fn configuration(aws: &Aws, names: &Names, key: &str) -> Findings {
 pub async fn log(aws: &Aws, names: &Names, since: i64) -> Result<Vec<Entry>, CallError> {
     let mut entries = Vec::new();
     let group = Logs::new(aws, &names.log_group);
-    group.read(since, clock::now_millis() + CLOCK_SKEW, |page| entries.extend(page)).await?;
+    group.read(since, clock::now_millis() + clock::SKEW_MILLIS, |page| entries.extend(page)).await?;
     Ok(entries)
 }
 
@@ -98,9 +96,8 @@ pub async fn queued(
             break;
         }
         for message in messages {
-            // S3 user guide, "Event message structure": keys are form-encoded.
-            let failed = failure_of(&message.body);
-            if let Some((_, event)) = failed.filter(|(key, _)| concerns(&percent_decoded(&key.replace('+', " ")))) {
+            let failed = FailedEvent::parse(&message.body);
+            if let Some(event) = failed.filter(|event| event.keys().any(&concerns)) {
                 return Ok(Some((queue, message, event)));
             }
         }

@@ -11,6 +11,8 @@ use provisioner_aws::queue::{Message, Queue};
 use provisioner_model::call_error::CallError;
 use provisioner_model::failed_event::FailedEvent;
 use provisioner_model::names::Names;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 /// Messages that a look at the queue reads at most.
 pub const MOST_PEEKED: usize = 500;
@@ -20,7 +22,7 @@ pub const PEEK_SECONDS: u32 = 30;
 /// is killed holds them no longer than any other consumer. Seconds.
 pub const HELD_SECONDS: u32 = 120;
 /// How often that is extended.
-const EXTENSION: Duration = Duration::from_secs(40);
+pub const EXTENSION: Duration = Duration::from_secs(40);
 /// Batches without a message that is new, after which the whole queue counts as read.
 const STALE_BATCHES: u32 = 3;
 
@@ -97,7 +99,9 @@ fn waiting(mut messages: Vec<Message>) -> Vec<Waiting> {
 pub struct Held {
     queue: Queue,
     messages: Arc<Mutex<Vec<Message>>>,
-    extending: tokio::task::JoinHandle<()>,
+    extending: JoinHandle<()>,
+    /// Dropping it ends the extensions after the one that is under way.
+    stop: Option<oneshot::Sender<()>>,
 }
 
 impl Drop for Held {
@@ -107,19 +111,19 @@ impl Drop for Held {
 }
 
 impl Held {
-    /// Starts to hold messages of this queue.
-    pub fn new(queue: &Queue) -> Self {
+    /// Starts to hold messages of this queue, and hides them again each time that `extension` has passed.
+    pub fn new(queue: &Queue, extension: Duration) -> Self {
         let messages = Arc::<Mutex<Vec<Message>>>::default();
         let (extended, kept) = (queue.clone(), Arc::clone(&messages));
+        let (stop, mut stopped) = oneshot::channel::<()>();
         let extending = tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(EXTENSION).await;
+            while tokio::time::timeout(extension, &mut stopped).await.is_err() {
                 let held = kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 // What cannot be extended becomes visible, and is read again by whoever comes next: nothing is lost.
                 let _ = extended.hide(&held, HELD_SECONDS).await;
             }
         });
-        Self { queue: queue.clone(), messages, extending }
+        Self { queue: queue.clone(), messages, extending, stop: Some(stop) }
     }
 
     /// Receives messages until all of about `depth` were read, or at least `most`; oldest first.
@@ -135,8 +139,11 @@ impl Held {
         Ok(())
     }
 
-    /// Gives all messages that were not deleted back to the queue, where they are visible at once.
-    pub async fn give_back(&self) -> Result<(), CallError> {
+    /// Gives all messages that were not deleted back to the queue, where they are visible at once. An extension that is under
+    /// way ends first: it would hide them again if it arrived later.
+    pub async fn give_back(mut self) -> Result<(), CallError> {
+        drop(self.stop.take());
+        let _ = (&mut self.extending).await;
         let left = self.held(std::mem::take);
         self.queue.hide(&left, 0).await
     }

@@ -1,7 +1,8 @@
 //! Erases one file: all versions of its object, then its records.
 //!
-//! The object goes first. Until it is gone, a late event would make a new record of it; afterwards none can. Everything is
-//! found by the object's key, so a run that was interrupted at any point is finished by the next one.
+//! The object goes first: until it is gone, a late event makes a new record of it. Records are therefore looked for after the
+//! object is gone. An invocation that has read the object by then can still write one, so that one is named among what may
+//! remain. Everything is found by the object's key, so the next run deletes it, and finishes a run that was interrupted.
 
 use std::collections::BTreeSet;
 
@@ -10,10 +11,11 @@ use provisioner_aws::object::Object;
 use provisioner_aws::records::Records;
 use provisioner_aws::storage::Storage;
 use provisioner_model::call_error::{CallError, Kind};
+use provisioner_model::delivery::GRACE_MILLIS;
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::names::Names;
 use provisioner_model::object::ObjectVersion;
-use provisioner_model::query::Query;
+use provisioner_model::query::{Query, Row};
 use provisioner_model::spec::StackSpec;
 use provisioner_model::units::{Seconds, counted};
 use schemars::JsonSchema;
@@ -26,14 +28,11 @@ use crate::{clock, interrupt};
 
 /// Deletions at the same time.
 const PARALLEL: usize = 16;
-/// How often versions and records are looked for again after they were deleted: some may have been written meanwhile, and the
-/// index of the table shows a change after a moment.
+/// How often versions and records that are found are deleted: some may be written meanwhile, and the index of the table shows
+/// a change after a moment.
 const MOST_PASSES: usize = 5;
 /// Records of a page.
 const PAGE: usize = 1_000;
-/// How long an event can lead to an invocation (Lambda developer guide, "Error handling for asynchronous invocation").
-/// Milliseconds.
-const EVENT_AGE: i64 = 6 * 3_600_000;
 
 /// What was erased, and what remains.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -75,8 +74,8 @@ async fn erase(aws: &Aws, spec: &StackSpec, key: &str, agreed: bool, dialog: &dy
         names: &names,
         key,
     };
-    let (versions, ids) = tokio::join!(erasing.versions(), erasing.ids());
-    let (versions, ids) = (versions?, ids?);
+    let (versions, records, uploads) = tokio::join!(erasing.versions(), erasing.rows(), erasing.open_uploads());
+    let (versions, records, uploads) = (versions?, records?, uploads?);
     let mut forgotten = Forgotten {
         stack: spec.name.clone(),
         key: key.to_owned(),
@@ -85,32 +84,52 @@ async fn erase(aws: &Aws, spec: &StackSpec, key: &str, agreed: bool, dialog: &dy
         records: 0,
         remains: Vec::new(),
     };
-    if !versions.is_empty() || !ids.is_empty() {
+    if !versions.is_empty() || !records.is_empty() || uploads > 0 {
         if !agreed {
-            let markers = versions.iter().filter(|version| version.is_delete_marker).count() as u64;
-            let of_markers =
-                if markers > 0 { format!(", {}", counted(markers, "delete marker")) } else { String::new() };
-            let question = format!(
-                "Delete {key} for good: {}{of_markers} and {}?",
-                counted(versions.len() as u64 - markers, "version"),
-                counted(ids.len() as u64, "record")
-            );
-            dialog.ask(&question, "--yes").await?;
+            dialog.ask(&question(key, &versions, records.len() as u64, uploads), "--yes").await?;
         }
-        // A file that was put within the last hours may have an event on its way.
-        let newest = versions.iter().map(|version| version.modified.unix_millis()).max();
-        if newest.is_some_and(|newest| clock::now_millis() - newest < EVENT_AGE) && ids.is_empty() {
-            forgotten.remains.push(
-                "its event, if it was not processed yet: it fails, because the object is gone, and goes into the queue of \
-                 failed events within six hours"
-                    .to_owned(),
-            );
+        erasing.delete_versions(&mut forgotten).await?;
+        erasing.delete_records(&mut forgotten).await?;
+        if may_be_in_flight(&versions, &records, clock::now_millis()) {
+            forgotten.remains.extend(in_flight(spec));
         }
     }
-    erasing.delete_versions(versions, &mut forgotten).await?;
-    erasing.delete_records(ids, &mut forgotten).await?;
     forgotten.remains.extend(remains(aws, spec, &names, key).await);
     Ok(forgotten)
+}
+
+fn question(key: &str, versions: &[ObjectVersion], records: u64, uploads: u64) -> String {
+    let markers = versions.iter().filter(|version| version.is_delete_marker).count() as u64;
+    let of = |number: u64, what: &str| if number > 0 { format!(", {}", counted(number, what)) } else { String::new() };
+    format!(
+        "Delete {key} for good: {}{}{} and {}?",
+        counted(versions.len() as u64 - markers, "version"),
+        of(markers, "delete marker"),
+        of(uploads, "incomplete upload"),
+        counted(records, "record")
+    )
+}
+
+/// Whether the event of the newest version may not be processed yet: it was put within the last hours, and no record is as new.
+fn may_be_in_flight(versions: &[ObjectVersion], records: &[Row], now: i64) -> bool {
+    // A listing counts whole seconds, and has the start of a multipart upload: a record is never older than its version.
+    let put = versions.iter().filter(|version| !version.is_delete_marker).map(|version| version.modified.unix_millis());
+    let recorded = records.iter().map(|row| row.uploaded_at.unix_millis()).max();
+    put.max().is_some_and(|put| now - put < GRACE_MILLIS && recorded.is_none_or(|recorded| recorded < put))
+}
+
+/// What remains of an event that may not be processed yet.
+fn in_flight(spec: &StackSpec) -> [String; 2] {
+    [
+        "its event, if it was not processed yet: it fails, because the object is gone, and goes into the queue of failed \
+         events within six hours"
+            .to_owned(),
+        format!(
+            "a record, if the function was processing the file meanwhile. Look again after its time limit, {} s, with: \
+             provisioner forget KEY -s {}",
+            spec.handler.timeout.0, spec.name
+        ),
+    ]
 }
 
 struct Erasing<'a> {
@@ -126,30 +145,40 @@ impl Erasing<'_> {
         self.object.versions(usize::MAX).await.map_err(|e| e.into_error(&format!("list the versions of {}", self.key)))
     }
 
-    /// The ids of all records of the key; none without a table.
-    async fn ids(&self) -> Result<Vec<String>> {
+    async fn open_uploads(&self) -> Result<u64> {
+        let open = self.bucket.open_uploads(self.key).await;
+        open.map_err(|e| e.into_error(&format!("list the incomplete uploads of {}", self.key)))
+    }
+
+    /// The index entries of all records of the key; none without a table.
+    async fn rows(&self) -> Result<Vec<Row>> {
         let mut query = Query { object: Some((self.names.bucket.clone(), self.key.to_owned())), ..Query::default() };
-        let (mut ids, now) = (Vec::new(), clock::now()?);
+        let (mut rows, now) = (Vec::new(), clock::now()?);
         loop {
             let page = match self.records.page(&query, &now, PAGE, usize::MAX).await {
                 Err(error) if error.kind == Kind::NotFound => return Ok(Vec::new()),
                 page => page.map_err(|e| e.into_error("read the table of records"))?,
             };
-            ids.extend(page.rows.into_iter().map(|row| row.document_id));
+            rows.extend(page.rows);
             query.after = page.next;
             if query.after.is_none() {
-                return Ok(ids);
+                return Ok(rows);
             }
         }
     }
 
-    /// Deletes versions until none is listed.
-    async fn delete_versions(&self, mut versions: Vec<ObjectVersion>, forgotten: &mut Forgotten) -> Result<()> {
+    /// Deletes versions and aborts uploads until no version is listed.
+    async fn delete_versions(&self, forgotten: &mut Forgotten) -> Result<()> {
         let failed = |e: CallError| e.into_error(&format!("delete the versions of {}", self.key));
-        forgotten.versions += self.bucket.abort_uploads(Some(self.key)).await.map_err(failed)?;
-        for _ in 0..MOST_PASSES {
+        for pass in 0.. {
+            // An upload that is completed before it can be aborted is a version that the listing has.
+            forgotten.versions += self.bucket.abort_uploads(Some(self.key)).await.map_err(failed)?;
+            let versions = self.versions().await?;
             if versions.is_empty() {
-                return Ok(());
+                break;
+            }
+            if pass == MOST_PASSES {
+                return Err(self.written_meanwhile());
             }
             let object = self.object.clone();
             let delete = move |version: ObjectVersion| {
@@ -162,20 +191,21 @@ impl Erasing<'_> {
             })
             .await
             .map_err(failed)?;
-            versions = self.versions().await?;
         }
-        let message = format!("{} was put again while it was deleted", self.key);
-        Err(Error::new(Exit::Leftovers, "written-meanwhile", message)
-            .hint("Stop the program that uploads it, and run the same command again."))
+        Ok(())
     }
 
     /// Deletes records until the index lists none that was not deleted.
-    async fn delete_records(&self, mut ids: Vec<String>, forgotten: &mut Forgotten) -> Result<()> {
+    async fn delete_records(&self, forgotten: &mut Forgotten) -> Result<()> {
         let mut deleted = BTreeSet::new();
-        for _ in 0..MOST_PASSES {
+        for pass in 0.. {
+            let mut ids: Vec<String> = self.rows().await?.into_iter().map(|row| row.document_id).collect();
             ids.retain(|id| deleted.insert(id.clone()));
             if ids.is_empty() {
                 break;
+            }
+            if pass == MOST_PASSES {
+                return Err(self.written_meanwhile());
             }
             let records = self.records.clone();
             let delete = move |id: String| {
@@ -183,9 +213,14 @@ impl Erasing<'_> {
                 async move { records.delete(&id).await }
             };
             all(ids, delete, |()| forgotten.records += 1).await.map_err(|e| e.into_error("delete a record"))?;
-            ids = self.ids().await?;
         }
         Ok(())
+    }
+
+    fn written_meanwhile(&self) -> Error {
+        let message = format!("{} was put or processed again while it was deleted", self.key);
+        Error::new(Exit::Leftovers, "written-meanwhile", message)
+            .hint("Stop the program that uploads it, and run the same command again.")
     }
 }
 

@@ -33,9 +33,6 @@ pub(crate) struct Recording {
 impl Recording {
     /// Notes what will be deployed, in place of what.
     pub(crate) fn new(aws: &Aws, desired: &Desired, observed: &Observed, mode: Mode) -> Self {
-        let after = desired.plain();
-        let before = observed.plain(&desired.place).unwrap_or_default();
-        let changes = diff::compare(&before, &after).iter().map(ChangedResource::from).collect();
         let text = |name: &str| desired.parameters.get(name).cloned().unwrap_or_default();
         let deployment = Deployment {
             version: VERSION,
@@ -44,11 +41,20 @@ impl Recording {
             mode,
             failure: None,
             code: code(&text(ARTIFACT_BUCKET), &text(ARTIFACT_KEY)),
-            changes,
+            changes: Vec::new(),
             template: desired.template.clone(),
         };
         let documents = Documents::new(aws, &desired.names.artifacts);
-        Self { documents, deployment, before: found(observed) }
+        let mut recording = Self { documents, deployment, before: None };
+        recording.start_from(desired, observed);
+        recording
+    }
+
+    /// Notes what is deployed before the change: again after an operation that was running has ended.
+    pub(crate) fn start_from(&mut self, desired: &Desired, observed: &Observed) {
+        let before = observed.plain(&desired.place).unwrap_or_default();
+        self.deployment.changes = diff::compare(&before, &desired.plain()).iter().map(ChangedResource::from).collect();
+        self.before = found(observed);
     }
 
     /// Writes the document of a deployment that has ended. A failure to do so is reported and changes nothing else.
@@ -58,26 +64,67 @@ impl Recording {
         }
     }
 
-    async fn write(mut self, failure: Option<&Error>) -> Result<(), CallError> {
-        let keys = self.documents.keys(PREFIX).await?;
-        if let Some(before) = self.before.take().filter(|_| keys.is_empty()) {
-            self.put(&before).await?;
+    /// Writes the document of a deployment that found nothing to change, if the history reports what is deployed as failed:
+    /// CloudFormation completed a deployment whose command was interrupted.
+    pub(crate) async fn end_unchanged(self, dialog: &dyn Dialog) {
+        let completed = async {
+            let mut keys = self.documents.keys(PREFIX).await?;
+            keys.extend(self.put_completed(&keys, &self.deployment).await?);
+            self.delete_oldest(&keys).await
+        };
+        if let Err(error) = completed.await {
+            dialog.remark(&format!("The history of the stack could not be completed: {error}"));
         }
-        self.deployment.at = clock::now().map(String::from).unwrap_or_default();
+    }
+
+    /// Writes the newest document once more, as successful, if it reports as failed what is deployed. Returns the new key.
+    async fn put_completed(&self, keys: &[String], deployed: &Deployment) -> Result<Option<String>, CallError> {
+        let Some(key) = keys.last() else { return Ok(None) };
+        let Some(newest) = self.documents.get(key).await?.and_then(|text| parse(&text)) else { return Ok(None) };
+        if newest.failure.is_none() || newest.code != deployed.code || newest.template != deployed.template {
+            return Ok(None);
+        }
+        self.put(&Deployment { at: now(), failure: None, ..newest }).await.map(Some)
+    }
+
+    async fn write(mut self, failure: Option<&Error>) -> Result<(), CallError> {
+        let mut keys = self.documents.keys(PREFIX).await?;
+        let first = match self.before.take() {
+            Some(before) if keys.is_empty() => Some(self.put(&before).await?),
+            Some(before) => self.put_completed(&keys, &before).await?,
+            None => None,
+        };
+        keys.extend(first);
+        self.deployment.at = now();
         self.deployment.failure = failure.map(|error| error.message.clone());
-        self.put(&self.deployment).await?;
-        for key in keys.iter().rev().skip(KEPT - 1) {
+        keys.push(self.put(&self.deployment).await?);
+        self.delete_oldest(&keys).await
+    }
+
+    async fn delete_oldest(&self, keys: &[String]) -> Result<(), CallError> {
+        for key in keys.iter().rev().skip(KEPT) {
             self.documents.delete(key).await?;
         }
         Ok(())
     }
 
-    async fn put(&self, deployment: &Deployment) -> Result<(), CallError> {
+    /// Writes a document and returns its key.
+    async fn put(&self, deployment: &Deployment) -> Result<String, CallError> {
         let text = serde_json::to_vec(deployment).unwrap_or_default();
         // Two deployments that end in the same millisecond have different content.
         let key = format!("{PREFIX}{}-{}.json", deployment.at, &sha256(&text)[..8]);
-        self.documents.put(&key, text).await
+        self.documents.put(&key, text).await?;
+        Ok(key)
     }
+}
+
+fn now() -> String {
+    clock::now().map(String::from).unwrap_or_default()
+}
+
+/// A document; `None` for one that this version cannot read.
+fn parse(text: &[u8]) -> Option<Deployment> {
+    serde_json::from_slice::<Deployment>(text).ok().filter(|deployment| deployment.version == VERSION)
 }
 
 /// Whether the end of a deployment is part of the history: a refusal before any change is not.
@@ -119,7 +166,7 @@ pub async fn read(aws: &Aws, names: &Names, most: usize) -> Result<Vec<Deploymen
     while let Some(read) = reading.join_next().await {
         let (n, document) =
             read.map_err(|e| Error::new(Exit::Failure, "internal", "a read of the history was lost").source(e))?;
-        let deployment = document.map_err(failed)?.and_then(|text| serde_json::from_slice::<Deployment>(&text).ok());
+        let deployment = document.map_err(failed)?.and_then(|text| parse(&text));
         found.extend(deployment.map(|deployment| (n, deployment)));
     }
     found.sort_by_key(|(n, _)| *n);

@@ -25,6 +25,7 @@ pub mod records;
 pub mod redrive;
 pub mod replay;
 pub mod reprocess;
+mod resend;
 pub mod rollback;
 pub mod sandbox;
 pub mod show;

@@ -14,6 +14,7 @@ use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use handler_contract::origin::Origin;
 use handler_contract::{Request, Timestamp};
 use provisioner_aws::Aws;
 use provisioner_aws::records::{Continuation, Records, Source};
@@ -33,8 +34,8 @@ use crate::event::replay::{ReplayEvent, Sent};
 use crate::export::Export;
 use crate::interrupt::{self, InterruptGuard};
 use crate::records::Listing;
-use crate::redrive::Resender;
 use crate::replay::{Replay, send};
+use crate::resend::Resender;
 
 pub use last::{LastRun, last_run};
 pub use newest::Newest;
@@ -117,29 +118,27 @@ pub async fn reconcile(
 
     let missing = folder.path().join(MISSING);
     let scope = Scope::new(spec, started, options.now);
+    let pending_age = u64::try_from(scope.pending_millis() / 1_000).unwrap_or_default();
     let counts = compare(&folder, &runs, scope, &missing, dialog)?;
-    dialog.event(ReconcileEvent::Compared(counts));
-    let sent = if fix_wanted(options, counts, &names, dialog).await? {
-        let versioned = spec.bucket.versioning;
-        Some(
-            send_missing(
-                &Resender::new(aws, spec, &names),
-                &names.bucket,
-                versioned,
-                &missing,
-                options.parallel,
-                dialog,
-            )
-            .await?,
-        )
-    } else {
-        None
-    };
+    // From here on nothing is to be continued, even if this process is killed at the question.
+    folder.discard_state()?;
+    dialog.event(ReconcileEvent::Compared { counts, pending_age });
+    let mut sent = None;
+    let fixing: Result<()> = async {
+        if fix_wanted(options, counts, &names, dialog).await? {
+            let function = Resender::new(aws, spec, &names, Origin::Reconcile);
+            let (versioned, sent) = (spec.bucket.versioning, sent.insert(Sent::default()));
+            send_missing(&function, &names.bucket, versioned, &missing, options.parallel, sent, dialog).await?;
+        }
+        Ok(())
+    }
+    .await;
+    // Whatever became of the fix, the comparison is complete: the next run reads bucket and table again.
     let fixed = sent.map_or(0, |sent| (sent.with_record() + sent.ignored).min(counts.missing));
-    let left = counts.findings() - fixed;
-    let summary = Summary { counts, sent, left, seconds: began.elapsed().as_secs_f64() };
     last::save(aws, &names, &LastRun::new(started, clock::now()?, counts, fixed), dialog).await;
     folder.clear()?;
+    fixing?;
+    let summary = Summary { counts, sent, left: counts.findings() - fixed, seconds: began.elapsed().as_secs_f64() };
     dialog.event(ReconcileEvent::ReconcileDone(summary));
     Ok(summary)
 }
@@ -296,7 +295,8 @@ fn rows_of_version(version: Version) -> impl Iterator<Item = Row> {
     };
     let head = is_latest
         .then(|| row(if content.is_some() { Kind::Head } else { Kind::Deleted }, String::new(), String::new(), 0));
-    let file = content.map(|content| row(Kind::File, id.unwrap_or_default(), content.e_tag, content.size));
+    let id = id.filter(|id| id != "null").unwrap_or_default();
+    let file = content.map(|content| row(Kind::File, id, content.e_tag, content.size));
     head.into_iter().chain(file)
 }
 
@@ -340,15 +340,16 @@ fn compare(folder: &Folder, runs: &[String], scope: Scope, missing: &Path, dialo
     }
 }
 
-/// Sends the files of the list through the pipeline.
+/// Sends the files of the list through the pipeline. Adds to `sent`.
 async fn send_missing(
     function: &Resender,
     bucket: &str,
     versioned: bool,
     missing: &Path,
     parallel: u16,
+    sent: &mut Sent,
     dialog: &dyn Dialog,
-) -> Result<Sent> {
+) -> Result<()> {
     let failed = |e| error::io("read", missing, e);
     let mut lines = BufReader::new(File::open(missing).map_err(failed)?).lines();
     let next = || {
@@ -359,10 +360,9 @@ async fn send_missing(
         let event = replay::event(&upload, &Request::Missing);
         Ok(Some(Replay { key: finding.key, version_id: finding.version_id, event }))
     };
-    let mut sent = Sent::default();
-    send(function, parallel.into(), next, &mut sent, dialog).await?;
-    dialog.event(ReplayEvent::ReplayDone(sent));
-    Ok(sent)
+    send(function, parallel.into(), next, sent, dialog).await?;
+    dialog.event(ReplayEvent::ReplayDone(*sent));
+    Ok(())
 }
 
 #[cfg(test)]
@@ -383,6 +383,7 @@ mod tests {
         };
         for (version, expected) in [
             (version(None, true, Some("e")), vec![(Kind::Head, ""), (Kind::File, "")]),
+            (version(Some("null"), true, Some("e")), vec![(Kind::Head, ""), (Kind::File, "")]),
             (version(Some("v"), true, Some("e")), vec![(Kind::Head, ""), (Kind::File, "v")]),
             (version(Some("v"), false, Some("e")), vec![(Kind::File, "v")]),
             (version(Some("v"), true, None), vec![(Kind::Deleted, "")]),

@@ -5,15 +5,14 @@
 //! becomes visible again whatever happens to this process. So an interruption at any point loses no event; the worst is an
 //! event that is processed twice, which gives one record.
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use handler_contract::origin::Origin;
 use provisioner_aws::Aws;
-use provisioner_aws::function::Function;
 use provisioner_aws::object::Object;
 use provisioner_aws::queue::Queue;
-use provisioner_model::call_error::{CallError, Kind};
-use provisioner_model::delivery::{Delivery, InvocationAnswer, Outcome, delivery, envelope};
+use provisioner_model::call_error::CallError;
+use provisioner_model::delivery::{Delivery, Outcome};
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::failed_event::FailedEvent;
 use provisioner_model::names::Names;
@@ -28,21 +27,17 @@ use tokio::task::JoinSet;
 use crate::dialog::Dialog;
 use crate::event::redrive::{Action, RedriveEvent, Tally};
 use crate::failed_events::{self, Held, Waiting};
+use crate::resend::{Resender, Unanswered};
 use crate::{clock, interrupt};
 
 /// The largest number of messages that one run reads.
 const MOST_MESSAGES: usize = 10_000;
 /// Calls at the same time: invocations, and reads of objects.
 const PARALLEL: usize = 8;
-/// Pauses before an invocation that was throttled is repeated; after the last one, it counts as throttled.
-const PAUSES: [Duration; 4] =
-    [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
-/// Events in a row without an answer after which the others are not tried.
-const MOST_UNANSWERED: u32 = 3;
 /// How long giving messages back may take when the command is interrupted.
 const GIVE_BACK: Duration = Duration::from_secs(5);
 /// The code of a message without an event.
-const UNREADABLE: &str = "Unreadable";
+const NO_EVENT: &str = "NoEvent";
 
 /// Which failed events, and what to do with them.
 #[derive(Debug, Clone, Default)]
@@ -150,7 +145,7 @@ fn listed(waiting: &Waiting, now: i64) -> Listed {
 }
 
 fn code_of(waiting: &Waiting) -> &str {
-    waiting.event.as_ref().map_or(UNREADABLE, FailedEvent::code)
+    waiting.event.as_ref().map_or(NO_EVENT, FailedEvent::code)
 }
 
 async fn find(aws: &Aws, spec: &StackSpec, names: &Names) -> Result<Queue> {
@@ -178,10 +173,10 @@ pub async fn redrive(aws: &Aws, spec: &StackSpec, options: &Options, dialog: &dy
         return Ok(());
     }
     let mut interrupts = interrupt::subscribe();
-    let held = Held::new(&queue);
+    let held = Held::new(&queue, failed_events::EXTENSION);
     let mut run = Redriving {
         aws,
-        function: Resender::new(aws, spec, &names),
+        function: Resender::new(aws, spec, &names, Origin::Redrive),
         names: &names,
         options,
         dialog,
@@ -230,7 +225,12 @@ impl Redriving<'_> {
         if !self.options.dry_run {
             self.dialog.event(RedriveEvent::Redriven(self.tally));
         }
-        if depth > read {
+        if read >= MOST_MESSAGES as u64 && depth > read {
+            self.dialog.remark(&format!(
+                "About {} more are in the queue: one run reads {MOST_MESSAGES}. Run the same command again for those.",
+                depth - read
+            ));
+        } else if depth > read {
             self.dialog.remark(&format!(
                 "About {} more are hidden, because another consumer has received them. Those that it does not delete \
                  become visible within minutes; run the same command again then.",
@@ -248,7 +248,7 @@ impl Redriving<'_> {
             self.dialog.ask(&question, "--yes").await?;
         }
         for waiting in selected {
-            let outcome = waiting.event.is_none().then_some(Outcome::Unreadable);
+            let outcome = waiting.event.is_none().then_some(Outcome::NoEvent);
             self.delete(&waiting, outcome).await?;
         }
         Ok(())
@@ -268,12 +268,11 @@ impl Redriving<'_> {
 
     /// Sends the selected events, and offers to delete those of objects that no longer exist.
     async fn send(&mut self, selected: Vec<Waiting>) -> Result<()> {
-        let (readable, unreadable): (Vec<_>, Vec<_>) =
-            selected.into_iter().partition(|waiting| waiting.event.is_some());
-        let (present, gone) = self.by_presence(readable).await?;
-        self.tally.unreadable = unreadable.len() as u64;
-        for waiting in &unreadable {
-            self.report(waiting, Some(Outcome::Unreadable), Action::Kept, None);
+        let (events, others): (Vec<_>, Vec<_>) = selected.into_iter().partition(|waiting| waiting.event.is_some());
+        let (present, gone) = self.by_presence(events).await?;
+        self.tally.no_event = others.len() as u64;
+        for waiting in &others {
+            self.report(waiting, Some(Outcome::NoEvent), Action::Kept, None);
         }
         if self.options.dry_run {
             for waiting in present {
@@ -305,8 +304,8 @@ impl Redriving<'_> {
             {
                 let aws = self.aws.clone();
                 looking.spawn(async move {
-                    let event = next.event.as_ref().map_or(&Value::Null, |event| &event.payload);
-                    let is_gone = Object::all_gone(&aws, event).await?;
+                    let uploads = next.event.as_ref().map_or(&[][..], |event| &event.uploads);
+                    let is_gone = Object::all_gone(&aws, uploads).await?;
                     Ok((next, is_gone))
                 });
             }
@@ -321,24 +320,24 @@ impl Redriving<'_> {
     async fn send_all(&mut self, present: Vec<Waiting>) -> Result<()> {
         let mut present = present.into_iter();
         let mut running: JoinSet<(Waiting, Result<Delivery, CallError>)> = JoinSet::new();
-        let mut unanswered = 0;
+        let mut unanswered = Unanswered::default();
         loop {
             while running.len() < PARALLEL
-                && unanswered < MOST_UNANSWERED
+                && !unanswered.is_enough()
                 && let Some(waiting) = present.next()
             {
                 let function = self.function.clone();
                 running.spawn(async move {
                     let event = waiting.event.as_ref().map_or(&Value::Null, |event| &event.payload);
-                    let sent = function.send(event, handler_contract::origin::REDRIVE).await;
+                    let sent = function.send(event).await;
                     (waiting, sent)
                 });
             }
             let Some(ended) = running.join_next().await else { break };
             let (waiting, sent) = joined(ended)?;
-            let Delivery { outcome, reason } =
+            let Delivery { outcome, reason, .. } =
                 sent.map_err(|e| e.into_error(&format!("send an event to {}", self.names.function)))?;
-            unanswered = if matches!(outcome, Outcome::NoAnswer | Outcome::Throttled) { unanswered + 1 } else { 0 };
+            unanswered.note(outcome);
             let mut action = Action::Kept;
             if outcome.is_final() {
                 self.tally.sent += 1;
@@ -409,12 +408,11 @@ impl Redriving<'_> {
             return Err(Error::new(Exit::Failure, "still-failing", message)
                 .hint(format!("The reasons are above, and in: provisioner logs --errors -s {}", self.names.stack)));
         }
-        if self.tally.unreadable > 0 {
-            let message =
-                format!("{} message(s) in {} contain no Lambda event", self.tally.unreadable, self.names.queue);
-            return Err(Error::new(Exit::Failure, "unreadable-messages", message).hint(format!(
+        if self.tally.no_event > 0 {
+            let message = format!("{} message(s) in {} contain no Lambda event", self.tally.no_event, self.names.queue);
+            return Err(Error::new(Exit::Failure, "no-event", message).hint(format!(
                 "Another producer writes to this queue. Delete its messages with: \
-                 provisioner redrive --code {UNREADABLE} --discard -s {}",
+                 provisioner redrive --code {NO_EVENT} --discard -s {}",
                 self.names.stack
             )));
         }
@@ -422,54 +420,6 @@ impl Redriving<'_> {
     }
 }
 
-/// Sends events to the function and waits for the outcome.
-#[derive(Debug, Clone)]
-pub struct Resender {
-    function: Arc<Function>,
-}
-
-impl Resender {
-    /// For the function of this stack. A call may take as long as the stack file lets the function work, and half a minute
-    /// more.
-    pub fn new(aws: &Aws, spec: &StackSpec, names: &Names) -> Self {
-        let timeout = Duration::from_secs(spec.handler.timeout.0);
-        Self { function: Arc::new(Function::new(aws, &names.function).for_invocations(aws, timeout)) }
-    }
-
-    /// Sends an event, marked for the log with who sends it ([`handler_contract::origin`]).
-    ///
-    /// # Errors
-    /// The call failed in a way in which every further one would: no permission, no function, no credentials.
-    pub async fn send(&self, event: &Value, mark: &str) -> Result<Delivery, CallError> {
-        let answer = self.invoke(&envelope(event, mark)).await;
-        match delivery(&answer) {
-            Some(delivery) => Ok(delivery),
-            None => Err(answer.err().unwrap_or_else(|| other("the answer has no outcome".to_owned()))),
-        }
-    }
-
-    /// Sends an event as it is, and repeats an invocation that was throttled.
-    ///
-    /// # Errors
-    /// The call failed, or was throttled each time.
-    pub async fn invoke(&self, event: &Value) -> Result<InvocationAnswer, CallError> {
-        let event = serde_json::to_vec(event).unwrap_or_default();
-        let mut pauses = PAUSES.into_iter();
-        loop {
-            let answer = self.function.invoke(event.clone()).await;
-            let is_throttled = answer.as_ref().is_err_and(|error| error.kind == Kind::Throttled);
-            match pauses.next().filter(|_| is_throttled) {
-                Some(pause) => tokio::time::sleep(pause).await,
-                None => return answer,
-            }
-        }
-    }
-}
-
 fn joined<T>(ended: Result<T, tokio::task::JoinError>) -> Result<T> {
     ended.map_err(|e| Error::new(Exit::Failure, "internal", "a task ended early").source(e))
-}
-
-fn other(message: String) -> CallError {
-    CallError { kind: Kind::Other, code: None, message }
 }

@@ -1,16 +1,15 @@
 //! Sends files through the pipeline again: by synchronous invocations, whose answers name what became of each.
 
-use provisioner_model::call_error::{CallError, Kind};
-use provisioner_model::delivery::InvocationAnswer;
+use provisioner_model::call_error::CallError;
+use provisioner_model::delivery::Delivery;
 use provisioner_model::error::{Error, Exit, Result};
-use provisioner_planner::replay::Outcome;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
 use crate::dialog::Dialog;
 use crate::event::replay::{ReplayEvent, Sent};
 use crate::interrupt;
-use crate::redrive::Resender;
+use crate::resend::{MOST_UNANSWERED, Resender, Unanswered};
 
 /// A file to send.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,8 +22,9 @@ pub(crate) struct Replay {
 /// Sends files, at most `parallel` at the same time, and reports each. `next` returns one file after the other. Adds to
 /// `sent`.
 ///
-/// An invocation that fails does not stop the others; a function that cannot be invoked at all does. After an interruption
-/// no more are sent. Those that run continue in Lambda; sending them again changes nothing.
+/// An invocation that fails does not stop the others; a function that cannot be invoked at all does, and after
+/// [`MOST_UNANSWERED`] files in a row without an answer no more are sent, nor after an interruption. Those that run continue
+/// in Lambda; sending them again changes nothing.
 pub(crate) async fn send(
     function: &Resender,
     parallel: usize,
@@ -33,18 +33,22 @@ pub(crate) async fn send(
     dialog: &dyn Dialog,
 ) -> Result<()> {
     let mut interrupts = interrupt::subscribe();
-    let mut running: JoinSet<(Replay, std::result::Result<InvocationAnswer, CallError>)> = JoinSet::new();
-    let mut is_last = false;
+    let mut running: JoinSet<(Replay, std::result::Result<Delivery, CallError>)> = JoinSet::new();
+    let (mut is_last, mut has_unsent, mut unanswered) = (false, false, Unanswered::default());
     loop {
         while !is_last && running.len() < parallel.max(1) {
             let Some(replay) = next()? else {
                 is_last = true;
                 break;
             };
+            if unanswered.is_enough() {
+                (is_last, has_unsent) = (true, true);
+                break;
+            }
             let function = function.clone();
             running.spawn(async move {
-                let invoked = function.invoke(&replay.event).await;
-                (replay, invoked)
+                let sent = function.send(&replay.event).await;
+                (replay, sent)
             });
         }
         let finished = tokio::select! {
@@ -59,28 +63,20 @@ pub(crate) async fn send(
             }
         };
         let Some(finished) = finished else { break };
-        let (replay, invoked) =
+        let (replay, delivered) =
             finished.map_err(|e| Error::new(Exit::Failure, "internal", "an invocation was lost").source(e))?;
-        let (outcome, document_id, reason) = match invoked {
-            Ok(InvocationAnswer { function_error: None, payload }) => match Outcome::in_answer(&payload) {
-                Some(outcome) => (outcome, payload["files"][0]["documentId"].as_str().map(ToOwned::to_owned), None),
-                None => (Outcome::Failed, None, Some("the answer of the function is not understood".to_owned())),
-            },
-            // Lambda developer guide, "Lambda function errors": the payload has errorType and errorMessage.
-            Ok(InvocationAnswer { function_error: Some(kind), payload }) => {
-                (Outcome::Failed, None, Some(payload["errorMessage"].as_str().map_or(kind, ToOwned::to_owned)))
-            }
-            Err(error) if is_final(&error) => return Err(error.into_error("invoke the function")),
-            Err(error) => (Outcome::Failed, None, Some(error.message)),
-        };
+        let Delivery { outcome, reason, document_id } =
+            delivered.map_err(|error| error.into_error("invoke the function"))?;
+        unanswered.note(outcome);
         sent.add(outcome);
         let Replay { key, version_id, .. } = replay;
         dialog.event(ReplayEvent::Replayed { key, version_id, document_id, outcome, reason });
     }
-    Ok(())
+    if has_unsent { Err(no_answer()) } else { Ok(()) }
 }
 
-/// Whether further invocations would fail as well.
-fn is_final(error: &CallError) -> bool {
-    matches!(error.kind, Kind::Denied | Kind::NotFound | Kind::InvalidCredentials | Kind::Unreachable)
+fn no_answer() -> Error {
+    let message = format!("the function does not answer: {MOST_UNANSWERED} files in a row, and others were not sent");
+    Error::new(Exit::Failure, "no-answer", message)
+        .hint("Run the same command again later. Files that were processed meanwhile are not processed twice.")
 }

@@ -2,6 +2,7 @@
 //!
 //! The new record replaces the old one under the same id, if it is older than this run; see `handler::target`.
 
+use handler_contract::origin::Origin;
 use handler_contract::{ErrorCode, Request};
 use provisioner_aws::Aws;
 use provisioner_model::error::{Error, Exit, Result};
@@ -17,8 +18,8 @@ use crate::clock;
 use crate::dialog::Dialog;
 use crate::event::replay::{ReplayEvent, Sent};
 use crate::records::Listing;
-use crate::redrive::Resender;
 use crate::replay::{Replay, send};
+use crate::resend::Resender;
 
 /// Records of a page of the selection, and of whole records that are in memory while their files are sent.
 const PAGE: usize = 1_000;
@@ -79,7 +80,7 @@ pub async fn reprocess(
         dialog.ask(&question, "--yes").await?;
     }
     let requested_at = clock::now()?;
-    let function = Resender::new(aws, spec, &names);
+    let function = Resender::new(aws, spec, &names, Origin::Reprocess);
     for chunk in ids.chunks(PAGE) {
         let chunk: Vec<String> = chunk.iter().map(Uuid::to_string).collect();
         let mut documents = listing.documents_of(&chunk).await?.into_iter();

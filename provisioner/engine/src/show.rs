@@ -78,8 +78,10 @@ pub async fn show(aws: &Aws, spec: &StackSpec, text: &str) -> Result<Shown> {
         explanation: explanation(&record),
         object: found.versions.as_ref().ok().map(|versions| {
             let is_it = |version: &&provisioner_model::object::ObjectVersion| {
-                let same_version = record["versionId"].as_str() == version.version_id.as_deref();
-                let same_content = record["versionId"].is_null() && record["eTag"].as_str() == version.e_tag.as_deref();
+                // Nothing is the same as nothing only by chance.
+                let same = |name: &str, other: Option<&str>| other.is_some_and(|other| record[name] == other);
+                let same_version = same("versionId", version.version_id.as_deref());
+                let same_content = record["versionId"].is_null() && same("eTag", version.e_tag.as_deref());
                 !version.is_delete_marker && (same_version || same_content)
             };
             match versions.iter().find(is_it) {

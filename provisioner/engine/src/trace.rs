@@ -18,8 +18,6 @@ use crate::clock;
 use crate::failed_events::{MOST_PEEKED, PEEK_SECONDS, Scan};
 use crate::subject::{Finder, Found, MOST_UPLOADS};
 
-/// How far the clocks of the services may differ. Milliseconds.
-const SKEW: i64 = 60_000;
 /// How far back the log is searched for a file of which no time is known. Milliseconds.
 const UNKNOWN_TIME: i64 = 24 * 3_600_000;
 /// Calls for one search of the log: all who read logs of an account share five a second (CloudWatch Logs quotas).
@@ -44,7 +42,7 @@ pub async fn trace(aws: &Aws, spec: &StackSpec, text: &str) -> Result<Trace> {
     let now = clock::now()?;
     let mut facts = Facts { not_processed: spec.bucket.mismatch(&found.key), ..Facts::default() };
 
-    let since = first_time(&found).unwrap_or(now.unix_millis() - UNKNOWN_TIME) - SKEW;
+    let since = first_time(&found).unwrap_or(now.unix_millis() - UNKNOWN_TIME) - clock::SKEW_MILLIS;
     let scan = found.failed_events.take();
     let queue = async {
         match scan {
@@ -53,7 +51,7 @@ pub async fn trace(aws: &Aws, spec: &StackSpec, text: &str) -> Result<Trace> {
         }
     };
     let group = Logs::new(aws, &finder.names.log_group);
-    let until = now.unix_millis() + SKEW;
+    let until = now.unix_millis() + clock::SKEW_MILLIS;
     let about_file = search(group.clone(), ServerFilter::containing(&found.key), since, until);
     let (records, queue, logged) = tokio::join!(finder.documents(&found.rows), queue, about_file);
 

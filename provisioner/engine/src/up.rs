@@ -111,16 +111,17 @@ impl DeployTarget<'_> {
         };
         // Where the code is before the deployment: a bucket and a key, which a rollback needs.
         let before = deployed.map(|stack| stack.parameters.clone()).unwrap_or_default();
-        let recording = Recording::new(self.aws, &desired, &current.observed, options.mode);
+        let mut recording = Recording::new(self.aws, &desired, &current.observed, options.mode);
         let up = Deployment { target: self, stacks: Stacks::new(self.aws), options, desired, code };
-        let done = Box::pin(up.until_done(current)).await;
+        let done = Box::pin(up.until_done(current, &mut recording)).await;
         match &done {
             Ok(Done::Changed) => {
                 recording.end(None, self.dialog).await;
                 self.clean_up_artifacts(code, &before).await;
             }
+            Ok(Done::NoChange) => recording.end_unchanged(self.dialog).await,
             Err(error) if history::is_recorded(error) => recording.end(Some(error), self.dialog).await,
-            _ => {}
+            Err(_) => {}
         }
         done
     }
@@ -206,7 +207,7 @@ struct Deployment<'a> {
 
 impl Deployment<'_> {
     /// Decides and applies until nothing is left to do.
-    async fn until_done(mut self, current: ObservedState) -> Result<Done> {
+    async fn until_done(mut self, current: ObservedState, recording: &mut Recording) -> Result<Done> {
         let ObservedState { mut observed, mut drift } = current;
         // The plan that was shown and agreed to. Consent to a plan that creates the stack covers all steps of the creation.
         let mut agreed: Option<Preview> = None;
@@ -299,13 +300,20 @@ impl Deployment<'_> {
             }
             ObservedState { observed, drift } = self.target.observe(self.options.revert).await?;
             observed.continued = matches!(plan, Plan::ContinueRollback { .. });
+            if matches!(plan, Plan::Attach { .. }) {
+                recording.start_from(&self.desired, &observed);
+            }
         }
-        Err(Error::new(
+        Err(self.no_progress())
+    }
+
+    fn no_progress(&self) -> Error {
+        Error::new(
             Exit::Deployment,
             "no-progress",
             format!("the stack {} does not settle: its state changes with every read", self.desired.names.stack),
         )
-        .hint("Another deployment may be running. Check with: provisioner status"))
+        .hint("Another deployment may be running. Check with: provisioner status")
     }
 
     /// An error if the stack is as its template says and yet does not work, because a part of it was deleted.

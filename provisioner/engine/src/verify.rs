@@ -9,16 +9,18 @@ use handler_contract::{ErrorCode, Status, Timestamp};
 use provisioner_aws::Aws;
 use provisioner_aws::object::Object;
 use provisioner_aws::records::Records;
-use provisioner_aws::uploads::{Stored, Uploads, clock_ahead};
+use provisioner_aws::uploads::{Stored, Uploads};
 use provisioner_model::call_error::{CallError, Kind};
+use provisioner_model::delivery::EVENT_AGE_MILLIS;
 use provisioner_model::error::{Error, Exit, Result};
+use provisioner_model::failed_event::FailedEvent;
 use provisioner_model::log_lines::Entry;
 use provisioner_model::names::Names;
 use provisioner_model::query::{Pattern, Query};
 use provisioner_model::spec::{DeploymentMode, StackSpec};
 use provisioner_planner::canary::{Canary, NAME, canary};
 use provisioner_planner::record_matching::id_of_version;
-use provisioner_planner::verify::{self as diagnosis, Cause, FailedEvent, Findings, LogObservation, Moments};
+use provisioner_planner::verify::{self as diagnosis, Cause, Findings, LogObservation, Moments};
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -44,13 +46,11 @@ const DIAGNOSIS: Duration = Duration::from_secs(10);
 /// How long each step of the removal may take. A service that does not answer must not hold the command.
 const REMOVAL: Duration = Duration::from_secs(10);
 /// The maximum age of an asynchronous event, with a reserve of a day for manual retries. Milliseconds.
-const LATE_EVENT_WINDOW: i64 = 30 * 3_600_000;
+const LATE_EVENT_WINDOW: i64 = EVENT_AGE_MILLIS + 24 * 3_600_000;
 /// The largest number of records of late events that are removed, and of failures that are searched for them.
 const LATE_RECORDS: (usize, usize) = (100, 20_000);
 /// How long to wait for the handler's log line after the record. CloudWatch Logs delays lines by seconds.
 const LOG_TIMEOUT: Duration = Duration::from_secs(10);
-/// The tolerance when the log is read: the function's clock can differ. Milliseconds.
-const CLOCK_SKEW: i64 = 60_000;
 /// The largest number of records of one key that are counted; more than one is an error.
 const MAX_RECORDS: usize = 10;
 /// Milliseconds.
@@ -156,8 +156,8 @@ impl<'a> Verifying<'a> {
 
     async fn send_and_wait(&self, canary: &Canary, log_timeout: Duration) -> Result<Verified> {
         let began = Instant::now();
-        let ahead =
-            self.in_time(began, clock_ahead(self.aws, &self.names.bucket)).await.map_err(|error| match error.kind {
+        let ahead = self.in_time(began, provisioner_aws::clock::ahead(self.aws, &self.names.bucket)).await.map_err(
+            |error| match error.kind {
                 Kind::NotFound => Error::new(
                     Exit::Failure,
                     "no-bucket",
@@ -165,7 +165,8 @@ impl<'a> Verifying<'a> {
                 )
                 .hint(format!("Create the stack first: provisioner up -s {}", self.stack)),
                 _ => error.into_error("look for the bucket"),
-            })?;
+            },
+        )?;
         let put = clock::now_millis();
         self.expect(true);
         let put_in_time = tokio::time::timeout(self.timeout.saturating_sub(began.elapsed()), self.put(canary)).await;
@@ -308,7 +309,7 @@ impl<'a> Verifying<'a> {
         let other = |message: String| CallError { kind: Kind::Other, code: None, message };
         let now = clock::now().map_err(|e| other(e.message))?;
         let query = Query {
-            since: Timestamp::from_unix_millis(since - CLOCK_SKEW),
+            since: Timestamp::from_unix_millis(since - clock::SKEW_MILLIS),
             object: Some((self.names.bucket.clone(), canary.key.clone())),
             ..Query::default()
         };
@@ -355,7 +356,7 @@ impl<'a> Verifying<'a> {
     }
 
     async fn entries(&self, since: i64) -> Result<Vec<Entry>, CallError> {
-        diagnose::log(self.aws, &self.names, since - CLOCK_SKEW).await
+        diagnose::log(self.aws, &self.names, since - clock::SKEW_MILLIS).await
     }
 
     async fn findings(&self, canary: &Canary) -> Findings {

@@ -1,11 +1,22 @@
 //! How an event that was sent to the function again ended, and what becomes of its message. Pure.
 
-use handler_contract::origin;
+use handler_contract::origin::{self, Origin};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::call_error::{CallError, Kind};
+
+/// How long Lambda tries to process an asynchronous event: as long as it can (Lambda developer guide, "Error handling for
+/// asynchronous invocation"). Seconds.
+pub const EVENT_AGE: u32 = 6 * 3_600;
+
+/// The same in milliseconds.
+pub const EVENT_AGE_MILLIS: i64 = EVENT_AGE as i64 * 1_000;
+
+/// How long after an upload its event may still arrive: [`EVENT_AGE`], and half an hour for clocks and the last attempt.
+/// Milliseconds.
+pub const GRACE_MILLIS: i64 = EVENT_AGE_MILLIS + 30 * 60_000;
 
 /// What Lambda answers to a synchronous invocation.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +39,8 @@ pub enum Outcome {
     Duplicate,
     /// The event leads to no record.
     Ignored,
+    /// The object could not be read, or not to its end in time. The record that is processed again stays.
+    Unreadable,
     /// The object no longer exists; the event was not sent.
     Gone,
     /// The function failed again, and may succeed later.
@@ -43,16 +56,17 @@ pub enum Outcome {
     /// The answer is not that of the handler.
     Unknown,
     /// The message contains no event; nothing was sent.
-    Unreadable,
+    NoEvent,
 }
 
 impl Outcome {
     /// All outcomes.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Stored,
         Self::Rejected,
         Self::Duplicate,
         Self::Ignored,
+        Self::Unreadable,
         Self::Gone,
         Self::Retry,
         Self::NotUnderstood,
@@ -60,7 +74,7 @@ impl Outcome {
         Self::Throttled,
         Self::NoAnswer,
         Self::Unknown,
-        Self::Unreadable,
+        Self::NoEvent,
     ];
 
     /// The name, as JSON has it.
@@ -70,6 +84,7 @@ impl Outcome {
             Self::Rejected => "rejected",
             Self::Duplicate => "duplicate",
             Self::Ignored => "ignored",
+            Self::Unreadable => "unreadable",
             Self::Gone => "gone",
             Self::Retry => "retry",
             Self::NotUnderstood => "not-understood",
@@ -77,7 +92,7 @@ impl Outcome {
             Self::Throttled => "throttled",
             Self::NoAnswer => "no-answer",
             Self::Unknown => "unknown",
-            Self::Unreadable => "unreadable",
+            Self::NoEvent => "no-event",
         }
     }
 
@@ -86,6 +101,11 @@ impl Outcome {
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Stored | Self::Rejected | Self::Duplicate | Self::Ignored)
     }
+
+    /// Whether the function did not answer, so that it may not answer to other events either.
+    pub const fn is_unanswered(self) -> bool {
+        matches!(self, Self::NoAnswer | Self::Throttled)
+    }
 }
 
 /// How one event ended, and why.
@@ -93,19 +113,24 @@ impl Outcome {
 pub struct Delivery {
     /// The outcome.
     pub outcome: Outcome,
-    /// The reason of an outcome that is not final.
+    /// The reason of an outcome that is not final, except for [`Outcome::Unreadable`].
     pub reason: Option<String>,
+    /// The record, if the event was about one file, and the function names it.
+    pub document_id: Option<String>,
 }
 
 /// The event as it is sent again: in the envelope of a destination, which every handler opens, with a mark for the log.
-pub fn envelope(event: &Value, mark: &str) -> Value {
-    json!({ "requestPayload": event, origin::FIELD: mark })
+pub fn envelope(event: &Value, origin: Origin) -> Value {
+    json!({ "requestPayload": event, origin::FIELD: origin.mark() })
 }
 
-/// The outcome of a synchronous invocation. `None` for a failed call that concerns every further one as well: no permission,
-/// no function, no network.
-pub fn delivery(answer: &Result<InvocationAnswer, CallError>) -> Option<Delivery> {
-    let with = |outcome, reason: String| Some(Delivery { outcome, reason: Some(reason) });
+/// The outcome of a synchronous invocation.
+///
+/// # Errors
+/// A failed call that concerns every further one as well: no permission, no function, no valid credentials. A lost connection
+/// is [`Outcome::NoAnswer`]: it can concern this call only.
+pub fn delivery(answer: Result<InvocationAnswer, CallError>) -> Result<Delivery, CallError> {
+    let with = |outcome, reason: String| Ok(Delivery { outcome, reason: Some(reason), document_id: None });
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) => {
@@ -113,7 +138,7 @@ pub fn delivery(answer: &Result<InvocationAnswer, CallError>) -> Option<Delivery
                 Kind::Throttled => with(Outcome::Throttled, error.to_string()),
                 Kind::Unreachable | Kind::Unavailable => with(Outcome::NoAnswer, error.to_string()),
                 Kind::Other | Kind::Busy => with(Outcome::Unknown, error.to_string()),
-                _ => None,
+                _ => Err(error),
             };
         }
     };
@@ -131,14 +156,20 @@ pub fn delivery(answer: &Result<InvocationAnswer, CallError>) -> Option<Delivery
     let outcomes: Option<Vec<Outcome>> = files.iter().map(|file| named(file["outcome"].as_str()?)).collect();
     // An event names one object; of several, the worst outcome counts, and a FAILED record is worse than none that is new.
     match outcomes.and_then(|outcomes| outcomes.into_iter().max_by_key(|outcome| severity(*outcome))) {
-        Some(outcome) => Some(Delivery { outcome, reason: None }),
+        Some(outcome) => {
+            let [file] = files else { return Ok(Delivery { outcome, reason: None, document_id: None }) };
+            let document_id = file["documentId"].as_str().map(ToOwned::to_owned);
+            Ok(Delivery { outcome, reason: None, document_id })
+        }
         None => with(Outcome::Unknown, format!("the function answered {}", shortened(&answer.payload))),
     }
 }
 
-/// A final outcome by the handler's name for it.
+/// An outcome by the handler's name for it.
 fn named(name: &str) -> Option<Outcome> {
-    [Outcome::Stored, Outcome::Rejected, Outcome::Duplicate, Outcome::Ignored].into_iter().find(|o| o.name() == name)
+    [Outcome::Stored, Outcome::Rejected, Outcome::Duplicate, Outcome::Ignored, Outcome::Unreadable]
+        .into_iter()
+        .find(|outcome| outcome.name() == name)
 }
 
 fn severity(outcome: Outcome) -> u8 {
@@ -146,6 +177,7 @@ fn severity(outcome: Outcome) -> u8 {
         Outcome::Ignored => 0,
         Outcome::Duplicate => 1,
         Outcome::Stored => 2,
+        Outcome::Unreadable => 4,
         _ => 3,
     }
 }
@@ -188,6 +220,7 @@ mod tests {
     fn each_answer_has_its_outcome_and_only_final_ones_delete_the_message() {
         use Outcome::{
             Duplicate, Failed, Ignored, NoAnswer, NotUnderstood, Rejected, Retry, Stored, Throttled, Unknown,
+            Unreadable,
         };
         for (answer, outcome, deletes) in [
             (Ok(files(&["stored"])), Stored, true),
@@ -196,6 +229,8 @@ mod tests {
             (Ok(files(&["ignored"])), Ignored, true),
             (Ok(files(&["ignored", "stored", "duplicate"])), Stored, true),
             (Ok(files(&["stored", "rejected"])), Rejected, true),
+            (Ok(files(&["unreadable"])), Unreadable, false),
+            (Ok(files(&["rejected", "unreadable"])), Unreadable, false),
             // A newer handler may have outcomes that this program does not know; a batch and nothing are none.
             (Ok(files(&["stored", "postponed"])), Unknown, false),
             (Ok(files(&[])), Unknown, false),
@@ -211,12 +246,17 @@ mod tests {
             (error(Kind::Unavailable), NoAnswer, false),
             (error(Kind::Other), Unknown, false),
         ] {
-            let delivery = delivery(&answer).unwrap();
-            assert_eq!((delivery.outcome, delivery.outcome.is_final()), (outcome, deletes), "{answer:?}");
-            assert_eq!(delivery.reason.is_some(), !deletes, "{answer:?}");
+            let files = answer.as_ref().ok().and_then(|answer| answer.payload["files"].as_array()).map_or(0, Vec::len);
+            let shown = format!("{answer:?}");
+            let delivery = delivery(answer).unwrap();
+            assert_eq!((delivery.outcome, delivery.outcome.is_final()), (outcome, deletes), "{shown}");
+            assert_eq!(delivery.reason.is_some(), !deletes && outcome != Unreadable, "{shown}");
+            assert_eq!(outcome.is_unanswered(), [NoAnswer, Throttled].contains(&outcome), "{shown}");
+            let has_id = files == 1 && outcome != Unknown;
+            assert_eq!(delivery.document_id.as_deref(), has_id.then_some("d"), "{shown}");
         }
         for kind in [Kind::Denied, Kind::NotFound, Kind::Expired, Kind::NotAws, Kind::ClockSkew] {
-            assert_eq!(delivery(&error(kind)), None, "{kind:?}");
+            assert_eq!(delivery(error(kind)).unwrap_err().kind, kind);
         }
     }
 

@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 /// An event that failed every attempt.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailedEvent {
     /// When Lambda gave up; `None` where the record does not have it.
     pub time: Option<Timestamp>,
@@ -59,6 +59,12 @@ impl FailedEvent {
     pub fn reason(&self) -> &str {
         let reason = self.reason_of_first();
         if reason.is_empty() { self.condition.as_deref().unwrap_or("no reason given") } else { reason }
+    }
+
+    /// Whether the function's process ended instead of answering: Lambda's own errors have types like `Runtime.ExitError`, the
+    /// handler's have others.
+    pub fn is_crash(&self) -> bool {
+        self.error_type.as_deref().is_some_and(|kind| kind.starts_with("Runtime."))
     }
 
     /// The error message without the name of the first object, which whoever uploads chooses.
@@ -178,6 +184,16 @@ mod tests {
             "Unhandled"
         );
         assert_eq!(without(json!({"requestPayload": {}})), "Unknown");
+    }
+
+    #[test]
+    fn an_error_of_the_runtime_is_a_crash() {
+        for (kind, is_crash) in
+            [("Runtime.ExitError", true), ("Retry", false), ("Sandbox.Timedout", false), ("", false)]
+        {
+            let record = json!({ "requestPayload": {}, "responsePayload": { "errorType": kind } });
+            assert_eq!(FailedEvent::parse(&record.to_string()).unwrap().is_crash(), is_crash, "{kind}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use handler_contract::Timestamp;
 pub struct ObjectVersion {
     /// The object's key.
     pub key: String,
-    /// The version; `None` in a bucket that never kept versions.
+    /// The version; `null` for one that was put while the bucket kept no versions, `None` if the service lists none.
     pub version_id: Option<String>,
     /// When it was put, with a resolution of a second.
     pub modified: Timestamp,

@@ -55,7 +55,7 @@ pub enum DownStep {
     DeleteBucket,
     /// Delete the table, if it still exists.
     DeleteTable,
-    /// Delete the handler's zips that no other stack uses, and the artifact bucket after the last one.
+    /// Delete the stack's artifact bucket with everything in it.
     DeleteArtifacts,
 }
 

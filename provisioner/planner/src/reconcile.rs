@@ -15,15 +15,13 @@
 use std::cmp::Ordering;
 
 use handler_contract::Timestamp;
+use provisioner_model::delivery::GRACE_MILLIS;
 use provisioner_model::spec::StackSpec;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::canary;
 
-/// How long S3 and Lambda may still deliver the event of an upload: Lambda repeats throttled events for six hours (Lambda
-/// developer guide, "Error handling for asynchronous invocation"). The rest is a margin. Milliseconds.
-pub const GRACE_MILLIS: i64 = 6 * 3_600_000 + 30 * 60_000;
 /// The least age of a file in a bucket without versions that is sent: until then its event may be processed as one in time,
 /// which does not look for the record of `reconcile` (`handler_contract::upload::LATE_AFTER`, and as much for clocks and a
 /// write that is on its way). Milliseconds.
@@ -265,8 +263,13 @@ impl Scope {
 
     /// Whether the event of a file may still arrive, or may be processed without looking for the record of `reconcile`.
     pub fn is_pending(&self, file: &Row) -> bool {
-        let age = self.started.saturating_sub(file.at);
-        if self.now { file.version.is_empty() && age < LEAST_AGE_MILLIS } else { age < GRACE_MILLIS }
+        let is_counted = !self.now || file.version.is_empty();
+        is_counted && self.started.saturating_sub(file.at) < self.pending_millis()
+    }
+
+    /// The age below which a file without a record is pending. Milliseconds.
+    pub const fn pending_millis(&self) -> i64 {
+        if self.now { LEAST_AGE_MILLIS } else { GRACE_MILLIS }
     }
 
     /// Whether nothing explains that a record has no file.

@@ -55,39 +55,6 @@ pub fn upload_of_record(record: &Value) -> Option<Upload> {
     })
 }
 
-/// What became of an event that was sent, by the outcome that the handler names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// A record with the status SUCCESS was written.
-    Stored,
-    /// A record with the status FAILED was written.
-    Rejected,
-    /// The record that the table has stays: it exists, or it is newer than this run.
-    Duplicate,
-    /// The object could not be read, or not to its end in time. Its record stays.
-    Unreadable,
-    /// The object has no content.
-    Ignored,
-    /// The invocation failed.
-    Failed,
-}
-
-impl Outcome {
-    /// The outcome in the handler's answer to an event with one record; `None` for another answer.
-    pub fn in_answer(answer: &Value) -> Option<Self> {
-        let [file] = answer["files"].as_array()?.as_slice() else { return None };
-        Some(match file["outcome"].as_str()? {
-            "stored" => Self::Stored,
-            "rejected" => Self::Rejected,
-            "duplicate" => Self::Duplicate,
-            "unreadable" => Self::Unreadable,
-            "ignored" => Self::Ignored,
-            _ => return None,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,27 +103,6 @@ mod tests {
             let mut incomplete = item.clone();
             incomplete.as_object_mut().unwrap().remove(name);
             assert_eq!(upload_of_record(&incomplete), None, "{name}");
-        }
-    }
-
-    #[test]
-    fn every_outcome_of_the_handler_has_its_row() {
-        for (name, outcome) in [
-            ("stored", Some(Outcome::Stored)),
-            ("rejected", Some(Outcome::Rejected)),
-            ("duplicate", Some(Outcome::Duplicate)),
-            ("unreadable", Some(Outcome::Unreadable)),
-            ("ignored", Some(Outcome::Ignored)),
-            ("retry", None),
-            ("", None),
-        ] {
-            let answer = json!({ "files": [{ "documentId": "d", "outcome": name }] });
-            assert_eq!(Outcome::in_answer(&answer), outcome, "{name}");
-        }
-        for other in
-            [json!(null), json!({ "files": [] }), json!({ "files": [{}, {}] }), json!({ "batchItemFailures": [] })]
-        {
-            assert_eq!(Outcome::in_answer(&other), None, "{other}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Evaluates a canary: the duration of each stage of the pipeline, or the cause if no record arrived. Pure.
 
+use provisioner_model::failed_event::FailedEvent;
 use provisioner_model::log_lines::Entry;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -93,15 +94,6 @@ pub struct Findings {
     pub lines: Vec<String>,
     /// Parts that could not be read, with the reason.
     pub unreadable: Vec<String>,
-}
-
-/// An event in the queue of failed events.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FailedEvent {
-    /// The error of the last attempt.
-    pub error: String,
-    /// Whether the handler's process ended instead of answering.
-    pub is_crash: bool,
 }
 
 /// The code of an error whose cause is that the handler's process ends instead of answering.
@@ -205,11 +197,11 @@ pub fn failed_attempts(findings: &Findings) -> Option<Cause> {
         hint: LOGS.to_owned(),
     };
     match (&findings.queued, &findings.crash) {
-        (Some(queued), _) if queued.is_crash => Some(crash(&queued.error)),
+        (Some(queued), _) if queued.is_crash() => Some(crash(queued.reason())),
         (Some(queued), _) => Some(Cause::new(
             format!(
                 "the handler failed at every attempt, and the event went to the queue of failed events: {}",
-                queued.error
+                queued.reason()
             ),
             LOGS,
         )),
@@ -251,19 +243,6 @@ pub fn lets_s3_invoke(policy: &str) -> bool {
             && statement["Action"] == "lambda:InvokeFunction"
             && statement["Principal"]["Service"] == "s3.amazonaws.com"
     })
-}
-
-/// The key, as the event has it, and the error in Lambda's record of a failed event of S3. Lambda developer guide, "Capturing
-/// records of asynchronous invocations".
-pub fn failure_of(body: &str) -> Option<(String, FailedEvent)> {
-    let record: Value = serde_json::from_str(body).ok()?;
-    let key = record["requestPayload"]["Records"][0]["s3"]["object"]["key"].as_str()?.to_owned();
-    let message = record["responsePayload"]["errorMessage"].as_str().unwrap_or_default();
-    let condition = record["requestContext"]["condition"].as_str().unwrap_or("no reason given");
-    // Lambda's own errors have types like Runtime.ExitError, the handler's have others.
-    let kind = record["responsePayload"]["errorType"].as_str().unwrap_or_default();
-    let error = if message.is_empty() { condition.to_owned() } else { message.to_owned() };
-    Some((key, FailedEvent { error, is_crash: kind.starts_with("Runtime.") }))
 }
 
 #[cfg(test)]
@@ -312,8 +291,9 @@ mod tests {
         }
     }
 
-    fn failed(error: &str) -> FailedEvent {
-        FailedEvent { error: error.to_owned(), is_crash: false }
+    fn failed(kind: &str, message: &str) -> FailedEvent {
+        let error = json!({ "errorType": kind, "errorMessage": message });
+        FailedEvent::parse(&json!({ "requestPayload": {}, "responsePayload": error }).to_string()).unwrap()
     }
 
     #[test]
@@ -343,11 +323,11 @@ mod tests {
 
     #[test]
     fn a_crash_has_its_own_code() {
-        let crashed = FailedEvent { error: "exit status 1".into(), is_crash: true };
+        let crashed = failed("Runtime.ExitError", "exit status 1");
         let rows = [
             (Findings { queued: Some(crashed), ..Findings::default() }, Some(HANDLER_CRASHES)),
             (Findings { crash: Some("Runtime.ExitError".into()), ..Findings::default() }, Some(HANDLER_CRASHES)),
-            (Findings { queued: Some(failed("no disk")), ..Findings::default() }, Some(NOT_VERIFIED)),
+            (Findings { queued: Some(failed("Retry", "no disk")), ..Findings::default() }, Some(NOT_VERIFIED)),
             (Findings { lines: vec!["one attempt failed".into()], ..Findings::default() }, None),
         ];
         for (findings, code) in rows {
@@ -367,12 +347,16 @@ mod tests {
         let rows = [
             (Findings { function: Some(None), notified: Some(false), ..fine.clone() }, true, "does not exist"),
             (Findings { function: Some(None), deployed: Some(false), ..fine.clone() }, true, "is not deployed"),
-            (Findings { notified: Some(false), queued: Some(failed("x")), ..fine.clone() }, true, "does not notify"),
+            (
+                Findings { notified: Some(false), queued: Some(failed("Retry", "x")), ..fine.clone() },
+                true,
+                "does not notify",
+            ),
             (Findings { permitted: Some(false), ..fine.clone() }, true, "policy does not allow"),
             (Findings { concurrency: Some(Some(0)), ..fine.clone() }, true, "concurrency is 0"),
             (Findings { concurrency: Some(Some(1)), ..fine.clone() }, false, "configured correctly"),
             (
-                Findings { queued: Some(failed("no disk")), lines: vec!["l".into()], ..fine.clone() },
+                Findings { queued: Some(failed("Retry", "no disk")), lines: vec!["l".into()], ..fine.clone() },
                 false,
                 "every attempt, and the event went to the queue of failed events: no disk",
             ),
@@ -414,20 +398,5 @@ mod tests {
         assert!(!lets_s3_invoke(&policy("events.amazonaws.com", "Allow")));
         assert!(!lets_s3_invoke(&policy("s3.amazonaws.com", "Deny")));
         assert!(!lets_s3_invoke("{}"));
-    }
-
-    #[test]
-    fn the_error_of_a_failed_event() {
-        let body = |key: &str| {
-            json!({
-                "requestContext": {"condition": "RetriesExhausted"},
-                "requestPayload": {"Records": [{"s3": {"object": {"key": key}}}]},
-                "responsePayload": {"errorMessage": "failed to read the object", "errorType": "Runtime.ExitError"},
-            })
-            .to_string()
-        };
-        let expected = FailedEvent { error: "failed to read the object".into(), is_crash: true };
-        assert_eq!(failure_of(&body("a+b/c.txt")), Some(("a+b/c.txt".to_owned(), expected)));
-        assert_eq!(failure_of("{}"), None);
     }
 }

@@ -22,7 +22,8 @@ pub async fn run(global: &Global, args: &Reconcile, report: &Report) -> Result<(
     let error = Error::new(Exit::Findings, "findings", message);
     Err(match summary.sent {
         None if summary.counts.missing > 0 => {
-            error.hint("Process the files without a record: provisioner reconcile --fix")
+            let now = if now { " --now" } else { "" };
+            error.hint(format!("Process the files without a record: provisioner reconcile --fix{now}"))
         }
         _ => error,
     })

@@ -2,10 +2,10 @@
 
 use provisioner_engine::event::reconcile::{ReconcileEvent, Summary};
 use provisioner_engine::event::replay::{ReplayEvent, Sent};
+use provisioner_model::delivery::Outcome;
 use provisioner_model::text::clean;
 use provisioner_model::units::{Size, counted, grouped};
 use provisioner_planner::reconcile::{Counts, Finding, FindingKind};
-use provisioner_planner::replay::Outcome;
 
 use super::Style;
 
@@ -28,7 +28,7 @@ pub fn line(event: &ReconcileEvent, style: Style) -> Option<String> {
         }
         ReconcileEvent::Scanned { records } => Some(style.dim(&format!("read {}", counted(*records, "record")))),
         ReconcileEvent::Finding(_) => None,
-        ReconcileEvent::Compared(counts) => Some(compared(counts, style)),
+        ReconcileEvent::Compared { counts, pending_age } => Some(compared(counts, *pending_age, style)),
         ReconcileEvent::ReconcileDone(summary) => Some(done(summary, style)),
     }
 }
@@ -78,7 +78,7 @@ pub fn finding(finding: &Finding, style: Style) -> String {
     format!("{}  {}  {}", style.bad(what), clean(&finding.key), style.dim(&details.join(", ")))
 }
 
-fn compared(counts: &Counts, style: Style) -> String {
+fn compared(counts: &Counts, pending_age: u64, style: Style) -> String {
     let mut parts = Vec::new();
     for (number, one, many) in [
         (counts.missing, "file without a record", "files without a record"),
@@ -95,11 +95,15 @@ fn compared(counts: &Counts, style: Style) -> String {
     let mut text = format!("{result}: {}, {}", counted(counts.files, "file"), counted(counts.records, "record"));
     let mut notes = Vec::new();
     if counts.pending > 0 {
-        notes.push(format!(
-            "{} without a record so new that {} event may still arrive (--now includes them)",
-            counted(counts.pending, "file"),
-            if counts.pending == 1 { "its" } else { "their" }
-        ));
+        let (its, them) = if counts.pending == 1 { ("its", "it") } else { ("their", "them") };
+        // Only --now makes the age so short.
+        let what_next = if pending_age < 3_600 {
+            format!("run the same command again after {} minutes", pending_age.div_ceil(60))
+        } else {
+            format!("--now includes {them}")
+        };
+        let files = counted(counts.pending, "file");
+        notes.push(format!("{files} without a record so new that {its} event may still arrive ({what_next})"));
     }
     if counts.gone > 0 {
         notes.push(format!("{} of deleted, expired or overwritten files", counted(counts.gone, "record")));
@@ -132,7 +136,7 @@ pub fn replayed(event: &ReplayEvent, style: Style) -> Option<String> {
                 Outcome::Duplicate => style.dim("has a newer record"),
                 Outcome::Unreadable => style.warn("could not be read"),
                 Outcome::Ignored => style.dim("has no content"),
-                Outcome::Failed => style.bad("not processed"),
+                _ => style.bad("not processed"),
             };
             let reason = reason.as_deref().map(|reason| format!(": {}", clean(reason))).unwrap_or_default();
             Some(format!("{}  {what}{reason}", clean(key)))

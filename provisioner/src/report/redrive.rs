@@ -43,12 +43,12 @@ pub fn line(event: &RedriveEvent, style: Style) -> String {
 }
 
 fn done(tally: &Tally, style: Style) -> String {
-    let mark = if tally.failed == 0 && tally.unreadable == 0 { style.good("✓") } else { style.warn("!") };
+    let mark = if tally.failed == 0 && tally.no_event == 0 { style.good("✓") } else { style.warn("!") };
     let mut text = format!("{mark} {} processed again", counted(tally.sent, "failed event"));
     for (n, what) in [
         (tally.failed, "failed again"),
         (tally.dropped, "deleted without sending"),
-        (tally.unreadable, "without an event left in the queue"),
+        (tally.no_event, "without an event left in the queue"),
         (tally.left, "left in the queue"),
     ] {
         if n > 0 {
@@ -128,10 +128,9 @@ mod tests {
             request_id: Some("0123abcd-0000".into()),
             received: 1,
         };
-        let unreadable =
-            Listed { code: "Unreadable".into(), keys: Vec::new(), attempts: None, request_id: None, ..listed.clone() };
-        let listing =
-            Listing { stack: "s".into(), events: vec![listed, unreadable], depth: 2, unread: 0, hidden: None };
+        let no_event =
+            Listed { code: "NoEvent".into(), keys: Vec::new(), attempts: None, request_id: None, ..listed.clone() };
+        let listing = Listing { stack: "s".into(), events: vec![listed, no_event], depth: 2, unread: 0, hidden: None };
         for width in [40, 80, 200] {
             let text = list(&listing, style(width));
             assert!(text.lines().all(|line| line.width() <= width), "{text}");
@@ -170,7 +169,7 @@ mod tests {
         ] {
             assert_eq!(line(&event, style(200)), expected);
         }
-        let tally = Tally { sent: 2, failed: 1, dropped: 3, unreadable: 0, left: 4 };
+        let tally = Tally { sent: 2, failed: 1, dropped: 3, no_event: 0, left: 4 };
         assert_eq!(
             line(&RedriveEvent::Redriven(tally), style(200)),
             "! 2 failed events processed again; 1 failed again; 3 deleted without sending; 4 left in the queue"

@@ -49,7 +49,7 @@ pub(super) async fn redrive(aws: &Aws, spec: &StackSpec) -> Result<Redriven> {
     match (ended, tally) {
         // Events that failed again are a result of the page, and no error.
         (_, Some(tally)) => {
-            let left = tally.failed + tally.unreadable + tally.left;
+            let left = tally.failed + tally.no_event + tally.left;
             remarks.truncate(MOST_REMARKS);
             Ok(Redriven { sent: tally.sent, left, dropped: tally.dropped, remarks })
         }

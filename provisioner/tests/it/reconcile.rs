@@ -2,9 +2,10 @@
 //! tests them with the real handler.
 
 use std::process::Stdio;
+use std::time::Duration;
 
 use fake_aws::s3::Versioning;
-use fake_aws::{Fault, Gate, Rule};
+use fake_aws::{Cut, Fault, Gate, Rule};
 use handler_contract::record::Findings;
 use handler_contract::{ErrorCode, Failure, Metadata, Record, Timestamp, Upload};
 use rustix::process::{Pid, Signal, kill_process};
@@ -155,7 +156,8 @@ fn files_without_a_record_are_sent_after_a_confirmation() {
     assert_eq!(events(&lines, "reconcile-done")[0]["left"], 0);
     let invocation = site.fake.state().lambda.invocations[0].clone();
     assert_eq!((invocation.kind.as_str(), invocation.function.as_str()), ("RequestResponse", "shop-handler"));
-    let event = &invocation.payload["Records"][0];
+    assert_eq!(invocation.payload["origin"], "reconcile");
+    let event = &invocation.payload["requestPayload"]["Records"][0];
     assert_eq!(event["provisionerRequest"], json!({ "purpose": "missing" }));
     assert_eq!(event["s3"]["object"], json!({ "key": "a%20b%2Fl%C3%A4st%2Etxt", "eTag": lost.e_tag, "size": 10 }));
     assert_eq!(event["eventTime"], PUT);
@@ -171,10 +173,33 @@ fn what_is_not_fixed_is_left() {
         site.run(&["reconcile", "--fix", "--yes"]).ended(code);
     }
     site.fake.state().lambda.answer = json!("not an answer");
-    site.run(&["reconcile", "--fix", "--yes"]).ended(12).says("is not understood").says("1 not processed");
+    site.run(&["reconcile", "--fix", "--yes"]).ended(12).says("the function answered").says("1 not processed");
     // A function that cannot be invoked is the failure of the command.
     site.fake.inject(Rule::on("lambda:Invoke", Fault::error(403, "AccessDeniedException", "no")).always());
     site.run(&["reconcile", "--fix", "--yes"]).ended(4).says("invoke the function");
+}
+
+#[test]
+fn a_function_that_does_not_answer_is_not_called_for_every_file() {
+    let site = Site::new();
+    site.deployed();
+    let keys = ["a.txt", "b.txt", "c.txt", "d.txt", "e.txt"];
+    for key in keys {
+        put_record(&site, &record(&put(&site, key)));
+    }
+    answer(&site, "stored");
+    // The second, the third and the fifth call: three, but not in a row.
+    site.fake.fail("lambda:Invoke", (1, 2), Fault::NoAnswer(Cut::Close));
+    site.fake.fail("lambda:Invoke", (2, 1), Fault::NoAnswer(Cut::Close));
+    site.run(&["reprocess", "--all", "--yes", "--parallel", "1"]).ended(8).says("3 files could not be processed");
+    assert_eq!(site.fake.state().lambda.invocations.len(), 2);
+
+    site.fake.forget_calls();
+    site.fake.inject(Rule::on("lambda:Invoke", Fault::NoAnswer(Cut::Close)).always());
+    let ran = site.run(&["reprocess", "--all", "--yes", "--parallel", "1"]);
+    ran.ended(1).says("the function does not answer").says("Run the same command again");
+    assert_eq!(site.fake.count("lambda:Invoke"), 3);
+    site.run(&["reprocess", "a.txt", "b.txt", "c.txt", "--yes"]).ended(8).says("3 files could not be processed");
 }
 
 #[test]
@@ -219,6 +244,59 @@ fn an_interrupted_run_is_continued_and_a_stale_one_refused() {
 }
 
 #[test]
+fn a_fix_that_is_declined_or_fails_leaves_nothing_to_continue() {
+    let denied = || Rule::on("lambda:Invoke", Fault::error(403, "AccessDeniedException", "no"));
+    for (arguments, code) in [(&["--fix"][..], 5), (&["--fix", "--yes"], 4)] {
+        let site = Site::new();
+        site.deployed();
+        put(&site, "before.txt");
+        site.fake.inject(denied());
+        site.run(&[&["reconcile"], arguments].concat()).ended(code);
+        // The comparison is complete, and its result is kept.
+        let status = site.run(&["status", "--json"]).json();
+        assert_eq!(status["files"]["lastReconcile"]["counts"]["missing"], 1, "{arguments:?}: {status:#}");
+
+        put(&site, "later.txt");
+        let next = site.run(&["reconcile", "--json"]);
+        next.ended(12);
+        assert!(events(&lines(&next), "resumed").is_empty(), "{arguments:?}");
+        assert_eq!(
+            findings(&next),
+            ["file-without-record before.txt", "file-without-record later.txt"],
+            "{arguments:?}"
+        );
+    }
+}
+
+#[test]
+fn files_that_are_too_new_are_named_with_what_to_do() {
+    let site = Site::with_file("new.txt", 10);
+    // Newer than every event, whatever the time of this machine is.
+    site.fake.advance(Duration::from_hours(100 * 365 * 24));
+    site.run(&["put", "new.txt"]).ended(0);
+    for (arguments, age, expected, other) in [
+        (&["reconcile"][..], 23_400, "(--now includes it)", "run the same command"),
+        (&["reconcile", "--now"], 120, "(run the same command again after 2 minutes)", "--now"),
+    ] {
+        let ran = site.run(arguments);
+        ran.ended(0).says("1 file without a record so new that its event may still arrive").says(expected);
+        assert!(!ran.out.contains(other) && !ran.err.contains(other), "{ran:#?}");
+        let ran = site.run(&[arguments, &["--json"]].concat());
+        let lines = lines(&ran);
+        let compared = events(&lines, "compared")[0];
+        assert_eq!((&compared["pending"], &compared["pendingAge"]), (&json!(1), &json!(age)), "{compared}");
+    }
+    // What is named as the next command processes the files that this one found.
+    put(&site, "old.txt");
+    for (arguments, next) in [
+        (&["reconcile"][..], "provisioner reconcile --fix -s"),
+        (&["reconcile", "--now"], "provisioner reconcile --fix --now -s"),
+    ] {
+        site.run(arguments).ended(12).says(next);
+    }
+}
+
+#[test]
 fn a_stack_without_table_or_bucket_is_named() {
     let site = Site::new();
     site.run(&["reconcile"]).ended(1).says("has no table");
@@ -260,7 +338,8 @@ fn chosen_files_are_processed_again() {
         assert_eq!(keys, expected, "{arguments:?}");
     }
     let invocations = site.fake.state().lambda.invocations.clone();
-    let event = &invocations[0].payload["Records"][0];
+    assert_eq!(invocations[0].payload["origin"], "reprocess");
+    let event = &invocations[0].payload["requestPayload"]["Records"][0];
     assert_eq!(event["provisionerRequest"]["purpose"], "reprocess");
     assert_eq!(event["provisionerRequest"]["documentId"], pdf.document_id.as_str());
     assert_eq!(event["s3"]["object"]["sequencer"], "01");

@@ -3,11 +3,14 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use fake_aws::{Cut, Fault, Gate, Rule};
+use fake_aws::{Cut, Fake, Fault, Gate, Rule};
+use provisioner_aws::queue::Queue;
+use provisioner_engine::failed_events::Held;
 use serde_json::{Value, json};
 
 use crate::deploy::{Site, TEN_BYTES};
 use crate::service::request;
+use crate::time_limits::{SHORT, connect, long};
 use crate::world::{Ran, World};
 
 const QUEUE: &str = "shop-failed-events";
@@ -170,7 +173,7 @@ fn a_list_shows_code_name_age_and_attempts_and_gives_everything_back() {
     }
     site.fake.state().sqs.send(QUEUE, "hello\u{1b}[2J");
     let ran = site.run(&["redrive", "--list"]);
-    ran.ended(0).says("AccessDenied").says("in/24.txt").says("(no file)").says("Unreadable").says("0123abcd");
+    ran.ended(0).says("AccessDenied").says("in/24.txt").says("(no file)").says("NoEvent").says("0123abcd");
     assert_eq!(ran.out.lines().count(), 27, "{ran:#?}");
     assert!(!ran.out.contains('\u{1b}'), "{ran:#?}");
     let listed = site.run(&["redrive", "--list", "--json", "--name", "in/7.txt"]).json();
@@ -183,17 +186,19 @@ fn a_list_shows_code_name_age_and_attempts_and_gives_everything_back() {
 }
 
 #[test]
-fn unreadable_messages_are_counted_once_and_can_be_discarded() {
+fn messages_without_an_event_are_counted_once_and_can_be_discarded() {
     let site = site_with(&["a.txt"]);
     for _ in 0..2 {
         site.fake.state().sqs.send(QUEUE, "hello");
     }
     let ran = site.run(&["redrive", "--yes", "--json"]);
-    ran.ended(1).says("unreadable-messages").says("--code Unreadable --discard");
+    ran.ended(1).says(r#""code":"no-event""#).says("--code NoEvent --discard");
     let done = &events(&ran, "redriven")[0];
-    assert_eq!((&done["sent"], &done["unreadable"], &done["left"]), (&json!(1), &json!(2), &json!(0)), "{done}");
+    assert_eq!((&done["sent"], &done["noEvent"], &done["left"]), (&json!(1), &json!(2), &json!(0)), "{done}");
     assert_eq!(left(&site), ["hello", "hello"]);
-    site.run(&["redrive", "--code", "unreadable", "--discard", "--yes"]).ended(0);
+    let outcomes = events(&ran, "failed-event").iter().filter(|event| event["outcome"] == "no-event").count();
+    assert_eq!(outcomes, 2, "{ran:#?}");
+    site.run(&["redrive", "--code", "noevent", "--discard", "--yes"]).ended(0);
     assert_eq!(left(&site), Vec::<String>::new());
 }
 
@@ -223,6 +228,17 @@ fn events_of_objects_that_are_gone_are_deleted_and_others_are_sent_again() {
 }
 
 #[test]
+fn what_one_run_does_not_read_is_not_called_hidden() {
+    let site = site_with(&[]);
+    for n in 0..10_003 {
+        site.fake.state().sqs.send(QUEUE, &failed(&format!("{n}.txt"), "no"));
+    }
+    let ran = site.run(&["redrive", "--code", "Other", "--dry-run"]);
+    ran.ended(0).says("3 more are in the queue: one run reads 10000");
+    assert!(!ran.err.contains("hidden"), "{ran:#?}");
+}
+
+#[test]
 fn a_lost_answer_keeps_the_message_and_three_in_a_row_end_the_run() {
     let keys: Vec<String> = (0..20).map(|n| format!("{n:02}.txt")).collect();
     let site = site_with(&keys.iter().map(String::as_str).collect::<Vec<_>>());
@@ -238,6 +254,38 @@ fn a_lost_answer_keeps_the_message_and_three_in_a_row_end_the_run() {
     site.fake.fail("lambda:Invoke", (0, usize::MAX), Fault::error(403, "AccessDeniedException", "not you"));
     site.run(&["redrive", "--yes"]).ended(4).says("not you");
     assert_eq!((left(&site).len(), all_visible(&site)), (1, true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_are_given_back_after_the_extension_that_is_under_way() {
+    let fake = Fake::start();
+    fake.state().sqs.send(QUEUE, &failed("a.txt", "no"));
+    let aws = connect(&fake, long()).await.unwrap();
+    let queue = Queue::find(&aws, QUEUE).await.unwrap().unwrap();
+    let gate = Gate::new();
+    fake.inject(Rule::on("sqs:ChangeMessageVisibilityBatch", Fault::Held(gate.clone())));
+    let held = Held::new(&queue, Duration::from_millis(1));
+    // The first extension may have found no message yet: then it makes no call.
+    assert_eq!(held.receive(1, 1).await.unwrap().len(), 1);
+    tokio::task::block_in_place(|| fake.wait_for("sqs:ChangeMessageVisibilityBatch", 1));
+    let mut giving_back = std::pin::pin!(held.give_back());
+    let early = tokio::time::timeout(SHORT, &mut giving_back).await;
+    assert!(early.is_err(), "the extension has no answer yet, and could arrive later");
+    gate.open();
+    giving_back.await.unwrap();
+    let state = fake.state();
+    assert!(state.sqs.queues[QUEUE].messages.iter().all(|message| message.visible_at <= state.clock));
+}
+
+#[test]
+fn a_call_that_fails_hides_the_messages_of_no_other_call() {
+    let keys: Vec<String> = (0..25).map(|n| format!("{n:02}.txt")).collect();
+    let site = site_with(&keys.iter().map(String::as_str).collect::<Vec<_>>());
+    site.fake.fail("sqs:ChangeMessageVisibilityBatch", (0, 1), (403, "AccessDenied", "no"));
+    site.run(&["redrive", "--list"]).ended(0).says("no");
+    let state = site.fake.state();
+    let hidden = state.sqs.queues[QUEUE].messages.iter().filter(|message| message.visible_at > state.clock).count();
+    assert_eq!(hidden, 10);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `provisioner rollback` and `history` against the fake: the code, and on request the template, of an earlier deployment.
 
 use fake_aws::{ACCOUNT, Fault, REGION, Rule};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::deploy::{STACK, Site};
@@ -126,6 +127,70 @@ fn a_failed_deployment_is_recorded_and_never_returned_to() {
     assert_eq!(deployed_key(&site), first);
 }
 
+/// A stack whose update was interrupted, and completed by CloudFormation. Returns the key of the code before.
+fn with_completed_update() -> (Site, String) {
+    let site = Site::with_new_code();
+    let first = deployed_key(&site);
+    site.fake.forget_calls();
+    site.fake.state().cloudformation.slow = true;
+    let up = site.up_command().spawn().unwrap();
+    site.fake.wait_for("cloudformation:DescribeStackEvents", 2);
+    kill_process(Pid::from_child(&up), Signal::INT).unwrap();
+    Ran::of(&up.wait_with_output().unwrap()).ended(130);
+    site.fake.state().cloudformation.slow = false;
+    (site, first)
+}
+
+#[test]
+fn an_interrupted_deployment_that_is_completed_is_returned_to() {
+    // With and without another `up` that finds it completed.
+    for is_followed in [true, false] {
+        let (site, first) = with_completed_update();
+        assert!(history(&site)[0]["failure"].is_string());
+        if is_followed {
+            site.up().ended(0).says("nothing to change");
+            site.up().ended(0).says("nothing to change");
+            let deployments = history(&site);
+            let failures: Vec<bool> = deployments.iter().map(|one| one["failure"].is_string()).collect();
+            assert_eq!(failures, [false, true, false], "{deployments:#?}");
+            assert_eq!(deployments[0]["code"], deployments[1]["code"]);
+        }
+        site.build_handler(3);
+        site.up().ended(0);
+        rollback(&site, &[]).ended(0);
+        let returned_to = deployed_key(&site);
+        assert_ne!(returned_to, first, "{is_followed}");
+        assert_eq!(history(&site)[0]["code"]["key"], returned_to.as_str());
+    }
+}
+
+#[test]
+fn the_document_of_a_completed_deployment_counts_as_one_of_the_history() {
+    for is_changed in [true, false] {
+        let (site, _) = with_completed_update();
+        put_old_documents(&site);
+        if is_changed {
+            site.build_handler(3);
+        }
+        site.up().ended(0);
+        assert_eq!(history_keys(&site).len(), 50, "{is_changed}");
+        assert_eq!(history(&site).len(), if is_changed { 4 } else { 3 }, "{is_changed}");
+    }
+}
+
+#[test]
+fn documents_of_another_format_are_left_out() {
+    let site = Site::new();
+    site.deployed();
+    let key = history_keys(&site).remove(0);
+    let text = site.fake.state().s3.buckets[&artifacts()].object(&key).unwrap().body.to_vec();
+    let mut document: Value = serde_json::from_slice(&text).unwrap();
+    document["version"] = json!(2);
+    site.fake.state().s3.put(&artifacts(), "history/9999-01-01T00:00:00.000Z-0.json", document.to_string());
+    assert_eq!(history(&site).len(), 1);
+    site.run(&["rollback", "--yes"]).ended(1).says("no earlier deployment");
+}
+
 #[test]
 fn a_stack_of_a_program_without_history_can_be_rolled_back() {
     let site = Site::new();
@@ -159,6 +224,14 @@ fn only_the_code_that_was_deployed_is_returned_to() {
     assert_eq!(deployed_key(&site), second);
 }
 
+/// Puts the documents of 60 deployments before all others.
+fn put_old_documents(site: &Site) {
+    for n in 0..60 {
+        let key = format!("history/2020-01-01T00:00:{n:02}.000Z-0.json");
+        site.fake.state().s3.put(&artifacts(), &key, "{}");
+    }
+}
+
 #[test]
 fn the_history_is_bounded_and_survives_the_deletion_of_old_code() {
     let site = Site::new();
@@ -168,11 +241,7 @@ fn the_history_is_bounded_and_survives_the_deletion_of_old_code() {
         site.up().ended(0);
     }
     assert_eq!(history_keys(&site).len(), 8);
-    // Documents of 60 deployments before these.
-    for n in 0..60 {
-        let key = format!("history/2020-01-01T00:00:{n:02}.000Z-0.json");
-        site.fake.state().s3.put(&artifacts(), &key, "{}");
-    }
+    put_old_documents(&site);
     site.build_handler(9);
     site.up().ended(0);
     let keys = history_keys(&site);

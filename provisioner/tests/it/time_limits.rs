@@ -18,13 +18,13 @@ use tokio::sync::watch;
 
 use crate::deploy::{STACK, Site};
 
-const SHORT: Duration = Duration::from_millis(200);
+pub(crate) const SHORT: Duration = Duration::from_millis(200);
 /// Far above every limit of these tests, and far below the real ones.
 const END: Duration = Duration::from_secs(20);
 const BUCKET: &str = "uploads";
 
 /// Limits of which none is met, so that a test shortens the one that it is about.
-fn long() -> TimeLimits {
+pub(crate) fn long() -> TimeLimits {
     let long = Duration::from_mins(10);
     TimeLimits {
         connect: long,
@@ -38,7 +38,7 @@ fn long() -> TimeLimits {
     }
 }
 
-async fn connect(fake: &Fake, limits: TimeLimits) -> provisioner_model::error::Result<Aws> {
+pub(crate) async fn connect(fake: &Fake, limits: TimeLimits) -> provisioner_model::error::Result<Aws> {
     let target = Target {
         region: Some(REGION.to_owned()),
         endpoint: Some(fake.url()),

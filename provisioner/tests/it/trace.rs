@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use fake_aws::{Fault, REGION};
+use fake_aws::{Fault, REGION, Rule};
 use handler_contract::record::Findings;
 use handler_contract::{ErrorCode, Failure, Metadata, Record, Timestamp, Upload};
 use serde_json::{Value, json};
@@ -136,6 +136,18 @@ fn a_good_file_is_shown_whole_and_traced() {
         let ran = site.run(&arguments);
         ran.ended(0);
         assert!(!ran.out.contains('\u{1b}') && ran.out.contains("\u{fffd}[2J"), "{ran:#?}");
+    }
+}
+
+#[test]
+fn a_record_without_version_and_content_is_not_that_of_an_object_without_them() {
+    let site = site();
+    site.fake.state().s3.put(&Site::bucket(), "in/a.txt", TEN_BYTES);
+    put(&site, &record("in/a.txt", "01", None));
+    for (from, to) in [("<VersionId>null</VersionId>", ""), ("ETag>", "Other>")] {
+        site.fake.inject(Rule::on("s3:ListObjectVersions", Fault::rewritten(from, to)));
+        let shown = site.run(&["show", "in/a.txt", "--json"]).ended(0).json();
+        assert_eq!(shown["object"], "gone", "{from}: {shown:#}");
     }
 }
 

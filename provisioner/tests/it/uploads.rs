@@ -3,8 +3,10 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Stdio};
+use std::time::{Duration, SystemTime};
 
-use fake_aws::{Fault, Gate, Rule};
+use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
+use fake_aws::{Fault, Gate, Response, Rule};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -16,7 +18,7 @@ const LARGE: usize = 20 << 20;
 
 impl Site {
     /// A deployed stack, and a file of this size.
-    fn with_file(name: &str, bytes: usize) -> Self {
+    pub(crate) fn with_file(name: &str, bytes: usize) -> Self {
         let site = Self::new();
         site.deployed();
         site.file(name, &vec![b'x'; bytes]);
@@ -151,6 +153,33 @@ fn existing_files_are_skipped_unless_they_changed() {
     // A caller that may not look uploads.
     site.fake.inject(Rule::on("s3:HeadObject", Fault::error(403, "AccessDenied", "no")).always());
     site.run(&["put", "--skip-existing", "same.txt"]).ended(0).says("1 file uploaded");
+}
+
+#[test]
+fn existing_files_are_compared_by_the_clock_of_s3() {
+    // The start of the fake's clock.
+    let start = DateTime::from_str("2026-11-22T12:00:00Z", DateTimeFormat::DateTime).unwrap();
+    let start = SystemTime::try_from(start).unwrap();
+    // S3's clock, the time since the file was changed, and whether the object, which was put ten minutes ago, is newer.
+    for (ahead, age, is_skipped) in [
+        (Duration::ZERO, Duration::from_hours(1), true),
+        (Duration::ZERO, Duration::from_mins(1), false),
+        (Duration::from_hours(100 * 365 * 24), Duration::from_hours(1), true),
+        (Duration::from_hours(100 * 365 * 24), Duration::from_mins(1), false),
+    ] {
+        let site = Site::with_file("a.txt", 10);
+        site.fake.advance(ahead);
+        site.run(&["put", "a.txt"]).ended(0);
+        let date = DateTime::from(start + ahead + Duration::from_mins(10)).fmt(DateTimeFormat::HttpDate).unwrap();
+        let answer = Response::new(200, "").with("date", &date);
+        site.fake.inject(Rule::on("s3:HeadBucket", Fault::Answer(answer)).always());
+        let file = std::fs::File::options().write(true).open(site.folder.path().join("a.txt")).unwrap();
+        file.set_modified(SystemTime::now() - age).unwrap();
+        let dry = site.run(&["put", "--dry-run", "--skip-existing", "--json", "a.txt"]).json();
+        assert_eq!(dry[0]["skipped"] == true, is_skipped, "{date}: {dry}");
+        let ran = site.run(&["put", "--skip-existing", "a.txt"]);
+        ran.ended(0).says(if is_skipped { "1 skipped" } else { "1 file uploaded" });
+    }
 }
 
 #[test]

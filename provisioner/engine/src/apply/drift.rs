@@ -8,7 +8,6 @@ use provisioner_model::stack::{ChangeSet, Stack};
 use provisioner_model::status::{ChangeSetState, Operation};
 use provisioner_planner::drift::Drift;
 use provisioner_planner::state::{Desired, Observed};
-use serde_json::Value;
 
 use super::{Applier, compact, concurrent_change, ensure_within_plan, ids};
 use crate::event::deploy::DeployEvent;
@@ -19,7 +18,7 @@ impl Applier<'_> {
     /// the drift again. `agreed` are the changes with consent.
     pub async fn revert_drift(&self, desired: &Desired, observed: &Observed, agreed: &[Change]) -> Result<()> {
         let Some(stack) = &observed.stack else { return Ok(()) };
-        let proposal = self.update("revert", desired, Purpose::RevertDrift, &desired.template);
+        let proposal = self.reversion("revert", desired, Purpose::RevertDrift);
         self.execute_if_any(&proposal, stack, agreed).await
     }
 
@@ -36,9 +35,10 @@ impl Applier<'_> {
         let (Some(stack), Some(template)) = (&now.stack, &now.template) else { return Ok(()) };
         self.dialog.event(DeployEvent::RevertingInTwo { stack: stack.name.clone() });
         let first = Proposal {
+            template: compact(&left.overlay(template.clone())),
             parameters: stack.parameters.clone(),
             tags: stack.tags.clone(),
-            ..self.update("accept", desired, Purpose::Update, &left.overlay(template.clone()))
+            ..self.reversion("accept", desired, Purpose::Update)
         };
         // Deleted resources are removed from the template first. They do not exist, so nothing is lost.
         let gone = left.resources.iter().filter(|drifted| drifted.deleted).map(|drifted| Change {
@@ -51,20 +51,13 @@ impl Applier<'_> {
         });
         self.execute_if_any(&first, stack, &gone.collect::<Vec<_>>()).await?;
         let described = self.stacks.describe(&stack.arn).await.map_err(|e| e.into_error("read the stack"))?;
-        let second = self.update("restore", desired, Purpose::Update, &desired.template);
+        let second = self.reversion("restore", desired, Purpose::Update);
         self.execute_if_any(&second, described.as_ref().unwrap_or(stack), agreed).await
     }
 
-    fn update(&self, what: &str, desired: &Desired, purpose: Purpose, template: &Value) -> Proposal {
-        Proposal {
-            stack: desired.names.stack.clone(),
-            name: self.run.token(what),
-            purpose,
-            deployment: DeploymentMode::Standard,
-            template: compact(template),
-            parameters: desired.parameters.clone(),
-            tags: desired.tags.clone(),
-        }
+    /// A reversion always waits until every resource is ready: the drift is read again afterwards.
+    fn reversion(&self, what: &str, desired: &Desired, purpose: Purpose) -> Proposal {
+        Proposal { deployment: DeploymentMode::Standard, ..self.proposal(what, desired, purpose) }
     }
 
     /// Creates and executes a change set if it has changes and all of them were agreed to, and if the stack has not changed

@@ -45,7 +45,14 @@ pub enum ReconcileEvent {
     /// Something disagrees.
     Finding(Finding),
     /// The comparison has finished.
-    Compared(Counts),
+    Compared {
+        /// What was counted.
+        #[serde(flatten)]
+        counts: Counts,
+        /// The age below which a file without a record is pending: 6.5 hours; with `--now` two minutes, in a bucket without
+        /// versions. Seconds.
+        pending_age: u64,
+    },
     /// The command has finished.
     ReconcileDone(Summary),
 }

@@ -16,7 +16,7 @@ pub enum RedriveEvent {
         keys: Vec<String>,
         /// What had failed, as one word; `redrive --code` selects by it.
         code: String,
-        /// How it ended; absent with `--dry-run` and `--discard`, unless nothing is sent: `gone` or `unreadable`.
+        /// How it ended; absent with `--dry-run` and `--discard`, unless nothing is sent: `gone` or `no-event`.
         #[serde(skip_serializing_if = "Option::is_none")]
         outcome: Option<Outcome>,
         /// What becomes of the message.
@@ -54,7 +54,7 @@ pub struct Tally {
     /// Messages that were deleted without being sent: their objects no longer exist, or `--discard` was given.
     pub dropped: u64,
     /// Messages without an event; they stay in the queue.
-    pub unreadable: u64,
+    pub no_event: u64,
     /// Messages that stay in the queue because they were not selected, not confirmed, or not tried.
     pub left: u64,
 }

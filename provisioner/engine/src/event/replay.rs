@@ -1,6 +1,6 @@
 //! Events of sending files through the pipeline again.
 
-use provisioner_planner::replay::Outcome;
+use provisioner_model::delivery::Outcome;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -60,7 +60,7 @@ impl Sent {
             Outcome::Duplicate => &mut self.duplicates,
             Outcome::Unreadable => &mut self.unreadable,
             Outcome::Ignored => &mut self.ignored,
-            Outcome::Failed => &mut self.failed,
+            _ => &mut self.failed,
         };
         *count += 1;
     }

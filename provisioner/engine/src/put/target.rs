@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use provisioner_aws::Aws;
-use provisioner_aws::uploads::{Uploads, clock_ahead};
+use provisioner_aws::uploads::Uploads;
 use provisioner_model::call_error::Kind;
 use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::names::Names;
@@ -14,6 +14,7 @@ use provisioner_planner::verify::{self as diagnosis, Cause, Findings};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::clock;
 use crate::diagnose;
 use crate::upload_list::{Source, Upload};
 
@@ -21,8 +22,6 @@ use crate::upload_list::{Source, Upload};
 const DIAGNOSE_AFTER: Duration = Duration::from_secs(5);
 /// How long a diagnosis may take.
 const DIAGNOSIS: Duration = Duration::from_secs(10);
-/// The tolerance when the log is read: the function's clock can differ. Milliseconds.
-const CLOCK_SKEW: i64 = 60_000;
 
 /// How files are uploaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +63,7 @@ impl<'a> Target<'a> {
     /// Checks that the stack has a bucket, and reads the clock of S3. `stack` is the stack as the caller named it.
     pub async fn find(aws: &'a Aws, spec: &StackSpec, stack: &'a str) -> Result<Self> {
         let names = Names::new(spec, &aws.account, &aws.region);
-        let ahead = clock_ahead(aws, &names.bucket).await.map_err(|error| match error.kind {
+        let ahead = provisioner_aws::clock::ahead(aws, &names.bucket).await.map_err(|error| match error.kind {
             Kind::NotFound => Error::new(
                 Exit::Failure,
                 "no-bucket",
@@ -91,7 +90,8 @@ impl<'a> Target<'a> {
             for upload in some {
                 if let Source::File(path, _) = &upload.source {
                     let (client, path, key) = (client.clone(), path.clone(), upload.key.clone());
-                    asked.spawn(async move { client.has(&path, &key).await.map(|has| has.then_some(key)) });
+                    let ahead = self.ahead;
+                    asked.spawn(async move { client.has(&path, &key, ahead).await.map(|has| has.then_some(key)) });
                 }
             }
             for answer in asked.join_all().await {
@@ -140,7 +140,7 @@ impl<'a> Target<'a> {
         if let Ok(queued) = diagnose::queued(aws, names, concerns).await {
             findings.queued = queued.map(|(_, _, event)| event);
         }
-        if let Ok(entries) = diagnose::log(aws, names, since - CLOCK_SKEW).await {
+        if let Ok(entries) = diagnose::log(aws, names, since - clock::SKEW_MILLIS).await {
             diagnose::note_log(&entries, concerns, since, &mut findings);
         }
         findings

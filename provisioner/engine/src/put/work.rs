@@ -388,14 +388,19 @@ impl<'a> Work<'a> {
 async fn put(client: Uploads, upload: Upload, ahead: i64, skip_existing: bool) -> Ended {
     let began = clock::now_millis() + ahead;
     let clock = Instant::now();
-    let result = put_unless_there(client, &upload, skip_existing).await;
+    let result = put_unless_there(client, &upload, ahead, skip_existing).await;
     Ended { upload, began, seconds: clock.elapsed().as_secs_f64(), result }
 }
 
-async fn put_unless_there(client: Uploads, upload: &Upload, skip_existing: bool) -> Result<Option<Stored>, NotStored> {
+async fn put_unless_there(
+    client: Uploads,
+    upload: &Upload,
+    ahead: i64,
+    skip_existing: bool,
+) -> Result<Option<Stored>, NotStored> {
     let (key, content_type) = (upload.key.clone(), upload.content_type.clone());
     match &upload.source {
-        Source::File(path, _) if skip_existing && client.has(path, &key).await? => Ok(None),
+        Source::File(path, _) if skip_existing && client.has(path, &key, ahead).await? => Ok(None),
         Source::File(path, _) => client.file(path.clone(), key, content_type).await.map(Some),
         Source::Stdin => {
             let stdin = std::io::stdin().as_fd().try_clone_to_owned().map_err(Cause::Read)?;

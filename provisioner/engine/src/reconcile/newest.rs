@@ -42,7 +42,7 @@ pub(crate) async fn look(aws: &Aws, spec: &StackSpec, names: &Names, most: usize
     let Some(oldest) = files.iter().map(|file| file.at).min() else {
         return Ok(Newest { partial, ..Newest::default() });
     };
-    let since = Timestamp::from_unix_millis(oldest - 60_000);
+    let since = Timestamp::from_unix_millis(oldest - clock::SKEW_MILLIS);
     let now = Timestamp::from_unix_millis(now).or(since.clone()).ok_or_else(unknown_time)?;
     let query = Query { since, ..Query::default() };
     let limit = 5 * most;

@@ -138,16 +138,25 @@ impl Folder {
     /// Deletes everything but the lock.
     pub(super) fn clear(&self) -> Result<()> {
         // The state first: without it, the other files mean nothing.
-        let state = self.path.join(FILE);
-        let absent = |e: io::Error| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(e) };
-        fs::remove_file(&state).or_else(absent).map_err(|e| error::io("delete", &state, e))?;
+        self.discard_state()?;
         let entries = fs::read_dir(&self.path).map_err(|e| error::io("read", &self.path, e))?;
         for entry in entries.flatten().filter(|entry| entry.file_name() != "lock") {
             let path = entry.path();
-            fs::remove_file(&path).or_else(absent).map_err(|e| error::io("delete", &path, e))?;
+            remove(&path)?;
         }
         Ok(())
     }
+
+    /// Deletes the state, so that the next run does not continue this one. The other files stay.
+    pub(super) fn discard_state(&self) -> Result<()> {
+        remove(&self.path.join(FILE))
+    }
+}
+
+/// Deletes a file; none is fine.
+fn remove(path: &Path) -> Result<()> {
+    let absent = |e: io::Error| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(e) };
+    fs::remove_file(path).or_else(absent).map_err(|e| error::io("delete", path, e))
 }
 
 impl State {

@@ -1,6 +1,7 @@
 //! What became of the newest upload of a file, and what to do.
 
 use handler_contract::{Status, Timestamp};
+use provisioner_model::delivery::GRACE_MILLIS;
 use provisioner_model::object::ObjectVersion;
 use provisioner_model::query::Row;
 use provisioner_model::remedy;
@@ -8,10 +9,6 @@ use serde_json::Value;
 
 use super::step::{Conclusion, Facts, State, Subject, id_of};
 use crate::record_matching::SLACK_MILLIS;
-
-/// How long Lambda tries to process an event (developer guide, "Error handling for asynchronous invocation": up to six
-/// hours), with half an hour for clocks and the last attempt. Milliseconds.
-const RETRY_PERIOD: i64 = 6 * 3_600_000 + 1_800_000;
 
 pub(super) fn conclusion(stack: &str, subject: &Subject, facts: &Facts, now: &Timestamp) -> Conclusion {
     let newest = facts
@@ -45,7 +42,7 @@ pub(super) fn conclusion(stack: &str, subject: &Subject, facts: &Facts, now: &Ti
         return conclusion(State::NotProcessed, what, None);
     }
     let age = newest.map(|version| now.unix_millis() - version.modified.unix_millis());
-    if age.is_some_and(|age| age < RETRY_PERIOD) {
+    if age.is_some_and(|age| age < GRACE_MILLIS) {
         let what = "no record yet; Lambda tries for up to six hours".to_owned();
         return conclusion(State::Pending, what, Some(format!("Check the pipeline: provisioner verify -s {stack}")));
     }

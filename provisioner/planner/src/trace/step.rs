@@ -161,11 +161,11 @@ pub struct Invocation {
     pub request_id: Option<String>,
     /// Which attempt it is on this file, from 1.
     pub attempt: usize,
-    /// Who sent the event again, if it did not come from S3: `redrive`.
+    /// Who sent the event again, if it did not come from S3: `redrive`, `reconcile`, `reprocess`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
-    /// How the work on the file ended, by the handler's log line: `stored`, `rejected`, `duplicate`, `ignored`, `retry`.
-    /// Absent if the invocation ended before it could write one.
+    /// How the work on the file ended, by the handler's log line: `stored`, `rejected`, `duplicate`, `unreadable`, `ignored`,
+    /// `retry`. Absent if the invocation ended before it could write one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<String>,
     /// How long the work on the file took, milliseconds.

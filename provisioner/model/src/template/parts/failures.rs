@@ -1,6 +1,7 @@
 //! The queue of events that failed every attempt, and its alarm.
 
 use super::Resources;
+use crate::delivery::EVENT_AGE;
 use crate::names::Names;
 use crate::spec::StackSpec;
 use crate::template::id;
@@ -11,9 +12,8 @@ use crate::template::resource::lambda::{DestinationConfig, EventInvokeConfig, On
 use crate::template::resource::sqs::{Queue, QueuePolicy};
 use crate::template::resource::{Resource, tags};
 
-/// As often and as long as Lambda can (Lambda developer guide, "Asynchronous invocation").
+/// As often as Lambda can (Lambda developer guide, "Error handling for asynchronous invocation").
 const RETRIES: u32 = 2;
-const EVENT_AGE: u32 = 6 * 3_600;
 /// As long as SQS can. Seconds.
 const RETENTION: u32 = 14 * 86_400;
 /// For how long `redrive` owns the message that it sends again. Seconds.
