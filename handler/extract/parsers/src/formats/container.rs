@@ -14,7 +14,7 @@ use crate::input::View;
 
 pub(super) use self::bytes::{u16_at, u32_at, u64_at};
 pub(crate) use self::compound::Compound;
-pub(super) use self::compound::{SIGNATURE as COMPOUND_SIGNATURE, Storage, Stream};
+pub(super) use self::compound::{MAX_STREAM, SIGNATURE as COMPOUND_SIGNATURE, Storage, Stream};
 pub(crate) use self::error::DocumentError;
 pub(super) use self::error::{finish, minor};
 pub(crate) use self::movie::Movie;

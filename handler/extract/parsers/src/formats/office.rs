@@ -27,20 +27,16 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use std::io::Read as _;
 use std::sync::Arc;
 
 use handler_contract::Metadata;
 use memmap2::Mmap;
 
-use super::container::{COMPOUND_SIGNATURE, Compound, Container, DocumentError, finish};
+use super::container::{COMPOUND_SIGNATURE, Container, DocumentError, finish};
 use crate::report::{Abort, Report};
 
 pub(crate) use self::binary::media_type;
 pub(crate) use self::package_type::{type_by_names, type_by_parts};
-
-/// How much of a stream of the binary formats is read. Text and its formats are below that; pictures are elsewhere. Bytes.
-const MAX_STREAM: usize = 16 << 20;
 
 /// Reads an OOXML document, or reports that it is an encrypted one.
 pub(super) fn open_xml(container: Container, report: &mut Report) -> Result<(), Abort> {
@@ -104,11 +100,4 @@ fn in_two_steps<Source, Body>(
     report.checkpoint()?;
     let result = described.and_then(|body| count(&body, &mut report.metadata));
     Ok(finish(&mut report.metadata, result)?)
-}
-
-/// What is there of a stream of the binary formats, also of one that is cut. `None` if there is no such stream.
-fn read_stream(file: &Compound<'_>, name: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let _ = file.stream(name)?.take(MAX_STREAM as u64).read_to_end(&mut bytes);
-    Some(bytes)
 }

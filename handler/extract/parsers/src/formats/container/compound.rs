@@ -18,6 +18,9 @@ const NO_ENTRY: u32 = u32::MAX;
 const MOST_DIRECTORY_SECTORS: usize = 16_384;
 /// Entries of the root that are looked at. Honest documents have some dozen.
 const MOST_ENTRIES: usize = 1024;
+/// How much of a stream [`Compound::stream_bytes`] reads. Texts and their formats are below that; pictures are elsewhere.
+/// Bytes.
+pub(crate) const MAX_STREAM: usize = 16 << 20;
 
 /// A compound file, open for look-ups in its root.
 pub(crate) struct Compound<'a> {
@@ -107,6 +110,14 @@ impl<'a> Compound<'a> {
     /// The stream of this name in the root.
     pub(crate) fn stream(&self, name: &str) -> Option<Stream<'_, 'a>> {
         self.find(name).map(|entry| self.open_stream(entry))
+    }
+
+    /// What is there of a stream of the root, also of one that is cut, up to [`MAX_STREAM`]. `None` if there is none of
+    /// this name.
+    pub(crate) fn stream_bytes(&self, name: &str) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let _ = self.stream(name)?.take(MAX_STREAM as u64).read_to_end(&mut bytes);
+        Some(bytes)
     }
 
     /// The storages of the root whose names start so.

@@ -10,8 +10,7 @@ use encoding_rs::{UTF_16LE, WINDOWS_1252};
 use handler_contract::Metadata;
 
 use super::words::Words;
-use super::{MAX_STREAM, read_stream};
-use crate::formats::container::{Compound, DocumentError};
+use crate::formats::container::{Compound, DocumentError, MAX_STREAM};
 use crate::formats::container::{u16_at, u32_at};
 
 /// Times that a presentation was saved which are followed.
@@ -33,7 +32,7 @@ const DIRECTORY: u16 = 0x1772;
 pub(super) fn count(file: &Compound<'_>, metadata: &mut Metadata) -> Option<Result<(), DocumentError>> {
     let mut user = [0; 20];
     file.stream("Current User")?.read_exact(&mut user).ok()?;
-    let stream = read_stream(file, "PowerPoint Document")?;
+    let stream = file.stream_bytes("PowerPoint Document")?;
     let (document, places) = directory(&stream, u32_at(&user, 16)?)?;
 
     let document = Record::at(&stream, *places.get(&document)?)?;

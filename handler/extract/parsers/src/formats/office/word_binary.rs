@@ -8,8 +8,7 @@ use std::ops::Range;
 use encoding_rs::{UTF_16LE, WINDOWS_1252};
 
 use super::words::Words;
-use super::{MAX_STREAM, read_stream};
-use crate::formats::container::{Compound, DocumentError};
+use crate::formats::container::{Compound, DocumentError, MAX_STREAM};
 use crate::formats::container::{u16_at, u32_at};
 
 /// What a document starts with (section 2.5.2), and what one of Word 6 and 95 does.
@@ -26,7 +25,7 @@ const CHUNK: usize = 4096;
 
 /// Counts the words of a document. `None` if its text cannot be found.
 pub(super) fn count(file: &Compound<'_>, words: &mut Words) -> Option<Result<(), DocumentError>> {
-    let stream = read_stream(file, "WordDocument")?;
+    let stream = file.stream_bytes("WordDocument")?;
     let mut text = Text { words, field: Field::default(), decoded: String::new() };
     match (u16_at(&stream, 0)?, u16_at(&stream, 2)?) {
         (IDENTIFIER, WORD_97..) => {}
@@ -34,7 +33,7 @@ pub(super) fn count(file: &Compound<'_>, words: &mut Words) -> Option<Result<(),
         _ => return None,
     }
     let is_second = u16_at(&stream, 10)? & 0x0200 != 0;
-    let table = read_stream(file, if is_second { "1Table" } else { "0Table" })?;
+    let table = file.stream_bytes(if is_second { "1Table" } else { "0Table" })?;
     let start = usize::try_from(u32_at(&stream, PIECES)?).ok()?;
     let length = usize::try_from(u32_at(&stream, PIECES + 4)?).ok()?;
     let pieces = pieces(table.get(start..)?.get(..length).unwrap_or(&table[start..]))?;
