@@ -188,9 +188,20 @@ fn contains_exactly(zip: &[u8], executable: &[u8]) -> io::Result<bool> {
     let single = archive.len() == 1;
     let mut entry = archive.by_index(0)?;
     let named = entry.name()? == ENTRY && entry.unix_mode().is_some_and(|mode| mode & 0o777 == MODE);
-    let mut content = Vec::with_capacity(executable.len());
-    entry.by_ref().take(executable.len() as u64 + 1).read_to_end(&mut content)?;
-    Ok(single && named && content == executable)
+    Ok(single && named && is_equal(&mut entry, executable)?)
+}
+
+/// Whether a reader gives exactly these bytes. Nothing is held but a piece of them: a handler can be large.
+fn is_equal(reader: &mut impl io::Read, mut expected: &[u8]) -> io::Result<bool> {
+    let mut piece = [0; 16 << 10];
+    loop {
+        let count = reader.read(&mut piece)?;
+        let Some(rest) = expected.strip_prefix(&piece[..count]) else { return Ok(false) };
+        expected = rest;
+        if count == 0 {
+            return Ok(expected.is_empty());
+        }
+    }
 }
 
 /// One entry, its time and mode fixed: the same bytes give the same zip.
