@@ -67,9 +67,8 @@ impl Upload {
         u64::try_from(age).is_ok_and(|age| Duration::from_millis(age) >= LATE_AFTER)
     }
 
-    /// The version, unless it is that of a bucket without versions.
     fn version(&self) -> Option<&str> {
-        self.version_id.as_deref().filter(|v| !v.is_empty() && *v != "null")
+        identifying_version(self.version_id.as_deref())
     }
 
     fn id_of(&self, kind: &str, occurrence: &str) -> DocumentId {
@@ -86,6 +85,12 @@ impl Upload {
     pub fn file_name(&self) -> &str {
         self.key.rsplit('/').find(|part| !part.is_empty()).unwrap_or(&self.key)
     }
+}
+
+/// The id of a version, if it identifies one: S3 gives the id `null` to every object that is put while its bucket keeps no
+/// versions (S3 user guide, "How S3 Versioning works").
+pub fn identifying_version(id: Option<&str>) -> Option<&str> {
+    id.filter(|id| !id.is_empty() && *id != "null")
 }
 
 #[cfg(test)]

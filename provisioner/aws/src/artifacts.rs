@@ -16,6 +16,7 @@ use aws_sdk_s3::types::{
 use aws_sdk_s3::types::{OwnershipControls, OwnershipControlsRule};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
+use handler_contract::upload::identifying_version;
 use provisioner_model::call_error::{CallError, Kind, optional};
 use provisioner_model::spec::BucketNamespace;
 
@@ -26,9 +27,6 @@ use super::{Aws, hex_of_base64};
 const DEFAULT_REGION: &str = "us-east-1";
 /// Days after which deleted zips and broken uploads are gone for good.
 const LIFECYCLE_DAYS: i32 = 7;
-
-/// The version id of an object that was put while the bucket kept no versions (S3 user guide, "How S3 Versioning works").
-const NO_VERSION: &str = "null";
 
 /// A zip in the bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +77,7 @@ impl Artifacts {
             .send()
             .await;
         Ok(optional(head.map_err(from_sdk))?.map(|head| StoredZip {
-            version: head.version_id.filter(|version| version != NO_VERSION),
+            version: identifying_version(head.version_id.as_deref()).map(ToOwned::to_owned),
             sha256: head.checksum_sha256.as_deref().map(hex_of_base64),
         }))
     }
@@ -218,7 +216,7 @@ impl Artifacts {
             .send()
             .await
             .map_err(from_sdk)?;
-        Ok(put.version_id.filter(|version| version != NO_VERSION))
+        Ok(identifying_version(put.version_id.as_deref()).map(ToOwned::to_owned))
     }
 
     /// Deletes a zip; it can be restored until the lifecycle ends its last version.

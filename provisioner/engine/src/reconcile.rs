@@ -15,6 +15,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use handler_contract::origin::Origin;
+use handler_contract::upload::identifying_version;
 use handler_contract::{Request, Timestamp};
 use provisioner_aws::Aws;
 use provisioner_aws::records::{Continuation, Records, Source};
@@ -295,8 +296,8 @@ fn rows_of_version(version: Version) -> impl Iterator<Item = Row> {
     };
     let head = is_latest
         .then(|| row(if content.is_some() { Kind::Head } else { Kind::Deleted }, String::new(), String::new(), 0));
-    let id = id.filter(|id| id != "null").unwrap_or_default();
-    let file = content.map(|content| row(Kind::File, id, content.e_tag, content.size));
+    let id = identifying_version(id.as_deref()).unwrap_or_default();
+    let file = content.map(|content| row(Kind::File, id.to_owned(), content.e_tag, content.size));
     head.into_iter().chain(file)
 }
 
@@ -304,10 +305,10 @@ fn rows_of_version(version: Version) -> impl Iterator<Item = Row> {
 fn row_of_record(item: &Value) -> Option<Row> {
     let text = |name: &str| item[name].as_str().unwrap_or_default().to_owned();
     let failed = item["status"] == "FAILED";
-    let version = text("versionId");
+    let version = identifying_version(item["versionId"].as_str()).unwrap_or_default();
     Some(Row {
         key: item["objectKey"].as_str()?.to_owned(),
-        version: if version == "null" { String::new() } else { version },
+        version: version.to_owned(),
         kind: if failed { Kind::FailedRecord } else { Kind::Record },
         e_tag: text("eTag"),
         size: item["fileSize"].as_u64().unwrap_or_default(),

@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use handler_contract::upload::identifying_version;
 use handler_contract::{Timestamp, Upload};
 use provisioner_model::query::Row;
 use serde_json::Value;
@@ -145,17 +146,12 @@ impl<T> RecordMatcher<T> {
     }
 }
 
-/// The version, if it identifies the upload: with suspended versioning, every version id is "null".
-fn identifying(version_id: Option<&str>) -> Option<&str> {
-    version_id.filter(|version| !version.is_empty() && *version != "null")
-}
-
 /// The id of the record of an object's version; `None` without versioning.
 pub fn id_of_version(bucket: &str, key: &str, version_id: Option<&str>) -> Option<String> {
     let upload = Upload {
         bucket: bucket.to_owned(),
         key: key.to_owned(),
-        version_id: Some(identifying(version_id)?.to_owned()),
+        version_id: Some(identifying_version(version_id)?.to_owned()),
         e_tag: None,
         sequencer: None,
         size: None,
@@ -169,7 +165,7 @@ fn text<'a>(record: &'a Value, name: &str) -> &'a str {
 }
 
 fn belongs<T>(record: &Value, upload: &Awaited<T>) -> bool {
-    if let Some(version) = identifying(upload.version_id.as_deref()) {
+    if let Some(version) = identifying_version(upload.version_id.as_deref()) {
         return text(record, "versionId") == version;
     }
     let uploaded_at = Timestamp::parse(text(record, "uploadedAt")).map_or(i64::MIN, |time| time.unix_millis());

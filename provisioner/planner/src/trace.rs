@@ -5,6 +5,7 @@ mod attempts;
 mod conclusion;
 mod step;
 
+use handler_contract::upload::identifying_version;
 use handler_contract::{Timestamp, Upload};
 use provisioner_model::object::ObjectVersion;
 use serde_json::Value;
@@ -61,8 +62,7 @@ fn of_subject(subject: &Subject, mut facts: Facts) -> Facts {
 }
 
 fn of_version(subject: &Subject, version: &ObjectVersion) -> Step {
-    // S3 names the version of a bucket without versions `null`.
-    let version_id = version.version_id.clone().filter(|id| id != "null");
+    let version_id = identifying_version(version.version_id.as_deref()).map(ToOwned::to_owned);
     let what = if version.is_delete_marker {
         What::Deleted { version_id }
     } else {
