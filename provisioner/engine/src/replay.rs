@@ -3,6 +3,7 @@
 use provisioner_model::call_error::CallError;
 use provisioner_model::delivery::Delivery;
 use provisioner_model::error::{Error, Exit, Result};
+use provisioner_model::units::counted;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
@@ -57,7 +58,7 @@ pub(crate) async fn send(
                 return Err(Error::new(
                     Exit::Interrupted,
                     "interrupted",
-                    format!("interrupted; {} files were sent, {} of them are not finished", sent.total() + running.len() as u64, running.len()),
+                    format!("interrupted after {}, {} of them not finished", counted(sent.total() + running.len() as u64, "file"), running.len()),
                 )
                 .hint("Run the same command again. Files that were processed meanwhile are not processed twice."));
             }

@@ -11,7 +11,7 @@ use provisioner_model::error::{Error, Exit, Result};
 use provisioner_model::names::Names;
 use provisioner_model::query::{Order, Pattern, Query, media_type};
 use provisioner_model::record_csv;
-use provisioner_model::units::{Size, grouped};
+use provisioner_model::units::{Size, counted};
 use provisioner_planner::canary;
 use serde::Serialize;
 use serde_json::Value;
@@ -80,7 +80,7 @@ pub async fn run(global: &Global, args: &Records, report: &Report) -> Result<()>
     }
     if let Some(next) = next {
         if let Some(examined) = page.gave_up_after {
-            report.narrate(&format!("Read {examined} records and stopped there."));
+            report.narrate(&format!("Read {} and stopped there.", counted(examined as u64, "record")));
         }
         report.narrate(&report.style.dim(&format!(
             "Older records: the same command with --after {next}. All records: provisioner records --all"
@@ -112,11 +112,11 @@ async fn all(
         let estimate = pace.estimate(export.bytes);
         if estimate >= ANNOUNCED {
             report.narrate(&format!(
-                "Reading {} records ({}) within the {} read units that the table has takes about {} minutes.",
-                grouped(export.items),
+                "Reading {} ({}) within the {} read units that the table has takes about {}.",
+                counted(export.items, "record"),
                 Size(export.bytes).rounded(),
                 pace.units,
-                estimate.as_secs().div_ceil(60)
+                counted(estimate.as_secs().div_ceil(60), "minute")
             ));
         }
     }
@@ -131,7 +131,7 @@ async fn all(
         report.stdout_open()
     });
     let exported = exported.await.map_err(|error| listing.failed(error))?;
-    report.narrate(&format!("{} records", grouped(exported)));
+    report.narrate(&counted(exported, "record"));
     Ok(())
 }
 

@@ -186,7 +186,7 @@ fn after(event: &DeployEvent, style: Style) -> Option<String> {
             format!("emptying {bucket}: {} deleted", grouped(*deleted))
         }
         DeployEvent::Emptied { bucket, deleted } => {
-            format!("emptied {bucket}: {} versions, markers and open uploads deleted", grouped(*deleted))
+            format!("emptied {bucket}: {} deleted (versions, markers and open uploads)", grouped(*deleted))
         }
         DeployEvent::Deleted { what, name } => format!("deleted the {what} {name}"),
         DeployEvent::NothingToDelete { stack, kept } if kept.is_empty() => {

@@ -98,7 +98,7 @@ fn compared(counts: &Counts, pending_age: u64, style: Style) -> String {
         let (its, them) = if counts.pending == 1 { ("its", "it") } else { ("their", "them") };
         // Only --now makes the age so short.
         let what_next = if pending_age < 3_600 {
-            format!("run the same command again after {} minutes", pending_age.div_ceil(60))
+            format!("run the same command again after {}", counted(pending_age.div_ceil(60), "minute"))
         } else {
             format!("--now includes {them}")
         };
@@ -136,7 +136,14 @@ pub fn replayed(event: &ReplayEvent, style: Style) -> Option<String> {
                 Outcome::Duplicate => style.dim("has a newer record"),
                 Outcome::Unreadable => style.warn("could not be read"),
                 Outcome::Ignored => style.dim("has no content"),
-                _ => style.bad("not processed"),
+                Outcome::Gone
+                | Outcome::Retry
+                | Outcome::NotUnderstood
+                | Outcome::Failed
+                | Outcome::Throttled
+                | Outcome::NoAnswer
+                | Outcome::Unknown
+                | Outcome::NoEvent => style.bad("not processed"),
             };
             let reason = reason.as_deref().map(|reason| format!(": {}", clean(reason))).unwrap_or_default();
             Some(format!("{}  {what}{reason}", clean(key)))

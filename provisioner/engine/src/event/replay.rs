@@ -60,7 +60,14 @@ impl Sent {
             Outcome::Duplicate => &mut self.duplicates,
             Outcome::Unreadable => &mut self.unreadable,
             Outcome::Ignored => &mut self.ignored,
-            _ => &mut self.failed,
+            Outcome::Gone
+            | Outcome::Retry
+            | Outcome::NotUnderstood
+            | Outcome::Failed
+            | Outcome::Throttled
+            | Outcome::NoAnswer
+            | Outcome::Unknown
+            | Outcome::NoEvent => &mut self.failed,
         };
         *count += 1;
     }
