@@ -84,6 +84,9 @@ async fn stream(
     }
     let mut session = session.map_err(|error| format!("failed to start the extraction: {error}"))?;
     session.set_content_encoding(answer.content_encoding());
+    if let Some(length) = answer.content_length().and_then(|length| u64::try_from(length).ok()) {
+        session.set_length(length);
+    }
     let mut body = answer.body;
     let mut count = 0;
     while let Some(chunk) = body.next().await {

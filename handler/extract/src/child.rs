@@ -1,8 +1,9 @@
 //! The child's side: set limits, enter the sandbox, extract, answer.
 //!
-//! A child reads one file from its standard input and writes what it finds to its standard output
-//! (`crate::protocol`). It may be started long before its file: it enters its sandbox first, and then waits for a
-//! request. It is forked by a template, which has prepared most of that (`template`), or, where there is none, executed.
+//! A child reads one file from its standard input, and writes what it finds to its standard output and, on the way, to
+//! its standard error (`crate::protocol`). It may be started long before its file: it enters its sandbox first, and then
+//! waits for a request. It is forked by a template, which has prepared most of that (`template`), or, where there is
+//! none, executed.
 
 mod answer;
 #[cfg(target_os = "linux")]
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 
 use handler_parsers::{Input, Report};
 
-use self::answer::{send, send_finding, send_last};
+use self::answer::{report, report_finding, send_last};
 pub use self::reading::Parser;
 use self::reading::{Assigned, Ready, failed_to, warm_up, work};
 use crate::limits;
@@ -51,7 +52,7 @@ pub fn run_with(parse: Parser) -> Option<ExitCode> {
 
 fn run(prepare: fn(Parser) -> Result<Option<Ready>, String>, parse: Parser) -> ExitCode {
     std::panic::set_hook(Box::new(answer::on_panic));
-    let mut report = Report::new(send_finding);
+    let mut found = Report::new(report_finding);
     // Dropped after the answer: the parent waits for that, and not for memory to be freed.
     let mut file;
     let assigned = prepare(parse).and_then(|ready| match ready {
@@ -63,12 +64,12 @@ fn run(prepare: fn(Parser) -> Result<Option<Ready>, String>, parse: Parser) -> E
         Ok(None) => return ExitCode::SUCCESS,
         Ok(Some(assigned)) => {
             file = assigned;
-            work(parse, &mut file, &mut report)
+            work(parse, &mut file, &mut found)
         }
         Err(error) => Message::InternalError(error),
     };
     // An error means that the parent does not read any more.
-    exit(i32::from(send_last(&report.metadata, last).is_err()))
+    exit(i32::from(send_last(&found.metadata, last).is_err()))
 }
 
 /// Ends the process at once. What the C library does at an exit takes as long as reading a small file, and serves nobody:
@@ -110,8 +111,11 @@ fn wait_for_file(ready: Ready) -> Result<Option<Assigned>, String> {
     let invalid = |error| failed_to("parse its request", &error);
     let Ready { mut input, allowed, sandbox } = ready;
     let Some(request) = input.line().map_err(unread)? else { return Ok(None) };
-    let Request { file_name, content_encoding } = serde_json::from_slice(&request).map_err(invalid)?;
-    send(&[Message::Sandbox(sandbox), Message::Accepted])?;
+    let Request { file_name, content_encoding, length } = serde_json::from_slice(&request).map_err(invalid)?;
+    report(&[Message::Sandbox(sandbox), Message::Accepted])?;
+    if let Some(length) = length {
+        input.set_length(length);
+    }
     if let Some(coding) = content_encoding {
         input.set_content_encoding(&coding, &file_name).map_err(unread)?;
     }

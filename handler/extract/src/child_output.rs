@@ -1,16 +1,19 @@
 //! Reads what a child writes. It is bounded, validated and never logged.
 
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 
 use handler_contract::{Failure, Metadata};
 use handler_parsers::{MAX_ANSWER, MAX_EXPLANATION, media_type::is_media_type};
 use tokio::io::AsyncReadExt;
-use tokio::process::{ChildStderr, ChildStdout};
+use tokio::net::unix::pipe::Receiver;
 
+use crate::pipes::read_available;
 use crate::protocol::{Message, SandboxStatus};
 
-/// How much is kept of the end of the child's standard error, to classify its exit. Bytes.
-const MAX_STDERR_TAIL: usize = 4 << 10;
+/// How much is read of what a child has written to its standard error. More than its reports on the way and the runtime's
+/// message are; what a pipe holds at most. Bytes.
+const MAX_ERRORS: usize = 64 << 10;
 
 /// How the child's output ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +37,7 @@ pub(crate) enum Outcome {
     InternalError(String),
 }
 
-/// What a child has reported so far.
+/// What a child has reported.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
     pub(crate) sandbox: Option<SandboxStatus>,
@@ -46,17 +49,13 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Takes in a line. `Some` when no further line is expected.
+    /// Takes in a line of the answer. `Some` when no further line is expected.
     fn take(&mut self, line: &[u8]) -> Option<StreamEnd> {
         let Ok(message) = serde_json::from_slice(line) else { return Some(StreamEnd::Malformed) };
         match message {
-            // Both are sent once, before a byte of the file is read. Whatever comes later may be the file's own.
-            Message::Sandbox(_) if self.sandbox.is_some() || self.accepted => return Some(StreamEnd::Malformed),
-            Message::Accepted if self.accepted => return Some(StreamEnd::Malformed),
-            Message::Sandbox(status) => self.sandbox = Some(status),
-            Message::Accepted => self.accepted = true,
             Message::Type(file_type) if is_media_type(&file_type) => self.file_type = Some(file_type),
-            Message::Type(_) => return Some(StreamEnd::Malformed),
+            // What is reported before a byte of the file is read must not come here, where it may be the file's own.
+            Message::Sandbox(_) | Message::Accepted | Message::Type(_) => return Some(StreamEnd::Malformed),
             Message::Metadata(metadata) => self.metadata = *metadata,
             Message::InternalError(error) => self.outcome = Some(Outcome::InternalError(printable(&error))),
             Message::End(failure) => {
@@ -66,67 +65,74 @@ impl Answer {
         }
         self.outcome.is_some().then_some(StreamEnd::Complete)
     }
+
+    /// Takes in a report on the way. `false` if it is none that may come here.
+    fn take_progress(&mut self, message: Message) -> bool {
+        match message {
+            // Both are sent once, before a byte of the file is read. Whatever comes later may be the file's own.
+            Message::Sandbox(status) if self.sandbox.is_none() && !self.accepted => self.sandbox = Some(status),
+            Message::Accepted if !self.accepted => self.accepted = true,
+            Message::Type(file_type) if is_media_type(&file_type) => self.file_type = Some(file_type),
+            Message::Metadata(metadata) => self.metadata = *metadata,
+            _ => return false,
+        }
+        true
+    }
 }
 
-/// Standard output and standard error of a child.
+/// All that a child has written.
 #[derive(Debug)]
+pub(crate) struct Reported {
+    pub(crate) answer: Answer,
+    /// What else it has written to its standard error.
+    pub(crate) rest: Vec<u8>,
+    /// Whether all that it has reported on the way may come there.
+    pub(crate) is_valid: bool,
+}
+
+/// What a child writes to its standard output.
+#[derive(Debug, Default)]
 pub(crate) struct ChildOutput {
-    stdout: Option<ChildStdout>,
-    stderr: Option<ChildStderr>,
     /// The start of a line whose end has not arrived yet.
     line: Vec<u8>,
-    /// Bytes read from standard output.
+    /// Bytes read.
     received: usize,
-    pub(crate) answer: Answer,
-    /// How standard output ended, once it has.
+    answer: Answer,
+    /// How it ended, once it has.
     end: Option<StreamEnd>,
-    stderr_tail: Vec<u8>,
 }
 
-impl ChildOutput {
-    pub(crate) fn new(stdout: Option<ChildStdout>, stderr: Option<ChildStderr>) -> Self {
-        let answer = Answer::default();
-        Self { stdout, stderr, line: Vec::new(), received: 0, answer, end: None, stderr_tail: Vec::new() }
-    }
+/// Bytes read at a time.
+const CHUNK: usize = 4 << 10;
 
-    /// Reads until the child's output ends. Cancel safe: it may be dropped and called again without loss.
-    pub(crate) async fn read_to_end(&mut self) -> io::Result<StreamEnd> {
+impl ChildOutput {
+    /// Reads until the output ends. Cancel safe: it may be dropped and called again without loss.
+    pub(crate) async fn read_to_end(&mut self, output: &mut Receiver) -> io::Result<StreamEnd> {
+        let mut buffer = [0; CHUNK];
         loop {
             if let Some(end) = self.end {
                 return Ok(end);
             }
-            self.read_more().await?;
+            let count = output.read(&mut buffer).await?;
+            self.end = if count == 0 { Some(StreamEnd::Closed) } else { self.on_bytes(&buffer[..count]) };
         }
     }
 
-    /// Reads the next bytes of either stream.
-    async fn read_more(&mut self) -> io::Result<()> {
-        let (mut output, mut errors) = ([0; 4 << 10], [0; 1 << 10]);
-        let Some(stdout) = &mut self.stdout else {
-            self.end = Some(StreamEnd::Closed);
-            return Ok(());
-        };
-        tokio::select! {
-            read = stdout.read(&mut output) => match read? {
-                0 => self.stdout = None,
-                count => self.end = self.on_stdout(&output[..count]),
-            },
-            count = read_some(&mut self.stderr, &mut errors) => self.on_stderr(&errors[..count]),
+    /// Reads what a child has written that writes no more.
+    pub(crate) fn read_rest(&mut self, output: impl AsFd) -> StreamEnd {
+        let mut buffer = [0; CHUNK];
+        loop {
+            if let Some(end) = self.end {
+                return end;
+            }
+            self.end = match read_available(&output, &mut buffer) {
+                None | Some(0) => Some(StreamEnd::Closed),
+                Some(count) => self.on_bytes(&buffer[..count]),
+            };
         }
-        Ok(())
     }
 
-    /// Reads standard error to its end, and returns the last bytes of it.
-    pub(crate) async fn stderr_tail(&mut self) -> Vec<u8> {
-        let mut errors = [0; 1 << 10];
-        while self.stderr.is_some() {
-            let count = read_some(&mut self.stderr, &mut errors).await;
-            self.on_stderr(&errors[..count]);
-        }
-        std::mem::take(&mut self.stderr_tail)
-    }
-
-    fn on_stdout(&mut self, bytes: &[u8]) -> Option<StreamEnd> {
+    fn on_bytes(&mut self, bytes: &[u8]) -> Option<StreamEnd> {
         self.received += bytes.len();
         if self.received > MAX_ANSWER {
             return Some(StreamEnd::Oversized);
@@ -134,31 +140,40 @@ impl ChildOutput {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             self.line.extend_from_slice(piece);
             if piece.ends_with(b"\n") {
-                let line = std::mem::take(&mut self.line);
-                if let Some(end) = self.answer.take(&line) {
-                    return Some(end);
+                let end = self.answer.take(&self.line);
+                self.line.clear();
+                if end.is_some() {
+                    return end;
                 }
             }
         }
         None
     }
 
-    fn on_stderr(&mut self, bytes: &[u8]) {
-        self.stderr_tail.extend_from_slice(bytes);
-        let excess = self.stderr_tail.len().saturating_sub(MAX_STDERR_TAIL);
-        self.stderr_tail.drain(..excess);
+    /// All that the child has reported. What it has reported on the way is read here.
+    pub(crate) fn into_reported(self, errors: Option<&OwnedFd>) -> Reported {
+        let mut written = Vec::new();
+        let mut buffer = [0; CHUNK];
+        while written.len() < MAX_ERRORS
+            && let Some(count @ 1..) = errors.and_then(|errors| read_available(errors, &mut buffer))
+        {
+            written.extend_from_slice(&buffer[..count]);
+        }
+        let mut reported = Reported { answer: Answer::default(), rest: Vec::new(), is_valid: true };
+        for line in written.split_inclusive(|byte| *byte == b'\n') {
+            match serde_json::from_slice(line) {
+                Ok(message) => reported.is_valid &= reported.answer.take_progress(message),
+                Err(_) => reported.rest.extend_from_slice(line),
+            }
+        }
+        let Answer { file_type, metadata, outcome, .. } = self.answer;
+        if outcome.is_some() || metadata != Metadata::default() {
+            reported.answer.metadata = metadata;
+        }
+        reported.answer.file_type = file_type.or(reported.answer.file_type);
+        reported.answer.outcome = outcome;
+        reported
     }
-}
-
-/// Reads what is available, at least a byte. A pipe that has ended, or fails, is closed and returns 0. Without a pipe
-/// it waits forever.
-async fn read_some(pipe: &mut Option<ChildStderr>, buffer: &mut [u8]) -> usize {
-    let Some(open) = pipe else { return std::future::pending().await };
-    let count = open.read(buffer).await.unwrap_or_default();
-    if count == 0 {
-        *pipe = None;
-    }
-    count
 }
 
 /// The part of an explanation that is safe to log: no control characters, and a bounded length.

@@ -4,16 +4,14 @@
 //! still reads one file and exits.
 //!
 //! On Linux children are forked by a template ([`Template`]), which takes a fraction of what it takes to execute a
-//! program. All children of one template have the same addresses, so it is replaced after any child that has ended in
-//! another way than a good file's does: what an attack learns by a crash is worth nothing to the next one. Where a template
-//! cannot be used, children are executed, as on other systems.
+//! program. It has one child at a time, so files that are read at the same time have templates of their own. All children of
+//! one template have the same addresses, so it is replaced after any child that has ended in another way than a good file's
+//! does: what an attack learns by a crash is worth nothing to the next one. Where a template cannot be used, children are
+//! executed, as on other systems.
 
-#[cfg(target_os = "linux")]
-use std::fs::File;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::sync::Arc;
 #[cfg(target_os = "linux")]
 use std::sync::{MutexGuard, PoisonError};
@@ -29,15 +27,14 @@ use tokio::time::timeout;
 
 #[cfg(target_os = "linux")]
 use crate::fallback::Fallback;
-#[cfg(target_os = "linux")]
-use crate::forked::Forked;
+use crate::pipes::{ChildEnds, Pipes};
 use crate::process::{Pool, Process};
 #[cfg(target_os = "linux")]
 use crate::protocol::TEMPLATE_MARKER;
 use crate::protocol::{CHILD_MARKER, ChildConfig, Request, SandboxStatus};
 use crate::session::Session;
 #[cfg(target_os = "linux")]
-use crate::template::{NewChild, Template, sockets};
+use crate::template::Template;
 
 /// How long a template may take to start and to fork, which takes a few milliseconds of processor time.
 #[cfg(target_os = "linux")]
@@ -58,9 +55,6 @@ struct Shared {
     start: ChildStart,
     /// The child that was started ahead of its file.
     prewarmed: Mutex<Option<Process>>,
-    /// What forks the children, once it was started.
-    #[cfg(target_os = "linux")]
-    template: Mutex<Option<Template>>,
     /// Whether children are executed because templates fail.
     #[cfg(target_os = "linux")]
     fallback: std::sync::Mutex<Fallback>,
@@ -122,8 +116,6 @@ impl Extractor {
                 start,
                 prewarmed: Mutex::default(),
                 #[cfg(target_os = "linux")]
-                template: Mutex::default(),
-                #[cfg(target_os = "linux")]
                 fallback: std::sync::Mutex::default(),
                 pool: Arc::default(),
             }),
@@ -149,14 +141,15 @@ impl Extractor {
         }
     }
 
-    /// Starts a child ahead of its file, unless one waits already. Reaps those that have finished first, so that no two
-    /// use memory at the same time. Must be called within a Tokio runtime that has I/O and time enabled.
+    /// Starts a child ahead of its file, unless one waits already, and does not wait for it. Reaps those that have finished
+    /// first, so that no two use memory at the same time. Must be called within a Tokio runtime that has I/O and time
+    /// enabled.
     pub async fn prepare(&self) {
         let mut prewarmed = self.shared.prewarmed.lock().await;
         self.shared.pool.reap().await;
         if prewarmed.is_none() {
             // If none can be started, the start for the next file reports why.
-            *prewarmed = self.shared.spawn().await.ok();
+            *prewarmed = self.shared.ask_for_child().await.ok();
         }
     }
 
@@ -167,103 +160,121 @@ impl Extractor {
     /// # Errors
     /// No child can be started; nothing is known of the file, and another attempt may succeed.
     pub async fn start(&self, file_name: &str, size: Option<u64>) -> io::Result<Session> {
-        let request = Request { file_name: file_name.to_owned(), content_encoding: None };
+        let request = Request { file_name: file_name.to_owned(), content_encoding: None, length: None };
         let cpu_seconds = self.shared.limits.cpu_seconds_for(size);
         let mut waiting = self.shared.prewarmed.lock().await.take();
         // How the children before have ended decides which template may read this file.
         self.shared.pool.reap().await;
         // It may have been killed meanwhile for lack of memory, which is not the file's fault.
-        if waiting.take_if(|process| process.has_exited() || process.is_outdated()).is_some() {
+        let is_usable = match &mut waiting {
+            Some(process) => !process.is_outdated() && settle(process).await.is_ok(),
+            None => true,
+        };
+        if !is_usable {
+            waiting = None;
             self.shared.pool.reap().await;
         }
         let process = match waiting {
             Some(process) => process,
-            None => self.shared.spawn().await?,
+            None => self.shared.start_child().await?,
         };
         process.limit_cpu(cpu_seconds);
         Ok(Session::new(process, Limits { cpu_seconds, ..self.shared.limits }, request))
     }
 }
 
+/// Waits until a child is there that was asked for.
+async fn settle(process: &mut Process) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        let late = |_| Err(io::Error::new(io::ErrorKind::TimedOut, "the parser's template does not start"));
+        timeout(START_TIMEOUT, process.settle()).await.unwrap_or_else(late)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        process.settle().await
+    }
+}
+
 impl Shared {
-    /// Starts a child that waits for its request.
-    async fn spawn(&self) -> io::Result<Process> {
-        match self.start {
-            #[cfg(target_os = "linux")]
-            ChildStart::Fork if self.fallback().allows_template() => self.fork_child().await,
-            _ => self.execute_child().await,
+    /// Asks for a child, which may turn out not to come.
+    async fn ask_for_child(&self) -> io::Result<Process> {
+        #[cfg(target_os = "linux")]
+        if self.is_forking() {
+            return match self.pool.idle_template().await {
+                Some((template, pipes)) => self.ask(template, pipes),
+                None => self.ask_new_template().await,
+            };
         }
+        self.execute_child().await
+    }
+
+    /// Starts a child that waits for its request.
+    async fn start_child(&self) -> io::Result<Process> {
+        #[cfg(target_os = "linux")]
+        if self.is_forking() {
+            if let Some((template, pipes)) = self.pool.idle_template().await
+                && let Ok(mut process) = self.ask(template, pipes)
+                && settle(&mut process).await.is_ok()
+            {
+                return Ok(process);
+            }
+            // It may have been killed for lack of memory, which is no reason not to start another one.
+            match self.start_template().await {
+                Ok(process) => {
+                    self.fallback().on_success();
+                    return Ok(process);
+                }
+                // Whatever this system does not let a template do, a child that is executed does without it.
+                Err(error) => self.fallback().on_failure(error.to_string()),
+            }
+        }
+        self.execute_child().await
     }
 
     async fn execute_child(&self) -> io::Result<Process> {
+        let (pipes, ChildEnds { input, output, errors }) = Pipes::new()?;
         let mut command = Command::from(self.command(CHILD_MARKER));
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command.stdin(input).stdout(output).stderr(errors).kill_on_drop(true);
         // The thread that starts a program blocks until the program is loaded, and the runtime's own has a record to
         // write.
         let child = spawn_blocking(move || command.spawn()).await.map_err(io::Error::other)??;
-        let mut process = Process::executed(child, &self.pool);
+        let mut process = Process::executed(child, pipes, &self.pool);
         process.send_line(&self.config()).await?;
         Ok(process)
     }
 
-    /// Has the template fork a child. Starts the template where there is none, and replaces it where it may not be used
-    /// any more or does not work.
+    /// Whether the next child is to be forked.
     #[cfg(target_os = "linux")]
-    async fn fork_child(&self) -> io::Result<Process> {
-        let mut template = self.template.lock().await;
-        if let Some(old) = template.as_mut().filter(|template| template.is_spent(self.pool.abnormal_ends())) {
-            // It is not killed between a fork and its reply, without which nobody knows of the child.
-            let _ = timeout(START_TIMEOUT, old.settle()).await;
-            self.leave(&mut template);
-        }
-        let spool = self.pool.spool();
-        if let Some(running) = &mut *template {
-            match timeout(START_TIMEOUT, running.fork(spool.as_ref())).await {
-                Ok(Ok(child)) => return Process::forked(child, spool.ok(), &self.pool),
-                // It may have been killed for lack of memory, which is no reason not to start another one.
-                Ok(Err(_)) | Err(_) => self.leave(&mut template),
-            }
-        }
-        match self.start_template(&mut template, spool.as_ref()).await {
-            Ok(child) => {
-                self.fallback().on_success();
-                Process::forked(child, spool.ok(), &self.pool)
-            }
-            // Whatever this system does not let a template do, a child that is executed does without it.
-            Err(error) => {
-                self.leave(&mut template);
-                self.fallback().on_failure(error.to_string());
-                self.execute_child().await
-            }
-        }
+    fn is_forking(&self) -> bool {
+        self.start == ChildStart::Fork && self.fallback().allows_template()
+    }
+
+    #[cfg(target_os = "linux")]
+    fn ask(&self, mut template: Template, pipes: Pipes) -> io::Result<Process> {
+        template.ask_for_child()?;
+        Ok(Process::forked(template, pipes, &self.pool))
+    }
+
+    /// Starts a template and asks it for its first child.
+    #[cfg(target_os = "linux")]
+    async fn ask_new_template(&self) -> io::Result<Process> {
+        let abnormal_ends = self.pool.abnormal_ends();
+        let (template, pipes) = Template::start(self.command(TEMPLATE_MARKER), self.config(), abnormal_ends).await?;
+        self.ask(template, pipes)
+    }
+
+    /// Starts a template and its first child.
+    #[cfg(target_os = "linux")]
+    async fn start_template(&self) -> io::Result<Process> {
+        let mut process = self.ask_new_template().await?;
+        settle(&mut process).await?;
+        Ok(process)
     }
 
     #[cfg(target_os = "linux")]
     fn fallback(&self) -> MutexGuard<'_, Fallback> {
         self.fallback.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Gives up a template that may not be used any more, or does not work.
-    #[cfg(target_os = "linux")]
-    fn leave(&self, template: &mut Option<Template>) {
-        template.take().into_iter().for_each(|old| self.pool.leave(old));
-    }
-
-    /// Starts a template and has it fork its first child.
-    #[cfg(target_os = "linux")]
-    async fn start_template(
-        &self,
-        template: &mut Option<Template>,
-        spool: Result<&File, &io::Error>,
-    ) -> io::Result<NewChild> {
-        let (socket, stdin) = sockets()?;
-        let mut command = self.command(TEMPLATE_MARKER);
-        command.stdin(stdin).stdout(Stdio::null()).stderr(Stdio::null());
-        let abnormal_ends = self.pool.abnormal_ends();
-        let process = spawn_blocking(move || Forked::adopt(command.spawn()?)).await.map_err(io::Error::other)??;
-        let running = template.insert(Template::new(process, socket, &self.config(), abnormal_ends)?);
-        let late = |_| Err(io::Error::new(io::ErrorKind::TimedOut, "the parser's template does not start"));
-        timeout(START_TIMEOUT, running.fork(spool)).await.unwrap_or_else(late)
     }
 
     /// The program as a further process.

@@ -24,12 +24,14 @@ pub(crate) struct Forked {
     pid: Pid,
     /// How it exited; `Some` once it is reaped, after which its id may be another process's.
     status: Option<ExitStatus>,
+    /// What reports its exit, once that was waited for.
+    exit: Option<AsyncFd<OwnedFd>>,
 }
 
 impl Forked {
     /// Takes over a child of this process that nobody else waits for.
     pub(crate) const fn new(pid: Pid) -> Self {
-        Self { pid, status: None }
+        Self { pid, status: None, exit: None }
     }
 
     /// Takes over a process that was just started.
@@ -40,10 +42,10 @@ impl Forked {
         Ok(Self::new(pid))
     }
 
-    /// Kills it, without waiting for its exit.
-    pub(crate) fn kill(&self) {
-        if self.status.is_none() {
-            // An error means that it has exited already.
+    /// Kills it, unless it has exited, without waiting for its exit.
+    pub(crate) fn kill(&mut self) {
+        // One that cannot be asked does not exist any more.
+        if matches!(self.status(), Ok(None)) {
             let _ = kill_process(self.pid, Signal::KILL);
         }
     }
@@ -55,25 +57,29 @@ impl Forked {
         }
     }
 
-    /// Waits for its exit.
+    /// Waits for its exit. Cancel safe: it may be dropped and called again.
     pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
-        let mut exit: Option<AsyncFd<OwnedFd>> = None;
         loop {
-            if let Some(status) = self.reap(WaitOptions::NOHANG)? {
+            if let Some(status) = self.status()? {
                 return Ok(status);
             }
-            match &exit {
+            match &self.exit {
                 Some(exit) => drop(exit.readable().await?),
                 None => match pidfd_open(self.pid, PidfdFlags::empty()) {
-                    Ok(fd) => exit = Some(watch(fd)?),
+                    Ok(fd) => self.exit = Some(watch(fd)?),
                     Err(_) => sleep(POLL_INTERVAL).await,
                 },
             }
         }
     }
 
+    /// How it exited; `None` if it has not.
+    pub(crate) fn status(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.reap(WaitOptions::NOHANG)
+    }
+
     /// Reaps it if it has exited, or as soon as it has.
-    pub(crate) fn reap(&mut self, options: WaitOptions) -> io::Result<Option<ExitStatus>> {
+    fn reap(&mut self, options: WaitOptions) -> io::Result<Option<ExitStatus>> {
         if self.status.is_none() {
             let exited = waitpid(Some(self.pid), options)?;
             self.status = exited.map(|(_, status)| ExitStatus::from_raw(status.as_raw()));

@@ -9,8 +9,8 @@
 //!
 //! ```text
 //! parent                           template                     child
-//!   allowed types, limits ──────►    limits, warm up, sandbox
-//!   pipes, temporary file ──────►    fork ───────────────────►    rest of the sandbox; it may wait here
+//!   types, limits, pipes, file ─►    limits, warm up, sandbox
+//!   ask for a child ────────────►    fork ───────────────────►    rest of the sandbox; it may wait here
 //!   file name, bytes ─────────────────────────────────────────►   sniff ─► validate ─► extract
 //!   hash, count, wait, classify the exit ◄─────────────────────   type, metadata, failure (a JSON line each)
 //! ```
@@ -21,7 +21,7 @@
 //! directory for temporary files. Modules depend on each other in one direction:
 //!
 //! ```text
-//! protocol   limits   exit_status   fallback   readable ─► forked
+//! protocol   limits   exit_status   fallback   pipes   readable ─► forked
 //!     child   child_output   template ─► process ─► session ─► extractor
 //! ```
 
@@ -34,6 +34,7 @@ mod fallback;
 #[cfg(target_os = "linux")]
 mod forked;
 mod limits;
+mod pipes;
 mod process;
 mod protocol;
 #[cfg(target_os = "linux")]

@@ -45,7 +45,9 @@ fn run() -> Result<(), String> {
 async fn read(extractor: &Extractor, path: &Path) -> io::Result<serde_json::Value> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let mut file = File::open(path)?;
-    let mut session = extractor.start(&name, Some(file.metadata()?.len())).await?;
+    let length = file.metadata()?.len();
+    let mut session = extractor.start(&name, Some(length)).await?;
+    session.set_length(length);
     let mut chunk = vec![0; CHUNK];
     loop {
         let count = file.read(&mut chunk)?;

@@ -1,36 +1,31 @@
 //! A child process with its pipes, and the list of those that must be reaped.
 
-#[cfg(target_os = "linux")]
-use std::fs::File;
 use std::io;
-#[cfg(target_os = "linux")]
-use std::io::Seek;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 use rustix::process::Signal;
 #[cfg(target_os = "linux")]
-use rustix::process::{Pid, Resource, WaitOptions, prlimit};
+use rustix::process::{Pid, Resource, prlimit};
 use serde::Serialize;
 use tokio::io::AsyncWriteExt;
-use tokio::process::{Child, ChildStdin};
-#[cfg(target_os = "linux")]
-use tokio::process::{ChildStderr, ChildStdout};
+use tokio::process::Child;
+use tokio::time::sleep;
 
-use crate::child_output::ChildOutput;
-#[cfg(target_os = "linux")]
-use crate::forked::Forked;
+use crate::child_output::{ChildOutput, Reported, StreamEnd};
 #[cfg(target_os = "linux")]
 use crate::limits::cpu;
+use crate::pipes::Pipes;
 use crate::protocol::SandboxStatus;
 #[cfg(target_os = "linux")]
-use crate::template::{NewChild, Template};
+use crate::template::Template;
 
-/// Capacity of the pipe to a child, in bytes: enough that it reads one chunk while the parent receives the next.
-#[cfg(target_os = "linux")]
-const PIPE_CAPACITY: usize = 256 << 10;
+/// How long a child may take before its exit is watched. Most files are read in less, and what reports an exit must be
+/// made for each child.
+const PATIENCE: Duration = Duration::from_millis(2);
 
 /// The children that are no longer needed. A process that was killed stays a zombie until its parent waits for it.
 #[derive(Debug, Default)]
@@ -38,48 +33,62 @@ pub(crate) struct Pool {
     /// Children whose files are done.
     finished: Mutex<Vec<Process>>,
     /// Processes that were killed and not yet waited for.
-    unreaped: Mutex<Vec<Remains>>,
+    unreaped: Mutex<Vec<(Handle, Pipes)>>,
+    /// Templates whose last child is reaped.
+    #[cfg(target_os = "linux")]
+    idle: Mutex<Vec<(Template, Pipes)>>,
     /// Children that have ended in another way than a good file's does.
     abnormal_ends: AtomicU32,
     /// How well the first child that has accepted a file was sandboxed.
     pub(crate) sandbox: OnceLock<SandboxStatus>,
-    /// A temporary file that no child has written to, and that no other process has open.
-    #[cfg(target_os = "linux")]
-    spool: Mutex<Option<File>>,
-}
-
-/// What is left of a process that was killed.
-#[derive(Debug)]
-struct Remains {
-    handle: Handle,
-    #[cfg(target_os = "linux")]
-    spool: Option<File>,
 }
 
 impl Pool {
-    /// Kills the children whose files are done, and waits for all that were killed.
+    /// Ends the children whose files are done, and waits for all that have to end.
     pub(crate) async fn reap(&self) {
         lock(&self.finished).clear();
         loop {
-            let Some(mut remains) = lock(&self.unreaped).pop() else { return };
+            let Some((mut handle, pipes)) = lock(&self.unreaped).pop() else { return };
             // One that cannot be waited for does not exist any more.
-            let ended_well = remains.handle.wait().await.is_ok_and(is_normal);
-            if !ended_well {
+            if !handle.end().await.is_ok_and(is_normal) {
                 self.note_abnormal_end();
             }
-            #[cfg(target_os = "linux")]
-            if let Some(spool) = remains.spool.take().filter(|spool| self.may_reuse(spool)) {
-                *lock(&self.spool) = Some(spool);
+            match handle {
+                Handle::Executed(_) => {}
+                #[cfg(target_os = "linux")]
+                Handle::Forked(template) => self.recycle(*template, pipes).await,
             }
         }
     }
 
-    /// Kills a template, and leaves it to be reaped, with the child that nobody has waited for.
+    /// Keeps a template whose child is reaped for the next child, or ends it.
     #[cfg(target_os = "linux")]
-    pub(crate) fn leave(&self, template: Template) {
-        let mut handle = Handle::Template(template);
-        handle.kill();
-        lock(&self.unreaped).push(Remains { handle, spool: None });
+    async fn recycle(&self, mut template: Template, pipes: Pipes) {
+        // Only the filter of system calls makes sure that a child has left no process that still has its pipes.
+        let is_filtered = self.sandbox.get().is_none_or(|sandbox| sandbox.system_calls);
+        let has_input = pipes.input.is_some();
+        if is_filtered && has_input && self.may_fork(&template) && template.recycle(&pipes).is_ok() {
+            lock(&self.idle).push((template, pipes));
+        } else {
+            template.end().await;
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn may_fork(&self, template: &Template) -> bool {
+        !template.is_spent(self.abnormal_ends())
+    }
+
+    /// A template that has no child and may have a further one. Ends those that may not.
+    #[cfg(target_os = "linux")]
+    pub(crate) async fn idle_template(&self) -> Option<(Template, Pipes)> {
+        loop {
+            let (template, pipes) = lock(&self.idle).pop()?;
+            if self.may_fork(&template) {
+                return Some((template, pipes));
+            }
+            template.end().await;
+        }
     }
 
     /// Notes that a child has ended in another way than a good file's does.
@@ -92,26 +101,6 @@ impl Pool {
     pub(crate) fn abnormal_ends(&self) -> u32 {
         self.abnormal_ends.load(Ordering::Relaxed)
     }
-
-    /// Whether the next child may have the temporary file of one that is reaped: that has not written to it, and could
-    /// not leave it open in another process, which only the filter of system calls makes sure of.
-    #[cfg(target_os = "linux")]
-    fn may_reuse(&self, spool: &File) -> bool {
-        self.sandbox.get().is_some_and(|sandbox| sandbox.system_calls)
-            && spool.metadata().is_ok_and(|metadata| metadata.len() == 0)
-    }
-
-    /// A temporary file without a name, for one child at a time. One that the last child has not written to serves the
-    /// next child too, where system calls are filtered.
-    #[cfg(target_os = "linux")]
-    pub(crate) fn spool(&self) -> io::Result<File> {
-        if let Some(mut unwritten) = lock(&self.spool).take() {
-            // The position is the file's, wherever the child before has left it.
-            unwritten.rewind()?;
-            return Ok(unwritten);
-        }
-        tempfile::tempfile()
-    }
 }
 
 /// Whether a child exits like this when nothing has gone wrong: by itself, or killed by this process after its answer.
@@ -123,49 +112,52 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A process that this one must reap.
+/// A child that this process must reap.
 #[derive(Debug)]
 enum Handle {
     /// Started as a program.
     Executed(Child),
-    /// Forked by the template.
+    /// Forked by its template.
     #[cfg(target_os = "linux")]
-    Forked(Forked),
-    /// Forks the others. Dropping it reaps a child whose start nobody has waited for.
-    #[cfg(target_os = "linux")]
-    Template(Template),
+    Forked(Box<Template>),
 }
 
 impl Handle {
+    /// Kills it, unless it has exited, without waiting for its exit.
     fn kill(&mut self) {
         match self {
             // An error means that it has exited already.
             Self::Executed(child) => drop(child.start_kill()),
             #[cfg(target_os = "linux")]
-            Self::Forked(child) => child.kill(),
-            #[cfg(target_os = "linux")]
-            Self::Template(template) => template.process.kill(),
+            Self::Forked(template) => template.kill_child(),
         }
     }
 
     fn has_exited(&mut self) -> io::Result<bool> {
-        Ok(match self {
-            Self::Executed(child) => child.try_wait()?.is_some(),
+        match self {
+            Self::Executed(child) => Ok(child.try_wait()?.is_some()),
             #[cfg(target_os = "linux")]
-            Self::Forked(child) => child.reap(WaitOptions::NOHANG)?.is_some(),
-            #[cfg(target_os = "linux")]
-            Self::Template(template) => template.process.reap(WaitOptions::NOHANG)?.is_some(),
-        })
+            Self::Forked(template) => template.has_child_exited(),
+        }
     }
 
+    /// Waits for its exit. Cancel safe: it may be dropped and called again.
     async fn wait(&mut self) -> io::Result<ExitStatus> {
         match self {
             Self::Executed(child) => child.wait().await,
             #[cfg(target_os = "linux")]
-            Self::Forked(child) => child.wait().await,
-            #[cfg(target_os = "linux")]
-            Self::Template(template) => template.process.wait().await,
+            Self::Forked(template) => template.wait_for_child().await,
         }
+    }
+
+    /// Kills it, unless it has exited, and waits for its exit.
+    async fn end(&mut self) -> io::Result<ExitStatus> {
+        #[cfg(target_os = "linux")]
+        if let Self::Forked(template) = self {
+            template.settle().await?;
+        }
+        self.kill();
+        self.wait().await
     }
 }
 
@@ -173,75 +165,116 @@ impl Handle {
 #[derive(Debug)]
 pub(crate) struct Process {
     /// `None` only while it is dropped.
-    handle: Option<Handle>,
-    /// `None` once the child does not read any more.
-    pub(crate) input: Option<ChildStdin>,
-    pub(crate) output: ChildOutput,
+    child: Option<(Handle, Pipes)>,
+    output: ChildOutput,
     /// Whether bytes of a file were sent to it, and its end is not known to be a good one.
     pub(crate) is_reading: bool,
     /// [`Pool::abnormal_ends`] before the template was started that has forked it. `None` for a child that was executed,
     /// which has addresses that no other one has.
     abnormal_ends: Option<u32>,
-    /// The temporary file that a forked child has been given.
-    #[cfg(target_os = "linux")]
-    spool: Option<File>,
     /// Where it is reaped.
     pool: Weak<Pool>,
 }
 
+/// What happened to the bytes for the child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sent {
+    All,
+    /// The child has closed its input: it needs no more bytes, or has exited.
+    BrokenPipe,
+    /// The child's output ended before its input did.
+    Ended(StreamEnd),
+}
+
 impl Process {
-    /// Takes over a child that was started with three pipes.
-    pub(crate) fn executed(mut child: Child, pool: &Arc<Pool>) -> Self {
-        let (input, output) = (child.stdin.take(), ChildOutput::new(child.stdout.take(), child.stderr.take()));
-        let process = Self {
-            handle: Some(Handle::Executed(child)),
-            input,
-            output,
-            is_reading: false,
-            abnormal_ends: None,
-            #[cfg(target_os = "linux")]
-            spool: None,
-            pool: Arc::downgrade(pool),
-        };
-        process.widen_pipe();
-        process
+    /// Takes over a child that was started as a program.
+    pub(crate) fn executed(child: Child, pipes: Pipes, pool: &Arc<Pool>) -> Self {
+        Self::new(Handle::Executed(child), pipes, None, pool)
     }
 
-    /// Takes over a child that the template has forked.
+    /// Takes over a template that was asked for a child.
     #[cfg(target_os = "linux")]
-    pub(crate) fn forked(child: NewChild, spool: Option<File>, pool: &Arc<Pool>) -> io::Result<Self> {
-        let NewChild { process, stdin, stdout, stderr, abnormal_ends } = child;
-        let (stdout, stderr) = (ChildStdout::from_std(stdout)?, ChildStderr::from_std(stderr)?);
-        let process = Self {
-            handle: Some(Handle::Forked(process)),
-            input: Some(ChildStdin::from_std(stdin)?),
-            output: ChildOutput::new(Some(stdout), Some(stderr)),
-            is_reading: false,
-            abnormal_ends: Some(abnormal_ends),
-            spool,
-            pool: Arc::downgrade(pool),
-        };
-        process.widen_pipe();
-        Ok(process)
+    pub(crate) fn forked(template: Template, pipes: Pipes, pool: &Arc<Pool>) -> Self {
+        let abnormal_ends = Some(template.abnormal_ends());
+        Self::new(Handle::Forked(Box::new(template)), pipes, abnormal_ends, pool)
+    }
+
+    fn new(handle: Handle, pipes: Pipes, abnormal_ends: Option<u32>, pool: &Arc<Pool>) -> Self {
+        let (child, pool) = (Some((handle, pipes)), Arc::downgrade(pool));
+        Self { child, output: ChildOutput::default(), is_reading: false, abnormal_ends, pool }
+    }
+
+    /// Waits until the child is there, if it was asked for.
+    ///
+    /// # Errors
+    /// There is none, or it has exited already.
+    pub(crate) async fn settle(&mut self) -> io::Result<()> {
+        let Some((handle, _)) = &mut self.child else { return Err(io::ErrorKind::NotFound.into()) };
+        #[cfg(target_os = "linux")]
+        if let Handle::Forked(template) = handle {
+            template.settle().await?;
+        }
+        if handle.has_exited()? { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
     }
 
     /// Sends the child a line of JSON.
     pub(crate) async fn send_line(&mut self, content: &impl Serialize) -> io::Result<()> {
         let mut line = serde_json::to_vec(content)?;
         line.push(b'\n');
-        if let Some(input) = &mut self.input {
+        if let Some((_, Pipes { input: Some(input), .. })) = &mut self.child {
             // If the child cannot be written to, its exit status shows why.
             let _ = input.write_all(&line).await;
         }
         Ok(())
     }
 
-    /// Gives the pipe to the child more capacity than the default.
-    fn widen_pipe(&self) {
-        #[cfg(target_os = "linux")]
-        if let Some(input) = &self.input {
-            // The sum of a user's pipes is limited (pipe(7), pipe-user-pages-soft); the pipe works without it.
-            let _ = rustix::pipe::fcntl_setpipe_size(input, PIPE_CAPACITY);
+    /// Sends bytes to the child and reads its output at the same time, so that neither waits for the other forever.
+    pub(crate) async fn send(&mut self, bytes: &[u8], stall_timeout: Duration) -> io::Result<Sent> {
+        let Some((handle, Pipes { input: Some(input), output, .. })) = &mut self.child else {
+            return Ok(Sent::BrokenPipe);
+        };
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            tokio::select! {
+                biased;
+                // If the child cannot be written to, its exit status shows why.
+                written = input.write(rest) => match written {
+                    Ok(count) => rest = &rest[count..],
+                    Err(_) => return Ok(Sent::BrokenPipe),
+                },
+                end = self.output.read_to_end(output) => return end.map(Sent::Ended),
+                () = exit(handle) => return Ok(Sent::Ended(self.output.read_rest(&*output))),
+                () = sleep(stall_timeout) => return Ok(Sent::Ended(StreamEnd::TimedOut)),
+            }
+        }
+        Ok(Sent::All)
+    }
+
+    /// Reads the child's output to its end.
+    pub(crate) async fn read_to_end(&mut self, stall_timeout: Duration) -> io::Result<StreamEnd> {
+        let Some((handle, Pipes { output, .. })) = &mut self.child else { return Ok(StreamEnd::Closed) };
+        tokio::select! {
+            biased;
+            end = self.output.read_to_end(output) => end,
+            () = exit(handle) => Ok(self.output.read_rest(&*output)),
+            () = sleep(stall_timeout) => Ok(StreamEnd::TimedOut),
+        }
+    }
+
+    /// All that the child has reported.
+    pub(crate) fn take_reported(&mut self) -> Reported {
+        let errors = self.child.as_ref().map(|(_, pipes)| &pipes.errors);
+        std::mem::take(&mut self.output).into_reported(errors)
+    }
+
+    /// Ends the child's input, unless the child knows where its file ends and the input serves its template's further
+    /// children too. Otherwise its template has no further ones.
+    pub(crate) fn end_input(&mut self, is_length_known: bool) {
+        match &mut self.child {
+            #[cfg(target_os = "linux")]
+            Some((Handle::Forked(_), _)) if is_length_known => {}
+            Some((_, pipes)) => pipes.input = None,
+            None => {}
         }
     }
 
@@ -249,20 +282,20 @@ impl Process {
     /// system does not let the parent do that, the limit of the largest file stays.
     pub(crate) fn limit_cpu(&self, seconds: u32) {
         #[cfg(target_os = "linux")]
-        match &self.handle {
-            Some(Handle::Forked(child)) => child.limit(Resource::Cpu, cpu(seconds)),
-            Some(Handle::Executed(child)) => {
+        match &self.child {
+            Some((Handle::Forked(template), _)) => template.limit_child(Resource::Cpu, cpu(seconds)),
+            Some((Handle::Executed(child), _)) => {
                 if let Some(pid) = child.id().and_then(|id| Pid::from_raw(id.cast_signed())) {
                     let _ = prlimit(Some(pid), Resource::Cpu, cpu(seconds));
                 }
             }
-            Some(Handle::Template(_)) | None => {}
+            None => {}
         }
         #[cfg(not(target_os = "linux"))]
         let _ = seconds;
     }
 
-    /// Leaves the child to be killed at the next [`Pool::reap`], because its file is done. `is_normal` says whether it
+    /// Leaves the child to be ended at the next [`Pool::reap`], because its file is done. `is_normal` says whether it
     /// has ended as it does after a good file.
     pub(crate) fn retire(mut self, is_normal: bool) {
         self.is_reading = false;
@@ -277,15 +310,9 @@ impl Process {
 
     /// Kills the child, without waiting for its exit.
     pub(crate) fn kill(&mut self) {
-        if let Some(handle) = &mut self.handle {
+        if let Some((handle, _)) = &mut self.child {
             handle.kill();
         }
-    }
-
-    /// Whether the child has exited, as far as that is known without waiting.
-    pub(crate) fn has_exited(&mut self) -> bool {
-        // One that cannot be asked does not exist any more.
-        self.handle.as_mut().is_none_or(|handle| handle.has_exited().unwrap_or(true))
     }
 
     /// Whether its template may not be used any more, because a child has ended abnormally since that was started.
@@ -303,69 +330,28 @@ impl Process {
 
     /// Waits for the child to exit.
     pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
-        match &mut self.handle {
-            Some(handle) => handle.wait().await,
+        match &mut self.child {
+            Some((handle, _)) => handle.wait().await,
             None => Err(io::ErrorKind::NotFound.into()),
         }
     }
+}
+
+/// Waits for the exit of a child that takes longer than most. One that cannot be waited for is as good as gone.
+async fn exit(child: &mut Handle) {
+    sleep(PATIENCE).await;
+    let _ = child.wait().await;
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
         // Without a pool the runtime reaps a process that was executed, and its own destructor one that was forked.
-        if let (Some(handle), Some(pool)) = (self.handle.take(), self.pool.upgrade()) {
+        if let (Some(child), Some(pool)) = (self.child.take(), self.pool.upgrade()) {
             if self.is_reading {
                 pool.note_abnormal_end();
             }
-            lock(&pool.unreaped).push(Remains {
-                handle,
-                #[cfg(target_os = "linux")]
-                spool: self.spool.take(),
-            });
-        }
-    }
-}
-
-#[cfg(test)]
-#[cfg(target_os = "linux")]
-mod tests {
-    use std::fs::File;
-    use std::io::Write;
-    use std::os::linux::fs::MetadataExt;
-    use std::process::Command;
-
-    use super::{Handle, Pool, Remains, lock};
-    use crate::forked::Forked;
-    use crate::protocol::SandboxStatus;
-
-    fn inode(file: &File) -> u64 {
-        file.metadata().unwrap().st_ino()
-    }
-
-    #[tokio::test]
-    async fn a_temporary_file_serves_the_next_child_only_if_no_process_can_have_kept_or_changed_it() {
-        let filtered = |system_calls| Some(SandboxStatus { system_calls, files: true });
-        for (sandbox, bytes, is_reused) in [
-            (filtered(true), &b""[..], true),
-            (filtered(true), b"x", false),
-            (filtered(false), b"", false),
-            // No child has reported its sandbox yet.
-            (None, b"", false),
-        ] {
-            let pool = Pool::default();
-            if let Some(status) = sandbox {
-                pool.sandbox.set(status).unwrap();
-            }
-            let mut spool = pool.spool().unwrap();
-            spool.write_all(bytes).unwrap();
-            // Open as long as the test compares, so that another file has another number.
-            let first = spool.try_clone().unwrap();
-            let handle = Handle::Forked(Forked::adopt(Command::new("true").spawn().unwrap()).unwrap());
-            lock(&pool.unreaped).push(Remains { handle, spool: Some(spool) });
-            pool.reap().await;
-            let next = pool.spool().unwrap();
-            assert_eq!(inode(&next) == inode(&first), is_reused, "{sandbox:?} {bytes:?}");
+            lock(&pool.unreaped).push(child);
         }
     }
 }

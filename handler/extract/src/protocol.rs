@@ -1,15 +1,18 @@
 //! What parent and child send each other.
 //!
 //! A child that is executed is sent its [`ChildConfig`] as its first line; one that is forked has it from its template.
-//! Both are then sent a line with the [`Request`], and after it the bytes of the file. The child answers with
-//! [`Message`]s, a JSON line each, of which [`Message::End`] is the last. A child whose input ends before the request is
-//! not needed and exits without a message.
+//! Both are then sent a line with the [`Request`], and after it the bytes of the file. A child whose input ends before the
+//! request is not needed and exits without a message.
 //!
-//! The request is sent in one piece with the first bytes, and answered in as few pieces as can be: each wakes the other
-//! process.
+//! The child sends [`Message`]s, a JSON line each. Its answer goes to standard output, and its last message is
+//! [`Message::End`] or [`Message::InternalError`]. What it reports on the way ([`Message::Sandbox`], [`Message::Accepted`], a
+//! type, metadata so far) goes to standard error, where it waits until the parent looks: each message that is waited for
+//! wakes the parent, and what is on the way matters only once the child has ended, above all if it has ended without an
+//! answer. Rust's runtime writes there too, why a process ends. For the same reason the request is sent in one piece with
+//! the first bytes.
 //!
-//! Parent and template talk over a socket that keeps the bounds of packets. The first packet is the [`ChildConfig`].
-//! Every further one is a [`ForkRequest`] with the file descriptors of the new child, and is answered with a
+//! Parent and template talk over a socket that keeps the bounds of packets. The first packet is the [`TemplateConfig`],
+//! with the file descriptors of all its children. Every further one is a [`FORK_REQUEST`], and is answered with a
 //! [`ForkReply`].
 
 use std::fmt;
@@ -23,9 +26,13 @@ pub(crate) const CHILD_MARKER: &str = "handler-extract/child";
 #[cfg(target_os = "linux")]
 pub(crate) const TEMPLATE_MARKER: &str = "handler-extract/template";
 
-/// The most file descriptors that a [`ForkRequest`] comes with.
+/// The most file descriptors that a [`TemplateConfig`] comes with.
 #[cfg(target_os = "linux")]
 pub(crate) const MAX_DESCRIPTORS: usize = 4;
+
+/// The most that a child reports on its way, in bytes. It fits into the smallest pipe, so that a child never waits for
+/// the parent to look.
+pub(crate) const MAX_PROGRESS: usize = 3 << 10;
 
 /// What applies to every file. A child that has it can prepare everything that does not depend on the file.
 #[derive(Debug, Serialize, Deserialize)]
@@ -35,33 +42,25 @@ pub(crate) struct ChildConfig {
     pub(crate) limits: Limits,
 }
 
-/// Asks the template for a child. The packet carries file descriptors: the child's standard input, output and error, and
-/// the temporary file if there is one.
+/// What a template needs to know. The packet carries file descriptors: its children's standard input, output and error,
+/// and their temporary file if there is one.
+#[cfg(target_os = "linux")]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TemplateConfig {
+    pub(crate) child: ChildConfig,
+    /// Why there is no temporary file, as an error number of the system; `None` if there is one.
+    pub(crate) spool_error: Option<i32>,
+}
+
+/// Asks the template for a child.
 ///
-/// This and the reply are encoded by hand into buffers of a fixed size: every page of memory that a template writes to
-/// between two children is copied each time.
+/// The reply is encoded by hand into a buffer of a fixed size: every page of memory that a template writes to between two
+/// children is copied each time.
 #[cfg(target_os = "linux")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ForkRequest {
-    /// Why there is no temporary file, as an error number of the system; zero if there is one.
-    pub(crate) spool_error: i32,
-}
+pub(crate) const FORK_REQUEST: [u8; 1] = [b'f'];
 
-#[cfg(target_os = "linux")]
-impl ForkRequest {
-    /// Bytes.
-    pub(crate) const LENGTH: usize = size_of::<i32>();
-
-    pub(crate) const fn encode(self) -> [u8; Self::LENGTH] {
-        self.spool_error.to_ne_bytes()
-    }
-
-    pub(crate) fn decode(packet: &[u8]) -> Option<Self> {
-        Some(Self { spool_error: i32::from_ne_bytes(packet.try_into().ok()?) })
-    }
-}
-
-/// What became of a [`ForkRequest`]: the child's process id, or why there is no child. Then the template exits.
+/// What became of a [`FORK_REQUEST`]: the child's process id, or why there is no child. Then the template exits.
 #[cfg(target_os = "linux")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ForkReply(pub(crate) Result<i32, String>);
@@ -94,13 +93,15 @@ pub(crate) struct Request {
     pub(crate) file_name: String,
     /// The coding that the bytes are in, as `Content-Encoding` has it.
     pub(crate) content_encoding: Option<String>,
+    /// How many bytes there are; `None` if they end where the input ends.
+    pub(crate) length: Option<u64>,
 }
 
 /// What the child sends.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Message {
-    /// How well the child is sandboxed. The first message, sent once.
+    /// How well the child is sandboxed. The first message on the way, sent once.
     Sandbox(SandboxStatus),
     /// The request was read, the file was not yet. If the child exits before this message, the file is not the cause.
     /// Sent once.
@@ -146,17 +147,15 @@ impl fmt::Display for SandboxStatus {
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod tests {
-    use super::{ForkReply, ForkRequest};
+    use super::ForkReply;
 
     #[test]
-    fn packets_are_read_as_they_were_written() {
-        let request = ForkRequest { spool_error: 28 };
-        assert_eq!(ForkRequest::decode(&request.encode()), Some(request));
+    fn replies_are_read_as_they_were_written() {
         assert_eq!(ForkReply::decode(&ForkReply::encode_id(4711)), Some(ForkReply(Ok(4711))));
         let reason = "the parser failed to limit itself";
         assert_eq!(ForkReply::decode(&ForkReply::encode_reason(reason)), Some(ForkReply(Err(reason.to_owned()))));
         for packet in [&[][..], &[1, 2, 3]] {
-            assert_eq!((ForkRequest::decode(packet), ForkReply::decode(packet)), (None, None));
+            assert_eq!(ForkReply::decode(packet), None);
         }
     }
 }

@@ -10,13 +10,11 @@ use std::time::Duration;
 use handler_contract::record::Findings;
 use handler_contract::{ErrorCode, Limits};
 use sha2::{Digest, Sha256};
-use tokio::io::AsyncWriteExt;
-use tokio::process::ChildStdin;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
-use crate::child_output::{Answer, ChildOutput, Outcome, StreamEnd};
+use crate::child_output::{Outcome, Reported, StreamEnd};
 use crate::exit_status::{ChildExit, KillReason, classify_exit};
-use crate::process::Process;
+use crate::process::{Process, Sent};
 use crate::protocol::Request;
 
 /// One file that is read by a child. Dropping it kills the child.
@@ -25,9 +23,13 @@ pub struct Session {
     process: Process,
     /// How the child's output ended, once it has.
     end: Option<StreamEnd>,
+    /// Whether the child reads no more bytes.
+    is_input_over: bool,
     /// The limits of this file.
     limits: Limits,
     size: u64,
+    /// How many bytes the child was told to expect.
+    length: Option<u64>,
     hash: Sha256,
     /// What the child is sent before the first byte; `None` once it was.
     request: Option<Request>,
@@ -36,7 +38,8 @@ pub struct Session {
 impl Session {
     /// For a child that waits for its request.
     pub(crate) fn new(process: Process, limits: Limits, request: Request) -> Self {
-        Self { process, end: None, limits, size: 0, hash: Sha256::new(), request: Some(request) }
+        let (length, hash, request) = (request.length, Sha256::new(), Some(request));
+        Self { process, end: None, is_input_over: false, limits, size: 0, length, hash, request }
     }
 
     /// Sets the coding that the bytes are in, as `Content-Encoding` has it. The child decodes them; size and hash are
@@ -47,46 +50,51 @@ impl Session {
         }
     }
 
+    /// Sets how many bytes there will be, which spares the start of a further process for the next file. Must be called
+    /// before [`Self::feed`].
+    pub fn set_length(&mut self, length: u64) {
+        if let Some(request) = &mut self.request {
+            request.length = Some(length);
+            self.length = Some(length);
+        }
+    }
+
     /// Hashes, counts and passes on the next bytes. Returns when the child has read them, has closed its input, or has
     /// stalled for as long as it may; none of these is an error.
     ///
     /// # Errors
     /// The pipe from the child cannot be read.
     pub async fn feed(&mut self, chunk: &[u8]) -> io::Result<()> {
-        let Self { process, end, limits, size, hash, request } = self;
-        *size += chunk.len() as u64;
-        process.is_reading = true;
-        let piping = async {
-            // In one piece with the first bytes, so that the child is woken once.
-            let first = request.take().map(|request| first_chunk(&request, chunk)).transpose()?;
-            send(process, first.as_deref().unwrap_or(chunk), end, *limits).await
-        };
+        self.size += chunk.len() as u64;
+        // In one piece with the first bytes, so that the child is woken once.
+        let first = self.request.take().map(|request| first_chunk(&request, chunk)).transpose()?;
+        let Self { process, end, is_input_over, limits, hash, .. } = self;
         // The pipe is first, so that the child reads while the parent hashes.
-        let (piped, ()) = tokio::join!(piping, async { hash.update(chunk) });
-        piped
+        let sending = send(process, first.as_deref().unwrap_or(chunk), end, is_input_over, *limits);
+        let (sent, ()) = tokio::join!(sending, async { hash.update(chunk) });
+        sent
     }
 
     /// Ends the input, waits for the answer or the exit of the child, and returns what is known. The findings hold a
     /// failure for whatever the file is or did to the child.
     ///
-    /// A child that has answered is killed and reaped later ([`crate::Extractor::prepare`]), so that nothing waits for
+    /// A child that has answered is ended and reaped later ([`crate::Extractor::prepare`]), so that nothing waits for
     /// it here.
     ///
     /// # Errors
     /// The child could not work for a reason other than the file, for example because no temporary file can be made or
     /// because it has ended before it read a byte; another attempt may succeed.
     pub async fn finish(self) -> io::Result<Findings> {
-        let Self { mut process, mut end, limits, size, hash, request } = self;
-        process.is_reading = true;
+        let Self { mut process, mut end, mut is_input_over, limits, size, length, hash, request } = self;
         if let Some(request) = request {
             // A file without bytes.
-            send(&mut process, &first_chunk(&request, &[])?, &mut end, limits).await?;
+            send(&mut process, &first_chunk(&request, &[])?, &mut end, &mut is_input_over, limits).await?;
         }
-        process.input = None;
+        process.end_input(length == Some(size));
         let stall_timeout = stall_timeout(limits);
         let end = match end {
             Some(end) => end,
-            None => timeout(stall_timeout, process.output.read_to_end()).await.unwrap_or(Ok(StreamEnd::TimedOut))?,
+            None => process.read_to_end(stall_timeout).await?,
         };
         let exit = match end {
             StreamEnd::Complete => None,
@@ -98,8 +106,10 @@ impl Session {
             StreamEnd::Oversized => Some(ChildExit::Killed(KillReason::OutputTooLarge)),
             StreamEnd::Malformed => Some(ChildExit::Killed(KillReason::ProtocolError)),
         };
-        let Answer { sandbox, accepted, file_type, metadata, outcome } = std::mem::take(&mut process.output.answer);
-        if let Some(sandbox) = sandbox {
+        let Reported { answer, rest, is_valid } = process.take_reported();
+        let exit = if is_valid { exit } else { Some(ChildExit::Killed(KillReason::ProtocolError)) };
+        let outcome = answer.outcome.filter(|_| is_valid);
+        if let Some(sandbox) = answer.sandbox {
             process.note_sandbox(sandbox);
         }
         // Whatever else has ended the child may have been an attack that has learned something.
@@ -109,17 +119,15 @@ impl Session {
             (Some(Outcome::InternalError(error)), _) => return Err(io::Error::other(error)),
             (Some(Outcome::End(failure)), _) => failure,
             // The file is not the cause.
-            (None, _) if !accepted => return Err(io::Error::other("the parser ended before it accepted the file")),
-            (None, Some(exit)) => {
-                process.kill();
-                // With a time limit all the same: a pipe stays open as long as any process holds it.
-                let stderr_tail = timeout(stall_timeout, process.output.stderr_tail()).await.unwrap_or_default();
-                Some(classify_exit(exit, &stderr_tail, &limits))
+            (None, _) if !answer.accepted => {
+                return Err(io::Error::other("the parser ended before it accepted the file"));
             }
-            (None, None) => None,
+            (None, exit) => exit.map(|exit| classify_exit(exit, &rest, &limits)),
         };
         process.retire(is_normal);
-        Ok(Findings { file_type, file_size: size, sha256: Some(hex::encode(hash.finalize())), metadata, failure })
+        let hash = hex::encode(hash.finalize());
+        let (file_type, metadata) = (answer.file_type, answer.metadata);
+        Ok(Findings { file_type, file_size: size, sha256: Some(hash), metadata, failure })
     }
 }
 
@@ -145,24 +153,23 @@ fn child_exit(status: ExitStatus) -> ChildExit {
     }
 }
 
-/// What happened to the bytes for the child.
-enum Piped {
-    All,
-    /// The child has closed its input: it needs no more bytes, or has exited.
-    BrokenPipe,
-    /// The child's output ended before its input did.
-    Ended(StreamEnd),
-}
-
 /// Passes bytes on to the child, unless it does not read any more. Sets `end` once its output has ended.
-async fn send(process: &mut Process, bytes: &[u8], end: &mut Option<StreamEnd>, limits: Limits) -> io::Result<()> {
-    let Process { input, output, .. } = process;
-    let Some(pipe) = input else { return Ok(()) };
-    match pipe_through(pipe, bytes, output, stall_timeout(limits)).await? {
-        Piped::All => {}
-        Piped::BrokenPipe => *input = None,
-        Piped::Ended(how) => {
-            *input = None;
+async fn send(
+    process: &mut Process,
+    bytes: &[u8],
+    end: &mut Option<StreamEnd>,
+    is_input_over: &mut bool,
+    limits: Limits,
+) -> io::Result<()> {
+    process.is_reading = true;
+    if *is_input_over {
+        return Ok(());
+    }
+    match process.send(bytes, stall_timeout(limits)).await? {
+        Sent::All => {}
+        Sent::BrokenPipe => *is_input_over = true,
+        Sent::Ended(how) => {
+            *is_input_over = true;
             if !matches!(how, StreamEnd::Complete | StreamEnd::Closed) {
                 process.kill();
             }
@@ -170,27 +177,4 @@ async fn send(process: &mut Process, bytes: &[u8], end: &mut Option<StreamEnd>, 
         }
     }
     Ok(())
-}
-
-/// Writes to the child and reads its output at the same time, so that neither waits for the other forever.
-async fn pipe_through(
-    input: &mut ChildStdin,
-    bytes: &[u8],
-    output: &mut ChildOutput,
-    stall_timeout: Duration,
-) -> io::Result<Piped> {
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        tokio::select! {
-            biased;
-            // If the child cannot be written to, its exit status shows why.
-            written = input.write(rest) => match written {
-                Ok(count) => rest = &rest[count..],
-                Err(_) => return Ok(Piped::BrokenPipe),
-            },
-            end = output.read_to_end() => return end.map(Piped::Ended),
-            () = sleep(stall_timeout) => return Ok(Piped::Ended(StreamEnd::TimedOut)),
-        }
-    }
-    Ok(Piped::All)
 }

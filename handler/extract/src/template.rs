@@ -1,12 +1,15 @@
 //! The template: a process that is executed once, prepares all that does not depend on a file, and then forks a child
 //! for each one. It never sees a byte of a file. Its children are this process's own (`CLONE_PARENT`), which limits,
 //! kills and reaps them.
+//!
+//! It has one child at a time, and all of them use the same pipes and the same temporary file. The next child is forked
+//! once the one before is reaped, and [`Template::recycle`] has made sure that nothing of it is left in them.
 
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::process::{ChildStderr, ChildStdin, ChildStdout};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -15,13 +18,13 @@ use rustix::net::{
     AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recv,
     send, sendmsg, socketpair,
 };
-use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::Pid;
+use rustix::process::{Pid, Resource, Rlimit};
 use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use tokio::task::spawn_blocking;
 
 use crate::forked::Forked;
-use crate::protocol::{ChildConfig, ForkReply, ForkRequest, MAX_DESCRIPTORS};
+use crate::pipes::{ChildEnds, Pipes, read_available};
+use crate::protocol::{ChildConfig, FORK_REQUEST, ForkReply, MAX_DESCRIPTORS, TemplateConfig};
 use crate::readable::watch;
 
 /// Children of one template. They share its addresses, so what a file learns without a crash is of use to this many
@@ -35,135 +38,208 @@ const MAX_REPLY: usize = 4 << 10;
 /// millisecond.
 const LATE_REPLY_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A running template, and the parent's end of the socket to it. Dropping it kills it, and the child that it has forked for
-/// a start that nobody has waited for.
+/// A running template, and its child. Dropping it kills both.
 #[derive(Debug)]
 pub(crate) struct Template {
-    pub(crate) process: Forked,
-    socket: AsyncFd<OwnedFd>,
+    process: Forked,
+    socket: OwnedFd,
+    /// The end of the input that children read. What one has left unread is taken from here.
+    unread: OwnedFd,
+    /// The temporary file that each child may use; `None` where it could not be made.
+    spool: Option<File>,
     /// Children that had ended abnormally before it was started.
     abnormal_ends: u32,
     children: u32,
-    /// Whether a request has no reply yet.
-    is_reply_due: bool,
+    child: Child,
 }
 
-/// A child that was just forked, and the parent's ends of its pipes.
+/// The child of a template.
 #[derive(Debug)]
-pub(crate) struct NewChild {
-    pub(crate) process: Forked,
-    pub(crate) stdin: ChildStdin,
-    pub(crate) stdout: ChildStdout,
-    pub(crate) stderr: ChildStderr,
-    /// Children that had ended abnormally before its template was started.
-    pub(crate) abnormal_ends: u32,
-}
-
-/// The two ends of the socket: the parent's, and the one that is the template's standard input.
-pub(crate) fn sockets() -> io::Result<(OwnedFd, OwnedFd)> {
-    let (parent, template) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
-    rustix::io::ioctl_fionbio(&parent, true)?;
-    Ok((parent, template))
+enum Child {
+    None,
+    /// It was asked for; the reply is due.
+    Due,
+    Forked(Forked),
 }
 
 impl Template {
-    /// Takes over a process that was started with the other end of the socket, and sends it what applies to every file.
-    /// `abnormal_ends` is how many children had ended abnormally before it was started.
-    pub(crate) fn new(process: Forked, socket: OwnedFd, config: &ChildConfig, abnormal_ends: u32) -> io::Result<Self> {
-        // The first packet, for which a socket has room. If it has ended already, the first fork reports why.
-        match send(&socket, &serde_json::to_vec(config)?, SendFlags::NOSIGNAL) {
-            Ok(_) | Err(Errno::PIPE) => {}
+    /// Starts a template, which is the program that the command names. `abnormal_ends` is how many children have ended
+    /// abnormally until now.
+    ///
+    /// # Errors
+    /// The system lacks something for that, or does not know the program.
+    pub(crate) async fn start(
+        mut command: Command,
+        config: ChildConfig,
+        abnormal_ends: u32,
+    ) -> io::Result<(Self, Pipes)> {
+        let (socket, stdin) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+        rustix::io::ioctl_fionbio(&socket, true)?;
+        let (pipes, ChildEnds { input, output, errors }) = Pipes::new()?;
+        let spool = tempfile::tempfile();
+        let spool_error = spool.as_ref().err().map(|error| error.raw_os_error().unwrap_or(libc::EIO));
+        let config = serde_json::to_vec(&TemplateConfig { child: config, spool_error })?;
+        let mut descriptors = vec![input.as_fd(), output.as_fd(), errors.as_fd()];
+        descriptors.extend(spool.as_ref().ok().map(File::as_fd));
+        // Packets wait in the socket until the program reads them.
+        send_with(&socket, &config, &descriptors)?;
+        command.stdin(stdin).stdout(Stdio::null()).stderr(Stdio::null());
+        // The thread that starts a program blocks until the program is loaded.
+        let process = spawn_blocking(move || Forked::adopt(command.spawn()?)).await.map_err(io::Error::other)??;
+        let template =
+            Self { process, socket, unread: input, spool: spool.ok(), abnormal_ends, children: 0, child: Child::None };
+        Ok((template, pipes))
+    }
+
+    /// [`crate::process::Pool::abnormal_ends`] before it was started.
+    pub(crate) const fn abnormal_ends(&self) -> u32 {
+        self.abnormal_ends
+    }
+
+    /// Asks for a child, and does not wait for it.
+    ///
+    /// # Errors
+    /// The template has ended.
+    pub(crate) fn ask_for_child(&mut self) -> io::Result<()> {
+        // There is one request at a time, for which a socket has room.
+        match send(&self.socket, &FORK_REQUEST, SendFlags::NOSIGNAL) {
+            // If it has ended, its last packet says why.
+            Ok(_) | Err(Errno::PIPE | Errno::CONNRESET) => {}
             Err(error) => return Err(error.into()),
         }
-        Ok(Self { process, socket: watch(socket)?, abnormal_ends, children: 0, is_reply_due: false })
+        self.children += 1;
+        self.child = Child::Due;
+        Ok(())
     }
 
-    /// Whether it may fork no further child: it has had as many as it may have, or one has ended abnormally since it was
-    /// started, of `abnormal_ends` until now.
-    pub(crate) const fn is_spent(&self, abnormal_ends: u32) -> bool {
-        self.children >= MAX_CHILDREN || self.abnormal_ends != abnormal_ends
-    }
-
-    /// Waits for the reply that is due because whoever asked for a child has not waited for it. That child ends.
+    /// Waits until the child that was asked for is there.
     ///
     /// # Errors
     /// The template has ended or cannot fork.
     pub(crate) async fn settle(&mut self) -> io::Result<()> {
-        if self.is_reply_due {
-            drop(Forked::new(self.reply().await?));
+        if matches!(self.child, Child::Due) {
+            let pid = self.reply().await?;
+            self.child = Child::Forked(Forked::new(pid));
         }
         Ok(())
     }
 
-    /// Forks a child that may use this temporary file.
-    ///
-    /// # Errors
-    /// The template has ended or cannot fork.
-    pub(crate) async fn fork(&mut self, spool: Result<&File, &io::Error>) -> io::Result<NewChild> {
-        self.settle().await?;
-        self.children += 1;
-        let (child_stdin, stdin) = pipe_with(PipeFlags::CLOEXEC)?;
-        let (stdout, child_stdout) = pipe_with(PipeFlags::CLOEXEC)?;
-        let (stderr, child_stderr) = pipe_with(PipeFlags::CLOEXEC)?;
-        let mut descriptors = vec![child_stdin.as_fd(), child_stdout.as_fd(), child_stderr.as_fd()];
-        descriptors.extend(spool.ok().map(File::as_fd));
-        let spool_error = spool.err().map_or(0, |error| error.raw_os_error().unwrap_or(libc::EIO));
-        self.request(ForkRequest { spool_error }, &descriptors)?;
-        self.is_reply_due = true;
-        let process = Forked::new(self.reply().await?);
-        let abnormal_ends = self.abnormal_ends;
-        Ok(NewChild { process, stdin: stdin.into(), stdout: stdout.into(), stderr: stderr.into(), abnormal_ends })
-    }
-
-    fn request(&self, request: ForkRequest, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
-        let packet = request.encode();
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
-        let mut control = SendAncillaryBuffer::new(&mut space);
-        control.push(SendAncillaryMessage::ScmRights(descriptors));
-        // There is one request at a time, for which a socket has room.
-        match sendmsg(&self.socket, &[IoSlice::new(&packet)], &mut control, SendFlags::NOSIGNAL) {
-            // If it has ended already, its last packet says why.
-            Ok(_) | Err(Errno::PIPE) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    async fn reply(&mut self) -> io::Result<Pid> {
+    async fn reply(&self) -> io::Result<Pid> {
         let mut packet = [0; MAX_REPLY];
-        let receive = |socket: &OwnedFd| {
-            let mut receive = || recv(socket, &mut packet[..], RecvFlags::empty());
-            match receive() {
-                // It has ended without reading all requests, which is reported once, before its last packet.
-                Err(Errno::CONNRESET) => Ok(receive()?),
-                received => Ok(received?),
-            }
+        let mut receive = || match recv(&self.socket, &mut packet[..], RecvFlags::empty()) {
+            // It has ended without reading all requests, which is reported once, before its last packet.
+            Err(Errno::CONNRESET) => recv(&self.socket, &mut packet[..], RecvFlags::empty()),
+            received => received,
         };
-        let (length, _) = self.socket.async_io(Interest::READABLE, receive).await?;
-        self.is_reply_due = false;
+        let length = match receive() {
+            // Registered only where that is needed: mostly the reply is there when it is waited for.
+            Err(Errno::AGAIN) => {
+                let socket = watch(self.socket.try_clone()?)?;
+                socket.async_io(Interest::READABLE, |_| Ok(receive()?)).await?.0
+            }
+            received => received?.0,
+        };
         forked(&packet[..length])
     }
 
     /// Blocks until the reply comes that is due.
     fn late_reply(&self) -> io::Result<Pid> {
         let mut packet = [0; MAX_REPLY];
-        let socket = self.socket.get_ref();
-        rustix::io::ioctl_fionbio(socket, false)?;
-        set_socket_timeout(socket, Timeout::Recv, Some(LATE_REPLY_TIMEOUT))?;
-        let (length, _) = recv(socket, &mut packet[..], RecvFlags::empty())?;
+        rustix::io::ioctl_fionbio(&self.socket, false)?;
+        set_socket_timeout(&self.socket, Timeout::Recv, Some(LATE_REPLY_TIMEOUT))?;
+        let (length, _) = recv(&self.socket, &mut packet[..], RecvFlags::empty())?;
         forked(&packet[..length])
+    }
+
+    /// Kills the child, unless it has exited, without waiting for that.
+    pub(crate) fn kill_child(&mut self) {
+        if let Child::Forked(child) = &mut self.child {
+            child.kill();
+        }
+    }
+
+    /// Sets one of the child's resource limits.
+    pub(crate) fn limit_child(&self, resource: Resource, limit: Rlimit) {
+        if let Child::Forked(child) = &self.child {
+            child.limit(resource, limit);
+        }
+    }
+
+    /// Whether the child has exited, as far as that is known without waiting.
+    pub(crate) fn has_child_exited(&mut self) -> io::Result<bool> {
+        match &mut self.child {
+            Child::None => Ok(true),
+            Child::Due => Ok(false),
+            Child::Forked(child) => Ok(child.status()?.is_some()),
+        }
+    }
+
+    /// Waits for the child to exit.
+    pub(crate) async fn wait_for_child(&mut self) -> io::Result<ExitStatus> {
+        self.settle().await?;
+        match &mut self.child {
+            Child::Forked(child) => child.wait().await,
+            Child::None | Child::Due => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    /// Whether it may have a further child: neither has it had as many as it may have, nor has one ended abnormally since
+    /// it was started, of `abnormal_ends` until now.
+    pub(crate) const fn is_spent(&self, abnormal_ends: u32) -> bool {
+        self.children >= MAX_CHILDREN || self.abnormal_ends != abnormal_ends
+    }
+
+    /// Makes sure that nothing of the child, which is reaped, is left for the next one: no byte that it has not read, none
+    /// that it has written.
+    ///
+    /// # Errors
+    /// The pipes or the temporary file cannot be cleared, so that the next child must have others.
+    pub(crate) fn recycle(&mut self, pipes: &Pipes) -> io::Result<()> {
+        self.child = Child::None;
+        let mut buffer = [0; 4 << 10];
+        // It blocks, being the children's end, so that no more may be read than there is.
+        while rustix::io::ioctl_fionread(&self.unread)? > 0 {
+            rustix::io::retry_on_intr(|| rustix::io::read(&self.unread, &mut buffer))?;
+        }
+        for pipe in [pipes.output.as_fd(), pipes.errors.as_fd()] {
+            while rustix::io::ioctl_fionread(pipe)? > 0 {
+                read_available(pipe, &mut buffer).ok_or(io::ErrorKind::BrokenPipe)?;
+            }
+        }
+        let spool = self.spool.as_mut().ok_or(io::ErrorKind::NotFound)?;
+        if spool.metadata()?.len() > 0 {
+            spool.set_len(0)?;
+        }
+        Ok(())
+    }
+
+    /// Ends it. Its child must be reaped.
+    pub(crate) async fn end(mut self) {
+        self.process.kill();
+        // One that cannot be waited for does not exist any more.
+        let _ = self.process.wait().await;
     }
 }
 
 impl Drop for Template {
     fn drop(&mut self) {
-        if self.is_reply_due {
-            // It is not killed between a fork and its reply, without which nobody knows of the child. One that has exited is
-            // not waited for.
-            if let Ok(child) = self.late_reply() {
-                drop(Forked::new(child));
-            }
+        // It is not killed between a fork and its reply, without which nobody knows of the child. One that has exited is not
+        // waited for.
+        if matches!(self.child, Child::Due)
+            && let Ok(child) = self.late_reply()
+        {
+            drop(Forked::new(child));
         }
     }
+}
+
+/// Sends a packet with file descriptors.
+fn send_with(socket: &OwnedFd, packet: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    control.push(SendAncillaryMessage::ScmRights(descriptors));
+    sendmsg(socket, &[IoSlice::new(packet)], &mut control, SendFlags::NOSIGNAL)?;
+    Ok(())
 }
 
 /// The process id of a new child, as a reply has it. An empty one means that the template has ended.

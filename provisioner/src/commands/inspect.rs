@@ -171,6 +171,7 @@ async fn inspect(
         };
         let mut session = extractor.start(upload.file_name(), upload.size).await.map_err(broken)?;
         session.set_content_encoding(content_encoding);
+        session.set_length(meta.len());
         let mut chunk = vec![0; CHUNK];
         loop {
             let length = file.read(&mut chunk).await.map_err(failed)?;

@@ -106,6 +106,17 @@ impl Input {
         }
     }
 
+    /// Sets how many bytes the file has, of which the source need not show the end. Called before anything of the file is
+    /// read.
+    pub fn set_length(&mut self, length: u64) {
+        let buffered = self.filled.len().min(usize::try_from(length).unwrap_or(usize::MAX));
+        self.filled.end = self.filled.start + buffered;
+        let rest = length - buffered as u64;
+        let source = std::mem::replace(&mut self.source, Box::new(io::empty()));
+        self.source = Box::new(source.take(rest));
+        self.ended = rest == 0;
+    }
+
     /// Whether bytes are buffered, or the source has ended: the next read does not wait.
     pub fn is_ready(&self) -> bool {
         self.ended || !self.filled.is_empty()
@@ -272,4 +283,39 @@ impl Input {
 
 fn lost(error: &io::Error) -> Abort {
     Abort::Internal(format!("the parser failed to read the file's bytes: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_known_length_ends_there_whatever_the_source_holds() {
+        let rest = vec![b'x'; 3 * CHUNK];
+        for length in [0, 1, CHUNK, 2 * CHUNK + 1, 3 * CHUNK] {
+            let mut source = b"line\n".to_vec();
+            source.extend_from_slice(&rest);
+            let mut input = Input::new(io::Cursor::new(source));
+            assert_eq!(input.line().unwrap().unwrap(), b"line\n");
+            input.set_length(length as u64);
+            let mut count = 0;
+            input.stream(|bytes| count += bytes.len()).unwrap();
+            assert_eq!(count, length);
+        }
+    }
+
+    #[test]
+    fn a_file_of_known_length_is_decoded_to_its_end() {
+        let gzip = [
+            0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 3, 0x2b, 0xcf, 0x2f, 0x4a, 0x29, 6, 0, 0x8c, 0x1e, 0x7d, 0x71, 5, 0, 0, 0,
+        ];
+        let source = [b"line\n", &gzip[..], b"not part of it"].concat();
+        let mut input = Input::new(io::Cursor::new(source));
+        input.line().unwrap();
+        input.set_length(gzip.len() as u64);
+        input.set_content_encoding("gzip", "a.txt").unwrap();
+        let mut decoded = Vec::new();
+        input.stream(|bytes| decoded.extend_from_slice(bytes)).unwrap();
+        assert_eq!(decoded, b"words");
+    }
 }

@@ -1,30 +1,44 @@
-//! The child's messages on its standard output.
+//! The child's messages: those on the way go to its standard error, the answer to its standard output.
 
-use std::io::{self, Write};
+use std::io;
+use std::os::fd::AsFd;
 use std::panic::PanicHookInfo;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use handler_contract::{ErrorCode, Failure, Metadata};
 use handler_parsers::Finding;
 
-use crate::protocol::Message;
+use crate::protocol::{MAX_PROGRESS, Message};
 
-/// Sends what was found in the file.
-pub(super) fn send_finding(finding: Finding<'_>) -> Result<(), String> {
-    send(&[match finding {
+/// Reports what was found in the file.
+pub(super) fn report_finding(finding: Finding<'_>) -> Result<(), String> {
+    report(&[match finding {
         Finding::Type(file_type) => Message::Type(file_type.to_owned()),
         Finding::Metadata(metadata) => Message::Metadata(Box::new(metadata.clone())),
     }])
 }
 
-/// Sends all that is known, and how the work ended.
-pub(super) fn send_last(metadata: &Metadata, last: Message) -> Result<(), String> {
-    send(&[Message::Metadata(Box::new(metadata.clone())), last])
+/// Reports what is known on the way, if there is room for it.
+pub(super) fn report(messages: &[Message]) -> Result<(), String> {
+    static REPORTED: AtomicUsize = AtomicUsize::new(0);
+    let lines = lines(messages).map_err(|error| unsent(&error))?;
+    if REPORTED.load(Ordering::Relaxed) + lines.len() <= MAX_PROGRESS {
+        REPORTED.fetch_add(lines.len(), Ordering::Relaxed);
+        write_all(io::stderr(), &lines).map_err(|error| unsent(&error))?;
+    }
+    Ok(())
 }
 
-/// Sends messages in one write, so that the parent is woken once. The error is a text for the parent's log.
-pub(super) fn send(messages: &[Message]) -> Result<(), String> {
-    lines(messages).and_then(|lines| write(&lines)).map_err(|error| format!("the parser failed to answer: {error}"))
+/// Sends all that is known, and how the work ended.
+pub(super) fn send_last(metadata: &Metadata, last: Message) -> Result<(), String> {
+    let lines = lines(&[Message::Metadata(Box::new(metadata.clone())), last]).map_err(|error| unsent(&error))?;
+    write_all(io::stdout(), &lines).map_err(|error| unsent(&error))
+}
+
+/// The text is for the parent's log.
+fn unsent(error: &io::Error) -> String {
+    format!("the parser failed to answer: {error}")
 }
 
 fn lines(messages: &[Message]) -> io::Result<Vec<u8>> {
@@ -36,10 +50,13 @@ fn lines(messages: &[Message]) -> io::Result<Vec<u8>> {
     Ok(lines)
 }
 
-fn write(lines: &[u8]) -> io::Result<()> {
-    let mut output = io::stdout().lock();
-    output.write_all(lines)?;
-    output.flush()
+/// Writes without the buffer that the standard library puts before standard output.
+fn write_all(stream: impl AsFd, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let count = rustix::io::retry_on_intr(|| rustix::io::write(&stream, bytes))?;
+        bytes = &bytes[count..];
+    }
+    Ok(())
 }
 
 /// The panic hook. It reports the place of the panic and not its message, which may hold content of the file, and exits
@@ -48,7 +65,7 @@ pub(super) fn on_panic(info: &PanicHookInfo<'_>) {
     let place = info.location().map_or_else(String::new, |at| format!(" at {}:{}", from_crate(at.file()), at.line()));
     let failure = Failure::new(ErrorCode::Crashed, format!("the parser gave up on the file{place}"));
     // Without an answer the parent still sees the status.
-    let _ = lines(&[Message::End(Some(failure))]).and_then(|lines| write(&lines));
+    let _ = lines(&[Message::End(Some(failure))]).and_then(|lines| write_all(io::stdout(), &lines));
     std::process::exit(101);
 }
 

@@ -61,11 +61,10 @@ mod linux {
         libc::SYS_exit_group,
     ];
 
-    /// What only a template may do, which is to take requests and to make a child of itself.
+    /// What only a template may do, which is to make a child of itself.
     const OF_TEMPLATE: &[libc::c_long] = &[
         libc::SYS_clone,
-        libc::SYS_recvmsg,
-        // What its child does before its file: standard input and output, limits, and the filter that forbids all this.
+        // What its child does before its file: standard input, limits, and the filter that forbids all this.
         #[cfg(target_arch = "x86_64")]
         libc::SYS_dup2,
         libc::SYS_dup3,

@@ -9,12 +9,11 @@ use handler_contract::FileTypes;
 use handler_parsers::Input;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
-use super::answer::send;
 use super::fork::{self, Fork};
 use super::reading::{Parser, Ready, failed_to, warm_up};
 use super::sandbox::{self, Confinement};
 use crate::limits;
-use crate::protocol::{ChildConfig, ForkReply, ForkRequest, MAX_DESCRIPTORS};
+use crate::protocol::{ChildConfig, FORK_REQUEST, ForkReply, MAX_DESCRIPTORS, TemplateConfig};
 
 /// The longest packet of the parent: the types that are allowed. Bytes.
 const MAX_PACKET: usize = 64 << 10;
@@ -24,7 +23,9 @@ type Descriptors = [Option<OwnedFd>; MAX_DESCRIPTORS];
 /// What every child inherits.
 struct Prepared {
     allowed: FileTypes,
-    spool_limit: u64,
+    /// The pipe that it reads from, beside the input that does.
+    stdin: File,
+    input: Input,
     confinement: Confinement,
 }
 
@@ -55,19 +56,29 @@ enum Served {
 
 fn prepare(parse: Parser) -> Result<Option<Prepared>, String> {
     let mut packet = vec![0; MAX_PACKET];
-    let (length, _) = receive(&mut packet)?;
+    let (length, descriptors) = receive(&mut packet)?;
     if length == 0 {
         return Ok(None);
     }
-    let ChildConfig { allowed, limits } =
+    let TemplateConfig { child: ChildConfig { allowed, limits }, spool_error } =
         serde_json::from_slice(&packet[..length]).map_err(|error| failed_to("parse its configuration", &error))?;
+    drop(packet);
     limits::set(&limits).map_err(|error| failed_to("limit itself", &error))?;
+
+    let mut descriptors = descriptors.into_iter().flatten();
+    let mut next = || descriptors.next().ok_or_else(|| "the parser's template has no input or output".to_owned());
+    let (stdin, stdout, stderr) = (File::from(next()?), next()?, next()?);
+    rustix::stdio::dup2_stdout(stdout)
+        .and_then(|()| rustix::stdio::dup2_stderr(stderr))
+        .map_err(|error| failed_to("take over its output", &error))?;
     warm_up(parse);
-    // The buffer of standard output.
-    send(&[])?;
     free_memory();
+    // The memory that it reads to is not touched before there is a child.
+    let mut input = Input::new(stdin.try_clone().map_err(|error| failed_to("take over its input", &error))?);
+    let no_spool = || io::Error::from_raw_os_error(spool_error.unwrap_or(libc::EBADF));
+    input.set_spool(descriptors.next().map(File::from).ok_or_else(no_spool), limits.spool);
     let confinement = sandbox::enter_template().map_err(|error| failed_to("enter its sandbox", &error))?;
-    Ok(Some(Prepared { allowed, spool_limit: limits.spool, confinement }))
+    Ok(Some(Prepared { allowed, stdin, input, confinement }))
 }
 
 /// Gives the memory back that the warm-up has used. What the children take instead is new, so that they have neither to
@@ -81,41 +92,30 @@ fn free_memory() {
 
 fn fork_children(prepared: Prepared) -> Result<Served, String> {
     loop {
-        let mut packet = [0; ForkRequest::LENGTH];
-        let (length, descriptors) = receive(&mut packet)?;
+        let mut request = [0; FORK_REQUEST.len()];
+        let length = rustix::io::retry_on_intr(|| rustix::io::read(io::stdin(), &mut request))
+            .map_err(|error| failed_to("receive a request", &error))?;
         if length == 0 {
             return Ok(Served::Parent);
         }
-        let ForkRequest { spool_error } = ForkRequest::decode(&packet[..length])
-            .ok_or_else(|| "the parser's template was sent a request that it does not know".to_owned())?;
         match fork::fork_sibling().map_err(|error| failed_to("start a child", &error))? {
-            Fork::Child => return Ok(Served::Child(become_child(prepared, descriptors, spool_error))),
+            Fork::Child => return Ok(Served::Child(become_child(prepared))),
             Fork::Parent(id) => reply(&ForkReply::encode_id(id))?,
         }
     }
 }
 
-/// What a child does before it waits for its file: it takes over its file descriptors, and gives up what the template
-/// may do and it may not.
-fn become_child(prepared: Prepared, descriptors: Descriptors, spool_error: i32) -> Result<Ready, String> {
-    let Prepared { allowed, spool_limit, confinement } = prepared;
-    let mut descriptors = descriptors.into_iter().flatten();
-    let mut next = || descriptors.next().ok_or_else(|| "the parser's child has no input or output".to_owned());
-    let (stdin, stdout, stderr) = (next()?, next()?, next()?);
-    // The first takes the place of the socket to the parent, which only the template may use.
-    rustix::stdio::dup2_stdin(&stdin)
-        .and_then(|()| rustix::stdio::dup2_stdout(stdout))
-        .and_then(|()| rustix::stdio::dup2_stderr(stderr))
-        .map_err(|error| failed_to("take over its input and output", &error))?;
+/// What a child does before it waits for its file: it gives up what the template may do and it may not.
+fn become_child(prepared: Prepared) -> Result<Ready, String> {
+    let Prepared { allowed, stdin, input, confinement } = prepared;
+    // In place of the socket to the parent, which only the template may use.
+    rustix::stdio::dup2_stdin(stdin).map_err(|error| failed_to("take over its input", &error))?;
     limits::forbid_processes().map_err(|error| failed_to("limit itself", &error))?;
     let sandbox = confinement.confine_child();
-    let mut input = Input::new(File::from(stdin));
-    let spool = descriptors.next().map(File::from).ok_or_else(|| io::Error::from_raw_os_error(spool_error));
-    input.set_spool(spool, spool_limit);
     Ok(Ready { input, allowed, sandbox })
 }
 
-/// Waits for the next packet. Its length is zero when the parent has no further ones.
+/// Waits for a packet with file descriptors. Its length is zero when the parent has none.
 fn receive(packet: &mut [u8]) -> Result<(usize, Descriptors), String> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
     let mut control = RecvAncillaryBuffer::new(&mut space);

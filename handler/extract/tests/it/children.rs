@@ -26,12 +26,17 @@ async fn every_misbehaviour_has_its_outcome() {
         ("drone", Some(ErrorCode::OutputLimit)),
         ("nonsense", Some(ErrorCode::Crashed)),
         ("wrong-type", Some(ErrorCode::Crashed)),
+        ("wrong-report", Some(ErrorCode::Crashed)),
+        ("early-end", Some(ErrorCode::Crashed)),
         ("full-sandbox", Some(ErrorCode::Crashed)),
+        ("sandbox-in-answer", Some(ErrorCode::Crashed)),
         ("accepted-twice", Some(ErrorCode::Crashed)),
         ("brief", None),
         ("half", Some(ErrorCode::Crashed)),
         ("out-of-memory", Some(ErrorCode::MemoryLimit)),
         ("chatter", Some(ErrorCode::StackLimit)),
+        // Nobody reads so much.
+        ("babble", Some(ErrorCode::TimeLimit)),
         ("exit-0", Some(ErrorCode::Crashed)),
         ("exit-7", Some(ErrorCode::Crashed)),
         ("KILL", Some(ErrorCode::Crashed)),
@@ -102,7 +107,7 @@ fn program(directory: &TempDir, script: &str, new: New) -> Extractor {
 }
 
 /// The second instance answers; what the first one does is written before it.
-const ANSWER: &str = "read -r config; read -r request; echo '\"accepted\"'; cat >/dev/null; echo '{\"end\":null}'";
+const ANSWER: &str = "read -r config; read -r request; echo '\"accepted\"' >&2; cat >/dev/null; echo '{\"end\":null}'";
 
 #[cfg(target_os = "linux")]
 #[test]

@@ -32,6 +32,7 @@ async fn read(extractor: &Extractor, name: &str, bytes: &[u8]) -> Findings {
 /// The same for bytes that are in a coding.
 async fn read_encoded(extractor: &Extractor, name: &str, bytes: &[u8], content_encoding: Option<&str>) -> Findings {
     let mut session = extractor.start(name, Some(bytes.len() as u64)).await.expect("a child starts");
+    session.set_length(bytes.len() as u64);
     session.set_content_encoding(content_encoding);
     for chunk in bytes.chunks(16 << 10) {
         session.feed(chunk).await.expect("feeding does not fail");

@@ -21,6 +21,8 @@ fn main() -> ExitCode {
     runtime.block_on(async {
         every_end_has_its_outcome_and_replaces_the_template().await;
         files_that_are_refused_do_not_replace_the_template().await;
+        nothing_of_a_file_is_left_for_the_next_one().await;
+        a_file_of_unknown_length_is_read_to_its_end().await;
         a_crash_after_the_answer_replaces_the_template().await;
 
         a_child_of_the_template_before_a_crash_reads_no_file().await;
@@ -30,7 +32,7 @@ fn main() -> ExitCode {
         a_template_is_replaced_after_its_share_of_files().await;
         an_extractor_that_is_dropped_leaves_no_process().await;
     });
-    writeln!(std::io::stdout(), "9 tests of children that a template forks passed").expect("the result is written");
+    writeln!(std::io::stdout(), "11 tests of children that a template forks passed").expect("the result is written");
     ExitCode::SUCCESS
 }
 
@@ -47,6 +49,7 @@ fn usual() -> Extractor {
 /// Reads a file as the handler does: the next child is prepared once this file is done.
 async fn read(extractor: &Extractor, name: &str, bytes: &[u8]) -> Findings {
     let mut session = extractor.start(name, Some(bytes.len() as u64)).await.expect("a child starts");
+    session.set_length(bytes.len() as u64);
     for chunk in bytes.chunks(16 << 10) {
         session.feed(chunk).await.expect("feeding does not fail");
     }
@@ -92,6 +95,13 @@ async fn until(what: &str, reached: impl Fn() -> bool) {
     }
 }
 
+/// The child that is none of these processes.
+async fn waiting_child(others: &[u32]) -> u32 {
+    let found = || children().into_iter().find(|child| !others.contains(child));
+    until("a child waits", || found().is_some()).await;
+    found().expect("it is there")
+}
+
 async fn every_end_has_its_outcome_and_replaces_the_template() {
     for (name, expected) in misbehaviour::ALL {
         // A child that only waits is not to be waited for long; one that works may have to wait for a processor.
@@ -131,7 +141,65 @@ async fn files_that_are_refused_do_not_replace_the_template() {
         }
         extractor.prepare().await;
         assert_eq!(template().await, before, "{name}");
-        assert_eq!(children().len(), 2, "{name}: the template and the child that waits");
+        until(&format!("{name}: there are the template and the child that waits"), || children().len() == 2).await;
+    }
+}
+
+async fn nothing_of_a_file_is_left_for_the_next_one() {
+    let extractor = usual();
+    extractor.prepare().await;
+    let before = template().await;
+    // More than the child reads at a time, and less than the pipe holds.
+    let unread = b"99 words that the next file does not have ".repeat(4000);
+    for (name, bytes, pages) in [
+        (misbehaviour::READS_NOTHING, &unread[..], None),
+        (misbehaviour::READS_NOTHING, &unread[..10], None),
+        (misbehaviour::ANSWERS_FOR_THE_NEXT, b"bytes", None),
+        // What is longer is written to the temporary file first.
+        ("long.pdf", &pdf(3), Some(3)),
+        ("short.pdf", &pdf(1), Some(1)),
+    ] {
+        let findings = read(&extractor, name, bytes).await;
+        assert_eq!((code(&findings), findings.metadata.page_count), (None, pages), "{name}");
+        extractor.prepare().await;
+        let next = read(&extractor, "good.txt", GOOD).await;
+        assert_eq!(next.metadata.word_count, Some(3), "{name}: {next:?}");
+        assert_eq!(next.file_type.as_deref(), Some("text/plain"), "{name}");
+        extractor.prepare().await;
+        assert_eq!(template().await, before, "{name}");
+    }
+}
+
+/// A PDF with empty pages.
+fn pdf(pages: usize) -> Vec<u8> {
+    use std::fmt::Write as _;
+    let mut kids = String::new();
+    let mut objects = String::new();
+    for number in (3..).take(pages) {
+        let _ = write!(kids, "{number} 0 R ");
+        let _ = writeln!(objects, "{number} 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>endobj");
+    }
+    format!(
+        "%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Count {pages}/Kids[{kids}]>>endobj\n\
+         {objects}trailer<</Root 1 0 R/Size {}>>\n%%EOF\n",
+        pages + 3,
+    )
+    .into_bytes()
+}
+
+async fn a_file_of_unknown_length_is_read_to_its_end() {
+    let extractor = usual();
+    // Whoever names a wrong length has a file of another one, whose end is that of the input.
+    for length in [None, Some(GOOD.len() as u64 + 1)] {
+        extractor.prepare().await;
+        let before = template().await;
+        let mut session = extractor.start("good.txt", None).await.expect("a child starts");
+        length.into_iter().for_each(|length| session.set_length(length));
+        session.feed(GOOD).await.expect("feeding does not fail");
+        assert_eq!(session.finish().await.expect("a finding").metadata.word_count, Some(3), "{length:?}");
+        extractor.prepare().await;
+        assert_ne!(template().await, before, "the next child has an input that has ended");
+        assert!(is_read_well(&extractor).await);
     }
 }
 
@@ -139,7 +207,7 @@ async fn a_crash_after_the_answer_replaces_the_template() {
     let extractor = usual();
     extractor.prepare().await;
     let before = template().await;
-    let child = children().into_iter().find(|child| *child != before).expect("a child waits");
+    let child = waiting_child(&[before]).await;
     assert_eq!(code(&read(&extractor, misbehaviour::CRASHES_LATE, b"bytes").await), None);
     until("the child crashes", || state(child) == Some('Z')).await;
     extractor.prepare().await;
@@ -152,13 +220,14 @@ async fn a_child_of_the_template_before_a_crash_reads_no_file() {
     let before = template().await;
     let mut crashing = extractor.start("abort", None).await.expect("a child starts");
     let first = children();
-    // As the handler does while a record is written, and here while the file is read.
+    // As the handler does while a record is written, and here while the file is read: the child is another template's.
     extractor.prepare().await;
-    let waiting = children().into_iter().find(|child| !first.contains(child)).expect("a child waits");
+    until("a child waits", || children().len() == 4).await;
+    let second: Vec<_> = children().into_iter().filter(|child| !first.contains(child)).collect();
     crashing.feed(b"bytes").await.expect("feeding does not fail");
     assert_eq!(code(&crashing.finish().await.expect("a finding")), Some(ErrorCode::Crashed));
     let mut next = extractor.start("good.txt", None).await.expect("a child starts");
-    assert!(!children().contains(&waiting), "the child that waited has the next file");
+    assert!(!children().iter().any(|child| second.contains(child)), "the child that waited has the next file");
     assert_ne!(template().await, before);
     next.feed(GOOD).await.expect("feeding does not fail");
     assert_eq!(next.finish().await.expect("a finding").metadata.word_count, Some(3));
@@ -189,35 +258,36 @@ async fn a_template_that_was_killed_costs_no_file() {
     assert_ne!(template().await, killed);
 }
 
-/// Starts a child as far as that gets without waiting, which is until the template has its request, and rarely further.
+/// Starts a child as far as that gets without waiting.
 async fn start_without_waiting(extractor: &Extractor) {
     let mut start = std::pin::pin!(extractor.start("b.txt", None));
     let _is_started = std::future::poll_fn(|context| Poll::Ready(start.as_mut().poll(context).is_ready())).await;
 }
 
 async fn a_start_that_nobody_waits_for_leaves_no_child() {
-    // The file that is read meanwhile ends well, or so that the template is replaced.
-    for (name, expected) in [("a.txt", None), ("abort", Some(ErrorCode::Crashed))] {
-        let extractor = usual();
+    let extractor = usual();
+    assert!(is_read_well(&extractor).await);
+    for _ in 0..20 {
+        // The child was asked for and is mostly not there yet.
+        extractor.prepare().await;
+        start_without_waiting(&extractor).await;
         assert!(is_read_well(&extractor).await);
-        extractor.prepare().await;
-        let mut session = extractor.start(name, None).await.expect("a child waits");
-        start_without_waiting(&extractor).await;
-        session.feed(GOOD).await.expect("feeding does not fail");
-        assert_eq!(code(&session.finish().await.expect("a finding")), expected);
-        for _ in 0..3 {
-            assert!(is_read_well(&extractor).await);
-        }
-        extractor.prepare().await;
-        assert_eq!(children().len(), 2, "{name}: the template and the child that waits");
-
-        // Nor does the end of the extractor.
-        let session = extractor.start("a.txt", None).await.expect("a child waits");
-        start_without_waiting(&extractor).await;
-        until("the template has forked", || children().len() == 3).await;
-        drop((session, extractor));
-        until("all have ended", || children().is_empty()).await;
     }
+    extractor.prepare().await;
+    until("there are the template and the child that waits", || children().len() == 2).await;
+    // A file that is read at the same time has a template of its own, which is started, and nobody waits for that either.
+    let session = extractor.start("a.txt", None).await.expect("a child waits");
+    start_without_waiting(&extractor).await;
+    drop(session);
+    assert!(is_read_well(&extractor).await);
+    extractor.prepare().await;
+    until("there are a child that waits and a template or two", || matches!(children().len(), 2 | 3)).await;
+
+    // Nor does the end of the extractor, with a child that was asked for a moment ago.
+    assert!(is_read_well(&extractor).await);
+    extractor.prepare().await;
+    drop(extractor);
+    until("all have ended", || children().is_empty()).await;
 }
 
 async fn a_template_is_replaced_after_its_share_of_files() {
@@ -236,7 +306,7 @@ async fn an_extractor_that_is_dropped_leaves_no_process() {
     let extractor = usual();
     assert!(is_read_well(&extractor).await);
     extractor.prepare().await;
-    assert_eq!(children().len(), 2);
+    until("a child waits", || children().len() == 2).await;
     drop(extractor);
     until("all have ended", || children().is_empty()).await;
     assert!(Path::new("/proc/self/fd").read_dir().expect("open files are listed").count() < 16, "pipes are left open");

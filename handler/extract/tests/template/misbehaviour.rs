@@ -11,6 +11,10 @@ use rustix::process::{Resource, Rlimit};
 
 /// Ends the file well and moves the position of the temporary file.
 pub(crate) const MOVES_POSITION: &str = "moves the position";
+/// Ends the file well without a look at it.
+pub(crate) const READS_NOTHING: &str = "reads nothing";
+/// Ends the file well, and then says what the next child would say.
+pub(crate) const ANSWERS_FOR_THE_NEXT: &str = "answers for the next";
 /// Ends the file well and then crashes.
 pub(crate) const CRASHES_LATE: &str = "crashes late";
 
@@ -115,6 +119,12 @@ pub(crate) fn parse(name: &str, allowed: &FileTypes, input: &mut Input, report: 
         MOVES_POSITION => {
             move_positions();
             return Ok(());
+        }
+        READS_NOTHING => return Ok(()),
+        ANSWERS_FOR_THE_NEXT => {
+            say("{\"end\":null}\n{\"metadata\":{\"wordCount\":99}}\n{\"end\":null}\n");
+            let _ = std::io::stderr().write_all(b"{\"type\":\"text/forged\"}\n");
+            std::process::exit(0);
         }
         CRASHES_LATE => {
             say("{\"end\":null}\n");

@@ -51,6 +51,10 @@ impl Spool {
     pub(super) fn fill(&mut self, bytes: &[u8]) -> io::Result<()> {
         let room = usize::try_from(self.limit - self.at).unwrap_or(usize::MAX);
         let taken = &bytes[..bytes.len().min(room)];
+        if self.size == 0 {
+            // The position is the file's, wherever another process has left it.
+            self.file.rewind()?;
+        }
         self.file.write_all(taken)?;
         self.at += taken.len() as u64;
         self.size += bytes.len() as u64;
