@@ -52,6 +52,8 @@ fn both(value: u64) -> Rlimit {
 /// Lowers a limit; one that is lower already stays.
 fn limit(resource: Resource, requested: Rlimit) -> io::Result<()> {
     let lower = |requested: Option<u64>, present: Option<u64>| requested.into_iter().chain(present).min();
-    let maximum = lower(requested.maximum, getrlimit(resource).maximum);
-    Ok(setrlimit(resource, Rlimit { current: lower(requested.current, maximum), maximum })?)
+    let present = getrlimit(resource);
+    let maximum = lower(requested.maximum, present.maximum);
+    let current = lower(lower(requested.current, present.current), maximum);
+    Ok(setrlimit(resource, Rlimit { current, maximum })?)
 }

@@ -283,16 +283,19 @@ fn a_child_waits_for_the_next_file_and_ends_with_the_function() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_child_that_was_killed_while_it_waited_costs_no_file() {
-    use handler_bench::function::children;
+    use handler_bench::function::{children, runs};
     let world = World::start();
     let first = world.drop_file("a.txt", b"text", "01");
     assert_eq!(world.outcome(&first.event), "stored");
     for n in 2..6 {
         let dropped = world.drop_file("b.txt", b"text", &format!("{n:02}"));
-        for child in children(world.function.id()) {
+        let killed = children(world.function.id());
+        for child in &killed {
             // It may have gone by itself, if it is the last file's.
             let _ = std::process::Command::new("kill").args(["-KILL", &child.to_string()]).status();
         }
+        // It ends once it is on a processor; until then nobody can know.
+        until("those that were killed have ended", || !killed.iter().any(|child| runs(*child)));
         assert_eq!(world.outcome(&dropped.event), "stored");
     }
 }
