@@ -1,11 +1,13 @@
 //! `DynamoDB` as far as the handler calls it: `PutItem` on a condition. It keeps the items and judges the conditions.
 
 use std::collections::HashMap;
+use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
+use crate::checksum::crc32;
 use crate::fake::{Fake, Service};
-use crate::http::{Ending, Request, Response};
+use crate::http::{Ending, Request, Response, http_date};
 
 /// The service.
 pub type DynamoDb = Fake<Table>;
@@ -46,12 +48,12 @@ impl Service for Table {
 
     fn answer(&mut self, request: &Request, fault: Option<Fault>) -> Response {
         if request.header("x-amz-target") != Some("DynamoDB_20120810.PutItem") {
-            return refusal(400, &error("UnknownOperationException"));
+            return answer(400, &error("UnknownOperationException"));
         }
         let put = request.json();
         let lost = Response { ending: Ending::Lost, ..Response::new(200, "{}") };
         match fault {
-            Some(Fault::Error(status, code)) => return refusal(status, &error(code)),
+            Some(Fault::Error(status, code)) => return answer(status, &error(code)),
             Some(Fault::Lost) => return lost,
             Some(Fault::WrittenButLost) => {
                 self.write(&put);
@@ -64,7 +66,7 @@ impl Service for Table {
             None => {}
         }
         if self.write(&put) {
-            return Response::new(200, "{}").with("content-type", "application/x-amz-json-1.0");
+            return answer(200, &json!({}));
         }
         let mut failed = error("ConditionalCheckFailedException");
         if put["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD"
@@ -72,7 +74,7 @@ impl Service for Table {
         {
             failed["Item"] = existing.clone();
         }
-        refusal(400, &failed)
+        answer(400, &failed)
     }
 }
 
@@ -130,6 +132,18 @@ fn error(code: &str) -> Value {
     })
 }
 
-fn refusal(status: u16, body: &Value) -> Response {
-    Response::new(status, body.to_string()).with("content-type", "application/x-amz-json-1.0")
+/// An answer with the headers of every answer of `DynamoDB`. Source: `DynamoDB` developer guide, "DynamoDB low-level API",
+/// and the `ResponseMetadata` that boto3 gives of its answers.
+///
+/// The identifier is made up and as long as one of `DynamoDB`.
+fn answer(status: u16, body: &Value) -> Response {
+    let body = body.to_string();
+    let checksum = crc32(body.as_bytes()).to_string();
+    Response::new(status, body)
+        .with("Server", "Server")
+        .with("Date", http_date(SystemTime::now()))
+        .with("Content-Type", "application/x-amz-json-1.0")
+        .with("Connection", "keep-alive")
+        .with("x-amzn-RequestId", "BENCHMARK0000000000000000000000001VV4KQNSO5AEMVJF66Q")
+        .with("x-amz-crc32", checksum)
 }

@@ -3,21 +3,18 @@
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use handler_bench::dynamodb::DynamoDb;
 use handler_bench::events::{Put, notification};
 use handler_bench::function::{Function, children, lambda_vars, peak_kib};
-use handler_bench::http::Body;
 use handler_bench::runtime_api::{Answer, RuntimeApi};
-use handler_bench::s3::S3;
 use handler_contract::{FileTypes, Limits, Settings};
 
 use crate::cpu_share::CpuShare;
 use crate::files;
 use crate::report::{Large, in_units};
+use crate::services::{BUCKET, Fakes, Services};
 
 /// The longest that any event may take.
 pub(crate) const TIME: Duration = Duration::from_mins(5);
@@ -32,11 +29,10 @@ pub(crate) struct Program {
     pub(crate) reads_pdf: bool,
 }
 
-/// The services that the programs call.
-pub(crate) struct Bench {
-    pub(crate) s3: S3,
-    pub(crate) dynamodb: DynamoDb,
-    pub(crate) events: AtomicU64,
+/// The services that the programs call, and the number of their events.
+pub(crate) struct Bench<S> {
+    services: S,
+    events: AtomicU64,
 }
 
 /// A file that S3 holds.
@@ -52,18 +48,14 @@ pub(crate) struct Running {
     pub(crate) api: RuntimeApi,
 }
 
-impl Bench {
-    pub(crate) fn new() -> Result<Self, Box<dyn Error>> {
-        Ok(Self { s3: S3::start()?, dynamodb: DynamoDb::start()?, events: AtomicU64::new(0) })
+impl<S: Services> Bench<S> {
+    pub(crate) fn new(services: S) -> Self {
+        Self { services, events: AtomicU64::new(0) }
     }
 
-    pub(crate) fn put_bytes(&self, key: &'static str, bytes: Vec<u8>) -> File {
-        self.put(key, Body::Bytes(Arc::new(bytes)))
-    }
-
-    fn put(&self, key: &'static str, body: Body) -> File {
-        let size = body.len();
-        File { key, e_tag: self.s3.put(&format!("uploads/{key}"), body), size }
+    pub(crate) fn put(&self, key: &'static str, content: Vec<u8>) -> Result<File, Box<dyn Error>> {
+        let size = content.len() as u64;
+        Ok(File { key, e_tag: self.services.put(key, content)?, size })
     }
 
     pub(crate) fn start(&self, program: &Program) -> Result<Running, Box<dyn Error>> {
@@ -80,7 +72,7 @@ impl Bench {
     fn start_as(&self, mut command: Command) -> Result<Running, Box<dyn Error>> {
         let api = RuntimeApi::start()?;
         let settings = Settings {
-            table_name: "records".to_owned(),
+            table_name: self.services.table().to_owned(),
             max_file_size: u64::MAX,
             allowed_types: FileTypes::any(),
             keep_records: None,
@@ -89,8 +81,8 @@ impl Bench {
         };
         let mut vars = lambda_vars(&api.endpoint());
         vars.extend(settings.to_vars());
-        vars.push(("AWS_ENDPOINT_URL_S3", self.s3.endpoint()));
-        vars.push(("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.endpoint()));
+        let [s3, dynamodb] = self.services.endpoints();
+        vars.extend([("AWS_ENDPOINT_URL_S3", s3), ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb)]);
         command.stdin(Stdio::null());
         let program = command.get_program().to_owned();
         let function = Function::spawn(command, vars)
@@ -103,15 +95,19 @@ impl Bench {
         // Every event is a new upload, or all but the first would be duplicates.
         let sequencer = format!("{:016X}", self.events.fetch_add(1, Ordering::Relaxed));
         let File { key, e_tag, size } = file;
-        let event = notification(&Put { bucket: "uploads", key, e_tag, size: *size, sequencer: &sequencer });
+        let event = notification(&Put { bucket: BUCKET, key, e_tag, size: *size, sequencer: &sequencer });
         match running.api.invoke(event, TIME) {
             (Answer::Success(answer), took) if answer["files"][0]["outcome"] == "stored" => Ok(took),
             (answer, _) => Err(format!("{key} was not stored: {answer:?}").into()),
         }
     }
+}
 
+impl Bench<Fakes> {
     pub(crate) fn large(&self, program: &Program, mib: u64) -> Result<Large, Box<dyn Error>> {
-        let file = self.put("large.txt", files::large_text(mib << 20));
+        let (key, body) = ("large.txt", files::large_text(mib << 20));
+        let size = body.len();
+        let file = File { key, e_tag: self.services.put_body(key, body), size };
         let running = self.start(program)?;
         running.api.asked(1);
         let done = AtomicBool::new(false);

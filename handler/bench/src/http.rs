@@ -6,8 +6,9 @@ use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
 use serde_json::Value;
 
 /// A request, read to its end.
@@ -118,6 +119,13 @@ impl Response {
         self.headers.push((name, value.into()));
         self
     }
+}
+
+/// A time as the value of a header like `Date`, in whole seconds.
+pub(crate) fn http_date(time: SystemTime) -> String {
+    let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let date = i64::try_from(seconds).ok().map(DateTime::from_secs);
+    date.and_then(|date| date.fmt(DateTimeFormat::HttpDate).ok()).unwrap_or_default()
 }
 
 type Handler = dyn Fn(&Request) -> Response + Send + Sync;
@@ -317,4 +325,16 @@ impl<T> Watched<T> {
 /// Takes a lock, also after a thread that held it has panicked: a test that failed has already said why.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_has_no_fraction_of_a_second() {
+        // The example of RFC 9110, "Date/Time Formats".
+        let time = UNIX_EPOCH + Duration::from_millis(784_111_777_500);
+        assert_eq!(http_date(time), "Sun, 06 Nov 1994 08:49:37 GMT");
+    }
 }

@@ -7,6 +7,7 @@ use crate::cpu_share::{CpuShare, ONE_PROCESSOR};
 use crate::harness::{Bench, File, Program, Running};
 use crate::price;
 use crate::report::{Figures, Row, SMALL};
+use crate::services::Services;
 
 /// Megabytes of memory: what the stacks have, twice that, and one whole processor.
 pub(crate) const MEMORY: [u32; 3] = [SMALL, 512, ONE_PROCESSOR];
@@ -22,7 +23,7 @@ const WARM_UP: usize = 3;
 /// # Errors
 /// A program fails; or control groups may not be made, with [`std::io::Error`] as its source.
 pub(crate) fn measure(
-    bench: &Bench,
+    bench: &Bench<impl Services>,
     programs: &[Program],
     files: &[File],
     events: usize,
@@ -61,7 +62,7 @@ pub(crate) fn measure(
 
 /// One round of events without pauses, and some with.
 fn round(
-    bench: &Bench,
+    bench: &Bench<impl Services>,
     running: &Running,
     share: &CpuShare,
     file: &File,

@@ -3,6 +3,7 @@
 //!
 //! Every server binds to 127.0.0.1 on free ports and ends when its value is dropped, also when a test fails.
 
+mod checksum;
 pub mod dynamodb;
 pub mod events;
 pub mod fake;

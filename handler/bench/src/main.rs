@@ -8,16 +8,18 @@ mod lambda;
 mod measure;
 mod price;
 mod report;
+mod services;
 
 use std::error::Error;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
+use serde::Serialize;
 
 use crate::harness::Program;
-use crate::measure::{Plan, measure};
+use crate::measure::{Plan, measure, measure_at};
 
 /// Starts the handler against a minimal Lambda Runtime API, S3 and DynamoDB, and measures start, answers and memory.
 #[derive(Debug, Parser)]
@@ -52,6 +54,11 @@ struct Arguments {
     /// How many events each program gets for each file under each processor share of Lambda
     #[arg(long, default_value_t = 100)]
     shared: usize,
+    /// The address of S3 and DynamoDB, to measure with them instead of fakes, for example MiniStack's. It must be an IP
+    /// address: of a name the programs would make one for each bucket. Measures only under the processor shares, and
+    /// leaves a bucket and a table behind
+    #[arg(long, value_name = "URL")]
+    services: Option<String>,
     /// The program that reads a file without a sandbox, to count instructions (`--bin in_process` of this package)
     #[arg(long, value_name = "PATH")]
     in_process: Option<PathBuf>,
@@ -79,6 +86,13 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     programs.extend(arguments.bare.map(|path| program(report::BARE, path, Vec::new(), false)));
     let script = arguments.python_handler.display().to_string();
     programs.extend(arguments.python.map(|path| program(report::PYTHON, path, vec![script], true)));
+    // Narration that nobody reads is no reason to stop.
+    let say = |step: &str| drop(writeln!(std::io::stderr(), "{step}"));
+    if let Some(url) = arguments.services {
+        let report = measure_at(url, &programs, arguments.shared, say)?;
+        return print(&report, &report.table(), arguments.json.as_deref());
+    }
+
     let pdf = match &arguments.pdf {
         Some(path) => std::fs::read(path).map_err(|error| format!("failed to read {}: {error}", path.display()))?,
         None => files::pdf(PDF_PAGES),
@@ -92,18 +106,21 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         shared: arguments.shared,
         in_process: arguments.in_process,
     };
+    let report = measure(&programs, &plan, say)?;
+    print(&report, &report.table(), arguments.json.as_deref())
+}
 
-    // Narration that nobody reads is no reason to stop.
-    let report = measure(&programs, &plan, |step| drop(writeln!(std::io::stderr(), "{step}")))?;
-    let json = serde_json::to_string_pretty(&report)?;
+/// Writes a report to where it is asked for.
+fn print(report: &impl Serialize, table: &str, json_path: Option<&Path>) -> Result<(), Box<dyn Error>> {
+    let json = serde_json::to_string_pretty(report)?;
     let mut stdout = std::io::stdout();
-    match arguments.json {
+    match json_path {
         Some(path) if path.as_os_str() == "-" => writeln!(stdout, "{json}")?,
         Some(path) => {
-            std::fs::write(&path, json).map_err(|error| format!("failed to write {}: {error}", path.display()))?;
-            stdout.write_all(report.table().as_bytes())?;
+            std::fs::write(path, json).map_err(|error| format!("failed to write {}: {error}", path.display()))?;
+            stdout.write_all(table.as_bytes())?;
         }
-        None => stdout.write_all(report.table().as_bytes())?,
+        None => stdout.write_all(table.as_bytes())?,
     }
     Ok(())
 }

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
 use crate::harness::{Bench, Program, TIME};
-use crate::report::{Contender, Lambda, Report, in_units};
+use crate::report::{Contender, Lambda, LambdaReport, Report, in_units};
+use crate::services::{Emulator, Fakes, Services};
 use crate::{files, instructions, lambda};
 
 /// Between one answer and the next event. On this machine services answer in a tenth of a millisecond; in AWS they take
@@ -38,11 +39,11 @@ pub(crate) struct Plan {
     pub(crate) in_process: Option<PathBuf>,
 }
 
-/// Measures everything. The first program is the handler.
+/// Measures everything, with fakes as the services. The first program is the handler.
 pub(crate) fn measure(programs: &[Program], plan: &Plan, mut say: impl FnMut(&str)) -> Result<Report, Box<dyn Error>> {
-    let bench = Bench::new()?;
-    let small = bench.put_bytes("small.txt", files::text(SMALL_TEXT));
-    let pdf = bench.put_bytes("sample.pdf", plan.pdf.clone());
+    let bench = Bench::new(Fakes::start()?);
+    let small = bench.put("small.txt", files::text(SMALL_TEXT))?;
+    let pdf = bench.put("sample.pdf", plan.pdf.clone())?;
     let mut contenders: Vec<_> = programs.iter().map(|program| Contender::new(program.name)).collect();
 
     say(&format!("starting each of {} programs {} times", programs.len(), plan.starts));
@@ -94,23 +95,50 @@ pub(crate) fn measure(programs: &[Program], plan: &Plan, mut say: impl FnMut(&st
         large.push(bench.large(&programs[0], mib)?);
     }
 
-    let contents = [
-        ("text-1.6-KB.txt", files::text(SMALL_TEXT)),
-        ("text-54-KB.txt", files::text(MEDIUM_TEXT)),
-        ("pdf-3-pages.pdf", files::pdf(SMALL_PDF)),
-    ];
-    say(&format!("{} events for each of {} files under each processor share", plan.shared, contents.len()));
-    let files: Vec<_> = contents.iter().map(|(name, bytes)| bench.put_bytes(name, bytes.clone())).collect();
-    let lambda = match lambda::measure(&bench, programs, &files, plan.shared) {
-        Ok(rows) => Lambda::Measured(rows),
-        Err(error) if error.is::<io::Error>() => Lambda::NotMeasured(format!("control groups cannot be used: {error}")),
-        Err(error) => return Err(error),
-    };
+    let lambda = measure_lambda(&bench, programs, plan.shared, say)?;
     let count = |path: &PathBuf| {
-        contents.iter().filter_map(|(name, bytes)| instructions::count(path, name, bytes)).collect::<Vec<_>>()
+        lambda_files().iter().filter_map(|(name, bytes)| instructions::count(path, name, bytes)).collect::<Vec<_>>()
     };
     let instructions = plan.in_process.as_ref().map(count).unwrap_or_default();
     Ok(Report::new(contenders, large, lambda, instructions, hash_rate(), &programs[0].executable)?)
+}
+
+/// Measures under the processor shares of Lambda only, with the services at this URL.
+pub(crate) fn measure_at(
+    url: String,
+    programs: &[Program],
+    events: usize,
+    say: impl FnMut(&str),
+) -> Result<LambdaReport, Box<dyn Error>> {
+    let bench = Bench::new(Emulator::prepare(url.clone())?);
+    Ok(LambdaReport::new(url, measure_lambda(&bench, programs, events, say)?))
+}
+
+fn measure_lambda(
+    bench: &Bench<impl Services>,
+    programs: &[Program],
+    events: usize,
+    mut say: impl FnMut(&str),
+) -> Result<Lambda, Box<dyn Error>> {
+    let files = lambda_files().into_iter().map(|(name, content)| bench.put(name, content));
+    let files = files.collect::<Result<Vec<_>, _>>()?;
+    say(&format!("{events} events for each of {} files under each processor share", files.len()));
+    match lambda::measure(bench, programs, &files, events) {
+        Ok(rows) => Ok(Lambda::Measured(rows)),
+        Err(error) if error.is::<io::Error>() => {
+            Ok(Lambda::NotMeasured(format!("control groups cannot be used: {error}")))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The files that are measured under the processor shares of Lambda.
+fn lambda_files() -> [(&'static str, Vec<u8>); 3] {
+    [
+        ("text-1.6-KB.txt", files::text(SMALL_TEXT)),
+        ("text-54-KB.txt", files::text(MEDIUM_TEXT)),
+        ("pdf-3-pages.pdf", files::pdf(SMALL_PDF)),
+    ]
 }
 
 /// Megabytes a second that this processor hashes as the handler does: the best of some tries, as the rest were others'.

@@ -1,5 +1,7 @@
 //! The Lambda Runtime API, version 2018-06-01, as far as a function needs it: the next event, an answer, an error.
-//! Source: Lambda developer guide, "Using the Lambda runtime API for custom runtimes".
+//! Source: Lambda developer guide, "Using the Lambda runtime API for custom runtimes"; for the headers that the page does
+//! not have, AWS's own server, aws-lambda-runtime-interface-emulator, `internal/lambda/rapi/rendering` (Go's server adds
+//! `Date`).
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -8,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
-use crate::http::{Request, Response, Server, Watched};
+use crate::http::{Request, Response, Server, Watched, http_date};
 
 /// What a function made of an event.
 #[derive(Debug, Clone, PartialEq)]
@@ -123,11 +125,12 @@ fn answer(state: &Watched<State>, request: &Request) -> Response {
         let Some(Some((request_id, event, deadline))) = next else { return Response::new(410, "") };
         let deadline = deadline.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         return Response::new(200, event.to_string())
-            .with("content-type", "application/json")
-            .with("lambda-runtime-aws-request-id", request_id)
-            .with("lambda-runtime-deadline-ms", deadline.to_string())
-            .with("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:000000000000:function:bench")
-            .with("lambda-runtime-trace-id", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=0");
+            .with("Content-Type", "application/json")
+            .with("Lambda-Runtime-Aws-Request-Id", request_id)
+            .with("Lambda-Runtime-Deadline-Ms", deadline.to_string())
+            .with("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:000000000000:function:bench")
+            .with("Lambda-Runtime-Trace-Id", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=0")
+            .with("Date", http_date(SystemTime::now()));
     }
     let body = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
     let (request_id, answer) = match path.split_once('/') {
@@ -136,5 +139,7 @@ fn answer(state: &Watched<State>, request: &Request) -> Response {
         _ => return Response::new(404, ""),
     };
     state.change(|state| state.answers.insert(request_id.to_owned(), (answer, arrived)));
-    Response::new(202, "{}")
+    Response::new(202, "{\"status\":\"OK\"}\n")
+        .with("Content-Type", "application/json")
+        .with("Date", http_date(SystemTime::now()))
 }

@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+use crate::checksum::crc32;
 use crate::fake::{Fake, Service};
-use crate::http::{Body, Ending, Request, Response};
+use crate::http::{Body, Ending, Request, Response, http_date};
 
 /// The service.
 pub type S3 = Fake<Objects>;
@@ -30,6 +32,7 @@ struct Object {
     body: Body,
     e_tag: String,
     crc32: Option<String>,
+    last_modified: String,
 }
 
 /// The objects of all buckets.
@@ -49,7 +52,8 @@ impl S3 {
         self.with(|Objects { objects, puts }| {
             *puts += 1;
             let e_tag = format!("{puts:032x}");
-            objects.insert(format!("/{path}"), Object { body, e_tag: e_tag.clone(), crc32 });
+            let object = Object { body, e_tag: e_tag.clone(), crc32, last_modified: http_date(SystemTime::now()) };
+            objects.insert(format!("/{path}"), object);
             e_tag
         })
     }
@@ -73,7 +77,13 @@ impl Service for Objects {
         if request.header("if-match").is_some_and(|expected| expected != quoted) {
             return error(412, "PreconditionFailed");
         }
-        let mut response = Response::new(200, "").with("etag", quoted).with("content-type", "application/octet-stream");
+        let mut response = answer(200, "")
+            .with("Last-Modified", &object.last_modified)
+            .with("ETag", quoted)
+            .with("x-amz-server-side-encryption", "AES256")
+            .with("x-amz-version-id", "benchmark.Version_0000000000001a")
+            .with("Accept-Ranges", "bytes")
+            .with("Content-Type", "application/octet-stream");
         if let (Some(crc32), Some("ENABLED")) = (&object.crc32, request.header("x-amz-checksum-mode")) {
             response = response.with("x-amz-checksum-crc32", crc32).with("x-amz-checksum-type", "FULL_OBJECT");
         }
@@ -92,27 +102,21 @@ impl Service for Objects {
     }
 }
 
+/// An answer with the headers of every answer of S3. Source: Amazon S3 API reference, "Common Response Headers"; for
+/// those of an object "`GetObject`", in a bucket that keeps versions and has the default encryption.
+///
+/// Identifiers are made up and as long as S3's.
+fn answer(status: u16, body: impl Into<Vec<u8>>) -> Response {
+    Response::new(status, body)
+        .with("x-amz-id-2", "Zm9yIHRoZSBiZW5jaG1hcms/aGFuZGxlciBiYXJlIHB5dGhvbjEyMzQ1Njc4OTBhYmNkZWZnaGk=")
+        .with("x-amz-request-id", "BENCHMARK0000001")
+        .with("Date", http_date(SystemTime::now()))
+        .with("Server", "AmazonS3")
+}
+
 fn error(status: u16, code: &str) -> Response {
     let body = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>injected by the test</Message></Error>"
     );
-    Response::new(status, body).with("content-type", "application/xml")
-}
-
-/// CRC-32 as of ISO-HDLC, bit by bit: the bodies it is used on are small.
-fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(u32::MAX, |crc, &byte| {
-        (0..8).fold(crc ^ u32::from(byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 })
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_checksum_is_the_one_that_s3_sends() {
-        // The check value of CRC-32/ISO-HDLC, CBF43926, in base64.
-        assert_eq!(BASE64.encode(crc32(b"123456789").to_be_bytes()), "y/Q5Jg==");
-    }
+    answer(status, body).with("Content-Type", "application/xml")
 }
