@@ -17,8 +17,9 @@ pub mod process;
 pub mod store;
 pub mod target;
 
-use std::cell::Cell;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use handler_contract::record::Findings;
@@ -39,8 +40,8 @@ use crate::target::Target;
 /// Serves events until Lambda ends the process. Returns only when it cannot start, or lost the Runtime API.
 /// `inspection_denied` is whether [`process::deny_inspection`] succeeded.
 pub fn run(inspection_denied: bool) -> ExitCode {
-    let log = Log::new(Box::new(std::io::stdout()), system_clock);
-    let Err(error) = start(&log, inspection_denied);
+    let log = Arc::new(Log::new(Box::new(std::io::stdout()), system_clock));
+    let Err(error) = start(Arc::clone(&log), inspection_denied);
     log.write(&Line { level: Level::Error, message: format!("the function stops: {error}"), ..Line::default() });
     ExitCode::FAILURE
 }
@@ -58,7 +59,7 @@ const SET_BY_LAMBDA: [&str; 4] = [
     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
 ];
 
-fn start(log: &Log, inspection_denied: bool) -> Result<std::convert::Infallible, lambda_runtime::Error> {
+fn start(log: Arc<Log>, inspection_denied: bool) -> Result<std::convert::Infallible, lambda_runtime::Error> {
     let vars =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let settings = Settings::parse(vars)?;
@@ -68,26 +69,40 @@ fn start(log: &Log, inspection_denied: bool) -> Result<std::convert::Infallible,
     }
     let extractor = Extractor::new(settings.limits, settings.allowed_types.clone())?;
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-        // The first file's child starts beside the clients, on the processor that Lambda gives a start for nothing. No
-        // event waits for it: what is not ready by then is awaited by the first file.
-        let first = extractor.clone();
-        tokio::spawn(async move { first.prepare().await });
-        tokio::task::yield_now().await;
-        let clients = Clients::from_env().await;
-        let function = Function {
-            settings,
-            clients,
-            extractor,
-            log,
-            inspection_denied,
-            cold: Cell::new(true),
-            sandbox_reported: Cell::new(false),
-            template_failure_reported: Cell::new(false),
-        };
-        // On the heap, because it holds what an invocation needs at once, buffers included.
-        Box::pin(Runtime::new(service_fn(|event| function.handle(event))).run()).await?;
-        Err("the Lambda Runtime API gives no more events".into())
+        // A task, because a task that is woken is polled at once, and the future of `block_on` only after a further turn of
+        // the event loop, an `epoll_wait` that finds nothing: four of them for each small file.
+        tokio::spawn(serve(settings, extractor, log, inspection_denied)).await?
     })
+}
+
+async fn serve(
+    settings: Settings,
+    extractor: Extractor,
+    log: Arc<Log>,
+    inspection_denied: bool,
+) -> Result<std::convert::Infallible, lambda_runtime::Error> {
+    // The first file's child starts beside the clients, on the processor that Lambda gives a start for nothing. No
+    // event waits for it: what is not ready by then is awaited by the first file.
+    let first = extractor.clone();
+    tokio::spawn(async move { first.prepare().await });
+    tokio::task::yield_now().await;
+    let clients = Clients::from_env().await;
+    let function = Arc::new(Function {
+        settings,
+        clients,
+        extractor,
+        log,
+        inspection_denied,
+        cold: AtomicBool::new(true),
+        sandbox_reported: AtomicBool::new(false),
+        template_failure_reported: AtomicBool::new(false),
+    });
+    let handle = service_fn(move |event| {
+        let function = Arc::clone(&function);
+        async move { function.handle(event).await }
+    });
+    Runtime::new(handle).run().await?;
+    Err("the Lambda Runtime API gives no more events".into())
 }
 
 /// Reaps the last file's child and starts the next one while the record is written: there is time for it while DynamoDB
@@ -103,19 +118,19 @@ fn prepare_next(extractor: &Extractor) {
 }
 
 /// All that outlives an invocation.
-struct Function<'a> {
+struct Function {
     settings: Settings,
     clients: Clients,
     extractor: Extractor,
-    log: &'a Log,
+    log: Arc<Log>,
     /// Whether other processes of the same user are denied this one's memory.
     inspection_denied: bool,
     /// Whether no invocation has come yet.
-    cold: Cell<bool>,
+    cold: AtomicBool,
     /// Whether the sandbox status of the children was reported.
-    sandbox_reported: Cell<bool>,
+    sandbox_reported: AtomicBool,
     /// Whether it was reported that children are executed because no template forks them.
-    template_failure_reported: Cell<bool>,
+    template_failure_reported: AtomicBool,
 }
 
 /// What the function answers its caller.
@@ -190,10 +205,11 @@ impl Invocation {
     }
 }
 
-impl Function<'_> {
+impl Function {
     async fn handle(&self, event: LambdaEvent<Value>) -> Result<Answer, InvocationError> {
         let origin = event::origin(&event.payload).map(ToOwned::to_owned);
-        let invocation = Invocation { context: event.context, cold_start: self.cold.replace(false), origin };
+        let invocation =
+            Invocation { context: event.context, cold_start: self.cold.swap(false, Ordering::Relaxed), origin };
         let refuse = |error: &EventError| self.log.write(&invocation.line(Level::Error, error.to_string()));
         // Whether a file has the invocation's time to itself.
         let mut is_first_file = true;
@@ -326,7 +342,7 @@ impl Function<'_> {
     /// What the system grants of the sandbox, once in a process's life: with its first file.
     fn unreported_sandbox(&self) -> Option<SandboxReport> {
         let SandboxStatus { system_calls, files } =
-            self.extractor.sandbox_status().filter(|_| !self.sandbox_reported.replace(true))?;
+            self.extractor.sandbox_status().filter(|_| !self.sandbox_reported.swap(true, Ordering::Relaxed))?;
         Some(SandboxReport { system_calls, files, inspection_denied: self.inspection_denied })
     }
 
@@ -340,7 +356,8 @@ impl Function<'_> {
 
     /// Warns, once in a process's life, that children are executed because no template forks them.
     fn warn_of_template_failure(&self, invocation: &Invocation) {
-        let failure = self.extractor.template_failure().filter(|_| !self.template_failure_reported.replace(true));
+        let failure =
+            self.extractor.template_failure().filter(|_| !self.template_failure_reported.swap(true, Ordering::Relaxed));
         if let Some(failure) = failure {
             let message =
                 format!("each file takes more processor time, because its child is executed and not forked: {failure}");

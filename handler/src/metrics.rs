@@ -15,7 +15,7 @@
 //! type and the code are in the line also without detail, where a query of the logs can count by them.
 
 use handler_contract::ErrorCode;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "FilePipeline";
@@ -42,56 +42,113 @@ pub struct FileMetrics<'a> {
 }
 
 /// The line that reports one file; the time in milliseconds since the Unix epoch.
-pub fn line(file: &FileMetrics<'_>, unix_millis: i64) -> Value {
-    let count = |name: &str| json!({"Name": name, "Unit": "Count"});
-    let bytes = json!({"Name": "Bytes", "Unit": "Bytes"});
-    let time = json!({"Name": "ExtractionTime", "Unit": "Milliseconds"});
-    let directive = |dimensions: &[&str], metrics: Vec<Value>| json!({"Namespace": NAMESPACE, "Dimensions": [dimensions], "Metrics": metrics});
-
-    let mut directives = vec![directive(
-        &["FunctionName"],
-        vec![count("Files"), bytes, count("Failures"), time.clone(), count("ColdStart")],
-    )];
-    let failed = file.recorded && file.error_code.is_some();
-    let mut line = json!({
-        "FunctionName": file.function_name,
-        "Files": u8::from(file.recorded),
-        "Bytes": if file.recorded { file.bytes } else { 0 },
-        "Failures": u8::from(failed),
-        "ExtractionTime": file.extraction_ms,
-        "ColdStart": u8::from(file.cold_start),
-    });
-    if let Some(file_type) = file.file_type.filter(|_| file.recorded) {
-        if file.detailed {
-            directives.push(directive(&["FunctionName", "FileType"], vec![count("Files"), time]));
-        }
-        line["FileType"] = json!(file_type);
+pub fn line<'a>(file: &FileMetrics<'a>, unix_millis: i64) -> impl Serialize + use<'a> {
+    let recorded = file.recorded;
+    let file_type = file.file_type.filter(|_| recorded);
+    let error_code = file.error_code.filter(|_| recorded);
+    let mut cloud_watch_metrics = vec![BY_FUNCTION];
+    if file.detailed {
+        cloud_watch_metrics.extend(file_type.map(|_| BY_TYPE));
+        cloud_watch_metrics.extend(error_code.map(|_| BY_CODE));
     }
-    if let Some(code) = file.error_code.filter(|_| file.recorded) {
-        if file.detailed {
-            directives.push(directive(&["FunctionName", "ErrorCode"], vec![count("Failures")]));
-        }
-        line["ErrorCode"] = json!(code);
+    FileLine {
+        aws: Header { timestamp: unix_millis, cloud_watch_metrics },
+        function_name: file.function_name,
+        file_type,
+        error_code,
+        files: recorded.into(),
+        bytes: if recorded { file.bytes } else { 0 },
+        failures: error_code.is_some().into(),
+        extraction_time: file.extraction_ms,
+        cold_start: file.cold_start.into(),
     }
-    line["_aws"] = json!({"Timestamp": unix_millis, "CloudWatchMetrics": directives});
-    line
 }
 
 /// The line that counts one process whose sandbox is weaker than it could be; the time in milliseconds since the Unix
 /// epoch.
-pub fn degraded_sandbox(function_name: &str, unix_millis: i64) -> Value {
-    let metric = json!({"Name": "DegradedSandbox", "Unit": "Count"});
-    let directive = json!({"Namespace": NAMESPACE, "Dimensions": [["FunctionName"]], "Metrics": [metric]});
-    json!({
-        "FunctionName": function_name,
-        "DegradedSandbox": 1,
-        "_aws": {"Timestamp": unix_millis, "CloudWatchMetrics": [directive]},
-    })
+pub fn degraded_sandbox(function_name: &str, unix_millis: i64) -> impl Serialize {
+    let aws = Header { timestamp: unix_millis, cloud_watch_metrics: vec![DEGRADED_SANDBOX] };
+    SandboxLine { aws, function_name, degraded_sandbox: 1 }
 }
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct FileLine<'a> {
+    #[serde(rename = "_aws")]
+    aws: Header,
+    function_name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_code: Option<ErrorCode>,
+    files: u8,
+    bytes: u64,
+    failures: u8,
+    extraction_time: i64,
+    cold_start: u8,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct SandboxLine<'a> {
+    #[serde(rename = "_aws")]
+    aws: Header,
+    function_name: &'a str,
+    degraded_sandbox: u8,
+}
+
+/// What `CloudWatch` finds the metrics by.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Header {
+    timestamp: i64,
+    cloud_watch_metrics: Vec<Directive>,
+}
+
+/// Which fields of a line are metrics, and which are their dimensions.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Directive {
+    namespace: &'static str,
+    /// Always one set.
+    dimensions: [&'static [&'static str]; 1],
+    metrics: &'static [Metric],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metric {
+    name: &'static str,
+    unit: &'static str,
+}
+
+const fn directive(dimensions: &'static [&'static str], metrics: &'static [Metric]) -> Directive {
+    Directive { namespace: NAMESPACE, dimensions: [dimensions], metrics }
+}
+
+const fn count(name: &'static str) -> Metric {
+    Metric { name, unit: "Count" }
+}
+
+const EXTRACTION_TIME: Metric = Metric { name: "ExtractionTime", unit: "Milliseconds" };
+
+const BY_FUNCTION: Directive = directive(
+    &["FunctionName"],
+    &[count("Files"), Metric { name: "Bytes", unit: "Bytes" }, count("Failures"), EXTRACTION_TIME, count("ColdStart")],
+);
+const BY_TYPE: Directive = directive(&["FunctionName", "FileType"], &[count("Files"), EXTRACTION_TIME]);
+const BY_CODE: Directive = directive(&["FunctionName", "ErrorCode"], &[count("Failures")]);
+const DEGRADED_SANDBOX: Directive = directive(&["FunctionName"], &[count("DegradedSandbox")]);
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
+
+    fn line(file: &FileMetrics<'_>, unix_millis: i64) -> Value {
+        serde_json::to_value(super::line(file, unix_millis)).unwrap()
+    }
 
     const FILE: FileMetrics<'_> = FileMetrics {
         function_name: "pipeline-dev-handler",
@@ -180,7 +237,8 @@ mod tests {
         let page = include_str!("../../docs/metrics.md");
         assert!(page.contains(&format!("Namespace: `{NAMESPACE}`")));
         let file = line(&FileMetrics { error_code: Some(ErrorCode::Encrypted), ..FILE }, 0);
-        let directives = [file, degraded_sandbox("f", 0)].map(|line| line["_aws"]["CloudWatchMetrics"].clone());
+        let sandbox = serde_json::to_value(degraded_sandbox("f", 0)).unwrap();
+        let directives = [file, sandbox].map(|line| line["_aws"]["CloudWatchMetrics"].clone());
         for directive in directives.iter().flat_map(|directives| directives.as_array().unwrap()) {
             let dimensions = directive["Dimensions"][0].as_array().unwrap();
             let dimensions: Vec<_> = dimensions.iter().map(|d| format!("`{}`", d.as_str().unwrap())).collect();
