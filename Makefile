@@ -65,6 +65,7 @@ synth: ## Regenerate the generated files (templates, schema, tables of the docum
 .PHONY: bench
 bench: emulator build ## Measure handler and deployment in comparison with bare ones, Python, SAM and CDK
 	@PYTHON="$(PYTHON)" tools/bench
+	@PYTHON="$(PYTHON)" tools/bench --emulator
 	@cargo build --release --locked --package provisioner --example empty_bucket
 	@$(VENV)/bin/python tools/bench-deploy/deploy.py $(PROVISIONER) target/lambda/bootstrap --json target/bench-deploy.json \
 		--empty-bucket target/release/examples/empty_bucket

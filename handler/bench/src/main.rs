@@ -83,7 +83,10 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let program = |name, executable, arguments, reads_pdf| Program { name, executable, arguments, reads_pdf };
     let mut programs = vec![program("handler", arguments.handler, Vec::new(), true)];
-    programs.extend(arguments.bare.map(|path| program(report::BARE, path, Vec::new(), false)));
+    if let Some(path) = arguments.bare {
+        programs.push(program(report::BARE, path.clone(), Vec::new(), false));
+        programs.push(program(report::FORKING, path, vec!["--fork".to_owned()], false));
+    }
     let script = arguments.python_handler.display().to_string();
     programs.extend(arguments.python.map(|path| program(report::PYTHON, path, vec![script], true)));
     // Narration that nobody reads is no reason to stop.

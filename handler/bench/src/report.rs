@@ -106,6 +106,8 @@ impl Contender {
 
 /// The contenders' names.
 pub(crate) const BARE: &str = "bare Rust";
+/// The bare Lambda with a process for each file.
+pub(crate) const FORKING: &str = "bare, forking";
 pub(crate) const PYTHON: &str = "Python";
 
 type Measure = fn(&Contender) -> &Times;

@@ -64,10 +64,9 @@ impl Pool {
     /// Keeps a template whose child is reaped for the next child, or ends it.
     #[cfg(target_os = "linux")]
     async fn recycle(&self, mut template: Template, pipes: Pipes) {
-        // Only the filter of system calls makes sure that a child has left no process that still has its pipes.
-        let is_filtered = self.sandbox.get().is_none_or(|sandbox| sandbox.system_calls);
+        let is_alone = !may_leave_process(self.sandbox.get().copied(), rustix::process::geteuid().is_root());
         let has_input = pipes.input.is_some();
-        if is_filtered && has_input && self.may_fork(&template) && template.recycle(&pipes).is_ok() {
+        if is_alone && has_input && self.may_fork(&template) && template.recycle(&pipes).is_ok() {
             lock(&self.idle).push((template, pipes));
         } else {
             template.end().await;
@@ -106,6 +105,14 @@ impl Pool {
 /// Whether a child exits like this when nothing has gone wrong: by itself, or killed by this process after its answer.
 fn is_normal(status: ExitStatus) -> bool {
     status.success() || status.signal() == Some(Signal::KILL.as_raw())
+}
+
+/// Whether a child may have left a process that still has its pipes. The filter of system calls prevents that, and where
+/// there is none, the limit on processes does, which does not apply to root (getrlimit(2), `RLIMIT_NPROC`). A child that has
+/// not reported its sandbox has read no file.
+#[cfg(target_os = "linux")]
+fn may_leave_process(sandbox: Option<SandboxStatus>, is_root: bool) -> bool {
+    is_root && sandbox.is_some_and(|sandbox| !sandbox.system_calls)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -352,6 +359,26 @@ impl Drop for Process {
                 pool.note_abnormal_end();
             }
             lock(&pool.unreaped).push(child);
+        }
+    }
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use super::{SandboxStatus, may_leave_process};
+
+    #[test]
+    fn a_template_serves_on_only_if_no_process_can_be_left() {
+        let sandbox = |system_calls| Some(SandboxStatus { system_calls, files: true });
+        for (sandbox, is_root, expected) in [
+            (sandbox(true), true, false),
+            (sandbox(true), false, false),
+            (sandbox(false), true, true),
+            (sandbox(false), false, false),
+            (None, true, false),
+        ] {
+            assert_eq!(may_leave_process(sandbox, is_root), expected, "{sandbox:?} {is_root}");
         }
     }
 }
