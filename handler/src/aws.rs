@@ -3,10 +3,11 @@
 //! Everything comes from the environment that Lambda sets: region, credentials, and if it is set, `AWS_ENDPOINT_URL`.
 //! No metadata service or single sign-on is asked, so that a start waits for nobody. An endpoint with an IP address
 //! gets path-style requests by S3's own endpoint rules, without a setting. Certificates are checked against the
-//! system's store, or against `SSL_CERT_FILE` where that is set. `AWS_CA_BUNDLE`, which other SDKs know, is not read:
-//! the store of Lambda's runtime holds AWS's roots, and a stack sets no such variable.
+//! system's store ([`read_certificates_from_one_file`]), or against `SSL_CERT_FILE` where that is set. `AWS_CA_BUNDLE`,
+//! which other SDKs know, is not read: the store of Lambda's runtime holds AWS's roots, and a stack sets no such variable.
 
 use std::error::Error;
+use std::fs::File;
 use std::time::Duration;
 
 use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
@@ -31,6 +32,39 @@ const ATTEMPT: Duration = Duration::from_secs(5);
 const STALLED: Duration = Duration::from_secs(5);
 /// The first attempt and two more, with pauses that grow (the SDK's standard mode).
 const ATTEMPTS: u32 = 3;
+
+/// Where systems keep all certificates that they trust in one file: Amazon Linux, and Debian and its kin.
+const CERTIFICATES: [&str; 2] = ["/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/certs/ca-certificates.crt"];
+
+/// Lets the system's certificates be read from the one file that has all of them, where there is such a file. Otherwise
+/// the folder beside it is read as well, which has each of them once more in a file of its own: 2 ms of a start of 5, and
+/// where a function is small, seven times that. Whoever names a file or a folder by the usual variables decides.
+///
+/// Must be called before the process has a second thread.
+pub fn read_certificates_from_one_file() {
+    let chosen = |name: &str| std::env::var_os(name).is_some();
+    if let Some(file) = certificates(chosen, has_content) {
+        #[expect(unsafe_code, reason = "the library that reads certificates takes the file from a variable only")]
+        // SAFETY: no other thread exists that could read the environment.
+        unsafe {
+            std::env::set_var(CERTIFICATE_VARIABLES[0], file);
+        }
+    }
+}
+
+fn has_content(file: &str) -> bool {
+    File::open(file).and_then(|file| file.metadata()).is_ok_and(|metadata| metadata.is_file() && metadata.len() > 0)
+}
+
+/// What names the certificates, a file or a folder (OpenSSL, `SSL_CTX_set_default_verify_paths`).
+const CERTIFICATE_VARIABLES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+
+fn certificates(is_set: impl Fn(&str) -> bool, exists: impl Fn(&str) -> bool) -> Option<&'static str> {
+    if CERTIFICATE_VARIABLES.into_iter().any(is_set) {
+        return None;
+    }
+    CERTIFICATES.into_iter().find(|file| exists(file))
+}
 
 /// The services that the pipeline calls.
 #[derive(Debug, Clone)]
@@ -66,9 +100,9 @@ impl Clients {
 
 /// One connector for both clients.
 ///
-/// Making it reads and parses the system's certificates, the dearest part of a start (3 ms of 6). That is done once,
-/// where the client of `aws-smithy-http-client` does it for each service, and before the first event, while Lambda
-/// still gives a whole processor, however little memory the function has.
+/// Making it reads and parses the system's certificates, the dearest part of a start. That is done once, where the client
+/// of `aws-smithy-http-client` does it for each service, and before the first event, while Lambda still gives a whole
+/// processor, however little memory the function has.
 #[derive(Debug)]
 struct SharedConnector(SharedHttpConnector);
 
@@ -118,4 +152,24 @@ pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CERTIFICATES, certificates};
+
+    #[test]
+    fn certificates_are_read_from_one_file_unless_somebody_names_others() {
+        let [amazon, debian] = CERTIFICATES;
+        for (set, there, expected) in [
+            ("", &[amazon, debian][..], Some(amazon)),
+            ("", &[debian], Some(debian)),
+            ("", &[], None),
+            ("SSL_CERT_FILE", &[amazon], None),
+            ("SSL_CERT_DIR", &[amazon], None),
+            ("AWS_CA_BUNDLE", &[amazon], Some(amazon)),
+        ] {
+            assert_eq!(certificates(|name| name == set, |file| there.contains(&file)), expected, "{set} {there:?}");
+        }
+    }
 }

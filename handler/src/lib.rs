@@ -40,6 +40,7 @@ use crate::target::Target;
 /// Serves events until Lambda ends the process. Returns only when it cannot start, or lost the Runtime API.
 /// `inspection_denied` is whether [`process::deny_inspection`] succeeded.
 pub fn run(inspection_denied: bool) -> ExitCode {
+    aws::read_certificates_from_one_file();
     let log = Arc::new(Log::new(Box::new(std::io::stdout()), system_clock));
     let Err(error) = start(Arc::clone(&log), inspection_denied);
     log.write(&Line { level: Level::Error, message: format!("the function stops: {error}"), ..Line::default() });
