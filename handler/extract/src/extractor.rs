@@ -15,15 +15,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 #[cfg(target_os = "linux")]
 use std::sync::{MutexGuard, PoisonError};
-#[cfg(target_os = "linux")]
-use std::time::Duration;
 
 use handler_contract::{FileTypes, Limits};
 use tokio::process::Command;
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
-#[cfg(target_os = "linux")]
-use tokio::time::timeout;
 
 #[cfg(target_os = "linux")]
 use crate::fallback::Fallback;
@@ -35,10 +31,6 @@ use crate::protocol::{CHILD_MARKER, ChildConfig, Request, SandboxStatus};
 use crate::session::Session;
 #[cfg(target_os = "linux")]
 use crate::template::Template;
-
-/// How long a template may take to start and to fork, which takes a few milliseconds of processor time.
-#[cfg(target_os = "linux")]
-const START_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Starts children. Created once in a process; clones share everything. Dropping the last clone kills the child that
 /// waits.
@@ -167,7 +159,7 @@ impl Extractor {
         self.shared.pool.reap().await;
         // It may have been killed meanwhile for lack of memory, which is not the file's fault.
         let is_usable = match &mut waiting {
-            Some(process) => !process.is_outdated() && settle(process).await.is_ok(),
+            Some(process) => !process.is_outdated() && process.settle().await.is_ok(),
             None => true,
         };
         if !is_usable {
@@ -180,19 +172,6 @@ impl Extractor {
         };
         process.limit_cpu(cpu_seconds);
         Ok(Session::new(process, Limits { cpu_seconds, ..self.shared.limits }, request))
-    }
-}
-
-/// Waits until a child is there that was asked for.
-async fn settle(process: &mut Process) -> io::Result<()> {
-    #[cfg(target_os = "linux")]
-    {
-        let late = |_| Err(io::Error::new(io::ErrorKind::TimedOut, "the parser's template does not start"));
-        timeout(START_TIMEOUT, process.settle()).await.unwrap_or_else(late)
-    }
-    #[cfg(not(target_os = "linux"))]
-    {
-        process.settle().await
     }
 }
 
@@ -215,7 +194,7 @@ impl Shared {
         if self.is_forking() {
             if let Some((template, pipes)) = self.pool.idle_template().await
                 && let Ok(mut process) = self.ask(template, pipes)
-                && settle(&mut process).await.is_ok()
+                && process.settle().await.is_ok()
             {
                 return Ok(process);
             }
@@ -268,7 +247,7 @@ impl Shared {
     #[cfg(target_os = "linux")]
     async fn start_template(&self) -> io::Result<Process> {
         let mut process = self.ask_new_template().await?;
-        settle(&mut process).await?;
+        process.settle().await?;
         Ok(process)
     }
 

@@ -21,6 +21,7 @@ use rustix::net::{
 use rustix::process::{Pid, Resource, Rlimit};
 use tokio::io::Interest;
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use crate::forked::Forked;
 use crate::pipes::{ChildEnds, Pipes, read_available};
@@ -33,6 +34,9 @@ const MAX_CHILDREN: u32 = 500;
 
 /// The longest packet of a template: a reply that says why there is no child. Bytes.
 const MAX_REPLY: usize = 4 << 10;
+
+/// How long a template may take to start and to fork, which takes a few milliseconds of processor time.
+const START_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long dropping a template waits for the reply that nobody else has waited for: to fork takes a fraction of a
 /// millisecond.
@@ -115,10 +119,11 @@ impl Template {
     /// Waits until the child that was asked for is there.
     ///
     /// # Errors
-    /// The template has ended or cannot fork.
+    /// The template has ended, cannot fork, or takes too long.
     pub(crate) async fn settle(&mut self) -> io::Result<()> {
         if matches!(self.child, Child::Due) {
-            let pid = self.reply().await?;
+            let late = |_| Err(io::Error::new(io::ErrorKind::TimedOut, "the parser's template does not start"));
+            let pid = timeout(START_TIMEOUT, self.reply()).await.unwrap_or_else(late)?;
             self.child = Child::Forked(Forked::new(pid));
         }
         Ok(())

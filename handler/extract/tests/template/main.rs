@@ -28,11 +28,12 @@ fn main() -> ExitCode {
         a_child_of_the_template_before_a_crash_reads_no_file().await;
         an_empty_file_that_is_given_up_replaces_the_template().await;
         a_template_that_was_killed_costs_no_file().await;
+        a_template_that_hangs_costs_no_file().await;
         a_start_that_nobody_waits_for_leaves_no_child().await;
         a_template_is_replaced_after_its_share_of_files().await;
         an_extractor_that_is_dropped_leaves_no_process().await;
     });
-    writeln!(std::io::stdout(), "11 tests of children that a template forks passed").expect("the result is written");
+    writeln!(std::io::stdout(), "12 tests of children that a template forks passed").expect("the result is written");
     ExitCode::SUCCESS
 }
 
@@ -258,6 +259,23 @@ async fn a_template_that_was_killed_costs_no_file() {
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it is killed");
     assert!(is_read_well(&extractor).await);
     assert_ne!(template().await, killed);
+}
+
+async fn a_template_that_hangs_costs_no_file() {
+    let extractor = usual();
+    assert!(is_read_well(&extractor).await);
+    let hanging = template().await;
+    let pid = rustix::process::Pid::from_raw(hanging.cast_signed()).expect("an id");
+    // It is idle, and stopped before it is asked for the next child.
+    extractor.prepare().await;
+    until("a child waits", || children().len() == 2).await;
+    assert!(is_read_well(&extractor).await);
+    rustix::process::kill_process(pid, rustix::process::Signal::STOP).expect("it is stopped");
+    extractor.prepare().await;
+    // Given up after ten seconds.
+    assert!(is_read_well(&extractor).await);
+    assert_ne!(template().await, hanging);
+    until("it has ended", || !children().contains(&hanging)).await;
 }
 
 /// Starts a child as far as that gets without waiting.
