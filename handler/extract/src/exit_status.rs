@@ -31,8 +31,8 @@ const OUT_OF_MEMORY: &[u8] = b"memory allocation of ";
 /// What Rust's runtime writes when a thread runs into the page that guards its stack.
 const STACK_OVERFLOW: &[u8] = b"has overflowed its stack";
 
-/// The failure that the exit of a child is recorded as. `stderr_tail` is the end of what the child wrote to its
-/// standard error. It is searched for the two messages of the runtime and never reported, as it may hold content of the
+/// The failure that the exit of a child is recorded as. `stderr_tail` is what the child wrote to its
+/// standard error beside its reports. It is searched for the two messages of the runtime and never reported, as it may hold content of the
 /// file.
 pub(crate) fn classify_exit(end: ChildExit, stderr_tail: &[u8], limits: &Limits) -> Failure {
     let said = |mark: &[u8]| stderr_tail.windows(mark.len()).any(|window| window == mark);

@@ -30,8 +30,8 @@ pub(crate) const TEMPLATE_MARKER: &str = "handler-extract/template";
 #[cfg(target_os = "linux")]
 pub(crate) const MAX_DESCRIPTORS: usize = 4;
 
-/// The most that a child reports on its way, in bytes. It fits into the smallest pipe, so that a child never waits for
-/// the parent to look.
+/// The most that a child writes to standard error on its way, in bytes. It fits into the smallest pipe, so that a child never
+/// waits for the parent to look. What is more goes to standard output.
 pub(crate) const MAX_PROGRESS: usize = 3 << 10;
 
 /// What applies to every file. A child that has it can prepare everything that does not depend on the file.

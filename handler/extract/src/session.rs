@@ -50,8 +50,8 @@ impl Session {
         }
     }
 
-    /// Sets how many bytes there will be, which spares the start of a further process for the next file. Must be called
-    /// before [`Self::feed`].
+    /// Sets how many bytes there will be, which spares the start of a further process for the next file. The child reads
+    /// no more than these. Must be called before [`Self::feed`].
     pub fn set_length(&mut self, length: u64) {
         if let Some(request) = &mut self.request {
             request.length = Some(length);
@@ -83,12 +83,16 @@ impl Session {
     ///
     /// # Errors
     /// The child could not work for a reason other than the file, for example because no temporary file can be made or
-    /// because it has ended before it read a byte; another attempt may succeed.
+    /// because it has ended before it read a byte; another attempt may succeed. Or there were more bytes than
+    /// [`Self::set_length`] said.
     pub async fn finish(self) -> io::Result<Findings> {
         let Self { mut process, mut end, mut is_input_over, limits, size, length, hash, request } = self;
         if let Some(request) = request {
             // A file without bytes.
             send(&mut process, &first_chunk(&request, &[])?, &mut end, &mut is_input_over, limits).await?;
+        }
+        if length.is_some_and(|length| length < size) {
+            return Err(io::Error::other("there are more bytes than were announced"));
         }
         process.end_input(length == Some(size));
         let stall_timeout = stall_timeout(limits);

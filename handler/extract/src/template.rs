@@ -122,9 +122,12 @@ impl Template {
     /// The template has ended, cannot fork, or takes too long.
     pub(crate) async fn settle(&mut self) -> io::Result<()> {
         if matches!(self.child, Child::Due) {
-            let late = |_| Err(io::Error::new(io::ErrorKind::TimedOut, "the parser's template does not start"));
-            let pid = timeout(START_TIMEOUT, self.reply()).await.unwrap_or_else(late)?;
-            self.child = Child::Forked(Forked::new(pid));
+            let Ok(reply) = timeout(START_TIMEOUT, self.reply()).await else {
+                // So that nobody waits for it again.
+                self.process.kill();
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "the parser's template does not start"));
+            };
+            self.child = Child::Forked(Forked::new(reply?));
         }
         Ok(())
     }

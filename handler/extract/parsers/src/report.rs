@@ -58,7 +58,10 @@ impl Report {
 
     /// Sends what is known so far, so that it is kept if the process does not survive the rest of the file. Call it
     /// before work that may not finish.
-    pub(crate) fn checkpoint(&self) -> Result<(), Abort> {
+    ///
+    /// # Errors
+    /// The caller cannot be reached.
+    pub fn checkpoint(&self) -> Result<(), Abort> {
         (self.sink)(Finding::Metadata(&self.metadata)).map_err(Abort::Internal)
     }
 

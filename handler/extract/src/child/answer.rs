@@ -19,15 +19,16 @@ pub(super) fn report_finding(finding: Finding<'_>) -> Result<(), String> {
     }])
 }
 
-/// Reports what is known on the way, if there is room for it.
+/// Reports what is known on the way. What there is no room for is part of the answer, which takes the parent a look more.
 pub(super) fn report(messages: &[Message]) -> Result<(), String> {
     static REPORTED: AtomicUsize = AtomicUsize::new(0);
     let lines = lines(messages).map_err(|error| unsent(&error))?;
-    if REPORTED.load(Ordering::Relaxed) + lines.len() <= MAX_PROGRESS {
-        REPORTED.fetch_add(lines.len(), Ordering::Relaxed);
-        write_all(io::stderr(), &lines).map_err(|error| unsent(&error))?;
-    }
-    Ok(())
+    let written = if REPORTED.fetch_add(lines.len(), Ordering::Relaxed) + lines.len() <= MAX_PROGRESS {
+        write_all(io::stderr(), &lines)
+    } else {
+        write_all(io::stdout(), &lines)
+    };
+    written.map_err(|error| unsent(&error))
 }
 
 /// Sends all that is known, and how the work ended.

@@ -94,10 +94,14 @@ mod linux {
 
     impl Confinement {
         /// Gives up what a template may do and a child may not, for good. Called in the child.
-        pub(in super::super) fn confine_child(self) -> SandboxStatus {
-            let SandboxStatus { files, system_calls } = self.status;
-            let filter = filter_against_template(std::process::id());
-            SandboxStatus { files, system_calls: system_calls && apply_filter(&filter).is_ok() }
+        ///
+        /// # Errors
+        /// The system filters the template's calls and does not filter the child's as well.
+        pub(in super::super) fn confine_child(self) -> io::Result<SandboxStatus> {
+            if self.status.system_calls {
+                apply_filter(&filter_against_template(std::process::id())).map_err(io::Error::other)?;
+            }
+            Ok(self.status)
         }
     }
 

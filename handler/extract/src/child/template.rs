@@ -111,7 +111,7 @@ fn become_child(prepared: Prepared) -> Result<Ready, String> {
     // In place of the socket to the parent, which only the template may use.
     rustix::stdio::dup2_stdin(stdin).map_err(|error| failed_to("take over its input", &error))?;
     limits::forbid_processes().map_err(|error| failed_to("limit itself", &error))?;
-    let sandbox = confinement.confine_child();
+    let sandbox = confinement.confine_child().map_err(|error| failed_to("enter its sandbox", &error))?;
     Ok(Ready { input, allowed, sandbox })
 }
 

@@ -22,7 +22,8 @@ fn main() -> ExitCode {
         every_end_has_its_outcome_and_replaces_the_template().await;
         files_that_are_refused_do_not_replace_the_template().await;
         Box::pin(nothing_of_a_file_is_left_for_the_next_one()).await;
-        a_file_of_unknown_length_is_read_to_its_end().await;
+        Box::pin(a_file_of_unknown_length_is_read_to_its_end()).await;
+        Box::pin(what_does_not_fit_into_the_reports_is_kept()).await;
         a_crash_after_the_answer_replaces_the_template().await;
 
         a_child_of_the_template_before_a_crash_reads_no_file().await;
@@ -33,7 +34,7 @@ fn main() -> ExitCode {
         a_template_is_replaced_after_its_share_of_files().await;
         an_extractor_that_is_dropped_leaves_no_process().await;
     });
-    writeln!(std::io::stdout(), "12 tests of children that a template forks passed").expect("the result is written");
+    writeln!(std::io::stdout(), "13 tests of children that a template forks passed").expect("the result is written");
     ExitCode::SUCCESS
 }
 
@@ -206,6 +207,14 @@ async fn a_file_of_unknown_length_is_read_to_its_end() {
     }
 }
 
+async fn what_does_not_fit_into_the_reports_is_kept() {
+    let extractor = usual();
+    let findings = read(&extractor, misbehaviour::CRASHES_WITH_LONG_METADATA, b"%PDF-1.4 bytes").await;
+    assert_eq!(code(&findings), Some(ErrorCode::Crashed));
+    assert_eq!(findings.metadata.title.as_deref().map(str::len), Some(5000));
+    assert!(is_read_well(&extractor).await);
+}
+
 async fn a_crash_after_the_answer_replaces_the_template() {
     let extractor = usual();
     extractor.prepare().await;
@@ -272,8 +281,10 @@ async fn a_template_that_hangs_costs_no_file() {
     assert!(is_read_well(&extractor).await);
     rustix::process::kill_process(pid, rustix::process::Signal::STOP).expect("it is stopped");
     extractor.prepare().await;
-    // Given up after ten seconds.
+    // Given up after ten seconds, once.
+    let before = Instant::now();
     assert!(is_read_well(&extractor).await);
+    assert!(before.elapsed() < Duration::from_secs(18), "it was waited for twice");
     assert_ne!(template().await, hanging);
     until("it has ended", || !children().contains(&hanging)).await;
 }

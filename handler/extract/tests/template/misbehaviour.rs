@@ -15,6 +15,8 @@ pub(crate) const MOVES_POSITION: &str = "moves the position";
 pub(crate) const READS_NOTHING: &str = "reads nothing";
 /// Ends the file well, and then says what the next child would say.
 pub(crate) const ANSWERS_FOR_THE_NEXT: &str = "answers for the next";
+/// Reports a title of 5,000 characters and then crashes.
+pub(crate) const CRASHES_WITH_LONG_METADATA: &str = "crashes with long metadata";
 /// Ends the file well and then crashes.
 pub(crate) const CRASHES_LATE: &str = "crashes late";
 
@@ -125,6 +127,11 @@ pub(crate) fn parse(name: &str, allowed: &FileTypes, input: &mut Input, report: 
             say("{\"end\":null}\n{\"metadata\":{\"wordCount\":99}}\n{\"end\":null}\n");
             let _ = std::io::stderr().write_all(b"{\"type\":\"text/forged\"}\n");
             std::process::exit(0);
+        }
+        CRASHES_WITH_LONG_METADATA => {
+            report.metadata.title = Some("t".repeat(5000));
+            report.checkpoint()?;
+            std::process::abort();
         }
         CRASHES_LATE => {
             say("{\"end\":null}\n");

@@ -154,7 +154,8 @@ impl SpooledFile {
 fn map(file: &File, from: u64, len: u64) -> io::Result<Mmap> {
     let len = usize::try_from(len).map_err(io::Error::other)?;
     // SAFETY: the bytes of a mapping must not change under a reference to them. The file has no name, this process
-    // alone holds it, has written all of it, and does not write to it again.
+    // has written all of it and does not write to it again, and those that it has the file from change it only once this
+    // process has ended.
     unsafe { MmapOptions::new().offset(from).len(len).map(file) }
 }
 
