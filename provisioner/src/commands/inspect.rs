@@ -143,7 +143,7 @@ async fn inspect(
     max_size: u64,
 ) -> Result<Record> {
     let failed = |e| unreadable("the file", path, e);
-    let mut file = tokio::fs::File::open(path).await.map_err(failed)?;
+    let file = tokio::fs::File::open(path).await.map_err(failed)?;
     let meta = file.metadata().await.map_err(failed)?;
     if !meta.is_file() {
         return Err(Error::new(Exit::Usage, "files", format!("{} is not a file", path.display())));
@@ -171,7 +171,12 @@ async fn inspect(
         };
         let mut session = extractor.start(upload.file_name(), upload.size).await.map_err(broken)?;
         session.set_content_encoding(content_encoding);
-        session.set_length(meta.len());
+        // Of a file that grows meanwhile, what was there. Some of the system's files have no size and content all the same.
+        let length = Some(meta.len()).filter(|length| *length > 0);
+        if let Some(length) = length {
+            session.set_length(length);
+        }
+        let mut file = file.take(length.unwrap_or(u64::MAX));
         let mut chunk = vec![0; CHUNK];
         loop {
             let length = file.read(&mut chunk).await.map_err(failed)?;
