@@ -102,10 +102,40 @@ impl Outcome {
         matches!(self, Self::Stored | Self::Rejected | Self::Duplicate | Self::Ignored)
     }
 
+    /// What became of the file, if the handler has said that it is done with it.
+    pub const fn processed(self) -> Option<Processed> {
+        match self {
+            Self::Stored => Some(Processed::Stored),
+            Self::Rejected => Some(Processed::Rejected),
+            Self::Duplicate => Some(Processed::Duplicate),
+            Self::Ignored => Some(Processed::Ignored),
+            Self::Unreadable => Some(Processed::Unreadable),
+            Self::Gone
+            | Self::Retry
+            | Self::NotUnderstood
+            | Self::Failed
+            | Self::Throttled
+            | Self::NoAnswer
+            | Self::Unknown
+            | Self::NoEvent => None,
+        }
+    }
+
     /// Whether the function did not answer, so that it may not answer to other events either.
     pub const fn is_unanswered(self) -> bool {
         matches!(self, Self::NoAnswer | Self::Throttled)
     }
+}
+
+/// The outcomes of a file that the handler is done with, by the names of [`Outcome`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the outcome of the same name")]
+pub enum Processed {
+    Stored,
+    Rejected,
+    Duplicate,
+    Ignored,
+    Unreadable,
 }
 
 /// How one event ended, and why.

@@ -2,7 +2,7 @@
 
 use provisioner_engine::event::reconcile::{ReconcileEvent, Summary};
 use provisioner_engine::event::replay::{ReplayEvent, Sent};
-use provisioner_model::delivery::Outcome;
+use provisioner_model::delivery::Processed;
 use provisioner_model::text::clean;
 use provisioner_model::units::{Size, counted, grouped};
 use provisioner_planner::reconcile::{Counts, Finding, FindingKind};
@@ -130,20 +130,13 @@ pub fn replayed(event: &ReplayEvent, style: Style) -> Option<String> {
     match event {
         ReplayEvent::Selected { files } => Some(format!("{} selected", counted(*files, "file"))),
         ReplayEvent::Replayed { key, outcome, reason, .. } => {
-            let what = match outcome {
-                Outcome::Stored => style.good("SUCCESS"),
-                Outcome::Rejected => style.warn("FAILED"),
-                Outcome::Duplicate => style.dim("has a newer record"),
-                Outcome::Unreadable => style.warn("could not be read"),
-                Outcome::Ignored => style.dim("has no content"),
-                Outcome::Gone
-                | Outcome::Retry
-                | Outcome::NotUnderstood
-                | Outcome::Failed
-                | Outcome::Throttled
-                | Outcome::NoAnswer
-                | Outcome::Unknown
-                | Outcome::NoEvent => style.bad("not processed"),
+            let what = match outcome.processed() {
+                Some(Processed::Stored) => style.good("SUCCESS"),
+                Some(Processed::Rejected) => style.warn("FAILED"),
+                Some(Processed::Duplicate) => style.dim("has a newer record"),
+                Some(Processed::Unreadable) => style.warn("could not be read"),
+                Some(Processed::Ignored) => style.dim("has no content"),
+                None => style.bad("not processed"),
             };
             let reason = reason.as_deref().map(|reason| format!(": {}", clean(reason))).unwrap_or_default();
             Some(format!("{}  {what}{reason}", clean(key)))

@@ -1,6 +1,6 @@
 //! Events of sending files through the pipeline again.
 
-use provisioner_model::delivery::Outcome;
+use provisioner_model::delivery::{Outcome, Processed};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -54,20 +54,13 @@ pub struct Sent {
 impl Sent {
     /// Counts one more file.
     pub fn add(&mut self, outcome: Outcome) {
-        let count = match outcome {
-            Outcome::Stored => &mut self.stored,
-            Outcome::Rejected => &mut self.rejected,
-            Outcome::Duplicate => &mut self.duplicates,
-            Outcome::Unreadable => &mut self.unreadable,
-            Outcome::Ignored => &mut self.ignored,
-            Outcome::Gone
-            | Outcome::Retry
-            | Outcome::NotUnderstood
-            | Outcome::Failed
-            | Outcome::Throttled
-            | Outcome::NoAnswer
-            | Outcome::Unknown
-            | Outcome::NoEvent => &mut self.failed,
+        let count = match outcome.processed() {
+            Some(Processed::Stored) => &mut self.stored,
+            Some(Processed::Rejected) => &mut self.rejected,
+            Some(Processed::Duplicate) => &mut self.duplicates,
+            Some(Processed::Unreadable) => &mut self.unreadable,
+            Some(Processed::Ignored) => &mut self.ignored,
+            None => &mut self.failed,
         };
         *count += 1;
     }
