@@ -244,6 +244,35 @@ fn a_file_has_processor_time_by_its_size() {
     });
 }
 
+/// Whether the parent or the child is first, the file's own limit stays.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_limit_that_is_lower_already_stays() {
+    let script = "ulimit -S -t 3; ulimit -H -t 4; exec \"$0\" handler-extract/child";
+    let mut child = Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_extract")])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let config =
+        r#"{"allowed":["*/*"],"limits":{"memory":100663296,"cpu_seconds":5,"wall_seconds":5,"spool":1048576}}"#;
+    writeln!(input, "{config}").unwrap();
+    let row = |name: &str| {
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+        let row = limits.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned();
+        row.split_whitespace().take(2).map(ToOwned::to_owned).collect::<Vec<_>>()
+    };
+    // The last that it sets.
+    while row("Max processes") != ["0", "0"] {
+        std::thread::yield_now();
+    }
+    assert_eq!(row("Max cpu time"), ["3", "4"]);
+    drop(input);
+    child.wait().unwrap();
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_session_that_is_dropped_leaves_no_child() {
