@@ -192,13 +192,16 @@ impl Shared {
     async fn start_child(&self) -> io::Result<Process> {
         #[cfg(target_os = "linux")]
         if self.is_forking() {
-            if let Some((template, pipes)) = self.pool.idle_template().await
-                && let Ok(mut process) = self.ask(template, pipes)
-                && process.settle().await.is_ok()
-            {
-                return Ok(process);
+            if let Some((template, pipes)) = self.pool.idle_template().await {
+                if let Ok(mut process) = self.ask(template, pipes)
+                    && process.settle().await.is_ok()
+                {
+                    return Ok(process);
+                }
+                // It may have been killed for lack of memory, which is no reason not to start another one. It is reaped
+                // first, because after its end only a newer template may read files.
+                self.pool.reap().await;
             }
-            // It may have been killed for lack of memory, which is no reason not to start another one.
             match self.start_template().await {
                 Ok(process) => {
                     self.fallback().on_success();

@@ -8,7 +8,8 @@ use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
 use rustix::process::{
-    Pid, PidfdFlags, Resource, Rlimit, Signal, WaitOptions, kill_process, pidfd_open, prlimit, waitpid,
+    Pid, PidfdFlags, Resource, Rlimit, Signal, WaitOptions, kill_process, kill_process_group, pidfd_open, prlimit,
+    waitpgid, waitpid,
 };
 use tokio::io::unix::AsyncFd;
 use tokio::time::sleep;
@@ -47,6 +48,24 @@ impl Forked {
         // One that cannot be asked does not exist any more.
         if matches!(self.status(), Ok(None)) {
             let _ = kill_process(self.pid, Signal::KILL);
+        }
+    }
+
+    /// Kills it and all of the group that it leads, without waiting for their exit. A process that it forks meanwhile is
+    /// killed as well (fork(2) is done again after a signal that is pending).
+    pub(crate) fn kill_group(&mut self) {
+        // Once it is reaped, its id may be another process's. An error means that all have exited.
+        if self.status.is_none() {
+            let _ = kill_process_group(self.pid, Signal::KILL);
+        }
+    }
+
+    /// Reaps all of the group that it leads, which must have been killed.
+    pub(crate) fn reap_group(&mut self) {
+        while let Ok(Some((pid, status))) = waitpgid(self.pid, WaitOptions::empty()) {
+            if pid == self.pid {
+                self.status = Some(ExitStatus::from_raw(status.as_raw()));
+            }
         }
     }
 

@@ -9,11 +9,11 @@ use std::fs::File;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{
     AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recv,
     send, sendmsg, socketpair,
@@ -37,10 +37,6 @@ const MAX_REPLY: usize = 4 << 10;
 
 /// How long a template may take to start and to fork, which takes a few milliseconds of processor time.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long dropping a template waits for the reply that nobody else has waited for: to fork takes a fraction of a
-/// millisecond.
-const LATE_REPLY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A running template, and its child. Dropping it kills both.
 #[derive(Debug)]
@@ -87,7 +83,8 @@ impl Template {
         descriptors.extend(spool.as_ref().ok().map(File::as_fd));
         // Packets wait in the socket until the program reads them.
         send_with(&socket, &config, &descriptors)?;
-        command.stdin(stdin).stdout(Stdio::null()).stderr(Stdio::null());
+        // In a group of its own, which its children are in too, so that all of them are found whatever happens to it.
+        command.stdin(stdin).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
         // The thread that starts a program blocks until the program is loaded.
         let process = spawn_blocking(move || Forked::adopt(command.spawn()?)).await.map_err(io::Error::other)??;
         let template =
@@ -124,7 +121,7 @@ impl Template {
         if matches!(self.child, Child::Due) {
             let Ok(reply) = timeout(START_TIMEOUT, self.reply()).await else {
                 // So that nobody waits for it again.
-                self.process.kill();
+                self.process.kill_group();
                 return Err(io::Error::new(io::ErrorKind::TimedOut, "the parser's template does not start"));
             };
             self.child = Child::Forked(Forked::new(reply?));
@@ -147,15 +144,6 @@ impl Template {
             }
             received => received?.0,
         };
-        forked(&packet[..length])
-    }
-
-    /// Blocks until the reply comes that is due.
-    fn late_reply(&self) -> io::Result<Pid> {
-        let mut packet = [0; MAX_REPLY];
-        rustix::io::ioctl_fionbio(&self.socket, false)?;
-        set_socket_timeout(&self.socket, Timeout::Recv, Some(LATE_REPLY_TIMEOUT))?;
-        let (length, _) = recv(&self.socket, &mut packet[..], RecvFlags::empty())?;
         forked(&packet[..length])
     }
 
@@ -223,7 +211,7 @@ impl Template {
 
     /// Ends it. Its child must be reaped.
     pub(crate) async fn end(mut self) {
-        self.process.kill();
+        self.process.kill_group();
         // One that cannot be waited for does not exist any more.
         let _ = self.process.wait().await;
     }
@@ -231,12 +219,10 @@ impl Template {
 
 impl Drop for Template {
     fn drop(&mut self) {
-        // It is not killed between a fork and its reply, without which nobody knows of the child. One that has exited is not
-        // waited for.
-        if matches!(self.child, Child::Due)
-            && let Ok(child) = self.late_reply()
-        {
-            drop(Forked::new(child));
+        // Whether the template has forked the child that was asked for, and as which process, nobody knows.
+        if matches!(self.child, Child::Due) {
+            self.process.kill_group();
+            self.process.reap_group();
         }
     }
 }

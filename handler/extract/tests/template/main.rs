@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         files_that_are_refused_do_not_replace_the_template().await;
         Box::pin(nothing_of_a_file_is_left_for_the_next_one()).await;
         Box::pin(a_file_of_unknown_length_is_read_to_its_end()).await;
+        more_bytes_than_were_announced_are_an_error().await;
         Box::pin(what_does_not_fit_into_the_reports_is_kept()).await;
         a_crash_after_the_answer_replaces_the_template().await;
 
@@ -30,11 +31,12 @@ fn main() -> ExitCode {
         an_empty_file_that_is_given_up_replaces_the_template().await;
         a_template_that_was_killed_costs_no_file().await;
         a_template_that_hangs_costs_no_file().await;
+        a_template_that_ends_while_it_forks_leaves_no_child().await;
         a_start_that_nobody_waits_for_leaves_no_child().await;
         a_template_is_replaced_after_its_share_of_files().await;
         an_extractor_that_is_dropped_leaves_no_process().await;
     });
-    writeln!(std::io::stdout(), "13 tests of children that a template forks passed").expect("the result is written");
+    writeln!(std::io::stdout(), "15 tests of children that a template forks passed").expect("the result is written");
     ExitCode::SUCCESS
 }
 
@@ -207,6 +209,16 @@ async fn a_file_of_unknown_length_is_read_to_its_end() {
     }
 }
 
+async fn more_bytes_than_were_announced_are_an_error() {
+    let extractor = usual();
+    let mut session = extractor.start("good.txt", None).await.expect("a child starts");
+    session.set_length(GOOD.len() as u64 - 1);
+    session.feed(GOOD).await.expect("feeding does not fail");
+    let error = session.finish().await.expect_err("what was read is not the file");
+    assert_eq!(error.to_string(), "there are more bytes than were announced");
+    assert!(is_read_well(&extractor).await);
+}
+
 async fn what_does_not_fit_into_the_reports_is_kept() {
     let extractor = usual();
     let findings = read(&extractor, misbehaviour::CRASHES_WITH_LONG_METADATA, b"%PDF-1.4 bytes").await;
@@ -287,6 +299,26 @@ async fn a_template_that_hangs_costs_no_file() {
     assert!(before.elapsed() < Duration::from_secs(18), "it was waited for twice");
     assert_ne!(template().await, hanging);
     until("it has ended", || !children().contains(&hanging)).await;
+}
+
+async fn a_template_that_ends_while_it_forks_leaves_no_child() {
+    let extractor = usual();
+    for round in 0..300_u64 {
+        // By the child of the template that was killed, if it has come, and by one of a new template.
+        assert!(is_read_well(&extractor).await);
+        assert!(is_read_well(&extractor).await);
+        let pid = rustix::process::Pid::from_raw(template().await.cast_signed()).expect("an id");
+        extractor.prepare().await;
+        // Between the request and the reply, a little later in each round.
+        let moment = Instant::now() + Duration::from_micros(round);
+        while Instant::now() < moment {
+            std::hint::spin_loop();
+        }
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it is killed");
+    }
+    assert!(is_read_well(&extractor).await);
+    drop(extractor);
+    until("all have ended", || children().is_empty()).await;
 }
 
 /// Starts a child as far as that gets without waiting.
